@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a trigger is, and what it may call: the ABI between pathdog and a
+ * policy in a shared object. docs/triggers.md shows how to write one.
+ *
+ * A trigger exports one const descriptor, `pathdog_trigger`, and nothing else
+ * (a source, if it has one, is `pathdog_source`; see source.h). It advises; it
+ * never acts. Everything it is told is a value and everything it knows of time
+ * is an argument: a policy opens no descriptor, reads no clock, has no mutable
+ * file-scope variable, and so can be replayed.
+ */
+#ifndef PATHDOG_TRIGGER_H
+#define PATHDOG_TRIGGER_H
+
+#include <pathdog/path.h>
+
+/* Exact match until 1.0: a trigger built for another number is refused. */
+#define PD_TRIGGER_ABI 1u
+
+/* All times are microseconds, those of events on CLOCK_MONOTONIC. */
+
+/* ---- options: the config is checked against this table ---- */
+
+enum pd_option_type {
+    PD_OPTION_TIME,     /* "200ms": number, microseconds */
+    PD_OPTION_INTEGER,  /* number */
+    PD_OPTION_SIZE,     /* "64K": number, bytes */
+    PD_OPTION_BOOLEAN,  /* number, 0 or 1 */
+    PD_OPTION_FRACTION, /* "1/4": number, permille */
+    PD_OPTION_TEXT,     /* text */
+    PD_OPTION_GLOBS,    /* text: fnmatch(3) patterns separated by spaces */
+};
+
+struct pd_option {
+    const char *name;
+    enum pd_option_type type;
+    const char *default_text; /* as the file would say it; NULL: not set */
+    uint64_t min, max;        /* of a number, both allowed; max 0: no limit */
+    const char *help;         /* one line, no full stop */
+};
+
+/* The value of one option, in the order of the table. */
+struct pd_value {
+    uint64_t number;  /* 0 where not set */
+    const char *text; /* NULL where not set; owned by the host */
+    bool given;       /* false: neither in a file nor by default */
+};
+
+/* ---- what a policy is told ---- */
+
+struct pd_host;
+
+/* Every callback's first argument: who is called, and when. */
+struct pd_turn {
+    const struct pd_host *host; /* what may be called, below */
+    void *self;                 /* this instance's state: `instance_size` bytes, zeroed at start */
+    uint64_t now_us;
+};
+
+struct pd_start {
+    const char *instance;          /* "srtt", "srtt:overseas" */
+    const struct pd_value *values; /* one per option; stays valid until stop */
+    uint64_t sample_interval_us;   /* the usual time between two rows of a peer */
+    uint64_t close_interval_us;    /* the same under a close look */
+};
+
+/* The node beside us came up (again). */
+struct pd_node_event {
+    const char *node;
+    uint32_t uid;   /* of the node's process, UINT32_MAX: not known */
+    bool same_boot; /* connections told again are the ones known before */
+};
+
+enum pd_peer_change {
+    PD_PEER_UP,       /* a new connection */
+    PD_PEER_TOLD,     /* told again after the node's socket was down: the same connection */
+    PD_PEER_DOWN,     /* gone; its state is freed after this call */
+    PD_PEER_PATH,     /* the node says that its path changed */
+    PD_PEER_MIGRATED, /* a migration of ours succeeded */
+    PD_PEER_MISSING,  /* a complete round of summaries had no row for it */
+};
+
+struct pd_peer_event {
+    enum pd_peer_change change;
+    const struct pd_peer *peer;
+    void *state; /* this trigger's state of the peer: `peer_size` bytes, zeroed at PD_PEER_UP */
+};
+
+struct pd_sample {
+    const struct pd_peer *peer;
+    void *state;
+    const struct pd_row *row;
+    uint32_t columns;      /* bit per pd_column that the node reports at all */
+    bool fresh;            /* measured, and with a new RTT sample since the last row */
+    bool progress;         /* fresh, or something was received since the last row */
+    bool in_flight;        /* a request of ours for this connection is open */
+    uint64_t last_look_us; /* when the row before this one came; 0: this is the first */
+};
+
+/* From this trigger's source. `query` is the id that is answered, 0 for none. */
+struct pd_signal {
+    const char *kind;
+    uint64_t query;
+    const struct pd_field *fields;
+    size_t n_fields;
+};
+
+/* ---- what a policy may call; only from within a callback ---- */
+
+/* What advice is about. The gate treats them by strength: moved, dead, degraded. */
+enum pd_kind {
+    PD_KIND_OPERATOR, /* reserved: only pathdog itself */
+    PD_KIND_MOVED,    /* the network under the connection changed */
+    PD_KIND_DEAD,     /* the path in use is not getting through */
+    PD_KIND_DEGRADED, /* it got worse */
+    PD_KIND_COUNT
+};
+
+/* Everything is copied (equal neighbours in one turn are stored once). */
+struct pd_advice {
+    enum pd_kind kind;
+    uint64_t cause;     /* from open_cause, 0: this peer by itself */
+    const char *reason; /* one short sentence with numbers, no full stop */
+    const struct pd_field *evidence;
+    size_t n_evidence;
+    bool no_target;        /* this trigger knows that there is nowhere else to go */
+    const char *interface; /* where to: NULL lets the route table decide */
+    const char *local;
+    const char *via;
+};
+
+/* A question to this trigger's source; it answers with a signal of the same id. */
+struct pd_query {
+    uint64_t id; /* chosen by the policy, not 0 */
+    const struct pd_field *fields;
+    size_t n_fields;
+};
+
+struct pd_host {
+    uint32_t size; /* of this struct: later members may be missing in an older pathdog */
+
+    /* Say that a connection should be moved. Decided after the callback has
+     * returned. 0; -EINVAL: no such peer, kind or reason (counts as a failure). */
+    int (*advise)(struct pd_turn *turn, uint32_t peer, const struct pd_advice *advice);
+
+    /* Take back what this instance advised and what still waits (queued or
+     * remembered): the reason for it has gone. */
+    void (*withdraw)(struct pd_turn *turn, uint32_t peer);
+
+    /* One cause for advice to many peers; its record with the counts is
+     * written when it is closed. Returns its number, 0 if too many are open. */
+    uint64_t (*open_cause)(struct pd_turn *turn, const char *reason);
+    void (*close_cause)(struct pd_turn *turn, uint64_t cause);
+
+    /* Ask for close looks at this peer until `until_us`; 0 ends them. */
+    void (*look)(struct pd_turn *turn, uint32_t peer, uint64_t until_us);
+
+    /* Call `timer` at this time, once; a new time replaces the old, 0 is never. */
+    void (*set_timer)(struct pd_turn *turn, uint64_t at_us);
+
+    /* Ask the source. Fields are copied. In a replay nothing is asked: the
+     * recorded signals come instead. */
+    void (*query)(struct pd_turn *turn, const struct pd_query *query);
+
+    /* A connection by its index, NULL if there is none; and this trigger's
+     * state of it (NULL if another instance of the trigger has it). Valid
+     * until the callback returns. */
+    const struct pd_peer *(*peer)(struct pd_turn *turn, uint32_t peer);
+    void *(*state)(struct pd_turn *turn, uint32_t peer);
+
+    /* Is a request of ours for this connection open? */
+    bool (*in_flight)(struct pd_turn *turn, uint32_t peer);
+
+    /* Something an operator should know; said once per `what` and minute.
+     * `what`: [a-z][a-z0-9-]*. */
+    void (*notice)(struct pd_turn *turn, enum pd_level level, const char *what, const char *text);
+};
+
+/* ---- the descriptor ---- */
+
+/*
+ * A callback returns 0, or a negative errno: that counts against the instance,
+ * and after a few the instance is closed and the reason recorded. Any callback
+ * may be NULL. Where `start` failed nothing else is called, `stop` included.
+ */
+struct pd_trigger {
+    uint32_t abi;     /* PD_TRIGGER_ABI */
+    uint32_t size;    /* sizeof(struct pd_trigger) */
+    const char *name; /* [a-z][a-z0-9-]{0,31}, the file's name without .so */
+    const char *summary;
+    const struct pd_option *options; /* ended by a NULL name; NULL: none */
+    size_t instance_size;
+    size_t peer_size;
+
+    int (*start)(struct pd_turn *turn, const struct pd_start *start);
+    void (*stop)(struct pd_turn *turn);
+    int (*node)(struct pd_turn *turn, const struct pd_node_event *event);
+    int (*peer)(struct pd_turn *turn, const struct pd_peer_event *event);
+    int (*sample)(struct pd_turn *turn, const struct pd_sample *sample);
+    int (*signal)(struct pd_turn *turn, const struct pd_signal *signal);
+    int (*timer)(struct pd_turn *turn);
+};
+
+/* Defines the descriptor: PD_TRIGGER(srtt) = { .abi = PD_TRIGGER_ABI, … };
+ * A static build (tests, replay) links many triggers and so needs many names. */
+#ifdef PD_TRIGGER_STATIC
+#define PD_TRIGGER(id)                                                                             \
+    extern const struct pd_trigger pathdog_trigger_##id;                                           \
+    const struct pd_trigger pathdog_trigger_##id
+#else
+#define PD_TRIGGER(id)                                                                             \
+    extern const struct pd_trigger pathdog_trigger;                                                \
+    __attribute__((visibility("default"))) const struct pd_trigger pathdog_trigger
+#endif
+
+#endif

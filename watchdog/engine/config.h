@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engine is set to: one const struct, filled by watchdog/config/ and
+ * checked there. Times in microseconds.
+ */
+#ifndef ENGINE_CONFIG_H
+#define ENGINE_CONFIG_H
+
+#include <pathdog/trigger.h>
+
+enum mode {
+    MODE_ACTIVE,
+    MODE_OBSERVE,
+};
+
+enum prefer {
+    PREFER_NODE, /* what the node's hello says */
+    PREFER_MIGRATE,
+    PREFER_RECONNECT,
+};
+
+enum fallback {
+    FALLBACK_OFF,
+    FALLBACK_RECONNECT,
+};
+
+/* One section [trigger:NAME] or [trigger:NAME:LABEL], in file order. */
+struct instance_config {
+    const struct pd_trigger *trigger;
+    const char *name;              /* as in its section: "srtt:overseas" */
+    const char *const *match;      /* fnmatch(3) patterns of peer names, NULL-ended; NULL: all */
+    const struct pd_value *values; /* one per option of the trigger */
+};
+
+struct engine_config {
+    enum mode mode;
+    enum prefer prefer;
+    enum fallback fallback;
+    uint64_t sample_interval_us;
+    uint64_t close_interval_us;
+    uint32_t close_max;
+    uint64_t migrate_timeout_us;
+    uint64_t timeout_max_us;
+    uint32_t retries;
+    uint32_t max_in_flight; /* 0: the node's, else 1024 */
+    uint64_t merge_window_us;
+    uint32_t max_peers;
+    uint64_t cooldown_us;
+    uint64_t cooldown_max_us;
+    uint64_t backoff_min_us;
+    uint64_t backoff_max_us;
+    uint32_t move_burst;
+    uint64_t move_refill_us;
+    uint64_t reconnect_gap_us;
+    uint64_t effect_window_us;
+    uint64_t fallback_after_us;
+    uint32_t decisions_kept;
+    const struct instance_config *instances;
+    size_t n_instances;
+};
+
+#endif

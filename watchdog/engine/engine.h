@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The core: takes one event at a time, runs it through the stages (trigger →
+ * advice → gate → request → outcome → effect → record) and leaves what is to be
+ * done in an outbox. No system call, no clock, no socket: the shell does the
+ * I/O. The same events always give the same outbox, to the byte.
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "config.h"
+#include "event.h"
+#include "record.h"
+
+struct engine;
+
+/* ---- the outbox ---- */
+
+enum action_type {
+    ACTION_SUMMARY,   /* ask for path summaries */
+    ACTION_MIGRATE,   /* migrate_peer */
+    ACTION_RECONNECT, /* reconnect_peer */
+    ACTION_PROBE,
+    ACTION_QUERY, /* ask a trigger's source */
+};
+
+struct action_summary {
+    uint64_t look;         /* comes back in EVENT_SUMMARY_DONE */
+    const uint64_t *conns; /* at most 4096; NULL: all peers */
+    size_t n_conns;
+};
+
+struct action_move {
+    uint64_t request; /* comes back in EVENT_ANSWER */
+    uint64_t conn;
+    uint32_t timeout_ms;
+    const struct text *reason;
+    const char *interface, *local, *via; /* NULL: leave it out */
+};
+
+struct action_probe {
+    const uint64_t *conns;
+    size_t n_conns;
+};
+
+struct action_query {
+    uint32_t instance; /* index into engine_config.instances */
+    struct pd_query query;
+};
+
+struct action {
+    enum action_type type;
+    union {
+        struct action_summary summary;
+        struct action_move move;
+        struct action_probe probe;
+        struct action_query query;
+    };
+};
+
+/* What one event led to. Owned by the engine, valid until the next call of
+ * engine_handle. Actions go first: a request does not wait for its record. */
+struct outbox {
+    const struct action *actions;
+    size_t n_actions;
+    const struct record *records;
+    size_t n_records;
+    uint64_t wake_at_us; /* when EVENT_TIMER is wanted, UINT64_MAX: never */
+};
+
+/* ---- calls ---- */
+
+/* `config` and all that it points to must outlive the engine. A trigger whose
+ * start fails is closed and said so in the first outbox. Returns 0 or -errno
+ * (-EINVAL: more instances or larger state than is allowed). The start is at
+ * `now_us`. */
+int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t realtime_us,
+               struct engine **ret_engine);
+
+/* Stops the triggers. NULL is fine. Returns NULL. */
+struct engine *engine_free(struct engine *engine);
+
+/* Runs one event through. Memory that cannot be had ends the process. */
+const struct outbox *engine_handle(struct engine *engine, const struct event *event);
+
+/* The outbox of the last engine_handle or engine_new. */
+const struct outbox *engine_outbox(const struct engine *engine);
+
+/* ---- questions (for status, and for the tests' invariants) ---- */
+
+struct engine_counts {
+    uint32_t peers;      /* connections known */
+    uint32_t open;       /* requests open */
+    uint32_t queued;     /* waiting for the budget */
+    uint32_t retrying;   /* waiting for their next attempt */
+    uint32_t effects;    /* moves that are still being judged */
+    uint32_t remembered; /* advice that will be given again */
+    uint32_t folded;     /* refusals that repeat */
+    uint32_t causes;     /* open causes */
+    uint64_t ignored;    /* events about connections or requests that are not known */
+};
+
+struct engine_counts engine_counts(const struct engine *engine);
+
+#endif
