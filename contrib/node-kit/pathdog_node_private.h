@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kit's own files share: its state, and the calls between the transport (socket,
+ * framing) and the protocol. Not for nodes.
+ */
+#ifndef PATHDOG_NODE_PRIVATE_H
+#define PATHDOG_NODE_PRIVATE_H
+
+#include "pathdog_node.h"
+
+#include <jansson.h>
+
+struct buffer {
+    char *data;
+    size_t len;
+    size_t size;
+};
+
+enum token_kind { TOKEN_FREE, TOKEN_SUMMARY, TOKEN_MIGRATE, TOKEN_RECONNECT };
+
+struct token {
+    enum token_kind kind;
+    uint32_t serial; /* grows with each use of the slot: an old token does not fit any more */
+    uint32_t next_free;
+    uint32_t n_rows;
+    json_int_t id;
+};
+
+struct pathdog_node {
+    const struct pathdog_node_ops *ops;
+    void *user_data;
+    char *node, *implementation, *boot;
+    unsigned features, columns, max_in_flight;
+    bool prefer_reconnect;
+    size_t output_limit_bytes;
+    uid_t *client_uids;
+    size_t n_client_uids;
+
+    int epoll_fd, listen_fd;
+    bool abstract;
+    char *path; /* set while the name in the file system is ours */
+    dev_t path_dev;
+    ino_t path_ino;
+
+    int client_fd;
+    uint64_t client_serial; /* tells whether the client is still the same after a callback */
+    bool greeted, subscribed, want_write, corked;
+    uint32_t n_listed; /* peers told while the snapshot is taken */
+    struct buffer in, out;
+    size_t in_scanned, out_sent;
+    struct buffer rows;
+    unsigned n_rows;
+
+    struct token *tokens;
+    uint32_t n_tokens, free_token; /* an index + 1; 0: none */
+};
+
+/* pathdog_node_socket.c */
+int kit_buffer_append(struct buffer *b, const char *data, size_t len);
+void kit_buffer_drop(struct buffer *b);
+int kit_socket_bind(struct pathdog_node *kit, const char *path, char *ret_error, size_t error_size);
+void kit_socket_unbind(struct pathdog_node *kit);
+void kit_client_close(struct pathdog_node *kit, const char *why);
+void kit_client_flush(struct pathdog_node *kit);
+/* Puts one line, its LF not yet included, into the output buffer. */
+int kit_client_send(struct pathdog_node *kit, const char *line, size_t len);
+int kit_fail(char *ret_error, size_t error_size, int error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* pathdog_node_request.c */
+struct token *kit_token_find(struct pathdog_node *kit, pathdog_node_token token);
+/* Uses the token up. TOKEN_FREE: of whatever kind. */
+int kit_token_take(struct pathdog_node *kit, pathdog_node_token token, enum token_kind kind,
+                   struct token *ret);
+void kit_tokens_release_all(struct pathdog_node *kit);
+/* These consume the result or the params, which may be NULL (not UTF-8): -EINVAL. */
+int kit_send_result(struct pathdog_node *kit, json_int_t id, json_t *result);
+/* Only to a client that has subscribed: the snapshot comes first. */
+int kit_send_notification(struct pathdog_node *kit, const char *method, json_t *params);
+int kit_send_error(struct pathdog_node *kit, json_t *id, int code, const char *message);
+/* One line without its LF. Nothing but what the contract calls fatal ends the client. */
+void kit_handle_line(struct pathdog_node *kit, const char *line, size_t len);
+
+#endif
