@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold in every test, whatever it tests: the records' schema, the promises about
+decisions, requests and outcomes, and how pathdog behaves towards its node.
+
+Each check returns a list of complaints; an empty one is good. Pure: nothing is read or sent.
+"""
+
+import re
+
+from node import MOVES
+
+COMMON = {"record", "time_us", "run"}
+MEMBERS = {
+    "decision": {"decision", "cause", "peer", "conn", "trigger", "kind", "by", "reason",
+                 "evidence", "verdict"},
+    "outcome": {"decision", "request", "attempt", "peer", "conn", "by", "outcome", "validated",
+                "elapsed_us", "local_before", "local_after", "conn_new", "error"},
+    "effect": {"decision", "peer", "conn", "effect", "rtt_before_us", "rtt_after_us",
+               "samples_before", "samples_after"},
+    "cause": {"cause", "trigger", "reason", "peers", "advised", "verdicts"},
+    "node": {"state", "node", "implementation", "boot", "reason"},
+    "peer": {"state", "peer", "conn", "role", "reason"},
+    "notice": {"level", "what", "text", "count"},
+}
+# Members that the project added on purpose ("more may be added; these stay").
+ADDED = {}
+
+ASKED = {"migrate", "reconnect"}
+REFUSED = {"gone", "inbound", "disabled", "held", "no-target", "in-flight", "merged", "cooling",
+           "backing-off", "damped", "observing"}
+OUT_OF_QUEUE = ASKED | {"gone", "held", "superseded", "expired"}
+VERDICTS = ASKED | REFUSED | {"queued", "superseded", "expired"}
+OUTCOMES = {"migrated", "reconnected", "disabled", "not-migratable", "gone", "timeout", "busy",
+            "no-path", "dial-failed", "failed", "unanswered", "link-lost"}
+EFFECTS = {"better", "same", "worse", "stalled", "unknown"}
+KINDS = {"operator", "moved", "dead", "degraded"}
+EVIDENCE_KEY = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
+
+
+def is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_schema(record):
+    kind = record.get("record")
+    if kind not in MEMBERS:
+        return [f"unknown record {kind!r}"]
+    must = COMMON | MEMBERS[kind]
+    may = set(ADDED.get(kind, ()))
+    if kind == "decision":
+        if record.get("verdict") in ASKED:
+            must = must | {"request", "attempt", "timeout_ms"}
+        if record.get("verdict") == "merged":
+            must = must | {"into"}
+        may.add("repeats")
+    have = set(record)
+    bad = [f"{kind} without {m}" for m in sorted(must - have)]
+    bad += [f"{kind} ({record.get('verdict', '')}) with {m}" for m in sorted(have - must - may)]
+    if bad:
+        return bad
+    if not is_int(record["time_us"]) or record["time_us"] < 10**15:
+        bad.append(f"time_us {record['time_us']!r}")
+    if not isinstance(record["run"], str) or not record["run"]:
+        bad.append(f"run {record['run']!r}")
+    return bad + globals()[f"schema_{kind}"](record)
+
+
+def one_of(record, member, words):
+    return [] if record[member] in words else [f"{member} is {record[member]!r}"]
+
+
+def ints(record, *members, null=()):
+    return [f"{m} is {record[m]!r}" for m in members + tuple(null)
+            if not (is_int(record[m]) and record[m] >= 0 or record[m] is None and m in null)]
+
+
+def texts(record, *members, null=()):
+    return [f"{m} is {record[m]!r}" for m in members + tuple(null)
+            if not (isinstance(record[m], str) or record[m] is None and m in null)]
+
+
+def schema_decision(r):
+    bad = one_of(r, "verdict", VERDICTS) + one_of(r, "kind", KINDS)
+    bad += one_of(r, "by", {"migrate", "reconnect"})
+    bad += ints(r, "decision", "conn", null=("cause",)) + texts(r, "peer", "trigger", "reason")
+    if not isinstance(r["evidence"], dict):
+        return bad + ["evidence is not an object"]
+    for key, value in r["evidence"].items():
+        if not EVIDENCE_KEY.match(key) or isinstance(value, (dict, list)):
+            bad.append(f"evidence {key!r}: {value!r}")
+    if r["verdict"] in ASKED:
+        bad += ints(r, "request", "attempt", "timeout_ms")
+        if r["by"] != r["verdict"]:
+            bad.append(f"by {r['by']} and verdict {r['verdict']}")
+    if "repeats" in r and (r["verdict"] not in REFUSED or not is_int(r["repeats"])):
+        bad.append(f"repeats {r['repeats']!r} of verdict {r['verdict']}")
+    if r["reason"] == "":
+        bad.append("empty reason")
+    return bad
+
+
+def schema_outcome(r):
+    bad = one_of(r, "outcome", OUTCOMES) + one_of(r, "by", {"migrate", "reconnect"})
+    bad += ints(r, "decision", "request", "attempt", "conn", "elapsed_us", null=("conn_new",))
+    bad += texts(r, "peer", null=("local_before", "local_after"))
+    if r["validated"] not in (True, False, None):
+        bad.append(f"validated {r['validated']!r}")
+    if r["error"] is not None and (not isinstance(r["error"], dict)
+                                   or set(r["error"]) != {"code", "message"}):
+        bad.append(f"error {r['error']!r}")
+    return bad
+
+
+def schema_effect(r):
+    return (one_of(r, "effect", EFFECTS) + texts(r, "peer")
+            + ints(r, "decision", "conn",
+                   null=("rtt_before_us", "rtt_after_us", "samples_before", "samples_after")))
+
+
+def schema_cause(r):
+    bad = ints(r, "cause", "peers", "advised") + texts(r, "trigger", "reason")
+    if not isinstance(r["verdicts"], dict):
+        return bad + ["verdicts is not an object"]
+    bad += [f"verdicts {v!r}: {n!r}" for v, n in r["verdicts"].items()
+            if v not in VERDICTS or not is_int(n) or n < 1]
+    if sum(r["verdicts"].values()) != r["advised"]:
+        bad.append(f"advised {r['advised']}, but verdicts {r['verdicts']}")
+    if r["peers"] < r["advised"]:
+        bad.append(f"peers {r['peers']} < advised {r['advised']}")
+    return bad
+
+
+def schema_node(r):
+    return (one_of(r, "state", {"up", "down"})
+            + texts(r, null=("node", "implementation", "boot", "reason"))
+            + (["up without boot"] if r["state"] == "up" and not r["boot"] else []))
+
+
+def schema_peer(r):
+    return (one_of(r, "state", {"up", "down"}) + one_of(r, "role", {"client", "server"})
+            + texts(r, "peer", null=("reason",)) + ints(r, "conn"))
+
+
+def schema_notice(r):
+    return texts(r, "level", "what", "text") + ints(r, "count") + (
+        [] if r["count"] >= 1 and r["text"] and r["what"] else ["empty notice"])
+
+
+def check_records(records, stopped=True):
+    """The promises over one run's records, in the order in which they were written."""
+    bad = [f"{complaint}: {r}" for r in records for complaint in check_schema(r)]
+    if bad:
+        return bad
+    if len({r["run"] for r in records}) > 1:
+        bad.append("more than one run")
+    times = [r["time_us"] for r in records]
+    bad += [f"time goes back at record {i}" for i in range(1, len(times))
+            if times[i] < times[i - 1]]
+    return bad + check_decisions(records) + check_outcomes(records, stopped) + check_causes(records)
+
+
+def check_decisions(records):
+    bad, by_id = [], {}
+    for r in records:
+        if r["record"] == "decision":
+            by_id.setdefault(r["decision"], []).append(r)
+    if by_id and next(iter(by_id)) != 1:
+        bad.append("the first decision is not number 1")
+    for number, written in by_id.items():
+        verdicts = [r["verdict"] for r in written]
+        if len(written) > 2 or len(written) == 2 and (
+                verdicts[0] != "queued" or verdicts[1] not in OUT_OF_QUEUE):
+            bad.append(f"decision {number} written as {verdicts}")
+        for member in ("peer", "conn", "trigger", "kind", "cause"):
+            if len({r[member] for r in written}) != 1:
+                bad.append(f"decision {number} changed its {member}")
+        if any(r.get("into") is not None and r["into"] not in by_id for r in written):
+            bad.append(f"decision {number} merged into nothing")
+    return bad
+
+
+def check_outcomes(records, stopped):
+    bad, outcomes, effects, asked, known = [], {}, {}, {}, set()
+    for r in records:
+        if r["record"] == "decision":
+            known.add(r["decision"])
+            if "request" in r:
+                if r["request"] in asked or r["attempt"] != 1:
+                    bad.append(f"request {r['request']} asked twice, or not attempt 1: {r}")
+                asked[r["request"]] = r
+        elif r["record"] == "outcome":
+            if r["request"] in outcomes:
+                bad.append(f"request {r['request']} has two outcomes")
+            outcomes[r["request"]] = r
+            if r["decision"] not in known:
+                bad.append(f"outcome of an unknown decision: {r}")
+            first = asked.get(r["request"])
+            if r["attempt"] == 1 and first is None or first is not None and (
+                    first["decision"] != r["decision"] or first["conn"] != r["conn"]):
+                bad.append(f"outcome does not belong to its request: {r}")
+        elif r["record"] == "effect":
+            effects.setdefault(r["decision"], []).append(r)
+    if stopped:
+        bad += [f"request {q} has no outcome" for q in asked if q not in outcomes]
+    moved = {}
+    for r in outcomes.values():
+        if r["outcome"] in ("migrated", "reconnected"):
+            moved[r["decision"]] = moved.get(r["decision"], 0) + 1
+    for decision, number in moved.items():
+        have = len(effects.get(decision, ()))
+        if have > number or stopped and have < number:
+            bad.append(f"decision {decision}: {number} moves, {have} effects")
+    bad += [f"effect without a move: decision {d}" for d in effects if d not in moved]
+    return bad
+
+
+def check_causes(records):
+    bad, first, closed = [], {}, {}
+    for r in records:
+        if r["record"] == "decision" and r["cause"] is not None and r["cause"] not in closed:
+            first.setdefault(r["cause"], {}).setdefault(r["decision"], r["verdict"])
+        elif r["record"] == "cause":
+            if r["cause"] in closed:
+                bad.append(f"cause {r['cause']} closed twice")
+            closed[r["cause"]] = r
+            seen = list(first.get(r["cause"], {}).values())
+            for verdict in set(seen) | set(r["verdicts"]):
+                said, counted = seen.count(verdict), r["verdicts"].get(verdict, 0)
+                # a folded refusal is counted without a record of its own
+                if said > counted or said < counted and verdict not in REFUSED:
+                    bad.append(f"cause {r['cause']}: {said} records of {verdict}, "
+                               f"{counted} counted")
+    return bad
+
+
+# -- towards the node ---------------------------------------------------------------------
+
+METHODS = {"hello", "subscribe", "summary", "migrate_peer", "reconnect_peer", "probe"}
+MOVE_PARAMS = {"conn", "timeout_ms", "reason"}
+
+
+def check_node(node):
+    bad = []
+    features = set(node.hello.get("features") or ())
+    terminal = set()
+    for link in node.links:
+        bad += [f"line from pathdog: {line!r}: {why}" for line, why in link.bad_lines]
+        ids = [r.id for r in link.requests]
+        if any(not is_int(i) for i in ids) or len(set(ids)) != len(ids):
+            bad.append(f"request ids {ids[:20]}")
+        methods = [r.method for r in link.requests]
+        if methods[:1] not in ([], ["hello"]) or methods[1:2] not in ([], ["subscribe"]):
+            bad.append(f"link {link.index} begins {methods[:3]}")
+        if methods.count("hello") > 1 or methods.count("subscribe") > 1:
+            bad.append(f"link {link.index}: hello or subscribe twice")
+        for r in link.requests:
+            bad += check_request(r, features, node)
+        bad += check_overlap(link)
+    for r in node.moves():
+        key = (r.link.boot, r.conn)
+        if r.method == "migrate_peer" and key in terminal:
+            bad.append(f"migrate of a disabled connection: {r}")
+        told = node.told.get(key)
+        if r.method == "migrate_peer" and told and (
+                told.get("role", "client") != "client" or told.get("migratable") is False):
+            bad.append(f"migrate of {told}")
+        if r.answer_code in (-32003, -32005) and r.method == "migrate_peer":
+            terminal.add(key)
+    return bad
+
+
+def check_request(r, features, node):
+    if r.message.get("jsonrpc") != "2.0" or r.method not in METHODS:
+        return [f"request {r.message}"]
+    extra = set(r.message) - {"jsonrpc", "id", "method", "params"}
+    if extra:
+        return [f"request with {extra}"]
+    if r.method == "summary" and r.params is not None:
+        conns = r.params.get("conns")
+        if set(r.params) != {"conns"} or not 1 <= len(conns) <= 4096 or len(set(conns)) != len(
+                conns):
+            return [f"summary of {str(r.params)[:200]}"]
+    if r.method == "reconnect_peer" and "reconnect" not in features:
+        return ["reconnect_peer without the feature"]
+    if r.method == "probe" and ("probe" not in features or set(r.params) != {"conns"}):
+        return ["probe without the feature, or without conns"]
+    if r.method in MOVES:
+        may = set(MOVE_PARAMS)
+        if r.method == "migrate_peer":
+            may |= {"interface", "local"} if "bind" in features else set()
+            may |= {"via"} if "relay" in features else set()
+        have = set(r.params)
+        if not MOVE_PARAMS <= have <= may:
+            return [f"{r.method} with params {r.params}"]
+        if not is_int(r.params["timeout_ms"]) or r.params["timeout_ms"] < 1 or not isinstance(
+                r.params["reason"], str) or not r.params["reason"]:
+            return [f"{r.method} with params {r.params}"]
+    return []
+
+
+def check_overlap(link):
+    """One summary at a time; one open move per connection, unless it was given up."""
+    bad, last = [], {}
+    for r in link.requests:
+        key = r.conn if r.method in MOVES else r.method if r.method == "summary" else None
+        if key is None:
+            continue
+        before = last.get(key)
+        if before is not None:
+            patience = (10.0 if r.method == "summary"
+                        else before.params["timeout_ms"] / 1000 + 1) - 0.05
+            open_then = before.answered_at is None or before.answered_at > r.time
+            if open_then and r.time - before.time < patience:
+                bad.append(f"asked while another is open: {before} then {r}")
+        last[key] = r
+    return bad

@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node that does what the test says: it serves docs/node-protocol.md on a UNIX socket.
+
+It must not know anything about pathdog's insides, and it must not judge: it records what it
+received and when; the tests and invariants.py judge.
+"""
+
+import json
+import os
+import socket
+import threading
+import time
+
+MOVES = ("migrate_peer", "reconnect_peer")
+
+DEFAULT_COLUMNS = (
+    "conn", "srtt_us", "latest_rtt_us", "min_rtt_us", "rttvar_us", "rtt_samples",
+    "in_flight_bytes", "pto_count", "bytes_sent", "bytes_received",
+)
+
+
+class Peer:
+    """One row of the node's table; `advance` says whether its rows show life."""
+
+    def __init__(self, name, conn, **members):
+        self.name = name
+        self.conn = conn
+        self.told = dict(members)  # further members of peer_up, as given
+        self.advance = True
+        self.silent = False  # no row at all
+        self.columns = {
+            "conn": conn, "srtt_us": 20000, "latest_rtt_us": None, "min_rtt_us": 20000,
+            "rttvar_us": 1000, "rtt_samples": 10, "cwnd_bytes": 100000, "in_flight_bytes": 0,
+            "congested": 0, "in_recovery": 0, "pto_count": 0, "bytes_sent": 1000,
+            "bytes_received": 1000, "packets_lost": 0, "send_errors": 0, "silent_ms": 0,
+        }
+        self.script = []  # srtt_us of the coming rows; the last one stays
+
+    def set(self, **columns):
+        self.columns.update(columns)
+        return self
+
+    def up(self):
+        return {"peer": self.name, "conn": self.conn, **self.told}
+
+    def row(self, columns):
+        if self.advance:
+            self.columns["rtt_samples"] = (self.columns["rtt_samples"] or 0) + 1
+            self.columns["bytes_received"] = (self.columns["bytes_received"] or 0) + 1000
+        if self.script:
+            self.columns["srtt_us"] = self.script[0]
+            if len(self.script) > 1:
+                self.script.pop(0)
+        values = dict(self.columns)
+        if values["latest_rtt_us"] is None:
+            values["latest_rtt_us"] = values["srtt_us"]
+        return [values.get(c) for c in columns]
+
+
+class Request:
+    """What pathdog asked. Answer it now, later, twice, wrongly or never."""
+
+    def __init__(self, link, message):
+        self.link = link
+        self.message = message
+        self.id = message.get("id")
+        self.method = message.get("method")
+        self.params = message.get("params")
+        self.time = time.monotonic()
+        self.wall_us = time.time_ns() // 1000
+        self.answered_at = None
+        self.answer_code = None  # None: a result; else the error's code
+
+    @property
+    def conn(self):
+        return self.params.get("conn") if isinstance(self.params, dict) else None
+
+    def answer(self, result):
+        self.send({"jsonrpc": "2.0", "id": self.id, "result": result})
+
+    def error(self, code, message="scripted", **more):
+        if self.answered_at is None:
+            self.answer_code = code
+        self.send({"jsonrpc": "2.0", "id": self.id,
+                   "error": {"code": code, "message": message, **more}})
+
+    def send(self, what):
+        """Any answer at all: an object, or bytes as they are."""
+        if self.answered_at is None:
+            self.answered_at = time.monotonic()
+        self.link.send(what)
+
+    def __repr__(self):
+        return f"{self.method}#{self.id}@link{self.link.index} {self.params!r}"
+
+
+class Link:
+    """One connection from pathdog."""
+
+    def __init__(self, node, sock, index):
+        self.node = node
+        self.sock = sock
+        self.index = index
+        self.boot = node.hello.get("boot")
+        self.opened = time.monotonic()
+        self.closed = None
+        self.closed_by = None
+        self.requests = []
+        self.answers = []  # objects without a method: pathdog's answers to the node
+        self.bad_lines = []
+        self.write_lock = threading.Lock()
+
+    def send(self, what):
+        if not isinstance(what, bytes):
+            what = json.dumps(what, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        try:
+            with self.write_lock:
+                self.sock.sendall(what)
+        except OSError:
+            pass  # the other end has closed: the test sees it in `closed`
+
+    def notify(self, method, **params):
+        self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def close(self):
+        with self.node.cv:
+            if self.closed is None:
+                self.closed, self.closed_by = time.monotonic(), "node"
+            self.node.cv.notify_all()
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def named(self, method):
+        return [r for r in self.requests if r.method == method]
+
+
+class ScriptedNode:
+    def __init__(self, path, cv=None, **hello):
+        self.path = path
+        self.cv = cv or threading.Condition()
+        self.hello = {"protocol": 1, "node": "alpha@127.0.0.1", "implementation": "scripted/1",
+                      "boot": "boot-1", "features": [], "prefer": "migrate", **hello}
+        self.peers = {}  # conn -> Peer
+        self.columns = list(DEFAULT_COLUMNS)
+        self.handlers = {}
+        self.links = []
+        self.told = {}  # (boot, conn) -> members of the first peer_up sent through here
+        self.rounds = 0  # answered summaries of all peers
+        self.looks = 0  # answered summaries of some
+        self.next_conn = 1000
+        self.reading = threading.Event()
+        self.reading.set()
+        self.listener = None
+        self.threads = []
+        self.accepting = True
+
+    # -- the socket ---------------------------------------------------------------------
+
+    def start(self):
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind("\0" + self.path[1:] if self.path.startswith("@") else self.path)
+        self.listener.listen(16)
+        thread = threading.Thread(target=self._accept, args=(self.listener,), daemon=True)
+        thread.start()
+        self.threads.append(thread)
+        return self
+
+    def stop(self):
+        """Closes everything, as a node that ends does; start() serves again."""
+        listener, self.listener = self.listener, None
+        self.reading.set()
+        if listener:
+            try:
+                listener.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            listener.close()
+        for link in self.links:
+            link.close()
+        if not self.path.startswith("@") and os.path.exists(self.path):
+            os.unlink(self.path)
+        for thread in self.threads:
+            thread.join(5)
+        self.threads = []
+
+    def restart(self, boot=None):
+        self.stop()
+        if boot:
+            self.hello["boot"] = boot
+        return self.start()
+
+    def _accept(self, listener):
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with self.cv:
+                link = Link(self, sock, len(self.links))
+                self.links.append(link)
+                self.cv.notify_all()
+            if not self.accepting:
+                link.close()
+            thread = threading.Thread(target=self._read, args=(link,), daemon=True)
+            thread.start()
+            self.threads.append(thread)
+
+    def _read(self, link):
+        buffer = b""
+        while True:
+            self.reading.wait()
+            try:
+                data = link.sock.recv(1 << 16)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            buffer += data
+            *lines, buffer = buffer.split(b"\n")
+            for line in lines:
+                self._line(link, line)
+        with self.cv:
+            if link.closed is None:
+                link.closed, link.closed_by = time.monotonic(), "pathdog"
+            self.cv.notify_all()
+        link.sock.close()
+
+    def _line(self, link, line):
+        try:
+            message = json.loads(line.decode("utf-8"))
+            if not isinstance(message, dict):
+                raise ValueError("not an object")
+        except ValueError as error:
+            with self.cv:
+                link.bad_lines.append((line[:200], str(error)))
+                self.cv.notify_all()
+            return
+        if len(line) + 1 > 1 << 20:
+            link.bad_lines.append((line[:200], "over 1 MiB"))
+        if "method" not in message:
+            with self.cv:
+                link.answers.append(message)
+                self.cv.notify_all()
+            return
+        request = Request(link, message)
+        with self.cv:
+            link.requests.append(request)
+            self.cv.notify_all()
+        handler = self.handlers.get(request.method) or getattr(
+            self, f"do_{request.method}", lambda r: r.error(-32601, "unknown method"))
+        handler(request)
+        with self.cv:
+            self.cv.notify_all()
+
+    # -- what it does unless told otherwise ----------------------------------------------
+
+    def on(self, method, handler):
+        self.handlers[method] = handler
+        return self
+
+    def do_hello(self, request):
+        request.answer({k: v for k, v in self.hello.items() if v is not None})
+
+    def do_subscribe(self, request):
+        for peer in list(self.peers.values()):
+            self.tell_up(peer, request.link)
+        request.answer({"peers": len(self.peers)})
+
+    def do_summary(self, request):
+        conns = request.params.get("conns") if request.params else None
+        with self.cv:
+            chosen = [p for p in self.peers.values()
+                      if (conns is None or p.conn in conns) and not p.silent]
+            rows = [p.row(self.columns) for p in chosen]
+        for i in range(0, len(rows), 256):
+            request.link.notify("summaries", columns=self.columns, rows=rows[i:i + 256])
+        self.finish_summary(request, len(rows))
+
+    def finish_summary(self, request, rows):
+        request.answer({"rows": rows})
+        with self.cv:
+            if request.params and "conns" in request.params:
+                self.looks += 1
+            else:
+                self.rounds += 1
+            self.cv.notify_all()
+
+    def do_migrate_peer(self, request):
+        request.answer({"local": "127.0.0.1:40000", "validated": True})
+
+    def do_reconnect_peer(self, request):
+        old = self.peers[request.conn]
+        new = self.replace(request.conn, request.link)
+        request.answer({"conn": new.conn})
+        assert old.name == new.name
+
+    def do_probe(self, request):
+        request.answer({})
+
+    def replace(self, conn, link=None):
+        """The clean close and new dial of one peer, told in the contract's order."""
+        link = link or self.link()
+        with self.cv:
+            old = self.peers.pop(conn)
+            self.next_conn += 1
+            new = Peer(old.name, self.next_conn, **old.told)
+            self.peers[new.conn] = new
+        link.notify("peer_down", conn=conn, reason="reconnect")
+        self.tell_up(new, link)
+        return new
+
+    # -- for the test --------------------------------------------------------------------
+
+    def add(self, name, conn, tell=True, **members):
+        """A peer; told at once when pathdog has subscribed already."""
+        peer = Peer(name, conn, **members)
+        with self.cv:
+            self.peers[conn] = peer
+            self.next_conn = max(self.next_conn, conn)
+        link = self.link()
+        if tell and link and any(r.answered_at for r in link.named("subscribe")):
+            self.tell_up(peer, link)
+        return peer
+
+    def tell_up(self, peer, link=None):
+        self.told.setdefault((self.hello["boot"], peer.conn), peer.up())
+        (link or self.link()).notify("peer_up", **peer.up())
+
+    def down(self, conn, reason="idle_timeout"):
+        with self.cv:
+            self.peers.pop(conn, None)
+        self.notify("peer_down", conn=conn, reason=reason)
+
+    def link(self):
+        with self.cv:
+            alive = [link for link in self.links if link.closed is None]
+            return alive[-1] if alive else None
+
+    def notify(self, method, **params):
+        self.link().notify(method, **params)
+
+    def send(self, what):
+        self.link().send(what)
+
+    def send_rows(self, rows, columns=None):
+        self.notify("summaries", columns=list(columns or self.columns), rows=rows)
+
+    def requests(self, method=None, conn=None):
+        with self.cv:
+            return [r for link in self.links for r in link.requests
+                    if (method is None or r.method == method)
+                    and (conn is None or r.conn == conn)]
+
+    def moves(self, conn=None):
+        return [r for r in self.requests(conn=conn) if r.method in MOVES]
+
+    def wait_for(self, predicate, deadline=10, what="something"):
+        """The predicate's first true value; it is asked whenever something happened."""
+        end = time.monotonic() + deadline
+        with self.cv:
+            while True:
+                value = predicate()
+                if value:
+                    return value
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise AssertionError(f"not within {deadline} s: {what}\n{self.story()}")
+                self.cv.wait(min(left, 0.2))
+
+    def wait_request(self, method, conn=None, nth=1, deadline=10):
+        def found():
+            seen = self.requests(method, conn)
+            return seen[nth - 1] if len(seen) >= nth else None
+        return self.wait_for(found, deadline, f"{method} number {nth} of conn {conn}")
+
+    def wait_subscribed(self, links=1, deadline=10):
+        """Until the links-th connection has its snapshot."""
+        def found():
+            done = [link for link in self.links
+                    if any(r.answered_at for r in link.named("subscribe"))]
+            return done[links - 1] if len(done) >= links else None
+        return self.wait_for(found, deadline, f"subscription number {links}")
+
+    def wait_links(self, number, deadline=10):
+        return self.wait_for(lambda: len(self.links) >= number and self.links[number - 1],
+                             deadline, f"connection number {number}")
+
+    def wait_rounds(self, number=2, deadline=15):
+        """So many more rounds that were both asked and answered after this call."""
+        goal = self.rounds + number + 1
+        self.wait_for(lambda: self.rounds >= goal, deadline, f"{number} more rounds")
+
+    def story(self, last=25):
+        lines = [f"link {link.index}: {'closed by ' + link.closed_by if link.closed else 'open'}"
+                 f"{' bad lines ' + repr(link.bad_lines) if link.bad_lines else ''}"
+                 for link in self.links[-5:]]
+        seen = [r for r in self.requests() if r.method != "summary"]
+        lines += [f"  {r!r} {'answered ' + str(r.answer_code or 'ok') if r.answered_at else ''}"
+                  for r in seen[-last:]]
+        return "\n".join([f"node: {self.rounds} rounds, {self.looks} looks"] + lines)
