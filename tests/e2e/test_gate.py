@@ -1,0 +1,571 @@
+# SPDX-License-Identifier: Apache-2.0
+"""decisions.md, "The gate": every verdict that can be reached from outside, and what each one
+lets happen afterwards."""
+
+import time
+
+from case import Case, cases
+
+SLOW = {"srtt": {"threshold": "200ms", "strikes": "1"}, "tunnel": {}}
+HIGH = 300000
+
+
+class Migrate(Case):
+    def test_what_is_asked_and_recorded(self):
+        node, dog = self.pair(watchdog={"migrate_timeout": "1500ms"})
+        dog.moved(reason="endpoint changed")
+        asked = node.wait_request("migrate_peer")
+        self.assertEqual(set(asked.params), {"conn", "timeout_ms", "reason"})
+        self.assertEqual((asked.params["conn"], asked.params["timeout_ms"]), (1, 1500))
+        decision = dog.decision("migrate")
+        self.assertEqual(
+            (decision["decision"], decision["request"], decision["attempt"],
+             decision["timeout_ms"], decision["peer"], decision["conn"], decision["trigger"],
+             decision["kind"], decision["by"]),
+            (1, 1, 1, 1500, "p1@h", 1, "tunnel", "moved", "migrate"))
+        self.assertEqual(asked.params["reason"], decision["reason"])
+        self.assertIn("endpoint changed", decision["reason"])
+        outcome = dog.outcome("migrated")
+        self.assertEqual((outcome["decision"], outcome["request"], outcome["attempt"],
+                          outcome["by"], outcome["validated"], outcome["error"],
+                          outcome["conn_new"]), (1, 1, 1, "migrate", True, None, None))
+        self.assertGreaterEqual(outcome["time_us"], decision["time_us"])
+
+    def test_many_at_once_one_per_connection(self):
+        node, dog = self.pair(peers=50)
+        held = []
+        node.on("migrate_peer", held.append)
+        dog.moved()
+        node.wait_for(lambda: len(held) == 50, what="50 open requests")
+        for request in reversed(held):
+            node.do_migrate_peer(request)
+        dog.wait_for(lambda: len(dog.records("outcome", outcome="migrated")) == 50)
+
+    def test_elapsed(self):
+        node, dog = self.pair()
+        held = []
+        node.on("migrate_peer", held.append)
+        dog.moved()
+        asked = node.wait_request("migrate_peer")
+        node.wait_for(lambda: time.monotonic() - asked.time > 0.3)
+        node.do_migrate_peer(held[0])
+        elapsed = dog.outcome("migrated")["elapsed_us"]
+        self.assertGreater(elapsed, 290000)
+        self.assertLess(elapsed, 2000000)
+
+
+class Gone(Case):
+    @cases({"not_connected": -32001, "no_conn": -32002})
+    def test_after_the_answer(self, code):
+        node, dog = self.pair()
+        node.peers[1].advance = False
+        node.wait_rounds(1)
+        node.on("migrate_peer", lambda r: r.error(code))
+        dog.moved()
+        self.assertEqual(dog.outcome("gone")["error"]["code"], code)
+        dog.moved()
+        dog.decision("gone")
+        self.assertEqual(len(node.moves()), 1)
+
+    def test_told_again_it_is_back(self):
+        node, dog = self.pair(peers=2)
+        node.peers[1].advance = False
+        node.wait_rounds(1)
+        node.on("migrate_peer", lambda r: r.error(-32001) if len(node.moves(1)) == 1
+                else node.do_migrate_peer(r))
+        dog.moved("p1@h")
+        dog.outcome("gone")
+        node.tell_up(node.peers[1])
+        node.add("p3@h", 3)
+        dog.wait_record("peer", state="up", conn=3)
+        dog.moved("p1@h")
+        dog.outcome("migrated", conn=1)
+
+    def test_a_fresh_row_brings_it_back(self):
+        node, dog = self.pair()
+        peer = node.peers[1]
+        peer.advance = False
+        node.wait_rounds(1)
+        node.on("migrate_peer", lambda r: r.error(-32002) if len(node.moves()) == 1
+                else node.do_migrate_peer(r))
+        dog.moved()
+        dog.outcome("gone")
+        node.wait_rounds(1)
+        dog.moved()
+        dog.decision("gone")
+        peer.advance = True
+        node.wait_rounds(1)
+        dog.moved()
+        dog.outcome("migrated")
+
+    def test_while_the_node_is_away(self):
+        # "While the node's socket is down every connection is gone."
+        node, dog = self.pair(peers=2)
+        node.stop()
+        dog.wait_record("node", state="down")
+        dog.moved()
+        dog.decision("gone", conn=1)
+        dog.decision("gone", conn=2)
+
+    def test_gone_comes_before_inbound(self):
+        node, dog = self.pair(role="server")
+        node.stop()
+        dog.wait_record("node", state="down")
+        dog.moved()
+        self.assertEqual(dog.wait_record("decision")["verdict"], "gone")
+
+
+class Disabled(Case):
+    @cases({"peer_disable_migration": (-32003, "disabled"),
+            "not_migratable": (-32005, "not-migratable")})
+    def test_cached(self, code, outcome):
+        node, dog = self.pair()
+        node.on("migrate_peer", lambda r: r.error(code))
+        dog.moved()
+        self.assertEqual(dog.outcome(outcome)["error"]["code"], code)
+        dog.moved()
+        dog.decision("disabled")
+        node.wait_rounds()
+        self.assertEqual(len(node.moves()), 1)
+
+    @cases({"peer_disable_migration": -32003, "not_migratable": -32005})
+    def test_a_new_connection_is_a_new_chance(self, code):
+        node, dog = self.pair()
+        node.on("migrate_peer", lambda r: r.error(code) if r.conn == 1
+                else node.do_migrate_peer(r))
+        dog.moved()
+        dog.wait_record("outcome", conn=1)
+        node.down(1)
+        node.add("p1@h", 2)
+        dog.wait_record("peer", state="up", conn=2)
+        dog.moved()
+        dog.outcome("migrated", conn=2)
+
+    def test_kept_over_a_lost_link_with_the_same_boot(self):
+        node, dog = self.pair()
+        node.on("migrate_peer", lambda r: r.error(-32003))
+        dog.moved()
+        dog.outcome("disabled")
+        node.link().close()
+        node.wait_subscribed(2)
+        node.wait_rounds(1)
+        dog.moved()
+        dog.decision("disabled")
+
+    def test_degraded_too(self):
+        node, dog = self.pair(triggers=SLOW)
+        node.peers[1].told["migratable"] = False
+        node.tell_up(node.peers[1])
+        node.add("q@h", 7, migratable=False).set(srtt_us=HIGH)
+        dog.decision("disabled", conn=7, kind="degraded")
+
+
+class InFlight(Case):
+    def test_moved_is_remembered_and_advised_again(self):
+        node, dog = self.pair()
+        held = []
+        node.on("migrate_peer", held.append)
+        dog.moved(reason="one")
+        node.wait_request("migrate_peer")
+        dog.moved(reason="two")
+        dog.decision("in-flight")
+        dog.moved(reason="three")
+        dog.tell("EVENT=rebind", "PEERS=nobody-at-all")
+        dog.notice()  # the notices are read in order: the third has been judged
+        self.assertEqual(len(node.moves()), 1)
+        node.do_migrate_peer(held[0])
+        again = dog.decision("migrate", nth=2)
+        self.assertIn("three", again["reason"])  # the latest
+        third = [r for r in dog.records("cause") if "three" in r["reason"]]
+        if third:
+            self.assertEqual(again["cause"], third[0]["cause"])
+        node.wait_request("migrate_peer", nth=2)
+        node.do_migrate_peer(held[1])
+        dog.outcome("migrated", nth=2)
+        node.wait_rounds()
+        self.assertEqual(len(node.moves()), 2)
+
+    def test_same_cause(self):
+        node, dog = self.pair()
+        held = []
+        node.on("migrate_peer", held.append)
+        dog.moved()
+        node.wait_request("migrate_peer")
+        dog.moved()
+        refused = dog.decision("in-flight")
+        node.do_migrate_peer(held[0])
+        again = dog.decision("migrate", nth=2)
+        self.assertEqual(again["cause"], refused["cause"])
+        self.assertNotEqual(again["decision"], refused["decision"])
+        self.assertEqual(again["trigger"], "tunnel")
+        node.do_migrate_peer(node.wait_request("migrate_peer", nth=2))
+
+    def test_degraded_is_not_remembered(self):
+        node, dog = self.pair(triggers=SLOW)
+        held = []
+        node.on("migrate_peer", held.append)
+        dog.moved()
+        node.wait_request("migrate_peer")
+        node.peers[1].set(srtt_us=HIGH)
+        dog.decision("in-flight", kind="degraded")
+        node.peers[1].set(srtt_us=1000)
+        node.wait_rounds(1)
+        node.do_migrate_peer(held[0])
+        dog.outcome("migrated")
+        node.wait_rounds()
+        self.assertEqual(len(node.moves()), 1)
+
+    def test_advised_again_after_a_failure(self):
+        node, dog = self.pair(watchdog={"retries": "0"})
+        held = []
+        node.on("migrate_peer", lambda r: held.append(r) if len(node.moves()) == 1
+                else node.do_migrate_peer(r))
+        dog.moved()
+        node.wait_request("migrate_peer")
+        dog.moved()
+        dog.decision("in-flight")
+        held[0].error(-32007)
+        dog.outcome("no-path")
+        dog.decision("migrate", nth=2)
+        dog.outcome("migrated")
+
+
+class Degraded(Case):
+    """merged, cooling, backing-off: what `degraded` meets after a request."""
+
+    def slow(self, watchdog=None, **more):
+        node, dog = self.pair(triggers=SLOW, watchdog=watchdog, **more)
+        node.peers[1].set(srtt_us=HIGH)
+        return node, dog
+
+    def test_merged_within_the_window(self):
+        node, dog = self.slow({"merge_window": "5s"})
+        first = dog.decision("migrate")
+        dog.outcome("migrated")
+        self.assertEqual(dog.decision("merged")["into"], first["decision"])
+
+    def test_merged_after_a_failure_too(self):
+        node, dog = self.slow({"merge_window": "5s"})
+        node.on("migrate_peer", lambda r: r.error(-32007))
+        first = dog.decision("migrate")
+        self.assertEqual(dog.decision("merged")["into"], first["decision"])
+
+    def test_cooling_after_the_window(self):
+        node, dog = self.slow({"merge_window": "1ms", "cooldown": "30s"})
+        dog.outcome("migrated")
+        dog.decision("cooling")
+        node.wait_rounds()
+        self.assertEqual(len(node.moves()), 1)
+
+    def test_the_cooldown_ends(self):
+        node, dog = self.slow({"merge_window": "1ms", "cooldown": "1s", "effect_window": "100ms"})
+        first = node.wait_request("migrate_peer")
+        dog.decision("cooling")
+        second = node.wait_request("migrate_peer", nth=2)
+        # doubled, as it did not help: at least one, at most two cool-downs (and a round or two)
+        self.assertGreater(second.time - first.time, 0.99)
+        self.assertLess(second.time - first.time, 3)
+
+    def test_backing_off(self):
+        node, dog = self.slow({"merge_window": "1ms"})
+        node.on("migrate_peer", lambda r: r.error(-32007))
+        dog.outcome("no-path")
+        dog.decision("backing-off")
+        node.wait_rounds()
+        self.assertEqual(len(node.moves()), 1)
+
+    def test_failures_start_no_cooldown(self):
+        node, dog = self.slow({"merge_window": "1ms", "backoff_min": "500ms", "cooldown": "1min"})
+        node.on("migrate_peer", lambda r: r.error(-1))
+        node.wait_request("migrate_peer", nth=2)
+        self.assertEqual(dog.records("decision", verdict="cooling"), [])
+
+    def test_backoff_doubles(self):
+        node, dog = self.slow({"merge_window": "1ms", "backoff_min": "500ms",
+                               "backoff_max": "1min"})
+        node.on("migrate_peer", lambda r: r.error(-1))
+        times = [node.wait_request("migrate_peer", nth=n, deadline=15).time for n in (1, 2, 3, 4)]
+        for number, base in enumerate((0.5, 1.0, 2.0)):
+            gap = times[number + 1] - times[number]
+            self.assertGreater(gap, base * 0.8 - 0.02)
+            self.assertLess(gap, base * 1.2 + 0.5)
+
+    def test_backoff_has_an_end(self):
+        node, dog = self.slow({"merge_window": "1ms", "backoff_min": "300ms",
+                               "backoff_max": "400ms"})
+        node.on("migrate_peer", lambda r: r.error(-1))
+        times = [node.wait_request("migrate_peer", nth=n, deadline=15).time
+                 for n in (1, 2, 3, 4, 5)]
+        self.assertLess(times[4] - times[3], 0.4 * 1.2 + 0.5)
+
+    def test_moved_passes_cooling_and_merging(self):
+        node, dog = self.pair()
+        for number in (1, 2, 3):
+            dog.moved()
+            dog.outcome("migrated", nth=number)
+        self.assertEqual({r["verdict"] for r in dog.records("decision")}, {"migrate"})
+
+    def test_moved_passes_backing_off(self):
+        node, dog = self.pair(watchdog={"retries": "0"})
+        node.on("migrate_peer", lambda r: r.error(-32007))
+        for number in (1, 2, 3):
+            dog.moved()
+            dog.outcome("no-path", nth=number)
+        self.assertEqual({r["verdict"] for r in dog.records("decision")}, {"migrate"})
+
+    def test_repeats_are_folded(self):
+        node, dog = self.slow({"merge_window": "1ms"})
+        dog.decision("cooling")
+        node.wait_rounds(8)
+        cooling = dog.records("decision", verdict="cooling")
+        self.assertEqual(len(cooling), 1)  # eight rounds later, and within the minute
+
+    def test_cooling_is_of_one_peer(self):
+        node, dog = self.pair(peers=2, triggers=SLOW, watchdog={"merge_window": "1ms"})
+        node.peers[1].set(srtt_us=HIGH)
+        dog.decision("cooling", conn=1)
+        node.peers[2].set(srtt_us=HIGH)
+        dog.decision("migrate", conn=2)
+
+    def test_cooldown_does_not_outlive_the_connection(self):
+        node, dog = self.slow({"merge_window": "1ms"})
+        dog.decision("cooling", conn=1)
+        node.down(1)
+        node.add("p1@h", 2).set(srtt_us=HIGH)
+        dog.decision("migrate", conn=2)
+
+
+class Damped(Case):
+    def test_after_the_burst_and_back_with_the_token(self):
+        node, dog = self.pair(watchdog={"move_burst": "2", "move_refill": "2s"})
+        for number in (1, 2):
+            dog.moved()
+            dog.outcome("migrated", nth=number)
+        dog.moved()
+        damped = dog.decision("damped")
+        self.assertEqual(len(node.moves()), 2)
+        again = dog.decision("migrate", nth=3)
+        self.assertEqual(again["cause"], damped["cause"])
+        self.assertNotEqual(again["decision"], damped["decision"])
+        first, third = node.wait_request("migrate_peer"), node.wait_request("migrate_peer", nth=3)
+        self.assertGreater(third.time - first.time, 1.9)
+        self.assertLess(third.time - first.time, 4.5)
+
+    def test_the_default_burst_is_five(self):
+        node, dog = self.pair()
+        for number in range(1, 6):
+            dog.moved()
+            dog.outcome("migrated", nth=number)
+        dog.moved()
+        dog.decision("damped")
+        self.assertEqual(len(node.moves()), 5)
+
+    def test_only_the_latest_is_advised_again(self):
+        node, dog = self.pair(watchdog={"move_burst": "1", "move_refill": "2s"})
+        dog.moved()
+        dog.outcome("migrated")
+        dog.moved(reason="older")
+        dog.decision("damped")
+        dog.moved(reason="newest")
+        again = dog.decision("migrate", nth=2)
+        self.assertIn("newest", again["reason"])
+        node.wait_rounds()
+        self.assertEqual(len(node.moves()), 2)
+
+    def test_tokens_are_of_one_peer(self):
+        node, dog = self.pair(peers=2, watchdog={"move_burst": "1", "move_refill": "1min"})
+        dog.moved("p1@h")
+        dog.outcome("migrated", conn=1)
+        dog.moved("p1@h")
+        dog.decision("damped", conn=1)
+        dog.moved("p2@h")
+        dog.decision("migrate", conn=2)
+
+    def test_refused_ones_take_no_token(self):
+        node, dog = self.pair(watchdog={"move_burst": "2", "move_refill": "1min"})
+        held = []
+        node.on("migrate_peer", lambda r: held.append(r) if not held
+                else node.do_migrate_peer(r))
+        dog.moved()
+        node.wait_request("migrate_peer")
+        for _ in range(6):
+            dog.moved()
+        dog.decision("in-flight")
+        dog.moved(reason="the last")
+        dog.tell("EVENT=rebind", "PEERS=nobody-at-all")
+        dog.notice()
+        node.do_migrate_peer(held[0])
+        dog.outcome("migrated", nth=2)
+
+    def test_degraded_takes_none(self):
+        node, dog = self.pair(triggers=SLOW, watchdog={
+            "move_burst": "1", "move_refill": "1min", "merge_window": "1ms"})
+        node.peers[1].set(srtt_us=HIGH)
+        dog.outcome("migrated")
+        dog.moved()
+        dog.outcome("migrated", nth=2)
+        dog.moved()
+        dog.decision("damped")
+
+
+class Observing(Case):
+    @cases({"config": ({"mode": "observe"}, ()), "option": ({}, ("--observe",))})
+    def test_nothing_is_asked(self, watchdog, args):
+        node = self.node()
+        node.add("p1@h", 1)
+        dog = self.dog(node, watchdog, args=args)
+        node.wait_rounds(1)
+        dog.moved()
+        seen = dog.decision("observing")
+        self.assertEqual((seen["kind"], seen["by"]), ("moved", "migrate"))
+        node.wait_rounds()
+        self.assertEqual(node.moves(), [])
+
+    def test_refusals_come_first(self):
+        node, dog = self.pair(watchdog={"mode": "observe"}, role="server")
+        dog.moved()
+        self.assertEqual(dog.wait_record("decision")["verdict"], "inbound")
+
+    def test_the_cooldown_starts_as_if(self):
+        node, dog = self.pair(triggers=SLOW, watchdog={"mode": "observe", "merge_window": "1ms"})
+        node.peers[1].set(srtt_us=HIGH)
+        dog.decision("observing", kind="degraded")
+        dog.decision("cooling")
+
+
+class Queue(Case):
+    """max_in_flight = 1: one request is open, the rest waits."""
+
+    def start(self, peers=3, watchdog=None, triggers=None):
+        node = self.node()
+        for conn in range(1, peers + 1):
+            node.add(f"p{conn}@h", conn)
+        self.held = []
+        node.on("migrate_peer", self.held.append)
+        dog = self.dog(node, {"max_in_flight": "1", "migrate_timeout": "30s", **(watchdog or {})},
+                       triggers or {"tunnel": {}})
+        node.wait_rounds(1)
+        return node, dog
+
+    def answer(self, node, nth):
+        node.do_migrate_peer(node.wait_request("migrate_peer", nth=nth))
+
+    def test_one_after_another_under_the_same_decision(self):
+        node, dog = self.start()
+        dog.moved()
+        dog.decision("queued", nth=2)
+        self.assertEqual(len(node.moves()), 1)
+        queued = {r["conn"]: r["decision"] for r in dog.records("decision", verdict="queued")}
+        for number in (1, 2, 3):
+            self.answer(node, number)
+        for number in (1, 2, 3):
+            dog.outcome("migrated", nth=number)
+        for conn, decision in queued.items():
+            self.assertEqual(dog.decision("migrate", conn=conn)["decision"], decision)
+
+    def test_gone_while_queued(self):
+        node, dog = self.start(peers=2)
+        dog.moved("p1@h")
+        node.wait_request("migrate_peer")
+        dog.moved("p2@h")
+        queued = dog.decision("queued", conn=2)
+        node.down(2)
+        self.assertEqual(dog.decision("gone", conn=2)["decision"], queued["decision"])
+        self.answer(node, 1)
+        dog.outcome("migrated")
+        node.wait_rounds()
+        self.assertEqual(len(node.moves()), 1)
+
+    def test_all_queued_are_gone_with_the_link(self):
+        node, dog = self.start()
+        dog.moved()
+        dog.decision("queued", nth=2)
+        node.stop()
+        dog.outcome("link-lost")
+        dog.decision("gone", nth=2)
+
+    def test_superseded_by_a_stronger_one(self):
+        node, dog = self.start(peers=2, triggers=SLOW)
+        dog.moved("p1@h")
+        node.wait_request("migrate_peer")
+        node.peers[2].set(srtt_us=HIGH)
+        weak = dog.decision("queued", conn=2, kind="degraded")
+        node.peers[2].set(srtt_us=1000)
+        node.wait_rounds(1)
+        dog.moved("p2@h")
+        strong = dog.decision("queued", conn=2, kind="moved")
+        self.assertEqual(dog.decision("superseded", conn=2)["decision"], weak["decision"])
+        self.answer(node, 1)
+        self.assertEqual(dog.decision("migrate", conn=2)["decision"], strong["decision"])
+
+    def test_a_weaker_one_is_merged(self):
+        node, dog = self.start(peers=2, triggers=SLOW)
+        dog.moved()
+        node.wait_request("migrate_peer")
+        queued = dog.decision("queued")
+        node.peers[queued["conn"]].set(srtt_us=HIGH)
+        merged = dog.decision("merged", conn=queued["conn"], kind="degraded")
+        self.assertEqual(merged["into"], queued["decision"])
+
+    def test_an_equal_one_joins(self):
+        node, dog = self.start(peers=2)
+        dog.moved()
+        node.wait_request("migrate_peer")
+        queued = dog.decision("queued")
+        dog.moved(queued["peer"])
+        self.assertEqual(dog.decision("merged", conn=queued["conn"])["into"], queued["decision"])
+
+    def test_degraded_expires_after_ten_seconds(self):
+        node, dog = self.start(peers=2, triggers=SLOW)
+        dog.moved("p1@h")
+        node.wait_request("migrate_peer")
+        node.peers[2].set(srtt_us=HIGH)
+        queued = dog.decision("queued", conn=2)
+        node.peers[2].set(srtt_us=1000)
+        expired = dog.decision("expired", conn=2, deadline=20)
+        self.assertEqual(expired["decision"], queued["decision"])
+        self.assertAlmostEqual((expired["time_us"] - queued["time_us"]) / 1e6, 10, delta=1.5)
+
+    def test_moved_before_degraded(self):
+        node, dog = self.start(peers=3, triggers=SLOW)
+        dog.moved("p1@h")
+        node.wait_request("migrate_peer")
+        node.peers[2].set(srtt_us=HIGH)
+        dog.decision("queued", conn=2, kind="degraded")
+        dog.moved("p3@h")
+        dog.decision("queued", conn=3, kind="moved")
+        self.answer(node, 1)
+        self.assertEqual(node.wait_request("migrate_peer", nth=2).conn, 3)
+        self.answer(node, 2)
+        self.assertEqual(node.wait_request("migrate_peer", nth=3).conn, 2)
+
+    def test_most_bytes_in_flight_first(self):
+        node, dog = self.start(peers=5)
+        for conn, size in ((2, 100), (3, 5000), (4, 70), (5, 900)):
+            node.peers[conn].set(in_flight_bytes=size)
+        node.wait_rounds(2)
+        dog.moved("p1@h")
+        node.wait_request("migrate_peer")
+        dog.moved("p2@h p3@h p4@h p5@h")
+        dog.decision("queued", nth=4)
+        for number in range(1, 6):
+            self.answer(node, number)
+        self.assertEqual([r.conn for r in node.moves()], [1, 3, 5, 2, 4])
+
+    def test_a_failed_one_makes_room(self):
+        node, dog = self.start(peers=2, watchdog={"retries": "0"})
+        dog.moved()
+        node.wait_request("migrate_peer").error(-32005)
+        dog.outcome("not-migratable")
+        self.answer(node, 2)
+        dog.outcome("migrated")
+
+    def test_the_budget_is_kept(self):
+        node, dog = self.start(peers=40, watchdog={"max_in_flight": "4"})
+        dog.moved()
+        for number in range(1, 41):
+            node.wait_request("migrate_peer", nth=number)
+            still_open = [r for r in node.moves() if r.answered_at is None]
+            self.assertLessEqual(len(still_open), 4)
+            self.answer(node, number)
+        dog.wait_for(lambda: len(dog.records("outcome", outcome="migrated")) == 40)
