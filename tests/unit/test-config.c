@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watchdog/config/: what is read, what is refused and with which words. */
+#include "check.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "config/value.h"
+#include "util/format.h"
+
+static const struct pd_option srtt_options[] = {
+    {"threshold", PD_OPTION_TIME, "200ms", 1000, 60000000, "above is slow"},
+    {"strikes", PD_OPTION_INTEGER, "2", 1, 100, "in a row"},
+    {"recover", PD_OPTION_TIME, NULL, 1000, 60000000, "at or below clears"},
+    {"share", PD_OPTION_FRACTION, "1/4", 1, 1000, "a part"},
+    {"buffer", PD_OPTION_SIZE, "64K", 1024, 1 << 20, "bytes"},
+    {"close", PD_OPTION_BOOLEAN, "yes", 0, 0, "a flag"},
+    {"ignore", PD_OPTION_GLOBS, "docker* veth*", 0, 0, "globs"},
+    {"command", PD_OPTION_TEXT, NULL, 0, 0, "a text"},
+    {NULL},
+};
+
+static const struct pd_trigger srtt = {
+    .abi = PD_TRIGGER_ABI, .size = sizeof(srtt), .name = "srtt", .options = srtt_options};
+static const struct pd_trigger route = {
+    .abi = PD_TRIGGER_ABI, .size = sizeof(route), .name = "route"};
+
+static const struct pd_trigger *find(void *user, const char *directory, const char *name,
+                                     char **ret_error)
+{
+    if (!strcmp(name, "srtt"))
+        return &srtt;
+    if (!strcmp(name, "route"))
+        return &route;
+    *ret_error = string_format("no trigger %s in %s", name, directory);
+    return NULL;
+}
+
+static const struct config_lookup lookup = {.find = find};
+
+static int parse(const char *text, struct config **ret_config, char **ret_error)
+{
+    return config_parse_text("t.conf", text, strlen(text), &lookup, ret_config, ret_error);
+}
+
+static struct config *parse_good(const char *text)
+{
+    struct config *config = NULL;
+    char *error = NULL;
+    int r = parse(text, &config, &error);
+
+    if (error)
+        fail_msg("%s", error);
+    assert_int_equal(r, 0);
+    return config;
+}
+
+#define NODE "[watchdog]\nnode = /n\n"
+
+/* Refused, and the error is exactly this. */
+static void refused(const char *text, const char *expected)
+{
+    struct config *config = NULL;
+    char *error = NULL;
+
+    assert_true(parse(text, &config, &error) < 0);
+    assert_null(config);
+    assert_string_equal(error, expected);
+    free(error);
+}
+
+static void test_defaults(void **state)
+{
+    struct config *config = parse_good(NODE);
+    const struct engine_config *engine = &config->engine;
+
+    assert_string_equal(config->node, "/n");
+    assert_null(config->node_user);
+    assert_string_equal(config->control, "/run/pathdog/control.sock");
+    assert_string_equal(config->state_directory, "/run/pathdog");
+    assert_null(config->uplinks);
+    assert_int_equal(engine->mode, MODE_ACTIVE);
+    assert_int_equal(engine->prefer, PREFER_NODE);
+    assert_int_equal(engine->fallback, FALLBACK_RECONNECT);
+    assert_int_equal(engine->sample_interval_us, 5000000);
+    assert_int_equal(engine->close_interval_us, 500000);
+    assert_int_equal(engine->close_max, 1024);
+    assert_int_equal(engine->migrate_timeout_us, 5000000);
+    assert_int_equal(engine->timeout_max_us, 30000000);
+    assert_int_equal(engine->retries, 2);
+    assert_int_equal(engine->max_in_flight, 0);
+    assert_int_equal(engine->merge_window_us, 2000000);
+    assert_int_equal(engine->max_peers, 262144);
+    assert_int_equal(engine->cooldown_us, 30000000);
+    assert_int_equal(engine->cooldown_max_us, 900000000);
+    assert_int_equal(engine->backoff_min_us, 5000000);
+    assert_int_equal(engine->backoff_max_us, 300000000);
+    assert_int_equal(engine->move_burst, 5);
+    assert_int_equal(engine->move_refill_us, 10000000);
+    assert_int_equal(engine->reconnect_gap_us, 10000000);
+    assert_int_equal(engine->effect_window_us, 10000000);
+    assert_int_equal(engine->fallback_after_us, 3000000);
+    assert_int_equal(engine->decisions_kept, 4096);
+    assert_int_equal(engine->n_instances, 0);
+    config_free(config);
+}
+
+/* The page's own example, indented as it is there. */
+static void test_example(void **state)
+{
+    struct config *config = parse_good("    # /etc/pathdog/pathdog.conf\n"
+                                       "    [watchdog]\n"
+                                       "    node = /run/barrel/pathdog.sock     # the node's "
+                                       "socket; @name for an abstract one\n"
+                                       "    mode = observe                      # or active\n"
+                                       "\tsample_interval = 1min 30s ; a comment\r\n"
+                                       "    max_in_flight=256\n"
+                                       "\n"
+                                       "    [trigger:srtt]      # enables it\n"
+                                       "    threshold = 250ms\n"
+                                       "    [trigger:srtt:overseas]\n"
+                                       "    match = *@au-*  *@nz-*\n"
+                                       "    threshold = 450ms\n"
+                                       "    [trigger:route]\n");
+    const struct instance_config *instances = config->engine.instances;
+
+    assert_string_equal(config->node, "/run/barrel/pathdog.sock");
+    assert_int_equal(config->engine.mode, MODE_OBSERVE);
+    assert_int_equal(config->engine.sample_interval_us, 90000000);
+    assert_int_equal(config->engine.max_in_flight, 256);
+    assert_int_equal(config->engine.n_instances, 3);
+    assert_string_equal(instances[0].name, "srtt");
+    assert_ptr_equal(instances[0].trigger, &srtt);
+    assert_null(instances[0].match);
+    assert_int_equal(instances[0].values[0].number, 250000);
+    assert_int_equal(instances[0].values[1].number, 2);
+    assert_false(instances[0].values[2].given);
+    assert_int_equal(instances[0].values[3].number, 250);
+    assert_int_equal(instances[0].values[4].number, 65536);
+    assert_int_equal(instances[0].values[5].number, 1);
+    assert_string_equal(instances[0].values[6].text, "docker* veth*");
+    assert_false(instances[0].values[7].given);
+    assert_string_equal(instances[1].name, "srtt:overseas");
+    assert_string_equal(instances[1].match[0], "*@au-*");
+    assert_string_equal(instances[1].match[1], "*@nz-*");
+    assert_null(instances[1].match[2]);
+    assert_int_equal(instances[1].values[0].number, 450000);
+    assert_string_equal(instances[2].name, "route");
+    config_free(config);
+}
+
+static void test_switched_off(void **state)
+{
+    struct config *config = parse_good(NODE "[trigger:srtt]\nenabled = no\n[trigger:srtt:b]\n");
+
+    assert_int_equal(config->n_instances, 2);
+    assert_int_equal(config->engine.n_instances, 1);
+    assert_string_equal(config->engine.instances[0].name, "srtt:b");
+    config_free(config);
+}
+
+static void test_refused_keys(void **state)
+{
+    refused("[watchdog]\nnode = /n\ncooldwn = 3s\n",
+            "t.conf:3: [watchdog] cooldwn: unknown key; did you mean cooldown?");
+    refused(NODE "[trigger:srtt]\nthreshhold = 1s\n",
+            "t.conf:4: [trigger:srtt] threshhold: unknown key; did you mean threshold?");
+    refused(NODE "[trigger:route]\nabcdefghij = 1s\n",
+            "t.conf:4: [trigger:route] abcdefghij: unknown key; known are enabled, match");
+    refused("[watchdogs]\n", "t.conf:1: [watchdogs]: unknown section; did you mean [watchdog]?");
+    refused("[triger:srtt]\n",
+            "t.conf:1: [triger:srtt]: unknown section; did you mean [trigger:NAME]?");
+    refused("[other]\n", "t.conf:1: [other]: unknown section; known are [watchdog], "
+                         "[trigger:NAME] and [trigger:NAME:LABEL]");
+    refused("[watchdog]\nplugin_directory = /p\n[trigger:nope]\n",
+            "t.conf:3: [trigger:nope]: no trigger nope in /p");
+    refused("[trigger:]\n", "t.conf:1: [trigger:]: a trigger's section is [trigger:NAME] or "
+                            "[trigger:NAME:LABEL]");
+    refused("[trigger:srtt:a:b]\n", "t.conf:1: [trigger:srtt:a:b]: a trigger's section is "
+                                    "[trigger:NAME] or [trigger:NAME:LABEL]");
+}
+
+static void test_refused_values(void **state)
+{
+    refused("[watchdog]\nsample_interval = 0\n",
+            "t.conf:2: [watchdog] sample_interval: \"0\" is too small; allowed is a time from "
+            "10ms to 1h");
+    refused("[watchdog]\nsample_interval = 1.5s\n",
+            "t.conf:2: [watchdog] sample_interval: \"1.5s\" has decimals; only whole numbers are "
+            "read; allowed is a time from 10ms to 1h");
+    refused("[watchdog]\ncooldown = 5m\n",
+            "t.conf:2: [watchdog] cooldown: \"5m\" lacks a unit of time: us, ms, s, min, h or d; "
+            "allowed is a time from 0 to 7d");
+    refused("[watchdog]\nretries = -1\n", "t.conf:2: [watchdog] retries: \"-1\" is negative; "
+                                          "allowed is a whole number from 0 to 100");
+    refused("[watchdog]\nmode = observ\n", "t.conf:2: [watchdog] mode: \"observ\" is not known; "
+                                           "allowed is active or observe (did you mean observe?)");
+    refused("[watchdog]\nprefer = neither\n",
+            "t.conf:2: [watchdog] prefer: \"neither\" is not known; allowed is node, migrate or "
+            "reconnect");
+    refused(NODE "[trigger:srtt]\nstrikes = 101\n",
+            "t.conf:4: [trigger:srtt] strikes: \"101\" is too large; allowed is a whole number "
+            "from 1 to 100");
+    refused(NODE "[trigger:srtt]\nbuffer = 2G\n",
+            "t.conf:4: [trigger:srtt] buffer: \"2G\" is too large; allowed is a size from 1K to "
+            "1M");
+    refused(NODE "[trigger:srtt]\nclose = maybe\n",
+            "t.conf:4: [trigger:srtt] close: \"maybe\" is not a boolean: yes, no, true, false, "
+            "on, off, 1 or 0; allowed is yes or no");
+    refused(NODE "[trigger:srtt]\nenabled = 2\n",
+            "t.conf:4: [trigger:srtt] enabled: \"2\" is not a boolean: yes, no, true, false, on, "
+            "off, 1 or 0; allowed is yes or no");
+    refused(NODE "[trigger:srtt]\nmatch =\n",
+            "t.conf:4: [trigger:srtt] match: is empty; allowed are globs, separated by spaces");
+    refused("[watchdog]\nnode = n\n", "t.conf:2: [watchdog] node: \"n\" is not a socket: an "
+                                      "absolute path, or @name for an abstract one");
+    refused("[watchdog]\nstate_directory = run\n",
+            "t.conf:2: [watchdog] state_directory: \"run\" is not an absolute path");
+    refused("[watchdog]\nuplinks = up0 a-much-too-long-name\n",
+            "t.conf:2: [watchdog] uplinks: \"up0 a-much-too-long-name\" is not a list of "
+            "interface names of at most 15 bytes");
+}
+
+static void test_refused_together(void **state)
+{
+    refused("[watchdog]\n", "t.conf: [watchdog] node: is not set; it is the node's socket, an "
+                            "absolute path, or @name for an abstract one");
+    refused("[watchdog]\nnode = @n\n",
+            "t.conf:2: [watchdog] node: \"@n\" is abstract and so has no permissions; node_user "
+            "must say who may listen there");
+    refused(NODE "cooldown = 20min\n",
+            "t.conf:3: [watchdog] cooldown: cooldown is 20min and cooldown_max is 15min by "
+            "default; allowed is cooldown <= cooldown_max");
+    refused(NODE "backoff_max = 1s\nbackoff_min = 1500ms\n",
+            "t.conf:4: [watchdog] backoff_min: backoff_min is 1s 500ms and backoff_max is 1s; "
+            "allowed is backoff_min <= backoff_max");
+    refused(NODE "timeout_max = 4s\n",
+            "t.conf:3: [watchdog] timeout_max: migrate_timeout is 5s by default and timeout_max "
+            "is 4s; allowed is migrate_timeout <= timeout_max");
+    refused(NODE "[trigger:srtt]\n[trigger:srtt:b]\n",
+            "t.conf:4: [trigger:srtt:b]: has no match, nor has [trigger:srtt] in t.conf:3; only "
+            "one instance of a trigger may be for all peers");
+}
+
+static void test_refused_lines(void **state)
+{
+    char *text;
+
+    refused(NODE "[trigger:srtt]\n\n[trigger:srtt]\n",
+            "t.conf:5: [trigger:srtt] is here twice; it was opened in line 3");
+    refused(NODE "mode = active\nmode = active\n",
+            "t.conf:4: [watchdog] mode is here twice; it was set in line 3");
+    refused("node = /n\n", "t.conf:1: \"node = /n\" stands before the first [section]");
+    refused("[watchdog]\nnode\n", "t.conf:2: \"node\" is neither key = value nor [section]");
+    refused("[watchdog\n", "t.conf:1: \"[watchdog\" is not a section: [name], and nothing behind "
+                           "it");
+    refused("[watchdog] node = /n\n", "t.conf:1: \"[watchdog] node = /n\" is not a section: "
+                                      "[name], and nothing behind it");
+    refused("[watchdog]\nno de = /n\n",
+            "t.conf:2: \"no de\": a key has 1 to 32 letters, digits, _ and -");
+    refused("[watchdog]\nnode: /n=3\n",
+            "t.conf:2: \"node: /n\": a key has 1 to 32 letters, digits, _ and -");
+    refused("[watchdog]\nnode = /n\\\n", "t.conf:2: ends with a backslash; a line is not "
+                                         "continued by the next");
+    refused("[watchdog]\nnode = /\x01\n", "t.conf:2: control character 0x01");
+    refused("[watchdog]\nnode = /\xc3\n", "t.conf:2: not UTF-8");
+    text = string_format("[watchdog]\nnode = /n\n%5000s\n", "x");
+    refused(text, "t.conf:3: line of 5000 bytes; at most 4096 are read");
+    free(text);
+    refused("[trigger:srtt:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]
+            ",
+            "t.conf:1: [trigger:srtt:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]: a section's name has 1 "
+            "to 48 letters, digits, and "
+            ": . _ @ -");
+}
+
+/* libinih reads 198 bytes a line; longer ones must arrive whole. */
+static void test_long_line(void **state)
+{
+    for (size_t length = 150; length < 4000; length += length < 600 ? 1 : 97) {
+        CLEANUP_FREE char *value = memory_new(length + 1, 1);
+        CLEANUP_FREE char *text = NULL;
+        struct config *config;
+
+        for (size_t i = 0; i < length; i++)
+            value[i] = i % 7 == 6 && i + 1 < length ? "  #;"[i / 7 % 4] : (char)('a' + i % 26);
+        text = string_format(NODE "[trigger:srtt]\ncommand = %s\nstrikes = 7\n", value);
+        config = parse_good(text);
+        assert_string_equal(config->engine.instances[0].values[7].text, value);
+        assert_int_equal(config->engine.instances[0].values[1].number, 7);
+        config_free(config);
+    }
+}
+
+static void test_plain_text_reads_back(void **state)
+{
+    struct config *first =
+        parse_good("[watchdog]\nnode = @a\nnode_user = 1000\nuplinks = up0  up1\nmode = observe\n"
+                   "cooldown = 1us\nfallback = off\nprefer = reconnect\nmax_in_flight = 7\n"
+                   "[trigger:srtt:x]\nmatch=#a b;c\nshare = 1/3\nrecover = 59s 1us\nignore =\n"
+                   "command = a=b 'c'\n[trigger:route]\nenabled = off\n");
+    struct config *second;
+    char *a = config_text(first, CONFIG_PLAIN), *b;
+
+    assert_non_null(strstr(a, "match=#a b;c\n"));
+    assert_non_null(strstr(a, "share = 333/1000\n"));
+    assert_non_null(strstr(a, "recover = 59s 1us\n"));
+    assert_non_null(strstr(a, "uplinks = up0  up1\n"));
+    assert_non_null(strstr(a, "ignore =\n"));
+    assert_null(strstr(a, "trigger:route"));
+    second = parse_good(a);
+    b = config_text(second, CONFIG_PLAIN);
+    assert_string_equal(a, b);
+    assert_string_equal(second->uplinks[1], "up1");
+    assert_string_equal(second->engine.instances[0].match[0], "#a");
+    free(a);
+    free(b);
+    config_free(first);
+    config_free(second);
+}
+
+static void test_origins(void **state)
+{
+    struct config *config = parse_good(NODE "[trigger:srtt]\nstrikes = 3\n");
+    char *text;
+
+    config_set_observe(config);
+    text = config_text(config, CONFIG_ORIGINS);
+    assert_non_null(strstr(text, "node = /n                               # t.conf:2\n"));
+    assert_non_null(strstr(text, "mode = observe                          # --observe\n"));
+    assert_non_null(strstr(text, "retries = 2                             # default\n"));
+    assert_non_null(strstr(text, "# max_in_flight is not set: the node's, else 1024\n"));
+    assert_non_null(strstr(text, "[trigger:srtt]  # t.conf:3\n"));
+    assert_non_null(strstr(text, "strikes = 3                             # t.conf:4\n"));
+    assert_non_null(strstr(text, "threshold = 200ms                       # default\n"));
+    free(text);
+    config_free(config);
+}
+
+static void test_values(void **state)
+{
+    static const struct {
+        enum pd_option_type type;
+        const char *text;
+        uint64_t number;
+        const char *back; /* NULL: refused */
+    } rows[] = {
+        {PD_OPTION_TIME, "0", 0, "0"},
+        {PD_OPTION_TIME, "7", 7000000, "7s"},
+        {PD_OPTION_TIME, "1d2h3min4s5ms6us", 93784005006, "1d 2h 3min 4s 5ms 6us"},
+        {PD_OPTION_TIME, "90 s", 90000000, "1min 30s"},
+        {PD_OPTION_TIME, "213503983d", 0, NULL},
+        {PD_OPTION_TIME, "18446744073709551616us", 0, NULL},
+        {PD_OPTION_TIME, "18446744073709551615us", UINT64_MAX,
+         "213503982d 8h 1min 49s 551ms 615us"},
+        {PD_OPTION_TIME, "", 0, NULL},
+        {PD_OPTION_TIME, "s", 0, NULL},
+        {PD_OPTION_TIME, "1min 30", 0, NULL},
+        {PD_OPTION_TIME, "5S", 0, NULL},
+        {PD_OPTION_TIME, "+5s", 0, NULL},
+        {PD_OPTION_SIZE, "0", 0, "0"},
+        {PD_OPTION_SIZE, "1024", 1024, "1K"},
+        {PD_OPTION_SIZE, "1536K", 1572864, "1536K"},
+        {PD_OPTION_SIZE, "3G", 3221225472, "3G"},
+        {PD_OPTION_SIZE, "1KB", 0, NULL},
+        {PD_OPTION_SIZE, "17179869184G", 0, NULL},
+        {PD_OPTION_BOOLEAN, "Yes", 1, "yes"},
+        {PD_OPTION_BOOLEAN, "off", 0, "no"},
+        {PD_OPTION_BOOLEAN, "", 0, NULL},
+        {PD_OPTION_FRACTION, "3/4", 750, "3/4"},
+        {PD_OPTION_FRACTION, "2", 2000, "2"},
+        {PD_OPTION_FRACTION, "0", 0, "0"},
+        {PD_OPTION_FRACTION, "5/4", 1250, "5/4"},
+        {PD_OPTION_FRACTION, "1/0", 0, NULL},
+        {PD_OPTION_FRACTION, "1/2000", 0, NULL},
+        {PD_OPTION_FRACTION, "1/", 0, NULL},
+        {PD_OPTION_INTEGER, "007", 7, "7"},
+        {PD_OPTION_INTEGER, "0x7", 0, NULL},
+        {PD_OPTION_INTEGER, "7 ", 0, NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        uint64_t number = 99;
+        const char *why = NULL;
+        int r = value_parse(rows[i].type, rows[i].text, &number, &why);
+        char *back;
+
+        if (!rows[i].back) {
+            if (r != -EINVAL || !why)
+                fail_msg("\"%s\" was read as %llu", rows[i].text, (unsigned long long)number);
+            continue;
+        }
+        if (r)
+            fail_msg("\"%s\" %s", rows[i].text, why);
+        assert_int_equal(number, rows[i].number);
+        back = value_format(rows[i].type, number);
+        assert_string_equal(back, rows[i].back);
+        free(back);
+    }
+}
+
+static void write_file(const char *directory, const char *name, const char *text)
+{
+    char *path = string_format("%s/%s", directory, name);
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+    free(path);
+}
+
+static void test_drop_ins(void **state)
+{
+    char directory[] = "/tmp/test-config-XXXXXX", *path, *drop_in, *error = NULL, *expected;
+    struct config *config = NULL;
+
+    assert_non_null(mkdtemp(directory));
+    path = string_format("%s/p.conf", directory);
+    drop_in = string_format("%s/p.conf.d", directory);
+    assert_int_equal(config_load(path, &lookup, &config, &error), -ENOENT);
+    expected = string_format("%s: No such file or directory", path);
+    assert_string_equal(error, expected);
+    free(expected);
+    free(error);
+    error = NULL;
+
+    assert_int_equal(mkdir(drop_in, 0700), 0);
+    write_file(directory, "p.conf", NODE "retries = 1\n[trigger:srtt]\nstrikes = 3\n");
+    write_file(drop_in, "20-b.conf", "[watchdog]\nretries = 3\n[trigger:route]\n");
+    write_file(drop_in, "10-a.conf", "[watchdog]\nretries = 2\n[trigger:srtt]\nthreshold = 1s\n");
+    write_file(drop_in, "30-c.txt", "not read\n");
+    write_file(drop_in, ".40.conf", "not read\n");
+    assert_int_equal(config_load(path, &lookup, &config, &error), 0);
+    assert_int_equal(config->engine.retries, 3);
+    assert_int_equal(config->engine.n_instances, 2);
+    assert_int_equal(config->engine.instances[0].values[0].number, 1000000);
+    assert_int_equal(config->engine.instances[0].values[1].number, 3);
+    config_free(config);
+
+    write_file(drop_in, "20-b.conf", "[watchdog]\nretries = x\n");
+    assert_int_equal(config_load(path, &lookup, &config, &error), -EINVAL);
+    expected = string_format("%s/20-b.conf:2: [watchdog] retries: \"x\" has no number where one "
+                             "must stand; allowed is a whole number from 0 to 100",
+                             drop_in);
+    assert_string_equal(error, expected);
+    free(expected);
+    free(error);
+
+    for (size_t i = 0; i < 4; i++) {
+        char *file = string_format(
+            "%s/%s", drop_in,
+            (const char *const[]){"20-b.conf", "10-a.conf", "30-c.txt", ".40.conf"}[i]);
+
+        assert_int_equal(unlink(file), 0);
+        free(file);
+    }
+    assert_int_equal(rmdir(drop_in), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(directory), 0);
+    free(path);
+    free(drop_in);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_switched_off),
+        cmocka_unit_test(test_refused_keys),
+        cmocka_unit_test(test_refused_values),
+        cmocka_unit_test(test_refused_together),
+        cmocka_unit_test(test_refused_lines),
+        cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_plain_text_reads_back),
+        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_drop_ins),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

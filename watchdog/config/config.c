@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Entries → the config object: settings first, for they say where the triggers
+ * are; then the triggers' sections by their own option tables; then what must
+ * fit together. Whole or not at all. Reads no file (load.c does).
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "../util/format.h"
+#include "build.h"
+#include "settings.h"
+#include "value.h"
+
+static int fail_at(const struct ini_entry *entry, char **ret_error, int error, char *text)
+{
+    *ret_error = entry->key ? string_format("%s:%u: [%s] %s: %s", entry->file, entry->line,
+                                            entry->section, entry->key, text)
+                            : string_format("%s:%u: [%s]: %s", entry->file, entry->line,
+                                            entry->section, text);
+    free(text);
+    return error;
+}
+
+static struct config_origin entry_origin(struct config *config, const struct ini_entry *entry)
+{
+    return (struct config_origin){
+        .file = config_own(config, string_copy(entry->file)),
+        .line = entry->line,
+    };
+}
+
+static char *unknown_key(const char *key, const char *const *known, size_t n_known)
+{
+    const char *nearest = nearest_word(key, known, n_known);
+    char *list = string_copy(""), *text;
+
+    if (nearest)
+        text = string_format("unknown key; did you mean %s?", nearest);
+    else {
+        for (size_t i = 0; i < n_known; i++) {
+            char *longer = string_format("%s%s%s", list, i ? ", " : "", known[i]);
+
+            free(list);
+            list = longer;
+        }
+        text = string_format("unknown key; known are %s", list);
+    }
+    free(list);
+    return text;
+}
+
+/* ---- [watchdog] ---- */
+
+static int apply_setting(struct config *config, const struct ini_entry *entry, char **ret_error)
+{
+    const char *names[64];
+    char *text = NULL;
+    int r;
+
+    for (size_t i = 0; i < n_settings; i++) {
+        names[i] = settings[i].option.name;
+        if (strcmp(entry->key, names[i]))
+            continue;
+        r = setting_parse(&settings[i], config, config_own(config, string_copy(entry->value)),
+                          &text);
+        if (r < 0)
+            return fail_at(entry, ret_error, r, text);
+        config->origins[i] = entry_origin(config, entry);
+        return 0;
+    }
+    return fail_at(entry, ret_error, -EINVAL, unknown_key(entry->key, names, n_settings));
+}
+
+static int apply_settings(struct config *config, const struct ini *ini, char **ret_error)
+{
+    int r;
+
+    config->origins = config_own(config, memory_new(n_settings, sizeof(*config->origins)));
+    for (size_t i = 0; i < n_settings; i++) {
+        const char *text = settings[i].option.default_text;
+
+        r = text ? setting_parse(&settings[i], config, text, ret_error) : 0;
+        if (r < 0)
+            return r;
+    }
+    for (size_t i = 0; i < ini->n_entries; i++) {
+        const struct ini_entry *entry = &ini->entries[i];
+
+        r = entry->key && !strcmp(entry->section, "watchdog")
+                ? apply_setting(config, entry, ret_error)
+                : 0;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- [trigger:NAME] ---- */
+
+/* Finds the trigger, and sets its options to their defaults. */
+static int add_instance(struct config *config, const struct ini_entry *entry,
+                        const struct config_lookup *lookup, char **ret_error)
+{
+    const char *name = entry->section + strlen("trigger:");
+    size_t length = strcspn(name, ":");
+    char kind[INI_SECTION_MAX + 1];
+    struct config_instance *instance;
+    const struct pd_trigger *trigger;
+    char *text = NULL;
+
+    memcpy(kind, name, length);
+    kind[length] = '\0';
+    if (!length || (name[length] && (!name[length + 1] || strchr(name + length + 1, ':'))))
+        return fail_at(entry, ret_error, -EINVAL,
+                       string_copy("a trigger's section is [trigger:NAME] or "
+                                   "[trigger:NAME:LABEL]"));
+    trigger = lookup->find(lookup->user, config->plugin_directory, kind, &text);
+    if (!trigger)
+        return fail_at(entry, ret_error, -EINVAL, text);
+
+    instance = &config->instances[config->n_instances++];
+    *instance = (struct config_instance){
+        .name = config_own(config, string_copy(name)),
+        .trigger = trigger,
+        .enabled = true,
+        .section = entry_origin(config, entry),
+    };
+    while (trigger->options && trigger->options[instance->n_options].name)
+        instance->n_options++;
+    instance->values =
+        config_own(config, memory_new(instance->n_options, sizeof(*instance->values)));
+    instance->origins =
+        config_own(config, memory_new(instance->n_options, sizeof(*instance->origins)));
+    for (size_t i = 0; i < instance->n_options; i++) {
+        const struct pd_option *option = &trigger->options[i];
+
+        if (option->default_text &&
+            option_parse(option, option->default_text, &instance->values[i], &text) < 0)
+            return fail_at(entry, ret_error, -EINVAL, text);
+    }
+    return 0;
+}
+
+static struct config_instance *find_instance(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_instances; i++)
+        if (!strcmp(config->instances[i].name, name))
+            return &config->instances[i];
+    return NULL;
+}
+
+static int apply_match(struct config *config, struct config_instance *instance,
+                       const struct ini_entry *entry, char **ret_error)
+{
+    const char *why = NULL;
+    uint64_t unused;
+    size_t count;
+
+    if (value_parse(PD_OPTION_GLOBS, entry->value, &unused, &why) < 0)
+        return fail_at(entry, ret_error, -EINVAL, string_format("\"%.80s\" %s", entry->value, why));
+    instance->match = config_words(config, entry->value, &count);
+    if (!count)
+        return fail_at(entry, ret_error, -EINVAL,
+                       string_copy("is empty; allowed are globs, separated by spaces"));
+    instance->match_text = config_own(config, string_copy(entry->value));
+    instance->match_origin = entry_origin(config, entry);
+    return 0;
+}
+
+static int apply_option(struct config *config, struct config_instance *instance,
+                        const struct ini_entry *entry, char **ret_error)
+{
+    static const struct pd_option enabled_option = {"enabled", PD_OPTION_BOOLEAN, "yes", 0, 0, ""};
+    CLEANUP_FREE const char **names = memory_new(instance->n_options + 2, sizeof(*names));
+    struct pd_value value;
+    char *text = NULL;
+    size_t n = 0;
+
+    if (!strcmp(entry->key, "match"))
+        return apply_match(config, instance, entry, ret_error);
+    if (!strcmp(entry->key, "enabled")) {
+        if (option_parse(&enabled_option, entry->value, &value, &text) < 0)
+            return fail_at(entry, ret_error, -EINVAL, text);
+        instance->enabled = value.number != 0;
+        instance->enabled_origin = entry_origin(config, entry);
+        return 0;
+    }
+    for (; n < instance->n_options; n++) {
+        const struct pd_option *option = &instance->trigger->options[n];
+
+        names[n] = option->name;
+        if (strcmp(entry->key, option->name))
+            continue;
+        if (option_parse(option, config_own(config, string_copy(entry->value)), &value, &text) < 0)
+            return fail_at(entry, ret_error, -EINVAL, text);
+        instance->values[n] = value;
+        instance->origins[n] = entry_origin(config, entry);
+        return 0;
+    }
+    names[n++] = "enabled";
+    names[n++] = "match";
+    return fail_at(entry, ret_error, -EINVAL, unknown_key(entry->key, names, n));
+}
+
+static int apply_trigger(struct config *config, const struct ini_entry *entry,
+                         const struct config_lookup *lookup, char **ret_error)
+{
+    static const char *const known[] = {"watchdog", "trigger"};
+    struct config_instance *instance;
+    const char *nearest;
+    char word[INI_SECTION_MAX + 1];
+
+    if (strncmp(entry->section, "trigger:", 8)) {
+        snprintf(word, sizeof(word), "%.*s", (int)strcspn(entry->section, ":"), entry->section);
+        nearest = nearest_word(word, known, ARRAY_SIZE(known));
+        return fail_at(entry, ret_error, -EINVAL,
+                       nearest ? string_format("unknown section; did you mean [%s%s]?", nearest,
+                                               nearest == known[1] ? ":NAME" : "")
+                               : string_copy("unknown section; known are [watchdog], "
+                                             "[trigger:NAME] and [trigger:NAME:LABEL]"));
+    }
+    instance = find_instance(config, entry->section + 8);
+    if (!entry->key)
+        return instance ? 0 : add_instance(config, entry, lookup, ret_error);
+    return apply_option(config, instance, entry, ret_error);
+}
+
+static int apply_triggers(struct config *config, const struct ini *ini,
+                          const struct config_lookup *lookup, char **ret_error)
+{
+    config->instances = config_own(config, memory_new(ini->n_entries, sizeof(*config->instances)));
+    for (size_t i = 0; i < ini->n_entries; i++) {
+        int r = strcmp(ini->entries[i].section, "watchdog")
+                    ? apply_trigger(config, &ini->entries[i], lookup, ret_error)
+                    : 0;
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- what must fit together ---- */
+
+static size_t setting_index(const char *name)
+{
+    size_t i = 0;
+
+    while (strcmp(settings[i].option.name, name))
+        i++;
+    return i;
+}
+
+/* "FILE:LINE: [watchdog] key: " of the one that was set. */
+static char *settings_place(const struct config *config, const char *file, size_t a, size_t b)
+{
+    size_t which = config->origins[b].file ? b : a;
+    const struct config_origin *origin = &config->origins[which];
+
+    if (config->origins[a].file && config->origins[b].file &&
+        !strcmp(config->origins[a].file, config->origins[b].file) &&
+        config->origins[a].line > config->origins[b].line) {
+        which = a;
+        origin = &config->origins[a];
+    }
+    if (!origin->file)
+        return string_format("%s: [watchdog] %s", file, settings[which].option.name);
+    return string_format("%s:%u: [watchdog] %s", origin->file, origin->line,
+                         settings[which].option.name);
+}
+
+static int check_order(const struct config *config, const char *file, char **ret_error)
+{
+    static const char *const pairs[][2] = {
+        {"backoff_min", "backoff_max"},
+        {"cooldown", "cooldown_max"},
+        {"migrate_timeout", "timeout_max"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        size_t a = setting_index(pairs[i][0]), b = setting_index(pairs[i][1]);
+        uint64_t low = *(const uint64_t *)((const char *)config + settings[a].offset);
+        uint64_t high = *(const uint64_t *)((const char *)config + settings[b].offset);
+        CLEANUP_FREE char *low_text = NULL, *high_text = NULL, *place = NULL;
+
+        if (low <= high)
+            continue;
+        low_text = setting_text(&settings[a], config);
+        high_text = setting_text(&settings[b], config);
+        place = settings_place(config, file, a, b);
+        return error_set(ret_error, -EINVAL, "%s: %s is %s%s and %s is %s%s; allowed is %s <= %s",
+                         place, pairs[i][0], low_text, config->origins[a].file ? "" : " by default",
+                         pairs[i][1], high_text, config->origins[b].file ? "" : " by default",
+                         pairs[i][0], pairs[i][1]);
+    }
+    return 0;
+}
+
+/* Of one kind, only one instance can be the one for all other peers. */
+static int check_instances(const struct config *config, char **ret_error)
+{
+    for (size_t i = 0; i < config->n_instances; i++)
+        for (size_t j = 0; j < i; j++) {
+            const struct config_instance *a = &config->instances[j], *b = &config->instances[i];
+
+            if (a->trigger == b->trigger && a->enabled && b->enabled && !a->match && !b->match)
+                return error_set(ret_error, -EINVAL,
+                                 "%s:%u: [trigger:%s]: has no match, nor has [trigger:%s] in "
+                                 "%s:%u; only one instance of a trigger may be for all peers",
+                                 b->section.file, b->section.line, b->name, a->name,
+                                 a->section.file, a->section.line);
+        }
+    return 0;
+}
+
+static int check_config(const struct config *config, const char *file, char **ret_error)
+{
+    const struct config_origin *node = &config->origins[setting_index("node")];
+    int r;
+
+    if (!config->node)
+        return error_set(ret_error, -EINVAL,
+                         "%s: [watchdog] node: is not set; it is the node's socket, an absolute "
+                         "path, or @name for an abstract one",
+                         file);
+    if (config->node[0] == '@' && !config->node_user)
+        return error_set(ret_error, -EINVAL,
+                         "%s:%u: [watchdog] node: \"%s\" is abstract and so has no permissions; "
+                         "node_user must say who may listen there",
+                         node->file, node->line, config->node);
+    r = check_order(config, file, ret_error);
+    return r < 0 ? r : check_instances(config, ret_error);
+}
+
+/* The engine's view: what is enabled. */
+static void fill_instances(struct config *config)
+{
+    struct instance_config *instances =
+        config_own(config, memory_new(config->n_instances, sizeof(*instances)));
+    size_t n = 0;
+
+    for (size_t i = 0; i < config->n_instances; i++) {
+        const struct config_instance *instance = &config->instances[i];
+
+        if (instance->enabled)
+            instances[n++] = (struct instance_config){
+                .trigger = instance->trigger,
+                .name = instance->name,
+                .match = instance->match,
+                .values = instance->values,
+            };
+    }
+    config->engine.instances = instances;
+    config->engine.n_instances = n;
+}
+
+int config_build(const struct ini *ini, const char *file, const struct config_lookup *lookup,
+                 struct config **ret_config, char **ret_error)
+{
+    struct config *config = memory_new(1, sizeof(*config));
+    int r = apply_settings(config, ini, ret_error);
+
+    if (r >= 0)
+        r = apply_triggers(config, ini, lookup, ret_error);
+    if (r >= 0)
+        r = check_config(config, file, ret_error);
+    if (r < 0) {
+        config_free(config);
+        return r;
+    }
+    fill_instances(config);
+    *ret_config = config;
+    return 0;
+}
+
+void config_set_observe(struct config *config)
+{
+    config->engine.mode = MODE_OBSERVE;
+    config->origins[setting_index("mode")] = (struct config_origin){.file = "--observe"};
+}
+
+struct config *config_free(struct config *config)
+{
+    if (!config)
+        return NULL;
+    for (size_t i = 0; i < config->n_owned; i++)
+        free(config->owned[i]);
+    free(config->owned);
+    free(config);
+    return NULL;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration as one const object: from /etc/pathdog/pathdog.conf and its
+ * drop-ins, or from the text in a recording. Whole and checked, or an error
+ * with file and line. It loads no plugin: what a trigger's options are, it asks.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "../engine/config.h"
+
+/* Where a value came from. */
+struct config_origin {
+    const char *file; /* NULL: the default */
+    unsigned line;    /* 0: not a line of a file (`file` is then an argument's name) */
+};
+
+/* One section [trigger:NAME] or [trigger:NAME:LABEL], also if switched off. */
+struct config_instance {
+    const char *name; /* "srtt:overseas" */
+    const struct pd_trigger *trigger;
+    bool enabled;
+    const char *const *match; /* NULL-ended, or NULL */
+    const char *match_text;   /* NULL where not given */
+    struct pd_value *values;
+    size_t n_options;
+    struct config_origin section, enabled_origin, match_origin, *origins;
+};
+
+struct config {
+    struct engine_config engine; /* its instances are the enabled ones, in file order */
+    const char *node;            /* path, or @name */
+    const char *node_user;       /* name or number of who must own the node; NULL: anybody */
+    const char *control;
+    const char *state_directory;
+    const char *plugin_directory;
+    const char *const *uplinks; /* interface names, NULL-ended; NULL: not set */
+    const char *uplinks_text;
+
+    struct config_instance *instances; /* all, in file order */
+    size_t n_instances;
+    struct config_origin *origins; /* one per setting, in the order of the table */
+    void **owned;
+    size_t n_owned, owned_capacity;
+};
+
+/* Finds a trigger by its name. Returns NULL and a sentence if there is none.
+ * What is returned must outlive the config. */
+typedef const struct pd_trigger *(*config_lookup_fn)(void *user, const char *plugin_directory,
+                                                     const char *name, char **ret_error);
+
+struct config_lookup {
+    config_lookup_fn find;
+    void *user;
+};
+
+/* Reads `path` and `path`.d/ *.conf. Returns 0, or -errno and an error text
+ * ("FILE:LINE: [section] key: …") that the caller frees. */
+int config_load(const char *path, const struct config_lookup *lookup, struct config **ret_config,
+                char **ret_error);
+
+/* The same from one text; `name` stands for the file's name in errors. */
+int config_parse_text(const char *name, const char *text, size_t n_bytes,
+                      const struct config_lookup *lookup, struct config **ret_config,
+                      char **ret_error);
+
+/* What --observe does. */
+void config_set_observe(struct config *config);
+
+/* NULL is fine. Returns NULL. */
+struct config *config_free(struct config *config);
+
+enum config_style {
+    CONFIG_PLAIN,   /* INI that reads back as the same: for recordings */
+    CONFIG_ORIGINS, /* the same, each line with `# FILE:LINE` or `# default` */
+};
+
+/* The effective configuration as text; the caller frees it. */
+char *config_text(const struct config *config, enum config_style style);
+
+/* The table of [watchdog]'s keys as text: key, default, what is allowed, help. */
+char *config_help(void);
+
+#endif

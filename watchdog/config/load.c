@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only part of the config that touches the disk: FILE, then FILE.d/ *.conf
+ * in name order. Everything that is read goes into one list of entries.
+ */
+#include <dirent.h>
+#include <errno.h>
+
+#include "../util/format.h"
+#include "build.h"
+
+static int read_file(const char *path, char **ret_text, size_t *ret_bytes, char **ret_error)
+{
+    FILE *file = fopen(path, "re");
+    char *text;
+    size_t n;
+    int error = 0;
+
+    if (!file)
+        return error_set(ret_error, -errno, "%s: %s", path, strerror(errno));
+    text = memory_new(INI_FILE_BYTES + 2, 1);
+    errno = 0;
+    n = fread(text, 1, INI_FILE_BYTES + 1, file);
+    if (ferror(file))
+        error = errno ? errno : EIO;
+    fclose(file);
+    if (error) {
+        free(text);
+        return error_set(ret_error, -error, "%s: %s", path, strerror(error));
+    }
+    *ret_text = text;
+    *ret_bytes = n;
+    return 0;
+}
+
+static int load_file(struct ini *ini, const char *path, char **ret_error)
+{
+    CLEANUP_FREE char *text = NULL;
+    size_t n_bytes;
+    int r = read_file(path, &text, &n_bytes, ret_error);
+
+    return r < 0 ? r : ini_read(ini, path, text, n_bytes, ret_error);
+}
+
+static int is_drop_in(const struct dirent *entry)
+{
+    size_t length = strlen(entry->d_name);
+
+    return entry->d_name[0] != '.' && length > 5 && !strcmp(entry->d_name + length - 5, ".conf");
+}
+
+/* By bytes: the order must not depend on the locale. */
+static int compare_names(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int load_drop_ins(struct ini *ini, const char *path, char **ret_error)
+{
+    CLEANUP_FREE char *directory = string_format("%s.d", path);
+    struct dirent **names = NULL;
+    int n = scandir(directory, &names, is_drop_in, compare_names), r = 0;
+
+    if (n < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (n < 0)
+        return error_set(ret_error, -errno, "%s: %s", directory, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        CLEANUP_FREE char *file = string_format("%s/%s", directory, names[i]->d_name);
+
+        if (r >= 0)
+            r = load_file(ini, file, ret_error);
+        free(names[i]);
+    }
+    free(names);
+    return r;
+}
+
+int config_load(const char *path, const struct config_lookup *lookup, struct config **ret_config,
+                char **ret_error)
+{
+    struct ini ini = {0};
+    int r = load_file(&ini, path, ret_error);
+
+    if (r >= 0)
+        r = load_drop_ins(&ini, path, ret_error);
+    if (r >= 0)
+        r = config_build(&ini, path, lookup, ret_config, ret_error);
+    ini_clear(&ini);
+    return r;
+}
+
+int config_parse_text(const char *name, const char *text, size_t n_bytes,
+                      const struct config_lookup *lookup, struct config **ret_config,
+                      char **ret_error)
+{
+    struct ini ini = {0};
+    int r = ini_read(&ini, name, text, n_bytes, ret_error);
+
+    if (r >= 0)
+        r = config_build(&ini, name, lookup, ret_config, ret_error);
+    ini_clear(&ini);
+    return r;
+}

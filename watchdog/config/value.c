@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Times, sizes, booleans and fractions as text, both ways. No files, no
+ * messages to anybody: errors are sentences that are handed back.
+ */
+#include "value.h"
+
+#include <errno.h>
+#include <strings.h>
+
+#include "../util/format.h"
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+/* Greatest first: this is also the order in which a time is written. */
+static const struct unit time_units[] = {
+    {"d", 86400000000u}, {"h", 3600000000u}, {"min", 60000000u},
+    {"s", 1000000u},     {"ms", 1000u},      {"us", 1u},
+};
+
+static const struct unit size_units[] = {
+    {"G", 1u << 30},
+    {"M", 1u << 20},
+    {"K", 1u << 10},
+    {"", 1u},
+};
+
+static const char *const type_names[] = {
+    [PD_OPTION_TIME] = "time",       [PD_OPTION_INTEGER] = "integer",   [PD_OPTION_SIZE] = "size",
+    [PD_OPTION_BOOLEAN] = "boolean", [PD_OPTION_FRACTION] = "fraction", [PD_OPTION_TEXT] = "text",
+    [PD_OPTION_GLOBS] = "globs",
+};
+
+const char *option_type_name(enum pd_option_type type)
+{
+    return (size_t)type < ARRAY_SIZE(type_names) ? type_names[type] : "?";
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static const char *skip_blanks(const char *s)
+{
+    while (is_blank(*s))
+        s++;
+    return s;
+}
+
+/* Reads digits; returns behind them, or NULL: no digit, or too large. */
+static const char *read_number(const char *s, uint64_t *ret_number, const char **ret_why)
+{
+    uint64_t number = 0;
+
+    if (!is_digit(*s)) {
+        *ret_why = *s == '-' ? "is negative" : "has no number where one must stand";
+        return NULL;
+    }
+    for (; is_digit(*s); s++)
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*s - '0'), &number)) {
+            *ret_why = "is too large";
+            return NULL;
+        }
+    if (*s == '.' || *s == ',') {
+        *ret_why = "has decimals; only whole numbers are read";
+        return NULL;
+    }
+    *ret_number = number;
+    return s;
+}
+
+/* The unit that stands at `s`, as a whole word. */
+static const struct unit *read_unit(const char *s, const char **ret_end)
+{
+    size_t length = 0;
+
+    while ((s[length] >= 'a' && s[length] <= 'z') || (s[length] >= 'A' && s[length] <= 'Z'))
+        length++;
+    *ret_end = s + length;
+    for (size_t i = 0; i < ARRAY_SIZE(time_units); i++)
+        if (strlen(time_units[i].name) == length && !memcmp(time_units[i].name, s, length))
+            return &time_units[i];
+    return NULL;
+}
+
+/* "200ms", "1min 30s"; a bare number, only by itself, is seconds. */
+static int parse_time(const char *text, uint64_t *ret_number, const char **ret_why)
+{
+    uint64_t total = 0;
+    unsigned parts = 0;
+
+    for (const char *s = text; *s || !parts; parts++) {
+        uint64_t number;
+        const struct unit *unit;
+
+        s = read_number(s, &number, ret_why);
+        if (!s)
+            return -EINVAL;
+        s = skip_blanks(s);
+        if (!*s && !parts) {
+            unit = &time_units[3];
+        } else {
+            unit = read_unit(s, &s);
+            if (!unit) {
+                *ret_why = "lacks a unit of time: us, ms, s, min, h or d";
+                return -EINVAL;
+            }
+        }
+        if (__builtin_mul_overflow(number, unit->factor, &number) ||
+            __builtin_add_overflow(total, number, &total)) {
+            *ret_why = "is too large";
+            return -EINVAL;
+        }
+        s = skip_blanks(s);
+    }
+    *ret_number = total;
+    return 0;
+}
+
+static int parse_integer(const char *text, uint64_t *ret_number, const char **ret_why)
+{
+    const char *end = read_number(text, ret_number, ret_why);
+
+    if (!end)
+        return -EINVAL;
+    if (*end) {
+        *ret_why = "is not a whole number";
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int parse_size(const char *text, uint64_t *ret_number, const char **ret_why)
+{
+    uint64_t number;
+    const char *end = read_number(text, &number, ret_why);
+
+    if (!end)
+        return -EINVAL;
+    for (size_t i = 0; i < ARRAY_SIZE(size_units); i++) {
+        if (strcmp(end, size_units[i].name))
+            continue;
+        if (__builtin_mul_overflow(number, size_units[i].factor, ret_number)) {
+            *ret_why = "is too large";
+            return -EINVAL;
+        }
+        return 0;
+    }
+    *ret_why = "is not a size: a number and K, M, G or nothing";
+    return -EINVAL;
+}
+
+static int parse_boolean(const char *text, uint64_t *ret_number, const char **ret_why)
+{
+    static const char *const words[2][4] = {
+        {"no", "false", "off", "0"},
+        {"yes", "true", "on", "1"},
+    };
+
+    for (unsigned value = 0; value < 2; value++)
+        for (size_t i = 0; i < ARRAY_SIZE(words[value]); i++)
+            if (!strcasecmp(text, words[value][i])) {
+                *ret_number = value;
+                return 0;
+            }
+    *ret_why = "is not a boolean: yes, no, true, false, on, off, 1 or 0";
+    return -EINVAL;
+}
+
+/* "1/4" or a whole number; kept in permille. */
+static int parse_fraction(const char *text, uint64_t *ret_number, const char **ret_why)
+{
+    uint64_t above, below = 1;
+    const char *s = read_number(text, &above, ret_why);
+
+    if (!s)
+        return -EINVAL;
+    if (*s == '/') {
+        s = read_number(s + 1, &below, ret_why);
+        if (!s)
+            return -EINVAL;
+    }
+    if (*s || !below) {
+        *ret_why = "is not a fraction such as 1/4";
+        return -EINVAL;
+    }
+    if (__builtin_mul_overflow(above, 1000u, &above)) {
+        *ret_why = "is too large";
+        return -EINVAL;
+    }
+    if (above && above < below) {
+        *ret_why = "is below 1/1000, the least step";
+        return -EINVAL;
+    }
+    *ret_number = above / below;
+    return 0;
+}
+
+/* What a config line could not say again must not come from anywhere else. */
+static int check_text(const char *text, const char **ret_why)
+{
+    size_t length = strlen(text);
+
+    if (length > VALUE_MAX_BYTES) {
+        *ret_why = "is longer than 4096 bytes";
+        return -EINVAL;
+    }
+    if (length && (is_blank(text[0]) || is_blank(text[length - 1]))) {
+        *ret_why = "begins or ends with a blank";
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < length; i++)
+        if (((unsigned char)text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f) {
+            *ret_why = "has control characters";
+            return -EINVAL;
+        } else if (i && is_blank(text[i - 1]) && (text[i] == '#' || text[i] == ';')) {
+            *ret_why = "has a comment in it";
+            return -EINVAL;
+        }
+    return 0;
+}
+
+int value_parse(enum pd_option_type type, const char *text, uint64_t *ret_number,
+                const char **ret_why)
+{
+    switch (type) {
+    case PD_OPTION_TIME:
+        return parse_time(text, ret_number, ret_why);
+    case PD_OPTION_INTEGER:
+        return parse_integer(text, ret_number, ret_why);
+    case PD_OPTION_SIZE:
+        return parse_size(text, ret_number, ret_why);
+    case PD_OPTION_BOOLEAN:
+        return parse_boolean(text, ret_number, ret_why);
+    case PD_OPTION_FRACTION:
+        return parse_fraction(text, ret_number, ret_why);
+    case PD_OPTION_TEXT:
+    case PD_OPTION_GLOBS:
+        return check_text(text, ret_why);
+    }
+    *ret_why = "is of no type that is known";
+    return -EINVAL;
+}
+
+static char *format_time(uint64_t number)
+{
+    char text[128] = "";
+    size_t length = 0;
+
+    if (!number)
+        return string_copy("0");
+    for (size_t i = 0; i < ARRAY_SIZE(time_units); i++) {
+        uint64_t count = number / time_units[i].factor;
+
+        number %= time_units[i].factor;
+        if (count)
+            length +=
+                (size_t)snprintf(text + length, sizeof(text) - length, "%s%llu%s",
+                                 length ? " " : "", (unsigned long long)count, time_units[i].name);
+    }
+    return string_copy(text);
+}
+
+static char *format_size(uint64_t number)
+{
+    size_t i = 0;
+
+    while (number % size_units[i].factor || (!number && size_units[i].factor > 1))
+        i++;
+    return string_format("%llu%s", (unsigned long long)(number / size_units[i].factor),
+                         size_units[i].name);
+}
+
+static char *format_fraction(uint64_t permille)
+{
+    uint64_t a = permille, b = 1000;
+
+    while (b) {
+        uint64_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    if (1000 / a == 1)
+        return string_format("%llu", (unsigned long long)(permille / 1000));
+    return string_format("%llu/%llu", (unsigned long long)(permille / a),
+                         (unsigned long long)(1000 / a));
+}
+
+char *value_format(enum pd_option_type type, uint64_t number)
+{
+    switch (type) {
+    case PD_OPTION_TIME:
+        return format_time(number);
+    case PD_OPTION_SIZE:
+        return format_size(number);
+    case PD_OPTION_BOOLEAN:
+        return string_copy(number ? "yes" : "no");
+    case PD_OPTION_FRACTION:
+        return format_fraction(number);
+    default:
+        return string_format("%llu", (unsigned long long)number);
+    }
+}
+
+char *option_allowed(const struct pd_option *option)
+{
+    static const char *const articles[] = {
+        [PD_OPTION_TIME] = "a time",
+        [PD_OPTION_INTEGER] = "a whole number",
+        [PD_OPTION_SIZE] = "a size",
+        [PD_OPTION_BOOLEAN] = "yes or no",
+        [PD_OPTION_FRACTION] = "a fraction",
+        [PD_OPTION_TEXT] = "a text",
+        [PD_OPTION_GLOBS] = "globs, separated by spaces",
+    };
+    CLEANUP_FREE char *least = NULL, *most = NULL;
+
+    if ((size_t)option->type >= ARRAY_SIZE(articles))
+        return string_copy("nothing");
+    if (option->type == PD_OPTION_BOOLEAN || option->type >= PD_OPTION_TEXT)
+        return string_copy(articles[option->type]);
+    least = value_format(option->type, option->min);
+    if (!option->max)
+        return string_format("%s, %s or more", articles[option->type], least);
+    most = value_format(option->type, option->max);
+    return string_format("%s from %s to %s", articles[option->type], least, most);
+}
+
+int option_parse(const struct pd_option *option, const char *text, struct pd_value *ret_value,
+                 char **ret_error)
+{
+    struct pd_value value = {.given = true};
+    CLEANUP_FREE char *allowed = NULL;
+    const char *why = NULL;
+
+    if (value_parse(option->type, text, &value.number, &why) < 0)
+        goto refused;
+    if (option->type >= PD_OPTION_TEXT) {
+        value.text = text;
+    } else if (option->type != PD_OPTION_BOOLEAN) {
+        if (value.number < option->min)
+            why = "is too small";
+        else if (option->max && value.number > option->max)
+            why = "is too large";
+        if (why)
+            goto refused;
+    }
+    *ret_value = value;
+    return 0;
+refused:
+    allowed = option_allowed(option);
+    return error_set(ret_error, -EINVAL, "\"%.80s\" %s; allowed is %s", text, why, allowed);
+}
+
+char *option_format(const struct pd_option *option, const struct pd_value *value)
+{
+    if (!value->given)
+        return NULL;
+    if (option->type >= PD_OPTION_TEXT)
+        return string_copy(value->text);
+    return value_format(option->type, value->number);
+}
+
+/* Levenshtein's distance, cut off at words of 63 bytes. */
+static size_t word_distance(const char *a, const char *b)
+{
+    size_t row[64], length = strlen(b);
+
+    if (length >= ARRAY_SIZE(row))
+        return SIZE_MAX;
+    for (size_t j = 0; j <= length; j++)
+        row[j] = j;
+    for (size_t i = 1; *a; a++, i++) {
+        size_t corner = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= length; j++) {
+            size_t best = corner + (*a != b[j - 1]);
+
+            corner = row[j];
+            best = min_u64(best, row[j] + 1);
+            row[j] = min_u64(best, row[j - 1] + 1);
+        }
+    }
+    return row[length];
+}
+
+const char *nearest_word(const char *word, const char *const *candidates, size_t n_candidates)
+{
+    size_t limit = strlen(word) < 4 ? 1 : strlen(word) < 8 ? 2 : 3, best = limit + 1;
+    const char *nearest = NULL;
+
+    if (strlen(word) > 64)
+        return NULL;
+    for (size_t i = 0; i < n_candidates; i++) {
+        size_t distance = word_distance(word, candidates[i]);
+
+        if (distance < best) {
+            best = distance;
+            nearest = candidates[i];
+        }
+    }
+    return nearest;
+}
