@@ -174,11 +174,12 @@ static int setter_run(const struct setter *setter, struct settings settings[2],
 {
     const char *value = words[count - 1];
     struct settings changed[2] = {settings[0], settings[1]};
-    bool to_a = count == 2 || strcmp(words[1], "a") == 0;
-    bool to_b = count == 2 || strcmp(words[1], "b") == 0;
+    const char *direction = count == 3 ? words[1] : "";
+    bool to_a = count == 2 || strcmp(direction, "a") == 0;
+    bool to_b = count == 2 || strcmp(direction, "b") == 0;
     const char *allowed = NULL;
 
-    if (count < 2 || (!to_a && !to_b)) {
+    if (!to_a && !to_b) {
         snprintf(ret_error, SETTINGS_ERROR_MAX, "use: %s [a|b] VALUE", setter->name);
         return -EINVAL;
     }

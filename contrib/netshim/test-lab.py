@@ -1,0 +1,648 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""netshim and lab.sh for real: sockets in namespaces, and what arrives at their other side.
+
+Needs root; $NETSHIM is the built program, $LAB_SH the library (default: beside this file).
+"""
+import contextlib
+import ctypes
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LAB_SH = os.environ.get("LAB_SH", os.path.join(HERE, "lab.sh"))
+NETSHIM = os.environ.get("NETSHIM", "netshim")
+PREFIX = f"ns-{os.getpid()}"
+PATIENCE_S = 10
+UDP_SEGMENT = 103
+CLONE_NEWNET = 0x40000000
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def namespace(name):
+    """Sockets that are made inside belong to the namespace also afterwards."""
+    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{name}") as there:
+        if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"setns {name}")
+        try:
+            yield
+        finally:
+            libc.setns(home.fileno(), CLONE_NEWNET)
+
+
+def run(*words, check=True, **options):
+    done = subprocess.run(words, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=60, **options)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(words)}: {done.returncode}: {done.stderr}")
+    return done
+
+
+def wait_for(what, condition, patience_s=PATIENCE_S):
+    deadline = time.monotonic() + patience_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {patience_s} s: {what}")
+        time.sleep(0.01)
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def has_ended(pid):
+    """Also when nobody has reaped it: its parent, a shell, is gone already."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+class LabCase(unittest.TestCase):
+    gso = "off"
+
+    @classmethod
+    def setUpClass(cls):
+        environment = dict(os.environ, LAB_GSO=cls.gso, LAB_SHIM_OPTIONS="--seed 1")
+        cls.directory = run(LAB_SH, "create", PREFIX, env=environment).stdout.strip()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.lab("destroy")
+
+    def setUp(self):
+        for uplink in ("up0", "up1"):
+            for command in ("delay 0", "jitter 0", "loss 0", "rate off", "reorder off",
+                            "blackhole off"):
+                self.lab("shim", uplink, *command.split())
+            self.lab("carrier", uplink, "on")
+            self.lab("link", uplink, "up")
+        self.lab("default_route", "up0")
+        self.sockets = []
+
+    def tearDown(self):
+        for sock in self.sockets:
+            sock.close()
+
+    @classmethod
+    def lab(cls, *words, check=True):
+        return run(LAB_SH, cls.directory, *words, check=check)
+
+    def socket(self, part, address, kind=socket.SOCK_DGRAM, port=0):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with namespace(f"{PREFIX}-{part}"):
+            sock = socket.socket(family, kind)
+        self.sockets.append(sock)
+        sock.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE
+        sock.bind((address, port))
+        sock.settimeout(PATIENCE_S)
+        return sock
+
+    def pair(self, host="10.0.1.2", peer="10.9.0.2"):
+        """Two UDP sockets that have already exchanged a datagram (so ARP and ND are done)."""
+        near, far = self.socket("host", host), self.socket("peer", peer)
+        near.connect(far.getsockname())
+        far.connect(near.getsockname())
+        self.exchange(near, far)
+        return near, far
+
+    def exchange(self, near, far):
+        near.send(b"there")
+        self.assertEqual(far.recv(65536), b"there")
+        far.send(b"back")
+        self.assertEqual(near.recv(65536), b"back")
+
+    def stats(self, uplink):
+        """{'a': {'received': 1, …}, 'b': {…}}"""
+        result = {}
+        for line in self.lab("stats", uplink).stdout.splitlines():
+            result[line[0]] = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", line)}
+        return result
+
+    def grown(self, uplink, direction, before, counter):
+        return self.stats(uplink)[direction][counter] - before[direction][counter]
+
+    @staticmethod
+    def drain(sock):
+        received = []
+        while select.select([sock], [], [], 0.05)[0]:
+            received.append(sock.recv(65536))
+        return received
+
+    def one_way_s(self, sender, receiver):
+        begin = time.monotonic()
+        sender.send(b"x")
+        receiver.recv(64)
+        return time.monotonic() - begin
+
+
+class WireTest(LabCase):
+    def test_delay_each_way(self):
+        near, far = self.pair()
+        self.lab("delay", "up0", "a", "30ms")
+        self.lab("delay", "up0", "b", "80ms")
+        for sender, receiver, delay_s in ((near, far, 0.030), (far, near, 0.080)):
+            took_s = [self.one_way_s(sender, receiver) for _ in range(10)]
+            self.assertGreaterEqual(min(took_s), delay_s)
+            self.assertLess(min(took_s), delay_s + 0.005)
+            self.assertLess(sorted(took_s)[5], delay_s + 0.020)
+
+    def test_delay_is_of_one_uplink_only(self):
+        near, far = self.pair(host="10.0.2.2")
+        self.lab("default_route", "up1")
+        self.lab("delay", "up0", "500ms")
+        self.assertLess(self.one_way_s(near, far), 0.4)
+
+    def test_loss(self):
+        near, far = self.pair()
+        for loss_permille, sigmas in ((20, 5), (200, 5)):
+            count = 5000
+            self.lab("loss", "up0", "a", f"{loss_permille}permille")
+            before = self.stats("up0")
+            for i in range(count):
+                near.send(struct.pack("!I", i))
+            wait_for("all frames seen by the shim",
+                     lambda: self.grown("up0", "a", before, "received") >= count)
+            arrived = len(self.drain(far))
+            lost = self.grown("up0", "a", before, "lost")
+            expected = count * loss_permille / 1000
+            deviation = (expected * (1 - loss_permille / 1000)) ** 0.5
+            self.assertLess(abs(lost - expected), sigmas * deviation)
+            # An ARP frame may be among the lost; nothing else explains a difference.
+            self.assertLessEqual(abs(count - arrived - lost), 2)
+            self.assertEqual(self.grown("up0", "a", before, "kernel_drops"), 0)
+
+    def test_blackhole(self):
+        near, far = self.pair()
+        self.lab("delay", "up0", "a", "300ms")
+        near.send(b"under way")
+        self.lab("blackhole", "up0", "on")
+        before = self.stats("up0")
+        for _ in range(100):
+            near.send(b"swallowed")
+        wait_for("100 frames swallowed",
+                 lambda: self.grown("up0", "a", before, "blackholed") >= 100)
+        self.lab("delay", "up0", "0")
+        self.lab("blackhole", "up0", "off")
+        near.send(b"after")
+        self.assertEqual(far.recv(64), b"after")
+        self.assertEqual(self.drain(far), [])
+
+    def test_blackhole_one_way(self):
+        near, far = self.pair()
+        self.lab("blackhole", "up0", "b", "on")
+        before = self.stats("up0")
+        near.send(b"there")
+        self.assertEqual(far.recv(64), b"there")
+        far.send(b"not back")
+        wait_for("the answer swallowed",
+                 lambda: self.grown("up0", "b", before, "blackholed") >= 1)
+        self.assertEqual(self.drain(near), [])
+
+    def test_jitter_and_order(self):
+        near, far = self.pair()
+        self.lab("jitter", "up0", "20ms")
+        for reorder in (False, True):
+            self.lab("shim", "up0", "reorder", "on" if reorder else "off")
+            for i in range(500):
+                near.send(struct.pack("!I", i))
+            arrived = [struct.unpack("!I", far.recv(64))[0] for _ in range(500)]
+            self.assertEqual(sorted(arrived), list(range(500)))
+            self.assertEqual(arrived != list(range(500)), reorder)
+
+    def test_rate(self):
+        near, far = self.pair()
+        self.lab("rate", "up0", "a", "10mbit")
+        begin = time.monotonic()
+        for _ in range(200):
+            near.send(b"x" * 1208)  # with its headers 1250 bytes: 1 ms
+        for _ in range(200):
+            far.recv(2048)
+        took_s = time.monotonic() - begin
+        self.assertGreater(took_s, 0.199)
+        self.assertLess(took_s, 0.300)
+
+    def test_queue_overflow_is_counted(self):
+        near, far = self.pair()
+        self.lab("delay", "up0", "a", "2s")
+        before = self.stats("up0")
+        for _ in range(9000):
+            near.send(b"x")
+        wait_for("all frames seen",
+                 lambda: self.grown("up0", "a", before, "received") >= 9000)
+        now = self.stats("up0")["a"]
+        self.assertEqual(now["overflowed"] - before["a"]["overflowed"] + now["queued"],
+                         now["received"] - before["a"]["received"])
+        self.assertEqual(now["queued"], 8192)
+        wait_for("the queue sent", lambda: self.stats("up0")["a"]["queued"] == 0)
+        self.assertGreaterEqual(len(self.drain(far)), 8180)
+
+    def test_packets_of_full_size(self):
+        for host, peer, bytes_max in (("10.0.1.2", "10.9.0.2", 1472),
+                                      ("fd00:1::2", "fd00:9::2", 1452)):
+            near, far = self.pair(host, peer)
+            if ":" not in host:
+                near.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER: DO
+            data = os.urandom(bytes_max)
+            near.send(data)
+            self.assertEqual(far.recv(65536), data)
+            far.send(data)
+            self.assertEqual(near.recv(65536), data)
+            if ":" not in host:
+                with self.assertRaises(OSError) as caught:
+                    near.send(data + b"x")
+                self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+            fragmented = os.urandom(9000)
+            far.send(fragmented)
+            self.assertEqual(near.recv(65536), fragmented)
+
+    def test_all_peers_and_both_families(self):
+        for i in (2, 9):
+            self.pair("10.0.1.2", f"10.9.0.{i}")
+            self.pair("fd00:1::2", f"fd00:9::{i}")
+
+    def test_neighbour_discovery_crosses(self):
+        near, far = self.pair("fd00:1::2", "fd00:9::2")
+        for part in ("host", "net"):
+            self.lab("exec", part, "ip", "neigh", "flush", "dev", "up0")
+        self.exchange(near, far)
+        router = self.lab("exec", "net", "cat", "/sys/class/net/up0/address").stdout.strip()
+        neighbours = self.lab("exec", "host", "ip", "-6", "neigh", "show", "dev", "up0").stdout
+        self.assertIn(router, neighbours)
+
+    def test_vlan_tag_survives(self):
+        # Written and read raw, since a kernel need not know VLANs; the tag is taken out of a
+        # frame wherever one is received, so in the shim and once more here.
+        taps = {}
+        for part in ("host", "net"):
+            with namespace(f"{PREFIX}-{part}"):
+                taps[part] = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            self.sockets.append(taps[part])
+            taps[part].bind(("up0", 3))
+            taps[part].settimeout(PATIENCE_S)
+            taps[part].setsockopt(263, 8, 1)  # SOL_PACKET, PACKET_AUXDATA
+        for sender, receiver in (("host", "net"), ("net", "host")):
+            payload = os.urandom(1496)
+            addresses = b"\xff" * 6 + b"\x02\0\0\0\0\x01"
+            taps[sender].send(addresses + struct.pack("!HHH", 0x8100, 0x2005, 0x88B5) + payload)
+            data = b""
+            while not data.endswith(payload):
+                data, extra, _, _ = taps[receiver].recvmsg(2048, 256)
+            self.assertEqual(data, addresses + b"\x88\xb5" + payload)
+            status, _, _, _, _, tag, protocol = struct.unpack("IIIHHHH", extra[0][2])
+            self.assertEqual((status & 0x50, tag, protocol), (0x50, 0x2005, 0x8100))
+
+    def test_address_tells_the_uplink_back(self):
+        near, far = self.pair(host="10.0.2.2")
+        for rules, out in (("off", "up0"), ("on", "up1")):
+            self.lab("source_rules", rules)
+            self.exchange(near, far)  # neighbours are known
+            before = {u: self.stats(u) for u in ("up0", "up1")}
+            for _ in range(50):
+                self.exchange(near, far)
+            self.assertGreaterEqual(self.grown(out, "a", before[out], "sent"), 50)
+            self.assertGreaterEqual(self.grown("up1", "b", before["up1"], "sent"), 50)
+            self.assertLess(self.grown("up0", "b", before["up0"], "sent"), 10)
+        self.lab("source_rules", "off")
+
+    def test_default_route(self):
+        for uplink, source in (("up1", "10.0.2.2"), ("up0", "10.0.1.2")):
+            self.lab("default_route", uplink)
+            route = self.lab("exec", "host", "ip", "route", "get", "10.9.0.2").stdout
+            self.assertIn(f"dev {uplink} src {source}", route)
+            self.assertIn(f"dev {uplink}",
+                          self.lab("exec", "host", "ip", "route", "get", "fd00:9::2").stdout)
+        self.lab("default_route", "none")
+        self.assertEqual("", self.lab("exec", "host", "ip", "route", "show", "default").stdout)
+
+    def test_control_refuses(self):
+        for words in (["delay", "10"], ["dely", "1ms"], ["loss", "a", "2000"], ["x" * 300]):
+            done = self.lab("shim", "up0", *words, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("netshim: ", done.stderr)
+        shown = self.lab("shim", "up0", "show").stdout
+        self.assertIn("delay_us=0 ", shown)
+
+
+class FlapTest(LabCase):
+    def said(self, text, since):
+        with open(f"{self.directory}/up0.err") as file:
+            return text in file.read()[since:]
+
+    def said_so_far(self):
+        return os.path.getsize(f"{self.directory}/up0.err")
+
+    def test_host_end_down_and_up(self):
+        near, far = self.pair()
+        for _ in range(3):
+            since = self.said_so_far()
+            self.lab("link", "up0", "down")
+            wait_for("said down", lambda: self.said("up0-h is up without carrier\n", since))
+            self.lab("link", "up0", "up")
+            self.lab("default_route", "up0")
+            wait_for("said up", lambda: self.said("up0-h is up\n", since))
+            self.exchange(near, far)
+        self.pair("fd00:1::2", "fd00:9::2")
+
+    def test_carrier(self):
+        near, far = self.pair()
+        since = self.said_so_far()
+        self.lab("carrier", "up0", "off")
+        wait_for("said down", lambda: self.said("up0-h is down\n", since))
+        # The kernel gathers changes of carrier for up to a second before it tells of them.
+        wait_for("no carrier at the host", lambda: "lowerlayerdown" in self.lab(
+            "exec", "host", "cat", "/sys/class/net/up0/operstate").stdout)
+        self.lab("exec", "host", "ip", "route", "get", "10.9.0.2")
+        self.lab("carrier", "up0", "on")
+        wait_for("said up", lambda: self.said("up0-h is up\n", since))
+        self.exchange(near, far)
+
+    def test_fast_flaps(self):
+        near, far = self.pair()
+        for _ in range(20):
+            self.lab("carrier", "up0", "off")
+            self.lab("carrier", "up0", "on")
+        self.exchange(near, far)
+
+    def test_interface_deleted_and_made_again(self):
+        since = self.said_so_far()
+        host, wire = f"{PREFIX}-host", f"{PREFIX}-wire"
+        run("ip", "-n", wire, "link", "del", "up0-h")
+        wait_for("said missing", lambda: self.said("up0-h is missing\n", since))
+        self.lab("shim", "up0", "stats")
+        run("ip", "-n", wire, "link", "add", "name", "up0-h", "type", "veth", "peer", "name",
+            "up0", "netns", host)
+        run("ip", "-n", wire, "link", "set", "up0-h", "up")
+        self.lab("link", "up0", "up")
+        self.lab("default_route", "up0")
+        wait_for("said up", lambda: self.said("up0-h is up\n", since))
+        self.pair()
+
+
+class BulkTest(LabCase):
+    """The kernel's offloads: super-frames, and checksums that are made after the shim."""
+    gso = "on"
+
+    def offload(self, part, interface, on):
+        """ethtool -K INTERFACE tx on|off"""
+        value = ctypes.create_string_buffer(struct.pack("II", 0x17, on))
+        with namespace(f"{PREFIX}-{part}"):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with sock:
+            fcntl.ioctl(sock, 0x8946, struct.pack("16sP8x", interface.encode(),
+                                                  ctypes.addressof(value)))
+
+    def errors(self):
+        total = 0
+        for part in ("host", "peer", "net"):
+            lines = self.lab("exec", part, "cat", "/proc/net/snmp").stdout.splitlines()
+            for names, values in zip(lines[::2], lines[1::2]):
+                fields = dict(zip(names.split(), values.split()))
+                total += int(fields.get("InCsumErrors", 0))
+            six = self.lab("exec", part, "cat", "/proc/net/snmp6").stdout
+            total += sum(int(n) for n in re.findall(r"InCsumErrors\s+(\d+)", six))
+        return total
+
+    def transfer(self, sender, receiver, megabytes):
+        block = os.urandom(1 << 20)
+        sent, received = hashlib.sha256(), hashlib.sha256()
+        total = 0
+
+        def send():
+            for _ in range(megabytes):
+                sent.update(block)
+                sender.sendall(block)
+            sender.shutdown(socket.SHUT_WR)
+
+        thread = threading.Thread(target=send)
+        begin = time.monotonic()
+        thread.start()
+        while data := receiver.recv(1 << 18):
+            received.update(data)
+            total += len(data)
+        thread.join()
+        self.assertEqual(total, megabytes << 20)
+        self.assertEqual(sent.digest(), received.digest())
+        return (megabytes << 20) * 8e-6 / (time.monotonic() - begin)
+
+    def bulk(self, host, peer, megabytes=24):
+        server = self.socket("peer", peer, socket.SOCK_STREAM)
+        server.listen()
+        near = self.socket("host", host, socket.SOCK_STREAM)
+        near.connect(server.getsockname())
+        far, _ = server.accept()
+        self.sockets.append(far)
+        far.settimeout(PATIENCE_S)
+        before, errors = self.stats("up0"), self.errors()
+        up = self.transfer(near, far, megabytes)
+        sizes = self.grown("up0", "a", before, "received_bytes") / \
+            self.grown("up0", "a", before, "received")
+        down = self.transfer(far, near, megabytes)
+        self.assertEqual(self.errors(), errors)
+        self.assertEqual(self.grown("up0", "a", before, "unsent"), 0)
+        self.assertEqual(self.grown("up0", "a", before, "unreadable"), 0)
+        print(f"\nTCP {host}: {up:.0f} Mbit/s up, {down:.0f} down, {sizes:.0f} bytes a frame up",
+              file=sys.stderr)
+        return sizes
+
+    def test_tcp_super_frames(self):
+        for host, peer in (("10.0.1.2", "10.9.0.2"), ("fd00:1::2", "fd00:9::2")):
+            self.assertGreater(self.bulk(host, peer), 3000)
+
+    def test_tcp_checksums_made_behind_the_shim(self):
+        # The router must make the checksums itself from what the shim handed on, and the
+        # peer must check them; a wrong start or offset ends here.
+        self.offload("net", "peers", 0)
+        self.addCleanup(self.offload, "net", "peers", 1)
+        for host, peer in (("10.0.1.2", "10.9.0.2"), ("fd00:1::2", "fd00:9::2")):
+            self.assertGreater(self.bulk(host, peer), 3000)
+
+    def test_tcp_with_delay_and_loss(self):
+        self.lab("delay", "up0", "2ms")
+        self.lab("loss", "up0", "5permille")
+        self.bulk("10.0.1.2", "10.9.0.2", megabytes=2)
+
+    def test_udp_checksum_bytes(self):
+        self.offload("net", "peers", 0)
+        self.addCleanup(self.offload, "net", "peers", 1)
+        with namespace(f"{PREFIX}-peer"):
+            tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.ntohs(3))
+        self.sockets.append(tap)
+        tap.settimeout(PATIENCE_S)
+        for host, peer in (("10.0.1.2", "10.9.0.2"), ("fd00:1::2", "fd00:9::2")):
+            near, far = self.pair(host, peer)
+            payload = os.urandom(1001)
+            near.send(payload)
+            self.assertEqual(far.recv(2048), payload)
+            packet = b""
+            while not packet.endswith(payload):
+                packet = tap.recv(65536)
+            header = 40 if ":" in host else 20
+            addresses = packet[8:40] if ":" in host else packet[12:20]
+            udp = packet[header:]
+            pseudo = addresses + struct.pack("!HH", 17, len(udp))
+            self.assertNotEqual(udp[6:8], b"\0\0")
+            self.assertEqual(checksum(pseudo + udp), 0xFFFF)
+
+    def test_udp_segments(self):
+        for host, peer in (("10.0.1.2", "10.9.0.2"), ("fd00:1::2", "fd00:9::2")):
+            near, far = self.pair(host, peer)
+            data = os.urandom(12 * 1200 + 7)
+            before = self.stats("up0")
+            near.sendmsg([data], [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("H", 1200))])
+            parts = [far.recv(65536) for _ in range(13)]
+            self.assertEqual(b"".join(parts), data)
+            self.assertEqual({len(p) for p in parts}, {1200, 7})
+            self.assertLess(self.grown("up0", "a", before, "received"), 6)
+
+
+class PlainFrameTest(BulkTest):
+    """The same with frames of wire size, as a lab has by default."""
+    gso = "off"
+
+    def test_tcp_super_frames(self):
+        self.assertLess(self.bulk("10.0.1.2", "10.9.0.2"), 1515)
+
+    test_tcp_checksums_made_behind_the_shim = None
+    test_udp_segments = None
+
+
+class ProgramTest(unittest.TestCase):
+    """The program alone, between two veths of a namespace of its own."""
+
+    def setUp(self):
+        self.name = f"{PREFIX}-own"
+        run("ip", "netns", "add", self.name)
+        self.addCleanup(run, "ip", "netns", "del", self.name)
+        for end in ("a", "b"):
+            run("ip", "-n", self.name, "link", "add", "name", f"{end}0", "type", "veth", "peer",
+                "name", f"{end}1")
+
+    def shim(self, *words):
+        return ["ip", "netns", "exec", self.name, NETSHIM, *words]
+
+    def test_ready_then_counters_and_a_clean_end(self):
+        path = f"/tmp/{self.name}.ctl"
+        for how in (signal.SIGTERM, signal.SIGINT):
+            process = subprocess.Popen(self.shim("--seed", "42", "--delay", "a:10ms", "--loss",
+                                                 "20permille", "--control", path, "a0", "b0"),
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(process.stdout.readline(), "seed 42\n")
+            self.assertEqual(process.stdout.readline(), "ready\n")
+            shown = run(NETSHIM, "ctl", path, "show").stdout
+            self.assertIn("a: delay_us=10000 jitter_us=0 loss_ppm=20000", shown)
+            self.assertIn("b: delay_us=0 jitter_us=0 loss_ppm=20000", shown)
+            second = run(*self.shim("--control", path, "a0", "b0"), check=False)
+            self.assertEqual(second.returncode, 1)
+            self.assertIn(path, second.stderr)
+            process.send_signal(how)
+            out, err = process.communicate(timeout=PATIENCE_S)
+            self.assertEqual(process.returncode, 0)
+            self.assertIn("a: a0->b0 received=", out)
+            self.assertIn("a0 is down", err)
+            self.assertFalse(os.path.exists(path))
+
+    def test_control_socket_left_behind_is_taken_over(self):
+        path = f"/tmp/{self.name}.ctl"
+        for how, status in ((signal.SIGKILL, -9), (signal.SIGTERM, 0)):
+            process = subprocess.Popen(self.shim("--control", path, "a0", "b0"), text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            process.stdout.readline()
+            self.assertEqual(process.stdout.readline(), "ready\n")
+            process.send_signal(how)
+            process.communicate(timeout=PATIENCE_S)
+            self.assertEqual(process.returncode, status)
+
+    def test_wrong_arguments(self):
+        for words, status, told in (
+                (["a0"], 2, "two interfaces"),
+                (["a0", "a0"], 2, "must differ"),
+                (["a0", "nowhere"], 1, "nowhere"),
+                (["a0", "a-name-that-is-too-long"], 2, "a-name-that-is-too-long"),
+                (["--delay", "10", "a0", "b0"], 2, "--delay: '10'"),
+                (["--loss", "2000", "a0", "b0"], 2, "--loss: '2000'"),
+                (["--seed", "x", "a0", "b0"], 2, "--seed: 'x'"),
+                (["--queue", "0", "a0", "b0"], 2, "--queue: '0'"),
+                (["--control", "/nowhere/ctl", "a0", "b0"], 1, "/nowhere/ctl"),
+                (["--unknown", "a0", "b0"], 2, "--unknown"),
+                (["ctl", "/nowhere/ctl", "stats"], 1, "/nowhere/ctl"),
+                (["ctl", "/nowhere/ctl"], 2, "ctl PATH COMMAND")):
+            done = run(*self.shim(*words), check=False)
+            self.assertEqual((done.returncode, told in done.stderr), (status, True),
+                             f"{words}: {done.returncode}: {done.stderr}")
+        self.assertIn("--blackhole", run(NETSHIM, "--help").stdout)
+
+
+class LabLifeTest(unittest.TestCase):
+    def test_destroy_leaves_nothing(self):
+        directory = run(LAB_SH, "create", f"{PREFIX}-x").stdout.strip()
+        self.addCleanup(run, LAB_SH, directory, "destroy")
+        with open(f"{directory}/processes") as file:
+            pids = [int(line.split()[0]) for line in file]
+        self.assertEqual(len(pids), 2)
+        again = run(LAB_SH, "create", f"{PREFIX}-x", check=False)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("exists already", again.stderr)
+        run(LAB_SH, directory, "destroy")
+        run(LAB_SH, directory, "destroy")
+        self.assertFalse(os.path.exists(directory))
+        for pid in pids:
+            self.assertTrue(has_ended(pid))
+        self.assertNotIn(f"{PREFIX}-x", run("ip", "netns").stdout)
+
+    def test_creation_that_fails_cleans_up(self):
+        environment = dict(os.environ, LAB_SHIM_OPTIONS="--delay nonsense")
+        done = run(LAB_SH, "create", f"{PREFIX}-y", check=False, env=environment)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("nonsense", done.stderr)
+        self.assertNotIn(f"{PREFIX}-y", run("ip", "netns").stdout)
+
+    def test_interrupt_with_a_trap(self):
+        script = f'. "{LAB_SH}"; trap "lab_destroy; exit 3" INT; lab_create {PREFIX}-z || exit 1;' \
+                 'echo "$LAB_DIR"; while :; do sleep 0.05; done'
+        process = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True,
+                                   start_new_session=True)
+        directory = process.stdout.readline().strip()
+        self.assertTrue(os.path.isdir(directory))
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: the whole group
+        process.communicate(timeout=PATIENCE_S)
+        self.assertEqual(process.returncode, 3)
+        self.assertFalse(os.path.exists(directory))
+        self.assertNotIn(f"{PREFIX}-z", run("ip", "netns").stdout)
+
+
+def can_run():
+    if os.geteuid() != 0:
+        return False
+    made = subprocess.run(["ip", "netns", "add", f"{PREFIX}-probe"], stderr=subprocess.DEVNULL)
+    if made.returncode == 0:
+        subprocess.run(["ip", "netns", "del", f"{PREFIX}-probe"], check=True)
+    return made.returncode == 0
+
+
+if __name__ == "__main__":
+    if not can_run():
+        print("skipped: needs root and network namespaces")
+        sys.exit(77)
+    unittest.main(verbosity=2)
