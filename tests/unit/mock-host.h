@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A host for one trigger under test: a table of peers, and a list of all that
+ * the trigger said. Decides nothing; what is checked is what was called.
+ */
+#ifndef MOCK_HOST_H
+#define MOCK_HOST_H
+
+#include <pathdog/trigger.h>
+
+struct mock_peer {
+    struct pd_peer peer;
+    char name[64], local[64], remote[64], via[64];
+    void *state;
+    bool up;
+    bool in_flight;
+    uint64_t look_until_us;
+    uint32_t withdrawn; /* calls of withdraw */
+    uint32_t advised;   /* calls of advise */
+};
+
+struct mock_advice {
+    uint32_t peer;
+    enum pd_kind kind;
+    uint64_t cause;
+    char reason[256];
+    char evidence[512]; /* "name=value name=value" */
+};
+
+struct mock_query {
+    uint64_t id;
+    char fields[512]; /* "name=value name=value" */
+};
+
+struct mock_notice {
+    enum pd_level level;
+    char what[32];
+    char text[256];
+};
+
+#define MOCK_OPTIONS 16
+
+struct mock {
+    struct pd_host host;
+    struct pd_turn turn;
+    const struct pd_trigger *trigger;
+    struct pd_value values[MOCK_OPTIONS];
+    char *texts[MOCK_OPTIONS];
+    struct mock_peer *peers;
+    uint32_t n_peers; /* slots */
+    uint64_t next_conn;
+    bool count_only; /* keep no texts of advice, for large tests */
+
+    struct mock_advice *advice;
+    size_t n_advice;
+    struct mock_query *queries;
+    size_t n_queries;
+    struct mock_notice *notices;
+    size_t n_notices;
+    uint64_t causes; /* opened so far; the number of the last one */
+    char cause_reason[256];
+    uint64_t open_causes;
+    uint64_t timer_us;                                                 /* 0: none */
+    void (*on_query)(struct mock *mock, const struct pd_query *query); /* NULL: only listed */
+    void *user;
+};
+
+/* `options` is NULL or "name=value name=value", values as numbers (µs, bytes,
+ * permille) or text with '+' for a space. Returns what start returned. */
+int mock_start(struct mock *mock, const struct pd_trigger *trigger, const char *options);
+void mock_stop(struct mock *mock);
+
+/* Addresses as the node writes them, NULL: not told. */
+uint32_t mock_peer_up(struct mock *mock, const char *name, const char *local, const char *remote);
+void mock_peer_set(struct mock *mock, uint32_t peer, const char *local, const char *remote);
+void mock_peer_change(struct mock *mock, uint32_t peer, enum pd_peer_change change);
+void mock_peer_down(struct mock *mock, uint32_t peer);
+
+void mock_node(struct mock *mock, uint32_t uid);
+void mock_sample(struct mock *mock, uint32_t peer, const struct pd_row *row, bool fresh);
+
+/* `fields` as in mock_start, all digits is a number. */
+void mock_signal(struct mock *mock, const char *kind, uint64_t query, const char *fields);
+void mock_signal_fields(struct mock *mock, const struct pd_signal *signal);
+
+/* Lets time pass to `now_us`, calling the timer when it is due. */
+void mock_time(struct mock *mock, uint64_t now_us);
+
+/* Forget advice, queries and notices so far. */
+void mock_clear(struct mock *mock);
+
+struct pd_row mock_row(void);
+void mock_address(const char *text, struct pd_address *ret_address);
+
+#endif
