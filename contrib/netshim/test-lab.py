@@ -371,9 +371,8 @@ class FlapTest(LabCase):
         self.lab("carrier", "up0", "off")
         wait_for("said down", lambda: self.said("up0-h is down\n", since))
         # The kernel gathers changes of carrier for up to a second before it tells of them.
-        wait_for("no carrier at the host", lambda: "lowerlayerdown" in self.lab(
-            "exec", "host", "cat", "/sys/class/net/up0/operstate").stdout)
-        self.lab("exec", "host", "ip", "route", "get", "10.9.0.2")
+        wait_for("no carrier at the host", lambda: "linkdown" in self.lab(
+            "exec", "host", "ip", "route", "show", "default").stdout)
         self.lab("carrier", "up0", "on")
         wait_for("said up", lambda: self.said("up0-h is up\n", since))
         self.exchange(near, far)
@@ -514,7 +513,8 @@ class BulkTest(LabCase):
             parts = [far.recv(65536) for _ in range(13)]
             self.assertEqual(b"".join(parts), data)
             self.assertEqual({len(p) for p in parts}, {1200, 7})
-            self.assertLess(self.grown("up0", "a", before, "received"), 6)
+            frames = self.grown("up0", "a", before, "received")
+            self.assertEqual(frames > 12, self.gso == "off")
 
 
 class PlainFrameTest(BulkTest):
@@ -525,7 +525,6 @@ class PlainFrameTest(BulkTest):
         self.assertLess(self.bulk("10.0.1.2", "10.9.0.2"), 1515)
 
     test_tcp_checksums_made_behind_the_shim = None
-    test_udp_segments = None
 
 
 class ProgramTest(unittest.TestCase):
