@@ -269,8 +269,7 @@ static void test_refused_lines(void **state)
     text = string_format("[watchdog]\nnode = /n\n%5000s\n", "x");
     refused(text, "t.conf:3: line of 5000 bytes; at most 4096 are read");
     free(text);
-    refused("[trigger:srtt:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]
-            ",
+    refused("[trigger:srtt:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\n",
             "t.conf:1: [trigger:srtt:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]: a section's name has 1 "
             "to 48 letters, digits, and "
             ": . _ @ -");
