@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was asked on this connection, by request id: each id is answered at most
+ * once. Ids are sequential, so this is a ring; it is bounded. Pure.
+ */
+#ifndef NODE_ASKED_H
+#define NODE_ASKED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* So many requests whose time is over are kept, for answers that come late. */
+#define ASKED_LATE_MAX 65536u
+/* No more than this in all. */
+#define ASKED_MAX (1u << 20)
+
+enum asked_kind {
+    ASKED_NOTHING, /* answered, or never asked */
+    ASKED_HELLO,
+    ASKED_SUBSCRIBE,
+    ASKED_SUMMARY,
+    ASKED_MIGRATE,
+    ASKED_RECONNECT,
+    ASKED_PROBE,
+    ASKED_GIVEN_UP, /* a summary that is not waited for any more */
+};
+
+struct asked_entry {
+    uint64_t number;  /* the engine's: a look or a request */
+    uint32_t until_s; /* an answer later than this is late */
+    enum asked_kind kind;
+};
+
+/* Zeroed is a new connection. */
+struct asked {
+    struct asked_entry *ring;
+    size_t capacity; /* 0 or a power of two */
+    uint64_t first;  /* the oldest id kept, less one */
+    size_t count;
+};
+
+/* Returns the new id: 1, 2, 3 … */
+uint64_t asked_add(struct asked *asked, uint64_t now_us, uint64_t until_us, enum asked_kind kind,
+                   uint64_t number);
+
+/* The answer of `id` is here. Returns what was asked, ASKED_NOTHING if nothing
+ * was, and forgets it; `*ret_number` is the engine's number. */
+enum asked_kind asked_take(struct asked *asked, int64_t id, uint64_t *ret_number);
+
+/* A summary's answer will be ignored from now on. */
+void asked_give_up(struct asked *asked, uint64_t id);
+
+/* Forgets everything; ids begin at 1 again. */
+void asked_clear(struct asked *asked);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of one connection to the node: its lines in, its requests out, and
+ * what is overdue. What messages mean is told.c's business.
+ */
+#include "protocol_private.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* A move is unanswered one second after its time; its answer is late after that. */
+#define ANSWER_GRACE_US UINT64_C(1000000)
+
+/* ---- construction ---- */
+
+int protocol_new(const struct protocol_config *config, protocol_event_fn *event, void *userdata,
+                 struct protocol **ret_protocol)
+{
+    struct protocol *protocol = memory_new(1, sizeof(*protocol));
+
+    protocol->client = string_copy(config->client);
+    protocol->netns = config->netns;
+    protocol->sample_interval_us = config->sample_interval_us;
+    protocol->event = event;
+    protocol->userdata = userdata;
+    *ret_protocol = protocol;
+    return 0;
+}
+
+struct protocol *protocol_free(struct protocol *protocol)
+{
+    if (!protocol)
+        return NULL;
+    protocol_close(protocol);
+    summaries_clear(&protocol->batch);
+    move_writer_clear(&protocol->writer);
+    free(protocol->client);
+    free(protocol);
+    return NULL;
+}
+
+void protocol_set_sample_interval(struct protocol *protocol, uint64_t sample_interval_us)
+{
+    protocol->sample_interval_us = sample_interval_us;
+}
+
+void protocol_close(struct protocol *protocol)
+{
+    protocol->state = PROTOCOL_CLOSED;
+    protocol->features = 0;
+    protocol->deadline_us = UINT64_MAX;
+    protocol->summary_id = 0;
+    protocol->n_refused = 0;
+    asked_clear(&protocol->asked);
+    lines_clear(&protocol->lines);
+    buffer_clear(&protocol->out);
+}
+
+void protocol_open(struct protocol *protocol, uint64_t now_us, uint32_t uid)
+{
+    protocol_close(protocol);
+    protocol->uid = uid;
+    protocol->now_us = now_us;
+    protocol->state = PROTOCOL_HELLO;
+    protocol->deadline_us = add_u64(now_us, PROTOCOL_DEADLINE_US);
+    hello_append(&protocol->out,
+                 asked_add(&protocol->asked, now_us, protocol->deadline_us, ASKED_HELLO, 0),
+                 protocol->client);
+}
+
+int protocol_fail(struct protocol *protocol, int error, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(protocol->reason, sizeof(protocol->reason), format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+/* ---- input ---- */
+
+static int line_handle(struct protocol *protocol, const char *line, size_t length)
+{
+    struct told told = {.line = line, .length = length};
+    struct message *message = &told.message;
+    char why[128];
+    int r;
+
+    r = message_parse(line, length, message, why, sizeof(why));
+    if (r < 0) {
+        notices_add(&protocol->notices, NOTICE_BAD_LINE, line, length, "%s", why);
+        return protocol_fail(protocol, r, "the node sent a line that is %s", why);
+    }
+    if (message->type == MESSAGE_NOTIFICATION) {
+        told_notification(protocol, &told);
+    } else if (message->type == MESSAGE_REQUEST) {
+        notices_add(&protocol->notices, NOTICE_NODE_REQUEST, line, length,
+                    "the node asks pathdog, which answers nothing");
+        message_refuse(&protocol->out, message);
+    } else if (message->type == MESSAGE_SPOILED && !message->number) {
+        notices_add(&protocol->notices, NOTICE_BAD_MESSAGE, line, length, "%s", message->problem);
+    } else {
+        r = told_answer(protocol, &told);
+    }
+    message_clear(message);
+    return r;
+}
+
+int protocol_input(struct protocol *protocol, uint64_t now_us, const char *bytes, size_t length)
+{
+    const char *line;
+    size_t n;
+    int r = 0;
+
+    protocol->now_us = now_us;
+    lines_feed(&protocol->lines, bytes, length);
+    while (r == 0 && protocol->state != PROTOCOL_CLOSED) {
+        int found = lines_next(&protocol->lines, &line, &n);
+
+        if (found == 0)
+            break;
+        if (found < 0) {
+            notices_add(&protocol->notices, NOTICE_BAD_LINE, NULL, 0, "a line over 1 MiB");
+            r = protocol_fail(protocol, -EBADMSG, "the node sent a line over 1 MiB");
+        } else {
+            r = line_handle(protocol, line, n);
+        }
+    }
+    notices_tell(&protocol->notices, protocol->event, protocol->userdata);
+    return r;
+}
+
+/* ---- output ---- */
+
+static void send_summary(struct protocol *protocol, const struct action_summary *summary)
+{
+    uint64_t wait_us = max_u64(PROTOCOL_SUMMARY_US, protocol->sample_interval_us >= UINT64_MAX / 3
+                                                        ? UINT64_MAX
+                                                        : 3 * protocol->sample_interval_us);
+
+    /* One at a time is what the contract says. The engine keeps to it; should
+     * it not, it is told so in a turn of its own, from protocol_expire. */
+    if (protocol->summary_id) {
+        if (protocol->n_refused < REFUSED_MAX)
+            protocol->refused[protocol->n_refused++] = summary->look;
+        return;
+    }
+    protocol->summary_deadline_us = add_u64(protocol->now_us, wait_us);
+    protocol->summary_look = summary->look;
+    protocol->summary_id = asked_add(&protocol->asked, protocol->now_us,
+                                     protocol->summary_deadline_us, ASKED_SUMMARY, summary->look);
+    conns_append(&protocol->out, protocol->summary_id, "summary", summary->conns,
+                 min_u64(summary->n_conns, CONNS_MAX));
+}
+
+static void send_probe(struct protocol *protocol, const struct action_probe *probe)
+{
+    size_t n;
+
+    if (!(protocol->features & NODE_PROBE))
+        return;
+    for (size_t i = 0; i < probe->n_conns; i += n) {
+        n = min_u64(probe->n_conns - i, CONNS_MAX);
+        conns_append(&protocol->out,
+                     asked_add(&protocol->asked, protocol->now_us,
+                               add_u64(protocol->now_us, PROTOCOL_DEADLINE_US), ASKED_PROBE, 0),
+                     "probe", probe->conns + i, n);
+    }
+}
+
+static void send_move(struct protocol *protocol, const struct action *action)
+{
+    uint64_t until_us =
+        add_u64(protocol->now_us, (uint64_t)action->move.timeout_ms * 1000 + ANSWER_GRACE_US);
+    uint64_t id = asked_add(&protocol->asked, protocol->now_us, until_us,
+                            action->type == ACTION_MIGRATE ? ASKED_MIGRATE : ASKED_RECONNECT,
+                            action->move.request);
+
+    move_append(&protocol->out, id, action, protocol->features, &protocol->writer);
+}
+
+void protocol_send(struct protocol *protocol, uint64_t now_us, const struct action *actions,
+                   size_t n_actions)
+{
+    if (!protocol_is_up(protocol))
+        return;
+    protocol->now_us = now_us;
+    for (size_t i = 0; i < n_actions; i++) {
+        switch (actions[i].type) {
+        case ACTION_SUMMARY:
+            send_summary(protocol, &actions[i].summary);
+            break;
+        case ACTION_MIGRATE:
+        case ACTION_RECONNECT:
+            send_move(protocol, &actions[i]);
+            break;
+        case ACTION_PROBE:
+            send_probe(protocol, &actions[i].probe);
+            break;
+        case ACTION_QUERY:
+            break;
+        }
+    }
+    /* What its cache points to is the caller's again. */
+    buffer_take(&protocol->writer.tail, protocol->writer.tail.length);
+}
+
+/* ---- time ---- */
+
+uint64_t protocol_deadline_us(const struct protocol *protocol)
+{
+    uint64_t deadline_us = protocol->deadline_us;
+
+    if (protocol->state == PROTOCOL_CLOSED)
+        return UINT64_MAX;
+    if (protocol->n_refused)
+        return 0;
+    return protocol->summary_id ? min_u64(deadline_us, protocol->summary_deadline_us) : deadline_us;
+}
+
+int protocol_expire(struct protocol *protocol, uint64_t now_us)
+{
+    uint64_t refused[REFUSED_MAX];
+    size_t n_refused = protocol->n_refused;
+
+    if (protocol->state == PROTOCOL_CLOSED)
+        return 0;
+    protocol->now_us = now_us;
+    if (now_us >= protocol->deadline_us)
+        return protocol_fail(protocol, -ETIMEDOUT, "the node did not answer %s within 10 s",
+                             protocol->state == PROTOCOL_HELLO ? "hello" : "subscribe");
+    memcpy(refused, protocol->refused, sizeof(refused));
+    protocol->n_refused = 0;
+    for (size_t i = 0; i < n_refused; i++)
+        tell_summary_done(protocol, refused[i], true);
+    if (protocol->summary_id && now_us >= protocol->summary_deadline_us) {
+        uint64_t look = protocol->summary_look;
+
+        asked_give_up(&protocol->asked, protocol->summary_id);
+        protocol->summary_id = 0;
+        notices_add(&protocol->notices, NOTICE_SUMMARY_UNANSWERED, NULL, 0,
+                    "the node did not answer a summary in time");
+        tell_summary_done(protocol, look, true);
+    }
+    notices_tell(&protocol->notices, protocol->event, protocol->userdata);
+    return 0;
+}
+
+/* ---- questions ---- */
+
+struct buffer *protocol_output(struct protocol *protocol)
+{
+    return &protocol->out;
+}
+
+bool protocol_is_up(const struct protocol *protocol)
+{
+    return protocol->state >= PROTOCOL_SUBSCRIBE;
+}
+
+bool protocol_is_subscribed(const struct protocol *protocol)
+{
+    return protocol->state == PROTOCOL_READY;
+}
+
+const char *protocol_reason(const struct protocol *protocol)
+{
+    return protocol->reason;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a connection to the node is made of: shared by protocol.c (state, lines,
+ * requests, time) and told.c (what messages mean). Nobody else includes it.
+ */
+#ifndef NODE_PROTOCOL_PRIVATE_H
+#define NODE_PROTOCOL_PRIVATE_H
+
+#include "asked.h"
+#include "decode.h"
+#include "jsonrpc.h"
+#include "notices.h"
+#include "protocol.h"
+#include "requests.h"
+#include "summaries.h"
+
+/* Summaries refused because one is open; more in one turn are a defect of the caller. */
+#define REFUSED_MAX 16
+
+enum protocol_state {
+    PROTOCOL_CLOSED,
+    PROTOCOL_HELLO,     /* asked */
+    PROTOCOL_SUBSCRIBE, /* asked */
+    PROTOCOL_READY,
+};
+
+struct protocol {
+    char *client;
+    uint64_t netns;
+    uint64_t sample_interval_us;
+    protocol_event_fn *event;
+    void *userdata;
+
+    enum protocol_state state;
+    uint32_t uid;
+    uint32_t features;
+    uint64_t deadline_us; /* of hello or subscribe */
+    uint64_t now_us;      /* of the call under way */
+
+    uint64_t summary_id; /* of the one that is open, 0: none */
+    uint64_t summary_look;
+    uint64_t summary_deadline_us;
+    uint64_t refused[REFUSED_MAX]; /* looks whose failure is still to be told */
+    size_t n_refused;
+
+    struct asked asked;
+    struct lines lines;
+    struct buffer out;
+    struct move_writer writer;
+    struct summaries batch;
+    struct notices notices;
+    struct scratch scratch;
+    char reason[NOTICE_TEXT_MAX];
+};
+
+/* One line of the node, as parsed, and as it was for excerpts in notices. */
+struct told {
+    struct message message;
+    const char *line;
+    size_t length;
+};
+
+/* An answer, or a spoiled one with an id. Returns 0 or what to close for. */
+int told_answer(struct protocol *protocol, const struct told *told);
+void told_notification(struct protocol *protocol, const struct told *told);
+void tell_summary_done(struct protocol *protocol, uint64_t look, bool failed);
+
+/* Writes protocol_reason() and returns `error`. */
+__attribute__((format(printf, 3, 4))) int protocol_fail(struct protocol *protocol, int error,
+                                                        const char *format, ...);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Request lines. Every line written here is valid JSON, whatever the texts are. */
+#include "requests.h"
+
+/* Texts are cut here, so that a line stays far below 1 MiB however much of it
+ * must be escaped. */
+#define REASON_MAX_BYTES 4096
+#define NAME_MAX_BYTES   1024
+
+#define LINE_BEGIN "{\"jsonrpc\":\"2.0\",\"id\":"
+
+static void text_append(struct buffer *out, const char *text, size_t max)
+{
+    buffer_json(out, text, strnlen(text, max));
+}
+
+void hello_append(struct buffer *out, uint64_t id, const char *client)
+{
+    buffer_text(out, LINE_BEGIN);
+    buffer_u64(out, id);
+    buffer_text(out, ",\"method\":\"hello\",\"params\":{\"protocol\":[1],\"client\":");
+    text_append(out, client, NAME_MAX_BYTES);
+    buffer_text(out, "}}\n");
+}
+
+void subscribe_append(struct buffer *out, uint64_t id)
+{
+    buffer_text(out, LINE_BEGIN);
+    buffer_u64(out, id);
+    buffer_text(out, ",\"method\":\"subscribe\"}\n");
+}
+
+void conns_append(struct buffer *out, uint64_t id, const char *method, const uint64_t *conns,
+                  size_t n_conns)
+{
+    buffer_text(out, LINE_BEGIN);
+    buffer_u64(out, id);
+    buffer_text(out, ",\"method\":\"");
+    buffer_text(out, method);
+    buffer_text(out, "\"");
+    if (conns) {
+        buffer_text(out, ",\"params\":{\"conns\":[");
+        for (size_t i = 0; i < n_conns; i++) {
+            if (i)
+                buffer_append(out, ",", 1);
+            buffer_u64(out, conns[i]);
+        }
+        buffer_text(out, "]}");
+    }
+    buffer_text(out, "}\n");
+}
+
+static void place_append(struct buffer *out, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buffer_text(out, ",\"");
+    buffer_text(out, name);
+    buffer_text(out, "\":");
+    text_append(out, value, NAME_MAX_BYTES);
+}
+
+static void prepare(struct move_writer *writer, const struct action_move *move, bool reconnect,
+                    uint32_t features)
+{
+    struct buffer *tail = &writer->tail;
+
+    writer->like = *move;
+    writer->reconnect = reconnect;
+    buffer_take(&writer->head, writer->head.length);
+    buffer_take(tail, tail->length);
+
+    buffer_text(&writer->head, ",\"method\":\"");
+    buffer_text(&writer->head, reconnect ? "reconnect_peer" : "migrate_peer");
+    buffer_text(&writer->head, "\",\"params\":{\"conn\":");
+
+    buffer_text(tail, ",\"timeout_ms\":");
+    buffer_u64(tail, move->timeout_ms);
+    if (!reconnect && features & NODE_BIND) {
+        place_append(tail, "interface", move->interface);
+        place_append(tail, "local", move->local);
+    }
+    if (!reconnect && features & NODE_RELAY)
+        place_append(tail, "via", move->via);
+    if (move->reason) {
+        buffer_text(tail, ",\"reason\":");
+        buffer_json(tail, move->reason->s, min_u64(move->reason->length, REASON_MAX_BYTES));
+    }
+    buffer_text(tail, "}}\n");
+}
+
+static bool is_alike(const struct move_writer *writer, const struct action_move *move,
+                     bool reconnect)
+{
+    const struct action_move *like = &writer->like;
+
+    return writer->tail.length && like->reason == move->reason &&
+           like->timeout_ms == move->timeout_ms && like->interface == move->interface &&
+           like->local == move->local && like->via == move->via && writer->reconnect == reconnect;
+}
+
+void move_append(struct buffer *out, uint64_t id, const struct action *action, uint32_t features,
+                 struct move_writer *writer)
+{
+    const struct action_move *move = &action->move;
+    bool reconnect = action->type == ACTION_RECONNECT;
+    const size_t begin = sizeof(LINE_BEGIN) - 1;
+    char *line, *at;
+
+    if (!is_alike(writer, move, reconnect))
+        prepare(writer, move, reconnect, features);
+    line = buffer_space(out, begin + writer->head.length + writer->tail.length + 2 * DECIMAL_MAX);
+    at = line;
+    memcpy(at, LINE_BEGIN, begin);
+    at += begin;
+    at += decimal_write(at, id);
+    memcpy(at, buffer_bytes(&writer->head), writer->head.length);
+    at += writer->head.length;
+    at += decimal_write(at, move->conn);
+    memcpy(at, buffer_bytes(&writer->tail), writer->tail.length);
+    at += writer->tail.length;
+    buffer_added(out, (size_t)(at - line));
+}
+
+void move_writer_clear(struct move_writer *writer)
+{
+    buffer_clear(&writer->head);
+    buffer_clear(&writer->tail);
+    *writer = (struct move_writer){0};
+}

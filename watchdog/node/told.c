@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the node told, one message at a time: checked (decode.c, summaries.c),
+ * then passed on as an event. Nothing of a message is passed on before all of
+ * it has been checked.
+ */
+#include "protocol_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+static void tell(struct protocol *protocol, struct event event)
+{
+    protocol->event(protocol->userdata, &event);
+}
+
+/* One message was not as it should be. */
+static void spoiled(struct protocol *protocol, enum notice_kind kind, const char *method,
+                    const struct problem *problem, const struct told *told)
+{
+    notices_add(&protocol->notices, kind, told->line, told->length, "%s: \"%s\" %s", method,
+                problem->member, problem->what);
+}
+
+/* Addresses of the message just decoded that count as absent. */
+static void note_addresses(struct protocol *protocol, const char *method)
+{
+    const char *text = protocol->scratch.bad_address;
+
+    if (!text)
+        return;
+    notices_add(&protocol->notices, NOTICE_BAD_ADDRESS, text, strlen(text),
+                "%s: an address that cannot be read counts as absent", method);
+    notices_more(&protocol->notices, NOTICE_BAD_ADDRESS, protocol->scratch.bad_addresses - 1);
+}
+
+void tell_summary_done(struct protocol *protocol, uint64_t look, bool failed)
+{
+    tell(protocol, (struct event){.type = EVENT_SUMMARY_DONE,
+                                  .summary_done = {.look = look, .failed = failed}});
+}
+
+/* ---- answers ---- */
+
+static int hello_answered(struct protocol *protocol, const struct told *told)
+{
+    struct event event = {.type = EVENT_NODE_UP};
+    struct problem problem;
+    struct hello hello;
+
+    if (told->message.type == MESSAGE_ERROR && told->message.code == NODE_UNSUPPORTED_PROTOCOL)
+        return protocol_fail(protocol, -EPROTONOSUPPORT,
+                             "the node has no protocol in common with us");
+    if (told->message.type == MESSAGE_ERROR)
+        return protocol_fail(protocol, -EPROTO, "the node answered hello with error %" PRId64,
+                             told->message.code);
+    if (told->message.type != MESSAGE_RESULT) {
+        notices_add(&protocol->notices, NOTICE_BAD_HELLO, told->line, told->length, "hello: %s",
+                    told->message.problem);
+        return protocol_fail(protocol, -EPROTO, "the node's answer to hello is spoiled: %s",
+                             told->message.problem);
+    }
+    if (hello_decode(told->message.result, &hello, &protocol->scratch, &problem)) {
+        spoiled(protocol, NOTICE_BAD_HELLO, "hello", &problem, told);
+        return protocol_fail(protocol, -EPROTO, "the node's answer to hello is spoiled: \"%s\" %s",
+                             problem.member, problem.what);
+    }
+    if (hello.protocol != PROTOCOL_VERSION)
+        return protocol_fail(protocol, -EPROTONOSUPPORT,
+                             "the node wants protocol %" PRId64 ", we have %d", hello.protocol,
+                             PROTOCOL_VERSION);
+    if (hello.netns && protocol->netns && hello.netns != protocol->netns)
+        notices_add(&protocol->notices, NOTICE_NETNS_MISMATCH, NULL, 0,
+                    "the node is in network namespace %" PRIu64 ", pathdog in %" PRIu64
+                    ": routes seen here are not the node's",
+                    hello.netns, protocol->netns);
+    protocol->features = hello.node.features;
+    protocol->state = PROTOCOL_SUBSCRIBE;
+    protocol->deadline_us = add_u64(protocol->now_us, PROTOCOL_DEADLINE_US);
+    event.node_up = hello.node;
+    event.node_up.uid = protocol->uid;
+    tell(protocol, event);
+    subscribe_append(&protocol->out, asked_add(&protocol->asked, protocol->now_us,
+                                               protocol->deadline_us, ASKED_SUBSCRIBE, 0));
+    return 0;
+}
+
+static int subscribe_answered(struct protocol *protocol, const struct told *told)
+{
+    struct problem problem;
+
+    if (told->message.type == MESSAGE_ERROR)
+        return protocol_fail(protocol, -EPROTO, "the node answered subscribe with error %" PRId64,
+                             told->message.code);
+    if (told->message.type != MESSAGE_RESULT) {
+        notices_add(&protocol->notices, NOTICE_BAD_ANSWER, told->line, told->length,
+                    "subscribe: %s", told->message.problem);
+        return protocol_fail(protocol, -EPROTO, "the node's answer to subscribe is spoiled: %s",
+                             told->message.problem);
+    }
+    if (subscribed_decode(told->message.result, &problem)) {
+        spoiled(protocol, NOTICE_BAD_ANSWER, "subscribe", &problem, told);
+        return protocol_fail(protocol, -EPROTO,
+                             "the node's answer to subscribe is spoiled: \"%s\" %s", problem.member,
+                             problem.what);
+    }
+    protocol->state = PROTOCOL_READY;
+    protocol->deadline_us = UINT64_MAX;
+    tell(protocol, (struct event){.type = EVENT_SNAPSHOT});
+    return 0;
+}
+
+static void move_answered(struct protocol *protocol, const struct told *told, bool reconnect,
+                          uint64_t request)
+{
+    const char *method = reconnect ? "reconnect_peer" : "migrate_peer";
+    struct event event = {.type = EVENT_ANSWER};
+    struct event_answer *answer = &event.answer;
+    struct problem problem;
+    int r = -EPROTO;
+
+    if (told->message.type == MESSAGE_ERROR) {
+        answer->code = told->message.code;
+        answer->message = error_text(told->message.error_message, &protocol->scratch);
+        r = 0;
+    } else if (told->message.type != MESSAGE_RESULT) {
+        notices_add(&protocol->notices, NOTICE_BAD_ANSWER, told->line, told->length, "%s: %s",
+                    method, told->message.problem);
+    } else {
+        r = reconnect ? reconnected_decode(told->message.result, answer, &problem)
+                      : migrated_decode(told->message.result, answer, &protocol->scratch, &problem);
+        if (r < 0)
+            spoiled(protocol, NOTICE_BAD_ANSWER, method, &problem, told);
+        else if (!reconnect)
+            note_addresses(protocol, method);
+        answer->ok = r == 0;
+    }
+    if (r < 0)
+        *answer = (struct event_answer){.spoiled = true};
+    answer->request = request;
+    tell(protocol, event);
+}
+
+static void summary_answered(struct protocol *protocol, const struct told *told, uint64_t look)
+{
+    protocol->summary_id = 0;
+    if (told->message.type == MESSAGE_SPOILED)
+        notices_add(&protocol->notices, NOTICE_BAD_ANSWER, told->line, told->length, "summary: %s",
+                    told->message.problem);
+    else if (told->message.type == MESSAGE_ERROR)
+        notices_add(&protocol->notices, NOTICE_SUMMARY_REFUSED, told->line, told->length,
+                    "the node answered summary with error %" PRId64, told->message.code);
+    tell_summary_done(protocol, look, told->message.type != MESSAGE_RESULT);
+}
+
+int told_answer(struct protocol *protocol, const struct told *told)
+{
+    uint64_t number = 0;
+
+    switch (asked_take(&protocol->asked, told->message.number, &number)) {
+    case ASKED_HELLO:
+        return hello_answered(protocol, told);
+    case ASKED_SUBSCRIBE:
+        return subscribe_answered(protocol, told);
+    case ASKED_MIGRATE:
+        move_answered(protocol, told, false, number);
+        return 0;
+    case ASKED_RECONNECT:
+        move_answered(protocol, told, true, number);
+        return 0;
+    case ASKED_SUMMARY:
+        summary_answered(protocol, told, number);
+        return 0;
+    case ASKED_PROBE:
+        if (told->message.type != MESSAGE_RESULT)
+            notices_add(&protocol->notices, NOTICE_PROBE_REFUSED, told->line, told->length,
+                        "the node did not accept a probe");
+        return 0;
+    case ASKED_GIVEN_UP:
+        return 0;
+    case ASKED_NOTHING:
+        break;
+    }
+    notices_add(&protocol->notices, NOTICE_UNKNOWN_ANSWER, told->line, told->length,
+                "answer with an unknown or repeated id");
+    return 0;
+}
+
+/* ---- notifications ---- */
+
+static void peer_up(struct protocol *protocol, const struct told *told)
+{
+    struct event event = {.type = EVENT_PEER_UP};
+    struct problem problem;
+
+    if (peer_up_decode(told->message.params, &event.peer_up, &protocol->scratch, &problem)) {
+        spoiled(protocol, NOTICE_BAD_PEER_UP, "peer_up", &problem, told);
+        return;
+    }
+    note_addresses(protocol, "peer_up");
+    tell(protocol, event);
+}
+
+static void peer_down(struct protocol *protocol, const struct told *told)
+{
+    struct event event = {.type = EVENT_PEER_DOWN};
+    struct problem problem;
+
+    if (peer_down_decode(told->message.params, &event.peer_down, &protocol->scratch, &problem)) {
+        spoiled(protocol, NOTICE_BAD_PEER_DOWN, "peer_down", &problem, told);
+        return;
+    }
+    tell(protocol, event);
+}
+
+static void peer_path(struct protocol *protocol, const struct told *told)
+{
+    struct event event = {.type = EVENT_PEER_PATH};
+    struct problem problem;
+
+    if (peer_path_decode(told->message.params, &event.peer_path, &protocol->scratch, &problem)) {
+        spoiled(protocol, NOTICE_BAD_PEER_PATH, "peer_path", &problem, told);
+        return;
+    }
+    note_addresses(protocol, "peer_path");
+    tell(protocol, event);
+}
+
+static void summaries(struct protocol *protocol, const struct told *told)
+{
+    struct summaries *batch = &protocol->batch;
+    struct problem problem;
+
+    if (summaries_params(told->message.params, batch, &problem)) {
+        spoiled(protocol, NOTICE_BAD_SUMMARIES, "summaries", &problem, told);
+        return;
+    }
+    if (batch->bad_rows) {
+        notices_add(&protocol->notices, NOTICE_BAD_ROW, told->line, told->length,
+                    "summaries: row %zu %s", batch->first_bad, batch->bad_why);
+        notices_more(&protocol->notices, NOTICE_BAD_ROW, batch->bad_rows - 1);
+    }
+    if (batch->n_rows)
+        tell(protocol, (struct event){.type = EVENT_SAMPLES,
+                                      .samples = {.columns = batch->columns,
+                                                  .rows = batch->rows,
+                                                  .n_rows = batch->n_rows}});
+}
+
+static const struct {
+    const char *name;
+    void (*handle)(struct protocol *protocol, const struct told *told);
+} methods[] = {
+    {"summaries", summaries},
+    {"peer_up", peer_up},
+    {"peer_down", peer_down},
+    {"peer_path", peer_path},
+};
+
+void told_notification(struct protocol *protocol, const struct told *told)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+        if (told->message.method_length != strlen(methods[i].name) ||
+            memcmp(told->message.method, methods[i].name, told->message.method_length))
+            continue;
+        if (protocol->state == PROTOCOL_HELLO)
+            notices_add(&protocol->notices, NOTICE_EARLY_MESSAGE, told->line, told->length,
+                        "%s before hello was answered", methods[i].name);
+        else
+            methods[i].handle(protocol, told);
+        return;
+    }
+}
