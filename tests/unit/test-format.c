@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watchdog/out/format.c, sentence.c: each kind of record, to the byte. */
+#include "check.h"
+
+#include "out/format.h"
+#include "util/util.h"
+
+static struct text *text_of(const char *s)
+{
+    struct text *text = memory_new(1, sizeof(*text) + strlen(s) + 1);
+
+    text->length = (uint32_t)strlen(s);
+    memcpy(text->s, s, strlen(s));
+    return text;
+}
+
+static char *taken(struct buffer *buffer)
+{
+    char *s = memory_new(buffer->length + 1, 1);
+
+    memcpy(s, buffer_bytes(buffer), buffer->length);
+    buffer_clear(buffer);
+    return s;
+}
+
+static void assert_json(const struct record *record, const char *expected)
+{
+    struct buffer buffer = {0};
+    char *line;
+
+    record_json(&buffer, record, "5f0c");
+    line = taken(&buffer);
+    assert_string_equal(line, expected);
+    free(line);
+}
+
+static void assert_sentence(const struct record *record, const char *expected)
+{
+    struct buffer buffer = {0};
+    char *line;
+
+    record_sentence(&buffer, record);
+    line = taken(&buffer);
+    assert_string_equal(line, expected);
+    free(line);
+}
+
+/* The journal fields, joined by LF. */
+static void assert_journal(const struct record *record, uint64_t dropped, const char *expected)
+{
+    struct buffer buffer = {0}, joined = {0};
+    struct iovec fields[JOURNAL_FIELDS_MAX];
+    size_t n;
+    char *line;
+
+    record_journal(&buffer, record, "5f0c", dropped);
+    n = journal_split(buffer_bytes(&buffer), buffer.length, fields, ARRAY_SIZE(fields));
+    for (size_t i = 0; i < n; i++) {
+        buffer_append(&joined, fields[i].iov_base, fields[i].iov_len);
+        buffer_append(&joined, "\n", 1);
+    }
+    line = taken(&joined);
+    assert_string_equal(line, expected);
+    free(line);
+    buffer_clear(&buffer);
+}
+
+static void test_decision(void **state)
+{
+    struct evidence *evidence = memory_new(1, sizeof(*evidence) + 3 * sizeof(evidence->fields[0]));
+    struct record record = {
+        .type = RECORD_DECISION,
+        .time_us = 1795170000123456,
+        .decision =
+            {
+                .subject = {text_of("bravo@10.0.0.2"), 17},
+                .decision = 41,
+                .cause = 7,
+                .trigger = "route",
+                .kind = PD_KIND_MOVED,
+                .by = BY_MIGRATE,
+                .verdict = VERDICT_MIGRATE,
+                .reason = text_of("default route flip: up0 → up1"),
+                .evidence = evidence,
+                .request = 12,
+                .attempt = 1,
+                .timeout_ms = 5000,
+            },
+    };
+
+    evidence->n_fields = 3;
+    evidence->fields[0] = (struct pd_field){"oif_before", "up\"0", 0};
+    evidence->fields[1] = (struct pd_field){"srtt_us", NULL, 312000};
+    evidence->fields[2] = (struct pd_field){"min_rtt_us", NULL, PD_UNKNOWN};
+    assert_json(&record,
+                "{\"record\":\"decision\",\"time_us\":1795170000123456,\"run\":\"5f0c\","
+                "\"decision\":41,\"cause\":7,\"peer\":\"bravo@10.0.0.2\",\"conn\":17,"
+                "\"trigger\":\"route\",\"kind\":\"moved\",\"by\":\"migrate\","
+                "\"reason\":\"default route flip: up0 → up1\","
+                "\"evidence\":{\"oif_before\":\"up\\\"0\",\"srtt_us\":312000,"
+                "\"min_rtt_us\":null},\"verdict\":\"migrate\",\"request\":12,\"attempt\":1,"
+                "\"timeout_ms\":5000}\n");
+    assert_sentence(&record, "bravo@10.0.0.2 (conn 17): route says moved: default route flip: "
+                             "up0 → up1 → migrate (request 12, 5 s)");
+    assert_journal(&record, 3,
+                   "MESSAGE=bravo@10.0.0.2 (conn 17): route says moved: default route flip: up0 "
+                   "→ up1 → migrate (request 12, 5 s) (3 records before this one were dropped)\n"
+                   "PATHDOG_LOG_DROPPED=3\nPRIORITY=5\n"
+                   "MESSAGE_ID=ba21fb45e7d34a96a0c3bb25477bfffe\nSYSLOG_IDENTIFIER=pathdog\n"
+                   "PATHDOG_RECORD=decision\nPATHDOG_TIME_US=1795170000123456\nPATHDOG_RUN=5f0c\n"
+                   "PATHDOG_DECISION=41\nPATHDOG_CAUSE=7\nPATHDOG_PEER=bravo@10.0.0.2\n"
+                   "PATHDOG_CONN=17\nPATHDOG_TRIGGER=route\nPATHDOG_KIND=moved\n"
+                   "PATHDOG_BY=migrate\nPATHDOG_REASON=default route flip: up0 → up1\n"
+                   "PATHDOG_EVIDENCE_OIF_BEFORE=up\"0\nPATHDOG_EVIDENCE_SRTT_US=312000\n"
+                   "PATHDOG_VERDICT=migrate\nPATHDOG_REQUEST=12\nPATHDOG_ATTEMPT=1\n"
+                   "PATHDOG_TIMEOUT_MS=5000\n");
+
+    record.decision.evidence = NULL;
+    record.decision.cause = 0;
+    record.decision.request = 0;
+    record.decision.verdict = VERDICT_COOLING;
+    record.decision.repeats = 59;
+    assert_json(&record, "{\"record\":\"decision\",\"time_us\":1795170000123456,\"run\":\"5f0c\","
+                         "\"decision\":41,\"cause\":null,\"peer\":\"bravo@10.0.0.2\",\"conn\":17,"
+                         "\"trigger\":\"route\",\"kind\":\"moved\",\"by\":\"migrate\","
+                         "\"reason\":\"default route flip: up0 → up1\",\"evidence\":{},"
+                         "\"verdict\":\"cooling\",\"repeats\":59}\n");
+    record.decision.repeats = 0;
+    record.decision.verdict = VERDICT_MERGED;
+    record.decision.into = 40;
+    assert_sentence(&record, "bravo@10.0.0.2 (conn 17): route says moved: default route flip: "
+                             "up0 → up1 → merged into decision 40");
+    assert_int_equal(record_level(&record), PD_LEVEL_INFO);
+    free(record.decision.subject.peer);
+    free(record.decision.reason);
+    free(evidence);
+}
+
+static void test_outcome(void **state)
+{
+    struct record record = {
+        .type = RECORD_OUTCOME,
+        .time_us = 9,
+        .outcome =
+            {
+                .subject = {text_of("b\\r\n\xff"), 17},
+                .decision = 41,
+                .request = 12,
+                .attempt = 1,
+                .by = BY_MIGRATE,
+                .outcome = OUTCOME_MIGRATED,
+                .validated = true,
+                .elapsed_us = 41200,
+                .local_before = text_of("10.0.1.2:40001"),
+                .local_after = text_of("10.0.2.2:51313"),
+            },
+    };
+
+    assert_json(&record,
+                "{\"record\":\"outcome\",\"time_us\":9,\"run\":\"5f0c\",\"decision\":41,"
+                "\"request\":12,\"attempt\":1,\"peer\":\"b\\\\r\\n\xef\xbf\xbd\",\"conn\":17,"
+                "\"by\":\"migrate\",\"outcome\":\"migrated\",\"validated\":true,"
+                "\"elapsed_us\":41200,\"local_before\":\"10.0.1.2:40001\","
+                "\"local_after\":\"10.0.2.2:51313\",\"conn_new\":null,\"error\":null}\n");
+    assert_sentence(&record, "b\\r?? (conn 17): request 12 (migrate): migrated after 41.2 ms, "
+                             "validated, 10.0.1.2:40001 → 10.0.2.2:51313");
+    free(record.outcome.local_before);
+    free(record.outcome.local_after);
+    record.outcome.local_before = record.outcome.local_after = NULL;
+    record.outcome.by = BY_RECONNECT;
+    record.outcome.outcome = OUTCOME_DIAL_FAILED;
+    record.outcome.error_code = -32009;
+    record.outcome.error_message = text_of("dial_failed");
+    assert_json(&record,
+                "{\"record\":\"outcome\",\"time_us\":9,\"run\":\"5f0c\",\"decision\":41,"
+                "\"request\":12,\"attempt\":1,\"peer\":\"b\\\\r\\n\xef\xbf\xbd\",\"conn\":17,"
+                "\"by\":\"reconnect\",\"outcome\":\"dial-failed\",\"validated\":null,"
+                "\"elapsed_us\":41200,\"local_before\":null,\"local_after\":null,"
+                "\"conn_new\":null,\"error\":{\"code\":-32009,\"message\":\"dial_failed\"}}\n");
+    assert_sentence(&record, "b\\r?? (conn 17): request 12 (reconnect): dial-failed after 41.2 "
+                             "ms: dial_failed (-32009)");
+    assert_int_equal(record_level(&record), PD_LEVEL_WARNING);
+    record.outcome.outcome = OUTCOME_RECONNECTED;
+    record.outcome.error_code = 0;
+    record.outcome.conn_new = 31;
+    record.outcome.elapsed_us = 10500000;
+    assert_sentence(&record, "b\\r?? (conn 17): request 12 (reconnect): reconnected after 10.5 "
+                             "s, now conn 31");
+    free(record.outcome.error_message);
+    free(record.outcome.subject.peer);
+}
+
+static void test_effect(void **state)
+{
+    struct record record = {
+        .type = RECORD_EFFECT,
+        .time_us = 9,
+        .effect = {.subject = {text_of("b"), 17},
+                   .decision = 41,
+                   .effect = EFFECT_BETTER,
+                   .rtt_before_us = 312000,
+                   .rtt_after_us = 900,
+                   .samples_before = 3,
+                   .samples_after = 2},
+    };
+
+    assert_json(&record, "{\"record\":\"effect\",\"time_us\":9,\"run\":\"5f0c\",\"decision\":41,"
+                         "\"peer\":\"b\",\"conn\":17,\"effect\":\"better\","
+                         "\"rtt_before_us\":312000,\"rtt_after_us\":900,\"samples_before\":3,"
+                         "\"samples_after\":2}\n");
+    assert_sentence(&record, "b (conn 17): effect of decision 41: better, RTT 312 ms → 900 us");
+    record.effect.effect = EFFECT_STALLED;
+    record.effect.rtt_after_us = PD_UNKNOWN;
+    record.effect.samples_after = 0;
+    assert_json(&record, "{\"record\":\"effect\",\"time_us\":9,\"run\":\"5f0c\",\"decision\":41,"
+                         "\"peer\":\"b\",\"conn\":17,\"effect\":\"stalled\","
+                         "\"rtt_before_us\":312000,\"rtt_after_us\":null,\"samples_before\":3,"
+                         "\"samples_after\":0}\n");
+    free(record.effect.subject.peer);
+}
+
+static void test_cause(void **state)
+{
+    struct record_cause cause = {
+        .cause = 7, .trigger = "route", .reason = text_of("flip"), .peers = 4102, .advised = 4000};
+    struct record record = {.type = RECORD_CAUSE, .time_us = 9, .cause = &cause};
+
+    cause.verdicts[VERDICT_MIGRATE] = 3990;
+    cause.verdicts[VERDICT_IN_FLIGHT] = 10;
+    assert_json(&record, "{\"record\":\"cause\",\"time_us\":9,\"run\":\"5f0c\",\"cause\":7,"
+                         "\"trigger\":\"route\",\"reason\":\"flip\",\"peers\":4102,"
+                         "\"advised\":4000,\"verdicts\":{\"in-flight\":10,\"migrate\":3990}}\n");
+    assert_sentence(&record, "cause 7 of route: flip: 4102 peers up, 4000 advised: 10 in-flight, "
+                             "3990 migrate");
+    assert_journal(&record, 0,
+                   "MESSAGE=cause 7 of route: flip: 4102 peers up, 4000 advised: 10 in-flight, "
+                   "3990 migrate\nPRIORITY=5\nMESSAGE_ID=07eb5f6b34bd4759b0b7f0c7207bdf6d\n"
+                   "SYSLOG_IDENTIFIER=pathdog\nPATHDOG_RECORD=cause\nPATHDOG_TIME_US=9\n"
+                   "PATHDOG_RUN=5f0c\nPATHDOG_CAUSE=7\nPATHDOG_TRIGGER=route\n"
+                   "PATHDOG_REASON=flip\nPATHDOG_PEERS=4102\nPATHDOG_ADVISED=4000\n"
+                   "PATHDOG_VERDICTS_IN_FLIGHT=10\nPATHDOG_VERDICTS_MIGRATE=3990\n");
+    free(cause.reason);
+}
+
+static void test_others(void **state)
+{
+    struct text *alpha = text_of("alpha"), *why = text_of("idle_timeout");
+    struct record record = {
+        .type = RECORD_NODE, .time_us = 9, .node = {.up = true, .node = alpha, .boot = alpha}};
+
+    assert_json(&record, "{\"record\":\"node\",\"time_us\":9,\"run\":\"5f0c\",\"state\":\"up\","
+                         "\"node\":\"alpha\",\"implementation\":null,\"boot\":\"alpha\","
+                         "\"reason\":null}\n");
+    assert_sentence(&record, "node alpha is up");
+    record =
+        (struct record){.type = RECORD_PEER,
+                        .time_us = 9,
+                        .peer = {.subject = {alpha, 3}, .role = PD_ROLE_SERVER, .reason = why}};
+    assert_json(&record, "{\"record\":\"peer\",\"time_us\":9,\"run\":\"5f0c\",\"state\":\"down\","
+                         "\"peer\":\"alpha\",\"conn\":3,\"role\":\"server\","
+                         "\"reason\":\"idle_timeout\"}\n");
+    assert_sentence(&record, "alpha (conn 3): down: idle_timeout");
+    record = (struct record){
+        .type = RECORD_NOTICE,
+        .time_us = 1795170000000456,
+        .notice = {.level = PD_LEVEL_WARNING, .what = alpha, .text = why, .count = 3}};
+    assert_json(&record, "{\"record\":\"notice\",\"time_us\":1795170000000456,\"run\":\"5f0c\","
+                         "\"level\":\"warning\",\"what\":\"alpha\",\"text\":\"idle_timeout\","
+                         "\"count\":3}\n");
+    assert_sentence(&record, "alpha: idle_timeout (3 times)");
+    {
+        struct buffer buffer = {0};
+        char *line;
+
+        record_text(&buffer, &record);
+        line = taken(&buffer);
+        assert_string_equal(line, "2026-11-20T10:20:00.000456Z warning: alpha: idle_timeout (3 "
+                                  "times)\n");
+        free(line);
+    }
+    free(alpha);
+    free(why);
+}
+
+static void test_levels(void **state)
+{
+    enum pd_level level = 0;
+
+    assert_int_equal(level_parse("debug", &level), 0);
+    assert_int_equal(level, PD_LEVEL_DEBUG);
+    assert_true(level_parse("loud", &level) < 0);
+    assert_string_equal(level_name(PD_LEVEL_ERROR), "error");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decision), cmocka_unit_test(test_outcome),
+        cmocka_unit_test(test_effect),   cmocka_unit_test(test_cause),
+        cmocka_unit_test(test_others),   cmocka_unit_test(test_levels),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records as sentences for a person: the journal's MESSAGE and --log text. No
+ * script should read these; the wording may change.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "../util/printable.h"
+#include "format.h"
+
+static const char *const level_names[] = {
+    [PD_LEVEL_ERROR] = "error", [PD_LEVEL_WARNING] = "warning", [PD_LEVEL_NOTICE] = "notice",
+    [PD_LEVEL_INFO] = "info",   [PD_LEVEL_DEBUG] = "debug",
+};
+
+const char *level_name(enum pd_level level)
+{
+    return level >= PD_LEVEL_ERROR && level <= PD_LEVEL_DEBUG ? level_names[level] : "error";
+}
+
+int level_parse(const char *text, enum pd_level *ret_level)
+{
+    for (enum pd_level level = PD_LEVEL_ERROR; level <= PD_LEVEL_DEBUG; level++)
+        if (!strcmp(text, level_names[level])) {
+            *ret_level = level;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+enum pd_level record_level(const struct record *record)
+{
+    switch (record->type) {
+    case RECORD_DECISION:
+        return record->decision.request ? PD_LEVEL_NOTICE : PD_LEVEL_INFO;
+    case RECORD_OUTCOME:
+        switch (record->outcome.outcome) {
+        case OUTCOME_MIGRATED:
+        case OUTCOME_RECONNECTED:
+            return PD_LEVEL_NOTICE;
+        case OUTCOME_GONE:
+            return PD_LEVEL_INFO;
+        default:
+            return PD_LEVEL_WARNING;
+        }
+    case RECORD_EFFECT:
+        return record->effect.effect == EFFECT_WORSE || record->effect.effect == EFFECT_STALLED
+                   ? PD_LEVEL_WARNING
+                   : PD_LEVEL_INFO;
+    case RECORD_CAUSE:
+        return PD_LEVEL_NOTICE;
+    case RECORD_NODE:
+        return record->node.up ? PD_LEVEL_NOTICE : PD_LEVEL_WARNING;
+    case RECORD_PEER:
+        return PD_LEVEL_INFO;
+    case RECORD_NOTICE:
+        return record->notice.level >= PD_LEVEL_ERROR && record->notice.level <= PD_LEVEL_DEBUG
+                   ? record->notice.level
+                   : PD_LEVEL_ERROR;
+    }
+    return PD_LEVEL_INFO;
+}
+
+/* Foreign words: no control character may reach a terminal. */
+static void say_bytes(struct buffer *buffer, const char *text, size_t n_bytes)
+{
+    char *out = buffer_space(buffer, n_bytes + 8);
+
+    buffer_added(buffer, text_printable(out, n_bytes + 8, text, n_bytes));
+}
+
+static void say(struct buffer *buffer, const struct text *text, const char *otherwise)
+{
+    if (text)
+        say_bytes(buffer, text->s, text->length);
+    else
+        buffer_text(buffer, otherwise);
+}
+
+/* "850 us", "41.2 ms", "5 s". */
+static void say_time(struct buffer *buffer, uint64_t time_us)
+{
+    uint64_t unit = time_us < 1000 ? 1 : time_us < 1000000 ? 1000 : 1000000;
+    uint64_t tenths = time_us / (unit > 1 ? unit / 10 : 1);
+
+    if (unit == 1) {
+        buffer_u64(buffer, time_us);
+        buffer_text(buffer, " us");
+        return;
+    }
+    buffer_u64(buffer, tenths / 10);
+    if (tenths % 10) {
+        buffer_append(buffer, ".", 1);
+        buffer_u64(buffer, tenths % 10);
+    }
+    buffer_text(buffer, unit == 1000 ? " ms" : " s");
+}
+
+static void say_count(struct buffer *buffer, const char *before, uint64_t count, const char *after)
+{
+    buffer_text(buffer, before);
+    buffer_u64(buffer, count);
+    buffer_text(buffer, after);
+}
+
+static void say_subject(struct buffer *buffer, const struct record_subject *subject)
+{
+    say(buffer, subject->peer, "?");
+    say_count(buffer, " (conn ", subject->conn, ")");
+}
+
+static void say_decision(struct buffer *buffer, const struct record_decision *decision)
+{
+    say_subject(buffer, &decision->subject);
+    buffer_text(buffer, ": ");
+    buffer_text(buffer, decision->trigger);
+    buffer_text(buffer, " says ");
+    buffer_text(buffer, kind_name(decision->kind));
+    buffer_text(buffer, ": ");
+    say(buffer, decision->reason, "no reason given");
+    buffer_text(buffer, " → ");
+    buffer_text(buffer, verdict_name(decision->verdict));
+    if (decision->into)
+        say_count(buffer, " into decision ", decision->into, "");
+    if (decision->repeats)
+        say_count(buffer, " (", decision->repeats, " times more)");
+    if (!decision->request)
+        return;
+    say_count(buffer, " (request ", decision->request, "");
+    if (decision->attempt > 1)
+        say_count(buffer, ", attempt ", decision->attempt, "");
+    buffer_text(buffer, ", ");
+    say_time(buffer, (uint64_t)decision->timeout_ms * 1000);
+    buffer_append(buffer, ")", 1);
+}
+
+static void say_outcome(struct buffer *buffer, const struct record_outcome *outcome)
+{
+    say_subject(buffer, &outcome->subject);
+    say_count(buffer, ": request ", outcome->request, " (");
+    buffer_text(buffer, by_name(outcome->by));
+    buffer_text(buffer, "): ");
+    buffer_text(buffer, outcome_name(outcome->outcome));
+    buffer_text(buffer, " after ");
+    say_time(buffer, outcome->elapsed_us);
+    if (outcome->outcome == OUTCOME_MIGRATED)
+        buffer_text(buffer, outcome->validated ? ", validated" : ", not validated yet");
+    if (outcome->local_before && outcome->local_after) {
+        buffer_text(buffer, ", ");
+        say(buffer, outcome->local_before, "");
+        buffer_text(buffer, " → ");
+        say(buffer, outcome->local_after, "");
+    }
+    if (outcome->conn_new)
+        say_count(buffer, ", now conn ", outcome->conn_new, "");
+    if (!outcome->error_code)
+        return;
+    buffer_text(buffer, ": ");
+    say(buffer, outcome->error_message, "error");
+    buffer_text(buffer, " (");
+    buffer_i64(buffer, outcome->error_code);
+    buffer_text(buffer, ")");
+}
+
+static void say_effect(struct buffer *buffer, const struct record_effect *effect)
+{
+    say_subject(buffer, &effect->subject);
+    say_count(buffer, ": effect of decision ", effect->decision, ": ");
+    buffer_text(buffer, effect_name(effect->effect));
+    if (effect->rtt_before_us == PD_UNKNOWN || effect->rtt_after_us == PD_UNKNOWN)
+        return;
+    buffer_text(buffer, ", RTT ");
+    say_time(buffer, effect->rtt_before_us);
+    buffer_text(buffer, " → ");
+    say_time(buffer, effect->rtt_after_us);
+}
+
+static void say_cause(struct buffer *buffer, const struct record_cause *cause)
+{
+    const char *gap = ": ";
+
+    say_count(buffer, "cause ", cause->cause, " of ");
+    buffer_text(buffer, cause->trigger);
+    buffer_text(buffer, ": ");
+    say(buffer, cause->reason, "no reason given");
+    say_count(buffer, ": ", cause->peers, " peers up, ");
+    say_count(buffer, "", cause->advised, " advised");
+    for (size_t i = 0; i < VERDICT_COUNT; i++) {
+        if (!cause->verdicts[i])
+            continue;
+        say_count(buffer, gap, cause->verdicts[i], " ");
+        buffer_text(buffer, verdict_name((enum verdict)i));
+        gap = ", ";
+    }
+}
+
+static void say_node(struct buffer *buffer, const struct record_node *node)
+{
+    buffer_text(buffer, "node ");
+    say(buffer, node->node, "");
+    if (node->node)
+        buffer_append(buffer, " ", 1);
+    buffer_text(buffer, node->up ? "is up" : "is down");
+    if (node->up && node->implementation) {
+        buffer_text(buffer, ": ");
+        say(buffer, node->implementation, "");
+    }
+    if (node->reason) {
+        buffer_text(buffer, ": ");
+        say(buffer, node->reason, "");
+    }
+}
+
+static void say_peer(struct buffer *buffer, const struct record_peer *peer)
+{
+    say_subject(buffer, &peer->subject);
+    buffer_text(buffer, peer->up ? ": up, we are the " : ": down");
+    if (peer->up)
+        buffer_text(buffer, peer->role == PD_ROLE_CLIENT ? "client" : "server");
+    if (peer->reason) {
+        buffer_text(buffer, ": ");
+        say(buffer, peer->reason, "");
+    }
+}
+
+static void say_notice(struct buffer *buffer, const struct record_notice *notice)
+{
+    say(buffer, notice->what, "notice");
+    buffer_text(buffer, ": ");
+    say(buffer, notice->text, "");
+    if (notice->count > 1)
+        say_count(buffer, " (", notice->count, " times)");
+}
+
+void record_sentence(struct buffer *buffer, const struct record *record)
+{
+    switch (record->type) {
+    case RECORD_DECISION:
+        say_decision(buffer, &record->decision);
+        break;
+    case RECORD_OUTCOME:
+        say_outcome(buffer, &record->outcome);
+        break;
+    case RECORD_EFFECT:
+        say_effect(buffer, &record->effect);
+        break;
+    case RECORD_CAUSE:
+        say_cause(buffer, record->cause);
+        break;
+    case RECORD_NODE:
+        say_node(buffer, &record->node);
+        break;
+    case RECORD_PEER:
+        say_peer(buffer, &record->peer);
+        break;
+    case RECORD_NOTICE:
+        say_notice(buffer, &record->notice);
+        break;
+    }
+}
+
+void record_text(struct buffer *buffer, const struct record *record)
+{
+    time_t seconds = (time_t)(record->time_us / 1000000);
+    struct tm tm = {0};
+
+    gmtime_r(&seconds, &tm);
+    buffer_added(buffer, (size_t)snprintf(buffer_space(buffer, 64), 64,
+                                          "%04d-%02d-%02dT%02d:%02d:%02d.%06uZ ", tm.tm_year + 1900,
+                                          tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+                                          tm.tm_sec, (unsigned)(record->time_us % 1000000)));
+    buffer_text(buffer, level_name(record_level(record)));
+    buffer_text(buffer, ": ");
+    record_sentence(buffer, record);
+    buffer_append(buffer, "\n", 1);
+}
