@@ -83,6 +83,14 @@ int pathdog_node_peer_path(struct pathdog_node *kit, uint64_t conn, const char *
     return kit_send_notification(kit, "peer_path", params);
 }
 
+int pathdog_node_column_find(const char *name)
+{
+    for (int i = 0; i < PATHDOG_NODE_N_COLUMNS; i++)
+        if (strcmp(column_names[i], name) == 0)
+            return i;
+    return -ENOENT;
+}
+
 void pathdog_node_row_init(uint64_t row[PATHDOG_NODE_N_COLUMNS], uint64_t conn)
 {
     for (int i = 0; i < PATHDOG_NODE_N_COLUMNS; i++)

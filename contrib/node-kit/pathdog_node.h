@@ -198,6 +198,9 @@ int pathdog_node_peer_down(struct pathdog_node *kit, uint64_t conn, const char *
 int pathdog_node_peer_path(struct pathdog_node *kit, uint64_t conn, const char *local,
                            const char *remote, const char *via);
 
+/* The column of that name, or -ENOENT. */
+int pathdog_node_column_find(const char *name);
+
 /* Sets every column to PATHDOG_NODE_UNKNOWN, and conn. */
 void pathdog_node_row_init(uint64_t row[PATHDOG_NODE_N_COLUMNS], uint64_t conn);
 

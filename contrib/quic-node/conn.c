@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One QUIC connection: made, read, written, closed. It must not know what the stream
+ * carries, nor which of a peer's connections is the live one.
+ */
+#include "node.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PACKETS_PER_WRITE 64
+#define NODE_UDP_PAYLOAD  1200
+
+static void random_cid(ngtcp2_cid *cid)
+{
+    cid->datalen = NODE_CID_LEN;
+    random_bytes(cid->data, cid->datalen);
+}
+
+static struct conn *conn_new(struct node *node, bool server)
+{
+    struct conn *c;
+
+    if (node->n_conns >= NODE_MAX_CONNS)
+        return NULL;
+    c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    c->node = node;
+    c->server = server;
+    c->stream = -1;
+    c->created_ns = c->last_received_ns = node->now_ns;
+    c->next = node->conns;
+    node->conns = c;
+    node->n_conns++;
+    return c;
+}
+
+static void conn_parameters(struct conn *c, ngtcp2_settings *settings,
+                            ngtcp2_transport_params *params)
+{
+    const struct options *o = c->node->options;
+
+    ngtcp2_settings_default(settings);
+    settings->initial_ts = c->node->now_ns;
+    settings->initial_rtt = 200 * NS_PER_MS; /* lost first packets are sent again sooner */
+    settings->handshake_timeout = o->dial_timeout_ms * NS_PER_MS;
+    settings->max_tx_udp_payload_size = NODE_UDP_PAYLOAD;
+    settings->no_pmtud = 1;
+    settings->log_printf = quic_log;
+
+    ngtcp2_transport_params_default(params);
+    params->initial_max_stream_data_bidi_local = 1024 * 1024;
+    params->initial_max_stream_data_bidi_remote = 1024 * 1024;
+    params->initial_max_data = 4 * 1024 * 1024;
+    params->initial_max_streams_bidi = 1;
+    params->max_idle_timeout = o->idle_timeout_ms * NS_PER_MS;
+    params->active_connection_id_limit = 8; /* spare ids are what migrations use up */
+    params->disable_active_migration = o->forbid_migration;
+}
+
+/* The rest of making one, the same for both sides. */
+static void conn_ready(struct conn *c)
+{
+    ngtcp2_conn_set_tls_native_handle(c->quic, c->tls);
+    if (c->node->options->keep_alive_ms > 0)
+        ngtcp2_conn_set_keep_alive_timeout(c->quic, c->node->options->keep_alive_ms * NS_PER_MS);
+    c->dirty = true;
+}
+
+int conn_dial(struct peer *p, const char **ret_why)
+{
+    struct conn *c = conn_new(p->node, false);
+    ngtcp2_transport_params params;
+    ngtcp2_callbacks callbacks;
+    ngtcp2_settings settings;
+    ngtcp2_cid dcid, scid;
+    ngtcp2_path path;
+    struct udp *u;
+    int r;
+
+    *ret_why = "out of memory";
+    if (!c)
+        return -ENOMEM;
+    r = udp_dial(c, &p->address, NULL, NULL, &u);
+    if (r < 0) {
+        *ret_why = strerror(-r);
+        c->dead = true;
+        return r;
+    }
+    c->remote = p->address;
+    c->local = u->local;
+    c->epoch = p->epoch + 1;
+    path = (ngtcp2_path){.local = {&u->local.sa, u->local.len},
+                         .remote = {&c->remote.sa, c->remote.len}};
+    random_cid(&dcid);
+    random_cid(&scid);
+    callbacks_fill(&callbacks, false);
+    conn_parameters(c, &settings, &params);
+    if (ngtcp2_conn_client_new(&c->quic, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &callbacks,
+                               &settings, &params, NULL, c) != 0 ||
+        tls_session_new(c) < 0) {
+        c->dead = true;
+        return -ENOMEM;
+    }
+    conn_ready(c);
+    c->peer = p;
+    p->dial = c;
+    return 0;
+}
+
+struct conn *conn_accept(struct node *node, const ngtcp2_path *path, const uint8_t *data,
+                         size_t len)
+{
+    ngtcp2_transport_params params;
+    ngtcp2_callbacks callbacks;
+    ngtcp2_settings settings;
+    ngtcp2_pkt_hd header;
+    struct conn *c;
+    ngtcp2_cid scid;
+
+    if (node->stopping || ngtcp2_accept(&header, data, len) != 0)
+        return NULL;
+    c = conn_new(node, true);
+    if (!c)
+        return NULL;
+    address_copy(&c->local, path->local.addr, path->local.addrlen);
+    address_copy(&c->remote, path->remote.addr, path->remote.addrlen);
+    random_cid(&scid);
+    callbacks_fill(&callbacks, true);
+    conn_parameters(c, &settings, &params);
+    params.original_dcid = header.dcid;
+    params.stateless_reset_token_present = 1;
+    if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token,
+                                                     node->reset_secret, sizeof(node->reset_secret),
+                                                     &scid) != 0 ||
+        ngtcp2_conn_server_new(&c->quic, &header.scid, &scid, path, header.version, &callbacks,
+                               &settings, &params, NULL, c) != 0 ||
+        tls_session_new(c) < 0 || cid_add(node, &scid, c) < 0 ||
+        cid_add(node, &header.dcid, c) < 0) {
+        c->dead = true;
+        return NULL;
+    }
+    conn_ready(c);
+    return c;
+}
+
+/* The end, whoever wanted it: tells everybody; conn_reap() frees it. */
+static void conn_end(struct conn *c, enum close_code code, const char *reason)
+{
+    char name[300] = "";
+
+    if (c->dead)
+        return;
+    c->dead = true;
+    if (c->peer)
+        snprintf(name, sizeof(name), " peer=%s", c->peer->name);
+    event(c->node, c->number ? "down" : "dropped", "conn=%llu%s role=%s reason=\"%s\"",
+          (unsigned long long)c->number, name, c->server ? "server" : "client", reason);
+    migrate_ended(c);
+    if (c->number && c->node->kit)
+        pathdog_node_peer_down(c->node->kit, c->number, reason);
+    peer_lost(c, code);
+}
+
+static void conn_send_close(struct conn *c, ngtcp2_connection_close_error *error)
+{
+    uint8_t data[NODE_DATAGRAM_MAX];
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info pi;
+    ngtcp2_ssize n;
+
+    ngtcp2_path_storage_zero(&path);
+    if (ngtcp2_conn_is_in_closing_period(c->quic) || ngtcp2_conn_is_in_draining_period(c->quic))
+        return;
+    n = ngtcp2_conn_write_connection_close(c->quic, &path.path, &pi, data, sizeof(data), error,
+                                           c->node->now_ns);
+    if (n > 0)
+        udp_send(c, &path.path, data, (size_t)n);
+}
+
+void conn_close(struct conn *c, enum close_code code, const char *reason)
+{
+    ngtcp2_connection_close_error error;
+
+    if (c->dead)
+        return;
+    ngtcp2_connection_close_error_default(&error);
+    ngtcp2_connection_close_error_set_application_error(&error, code, (const uint8_t *)reason,
+                                                        strlen(reason));
+    conn_send_close(c, &error);
+    conn_end(c, code, reason);
+}
+
+/* The library said so. */
+static void conn_fail(struct conn *c, int liberr)
+{
+    ngtcp2_connection_close_error error;
+
+    ngtcp2_connection_close_error_default(&error);
+    switch (liberr) {
+    case NGTCP2_ERR_DRAINING: /* the peer closed */
+        ngtcp2_conn_get_connection_close_error(c->quic, &error);
+        if (error.type == NGTCP2_CONNECTION_CLOSE_ERROR_CODE_TYPE_APPLICATION &&
+            error.error_code == CLOSE_RECONNECT)
+            conn_end(c, CLOSE_RECONNECT, "closed by the peer: reconnect");
+        else if (error.type == NGTCP2_CONNECTION_CLOSE_ERROR_CODE_TYPE_APPLICATION &&
+                 error.error_code == CLOSE_SUPERSEDED)
+            conn_end(c, CLOSE_SUPERSEDED, "closed by the peer: superseded");
+        else if (error.type == NGTCP2_CONNECTION_CLOSE_ERROR_CODE_TYPE_APPLICATION &&
+                 error.error_code == CLOSE_SHUTDOWN)
+            conn_end(c, CLOSE_SHUTDOWN, "closed by the peer: shutdown");
+        else
+            conn_end(c, CLOSE_NONE, "closed by the peer");
+        return;
+    case NGTCP2_ERR_IDLE_CLOSE:
+        conn_end(c, CLOSE_NONE, "idle_timeout");
+        return;
+    case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
+        conn_end(c, CLOSE_NONE, "handshake_timeout");
+        return;
+    case NGTCP2_ERR_RETRY:
+    case NGTCP2_ERR_DROP_CONN:
+        break;
+    case NGTCP2_ERR_CRYPTO:
+        ngtcp2_connection_close_error_set_transport_error_tls_alert(
+            &error, ngtcp2_conn_get_tls_alert(c->quic), NULL, 0);
+        conn_send_close(c, &error);
+        break;
+    default:
+        ngtcp2_connection_close_error_set_transport_error_liberr(&error, liberr, NULL, 0);
+        conn_send_close(c, &error);
+    }
+    conn_end(c, CLOSE_NONE, ngtcp2_strerror(liberr));
+}
+
+/* Acts on what the callbacks noted. */
+static void conn_after(struct conn *c)
+{
+    if (!c->dead && c->failed)
+        conn_close(c, CLOSE_PROTOCOL, "the stream is not what it should be");
+    if (!c->dead && c->confirmed && c->hello_received && !c->number)
+        peer_offer(c);
+    if (!c->dead)
+        migrate_check(c);
+    if (!c->dead)
+        path_check(c);
+}
+
+void conn_read(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len)
+{
+    ngtcp2_pkt_info pi = {0};
+    int r = ngtcp2_conn_read_pkt(c->quic, path, &pi, data, len, c->node->now_ns);
+
+    c->dirty = true;
+    if (r != 0) {
+        conn_fail(c, r);
+        return;
+    }
+    c->bytes_received += len;
+    c->last_received_ns = c->node->now_ns;
+    c->send_errors = 0;
+    conn_after(c);
+}
+
+/* One packet, with stream data where there is some. 1: written, 0: nothing to write. */
+static int conn_write_one(struct conn *c)
+{
+    uint8_t data[NODE_DATAGRAM_MAX];
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info pi;
+    ngtcp2_ssize n, taken = -1;
+    ngtcp2_vec vec = {0};
+    bool stream = c->stream >= 0 && c->out_next && c->out_unsent_bytes > 0;
+
+    if (stream) {
+        if (c->out_next_pos == c->out_next->len && c->out_next->next) {
+            c->out_next = c->out_next->next;
+            c->out_next_pos = 0;
+        }
+        vec = (ngtcp2_vec){c->out_next->data + c->out_next_pos, c->out_next->len - c->out_next_pos};
+    }
+    ngtcp2_path_storage_zero(&path);
+    n = ngtcp2_conn_writev_stream(c->quic, &path.path, &pi, data, sizeof(data), &taken,
+                                  NGTCP2_WRITE_STREAM_FLAG_NONE, stream ? c->stream : -1, &vec,
+                                  stream ? 1 : 0, c->node->now_ns);
+    if (n == NGTCP2_ERR_STREAM_DATA_BLOCKED || n == NGTCP2_ERR_STREAM_SHUT_WR)
+        n = ngtcp2_conn_writev_stream(c->quic, &path.path, &pi, data, sizeof(data), &taken,
+                                      NGTCP2_WRITE_STREAM_FLAG_NONE, -1, NULL, 0, c->node->now_ns);
+    if (n < 0) {
+        conn_fail(c, (int)n);
+        return 0;
+    }
+    if (taken > 0) {
+        c->out_next_pos += (size_t)taken;
+        c->out_unsent_bytes -= (size_t)taken;
+    }
+    if (n > 0)
+        udp_send(c, &path.path, data, (size_t)n);
+    return n > 0;
+}
+
+void conn_write(struct conn *c)
+{
+    uint64_t keep_alive_ns = c->node->options->keep_alive_ms * NS_PER_MS;
+    int i;
+
+    c->dirty = false;
+    if (c->dead)
+        return;
+    /* 0.12 has no call for a PING. A keep-alive that is due is one. */
+    if (c->ping)
+        ngtcp2_conn_set_keep_alive_timeout(c->quic, 1);
+    for (i = 0; i < PACKETS_PER_WRITE && !c->dead && conn_write_one(c); i++)
+        ;
+    if (c->dead)
+        return;
+    if (c->ping)
+        ngtcp2_conn_set_keep_alive_timeout(c->quic, keep_alive_ns);
+    c->ping = false;
+    if (i == PACKETS_PER_WRITE)
+        c->dirty = true;
+    ngtcp2_conn_update_pkt_tx_time(c->quic, c->node->now_ns);
+    conn_after(c);
+}
+
+void conn_timer(struct conn *c)
+{
+    int r;
+
+    if (c->dead)
+        return;
+    if (ngtcp2_conn_get_expiry(c->quic) <= c->node->now_ns) {
+        r = ngtcp2_conn_handle_expiry(c->quic, c->node->now_ns);
+        if (r != 0) {
+            conn_fail(c, r);
+            return;
+        }
+        c->dirty = true;
+    }
+    udp_expire(c);
+    conn_after(c);
+}
+
+/* When conn_timer() has something to do. */
+uint64_t conn_next_ns(struct conn *c)
+{
+    uint64_t next = c->dead ? c->node->now_ns : ngtcp2_conn_get_expiry(c->quic);
+
+    for (struct udp *u = c->paths; u; u = u->next)
+        if (u->close_at_ns && u->close_at_ns < next)
+            next = u->close_at_ns;
+    if (c->move.token && c->move.deadline_ns < next)
+        next = c->move.deadline_ns;
+    return next;
+}
+
+struct conn *conn_by_number(struct node *node, uint64_t number)
+{
+    for (struct conn *c = node->conns; c; c = c->next)
+        if (c->number == number && number && !c->dead)
+            return c;
+    return NULL;
+}
+
+void conn_reap(struct node *node)
+{
+    for (struct conn **p = &node->conns; *p;) {
+        struct conn *c = *p;
+
+        if (!c->dead) {
+            p = &c->next;
+            continue;
+        }
+        *p = c->next;
+        node->n_conns--;
+        for (struct udp *u = c->paths; u; u = u->next)
+            u->close_at_ns = 1;
+        udp_expire(c);
+        if (c->server)
+            cid_remove_all(c);
+        ngtcp2_conn_del(c->quic);
+        if (c->tls)
+            gnutls_deinit(c->tls);
+        stream_free(c);
+        free(c);
+    }
+    udp_reap(node);
+}

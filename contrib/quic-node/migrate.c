@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Moving a connection to a new path (RFC 9000 §9): a new connected socket, validation of the
+ * path by the library, our own time limit (the library's is 7 s). Data stays on the old path
+ * until the new one is validated.
+ */
+#include "node.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What arrives at the old address is still read for so long. */
+static uint64_t linger_ns(struct conn *c)
+{
+    uint64_t pto = ngtcp2_conn_get_pto(c->quic);
+
+    return c->node->now_ns + (pto < 200 * NS_PER_MS ? 600 * NS_PER_MS : 3 * pto);
+}
+
+static void refuse(struct conn *c, pathdog_node_token token, int code, const char *why)
+{
+    event(c->node, "migrate-refused", "peer=%s conn=%llu code=%d reason=\"%s\"", c->peer->name,
+          (unsigned long long)c->number, code, why ? why : "");
+    if (code != PATHDOG_NODE_BUSY)
+        c->peer->count.migration_failures++;
+    pathdog_node_error(c->node->kit, token, code, why);
+}
+
+/* The path of a migration that is not waited for any more. */
+static void move_drop(struct conn *c)
+{
+    if (c->move.active && c->move.path)
+        udp_abandon(c, c->move.path, linger_ns(c));
+    c->move.active = false;
+    c->move.path = NULL;
+    c->move.token = 0;
+}
+
+/* Returns 0, or the code to refuse with. */
+static int move_allowed(struct conn *c, const char **ret_why)
+{
+    const ngtcp2_transport_params *params = ngtcp2_conn_get_remote_transport_params(c->quic);
+
+    *ret_why = NULL;
+    if (c->server)
+        return PATHDOG_NODE_NOT_MIGRATABLE;
+    if (params && params->disable_active_migration)
+        return PATHDOG_NODE_PEER_DISABLE_MIGRATION;
+    if (c->move.token)
+        return PATHDOG_NODE_BUSY;
+    return 0;
+}
+
+static int move_socket(struct conn *c, const struct pathdog_node_migrate *request,
+                       const char **ret_why)
+{
+    struct address local;
+    int r;
+
+    *ret_why = "local is not an address of the peer's family";
+    if (request->local && (address_parse_host(request->local, &local) < 0 ||
+                           local.sa.sa_family != c->remote.sa.sa_family))
+        return PATHDOG_NODE_INVALID_PARAMS;
+    r = udp_dial(c, &c->remote, request->interface, request->local ? &local : NULL, &c->move.path);
+    *ret_why = r < 0 ? strerror(-r) : NULL;
+    return r < 0 ? PATHDOG_NODE_NO_PATH : 0;
+}
+
+static int move_start(struct conn *c, const char **ret_why)
+{
+    ngtcp2_path path = {.local = {&c->move.path->local.sa, c->move.path->local.len},
+                        .remote = {&c->remote.sa, c->remote.len}};
+    int r = ngtcp2_conn_initiate_migration(c->quic, &path, c->node->now_ns);
+
+    *ret_why = r < 0 ? ngtcp2_strerror(r) : NULL;
+    switch (r) {
+    case 0:
+        return 0;
+    case NGTCP2_ERR_CONN_ID_BLOCKED:
+        *ret_why = "no spare connection id";
+        return PATHDOG_NODE_NO_PATH;
+    case NGTCP2_ERR_INVALID_ARGUMENT:
+        *ret_why = "the same local address";
+        return PATHDOG_NODE_NO_PATH;
+    case NGTCP2_ERR_INVALID_STATE: /* the handshake is confirmed and migration not disabled */
+        return PATHDOG_NODE_NO_CONN;
+    default:
+        return PATHDOG_NODE_INTERNAL;
+    }
+}
+
+void migrate_begin(struct conn *c, pathdog_node_token token,
+                   const struct pathdog_node_migrate *request)
+{
+    char from[ADDRESS_TEXT_MAX], to[ADDRESS_TEXT_MAX];
+    const char *why;
+    int code = move_allowed(c, &why);
+
+    if (code < 0) {
+        refuse(c, token, code, why);
+        return;
+    }
+    move_drop(c); /* an earlier one that timed out; the library forgets it too */
+    code = move_socket(c, request, &why);
+    if (code == 0) {
+        c->move.active = true;
+        c->move.result = MOVE_OPEN;
+        code = move_start(c, &why);
+    }
+    if (code < 0) {
+        refuse(c, token, code, why);
+        move_drop(c);
+        return;
+    }
+    c->move.result = MOVE_OPEN; /* the library told of the earlier one's end */
+    c->move.token = token;
+    c->move.begun_ns = c->node->now_ns;
+    c->move.deadline_ns = c->node->now_ns + request->timeout_ms * NS_PER_MS;
+    c->dirty = true;
+    event(c->node, "migrate-begun", "peer=%s conn=%llu from=%s to=%s reason=\"%s\"", c->peer->name,
+          (unsigned long long)c->number, address_text(&c->local, from),
+          address_text(&c->move.path->local, to), request->reason ? request->reason : "");
+}
+
+void migrate_note(struct conn *c, const ngtcp2_path *path, bool success)
+{
+    struct address local;
+
+    if (!c->move.active || address_copy(&local, path->local.addr, path->local.addrlen) < 0 ||
+        !address_equal(&local, &c->move.path->local))
+        return;
+    c->move.result = success ? MOVE_VALIDATED : MOVE_FAILED;
+}
+
+void migrate_check(struct conn *c)
+{
+    uint64_t elapsed_us = (c->node->now_ns - c->move.begun_ns) / 1000;
+    char text[ADDRESS_TEXT_MAX];
+
+    if (!c->move.active)
+        return;
+    if (c->move.result == MOVE_VALIDATED) {
+        address_text(&c->move.path->local, text);
+        event(c->node, "migrated", "peer=%s conn=%llu local=%s elapsed_us=%llu%s", c->peer->name,
+              (unsigned long long)c->number, text, (unsigned long long)elapsed_us,
+              c->move.token ? "" : " late=yes");
+        c->peer->count.migrations++;
+        if (c->move.token)
+            pathdog_node_migrated(c->node->kit, c->move.token, text, true);
+        c->move.path = NULL; /* it is the present one now: path_check() drops the old one */
+        c->move.active = false;
+        c->move.token = 0;
+    } else if (c->move.result == MOVE_FAILED ||
+               (c->move.token && c->move.deadline_ns <= c->node->now_ns)) {
+        if (c->move.token) {
+            event(c->node, "migrate-timeout", "peer=%s conn=%llu elapsed_us=%llu", c->peer->name,
+                  (unsigned long long)c->number, (unsigned long long)elapsed_us);
+            c->peer->count.migration_failures++;
+            pathdog_node_error(c->node->kit, c->move.token, PATHDOG_NODE_TIMEOUT, NULL);
+            c->move.token = 0;
+        }
+        if (c->move.result == MOVE_FAILED) /* else it may still succeed, late */
+            move_drop(c);
+    }
+}
+
+void migrate_ended(struct conn *c)
+{
+    if (c->move.token)
+        pathdog_node_error(c->node->kit, c->move.token, PATHDOG_NODE_NO_CONN, NULL);
+    c->move.token = 0;
+    c->move.active = false;
+}
+
+/* Our own migration, or the peer's: the library moves on, and here it is seen. */
+void path_check(struct conn *c)
+{
+    const ngtcp2_path *path = ngtcp2_conn_get_path(c->quic);
+    char local_text[ADDRESS_TEXT_MAX], remote_text[ADDRESS_TEXT_MAX];
+    struct address local, remote;
+
+    if (!c->number || address_copy(&local, path->local.addr, path->local.addrlen) < 0 ||
+        address_copy(&remote, path->remote.addr, path->remote.addrlen) < 0 ||
+        (address_equal(&local, &c->local) && address_equal(&remote, &c->remote)))
+        return;
+    for (struct udp *u = c->paths; u; u = u->next)
+        if (address_equal(&u->local, &c->local)) {
+            udp_abandon(c, u, linger_ns(c));
+            break;
+        }
+    c->local = local;
+    c->remote = remote;
+    c->rtt_samples = 0;
+    if (c->server)
+        c->peer->count.peer_moves++;
+    address_text(&local, local_text);
+    address_text(&remote, remote_text);
+    event(c->node, "path", "peer=%s conn=%llu local=%s remote=%s", c->peer->name,
+          (unsigned long long)c->number, local_text, remote_text);
+    if (c->node->kit)
+        pathdog_node_peer_path(c->node->kit, c->number, local_text, remote_text, NULL);
+}

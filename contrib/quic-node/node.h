@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the QUIC node share: its objects and the calls between them.
+ * One node holds all; nothing is kept at file scope.
+ */
+#ifndef QUIC_NODE_H
+#define QUIC_NODE_H
+
+#include "address.h"
+#include "options.h"
+
+#include <gnutls/gnutls.h>
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+#include <pathdog_node.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NODE_ALPN         "pathdog-quic-node/1"
+#define NODE_CID_LEN      16
+#define NODE_CID_BUCKETS  1024u
+#define NODE_DATAGRAM_MAX 1452
+#define NODE_MAX_CONNS    4096u
+#define NS_PER_MS         UINT64_C(1000000)
+#define NS_PER_S          UINT64_C(1000000000)
+
+/* Application error codes in CONNECTION_CLOSE: why a peer was left. */
+enum close_code {
+    CLOSE_NONE,
+    CLOSE_SHUTDOWN = 0x100, /* the node ends */
+    CLOSE_RECONNECT,        /* it will dial, or be dialled, again */
+    CLOSE_SUPERSEDED,       /* another connection between the two is the live one */
+    CLOSE_PROTOCOL,         /* the stream did not carry what it should */
+    CLOSE_WRONG_NAME,       /* somebody else answers at that address */
+};
+
+struct node;
+struct conn;
+struct peer;
+
+/* A UDP socket: the node's listening one (conn is NULL, not connected), or one path of an
+ * outgoing connection (connected, so that the kernel picked its source address). */
+struct udp {
+    int fd;
+    struct node *node;
+    struct conn *conn;
+    struct address local;
+    struct udp *next;
+    uint64_t close_at_ns; /* an abandoned path; 0: in use */
+};
+
+/* Bytes of the stream, kept until QUIC has them acknowledged; they never move. */
+struct chunk {
+    struct chunk *next;
+    size_t len;
+    uint8_t data[4096];
+};
+
+struct cid_entry {
+    struct cid_entry *next;
+    ngtcp2_cid cid;
+    struct conn *conn;
+};
+
+/* One QUIC connection, from the first packet of its handshake to its end. */
+struct conn {
+    struct node *node;
+    struct conn *next;
+    struct peer *peer; /* by --dial at once, else when its hello came */
+    ngtcp2_conn *quic;
+    gnutls_session_t tls;
+    ngtcp2_crypto_conn_ref tls_ref;
+    bool server;
+    bool confirmed; /* the handshake, RFC 9001 §4.1.2 */
+    bool hello_sent, hello_received;
+    bool dirty;      /* has something to write */
+    bool dead;       /* to be freed at the end of the turn */
+    uint64_t number; /* told to pathdog; 0: not up yet */
+    uint64_t epoch;  /* with the dialler's name: which of two connections is the newer */
+    uint64_t created_ns;
+    struct udp *paths;            /* client only */
+    struct address remote, local; /* of the present path, as last told */
+
+    int64_t stream; /* -1: not open */
+    struct chunk *out_head, *out_tail, *out_next;
+    size_t out_next_pos;     /* the first byte of out_next that was not written yet */
+    uint64_t out_acked;      /* stream offset up to which chunks may go */
+    uint64_t out_head_start; /* stream offset of out_head */
+    size_t out_unsent_bytes;
+    uint8_t in[8192];
+    size_t in_len;
+
+    uint64_t bytes_sent, bytes_received, packets_lost, rtt_samples, send_errors;
+    uint64_t last_received_ns;
+    bool ping;   /* write a PING now */
+    bool failed; /* the stream carried something else: to be closed */
+
+    struct { /* what the peer said of itself */
+        char name[256], boot[40], peer_boot[40];
+        struct address listen;
+        uint64_t epoch, rx_next;
+    } hello;
+
+    struct { /* a migration under way, or one that was answered but not given up yet */
+        bool active;
+        pathdog_node_token token;
+        struct udp *path;
+        uint64_t begun_ns, deadline_ns;
+        enum { MOVE_OPEN, MOVE_VALIDATED, MOVE_FAILED } result;
+    } move;
+};
+
+/* What is known of a peer name; outlives its connections, and so do the two byte streams. */
+struct peer {
+    struct node *node;
+    struct peer *next;
+    char name[256];
+    char boot[40]; /* of its process; empty: never met */
+    bool dialled;  /* by --dial: redialled when it is lost */
+    bool reachable;
+    struct address address; /* to dial; valid if reachable */
+    struct conn *live;
+    struct conn *dial; /* our own dial under way */
+    uint64_t epoch;    /* the highest seen */
+    uint64_t redial_at_ns, redial_delay_ns;
+
+    struct { /* of pathdog's reconnect_peer */
+        pathdog_node_token token;
+        uint64_t deadline_ns;
+    } reconnect;
+
+    /* to the peer: offsets in a stream that is made from its offsets, see traffic.c */
+    uint64_t tx_made, tx_sent, tx_acked, tx_seq;
+    uint64_t tx_last_ns;
+    uint64_t tx_credit; /* byte-nanoseconds */
+    bool tx_ready;      /* the peer told on `live` where to go on */
+    /* from the peer */
+    uint64_t rx_next, rx_told, rx_last_ns, rx_ack_at_ns;
+    uint64_t rx_seed, tx_seed;
+    bool rx_known; /* rx_next means something */
+
+    struct {
+        uint64_t sent, received, verified, lost, corrupt, duplicate;
+        uint64_t messages_sent, messages_received;
+        uint64_t longest_gap_ns, longest_gap_at_us;
+        uint64_t connections, migrations, migration_failures, reconnects, peer_moves;
+    } count;
+};
+
+struct node {
+    const struct options *options;
+    struct pathdog_node *kit;
+    gnutls_certificate_credentials_t credentials;
+    int epoll_fd;
+    struct udp listen;
+    bool listening;
+    struct conn *conns;
+    struct peer *peers;
+    struct udp *closing; /* sockets to close when the turn is over */
+    struct cid_entry *cids[NODE_CID_BUCKETS];
+    uint8_t reset_secret[32];
+    char boot[20];
+    uint64_t last_number;
+    uint64_t now_ns, start_ns;
+    unsigned n_conns;
+    int signal_fd;
+    bool stopping;
+};
+
+/* main.c */
+uint64_t clock_ns(void);
+uint64_t realtime_us(void);
+/* One line on standard output: "EVENT t=SECONDS key=value …". */
+void event(struct node *node, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* tls.c */
+int tls_init(struct node *node);
+void tls_free(struct node *node);
+int tls_session_new(struct conn *c);
+
+/* udp.c */
+int udp_listen(struct node *node, const struct address *address);
+/* A socket connected to `remote`; interface and local may be NULL. */
+int udp_dial(struct conn *c, const struct address *remote, const char *interface,
+             const struct address *local, struct udp **ret);
+void udp_abandon(struct conn *c, struct udp *u, uint64_t close_at_ns);
+void udp_read(struct udp *u);
+int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len);
+void udp_expire(struct conn *c);
+void udp_reap(struct node *node);
+
+/* conn.c */
+int conn_dial(struct peer *p, const char **ret_why);
+struct conn *conn_accept(struct node *node, const ngtcp2_path *path, const uint8_t *data,
+                         size_t len);
+void conn_read(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len);
+void conn_write(struct conn *c);
+void conn_timer(struct conn *c);
+/* Sends CONNECTION_CLOSE, tells peer_down with `reason`, and marks it for conn_reap(). */
+void conn_close(struct conn *c, enum close_code code, const char *reason);
+void conn_reap(struct node *node);
+uint64_t conn_next_ns(struct conn *c);
+struct conn *conn_by_number(struct node *node, uint64_t number);
+
+/* callbacks.c */
+void callbacks_fill(ngtcp2_callbacks *callbacks, bool server);
+void quic_log(void *user_data, const char *format, ...);
+void random_bytes(uint8_t *data, size_t len);
+
+/* cid.c */
+int cid_add(struct node *node, const ngtcp2_cid *cid, struct conn *c);
+void cid_remove(struct node *node, const ngtcp2_cid *cid);
+void cid_remove_all(struct conn *c);
+struct conn *cid_find(struct node *node, const uint8_t *data, size_t len);
+
+/* stream.c: frames on the one stream of a connection */
+void stream_begin(struct conn *c); /* opens it (client) and says hello */
+int stream_received(struct conn *c, const uint8_t *data, size_t len);
+void stream_acked(struct conn *c, uint64_t upto);
+void stream_free(struct conn *c);
+int frame_append(struct conn *c, uint8_t type, const uint8_t *body, size_t len);
+void put_u64(uint8_t *data, uint64_t value);
+uint64_t get_u64(const uint8_t *data);
+
+/* traffic.c: the checked bytes, per peer */
+void traffic_make(struct peer *p);
+void traffic_send(struct peer *p);
+void traffic_resume(struct peer *p, bool known, uint64_t rx_next);
+int traffic_data(struct peer *p, const uint8_t *body, size_t len);
+void traffic_ack(struct peer *p, uint64_t offset);
+uint64_t traffic_next_ns(const struct peer *p);
+uint64_t traffic_gap_ns(const struct peer *p, uint64_t *ret_began_us); /* the longest so far */
+
+/* peer.c: which connection is the live one; dialling */
+struct peer *peer_get(struct node *node, const char *name);
+struct peer *peer_find(struct node *node, const char *name);
+void peer_met(struct conn *c);   /* its hello came */
+void peer_offer(struct conn *c); /* confirmed and named: take it, or close it */
+bool conn_newer(const struct conn *a, const struct conn *b); /* of two to one peer */
+void peer_lost(struct conn *c, enum close_code code);
+void peer_timers(struct peer *p);
+uint64_t peer_next_ns(const struct peer *p);
+void peers_free(struct node *node);
+
+/* migrate.c */
+void migrate_begin(struct conn *c, pathdog_node_token token,
+                   const struct pathdog_node_migrate *request);
+void migrate_note(struct conn *c, const ngtcp2_path *path, bool success); /* from within QUIC */
+void migrate_check(struct conn *c); /* has it ended, or is its time over? */
+void migrate_ended(struct conn *c); /* the connection is going */
+void path_check(struct conn *c);    /* did the present path change? then say so */
+
+/* reconnect.c */
+void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *request,
+                     pathdog_node_token token);
+void reconnect_up(struct peer *p);
+void reconnect_failed(struct peer *p, const char *why);
+
+/* watchdog.c: pathdog's side */
+int watchdog_init(struct node *node, char *ret_error, size_t error_size);
+void watchdog_peer_up(struct conn *c, bool first); /* first: or told once more */
+
+/* stats.c */
+int stats_write(struct node *node, const char *path);
+void stats_print(struct node *node);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * UDP sockets: the listening one, and one connected socket per path of an outgoing
+ * connection. Errors of the network are counted, never fatal.
+ */
+#include "node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define READS_PER_TURN 64
+
+static int udp_watch(struct udp *u)
+{
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = u};
+
+    return epoll_ctl(u->node->epoll_fd, EPOLL_CTL_ADD, u->fd, &ev) < 0 ? -errno : 0;
+}
+
+static int udp_get_local(struct udp *u)
+{
+    struct sockaddr_storage ss = {0};
+    socklen_t len = sizeof(ss);
+
+    if (getsockname(u->fd, (struct sockaddr *)&ss, &len) < 0)
+        return -errno;
+    return address_copy(&u->local, (struct sockaddr *)&ss, len);
+}
+
+int udp_listen(struct node *node, const struct address *address)
+{
+    struct udp *u = &node->listen;
+    int on = 1, r;
+
+    *u = (struct udp){.node = node};
+    u->fd = socket(address->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (u->fd < 0)
+        return -errno;
+    node->listening = true; /* from here on it is closed with the node */
+    if (address->sa.sa_family == AF_INET6)
+        r = setsockopt(u->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) |
+            setsockopt(u->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+    else
+        r = setsockopt(u->fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+    if (r < 0 || bind(u->fd, &address->sa, address->len) < 0)
+        return -errno;
+    r = udp_get_local(u);
+    return r < 0 ? r : udp_watch(u);
+}
+
+int udp_dial(struct conn *c, const struct address *remote, const char *interface,
+             const struct address *local, struct udp **ret)
+{
+    struct udp *u = calloc(1, sizeof(*u));
+    int r = 0;
+
+    if (!u)
+        return -ENOMEM;
+    *u = (struct udp){.node = c->node, .conn = c};
+    u->fd = socket(remote->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (u->fd < 0)
+        r = -errno;
+    if (r == 0 && interface &&
+        setsockopt(u->fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
+                   (socklen_t)strlen(interface) + 1) < 0)
+        r = -errno;
+    if (r == 0 && local && bind(u->fd, &local->sa, local->len) < 0)
+        r = -errno;
+    if (r == 0 && connect(u->fd, &remote->sa, remote->len) < 0)
+        r = -errno;
+    if (r == 0)
+        r = udp_get_local(u);
+    if (r == 0)
+        r = udp_watch(u);
+    if (r < 0) {
+        if (u->fd >= 0)
+            close(u->fd);
+        free(u);
+        return r;
+    }
+    u->next = c->paths;
+    c->paths = u;
+    *ret = u;
+    return 0;
+}
+
+/* The socket goes on receiving until then: the peer may still be sending to it. */
+void udp_abandon(struct conn *c, struct udp *u, uint64_t close_at_ns)
+{
+    u->close_at_ns = close_at_ns;
+    udp_expire(c);
+}
+
+/* Not closed here: an event for it may be waiting in this turn. */
+void udp_expire(struct conn *c)
+{
+    for (struct udp **p = &c->paths; *p;) {
+        struct udp *u = *p;
+
+        if (u->close_at_ns == 0 || u->close_at_ns > c->node->now_ns) {
+            p = &u->next;
+            continue;
+        }
+        *p = u->next;
+        u->conn = NULL;
+        u->next = c->node->closing;
+        c->node->closing = u;
+    }
+}
+
+void udp_reap(struct node *node)
+{
+    while (node->closing) {
+        struct udp *u = node->closing;
+
+        node->closing = u->next;
+        close(u->fd);
+        free(u);
+    }
+}
+
+static void path_fill(ngtcp2_path *path, struct address *local, struct address *remote)
+{
+    *path = (ngtcp2_path){.local = {&local->sa, local->len}, .remote = {&remote->sa, remote->len}};
+}
+
+/* Where the datagram was sent to; a listening socket on a wildcard has many addresses. */
+static void local_from_control(struct msghdr *msg, struct address *local)
+{
+    for (struct cmsghdr *m = CMSG_FIRSTHDR(msg); m; m = CMSG_NXTHDR(msg, m)) {
+        if (m->cmsg_level == IPPROTO_IP && m->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+
+            memcpy(&info, CMSG_DATA(m), sizeof(info));
+            local->in.sin_addr = info.ipi_addr;
+        } else if (m->cmsg_level == IPPROTO_IPV6 && m->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+
+            memcpy(&info, CMSG_DATA(m), sizeof(info));
+            local->in6.sin6_addr = info.ipi6_addr;
+            if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+                local->in6.sin6_scope_id = info.ipi6_ifindex;
+        }
+    }
+}
+
+static void listen_datagram(struct udp *u, struct msghdr *msg, const uint8_t *data, size_t len)
+{
+    struct address local = u->local, remote;
+    ngtcp2_version_cid vc;
+    ngtcp2_path path;
+    struct conn *c;
+
+    if (address_copy(&remote, msg->msg_name, msg->msg_namelen) < 0)
+        return;
+    local_from_control(msg, &local);
+    path_fill(&path, &local, &remote);
+    if (ngtcp2_pkt_decode_version_cid(&vc, data, len, NODE_CID_LEN) != 0)
+        return; /* another version of QUIC, or none: not our peers */
+    c = cid_find(u->node, vc.dcid, vc.dcidlen);
+    if (!c)
+        c = conn_accept(u->node, &path, data, len);
+    if (c && !c->dead)
+        conn_read(c, &path, data, len);
+}
+
+void udp_read(struct udp *u)
+{
+    uint8_t data[2048], control[128];
+
+    for (int i = 0; i < READS_PER_TURN && (u->conn ? !u->conn->dead : u == &u->node->listen); i++) {
+        struct sockaddr_storage from;
+        struct iovec iov = {data, sizeof(data)};
+        struct msghdr msg = {.msg_name = &from,
+                             .msg_namelen = sizeof(from),
+                             .msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof(control)};
+        ssize_t n = recvmsg(u->fd, &msg, 0);
+
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (n < 0) { /* an ICMP error for what was sent from here */
+            if (u->conn && errno != EINTR && u->close_at_ns == 0)
+                u->conn->send_errors++;
+            continue;
+        }
+        if (n == 0 || msg.msg_flags & MSG_TRUNC)
+            continue;
+        if (u->conn) {
+            ngtcp2_path path;
+
+            path_fill(&path, &u->local, &u->conn->remote);
+            conn_read(u->conn, &path, data, (size_t)n);
+        } else {
+            listen_datagram(u, &msg, data, (size_t)n);
+        }
+    }
+}
+
+static ssize_t listen_send(struct node *node, const ngtcp2_path *path, struct iovec *iov)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t data[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+    } control = {0};
+    struct msghdr msg = {.msg_name = path->remote.addr,
+                         .msg_namelen = path->remote.addrlen,
+                         .msg_iov = iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof(control)};
+    struct cmsghdr *m = CMSG_FIRSTHDR(&msg);
+
+    if (path->local.addr->sa_family == AF_INET) {
+        struct in_pktinfo info = {
+            .ipi_spec_dst = ((const struct sockaddr_in *)(const void *)path->local.addr)->sin_addr};
+
+        *m = (struct cmsghdr){
+            .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO, .cmsg_len = CMSG_LEN(sizeof(info))};
+        memcpy(CMSG_DATA(m), &info, sizeof(info));
+        msg.msg_controllen = CMSG_SPACE(sizeof(info));
+    } else {
+        const struct sockaddr_in6 *local = (const void *)path->local.addr;
+        struct in6_pktinfo info = {.ipi6_addr = local->sin6_addr,
+                                   .ipi6_ifindex = local->sin6_scope_id};
+
+        *m = (struct cmsghdr){.cmsg_level = IPPROTO_IPV6,
+                              .cmsg_type = IPV6_PKTINFO,
+                              .cmsg_len = CMSG_LEN(sizeof(info))};
+        memcpy(CMSG_DATA(m), &info, sizeof(info));
+        msg.msg_controllen = CMSG_SPACE(sizeof(info));
+    }
+    return sendmsg(node->listen.fd, &msg, MSG_NOSIGNAL);
+}
+
+int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len)
+{
+    struct iovec iov = {(void *)(uintptr_t)data, len};
+    struct address local;
+    struct udp *u = c->paths;
+    ssize_t n = -1;
+
+    if (c->server) {
+        n = listen_send(c->node, path, &iov);
+    } else if (address_copy(&local, path->local.addr, path->local.addrlen) == 0) {
+        while (u && !address_equal(&u->local, &local))
+            u = u->next;
+        errno = EADDRNOTAVAIL;
+        if (u)
+            n = send(u->fd, data, len, MSG_NOSIGNAL);
+        /* an ICMP error of an earlier datagram is told once: this one was not sent yet */
+        if (n < 0 && errno == ECONNREFUSED) {
+            c->send_errors++;
+            n = send(u->fd, data, len, MSG_NOSIGNAL);
+        }
+    }
+    if (n < 0) {
+        int r = -errno;
+
+        if (r != -EAGAIN && r != -EWOULDBLOCK && r != -EINTR)
+            c->send_errors++;
+        return r;
+    }
+    c->bytes_sent += (uint64_t)n;
+    return 0;
+}

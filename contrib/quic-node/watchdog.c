@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pathdog's side of the node: what the node kit asks for, from the connections. */
+#include "node.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+/* What ngtcp2 0.12 and this node can tell. in_recovery is an estimate, see the README. */
+#define OWN_COLUMNS (PATHDOG_NODE_COLUMN(PATHDOG_NODE_N_COLUMNS) - 1)
+
+void watchdog_peer_up(struct conn *c, bool first)
+{
+    const ngtcp2_transport_params *params = ngtcp2_conn_get_remote_transport_params(c->quic);
+    char local[ADDRESS_TEXT_MAX], remote[ADDRESS_TEXT_MAX];
+    struct pathdog_node_peer peer = {
+        .peer = c->peer->name,
+        .conn = c->number,
+        .server = c->server,
+        .not_migratable = c->server,
+        .not_reconnectable = !c->peer->reachable,
+        .local = address_text(&c->local, local),
+        .remote = address_text(&c->remote, remote),
+        .via = "direct",
+    };
+
+    if (first)
+        event(c->node, "up", "peer=%s conn=%llu role=%s local=%s remote=%s epoch=%llu%s", peer.peer,
+              (unsigned long long)c->number, c->server ? "server" : "client", local, remote,
+              (unsigned long long)c->epoch,
+              params && params->disable_active_migration ? " migration=forbidden" : "");
+    if (c->node->kit && pathdog_node_peer_up(c->node->kit, &peer) < 0)
+        event(c->node, "bad-name", "conn=%llu", (unsigned long long)c->number);
+}
+
+static void on_client(struct pathdog_node *kit, bool connected, const char *why, void *user_data)
+{
+    (void)kit;
+    if (connected)
+        event(user_data, "pathdog", "state=connected");
+    else
+        event(user_data, "pathdog", "state=gone reason=\"%s\"", why ? why : "");
+}
+
+static void on_subscribe(struct pathdog_node *kit, void *user_data)
+{
+    struct node *node = user_data;
+
+    (void)kit;
+    for (struct peer *p = node->peers; p; p = p->next)
+        if (p->live)
+            watchdog_peer_up(p->live, false);
+}
+
+static void row_tell(struct pathdog_node *kit, pathdog_node_token token, struct conn *c)
+{
+    uint64_t row[PATHDOG_NODE_N_COLUMNS], now = c->node->now_ns;
+    bool measured, recovering;
+    ngtcp2_conn_stat st;
+
+    ngtcp2_conn_get_conn_stat(c->quic, &st);
+    measured = st.first_rtt_sample_ts != UINT64_MAX;
+    /* the library leaves recovery when a packet sent after its beginning is acknowledged,
+     * which is one RTT later */
+    recovering = st.congestion_recovery_start_ts != UINT64_MAX &&
+                 now - st.congestion_recovery_start_ts < st.smoothed_rtt;
+    pathdog_node_row_init(row, c->number);
+    if (measured) {
+        row[PATHDOG_NODE_SRTT_US] = st.smoothed_rtt / 1000;
+        row[PATHDOG_NODE_LATEST_RTT_US] = st.latest_rtt / 1000;
+        row[PATHDOG_NODE_MIN_RTT_US] = st.min_rtt / 1000;
+        row[PATHDOG_NODE_RTTVAR_US] = st.rttvar / 1000;
+    }
+    row[PATHDOG_NODE_RTT_SAMPLES] = c->rtt_samples;
+    row[PATHDOG_NODE_CWND_BYTES] = st.cwnd;
+    row[PATHDOG_NODE_IN_FLIGHT_BYTES] = st.bytes_in_flight;
+    row[PATHDOG_NODE_CONGESTED] =
+        c->out_unsent_bytes > 0 && ngtcp2_conn_get_cwnd_left(c->quic) < st.max_tx_udp_payload_size;
+    row[PATHDOG_NODE_IN_RECOVERY] = recovering;
+    row[PATHDOG_NODE_PTO_COUNT] = st.pto_count;
+    row[PATHDOG_NODE_BYTES_SENT] = c->bytes_sent;
+    row[PATHDOG_NODE_BYTES_RECEIVED] = c->bytes_received;
+    row[PATHDOG_NODE_PACKETS_LOST] = c->packets_lost;
+    row[PATHDOG_NODE_SEND_ERRORS] = c->send_errors;
+    row[PATHDOG_NODE_SILENT_MS] = (now - c->last_received_ns) / NS_PER_MS;
+    pathdog_node_row(kit, token, row);
+}
+
+static void on_summary(struct pathdog_node *kit, pathdog_node_token token, const uint64_t *conns,
+                       size_t n_conns, void *user_data)
+{
+    struct node *node = user_data;
+
+    for (struct peer *p = node->peers; !conns && p; p = p->next)
+        if (p->live)
+            row_tell(kit, token, p->live);
+    for (size_t i = 0; i < n_conns; i++) {
+        struct conn *c = conn_by_number(node, conns[i]);
+
+        if (c)
+            row_tell(kit, token, c);
+    }
+    pathdog_node_summary_done(kit, token);
+}
+
+/* NULL: answered already. */
+static struct conn *conn_asked(struct node *node, uint64_t number, pathdog_node_token token)
+{
+    struct conn *c = conn_by_number(node, number);
+
+    if (c)
+        return c;
+    /* it was there in this boot, or it never was */
+    pathdog_node_error(
+        node->kit, token,
+        number <= node->last_number ? PATHDOG_NODE_NO_CONN : PATHDOG_NODE_NOT_CONNECTED, NULL);
+    return NULL;
+}
+
+static void on_migrate(struct pathdog_node *kit, pathdog_node_token token,
+                       const struct pathdog_node_migrate *request, void *user_data)
+{
+    struct conn *c = conn_asked(user_data, request->conn, token);
+
+    (void)kit;
+    if (c)
+        migrate_begin(c, token, request);
+}
+
+static void on_reconnect(struct pathdog_node *kit, pathdog_node_token token,
+                         const struct pathdog_node_reconnect *request, void *user_data)
+{
+    struct conn *c = conn_asked(user_data, request->conn, token);
+
+    (void)kit;
+    if (c)
+        reconnect_begin(c, request, token);
+}
+
+static void on_probe(struct pathdog_node *kit, const uint64_t *conns, size_t n_conns,
+                     void *user_data)
+{
+    (void)kit;
+    for (size_t i = 0; i < n_conns; i++) {
+        struct conn *c = conn_by_number(user_data, conns[i]);
+
+        if (c)
+            c->ping = c->dirty = true;
+    }
+}
+
+static const struct pathdog_node_ops ops = {
+    .subscribe = on_subscribe,
+    .summary = on_summary,
+    .migrate = on_migrate,
+    .reconnect = on_reconnect,
+    .probe = on_probe,
+    .client = on_client,
+};
+
+int watchdog_init(struct node *node, char *ret_error, size_t error_size)
+{
+    const struct options *o = node->options;
+    struct pathdog_node_config config = {
+        .path = o->socket,
+        .node = o->name,
+        .implementation = "quic-node/1",
+        .boot = node->boot,
+        .features = o->features,
+        .prefer_reconnect = o->prefer_reconnect,
+        .max_in_flight = o->max_in_flight,
+        .columns = o->columns ? o->columns & OWN_COLUMNS : OWN_COLUMNS,
+        .ops = &ops,
+        .user_data = node,
+    };
+    struct epoll_event ev = {.events = EPOLLIN};
+    int r = pathdog_node_new(&config, &node->kit, ret_error, error_size);
+
+    if (r < 0)
+        return r;
+    ev.data.ptr = node->kit;
+    return epoll_ctl(node->epoll_fd, EPOLL_CTL_ADD, pathdog_node_fd(node->kit), &ev) < 0 ? -errno
+                                                                                         : 0;
+}
