@@ -34,7 +34,7 @@ class Peer:
             "congested": 0, "in_recovery": 0, "pto_count": 0, "bytes_sent": 1000,
             "bytes_received": 1000, "packets_lost": 0, "send_errors": 0, "silent_ms": 0,
         }
-        self.script = []  # srtt_us of the coming rows; the last one stays
+        self.script = []  # columns of the coming rows, as dicts; the last one stays
 
     def set(self, **columns):
         self.columns.update(columns)
@@ -48,7 +48,7 @@ class Peer:
             self.columns["rtt_samples"] = (self.columns["rtt_samples"] or 0) + 1
             self.columns["bytes_received"] = (self.columns["bytes_received"] or 0) + 1000
         if self.script:
-            self.columns["srtt_us"] = self.script[0]
+            self.columns.update(self.script[0])
             if len(self.script) > 1:
                 self.script.pop(0)
         values = dict(self.columns)

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The other triggers on samples: stall, send-errors, congestion."""
+
+from case import Case, cases
+
+OWED = {"in_flight_bytes": 5000}
+
+
+class Stall(Case):
+    COLUMNS = ["conn", "srtt_us", "rttvar_us", "rtt_samples", "in_flight_bytes", "pto_count",
+               "bytes_sent", "bytes_received"]
+
+    def start(self, options=None, columns=None, watchdog=None, **row):
+        node = self.node()
+        node.columns = columns or self.COLUMNS
+        peer = node.add("p1@h", 1).set(srtt_us=20000, rttvar_us=1000, **row)
+        dog = self.dog(node, watchdog, {"stall": options or {}})
+        node.wait_rounds(2)
+        return node, dog, peer
+
+    def freeze(self, peer, **columns):
+        with self.cv:
+            peer.advance = False
+            peer.set(**columns)
+
+    @cases({"in flight": OWED, "probe timeouts": {"pto_count": 3}})
+    def test_owed_and_no_progress(self, columns):
+        node, dog, peer = self.start()
+        self.freeze(peer, **columns)
+        dead = dog.wait_record("decision")
+        self.assertEqual((dead["trigger"], dead["kind"], dead["by"], dead["verdict"]),
+                         ("stall", "dead", "migrate", "migrate"))
+
+    def test_not_before_its_time(self):
+        # PTO = 100 + 4 x 50 + 25 ms; four of them: 1.3 s
+        node, dog, peer = self.start()
+        peer.set(srtt_us=100000, rttvar_us=50000)
+        node.wait_rounds(1)
+        last = node.requests("summary")[-1].wall_us
+        self.freeze(peer, **OWED)
+        dead = dog.wait_record("decision")
+        self.assertGreater(dead["time_us"] - last, 1300000 - 250000)
+        self.assertLess(dead["time_us"] - last, 1300000 + 800000)
+
+    def test_close_looks_find_it_sooner_than_rounds(self):
+        node, dog, peer = self.start(watchdog={"sample_interval": "2s"})
+        self.freeze(peer, **OWED)
+        dog.wait_record("decision", deadline=12)
+        self.assertTrue([r for r in node.requests("summary") if r.params])
+
+    def test_idle_is_not_dead(self):
+        node, dog, peer = self.start()
+        self.freeze(peer, in_flight_bytes=0)
+        node.wait_rounds(15)
+        self.assertEqual(dog.records("decision"), [])
+
+    def test_progress_clears(self):
+        node, dog, peer = self.start({"min": "700ms"})
+        peer.set(**OWED)
+        for _ in range(6):
+            self.freeze(peer)
+            node.wait_rounds(2)
+            peer.advance = True
+            node.wait_rounds(1)
+        self.assertEqual(dog.records("decision"), [])
+        self.freeze(peer)
+        dog.wait_record("decision")
+
+    def test_bytes_received_are_progress(self):
+        node, dog, peer = self.start()
+        self.freeze(peer, **OWED)
+        peer.script = [{"bytes_received": 10**7 + n} for n in range(1000)]
+        node.wait_rounds(15)
+        self.assertEqual(dog.records("decision"), [])
+
+    def test_without_telling_columns_nothing_is_dead(self):
+        node, dog, peer = self.start(columns=["conn", "srtt_us", "rttvar_us", "in_flight_bytes"])
+        self.freeze(peer, **OWED)
+        node.wait_rounds(15)
+        self.assertEqual(dog.records("decision"), [])
+
+    def test_silence(self):
+        node, dog, peer = self.start({"silence": "1s", "misses": "3"},
+                                     ["conn", "silent_ms", "bytes_sent"])
+        self.freeze(peer)
+        peer.script = [{"bytes_sent": 2000 + n, "silent_ms": 2000 + 10 * n} for n in range(1000)]
+        dead = dog.wait_record("decision")
+        self.assertEqual((dead["trigger"], dead["kind"]), ("stall", "dead"))
+
+    def test_silence_of_one_that_we_do_not_send_to(self):
+        node, dog, peer = self.start({"silence": "1s", "misses": "3"},
+                                     ["conn", "silent_ms", "bytes_sent"])
+        self.freeze(peer)
+        peer.script = [{"silent_ms": 2000 + 10 * n} for n in range(1000)]
+        node.wait_rounds(15)
+        self.assertEqual(dog.records("decision"), [])
+
+
+class SendErrors(Case):
+    COLUMNS = ["conn", "srtt_us", "rtt_samples", "send_errors"]
+
+    def start(self):
+        node = self.node()
+        node.columns = self.COLUMNS
+        peer = node.add("p1@h", 1)
+        dog = self.dog(node, {"move_burst": "100", "retries": "0"}, {"send-errors": {}})
+        node.wait_rounds(1)
+        return node, dog, peer
+
+    @cases({"three": 3, "many": 1000})
+    def test_reached(self, errors):
+        node, dog, peer = self.start()
+        peer.set(send_errors=errors)
+        dead = dog.decision("migrate")
+        self.assertEqual((dead["trigger"], dead["kind"]), ("send-errors", "dead"))
+
+    @cases({"none": 0, "two": 2, "unknown": None})
+    def test_not_reached(self, errors):
+        node, dog, peer = self.start()
+        peer.set(send_errors=errors)
+        node.wait_rounds(5)
+        self.assertEqual(dog.records("decision"), [])
+
+    def test_once_until_it_was_none_again(self):
+        node, dog, peer = self.start()
+        peer.set(send_errors=3)
+        dog.decision("migrate")
+        peer.set(send_errors=1)
+        node.wait_rounds(2)
+        peer.set(send_errors=5)
+        node.wait_rounds(4)
+        self.assertEqual(len(dog.records("decision")), 1)
+        peer.set(send_errors=0)
+        node.wait_rounds(2)
+        peer.set(send_errors=3)
+        dog.wait_for(lambda: len(dog.records("decision")) >= 2)
+
+
+class Congestion(Case):
+    COLUMNS = ["conn", "srtt_us", "rtt_samples", "cwnd_bytes", "in_flight_bytes", "congested"]
+
+    def start(self, options=None):
+        node = self.node()
+        node.columns = self.COLUMNS
+        peer = node.add("p1@h", 1).set(cwnd_bytes=100000, in_flight_bytes=90000)
+        dog = self.dog(node, None, {"congestion": options or {}})
+        node.wait_rounds(2)
+        return node, dog, peer
+
+    @cases({"congested": {"congested": 1}, "as a boolean": {"congested": True},
+            "small window": {"cwnd_bytes": 24999, "in_flight_bytes": 24000}})
+    def test_three_in_a_row(self, columns):
+        node, dog, peer = self.start()
+        peer.set(**columns)
+        decision = dog.decision("migrate")
+        self.assertEqual((decision["trigger"], decision["kind"]), ("congestion", "degraded"))
+
+    @cases({"neither": {}, "a quarter": {"cwnd_bytes": 25000, "in_flight_bytes": 24000},
+            "application-limited": {"cwnd_bytes": 10000, "in_flight_bytes": 4999}})
+    def test_not(self, columns):
+        node, dog, peer = self.start()
+        peer.set(**columns)
+        node.wait_rounds(8)
+        self.assertEqual(dog.records("decision"), [])
+
+    def test_rows_that_are_not_fresh(self):
+        node, dog, peer = self.start()
+        with self.cv:
+            peer.advance = False
+            peer.set(congested=1)
+        node.wait_rounds(8)
+        self.assertEqual(dog.records("decision"), [])
+
+    def test_every_third_is_good(self):
+        node, dog, peer = self.start()
+        with self.cv:
+            peer.script = [{"congested": int(n % 3 != 0)} for n in range(3000)]
+        node.wait_rounds(12)
+        self.assertEqual(dog.records("decision"), [])
