@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process: start, stop, reload, restart, and who may stand still without stopping it."""
+
+import os
+import signal
+import time
+
+from case import Case, cases
+from watchdog import replay_program, run_tool
+
+SRTT = {"srtt": {"threshold": "200ms", "strikes": "1"}}
+
+
+class Stop(Case):
+    def test_sigterm(self):
+        node, dog = self.pair()
+        begin = time.monotonic()
+        self.assertEqual(dog.terminate(), 0)
+        self.assertLess(time.monotonic() - begin, 5)
+        self.assertIn("STOPPING=1", "\n".join(dog.states))
+
+    def test_without_a_node(self):
+        dog = self.dog(self.node(start=False))
+        self.assertEqual(dog.terminate(), 0)
+
+    def test_while_the_node_says_nothing(self):
+        node = self.node()
+        node.on("hello", lambda r: None)
+        dog = self.dog(node)
+        node.wait_request("hello")
+        self.assertEqual(dog.terminate(), 0)
+
+    def test_with_open_requests_and_a_queue(self):
+        node, dog = self.pair(peers=5, max_in_flight=2)
+        node.on("migrate_peer", lambda r: None)
+        dog.moved()
+        dog.decision("queued", nth=3)
+        self.assertEqual(dog.terminate(), 0)
+        self.assertEqual([r["outcome"] for r in dog.records("outcome")], ["unanswered"] * 2)
+
+    def test_nothing_but_records_on_standard_output(self):
+        node, dog = self.pair()
+        dog.moved()
+        dog.outcome("migrated")
+        self.assertEqual(dog.terminate(), 0)
+        self.assertEqual(dog.garbage, [])
+        self.assertTrue(dog.raw[-1].endswith(b"\n"))
+
+    def test_run_is_the_invocation(self):
+        node = self.node()
+        dog = self.dog(node, env={"INVOCATION_ID": "0123456789abcdef0123456789abcdef"})
+        self.assertEqual(dog.wait_record("node")["run"], "0123456789abcdef0123456789abcdef")
+
+    def test_run_is_another_each_time(self):
+        node = self.node()
+        first = self.dog(node)
+        run = first.wait_record("node")["run"]
+        self.assertEqual(first.finish(), [])
+        second = self.dog(node)
+        self.assertNotEqual(second.wait_record("node")["run"], run)
+
+
+class Replay(Case):
+    def test_as_text(self):
+        node, dog = self.pair()
+        dog.moved()
+        dog.outcome("migrated")
+        self.assertEqual(dog.terminate(), 0)
+        status, out, err = run_tool(replay_program(), dog.recording, "--log", "text")
+        self.assertEqual(status, 0, err)
+        self.assertIn("p1@h", out)
+
+    def test_under_another_config(self):
+        node = self.node()
+        node.add("p1@h", 1).set(srtt_us=300000)
+        dog = self.dog(node, None, SRTT)
+        dog.outcome("migrated")
+        self.assertEqual(dog.terminate(), 0)
+        other = os.path.join(self.directory, "other.conf")
+        dog.sections["trigger:srtt"]["threshold"] = "400ms"
+        dog.config, mine = other, dog.config
+        dog.write_config()
+        dog.config = mine
+        status, out, err = run_tool(replay_program(), dog.recording, "--config", other, "--log",
+                                    "json")
+        self.assertEqual(status, 0, err)
+        self.assertNotIn('"decision"', out)
+
+    def test_a_recording_that_was_cut_off(self):
+        node, dog = self.pair()
+        dog.moved()
+        dog.outcome("migrated")
+        dog.destroy()
+        dog.finished = True
+        whole = open(dog.recording, "rb").read()
+        with open(dog.recording, "wb") as file:
+            file.write(whole[:-7])
+        status, out, err = run_tool(replay_program(), dog.recording, "--log", "json")
+        self.assertIn(status, (0, 1), err)
+        self.assertIn('"decision"', out)
+
+
+class Reload(Case):
+    def reload(self, dog):
+        dog.write_config()
+        count = len(dog.states)
+        dog.process.send_signal(signal.SIGHUP)
+        dog.wait_for(lambda: any("READY=1" in s for s in dog.states[count:]), what="reloaded")
+
+    def test_a_new_threshold(self):
+        node = self.node()
+        peer = node.add("p1@h", 1).set(srtt_us=300000)
+        dog = self.dog(node, None, {"srtt": {"threshold": "500ms", "strikes": "1"}})
+        node.wait_rounds(4)
+        self.assertEqual(dog.records("decision"), [])
+        dog.sections["trigger:srtt"]["threshold"] = "200ms"
+        self.reload(dog)
+        self.assertEqual(dog.decision("migrate")["conn"], peer.conn)
+        self.assertEqual(len(node.links), 1)
+
+    def test_a_trigger_more_and_one_less(self):
+        node = self.node()
+        node.add("p1@h", 1).set(srtt_us=300000)
+        dog = self.dog(node)
+        node.wait_rounds(1)
+        dog.sections["trigger:srtt"] = {"threshold": "200ms", "strikes": "1"}
+        del dog.sections["trigger:tunnel"]
+        self.reload(dog)
+        dog.decision("migrate", trigger="srtt")
+        self.assertFalse(os.path.exists(dog.notify_path))
+
+    def test_observe(self):
+        node, dog = self.pair()
+        dog.sections["watchdog"]["mode"] = "observe"
+        self.reload(dog)
+        dog.moved()
+        dog.decision("observing")
+
+    @cases({"unknown key": ("watchdog", "colour", "red"),
+            "bad value": ("trigger:tunnel", "enabled", "perhaps"),
+            "unknown trigger": ("trigger:nothing", "x", "1")})
+    def test_a_bad_file_leaves_it_in_force(self, section, key, value):
+        node, dog = self.pair()
+        dog.sections.setdefault(section, {})[key] = value
+        self.reload(dog)
+        notice = dog.wait_record("notice", text=lambda text: dog.config in text)
+        self.assertEqual(notice["level"], "error")
+        dog.moved()
+        dog.decision("migrate")
+
+
+class Restart(Case):
+    def again(self, node, kill=False, boot=None, watchdog=None):
+        """Ends the first daemon, lets a second one start in the same state directory."""
+        first = self.dogs[-1]
+        if kill:
+            first.process.kill()
+            first.process.wait()
+            first.finished = True
+        else:
+            self.assertEqual(first.finish(), [])
+        if boot:
+            node.restart(boot)
+        second = self.dog(node, watchdog)
+        node.wait_rounds(1)
+        return second
+
+    def test_disabled_is_kept(self):
+        node, dog = self.pair()
+        node.on("migrate_peer", lambda r: r.error(-32003))
+        dog.moved()
+        dog.outcome("disabled")
+        second = self.again(node)
+        second.moved()
+        second.decision("disabled")
+        self.assertEqual(len(node.moves()), 1)
+
+    def test_not_for_another_boot_of_the_node(self):
+        node, dog = self.pair()
+        node.on("migrate_peer", lambda r: r.error(-32003))
+        dog.moved()
+        dog.outcome("disabled")
+        second = self.again(node, boot="boot-2")
+        second.moved()
+        second.decision("migrate")
+
+    def test_tokens_are_kept(self):
+        watchdog = {"move_burst": "1", "move_refill": "1h"}
+        node, dog = self.pair(watchdog=watchdog)
+        dog.moved()
+        dog.outcome("migrated")
+        second = self.again(node, watchdog=watchdog)
+        second.moved()
+        second.decision("damped")
+
+    def test_after_a_kill_it_is_said_once(self):
+        node, dog = self.pair()
+        second = self.again(node, kill=True)
+        second.wait_record("notice", text=lambda text: "unclean" in text)
+        third = self.again(node)
+        self.assertEqual([r for r in third.records("notice") if "unclean" in r["text"]], [])
+
+    def test_after_a_kill_nothing_is_sent_again(self):
+        node, dog = self.pair()
+        node.on("migrate_peer", lambda r: None)
+        dog.moved()
+        node.wait_request("migrate_peer")
+        second = self.again(node, kill=True)
+        node.wait_rounds(5)
+        self.assertEqual(len(node.moves()), 1)
+        self.assertEqual(second.records("decision"), [])
+
+    @cases({"empty": b"", "rubbish": b"\xff\x00rubbish{", "half": b'{"version":1,"peers":['})
+    def test_a_spoiled_state(self, data):
+        node, dog = self.pair()
+        node.on("migrate_peer", lambda r: r.error(-32003))
+        dog.moved()
+        dog.outcome("disabled")
+        self.assertEqual(dog.finish(), [])
+        state = os.path.join(self.directory, "state")
+        files = [os.path.join(state, name) for name in os.listdir(state)]
+        self.assertTrue(files)
+        for name in files:
+            with open(name, "wb") as file:
+                file.write(data)
+        second = self.dog(node)
+        node.wait_rounds(1)
+        second.moved()
+        second.decision("migrate")
+
+
+class StandingStill(Case):
+    def flood(self, node, dog, peers):
+        node.on("migrate_peer", lambda r: None)
+        dog.moved()
+
+    def test_a_node_that_stops_reading(self):
+        node = self.node(max_in_flight=10000)
+        for conn in range(1, 6001):
+            node.add(f"p{conn}@h", conn)
+        dog = self.dog(node, {"sample_interval": "500ms", "migrate_timeout": "10min"})
+        node.wait_rounds(1, deadline=30)
+        node.reading.clear()
+        dog.moved()
+        dog.wait_for(lambda: len(dog.records("decision", verdict="migrate")) == 6000, 30)
+        dog.moved("p77@h")  # the loop still turns
+        dog.decision("in-flight", conn=77)
+        begin = time.monotonic()
+        self.assertEqual(dog.terminate(), 0)
+        self.assertLess(time.monotonic() - begin, 10)
+        self.node_rules = False  # what it was asked lies unread
+
+    def test_which_is_closed_after_thirty_seconds(self):
+        node = self.node(max_in_flight=10000)
+        for conn in range(1, 6001):
+            node.add(f"p{conn}@h", conn)
+        dog = self.dog(node, {"sample_interval": "1s", "migrate_timeout": "10min",
+                              "retries": "0"})
+        node.wait_rounds(1, deadline=30)
+        first = node.link()
+        node.reading.clear()
+        dog.moved()
+        begin = time.monotonic()
+        down = dog.wait_record("node", state="down", deadline=45)
+        self.assertAlmostEqual(time.monotonic() - begin, 30, delta=6)
+        self.assertTrue(down["reason"])
+        node.reading.set()
+        node.wait_for(lambda: first.closed)
+        self.node_rules = False
+
+    def test_a_node_that_takes_its_time_is_not_closed(self):
+        node = self.node(max_in_flight=10000)
+        for conn in range(1, 6001):
+            node.add(f"p{conn}@h", conn)
+        dog = self.dog(node, {"sample_interval": "1s", "migrate_timeout": "1min"})
+        node.wait_rounds(1, deadline=30)
+        node.reading.clear()
+        dog.moved()
+        dog.wait_for(lambda: len(dog.records("decision", verdict="migrate")) == 6000, 30)
+        node.reading.set()
+        dog.wait_for(lambda: len(dog.records("outcome", outcome="migrated")) == 6000, 30)
+        self.assertEqual(len(node.links), 1)
+
+    def test_a_reader_of_the_records_that_stops(self):
+        node = self.node(max_in_flight=10000)
+        for conn in range(1, 8001):
+            node.add(f"p{conn}@h", conn)
+        dog = self.dog(node, {"sample_interval": "500ms"}, read=False)
+        node.wait_rounds(1, deadline=30)
+        for _ in range(3):
+            dog.moved()
+            rounds = node.rounds
+            node.wait_for(lambda: node.rounds >= rounds + 2, 30)
+        node.wait_for(lambda: len(node.moves()) >= 16000, 40)  # it goes on without the reader
+        dog.reads.set()
+        dog.wait_record("node", state="up")
+        dog.wait_for(lambda: [r for r in dog.records("notice") if r["count"] > 1], 20,
+                     "a notice of what was dropped")
+        self.finish_with = {"replay": False, "whole": False}
+
+    def test_a_reader_that_never_reads_again(self):
+        node = self.node(max_in_flight=10000)
+        for conn in range(1, 8001):
+            node.add(f"p{conn}@h", conn)
+        dog = self.dog(node, {"sample_interval": "500ms"}, read=False)
+        node.wait_rounds(1, deadline=30)
+        dog.moved()
+        node.wait_for(lambda: len(node.moves()) >= 8000, 30)
+        dog.process.send_signal(signal.SIGTERM)
+        self.assertEqual(dog.process.wait(15), 0)
+        self.finish_with = {"replay": False, "whole": False}
+
+    def test_a_reader_that_goes_away(self):
+        node, dog = self.pair(peers=3)
+        dog.reads.clear()
+        dog.moved()
+        node.wait_for(lambda: len(node.moves()) >= 3)
+        dog.reads.set()
+        dog.process.stdout.close()
+        self.addCleanup(dog.destroy)
+        dog.finished = True  # its records are nobody's now
+        dog.moved()
+        node.wait_for(lambda: len(node.moves()) >= 6)
+        node.wait_rounds(2)
+        self.assertIsNone(dog.process.poll())
+        dog.process.send_signal(signal.SIGTERM)
+        self.assertIn(dog.process.wait(15), (0,))
+
+    def test_a_slow_drip_from_the_node(self):
+        node, dog = self.pair()
+        link = node.link()
+        for byte in b'{"jsonrpc":"2.0","method":"peer_up","params":{"peer":"x@h","conn":9}}\n':
+            link.sock.sendall(bytes([byte]))
+        dog.wait_record("peer", conn=9)
