@@ -8,6 +8,7 @@
 
 LAB_DIR=${LAB_DIR:-}       # all state is here; set by lab_create or lab_attach
 LAB_PREFIX=${LAB_PREFIX:-} # the namespaces are $LAB_PREFIX-host, -net, -peer, -wire
+LAB_SPAWNED=               # set by lab_spawn
 
 _lab_error() {
     echo "lab: $*" >&2
@@ -134,6 +135,10 @@ _lab_process_start_time() {
     [[ ${stat[0]} != Z ]] && echo "${stat[19]}"
 }
 
+_lab_process_note() {
+    echo "$1 $(_lab_process_start_time "$1")" >>"$LAB_DIR/processes"
+}
+
 # _lab_wait SECONDS COMMAND…: until COMMAND succeeds
 _lab_wait() {
     local deadline=$((SECONDS + $1))
@@ -158,7 +163,7 @@ _lab_shim_start() {
         ${LAB_SHIM_OPTIONS:-} "$name-h" "$name-n" \
         >"$LAB_DIR/$name.out" 2>"$LAB_DIR/$name.err" </dev/null &
     pid=$!
-    echo "$pid $(_lab_process_start_time "$pid")" >>"$LAB_DIR/processes"
+    _lab_process_note "$pid"
     _lab_wait 10 _lab_shim_is_settled "$name" "$pid"
     grep -qx ready "$LAB_DIR/$name.out" && return
     _lab_error "netshim for $name did not start: $(<"$LAB_DIR/$name.err")"
@@ -202,17 +207,27 @@ lab_attach() {
     LAB_PREFIX=$(<"$LAB_DIR/prefix")
 }
 
-# lab_exec host|net|peer|wire COMMAND…
-lab_exec() {
-    local part=${1:-}
-
+_lab_part_check() {
     _lab_is_there || return 1
-    case $part in
+    case ${1:-} in
     host | net | peer | wire) ;;
-    *) _lab_error "'$part' is not host, net, peer or wire"; return 1 ;;
+    *) _lab_error "'${1:-}' is not host, net, peer or wire" ;;
     esac
-    shift
-    ip netns exec "$LAB_PREFIX-$part" "$@"
+}
+
+# lab_exec host|net|peer|wire COMMAND…: waits for it. Not with `&`: use lab_spawn.
+lab_exec() {
+    _lab_part_check "${1:-}" || return 1
+    ip netns exec "$LAB_PREFIX-$1" "${@:2}"
+}
+
+# lab_spawn host|net|peer|wire COMMAND…: in the background; LAB_SPAWNED is its process id.
+# lab_destroy ends it if it still runs.
+lab_spawn() {
+    _lab_part_check "${1:-}" || return 1
+    ip netns exec "$LAB_PREFIX-$1" "${@:2}" &
+    LAB_SPAWNED=$!
+    _lab_process_note "$LAB_SPAWNED"
 }
 
 # lab_default_route up0|up1|none, IPv4 and IPv6
@@ -311,8 +326,8 @@ _lab_process_stop() {
     return 0
 }
 
-# lab_destroy: ends what lab_create started and removes what it made, however far it came.
-# Processes started with lab_exec are the caller's to end, before. Safe to call again.
+# lab_destroy: ends what lab_create and lab_spawn started, the latest first, and removes what
+# was made, however far it came. Safe to call again.
 lab_destroy() {
     local pid start name
 
@@ -320,7 +335,7 @@ lab_destroy() {
     if [[ -f $LAB_DIR/processes ]]; then
         while read -r pid start; do
             [[ -n $start ]] && _lab_process_stop "$pid" "$start"
-        done <"$LAB_DIR/processes"
+        done < <(tac "$LAB_DIR/processes")
     fi
     if [[ -f $LAB_DIR/namespaces ]]; then
         while read -r name; do

@@ -192,7 +192,7 @@ static int port_look(struct port *port, enum port_state *ret_state)
     if (!(request.ifr_flags & IFF_UP))
         *ret_state = PORT_DOWN;
     else
-        *ret_state = request.ifr_flags & IFF_RUNNING ? PORT_UP : PORT_NO_CARRIER;
+        *ret_state = (request.ifr_flags & IFF_RUNNING) ? PORT_UP : PORT_NO_CARRIER;
     return 0;
 }
 
@@ -216,7 +216,7 @@ static void frame_restore_tag(struct frame *frame, struct msghdr *message)
         memcpy(&aux, CMSG_DATA(c), sizeof(aux));
         if (aux.tp_status & TP_STATUS_VLAN_VALID && frame->length >= ETH_HLEN)
             frame_tag(frame,
-                      aux.tp_status & TP_STATUS_VLAN_TPID_VALID ? aux.tp_vlan_tpid : ETH_P_8021Q,
+                      (aux.tp_status & TP_STATUS_VLAN_TPID_VALID) ? aux.tp_vlan_tpid : ETH_P_8021Q,
                       aux.tp_vlan_tci);
         return;
     }

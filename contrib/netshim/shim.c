@@ -142,9 +142,11 @@ static void timer_dispatch(struct shim *shim)
 static void link_dispatch(struct shim *shim)
 {
     char ignored[8192];
+    ssize_t bytes = 0;
 
-    while (recv(shim->link_fd, ignored, sizeof(ignored), MSG_TRUNC) >= 0 || errno == ENOBUFS)
-        continue;
+    do
+        bytes = recv(shim->link_fd, ignored, sizeof(ignored), MSG_TRUNC);
+    while (bytes >= 0 || errno == ENOBUFS);
     for (int i = 0; i < 2; i++) {
         bool changed = false;
         int r = port_refresh(shim->ports[i], &changed);
