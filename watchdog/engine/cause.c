@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Causes that are open, and the record of each when it is closed. */
+#include "cause.h"
+
+#include "outbox.h"
+
+#define OPEN_PER_INSTANCE 64u
+
+uint64_t cause_open(struct engine *engine, const struct instance *instance, const char *reason)
+{
+    struct causes *causes = &engine->causes;
+    unsigned open = 0;
+
+    for (size_t i = 0; i < causes->count; i++)
+        open += causes->open[i].instance == instance;
+    if (open >= OPEN_PER_INSTANCE || !reason)
+        return 0;
+    causes->open =
+        array_reserve(causes->open, &causes->capacity, causes->count + 1, sizeof(struct cause));
+    causes->open[causes->count++] = (struct cause){
+        .id = ++causes->last,
+        .instance = instance,
+        .trigger = instance->config->name,
+        .reason = text_new(reason),
+        .peers = engine->peers.count,
+    };
+    return causes->last;
+}
+
+struct cause *cause_find(struct engine *engine, uint64_t id)
+{
+    for (size_t i = 0; id && i < engine->causes.count; i++)
+        if (engine->causes.open[i].id == id)
+            return &engine->causes.open[i];
+    return NULL;
+}
+
+void cause_close(struct engine *engine, const struct instance *instance, uint64_t id)
+{
+    struct cause *cause = cause_find(engine, id);
+
+    if (cause && cause->instance == instance)
+        cause->closing = true;
+}
+
+void causes_close(struct engine *engine, const struct instance *instance)
+{
+    for (size_t i = 0; i < engine->causes.count; i++)
+        if (!instance || engine->causes.open[i].instance == instance)
+            engine->causes.open[i].closing = true;
+}
+
+static void write_record(struct engine *engine, struct cause *cause)
+{
+    struct record_cause *written = memory_new(1, sizeof(*written));
+
+    written->cause = cause->id;
+    written->trigger = cause->trigger;
+    written->reason = cause->reason;
+    written->peers = cause->peers;
+    written->advised = cause->advised;
+    memcpy(written->verdicts, cause->verdicts, sizeof(written->verdicts));
+    outbox_record(engine, RECORD_CAUSE)->cause = written;
+}
+
+void causes_flush(struct engine *engine)
+{
+    struct causes *causes = &engine->causes;
+    size_t left = 0;
+
+    for (size_t i = 0; i < causes->count; i++) {
+        if (causes->open[i].closing)
+            write_record(engine, &causes->open[i]);
+        else
+            causes->open[left++] = causes->open[i];
+    }
+    causes->count = left;
+}
+
+void causes_clear(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->causes.count; i++)
+        text_unref(engine->causes.open[i].reason);
+    free(engine->causes.open);
+}

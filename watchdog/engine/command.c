@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands. An operator's move goes through the gate as all advice does. */
+#include "command.h"
+
+#include <stdio.h>
+
+#include "cause.h"
+#include "effect.h"
+#include "fold.h"
+#include "gate.h"
+#include "look.h"
+#include "migration.h"
+#include "name.h"
+#include "notice.h"
+#include "peer.h"
+
+static const char operator_name[] = "operator";
+
+static void move(struct engine *engine, const struct event_command *command)
+{
+    struct peer *peer = command->peer ? peers_find_name(engine, command->peer) : NULL;
+    char reason[128];
+
+    if (!peer) {
+        notice_format(engine, PD_LEVEL_WARNING, "unknown-peer", "asked to move %s: no such peer",
+                      command->peer ? command->peer : "(no name)");
+        return;
+    }
+    snprintf(reason, sizeof(reason), "asked by %s", command->who ? command->who : "an operator");
+    gate_advise(engine, peer, operator_name,
+                command->by == COMMAND_BY_RECONNECT ? BECAUSE_BY_RECONNECT
+                : command->by == COMMAND_BY_MIGRATE ? BECAUSE_BY_MIGRATE
+                                                    : BECAUSE_BY_RULE,
+                &(struct pd_advice){
+                    .kind = PD_KIND_OPERATOR,
+                    .reason = reason,
+                    .interface = command->interface,
+                    .local = command->local,
+                    .via = command->via,
+                });
+}
+
+static void hold(struct engine *engine, const struct event_command *command)
+{
+    uint64_t until_us = command->duration_us ? add_u64(engine->now_us, command->duration_us) : 0;
+    struct name_state *name;
+    struct peer *peer;
+
+    if (!command->peer) {
+        engine->all_held = true;
+        engine->all_held_until_us = until_us;
+        migration_end_queued(engine, NULL, VERDICT_HELD);
+        return;
+    }
+    name = name_get(engine, command->peer);
+    name->held = true;
+    name->held_until_us = until_us;
+    peer = peers_find_name(engine, command->peer);
+    if (peer)
+        migration_end_queued(engine, peer, VERDICT_HELD);
+}
+
+static void release(struct engine *engine, const struct event_command *command)
+{
+    struct name_state *name;
+
+    if (!command->peer) {
+        engine->all_held = false;
+        return;
+    }
+    name = name_find(engine, command->peer);
+    if (name) {
+        name->held = false;
+        name_release(engine, name);
+    }
+}
+
+/* The last turn: whatever is open ends in its record. */
+static void stop(struct engine *engine)
+{
+    struct peer *peer;
+
+    engine->stopping = true;
+    looks_stop(engine);
+    migration_stop(engine);
+    effects_stop(engine);
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
+        if (!peer->affair)
+            continue;
+        gate_forget_remembered(engine, peer);
+        folds_flush(engine, peer);
+    }
+    causes_close(engine, NULL);
+    notices_flush(engine);
+}
+
+void command_run(struct engine *engine, const struct event_command *command)
+{
+    switch (command->type) {
+    case COMMAND_MOVE:
+        move(engine, command);
+        break;
+    case COMMAND_HOLD:
+        hold(engine, command);
+        break;
+    case COMMAND_RELEASE:
+        release(engine, command);
+        break;
+    case COMMAND_MODE:
+        engine->mode = command->observe ? MODE_OBSERVE : MODE_ACTIVE;
+        if (command->observe)
+            migration_end_queued(engine, NULL, VERDICT_OBSERVING);
+        break;
+    case COMMAND_CONFIG:
+        break; /* engine_configure has been called */
+    case COMMAND_STOP:
+        stop(engine);
+        break;
+    }
+}

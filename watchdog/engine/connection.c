@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The node and its connections, as they come and go. */
+#include "connection.h"
+
+#include <inttypes.h>
+
+#include "effect.h"
+#include "fold.h"
+#include "gate.h"
+#include "index.h"
+#include "look.h"
+#include "migration.h"
+#include "notice.h"
+#include "outbox.h"
+#include "peer.h"
+#include "triggers.h"
+#include "watch.h"
+
+/* Everybody who knows the connection lets go of it, each saying what is open. */
+static void remove_peer(struct engine *engine, struct peer *peer, const char *reason)
+{
+    triggers_peer(engine, peer, PD_PEER_DOWN);
+    peer_set_state(engine, peer, PEER_GONE, NULL);
+    gate_peer_gone(engine, peer);
+    migration_peer_gone(engine, peer);
+    effect_peer_gone(engine, peer);
+    if (peer->affair) {
+        gate_forget_remembered(engine, peer);
+        watch_off(engine, peer);
+        folds_flush(engine, peer);
+        look_remove(engine, peer);
+    }
+    peer_set_state(engine, peer, PEER_REMOVED, reason);
+}
+
+static void write_node_record(struct engine *engine, bool up, const char *reason)
+{
+    struct record *record = outbox_record(engine, RECORD_NODE);
+    const struct node_state *node = &engine->node;
+
+    record->node = (struct record_node){
+        .up = up,
+        .node = text_ref(node->name),
+        .implementation = text_ref(node->implementation),
+        .boot = text_ref(node->boot),
+        .reason = text_new(reason),
+    };
+}
+
+static void set_text(struct text **text, const char *s)
+{
+    text_unref(*text);
+    *text = text_new(s);
+}
+
+void connection_node_up(struct engine *engine, const struct event_node_up *event)
+{
+    struct node_state *node = &engine->node;
+    bool same_boot = node->boot && *event->boot && strcmp(node->boot->s, event->boot) == 0;
+    struct peer *peer;
+
+    if (node->up) /* the shell lost a node_down: nothing may stay open */
+        connection_node_down(engine, &(struct event_node_down){.reason = "said hello again"});
+    if (!same_boot)
+        for (uint32_t i = 0; (peer = peers_next(engine, &i));)
+            remove_peer(engine, peer, "the node restarted");
+    node->up = true;
+    node->told = false;
+    node->features = event->features;
+    node->prefer_reconnect = event->prefer_reconnect;
+    set_text(&node->name, event->node);
+    set_text(&node->implementation, event->implementation);
+    set_text(&node->boot, event->boot);
+    set_text(&node->down_reason, NULL);
+    engine->peers_told = 0;
+    /* jitter differs between nodes, and is the same in a replay */
+    engine->random ^= hash_name(event->boot) ^ event->uid;
+    if (!engine->random)
+        engine->random = 1;
+    migration_set_budget(engine, event->max_in_flight);
+    write_node_record(engine, true, NULL);
+    triggers_node(engine, &(struct pd_node_event){
+                              .node = event->node,
+                              .uid = event->uid,
+                              .same_boot = same_boot,
+                          });
+}
+
+void connection_node_down(struct engine *engine, const struct event_node_down *event)
+{
+    struct node_state *node = &engine->node;
+    bool news = node->up || !node->down_reason || strcmp(node->down_reason->s, event->reason) != 0;
+    struct peer *peer;
+
+    if (news)
+        write_node_record(engine, false, event->reason);
+    set_text(&node->down_reason, event->reason);
+    if (!node->up)
+        return;
+    node->up = node->told = false;
+    looks_stop(engine);
+    migration_link_lost(engine);
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
+        peer_set_state(engine, peer, PEER_UNTOLD, NULL);
+        migration_peer_untold(engine, peer);
+    }
+}
+
+void connection_snapshot(struct engine *engine)
+{
+    struct peer *peer;
+
+    if (!engine->node.up || engine->node.told)
+        return;
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));)
+        if (peer->state == PEER_UNTOLD)
+            remove_peer(engine, peer, "not told again");
+    engine->node.told = true;
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
+        migration_link_back(engine, peer);
+        if (peer->affair && !peer->affair->remembered_deadline.position)
+            gate_advise_remembered(engine, peer);
+    }
+    looks_start(engine);
+}
+
+/* The same connection once more: what was known of it stays. */
+static void told_again(struct engine *engine, struct peer *peer, const struct event_peer_up *event)
+{
+    enum peer_state was = peer->state;
+    bool moved;
+
+    if (strcmp(peer->name->s, event->peer) != 0) {
+        notice_format(engine, PD_LEVEL_WARNING, "bad-peer-up",
+                      "conn %" PRIu64 " is %s and was told as another peer: ignored", peer->conn,
+                      peer->name->s);
+        return;
+    }
+    peer->migratable = event->migratable;
+    peer->reconnectable = event->reconnectable;
+    migration_peer_path(peer);
+    moved = peer_set_path(peer, event->local, event->remote, event->via);
+    peer_set_state(engine, peer, PEER_UP, NULL);
+    if (was == PEER_UNTOLD) {
+        engine->peers_told++;
+        triggers_peer(engine, peer, PD_PEER_TOLD);
+    }
+    if (moved)
+        triggers_peer(engine, peer, PD_PEER_PATH);
+}
+
+void connection_peer_up(struct engine *engine, const struct event_peer_up *event)
+{
+    struct peer *peer = peers_find(engine, event->conn);
+
+    if (!engine->node.up)
+        return;
+    if (peer) {
+        told_again(engine, peer, event);
+        return;
+    }
+    peer = peers_find_name(engine, event->peer);
+    if (peer && peer->conn > event->conn) {
+        engine->ignored++;
+        return;
+    }
+    if (peer)
+        remove_peer(engine, peer, "replaced by a newer connection");
+    if (engine->peers.count >= engine->config->max_peers) {
+        notice_format(engine, PD_LEVEL_ERROR, "too-many-peers",
+                      "the node has more than max_peers (%u) peers: those beyond are not watched",
+                      engine->config->max_peers);
+        return;
+    }
+    engine->peers_told++;
+    peer = peer_add(engine, event);
+    triggers_adopt(engine, peer);
+    migration_peer_up(engine, peer);
+    effect_peer_up(engine, peer);
+    triggers_peer(engine, peer, PD_PEER_UP);
+}
+
+void connection_peer_down(struct engine *engine, const struct event_peer_down *event)
+{
+    struct peer *peer = peers_find(engine, event->conn);
+
+    if (!peer || !engine->node.up) {
+        engine->ignored++;
+        return;
+    }
+    remove_peer(engine, peer, event->reason);
+}
+
+void connection_peer_path(struct engine *engine, const struct event_peer_path *event)
+{
+    struct peer *peer = peers_find(engine, event->conn);
+
+    if (!peer || peer->state == PEER_UNTOLD) {
+        engine->ignored++;
+        return;
+    }
+    migration_peer_path(peer);
+    if (peer_set_path(peer, event->local, event->remote, event->via))
+        triggers_peer(engine, peer, PD_PEER_PATH);
+}
+
+void connections_free(struct engine *engine)
+{
+    struct peer *peer;
+
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
+        if (peer->affair) {
+            gate_forget_remembered(engine, peer);
+            folds_flush(engine, peer);
+        }
+        free(peer->view);
+        text_unref(peer->name);
+    }
+}

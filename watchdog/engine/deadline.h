@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything that has to happen at a time: a binary heap of deadlines that are
+ * embedded in what they belong to. Moving one costs no allocation; the order
+ * depends on nothing but the calls made, so a replay sees the same.
+ */
+#ifndef ENGINE_DEADLINE_H
+#define ENGINE_DEADLINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NEVER UINT64_MAX
+
+struct engine;
+struct deadline;
+
+/* What is done when it is due; the deadline is off by then. */
+typedef void (*deadline_run)(struct engine *engine, struct deadline *deadline);
+
+struct deadline {
+    uint64_t at_us;
+    deadline_run run;
+    uint32_t position; /* in the heap, from 1; 0: off */
+};
+
+struct deadlines {
+    struct deadline **heap; /* from 1 */
+    size_t count, capacity;
+};
+
+void deadlines_clear(struct deadlines *deadlines);
+
+/* Sets or moves it; NEVER switches it off. */
+void deadline_set(struct deadlines *deadlines, struct deadline *deadline, uint64_t at_us);
+
+/* When the first is due, or NEVER. */
+uint64_t deadlines_next(const struct deadlines *deadlines);
+
+/* Takes the first that is due out of the heap; NULL if none is. */
+struct deadline *deadlines_take(struct deadlines *deadlines, uint64_t now_us);
+
+#endif

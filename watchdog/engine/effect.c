@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Effects. A job lives beside its connection, or under the peer's name while
+ * the new connection of a reconnect is still to come.
+ */
+#include "effect.h"
+
+#include "gate.h"
+#include "look.h"
+#include "name.h"
+#include "outbox.h"
+#include "peer.h"
+
+static uint32_t median(const uint32_t *values, uint8_t count)
+{
+    uint32_t a, b, c;
+
+    if (count == 1)
+        return values[0];
+    a = values[0];
+    b = values[1];
+    if (count == 2)
+        return (uint32_t)(((uint64_t)a + b) / 2);
+    c = values[2];
+    if ((a <= b) == (b <= c))
+        return b;
+    return (b <= a) == (a <= c) ? a : c;
+}
+
+static bool network_kind(enum pd_kind kind)
+{
+    return kind == PD_KIND_MOVED || kind == PD_KIND_DEAD;
+}
+
+/* From what was seen so far; `owed`: somebody waits for an answer on it. */
+static enum effect judge(const struct effect_job *job, bool owed)
+{
+    uint64_t before, after;
+
+    if (job->progress && (job->by == BY_RECONNECT || network_kind(job->kind)))
+        return EFFECT_BETTER;
+    if (!job->progress && owed)
+        return EFFECT_STALLED;
+    if (!job->n_before || !job->n_after || job->by == BY_RECONNECT)
+        return EFFECT_UNKNOWN;
+    before = median(job->before, job->n_before);
+    after = median(job->after, job->n_after);
+    if (after * 10 <= before * 8)
+        return EFFECT_BETTER;
+    return after * 4 >= before * 5 ? EFFECT_WORSE : EFFECT_SAME;
+}
+
+static void finish(struct engine *engine, struct effect_job *job, enum effect effect)
+{
+    struct record *record = outbox_record(engine, RECORD_EFFECT);
+    struct peer *peer = job->peer;
+    struct name_state *name;
+
+    record->effect = (struct record_effect){
+        .subject = {.peer = text_ref(job->name), .conn = job->conn},
+        .decision = job->decision,
+        .effect = effect,
+        .rtt_before_us = job->n_before ? median(job->before, job->n_before) : PD_UNKNOWN,
+        .rtt_after_us = job->n_after ? median(job->after, job->n_after) : PD_UNKNOWN,
+        .samples_before = job->n_before,
+        .samples_after = job->n_after,
+    };
+    deadline_set(&engine->deadlines, &job->deadline, NEVER);
+    if (peer) {
+        peer->affair->effect = NULL;
+        gate_judged(engine, peer, effect);
+        look_update(engine, peer);
+    } else if ((name = name_find(engine, job->name->s)) && name->awaited == job) {
+        name->awaited = NULL;
+        name_release(engine, name);
+    }
+    text_unref(job->name);
+    pool_give(&engine->effect_pool, job);
+    engine->effects_open--;
+}
+
+static void window_over(struct engine *engine, struct deadline *deadline)
+{
+    struct effect_job *job = CONTAINER_OF(deadline, struct effect_job, deadline);
+
+    /* a new connection that never came up is one that does not get through */
+    finish(engine, job, judge(job, !job->peer || look_owed(job->peer)));
+}
+
+static struct effect_job *job_new(struct engine *engine, const struct move *move, uint64_t conn)
+{
+    struct effect_job *job = pool_take(&engine->effect_pool);
+
+    *job = (struct effect_job){
+        .name = text_ref(move->name),
+        .conn = conn,
+        .decision = move->decision,
+        .since_us = engine->now_us,
+        .kind = move->because->kind,
+        .by = move->by,
+        .n_before = move->rtt_count,
+        .deadline.run = window_over,
+    };
+    memcpy(job->before, move->rtt_before, sizeof(job->before));
+    deadline_set(&engine->deadlines, &job->deadline,
+                 engine->now_us + engine->config->effect_window_us);
+    engine->effects_open++;
+    return job;
+}
+
+static void attach(struct engine *engine, struct effect_job *job, struct peer *peer)
+{
+    struct affair *affair = peer_affair(engine, peer);
+
+    if (affair->effect)
+        finish(engine, affair->effect, judge(affair->effect, look_owed(peer)));
+    affair->effect = job;
+    job->peer = peer;
+    look_quiet_restart(engine, peer);
+    look_update(engine, peer);
+}
+
+void effect_start(struct engine *engine, const struct move *move)
+{
+    attach(engine, job_new(engine, move, move->conn), move->peer);
+}
+
+void effect_start_reconnected(struct engine *engine, const struct move *move, uint64_t conn)
+{
+    struct effect_job *job = job_new(engine, move, conn);
+    struct peer *peer = peers_find(engine, conn);
+    struct name_state *name;
+
+    if (peer && strcmp(peer->name->s, move->name->s) == 0) {
+        attach(engine, job, peer);
+        gate_moved(engine, peer);
+        return;
+    }
+    name = name_get(engine, move->name->s);
+    if (name->awaited)
+        finish(engine, name->awaited, EFFECT_UNKNOWN);
+    name = name_get(engine, move->name->s); /* it may have been released */
+    name->awaited = job;
+}
+
+void effect_peer_up(struct engine *engine, struct peer *peer)
+{
+    struct name_state *name = engine->names.count ? name_find(engine, peer->name->s) : NULL;
+    struct effect_job *job = name ? name->awaited : NULL;
+
+    if (!job || peer->conn < job->conn)
+        return;
+    name->awaited = NULL;
+    job->conn = peer->conn;
+    attach(engine, job, peer);
+    gate_moved(engine, peer);
+    name_release(engine, name);
+}
+
+void effect_row(struct engine *engine, struct peer *peer, bool fresh, bool progress,
+                uint64_t rtt_us)
+{
+    struct effect_job *job = peer->affair->effect;
+
+    job->progress |= progress;
+    if (fresh && job->n_after < RTT_KEPT)
+        job->after[job->n_after++] = (uint32_t)min_u64(rtt_us, UINT32_MAX);
+    if (job->n_after == RTT_KEPT || (job->by == BY_RECONNECT && job->progress))
+        finish(engine, job, judge(job, false));
+}
+
+void effect_peer_gone(struct engine *engine, struct peer *peer)
+{
+    struct effect_job *job = peer->affair ? peer->affair->effect : NULL;
+
+    if (job)
+        finish(engine, job, judge(job, true));
+}
+
+void effects_stop(struct engine *engine)
+{
+    struct peer *peer;
+
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));)
+        if (peer->affair && peer->affair->effect)
+            finish(engine, peer->affair->effect, judge(peer->affair->effect, false));
+    for (size_t i = 0; i < ARRAY_SIZE(engine->names.buckets); i++) {
+        struct name_state *next;
+
+        for (struct name_state *name = engine->names.buckets[i]; name; name = next) {
+            next = name->next;
+            if (name->awaited)
+                finish(engine, name->awaited, EFFECT_UNKNOWN);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine: one event in, one outbox out. engine_handle() is the whole flow;
+ * every stage is called from here, and none calls an earlier one.
+ */
+#include "engine.h"
+
+#include "cause.h"
+#include "command.h"
+#include "connection.h"
+#include "gate.h"
+#include "look.h"
+#include "migration.h"
+#include "name.h"
+#include "notice.h"
+#include "outbox.h"
+#include "peer.h"
+#include "triggers.h"
+
+/* Probes that were wanted in this turn, in lists of at most what one may name. */
+static void flush_probes(struct engine *engine)
+{
+    for (size_t done = 0; done < engine->n_probes;) {
+        size_t count = min_u64(engine->n_probes - done, LOOK_CONNS_MAX);
+        uint64_t *conns = outbox_conns(engine, count);
+
+        memcpy(conns, engine->probes + done, count * sizeof(*conns));
+        outbox_action(engine, ACTION_PROBE)->probe = (struct action_probe){conns, count};
+        done += count;
+    }
+    engine->n_probes = 0;
+}
+
+/* The rest of a turn: advice is decided, requests go out, causes are closed. */
+static void finish_turn(struct engine *engine)
+{
+    gate_run(engine);
+    migration_pump(engine);
+    flush_probes(engine);
+    causes_flush(engine);
+    outbox_seal(engine);
+}
+
+static void run_deadlines(struct engine *engine)
+{
+    struct deadline *deadline;
+
+    while ((deadline = deadlines_take(&engine->deadlines, engine->now_us)))
+        deadline->run(engine, deadline);
+}
+
+int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t realtime_us,
+               struct engine **ret_engine)
+{
+    struct engine *engine = memory_new(1, sizeof(*engine));
+    int result;
+
+    engine->config = config;
+    engine->mode = config->mode;
+    engine->now_us = now_us;
+    engine->realtime_us = realtime_us;
+    engine->random = 0x9e3779b97f4a7c15u;
+    engine->ring.capacity = config->decisions_kept;
+    pool_init(&engine->effect_pool, sizeof(struct effect_job));
+    pool_init(&engine->fold_pool, sizeof(struct fold));
+    result = triggers_init(engine);
+    peers_init(engine);
+    migration_init(engine);
+    looks_init(engine);
+    if (result < 0) {
+        engine_free(engine);
+        return result;
+    }
+    triggers_start(engine);
+    finish_turn(engine);
+    *ret_engine = engine;
+    return 0;
+}
+
+struct engine *engine_free(struct engine *engine)
+{
+    if (!engine)
+        return NULL;
+    triggers_stop(engine);
+    connections_free(engine);
+    for (size_t i = 0; i < engine->n_advice; i++)
+        because_unref(engine->advice[i].because);
+    outbox_clear(engine);
+    migration_clear(engine);
+    peers_clear(engine);
+    names_clear(engine);
+    causes_clear(engine);
+    notices_clear(engine);
+    pool_clear(&engine->effect_pool);
+    pool_clear(&engine->fold_pool);
+    deadlines_clear(&engine->deadlines);
+    text_unref(engine->node.name);
+    text_unref(engine->node.implementation);
+    text_unref(engine->node.boot);
+    text_unref(engine->node.down_reason);
+    free(engine->advice);
+    free(engine->passed);
+    free(engine->probes);
+    free(engine);
+    return NULL;
+}
+
+static void dispatch(struct engine *engine, const struct event *event)
+{
+    switch (event->type) {
+    case EVENT_NODE_UP:
+        connection_node_up(engine, &event->node_up);
+        break;
+    case EVENT_NODE_DOWN:
+        connection_node_down(engine, &event->node_down);
+        break;
+    case EVENT_SNAPSHOT:
+        connection_snapshot(engine);
+        break;
+    case EVENT_PEER_UP:
+        connection_peer_up(engine, &event->peer_up);
+        break;
+    case EVENT_PEER_DOWN:
+        connection_peer_down(engine, &event->peer_down);
+        break;
+    case EVENT_PEER_PATH:
+        connection_peer_path(engine, &event->peer_path);
+        break;
+    case EVENT_SAMPLES:
+        looks_samples(engine, &event->samples);
+        break;
+    case EVENT_SUMMARY_DONE:
+        looks_done(engine, &event->summary_done);
+        break;
+    case EVENT_ANSWER:
+        migration_answer(engine, &event->answer);
+        break;
+    case EVENT_SIGNAL:
+        triggers_signal(engine, &event->signal);
+        break;
+    case EVENT_TIMER:
+        run_deadlines(engine);
+        break;
+    case EVENT_COMMAND:
+        command_run(engine, &event->command);
+        break;
+    case EVENT_NOTICE:
+        notice(engine, event->notice.level, event->notice.what, event->notice.text,
+               event->notice.count);
+        break;
+    case EVENT_TYPE_COUNT:
+        break;
+    }
+}
+
+const struct outbox *engine_handle(struct engine *engine, const struct event *event)
+{
+    outbox_begin(engine);
+    engine->now_us = max_u64(engine->now_us, event->now_us);
+    engine->realtime_us = event->realtime_us;
+    if (!engine->stopping) {
+        dispatch(engine, event);
+        finish_turn(engine);
+    } else {
+        outbox_seal(engine);
+    }
+    return &engine->outbox.box;
+}
+
+const struct outbox *engine_outbox(const struct engine *engine)
+{
+    return &engine->outbox.box;
+}
+
+struct engine_counts engine_counts(const struct engine *engine)
+{
+    return (struct engine_counts){
+        .peers = engine->peers.count,
+        .open = engine->migration.open,
+        .queued = (uint32_t)engine->migration.queue_count,
+        .retrying = engine->migration.waiting,
+        .effects = engine->effects_open,
+        .remembered = engine->remembered,
+        .folded = engine->folded,
+        .causes = (uint32_t)engine->causes.count,
+        .ignored = engine->ignored,
+    };
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gate: advice + connection + now → verdict. Every trigger's advice goes
+ * through the same rules, in one order; every advice ends here in exactly one
+ * decision record (or is counted in one, where the same refusal repeats).
+ */
+#ifndef ENGINE_GATE_H
+#define ENGINE_GATE_H
+
+#include "state.h"
+
+/* Decides on all advice of this turn. */
+void gate_run(struct engine *engine);
+
+/* Advice of pathdog itself; decided at the end of this turn. */
+void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,
+                 const struct pd_advice *advice);
+
+/* Gives remembered advice once more, as a new decision. */
+void gate_advise_remembered(struct engine *engine, struct peer *peer);
+void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because);
+void gate_forget_remembered(struct engine *engine, struct peer *peer);
+
+/* A connection is about to go: advice about it that waits is `gone`. */
+void gate_peer_gone(struct engine *engine, struct peer *peer);
+
+/* A move succeeded or failed at this time: what the next advice has to respect. */
+void gate_moved(struct engine *engine, struct peer *peer);
+void gate_failed(struct engine *engine, struct peer *peer, enum by by);
+
+/* The effect of a move on the cool-down of this connection. */
+void gate_judged(struct engine *engine, struct peer *peer, enum effect effect);
+
+/* May this connection be closed and dialled again? */
+bool gate_reconnect_possible(const struct engine *engine, const struct peer *peer);
+
+/* The record of a decision; `move` is NULL unless it is being asked for now. */
+void decision_write(struct engine *engine, const struct record_subject *subject,
+                    struct because *because, enum by by, uint64_t decision, enum verdict verdict,
+                    const struct move *move, uint64_t into, uint64_t repeats);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a policy may call (struct pd_host), on the engine's side.
+ */
+#ifndef ENGINE_HOST_H
+#define ENGINE_HOST_H
+
+#include "state.h"
+
+/* The policy sees the first member. */
+struct host_turn {
+    struct pd_turn pd;
+    struct instance *instance;
+    bool advised; /* in this callback */
+};
+
+struct host_turn host_turn(struct instance *instance);
+
+/* Notes advice for the gate. `because` is taken over. */
+void host_note_advice(struct engine *engine, struct peer *peer, struct because *because,
+                      bool again);
+
+/* Lets go of what only a running instance can end. */
+void host_instance_closed(struct instance *instance);
+
+/* triggers.c: the instance's state of a peer, NULL if another instance has it. */
+void *triggers_state(struct instance *instance, struct peer *peer);
+
+#endif

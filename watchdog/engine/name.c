@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What belongs to a peer's name. Few names have anything to remember. */
+#include "name.h"
+
+#include "index.h"
+
+#define GAP_MAX_US   600000000u /* reconnects of one name: at most 10 min apart */
+#define LIVED_US     60000000u
+#define SWEEP_ABOVE  1024u
+#define HOLD_FOREVER 0u
+
+static struct name_state **bucket_of(const struct engine *engine, const char *name)
+{
+    size_t bucket = hash_name(name) % ARRAY_SIZE(engine->names.buckets);
+
+    return (struct name_state **)&engine->names.buckets[bucket];
+}
+
+struct name_state *name_find(const struct engine *engine, const char *name)
+{
+    struct name_state *state = *bucket_of(engine, name);
+
+    while (state && strcmp(state->name->s, name) != 0)
+        state = state->next;
+    return state;
+}
+
+struct name_state *name_get(struct engine *engine, const char *name)
+{
+    struct name_state *state = name_find(engine, name);
+    struct name_state **bucket;
+
+    if (state)
+        return state;
+    if (engine->names.count >= SWEEP_ABOVE)
+        names_sweep(engine);
+    bucket = bucket_of(engine, name);
+    state = memory_new(1, sizeof(*state));
+    state->name = text_new(name);
+    state->next = *bucket;
+    *bucket = state;
+    engine->names.count++;
+    return state;
+}
+
+static bool hold_over(const struct engine *engine, const struct name_state *state)
+{
+    return !state->held ||
+           (state->held_until_us != HOLD_FOREVER && state->held_until_us <= engine->now_us);
+}
+
+static bool nothing_left(const struct engine *engine, const struct name_state *state)
+{
+    return hold_over(engine, state) && !state->orphan && !state->awaited &&
+           engine->now_us >= add_u64(state->reconnect_us, state->gap_us + LIVED_US);
+}
+
+void name_release(struct engine *engine, struct name_state *state)
+{
+    struct name_state **link;
+
+    if (!nothing_left(engine, state))
+        return;
+    for (link = bucket_of(engine, state->name->s); *link != state; link = &(*link)->next)
+        ;
+    *link = state->next;
+    text_unref(state->name);
+    free(state);
+    engine->names.count--;
+}
+
+void names_sweep(struct engine *engine)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(engine->names.buckets); i++) {
+        struct name_state *next;
+
+        for (struct name_state *state = engine->names.buckets[i]; state; state = next) {
+            next = state->next;
+            name_release(engine, state);
+        }
+    }
+}
+
+void names_clear(struct engine *engine)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(engine->names.buckets); i++) {
+        struct name_state *next;
+
+        for (struct name_state *state = engine->names.buckets[i]; state; state = next) {
+            next = state->next;
+            text_unref(state->name);
+            free(state);
+        }
+        engine->names.buckets[i] = NULL;
+    }
+}
+
+bool name_held(const struct engine *engine, const char *name)
+{
+    const struct name_state *state;
+
+    if (engine->all_held &&
+        (!engine->all_held_until_us || engine->all_held_until_us > engine->now_us))
+        return true;
+    if (!engine->names.count)
+        return false;
+    state = name_find(engine, name);
+    return state && !hold_over(engine, state);
+}
+
+uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name)
+{
+    const struct name_state *state = engine->names.count ? name_find(engine, name) : NULL;
+    uint64_t allowed_us;
+
+    if (!state || !state->reconnect_us)
+        return 0;
+    allowed_us = state->reconnect_us + state->gap_us;
+    return allowed_us > engine->now_us ? allowed_us : 0;
+}
+
+void name_reconnecting(struct engine *engine, const char *name)
+{
+    struct name_state *state = name_get(engine, name);
+
+    state->gap_us = state->reconnect_us ? min_u64(state->gap_us * 2, GAP_MAX_US)
+                                        : engine->config->reconnect_gap_us;
+    state->reconnect_us = engine->now_us;
+}
+
+void name_lived(struct engine *engine, const char *name, uint64_t lived_us)
+{
+    struct name_state *state = engine->names.count ? name_find(engine, name) : NULL;
+
+    if (state && lived_us >= LIVED_US) {
+        state->reconnect_us = 0;
+        state->gap_us = 0;
+    }
+}

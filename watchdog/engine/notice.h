@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Notices: what an operator should know that is no decision. Each kind is said
+ * once at first and then at most once a minute, with its count; errors always.
+ */
+#ifndef ENGINE_NOTICE_H
+#define ENGINE_NOTICE_H
+
+#include "state.h"
+
+void notice(struct engine *engine, enum pd_level level, const char *what, const char *text,
+            uint64_t count);
+__attribute__((format(printf, 4, 5))) void notice_format(struct engine *engine, enum pd_level level,
+                                                         const char *what, const char *format, ...);
+
+/* Says what is still held back; at stop. */
+void notices_flush(struct engine *engine);
+void notices_clear(struct engine *engine);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The outbox and the ring of the last records. Arrays keep their capacity from
+ * turn to turn, so that an ordinary turn allocates nothing here.
+ */
+#include "outbox.h"
+
+/* More than this is given back after a storm. */
+#define KEEP_CAPACITY 8192
+
+static void record_release(struct record *record)
+{
+    switch (record->type) {
+    case RECORD_DECISION:
+        text_unref(record->decision.subject.peer);
+        text_unref(record->decision.reason);
+        evidence_unref(record->decision.evidence);
+        break;
+    case RECORD_OUTCOME:
+        text_unref(record->outcome.subject.peer);
+        text_unref(record->outcome.local_before);
+        text_unref(record->outcome.local_after);
+        text_unref(record->outcome.error_message);
+        break;
+    case RECORD_EFFECT:
+        text_unref(record->effect.subject.peer);
+        break;
+    case RECORD_CAUSE:
+        text_unref(record->cause->reason);
+        free(record->cause);
+        break;
+    case RECORD_NODE:
+        text_unref(record->node.node);
+        text_unref(record->node.implementation);
+        text_unref(record->node.boot);
+        text_unref(record->node.reason);
+        break;
+    case RECORD_PEER:
+        text_unref(record->peer.subject.peer);
+        text_unref(record->peer.reason);
+        break;
+    case RECORD_NOTICE:
+        text_unref(record->notice.what);
+        text_unref(record->notice.text);
+        break;
+    }
+}
+
+/* Takes the record over; the oldest makes room. */
+static void ring_push(struct ring *ring, struct record *record)
+{
+    struct record *slot;
+
+    if (ring->capacity == 0) {
+        record_release(record);
+        return;
+    }
+    if (!ring->records)
+        ring->records = memory_new(ring->capacity, sizeof(*ring->records));
+    slot = &ring->records[ring->next];
+    if (ring->count == ring->capacity)
+        record_release(slot);
+    else
+        ring->count++;
+    *slot = *record;
+    ring->next = (ring->next + 1) % ring->capacity;
+}
+
+static bool kept(const struct record *record)
+{
+    return record->type == RECORD_DECISION || record->type == RECORD_OUTCOME ||
+           record->type == RECORD_EFFECT;
+}
+
+static void store_records(struct engine *engine)
+{
+    struct outbox_store *store = &engine->outbox;
+    size_t keep = engine->ring.capacity;
+
+    for (size_t i = 0; i < store->box.n_records; i++) {
+        struct record *record = &store->records[i];
+
+        /* of a storm only the end would stay: do not push the rest through */
+        if (kept(record) && store->box.n_records - i <= keep)
+            ring_push(&engine->ring, record);
+        else
+            record_release(record);
+    }
+    store->box.n_records = 0;
+}
+
+void outbox_begin(struct engine *engine)
+{
+    struct outbox_store *store = &engine->outbox;
+
+    store_records(engine);
+    for (size_t i = 0; i < store->n_becauses; i++)
+        because_unref(store->becauses[i]);
+    for (size_t i = 0; i < store->n_owned; i++)
+        free(store->owned[i]);
+    store->n_becauses = store->n_owned = store->box.n_actions = 0;
+    if (store->records_capacity > KEEP_CAPACITY) {
+        free(store->records);
+        store->records = NULL;
+        store->records_capacity = 0;
+    }
+    if (store->actions_capacity > KEEP_CAPACITY) {
+        free(store->actions);
+        store->actions = NULL;
+        store->actions_capacity = 0;
+    }
+}
+
+void outbox_seal(struct engine *engine)
+{
+    struct outbox_store *store = &engine->outbox;
+
+    store->box.actions = store->actions;
+    store->box.records = store->records;
+    store->box.wake_at_us = deadlines_next(&engine->deadlines);
+}
+
+void outbox_clear(struct engine *engine)
+{
+    struct outbox_store *store = &engine->outbox;
+    struct ring *ring = &engine->ring;
+
+    outbox_begin(engine);
+    for (size_t i = 0; i < ring->count; i++)
+        record_release(&ring->records[i]);
+    free(ring->records);
+    free(store->actions);
+    free(store->records);
+    free(store->owned);
+    free(store->becauses);
+}
+
+struct action *outbox_action(struct engine *engine, enum action_type type)
+{
+    struct outbox_store *store = &engine->outbox;
+    struct action *action;
+
+    store->actions = array_reserve(store->actions, &store->actions_capacity,
+                                   store->box.n_actions + 1, sizeof(*action));
+    action = &store->actions[store->box.n_actions++];
+    *action = (struct action){.type = type};
+    return action;
+}
+
+struct record *outbox_record(struct engine *engine, enum record_type type)
+{
+    struct outbox_store *store = &engine->outbox;
+    struct record *record;
+
+    store->records = array_reserve(store->records, &store->records_capacity,
+                                   store->box.n_records + 1, sizeof(*record));
+    record = &store->records[store->box.n_records++];
+    *record = (struct record){.type = type, .time_us = engine->realtime_us};
+    return record;
+}
+
+void outbox_keep(struct engine *engine, struct because *because)
+{
+    struct outbox_store *store = &engine->outbox;
+
+    if (store->n_becauses && store->becauses[store->n_becauses - 1] == because)
+        return;
+    store->becauses = array_reserve(store->becauses, &store->becauses_capacity,
+                                    store->n_becauses + 1, sizeof(struct because *));
+    store->becauses[store->n_becauses++] = because_ref(because);
+}
+
+static void *own(struct engine *engine, void *memory)
+{
+    struct outbox_store *store = &engine->outbox;
+
+    store->owned =
+        array_reserve(store->owned, &store->owned_capacity, store->n_owned + 1, sizeof(void *));
+    store->owned[store->n_owned++] = memory;
+    return memory;
+}
+
+uint64_t *outbox_conns(struct engine *engine, size_t count)
+{
+    return own(engine, memory_new(count, sizeof(uint64_t)));
+}
+
+const struct pd_field *outbox_fields(struct engine *engine, const struct pd_field *fields,
+                                     size_t n_fields)
+{
+    struct evidence *copy = evidence_new(fields, n_fields);
+
+    return copy ? ((struct evidence *)own(engine, copy))->fields : NULL;
+}

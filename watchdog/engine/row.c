@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One row of one connection. Allocates nothing. */
+#include "row.h"
+
+#include "effect.h"
+#include "index.h"
+#include "migration.h"
+#include "name.h"
+#include "peer.h"
+#include "triggers.h"
+#include "watch.h"
+
+static uint64_t rtt_mix(const struct pd_row *row)
+{
+    return hash_conn(row->v[PD_SRTT_US] ^
+                     hash_conn(row->v[PD_LATEST_RTT_US] ^ hash_conn(row->v[PD_RTTVAR_US])));
+}
+
+/* Measured, and with another RTT sample than the row before. Takes over what
+ * the next row is compared with. */
+static bool take_fresh(struct peer *peer, const struct pd_row *row)
+{
+    uint64_t samples = row->v[PD_RTT_SAMPLES];
+    uint64_t mix = rtt_mix(row);
+    bool measured = row->v[PD_SRTT_US] != PD_UNKNOWN && samples != 0;
+    bool changed = samples != PD_UNKNOWN && peer->rtt_samples != PD_UNKNOWN
+                       ? samples != peer->rtt_samples
+                       : mix != peer->rtt_mix;
+    bool fresh = measured && (changed || !peer->measured);
+
+    peer->rtt_samples = samples;
+    peer->rtt_mix = mix;
+    peer->measured |= measured;
+    return fresh;
+}
+
+static void keep_rtt(struct peer *peer, uint64_t rtt_us)
+{
+    memmove(peer->rtt + 1, peer->rtt, sizeof(peer->rtt) - sizeof(peer->rtt[0]));
+    peer->rtt[0] = (uint32_t)min_u64(rtt_us, UINT32_MAX);
+    if (peer->rtt_count < RTT_KEPT)
+        peer->rtt_count++;
+}
+
+static bool received_more(const struct peer *peer, const struct pd_row *row, uint64_t now_us)
+{
+    uint64_t received = row->v[PD_BYTES_RECEIVED], silent_ms = row->v[PD_SILENT_MS];
+
+    if (received != PD_UNKNOWN && peer->bytes_received != PD_UNKNOWN &&
+        received > peer->bytes_received)
+        return true;
+    return silent_ms != PD_UNKNOWN && peer->last_look_us &&
+           silent_ms < (now_us - peer->last_look_us) / 1000;
+}
+
+/* The stretch without progress goes on, or begins anew with this row. */
+static void take_quiet(struct engine *engine, struct peer *peer, const struct pd_row *row,
+                       bool progress)
+{
+    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
+    bool outstanding = (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0);
+
+    if (progress || !peer->quiet_since_us) {
+        peer->quiet_since_us = engine->now_us;
+        peer->quiet_looks = 0;
+        peer->quiet_owed = true;
+        peer->quiet_bytes_sent = row->v[PD_BYTES_SENT];
+        return;
+    }
+    if (peer->quiet_looks == 0 && peer->quiet_bytes_sent == PD_UNKNOWN)
+        peer->quiet_bytes_sent = row->v[PD_BYTES_SENT];
+    peer->quiet_looks++;
+    peer->quiet_owed &= outstanding;
+}
+
+void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row, uint32_t columns)
+{
+    uint64_t rtt_us =
+        row->v[row->v[PD_LATEST_RTT_US] != PD_UNKNOWN ? PD_LATEST_RTT_US : PD_SRTT_US];
+    bool fresh = take_fresh(peer, row);
+    bool progress = fresh || received_more(peer, row, engine->now_us);
+    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES];
+    struct pd_sample sample = {
+        .peer = peer->view,
+        .row = row,
+        .columns = columns,
+        .fresh = fresh,
+        .progress = progress,
+        .in_flight = peer_in_flight(peer),
+        .last_look_us = peer->last_look_us,
+    };
+
+    if (peer->state == PEER_GONE && fresh)
+        peer_set_state(engine, peer, PEER_UP, NULL);
+    peer->round = engine->looks.round;
+    take_quiet(engine, peer, row, progress);
+    peer->last_look_us = engine->now_us;
+    if (row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN)
+        peer->bytes_received = row->v[PD_BYTES_RECEIVED];
+    peer->bytes_sent = row->v[PD_BYTES_SENT];
+    peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
+    if (peer->affair) {
+        migration_resort(engine, peer);
+        if (peer->affair->effect)
+            effect_row(engine, peer, fresh, progress, rtt_us);
+        watch_row(engine, peer, row, progress);
+    }
+    if (fresh)
+        keep_rtt(peer, rtt_us);
+    triggers_sample(engine, peer, &sample);
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engine is made of. Private to watchdog/engine/: each struct here
+ * belongs to one module, named above it, and only that module changes it.
+ */
+#ifndef ENGINE_STATE_H
+#define ENGINE_STATE_H
+
+#include "../util/util.h"
+#include "deadline.h"
+#include "engine.h"
+#include "pool.h"
+#include "text.h"
+
+#define LOOK_CONNS_MAX 4096u
+#define RTT_KEPT       3u /* fresh RTTs compared before and after a move */
+
+/* ---- migration.c: one request at a time for a connection ---- */
+
+enum move_state {
+    MOVE_QUEUED,   /* waits for the budget */
+    MOVE_OPEN,     /* asked, not answered */
+    MOVE_WAITING,  /* an attempt failed, the next waits for its time */
+    MOVE_LINKLESS, /* the node's socket closed: again after the next snapshot */
+};
+
+struct move {
+    enum move_state state;
+    enum by by;
+    bool link_retried;
+    bool adopted;         /* a reconnect whose new connection is up already */
+    uint8_t rtt_count;    /* of rtt_before */
+    uint32_t attempt;     /* from 1 */
+    uint32_t retries;     /* made so far, those for a lost link apart */
+    uint32_t timeout_ms;  /* of the present attempt */
+    uint32_t queue_place; /* in the queue, from 1; 0: not in it */
+    uint32_t rtt_before[RTT_KEPT];
+    uint64_t conn; /* that was asked about */
+    uint64_t decision;
+    uint64_t request;  /* of the present attempt */
+    uint64_t since_us; /* queued or sent */
+    struct peer *peer; /* NULL: it has gone down, by a reconnect of ours */
+    struct text *name;
+    struct text *local_before;
+    struct because *because;
+    struct deadline deadline;
+};
+
+/* What is kept of a request by its number, also after it ended: a late answer
+ * changes nothing any more, but is learnt from. */
+struct request_slot {
+    struct move *move; /* NULL: ended */
+    uint64_t conn;
+    enum by by;
+};
+
+struct migration {
+    struct pool pool;
+    struct move **queue; /* heap from 1, strongest first */
+    size_t queue_count, queue_capacity;
+    struct request_slot *slots; /* ring: slot of request r is r % capacity */
+    size_t slots_capacity;      /* a power of two */
+    uint64_t first_request;     /* the oldest that has a slot */
+    uint64_t last_request;
+    uint32_t open, waiting;
+    uint32_t budget;
+};
+
+/* ---- effect.c: did the last move help? ---- */
+
+struct effect_job {
+    struct peer *peer; /* NULL: the new connection is not up yet */
+    struct text *name;
+    uint64_t conn;
+    uint64_t decision;
+    uint64_t since_us;
+    enum pd_kind kind;
+    enum by by;
+    bool progress;
+    uint8_t n_before, n_after;
+    uint32_t before[RTT_KEPT], after[RTT_KEPT];
+    struct deadline deadline;
+};
+
+/* ---- watch.c: after moved or dead advice, until it is known to live ---- */
+
+struct watch {
+    bool on;
+    bool probed;
+    bool said; /* the present silence has led to a decision */
+    uint64_t cause;
+    uint64_t advised_us; /* also the last answer since */
+    uint64_t until_us;
+    struct deadline deadline;
+};
+
+/* ---- gate.c: what is remembered of refusals that repeat ---- */
+
+struct fold {
+    struct fold *next;
+    struct peer *peer;
+    struct because *because; /* of the last */
+    enum verdict verdict;
+    enum by by;
+    uint64_t count; /* since it was last written */
+    uint64_t decision;
+    uint64_t into;
+    struct deadline deadline;
+};
+
+/* All that a connection needs once somebody advised something about it; most
+ * connections never have one. */
+struct affair {
+    struct peer *peer;
+    /* gate.c */
+    uint64_t cooling_since_us;    /* the last move, 0: none */
+    uint64_t backoff_until_us[2]; /* per enum by */
+    uint8_t backoffs[2];          /* doublings */
+    uint8_t cooldown_doublings;
+    uint32_t tokens_used; /* as of tokens_us */
+    uint64_t tokens_us;
+    uint64_t last_request_us; /* 0: none */
+    uint64_t last_decision;
+    struct because *remembered;
+    struct deadline remembered_deadline;
+    struct fold *folds;
+    /* migration.c, effect.c, watch.c */
+    struct move *move;
+    struct effect_job *effect;
+    struct watch watch;
+    /* look.c: those looked at closely */
+    uint64_t look_until_us; /* asked for by triggers */
+    struct peer *look_previous, *look_next;
+    bool looked;
+};
+
+/* ---- peer.c: the table of connections ---- */
+
+enum peer_state {
+    PEER_UP,
+    PEER_GONE,    /* answered not_connected: nothing until it shows life */
+    PEER_UNTOLD,  /* the node's socket was down, not told again yet */
+    PEER_REMOVED, /* not in the table any more */
+};
+
+struct peer {
+    struct pd_peer *view; /* and its strings */
+    struct text *name;
+    uint64_t conn;
+    struct affair *affair; /* NULL until needed */
+    uint32_t index;
+    uint8_t state;       /* enum peer_state */
+    bool migratable : 1; /* the node said so */
+    bool reconnectable : 1;
+    bool disabled : 1;        /* answered peer_disable_migration or not_migratable */
+    bool undialable : 1;      /* the same, to a reconnect */
+    bool measured : 1;        /* had a row with an SRTT */
+    uint8_t rtt_count;        /* of rtt */
+    uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first */
+    uint32_t round;           /* the last complete round that it was seen in */
+    uint32_t in_flight_bytes; /* saturated */
+    uint64_t up_us;           /* since when */
+    /* row.c */
+    uint64_t last_look_us; /* 0: no row yet */
+    uint64_t rtt_samples;
+    uint64_t rtt_mix; /* of latest, srtt and rttvar */
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+    /* the present stretch without progress */
+    uint64_t quiet_since_us;
+    uint64_t quiet_bytes_sent;
+    uint32_t quiet_looks;
+    bool quiet_owed; /* in every look of it something was in flight */
+    uint8_t slots[]; /* the triggers' instances, then their states */
+};
+
+struct index { /* open addressing; values are peer index + 1 */
+    uint32_t *slots;
+    size_t capacity; /* a power of two */
+    size_t used;     /* with graves */
+    size_t live;
+};
+
+struct peers {
+    char **blocks;
+    size_t n_blocks, blocks_capacity;
+    size_t stride;
+    uint32_t count; /* known */
+    uint32_t top;   /* indices ever used */
+    uint32_t *free;
+    size_t n_free, free_capacity;
+    struct index by_conn, by_name;
+    struct pool affairs;
+};
+
+/* What belongs to a peer's name and outlives its connections. */
+struct name_state {
+    struct text *name;
+    bool held;
+    uint64_t held_until_us;     /* 0: until released */
+    uint64_t reconnect_us;      /* the last reconnect of ours, 0: none */
+    uint64_t gap_us;            /* until the next is allowed */
+    struct move *orphan;        /* a reconnect of ours, its old connection already down */
+    struct effect_job *awaited; /* its new connection not up yet */
+    struct name_state *next;
+};
+
+struct names {
+    struct name_state *buckets[1024];
+    uint32_t count;
+};
+
+/* ---- triggers.c ---- */
+
+struct instance {
+    const struct instance_config *config;
+    const struct pd_trigger *trigger;
+    struct engine *engine;
+    void *self;
+    uint32_t index;
+    uint32_t kind; /* which trigger */
+    uint32_t failures;
+    bool open;
+    struct deadline timer;
+};
+
+struct trigger_kind {
+    const struct pd_trigger *trigger;
+    size_t offset; /* of its per-peer state in peer.slots */
+};
+
+struct advice {
+    uint32_t peer;
+    uint64_t conn;
+    struct because *because;
+    bool again; /* remembered, and given once more: its cause has counted it already */
+};
+
+struct triggers {
+    struct instance *instances;
+    size_t n_instances;
+    struct trigger_kind *kinds;
+    size_t n_kinds;
+    size_t slots_size;
+    struct because *last; /* equal neighbours are stored once */
+};
+
+/* ---- cause.c ---- */
+
+struct cause {
+    uint64_t id;
+    const struct instance *instance; /* NULL: none */
+    const char *trigger;
+    struct text *reason;
+    uint64_t peers, advised;
+    uint64_t verdicts[VERDICT_COUNT];
+    bool closing;
+};
+
+struct causes {
+    struct cause *open;
+    size_t count, capacity;
+    uint64_t last;
+};
+
+/* ---- notice.c ---- */
+
+struct notice_kind {
+    struct text *what;
+    struct text *text; /* the last */
+    enum pd_level level;
+    uint64_t count; /* not said yet */
+    struct deadline deadline;
+};
+
+struct notices {
+    struct notice_kind *kinds[64];
+    size_t count;
+};
+
+/* ---- look.c: the rounds of summaries ---- */
+
+struct looks {
+    struct deadline tick;  /* a round of all */
+    struct deadline close; /* some, closely */
+    uint64_t open;         /* the look that is not answered, 0: none */
+    uint64_t last;
+    bool open_all; /* the open one is a round of all */
+    bool all_due;  /* a round waits for the open look to end */
+    bool close_due;
+    uint32_t round;                 /* of all */
+    uint32_t columns;               /* that the node has been seen to report */
+    struct peer *first, *last_peer; /* looked at closely, longest ago first */
+    uint32_t looked;
+    uint64_t close_last_us;
+    bool noticed_unjudgeable;
+};
+
+/* ---- outbox.c ---- */
+
+struct outbox_store {
+    struct outbox box; /* what the shell sees of it */
+    struct action *actions;
+    size_t actions_capacity;
+    struct record *records;
+    size_t records_capacity;
+    void **owned; /* lists and fields that actions point into, freed with the outbox */
+    size_t n_owned, owned_capacity;
+    struct because **becauses; /* released with the outbox */
+    size_t n_becauses, becauses_capacity;
+};
+
+/* The last decisions, outcomes and effects. */
+struct ring {
+    struct record *records;
+    size_t capacity, count, next;
+};
+
+/* ---- engine.c ---- */
+
+struct node_state {
+    bool up;   /* hello was answered */
+    bool told; /* the snapshot is complete */
+    uint32_t features;
+    bool prefer_reconnect;
+    struct text *name, *implementation, *boot;
+    struct text *down_reason; /* as last said */
+};
+
+struct engine {
+    const struct engine_config *config;
+    uint64_t now_us, realtime_us;
+    enum mode mode;
+    bool stopping;
+    bool all_held;
+    uint64_t all_held_until_us;
+    uint64_t random;
+    uint64_t last_decision;
+    uint64_t ignored;
+    uint32_t peers_told; /* since the node came up */
+    uint32_t effects_open, remembered, folded;
+    struct node_state node;
+    struct peers peers;
+    struct names names;
+    struct triggers triggers;
+    struct causes causes;
+    struct notices notices;
+    struct migration migration;
+    struct looks looks;
+    struct deadlines deadlines;
+    struct pool effect_pool, fold_pool;
+    struct advice *advice; /* given in this turn, not decided yet */
+    size_t n_advice, advice_capacity;
+    struct move **passed; /* through the gate in this turn, not asked yet */
+    size_t n_passed, passed_capacity;
+    uint64_t *probes; /* connections to be probed, of this turn */
+    size_t n_probes, probes_capacity;
+    struct outbox_store outbox;
+    struct ring ring;
+};
+
+/* From an embedded deadline back to what it is part of. */
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+#endif

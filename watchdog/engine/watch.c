@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The watch over connections that may be dead, and the fallback. */
+#include "watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "gate.h"
+#include "look.h"
+#include "notice.h"
+#include "outbox.h"
+#include "peer.h"
+
+#define WATCH_US    60000000u
+#define SURE_US     1000000u /* progress so long after the advice is not left from before it */
+#define LOOKS_LEAST 3u
+
+static const char fallback_name[] = "fallback";
+
+/* Two pathdogs, one at each end, must not both close the connection. */
+static uint64_t fallback_after_us(const struct engine *engine, const struct peer *peer)
+{
+    uint64_t after_us = engine->config->fallback_after_us;
+
+    return peer_inbound(peer) ? after_us * 2 : after_us;
+}
+
+static void watch_due(struct engine *engine, struct deadline *deadline)
+{
+    struct affair *affair =
+        CONTAINER_OF(CONTAINER_OF(deadline, struct watch, deadline), struct affair, watch);
+
+    look_update(engine, affair->peer);
+    look_soon(engine);
+}
+
+/* A look is wanted at the very moment when a silence is long enough. */
+static void set_deadline(struct engine *engine, struct peer *peer)
+{
+    deadline_set(&engine->deadlines, &peer->affair->watch.deadline,
+                 peer->quiet_since_us + fallback_after_us(engine, peer));
+}
+
+void watch_off(struct engine *engine, struct peer *peer)
+{
+    struct watch *watch = peer->affair ? &peer->affair->watch : NULL;
+
+    if (!watch || !watch->on)
+        return;
+    watch->on = false;
+    deadline_set(&engine->deadlines, &watch->deadline, NEVER);
+    look_update(engine, peer);
+}
+
+void watch_advised(struct engine *engine, struct peer *peer, const struct because *because)
+{
+    struct watch *watch = &peer_affair(engine, peer)->watch;
+
+    if (because->trigger != fallback_name || !watch->on)
+        watch->until_us = engine->now_us + WATCH_US;
+    watch->on = true;
+    watch->probed = false;
+    watch->said = false;
+    watch->cause = because->cause;
+    watch->advised_us = engine->now_us;
+    watch->deadline.run = watch_due;
+    look_quiet_restart(engine, peer);
+    set_deadline(engine, peer);
+    look_update(engine, peer);
+}
+
+static bool judgeable(const struct engine *engine)
+{
+    const uint32_t needed = 1u << PD_RTT_SAMPLES | 1u << PD_BYTES_RECEIVED | 1u << PD_SILENT_MS;
+
+    return engine->looks.columns & needed;
+}
+
+static bool dead(const struct engine *engine, const struct peer *peer)
+{
+    return peer->quiet_looks >= LOOKS_LEAST && look_owed(peer) && judgeable(engine) &&
+           engine->now_us - peer->quiet_since_us >= fallback_after_us(engine, peer);
+}
+
+static void advise_fallback(struct engine *engine, struct peer *peer)
+{
+    struct watch *watch = &peer->affair->watch;
+    uint64_t silent_ms = (engine->now_us - peer->quiet_since_us) / 1000;
+    char reason[128];
+    const struct pd_field evidence[] = {
+        {.name = "silent_ms", .number = silent_ms},
+        {.name = "looks", .number = peer->quiet_looks},
+        {.name = "in_flight_bytes", .number = peer->in_flight_bytes},
+    };
+
+    snprintf(reason, sizeof(reason),
+             "no progress for %" PRIu64 ".%" PRIu64 " s in %u looks, and something is owed",
+             silent_ms / 1000, silent_ms % 1000 / 100, peer->quiet_looks);
+    watch->said = true;
+    gate_advise(engine, peer, fallback_name, BECAUSE_BY_RECONNECT,
+                &(struct pd_advice){
+                    .kind = PD_KIND_DEAD,
+                    .cause = watch->cause,
+                    .reason = reason,
+                    .evidence = evidence,
+                    .n_evidence = ARRAY_SIZE(evidence),
+                });
+}
+
+/* Judges a connection without a request open. */
+static bool judge(struct engine *engine, struct peer *peer)
+{
+    if (peer->affair->watch.said || engine->config->fallback != FALLBACK_RECONNECT ||
+        peer->state != PEER_UP || !gate_reconnect_possible(engine, peer) || !dead(engine, peer))
+        return false;
+    advise_fallback(engine, peer);
+    return true;
+}
+
+bool watch_answered(struct engine *engine, struct peer *peer, bool ok)
+{
+    struct watch *watch = &peer->affair->watch;
+
+    if (!watch->on)
+        return false;
+    watch->advised_us = engine->now_us;
+    watch->until_us =
+        max_u64(watch->until_us, engine->now_us + fallback_after_us(engine, peer) * 2);
+    if (!ok)
+        return judge(engine, peer);
+    look_quiet_restart(engine, peer); /* the new path gets its own time */
+    set_deadline(engine, peer);
+    return false;
+}
+
+/* An idle connection is asked to show whether it lives, once. */
+static void probe(struct engine *engine, struct peer *peer, const struct pd_row *row)
+{
+    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
+    struct watch *watch = &peer->affair->watch;
+    bool owes = (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0) ||
+                (peer->bytes_sent != PD_UNKNOWN && peer->quiet_bytes_sent != PD_UNKNOWN &&
+                 peer->bytes_sent > peer->quiet_bytes_sent);
+
+    if (watch->probed || owes || !(engine->node.features & NODE_PROBE))
+        return;
+    watch->probed = true;
+    engine->probes = array_reserve(engine->probes, &engine->probes_capacity, engine->n_probes + 1,
+                                   sizeof(uint64_t));
+    engine->probes[engine->n_probes++] = peer->conn;
+    look_quiet_restart(engine, peer); /* from here on something is owed */
+    set_deadline(engine, peer);
+}
+
+static void progressed(struct engine *engine, struct peer *peer)
+{
+    struct watch *watch = &peer->affair->watch;
+    const struct because *remembered = peer->affair->remembered;
+
+    watch->said = false;
+    if (remembered && remembered->trigger == fallback_name)
+        gate_forget_remembered(engine, peer);
+    if (engine->now_us > watch->advised_us + SURE_US && !peer_in_flight(peer))
+        watch_off(engine, peer);
+    else
+        set_deadline(engine, peer);
+}
+
+static void notice_unjudgeable(struct engine *engine)
+{
+    if (judgeable(engine) || engine->looks.noticed_unjudgeable)
+        return;
+    engine->looks.noticed_unjudgeable = true;
+    notice(engine, PD_LEVEL_WARNING, "cannot-judge",
+           "the node reports none of rtt_samples, bytes_received, silent_ms: no connection can be "
+           "found dead, and the fallback never acts",
+           1);
+}
+
+void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress)
+{
+    if (!peer->affair->watch.on)
+        return;
+    notice_unjudgeable(engine);
+    if (progress) {
+        progressed(engine, peer);
+    } else if (!peer_in_flight(peer)) {
+        probe(engine, peer, row);
+        (void)judge(engine, peer);
+    }
+    if (engine->now_us >= peer->affair->watch.until_us)
+        watch_off(engine, peer);
+}
