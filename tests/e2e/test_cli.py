@@ -196,7 +196,8 @@ VALUES = {
 }
 
 GOOD = {
-    "us": ("watchdog", "sample_interval", "500000us"), "ms": ("watchdog", "sample_interval", "50ms"),
+    "us": ("watchdog", "sample_interval", "500000us"),
+    "ms": ("watchdog", "sample_interval", "50ms"),
     "s": ("watchdog", "sample_interval", "5s"), "min": ("watchdog", "sample_interval", "2min"),
     "h": ("watchdog", "sample_interval", "1h"), "d": ("watchdog", "cooldown_max", "1d"),
     "bare": ("watchdog", "sample_interval", "7"),

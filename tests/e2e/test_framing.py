@@ -78,7 +78,8 @@ SPOILED = {
     "peer is empty": up(peer=""),
     "peer of 256 bytes": up(peer="x" * 256),
     "peer of 256 bytes in 128 letters": up(peer="é" * 128),
-    "U+0000 in peer": b'{"jsonrpc":"2.0","method":"peer_up","params":{"peer":"a\\u0000b","conn":50}}\n',
+    "U+0000 in peer": b'{"jsonrpc":"2.0","method":"peer_up","params":{"peer":"a\\u0000b",'
+                      b'"conn":50}}\n',
     "U+001F in peer": up(peer="a\x1fb"),
     "newline in peer": up(peer="a\nb"),
     "U+007F in peer": up(peer="a\x7fb"),

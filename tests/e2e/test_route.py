@@ -80,7 +80,8 @@ class Changes(RouteCase):
         "a nexthop object": lambda h: [h.ip("nexthop", "add", "id", "7", "via", "10.77.2.1", "dev",
                                             "up1"),
                                        h.ip("route", "replace", "192.0.2.0/24", "nhid", "7")],
-        "a new interface": lambda h: [h.ip("link", "add", "tun9", "type", "dummy"),
+        "a new interface": lambda h: [h.ip("link", "add", "tun9", "type", "veth", "peer", "tun9b"),
+                                      h.ip("link", "set", "tun9b", "up"),
                                       h.ip("link", "set", "tun9", "up"),
                                       h.ip("route", "add", "192.0.2.0/24", "dev", "tun9")],
     }

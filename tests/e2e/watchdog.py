@@ -32,9 +32,10 @@ def program(name, variable):
     """The built program: from the environment, else found in the build directory."""
     if os.environ.get(variable):
         return os.environ[variable]
-    for place in ("watchdog", ".", "watchdog/replay", "watchdog/ctl"):
-        path = os.path.join(build_directory(), place, name)
-        if os.path.isfile(path) and os.access(path, os.X_OK):
+    for place, folders, files in os.walk(build_directory()):
+        folders[:] = [f for f in folders if not f.endswith(".p") and not f.startswith("meson-")]
+        path = os.path.join(place, name)
+        if name in files and os.access(path, os.X_OK):
             return path
     raise RuntimeError(f"no {name} in {build_directory()}")
 

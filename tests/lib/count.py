@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Counts tests one by one: in TAP files, or in meson's testlog.json whose programs print TAP.
+
+    count.py tap STEP STATUS FILE        count.py meson STEP STATUS FILE
+
+Prints "PASSED FAILED SKIPPED" and, after it, one line per failure. A program that crashed, printed
+no test, or fewer than it had planned, counts as one failed test more. STATUS is the exit status of
+what wrote FILE: not 0 without a failure seen is one as well.
+"""
+
+import json
+import re
+import sys
+
+POINT = re.compile(r"(not )?ok\b\s*(\d+)?\s*(?:-\s*)?(.*)")
+
+
+def count_tap(text, name, status):
+    """(passed, [failures], skipped) of one program's standard output."""
+    passed, failures, skipped, planned, plans = 0, [], 0, 0, 0
+    for line in text.splitlines():
+        plan = re.match(r"1\.\.(\d+)\s*(#\s*skip.*)?", line, re.I)
+        if plan:
+            plans += 1
+            planned += int(plan.group(1))
+            if plan.group(2) and plan.group(1) == "0":
+                skipped += 1
+            continue
+        if line.startswith("Bail out!"):
+            failures.append(f"{name}: {line}")
+            continue
+        point = POINT.match(line)
+        if not point:
+            continue
+        words = point.group(3)
+        if re.search(r"#\s*skip\b", words, re.I):
+            skipped += 1
+        elif point.group(1) and not re.search(r"#\s*todo\b", words, re.I):
+            failures.append(f"{name}: {words}")
+        else:
+            passed += 1
+    seen = passed + len(failures) + skipped
+    if not seen:
+        failures.append(f"{name}: no test was run (exit status {status})")
+    elif plans and seen < planned:
+        failures.append(f"{name}: only {seen} of {planned} tests were run")
+    elif status and not failures:
+        failures.append(f"{name}: exit status {status} after its tests")
+    return passed, failures, skipped
+
+
+def count_meson(path, status):
+    passed, failures, skipped, programs = 0, [], 0, 0
+    with open(path) as file:
+        for line in file:
+            entry = json.loads(line)
+            programs += 1
+            name, result = entry["name"], entry["result"]
+            if result == "SKIP":
+                skipped += 1
+                continue
+            bad = entry.get("returncode") or (0 if result in ("OK", "EXPECTEDFAIL") else result)
+            p, f, s = count_tap(entry.get("stdout") or "", name, bad)
+            passed, skipped = passed + p, skipped + s
+            failures += f
+    if not programs:
+        failures.append("meson test ran nothing")
+    elif status and not failures:
+        failures.append(f"meson test: exit status {status}")
+    return passed, failures, skipped
+
+
+def main():
+    kind, step, status, path = sys.argv[1:]
+    try:
+        if kind == "meson":
+            passed, failures, skipped = count_meson(path, int(status))
+        else:
+            with open(path, errors="replace") as file:
+                passed, failures, skipped = count_tap(file.read(), step, int(status))
+    except (OSError, ValueError) as error:
+        passed, failures, skipped = 0, [f"{step}: {error}"], 0
+    print(passed, len(failures), skipped)
+    for failure in failures:
+        print(failure if failure.startswith(step) else f"{step}: {failure}")
+
+
+if __name__ == "__main__":
+    main()
