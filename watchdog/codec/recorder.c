@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The recording's writer: the loop appends to one buffer, a thread swaps it for
+ * an empty one and writes. The lock is never held over a system call on the file.
+ */
+#include "recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WRITE_AT_BYTES ((size_t)256 * 1024) /* no waiting for more */
+#define GATHER_NS      500000000L           /* how long a first event waits for others */
+
+struct recorder {
+    int fd;
+    pthread_t thread;
+    bool started;
+    bool said;             /* the error was returned */
+    struct buffer encoded; /* of the loop alone */
+
+    pthread_mutex_t lock; /* for all below */
+    pthread_cond_t wake;
+    struct buffer pending;
+    bool stop;
+    int error; /* -errno: nothing is taken any more */
+};
+
+/* ---- the thread ---- */
+
+static int write_all(int fd, const char *bytes, size_t length)
+{
+    while (length) {
+        ssize_t n = write(fd, bytes, length);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return -EIO;
+        bytes += n;
+        length -= (size_t)n;
+    }
+    return 0;
+}
+
+/* With the lock: waits until there is enough to write, or what there is has
+ * waited long enough. Returns false at the end. */
+static bool wait_for_work(struct recorder *recorder)
+{
+    struct timespec until;
+
+    while (!recorder->stop && !recorder->pending.length)
+        pthread_cond_wait(&recorder->wake, &recorder->lock);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += GATHER_NS;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    while (!recorder->stop && recorder->pending.length < WRITE_AT_BYTES) {
+        if (pthread_cond_timedwait(&recorder->wake, &recorder->lock, &until) == ETIMEDOUT)
+            break;
+    }
+    return recorder->pending.length > 0;
+}
+
+static void *recorder_run(void *userdata)
+{
+    struct recorder *recorder = userdata;
+    struct buffer writing = {0};
+
+    pthread_mutex_lock(&recorder->lock);
+    while (wait_for_work(recorder) && !recorder->error) {
+        struct buffer swap = recorder->pending;
+        int r;
+
+        recorder->pending = writing;
+        writing = swap;
+        pthread_mutex_unlock(&recorder->lock);
+        r = write_all(recorder->fd, buffer_bytes(&writing), writing.length);
+        buffer_take(&writing, writing.length);
+        pthread_mutex_lock(&recorder->lock);
+        if (r < 0)
+            recorder->error = r;
+    }
+    pthread_mutex_unlock(&recorder->lock);
+    buffer_clear(&writing);
+    return NULL;
+}
+
+/* ---- the loop's side ---- */
+
+/* Hands `encoded` over. Returns the error that ended the recording, or 0. */
+static int hand_over(struct recorder *recorder)
+{
+    struct buffer *pending = &recorder->pending;
+    size_t before;
+    int error;
+
+    pthread_mutex_lock(&recorder->lock);
+    before = pending->length;
+    if (!recorder->error && before + recorder->encoded.length > RECORDER_PENDING_MAX_BYTES)
+        recorder->error = -ENOBUFS;
+    error = recorder->error;
+    if (!error) {
+        buffer_append(pending, buffer_bytes(&recorder->encoded), recorder->encoded.length);
+        if (!before || (before < WRITE_AT_BYTES && pending->length >= WRITE_AT_BYTES))
+            pthread_cond_signal(&recorder->wake);
+    }
+    pthread_mutex_unlock(&recorder->lock);
+    buffer_take(&recorder->encoded, recorder->encoded.length);
+    return error;
+}
+
+/* An error is returned once. */
+static int say(struct recorder *recorder, int error)
+{
+    if (!error || recorder->said)
+        return 0;
+    recorder->said = true;
+    return error;
+}
+
+int recorder_event(struct recorder *recorder, const struct event *event)
+{
+    if (recorder->said || !recorder->started)
+        return 0;
+    event_encode(&recorder->encoded, event);
+    return say(recorder, hand_over(recorder));
+}
+
+int recorder_stop(struct recorder *recorder)
+{
+    if (!recorder->started)
+        return 0;
+    pthread_mutex_lock(&recorder->lock);
+    recorder->stop = true;
+    pthread_cond_signal(&recorder->wake);
+    pthread_mutex_unlock(&recorder->lock);
+    pthread_join(recorder->thread, NULL);
+    recorder->started = false;
+    if (close(recorder->fd) < 0 && !recorder->error)
+        recorder->error = -errno;
+    recorder->fd = -1;
+    return say(recorder, recorder->error);
+}
+
+/* ---- construction ---- */
+
+static int file_open(const char *path)
+{
+    /* O_NONBLOCK: a FIFO without a reader must not hold us up; it has no
+     * meaning for a regular file. Nothing is cut before it is known to be one. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+    struct stat status;
+    int r = 0;
+
+    if (fd < 0)
+        return errno == ENXIO ? -EINVAL : -errno;
+    if (fstat(fd, &status) < 0)
+        r = -errno;
+    else if (!S_ISREG(status.st_mode))
+        r = -EINVAL;
+    else if (ftruncate(fd, 0) < 0)
+        r = -errno;
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    return fd;
+}
+
+/* Signals are the loop's business: the thread takes none. */
+static int thread_start(struct recorder *recorder)
+{
+    sigset_t all, before;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = -pthread_create(&recorder->thread, NULL, recorder_run, recorder);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    recorder->started = r == 0;
+    return r;
+}
+
+int recorder_new(const char *path, const struct recording_header *header,
+                 struct recorder **ret_recorder)
+{
+    struct recorder *recorder;
+    pthread_condattr_t monotonic;
+    int fd = file_open(path);
+    int r;
+
+    if (fd < 0)
+        return fd;
+    recorder = memory_new(1, sizeof(*recorder));
+    recorder->fd = fd;
+    pthread_mutex_init(&recorder->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&recorder->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    /* The header at once: a full disk is said before the run begins. */
+    header_encode(&recorder->encoded, header);
+    r = write_all(fd, buffer_bytes(&recorder->encoded), recorder->encoded.length);
+    buffer_take(&recorder->encoded, recorder->encoded.length);
+    if (r == 0)
+        r = thread_start(recorder);
+    if (r < 0) {
+        recorder_free(recorder);
+        return r;
+    }
+    *ret_recorder = recorder;
+    return 0;
+}
+
+struct recorder *recorder_free(struct recorder *recorder)
+{
+    if (!recorder)
+        return NULL;
+    (void)recorder_stop(recorder);
+    if (recorder->fd >= 0)
+        close(recorder->fd);
+    pthread_cond_destroy(&recorder->wake);
+    pthread_mutex_destroy(&recorder->lock);
+    buffer_clear(&recorder->pending);
+    buffer_clear(&recorder->encoded);
+    free(recorder);
+    return NULL;
+}

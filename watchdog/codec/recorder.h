@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes a recording: every event of a run, as it arrives. The file is written
+ * by a thread, so that a slow disk does not hold the loop; at most a second of
+ * it is lost when the process is killed. Decides nothing, logs nothing.
+ */
+#ifndef CODEC_RECORDER_H
+#define CODEC_RECORDER_H
+
+#include "codec.h"
+
+/* What the disk has not taken; more than this ends the recording: one with a
+ * hole in it could not be replayed. */
+#define RECORDER_PENDING_MAX_BYTES ((size_t)64 * 1024 * 1024)
+
+struct recorder;
+
+/* Creates or overwrites `path` (mode 0640; no symbolic link, a regular file
+ * only) and writes the header. Returns 0 or -errno: -EINVAL not a regular file,
+ * -ELOOP a symbolic link, or what open(2) says. */
+int recorder_new(const char *path, const struct recording_header *header,
+                 struct recorder **ret_recorder);
+
+/* Appends one event. Returns 0; or, once, the -errno for which the recording has
+ * stopped (-ENOSPC: disk full, -ENOBUFS: disk too slow); 0 again after that. */
+int recorder_event(struct recorder *recorder, const struct event *event);
+
+/* Writes what is left, and ends the thread. Returns 0, or the -errno that
+ * recorder_event has not said yet. */
+int recorder_stop(struct recorder *recorder);
+
+/* Stops it, if need be. NULL is fine. Returns NULL. */
+struct recorder *recorder_free(struct recorder *recorder);
+
+#endif
