@@ -239,7 +239,7 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct be
 
 /* Through the gate: a move is made, and asked for when all advice is decided. */
 static void pass(struct engine *engine, struct peer *peer, struct because *because, enum by by,
-                 uint64_t decision)
+                 uint64_t decision, bool again)
 {
     struct affair *affair = peer_affair(engine, peer);
 
@@ -249,7 +249,7 @@ static void pass(struct engine *engine, struct peer *peer, struct because *becau
     }
     if (affair->remembered && because->kind <= affair->remembered->kind)
         gate_forget_remembered(engine, peer);
-    migration_pass(engine, peer, because, by, decision);
+    migration_pass(engine, peer, because, by, decision, again);
 }
 
 static void decide(struct engine *engine, struct peer *peer, const struct advice *advice)
@@ -267,7 +267,7 @@ static void decide(struct engine *engine, struct peer *peer, const struct advice
     verdict = gate_verdict(engine, peer, because, by, &into);
     passed = verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT;
     if (passed) {
-        pass(engine, peer, because, by, decision);
+        pass(engine, peer, because, by, decision, advice->again);
     } else {
         if (verdict == VERDICT_OBSERVING)
             peer_affair(engine, peer)->cooling_since_us = engine->now_us;

@@ -171,7 +171,7 @@ static void move_due(struct engine *engine, struct deadline *deadline)
 }
 
 void migration_pass(struct engine *engine, struct peer *peer, struct because *because, enum by by,
-                    uint64_t decision)
+                    uint64_t decision, bool again)
 {
     struct migration *migration = &engine->migration;
     struct affair *affair = peer_affair(engine, peer);
@@ -183,6 +183,7 @@ void migration_pass(struct engine *engine, struct peer *peer, struct because *be
     *move = (struct move){
         .state = MOVE_QUEUED,
         .by = by,
+        .again = again,
         .attempt = 1,
         .timeout_ms = (uint32_t)(engine->config->migrate_timeout_us / 1000),
         .conn = peer->conn,
@@ -201,7 +202,7 @@ void migration_pass(struct engine *engine, struct peer *peer, struct because *be
 
 static void count_verdict(struct engine *engine, const struct move *move, enum verdict verdict)
 {
-    struct cause *cause = cause_find(engine, move->because->cause);
+    struct cause *cause = move->again ? NULL : cause_find(engine, move->because->cause);
 
     if (cause)
         cause->verdicts[verdict]++;

@@ -16,7 +16,7 @@ void migration_set_budget(struct engine *engine, uint32_t node_max_in_flight);
 
 /* The gate let it pass. Takes the place of what waits for this connection. */
 void migration_pass(struct engine *engine, struct peer *peer, struct because *because, enum by by,
-                    uint64_t decision);
+                    uint64_t decision, bool again);
 
 /* All advice of the turn is decided: ask as far as the budget allows, queue the
  * rest; the decision records are written here. */

@@ -27,6 +27,7 @@ enum move_state {
 struct move {
     enum move_state state;
     enum by by;
+    bool again; /* advice given once more: its cause has counted it */
     bool link_retried;
     bool adopted;         /* a reconnect whose new connection is up already */
     uint8_t rtt_count;    /* of rtt_before */
