@@ -35,7 +35,7 @@ void quic_log(void *user_data, const char *format, ...)
     const char *text;
     va_list ap;
 
-    if (strcmp(format, "I%08" PRIu64 " 0x%s %s %s\n") != 0)
+    if (strcmp(format, "I%08" PRIu64 " 0x%s %s %s") != 0)
         return;
     va_start(ap, format);
     vsnprintf(line, sizeof(line), format, ap);

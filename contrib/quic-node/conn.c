@@ -352,8 +352,8 @@ uint64_t conn_next_ns(struct conn *c)
     for (struct udp *u = c->paths; u; u = u->next)
         if (u->close_at_ns && u->close_at_ns < next)
             next = u->close_at_ns;
-    if (c->move.token && c->move.deadline_ns < next)
-        next = c->move.deadline_ns;
+    if (migrate_next_ns(c) < next)
+        next = migrate_next_ns(c);
     return next;
 }
 

@@ -2,7 +2,7 @@
 /*
  * Moving a connection to a new path (RFC 9000 §9): a new connected socket, validation of the
  * path by the library, our own time limit (the library's is 7 s). Data stays on the old path
- * until the new one is validated.
+ * until the new one is validated, unless the old one is silent.
  */
 #include "node.h"
 
@@ -26,13 +26,13 @@ static void refuse(struct conn *c, pathdog_node_token token, int code, const cha
     pathdog_node_error(c->node->kit, token, code, why);
 }
 
-/* The path of a migration that is not waited for any more. */
-static void move_drop(struct conn *c)
+/* A migration that is not waited for any more; `u` is the path that is not wanted. */
+static void move_end(struct conn *c, struct udp *u)
 {
-    if (c->move.active && c->move.path)
-        udp_abandon(c, c->move.path, linger_ns(c));
-    c->move.active = false;
-    c->move.path = NULL;
+    if (u)
+        udp_abandon(c, u, linger_ns(c));
+    c->move.active = c->move.immediate = false;
+    c->move.path = c->move.old = NULL;
     c->move.token = 0;
 }
 
@@ -66,12 +66,25 @@ static int move_socket(struct conn *c, const struct pathdog_node_migrate *reques
     return r < 0 ? PATHDOG_NODE_NO_PATH : 0;
 }
 
-static int move_start(struct conn *c, const char **ret_why)
+/* Nothing came for two PTOs though something is owed: the old path is dead as far as
+ * anybody can tell. */
+static bool path_silent(struct conn *c, uint64_t pto_ns)
 {
-    ngtcp2_path path = {.local = {&c->move.path->local.sa, c->move.path->local.len},
-                        .remote = {&c->remote.sa, c->remote.len}};
-    int r = ngtcp2_conn_initiate_migration(c->quic, &path, c->node->now_ns);
+    ngtcp2_conn_stat st;
 
+    ngtcp2_conn_get_conn_stat(c->quic, &st);
+    return st.bytes_in_flight > 0 && c->node->now_ns - c->last_received_ns > 2 * pto_ns;
+}
+
+static int move_start(struct conn *c, const struct udp *to, bool immediate, const char **ret_why)
+{
+    struct address local = to->local;
+    ngtcp2_path path = {.local = {&local.sa, local.len}, .remote = {&c->remote.sa, c->remote.len}};
+    int r = immediate ? ngtcp2_conn_initiate_immediate_migration(c->quic, &path, c->node->now_ns)
+                      : ngtcp2_conn_initiate_migration(c->quic, &path, c->node->now_ns);
+
+    c->dirty = true;
+    c->move.result = MOVE_OPEN; /* the library may have told of an earlier one's end */
     *ret_why = r < 0 ? ngtcp2_strerror(r) : NULL;
     switch (r) {
     case 0:
@@ -92,7 +105,9 @@ static int move_start(struct conn *c, const char **ret_why)
 void migrate_begin(struct conn *c, pathdog_node_token token,
                    const struct pathdog_node_migrate *request)
 {
+    uint64_t pto_ns = ngtcp2_conn_get_pto(c->quic), now = c->node->now_ns;
     char from[ADDRESS_TEXT_MAX], to[ADDRESS_TEXT_MAX];
+    bool immediate = path_silent(c, pto_ns);
     const char *why;
     int code = move_allowed(c, &why);
 
@@ -100,26 +115,57 @@ void migrate_begin(struct conn *c, pathdog_node_token token,
         refuse(c, token, code, why);
         return;
     }
-    move_drop(c); /* an earlier one that timed out; the library forgets it too */
+    if (c->move.active) /* an earlier one that timed out; the library forgets it too */
+        move_end(c, c->move.path);
     code = move_socket(c, request, &why);
-    if (code == 0) {
-        c->move.active = true;
-        c->move.result = MOVE_OPEN;
-        code = move_start(c, &why);
-    }
+    if (code == 0)
+        code = move_start(c, c->move.path, immediate, &why);
     if (code < 0) {
         refuse(c, token, code, why);
-        move_drop(c);
+        move_end(c, c->move.path);
         return;
     }
-    c->move.result = MOVE_OPEN; /* the library told of the earlier one's end */
+    c->move.active = true;
+    c->move.immediate = immediate;
     c->move.token = token;
-    c->move.begun_ns = c->node->now_ns;
-    c->move.deadline_ns = c->node->now_ns + request->timeout_ms * NS_PER_MS;
-    c->dirty = true;
-    event(c->node, "migrate-begun", "peer=%s conn=%llu from=%s to=%s reason=\"%s\"", c->peer->name,
-          (unsigned long long)c->number, address_text(&c->local, from),
-          address_text(&c->move.path->local, to), request->reason ? request->reason : "");
+    c->move.begun_ns = now;
+    c->move.escalate_ns = immediate ? UINT64_MAX : now + 2 * pto_ns;
+    c->move.deadline_ns = now + request->timeout_ms * NS_PER_MS;
+    c->ping = !immediate; /* does the old path live? see move_escalate() */
+    event(c->node, "migrate-begun", "peer=%s conn=%llu from=%s to=%s%s reason=\"%s\"",
+          c->peer->name, (unsigned long long)c->number, address_text(&c->local, from),
+          address_text(&c->move.path->local, to), immediate ? " immediate=yes" : "",
+          request->reason ? request->reason : "");
+}
+
+/*
+ * The library sends neither PATH_CHALLENGE nor PATH_RESPONSE while the congestion window is
+ * used up, and on a dead path it is used up for good, at the peer's end too: validation then
+ * waits for PTOs, which double. Sending data over the new path makes both ends begin with a
+ * new window. So: when the old path has been silent since, do not wait for validation.
+ */
+static void move_escalate(struct conn *c)
+{
+    const char *why;
+
+    c->move.escalate_ns = UINT64_MAX;
+    if (c->last_received_ns > c->move.begun_ns || move_start(c, c->move.path, true, &why) < 0)
+        return;
+    c->move.immediate = true;
+    event(c->node, "migrate-immediate", "peer=%s conn=%llu", c->peer->name,
+          (unsigned long long)c->number);
+}
+
+/* The new path is dead, and data is on it: back to the old one. */
+static void move_back(struct conn *c)
+{
+    struct udp *path = c->move.path, *old = c->move.old;
+    const char *why;
+
+    if (old && move_start(c, old, true, &why) == 0)
+        move_end(c, path);
+    else
+        move_end(c, old); /* no spare connection id: it has to stay */
 }
 
 void migrate_note(struct conn *c, const ngtcp2_path *path, bool success)
@@ -132,36 +178,58 @@ void migrate_note(struct conn *c, const ngtcp2_path *path, bool success)
     c->move.result = success ? MOVE_VALIDATED : MOVE_FAILED;
 }
 
-void migrate_check(struct conn *c)
+static void move_validated(struct conn *c)
 {
     uint64_t elapsed_us = (c->node->now_ns - c->move.begun_ns) / 1000;
     char text[ADDRESS_TEXT_MAX];
 
+    address_text(&c->move.path->local, text);
+    event(c->node, "migrated", "peer=%s conn=%llu local=%s elapsed_us=%llu%s%s", c->peer->name,
+          (unsigned long long)c->number, text, (unsigned long long)elapsed_us,
+          c->move.immediate ? " immediate=yes" : "", c->move.token ? "" : " late=yes");
+    c->peer->count.migrations++;
+    if (c->move.token)
+        pathdog_node_migrated(c->node->kit, c->move.token, text, true);
+    move_end(c, c->move.old); /* if there is none, path_check() finds it */
+}
+
+static void move_failed(struct conn *c)
+{
+    if (c->move.token) {
+        event(c->node, "migrate-timeout", "peer=%s conn=%llu elapsed_us=%llu", c->peer->name,
+              (unsigned long long)c->number,
+              (unsigned long long)((c->node->now_ns - c->move.begun_ns) / 1000));
+        c->peer->count.migration_failures++;
+        pathdog_node_error(c->node->kit, c->move.token, PATHDOG_NODE_TIMEOUT, NULL);
+        c->move.token = 0;
+    }
+    c->move.escalate_ns = UINT64_MAX;
+    if (c->move.immediate)
+        move_back(c);
+    else if (c->move.result == MOVE_FAILED) /* else it may still succeed, late */
+        move_end(c, c->move.path);
+}
+
+void migrate_check(struct conn *c)
+{
     if (!c->move.active)
         return;
-    if (c->move.result == MOVE_VALIDATED) {
-        address_text(&c->move.path->local, text);
-        event(c->node, "migrated", "peer=%s conn=%llu local=%s elapsed_us=%llu%s", c->peer->name,
-              (unsigned long long)c->number, text, (unsigned long long)elapsed_us,
-              c->move.token ? "" : " late=yes");
-        c->peer->count.migrations++;
-        if (c->move.token)
-            pathdog_node_migrated(c->node->kit, c->move.token, text, true);
-        c->move.path = NULL; /* it is the present one now: path_check() drops the old one */
-        c->move.active = false;
-        c->move.token = 0;
-    } else if (c->move.result == MOVE_FAILED ||
-               (c->move.token && c->move.deadline_ns <= c->node->now_ns)) {
-        if (c->move.token) {
-            event(c->node, "migrate-timeout", "peer=%s conn=%llu elapsed_us=%llu", c->peer->name,
-                  (unsigned long long)c->number, (unsigned long long)elapsed_us);
-            c->peer->count.migration_failures++;
-            pathdog_node_error(c->node->kit, c->move.token, PATHDOG_NODE_TIMEOUT, NULL);
-            c->move.token = 0;
-        }
-        if (c->move.result == MOVE_FAILED) /* else it may still succeed, late */
-            move_drop(c);
-    }
+    if (c->move.result == MOVE_VALIDATED)
+        move_validated(c);
+    else if (c->move.result == MOVE_FAILED ||
+             (c->move.token && c->move.deadline_ns <= c->node->now_ns))
+        move_failed(c);
+    else if (c->move.escalate_ns <= c->node->now_ns)
+        move_escalate(c);
+}
+
+uint64_t migrate_next_ns(const struct conn *c)
+{
+    uint64_t next = c->move.token ? c->move.deadline_ns : UINT64_MAX;
+
+    if (c->move.active && c->move.escalate_ns < next)
+        next = c->move.escalate_ns;
+    return next;
 }
 
 void migrate_ended(struct conn *c)
@@ -170,6 +238,20 @@ void migrate_ended(struct conn *c)
         pathdog_node_error(c->node->kit, c->move.token, PATHDOG_NODE_NO_CONN, NULL);
     c->move.token = 0;
     c->move.active = false;
+}
+
+/* The path that was left is still read for a while; or it is kept, to go back to. */
+static void path_left(struct conn *c)
+{
+    for (struct udp *u = c->paths; u; u = u->next) {
+        if (!address_equal(&u->local, &c->local) || u->close_at_ns)
+            continue;
+        if (c->move.active && c->move.immediate)
+            c->move.old = u;
+        else
+            udp_abandon(c, u, linger_ns(c));
+        return;
+    }
 }
 
 /* Our own migration, or the peer's: the library moves on, and here it is seen. */
@@ -183,11 +265,7 @@ void path_check(struct conn *c)
         address_copy(&remote, path->remote.addr, path->remote.addrlen) < 0 ||
         (address_equal(&local, &c->local) && address_equal(&remote, &c->remote)))
         return;
-    for (struct udp *u = c->paths; u; u = u->next)
-        if (address_equal(&u->local, &c->local)) {
-            udp_abandon(c, u, linger_ns(c));
-            break;
-        }
+    path_left(c);
     c->local = local;
     c->remote = remote;
     c->rtt_samples = 0;

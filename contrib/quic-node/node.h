@@ -106,7 +106,9 @@ struct conn {
         bool active;
         pathdog_node_token token;
         struct udp *path;
-        uint64_t begun_ns, deadline_ns;
+        struct udp *old; /* immediate: the path that was left, to go back to */
+        bool immediate;  /* data went over before the path was validated */
+        uint64_t begun_ns, escalate_ns, deadline_ns;
         enum { MOVE_OPEN, MOVE_VALIDATED, MOVE_FAILED } result;
     } move;
 };
@@ -250,7 +252,8 @@ void migrate_begin(struct conn *c, pathdog_node_token token,
 void migrate_note(struct conn *c, const ngtcp2_path *path, bool success); /* from within QUIC */
 void migrate_check(struct conn *c); /* has it ended, or is its time over? */
 void migrate_ended(struct conn *c); /* the connection is going */
-void path_check(struct conn *c);    /* did the present path change? then say so */
+uint64_t migrate_next_ns(const struct conn *c);
+void path_check(struct conn *c); /* did the present path change? then say so */
 
 /* reconnect.c */
 void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *request,

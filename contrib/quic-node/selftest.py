@@ -1,0 +1,489 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs two QUIC nodes in network namespaces with two uplinks and drives them as pathdog would.
+
+    selftest.py QUIC_NODE [TEST ...]      needs root and ip(8); nft(8) for one test
+
+Everything is local: two namespaces named qn-… on veth pairs, removed at the end.
+"""
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+NODE = "./quic-node"
+PREFIX = "qn-%d" % os.getpid()
+
+
+def run(*args):
+    subprocess.run(args, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+class Pathdog:
+    """One client of a node's socket."""
+
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(path)
+        self.buffer = b""
+        self.next_id = 0
+        self.peers = {}
+        self.rows = {}
+        self.downs = {}
+        self.answers = {}
+        self.order = []
+
+    def close(self):
+        self.sock.close()
+
+    def send(self, method, params=None):
+        self.next_id += 1
+        message = {"jsonrpc": "2.0", "id": self.next_id, "method": method}
+        if params is not None:
+            message["params"] = params
+        self.sock.sendall(json.dumps(message).encode() + b"\n")
+        return self.next_id
+
+    def take(self, message):
+        if "id" in message:
+            self.answers[message["id"]] = message
+            self.order.append("answer")
+            return
+        params = message["params"]
+        self.order.append(message["method"])
+        if message["method"] == "peer_up":
+            self.peers[params["conn"]] = params
+        elif message["method"] == "peer_down":
+            self.downs[params["conn"]] = self.peers.pop(params["conn"], None)
+        elif message["method"] == "peer_path":
+            self.peers[params["conn"]].update(params)
+        elif message["method"] == "summaries":
+            for row in params["rows"]:
+                row = dict(zip(params["columns"], row))
+                self.rows[row["conn"]] = row
+
+    def pump(self, until, seconds, what):
+        deadline = time.monotonic() + seconds
+        while not until():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise AssertionError("not within %s s: %s" % (seconds, what))
+            # `until` may ask by itself: what it waits for need not come on this socket
+            if not select.select([self.sock], [], [], min(left, 0.02))[0]:
+                continue
+            data = self.sock.recv(65536)
+            if not data:
+                raise AssertionError("the node closed the socket")
+            self.buffer += data
+            *lines, self.buffer = self.buffer.split(b"\n")
+            for line in lines:
+                self.take(json.loads(line))
+
+    def wait(self, id, seconds=10):
+        self.pump(lambda: id in self.answers, seconds, "the answer to request %d" % id)
+        return self.answers[id]
+
+    def ask(self, method, params=None, seconds=10):
+        return self.wait(self.send(method, params), seconds)
+
+    def start(self):
+        hello = self.ask("hello", {"protocol": [1], "client": "selftest"})["result"]
+        self.ask("subscribe")
+        return hello
+
+    def live(self, peer):
+        conns = [c for c, p in self.peers.items() if p["peer"] == peer]
+        return max(conns) if conns else None
+
+    def wait_up(self, peer, after=0, seconds=10):
+        self.pump(lambda: (self.live(peer) or 0) > after, seconds, "%s up" % peer)
+        return self.live(peer)
+
+    def row(self, conn):
+        self.rows.pop(conn, None)
+        self.ask("summary", {"conns": [conn]})
+        return self.rows.get(conn)
+
+
+class Node:
+    def __init__(self, ns, name, directory, *args):
+        self.socket = os.path.join(directory, name + ".sock")
+        self.stats_path = os.path.join(directory, name + ".json")
+        self.log = []
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", ns, NODE, "--name", name, "--socket", self.socket,
+             "--stats", self.stats_path, *args],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.buffer = b""
+        self.wait_event("ready")
+
+    def read(self, seconds):
+        if not select.select([self.process.stdout], [], [], seconds)[0]:
+            return False
+        data = os.read(self.process.stdout.fileno(), 65536)
+        self.buffer += data
+        *lines, self.buffer = self.buffer.split(b"\n")
+        self.log += [line.decode() for line in lines]
+        return bool(data)
+
+    def wait_event(self, name, seconds=10, start=0):
+        deadline = time.monotonic() + seconds
+        while True:
+            for line in self.log[start:]:
+                if line.split(" ")[0] == name:
+                    return line
+            left = deadline - time.monotonic()
+            if left <= 0 or not self.read(left):
+                raise AssertionError("no '%s' line: %s" % (name, "\n".join(self.log)))
+
+    def stats(self):
+        start = len(self.log)
+        self.process.send_signal(signal.SIGUSR1)
+        self.wait_event("stats", start=start)
+        with open(self.stats_path) as f:
+            return json.load(f)["total"]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        while self.read(10):
+            pass
+        status = self.process.wait(10)
+        self.process.stdout.close()
+        with open(self.stats_path) as f:
+            return status, json.load(f)["total"]
+
+
+class Net(unittest.TestCase):
+    """alpha has two uplinks to bravo; the route to bravo goes over the first."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="qn-")
+        self.a, self.b = PREFIX + "a", PREFIX + "b"
+        self.nodes = []
+        self.clients = []
+        for ns in (self.a, self.b):
+            run("ip", "netns", "add", ns)
+            self.addCleanup(run, "ip", "netns", "del", ns)
+            run("ip", "-n", ns, "link", "set", "lo", "up")
+        for i in (1, 2):
+            run("ip", "-n", self.a, "link", "add", "up%d" % i, "type", "veth",
+                "peer", "name", "down%d" % i, "netns", self.b)
+            for ns, dev, host in ((self.a, "up%d" % i, 1), (self.b, "down%d" % i, 2)):
+                run("ip", "-n", ns, "addr", "add", "10.99.%d.%d/24" % (i, host), "dev", dev)
+                run("ip", "-n", ns, "addr", "add", "fd99:%d::%d/64" % (i, host), "dev", dev, "nodad")
+                run("ip", "-n", ns, "link", "set", dev, "up")
+        run("ip", "-n", self.b, "addr", "add", "10.99.0.2/32", "dev", "lo")
+        run("ip", "-n", self.b, "addr", "add", "fd99::2/128", "dev", "lo")
+        run("ip", "-n", self.a, "addr", "add", "10.99.0.1/32", "dev", "lo")
+        self.route(1)
+
+    def tearDown(self):
+        for client in self.clients:
+            client.close()
+        for node in self.nodes:
+            if node.process.poll() is None:
+                node.process.kill()
+                node.process.wait()
+                node.process.stdout.close()
+        self.directory.cleanup()
+
+    def route(self, i):
+        run("ip", "-n", self.a, "route", "replace", "10.99.0.2", "via", "10.99.%d.2" % i)
+        run("ip", "-n", self.a, "-6", "route", "replace", "fd99::2", "via", "fd99:%d::2" % i)
+        run("ip", "-n", self.b, "route", "replace", "10.99.0.1", "via", "10.99.%d.1" % i)
+
+    def node(self, ns, name, *args):
+        node = Node(ns, name, self.directory.name, *args)
+        self.nodes.append(node)
+        return node
+
+    def pathdog(self, node):
+        client = Pathdog(node.socket)
+        self.clients.append(client)
+        client.start()
+        return client
+
+    def pair(self, alpha=(), bravo=(), address="10.99.0.2:9100"):
+        b = self.node(self.b, "bravo", "--listen", address, *bravo)
+        a = self.node(self.a, "alpha", "--dial", "bravo=" + address, *alpha)
+        pa, pb = self.pathdog(a), self.pathdog(b)
+        return a, b, pa, pb, pa.wait_up("bravo"), pb.wait_up("alpha")
+
+    def flows(self, node, seconds=5):
+        """Waits until ten more messages were verified."""
+        before = node.stats()["bytes_verified"]
+        deadline = time.monotonic() + seconds
+        while node.stats()["bytes_verified"] < before + 1000:
+            if time.monotonic() > deadline:
+                raise AssertionError("nothing flows")
+            time.sleep(0.02)
+
+    def finish(self, *nodes):
+        for node in nodes:
+            status, total = node.stop()
+            self.assertEqual(status, 0, "\n".join(node.log))
+            self.assertEqual(total["bytes_lost"], 0)
+            self.assertEqual(total["bytes_corrupt"], 0)
+            self.assertGreater(total["bytes_verified"], 0)
+            node.total = total
+
+    def test_up_and_summary(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.assertEqual(pa.peers[ca]["role"], "client")
+        self.assertEqual(pb.peers[cb]["role"], "server")
+        self.assertFalse(pb.peers[cb]["migratable"])
+        self.assertTrue(pa.peers[ca]["local"].startswith("10.99.1.1:"))
+        self.flows(a)
+        one = pa.row(ca)
+        self.flows(a)
+        two = pa.row(ca)
+        self.assertGreater(two["srtt_us"], 0)
+        for column in ("rtt_samples", "bytes_sent", "bytes_received"):
+            self.assertGreater(two[column], one[column], column)
+        self.assertLess(two["silent_ms"], 1000)
+        self.assertEqual(pa.row(ca + 1), None)
+        self.finish(a, b)
+
+    def test_migrate_after_flip(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        for i in (2, 1, 2):
+            self.route(i)
+            answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 2000, "reason": "flip"})
+            self.assertIn("result", answer)
+            self.assertTrue(answer["result"]["validated"], answer)
+            self.assertTrue(answer["result"]["local"].startswith("10.99.%d.1:" % i), answer)
+            self.flows(a)
+            self.flows(b)
+            pa.row(ca)
+            self.assertEqual(pa.peers[ca]["local"], answer["result"]["local"])
+            pb.pump(lambda: pb.peers[cb]["remote"] == answer["result"]["local"], 5, "peer_path")
+        self.finish(a, b)
+        self.assertEqual(a.total["migrations"], 3)
+        self.assertEqual(a.total["connections"], 1)
+
+    def test_migrate_ipv6(self):
+        a, b, pa, pb, ca, cb = self.pair(address="[fd99::2]:9100")
+        self.route(2)
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 2000})
+        self.assertTrue(answer["result"]["local"].startswith("[fd99:2::1]:"), answer)
+        self.flows(a)
+        self.finish(a, b)
+
+    def test_link_down_and_flip(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        run("ip", "-n", self.a, "link", "set", "up1", "down")
+        self.route(2)
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 2000})
+        self.assertIn("result", answer)
+        self.assertTrue(answer["result"]["validated"], answer)
+        self.flows(a)
+        self.flows(b)
+        self.finish(a, b)
+        self.assertLess(a.total["longest_gap_ms"], 1000)
+
+    def test_stalled_then_migrated(self):
+        """The old path eats everything for 2 s: stream bytes are retransmitted on the new."""
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        run("ip", "-n", self.b, "link", "set", "down1", "down")
+        time.sleep(2)  # the length of the outage, not a wait for something
+        row = pa.row(ca)
+        self.assertGreater(row["pto_count"], 0)
+        self.assertGreater(row["in_flight_bytes"], 0)
+        self.assertGreater(row["silent_ms"], 1500)
+        self.route_alpha(2)
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 2000})
+        self.assertIn("result", answer)
+        self.assertTrue(answer["result"]["validated"], answer)
+        self.flows(a)
+        self.flows(b)
+        row = pa.row(ca)
+        self.assertLess(row["silent_ms"], 500)
+        self.finish(a, b)
+        self.assertEqual(a.total["connections"], 1)
+
+    def route_alpha(self, i):
+        run("ip", "-n", self.a, "route", "replace", "10.99.0.2", "via", "10.99.%d.2" % i)
+
+    def test_bind(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 2000, "local": "10.99.2.1"})
+        self.assertTrue(answer["result"]["local"].startswith("10.99.2.1:"), answer)
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 2000, "interface": "nowhere"})
+        self.assertEqual(answer["error"]["code"], -32007)
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 2000, "local": "no address"})
+        self.assertEqual(answer["error"]["code"], -32602)
+        self.flows(a)
+        self.finish(a, b)
+
+    def test_refusals(self):
+        a, b, pa, pb, ca, cb = self.pair(bravo=["--forbid-migration"])
+        self.assertEqual(pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 500})["error"]["code"], -32003)
+        self.assertEqual(pb.ask("migrate_peer", {"conn": cb, "timeout_ms": 500})["error"]["code"], -32005)
+        self.assertEqual(pa.ask("migrate_peer", {"conn": 99, "timeout_ms": 500})["error"]["code"], -32001)
+        self.flows(a)
+        self.finish(a, b)
+
+    def test_no_route(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        run("ip", "-n", self.a, "route", "del", "10.99.0.2")
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 500})
+        self.assertEqual(answer["error"]["code"], -32007)
+        pa.pump(lambda: pa.row(ca)["send_errors"] > 0, 5, "send errors")
+        self.route(1)
+        self.flows(a)
+        self.assertEqual(pa.row(ca)["send_errors"], 0)
+        self.finish(a, b)
+
+    def test_dead_new_path(self):
+        """Times out by our own clock; the stream stays on the old path; busy meanwhile."""
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        run("ip", "netns", "exec", self.b, "nft", "add table inet qn; add chain inet qn in "
+            "{ type filter hook input priority 0; }; add rule inet qn in iif down2 drop")
+        begun = time.monotonic()
+        first = pa.send("migrate_peer", {"conn": ca, "timeout_ms": 700, "interface": "up2",
+                                         "local": "10.99.2.1"})
+        # bound to up2 there is a route only when one is there
+        second = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 700})
+        if first in pa.answers and "error" in pa.answers[first] and \
+                pa.answers[first]["error"]["code"] == -32007:
+            self.fail("no way out over up2: %s" % pa.answers[first])
+        self.assertEqual(second["error"]["code"], -32006)
+        self.flows(a)
+        answer = pa.wait(first)
+        self.assertEqual(answer["error"]["code"], -32004)
+        self.assertLess(abs(time.monotonic() - begun - 0.7), 0.3)
+        self.flows(a)
+        self.flows(b)
+        self.assertTrue(pa.peers[ca]["local"].startswith("10.99.1.1:"))
+        # a second try, twice the time, while the library still works on the first
+        run("ip", "netns", "exec", self.b, "nft", "delete table inet qn")
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 1400, "local": "10.99.2.1"})
+        self.assertIn("result", answer)
+        self.assertTrue(answer["result"]["validated"], answer)
+        self.flows(a)
+        self.finish(a, b)
+
+    def reconnect(self, client, other, peer, name, conn):
+        client.order.clear()
+        before = other.live(name)
+        answer = client.ask("reconnect_peer", {"conn": conn, "timeout_ms": 3000})
+        self.assertGreater(answer["result"]["conn"], conn)
+        self.assertEqual(answer["result"]["conn"], client.live(peer))
+        self.assertEqual([x for x in client.order if x != "peer_path"],
+                         ["peer_down", "peer_up", "answer"])
+        other.wait_up(name, after=before)
+        return answer["result"]["conn"]
+
+    def test_reconnect_both_roles(self):
+        a, b, pa, pb, ca, cb = self.pair(alpha=["--listen", "10.99.0.1:9100"])
+        self.flows(a)
+        ca = self.reconnect(pa, pb, "bravo", "alpha", ca)
+        self.assertEqual(pa.peers[ca]["role"], "client")
+        cb = self.reconnect(pb, pa, "alpha", "bravo", pb.live("alpha"))
+        self.assertEqual(pb.peers[cb]["role"], "client")
+        self.assertEqual(pa.peers[pa.live("bravo")]["role"], "server")
+        self.flows(a)
+        self.flows(b)
+        self.finish(a, b)
+
+    def test_reconnect_over_the_other_uplink(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        run("ip", "-n", self.b, "link", "set", "down1", "down")
+        self.route_alpha(2)
+        ca = self.reconnect(pa, pb, "bravo", "alpha", ca)
+        self.assertTrue(pa.peers[ca]["local"].startswith("10.99.2.1:"))
+        self.flows(a)
+        self.flows(b)
+        self.finish(a, b)
+
+    def test_reconnect_at_once_from_both_ends(self):
+        a, b, pa, pb, ca, cb = self.pair(alpha=["--listen", "10.99.0.1:9100"])
+        self.flows(a)
+        for _ in range(5):
+            ia = pa.send("reconnect_peer", {"conn": pa.live("bravo"), "timeout_ms": 3000})
+            ib = pb.send("reconnect_peer", {"conn": pb.live("alpha"), "timeout_ms": 3000})
+            for client, id in ((pa, ia), (pb, ib)):
+                answer = client.wait(id)
+                # one may have found its connection closed by the other already
+                self.assertTrue("result" in answer or answer["error"]["code"] == -32002, answer)
+            self.flows(a)
+            self.flows(b)
+            pa.row(pa.live("bravo"))
+            pb.row(pb.live("alpha"))
+            la, lb = pa.peers[pa.live("bravo")], pb.peers[pb.live("alpha")]
+            self.assertEqual({la["role"], lb["role"]}, {"client", "server"})
+            self.assertEqual(la["local"], lb["remote"])
+            self.assertEqual(len(pa.peers), 1)
+            self.assertEqual(len(pb.peers), 1)
+        self.finish(a, b)
+
+    def test_reconnect_fails_and_redials(self):
+        a, b, pa, pb, ca, cb = self.pair(alpha=["--dial-timeout", "500ms"])
+        self.flows(a)
+        for i in (1, 2):
+            run("ip", "-n", self.b, "link", "set", "down%d" % i, "down")
+        answer = pa.ask("reconnect_peer", {"conn": ca, "timeout_ms": 700})
+        self.assertEqual(answer["error"]["code"], -32009)
+        for i in (1, 2):
+            run("ip", "-n", self.b, "link", "set", "down%d" % i, "up")
+        pa.wait_up("bravo", after=ca, seconds=20)
+        self.flows(a)
+        self.finish(a, b)
+
+    def test_probe_of_an_idle_connection(self):
+        a, b, pa, pb, ca, cb = self.pair(alpha=["--idle"], bravo=["--idle"])
+        pa.pump(lambda: pa.row(ca)["in_flight_bytes"] == 0 and pa.row(ca)["silent_ms"] > 200, 5,
+                "idle")
+        before = pa.row(ca)["rtt_samples"]
+        self.assertEqual(pa.ask("probe", {"conns": [ca]})["result"], {})
+        pa.pump(lambda: pa.row(ca)["rtt_samples"] > before, 1, "an RTT sample")
+        self.assertLess(pa.row(ca)["silent_ms"], 200)
+        run("ip", "-n", self.b, "link", "set", "down1", "down")
+        pa.ask("probe", {"conns": [ca]})
+        pa.pump(lambda: pa.row(ca)["pto_count"] > 0, 5, "PTO")
+        self.assertGreater(pa.row(ca)["in_flight_bytes"], 0)
+        for node in (a, b):
+            self.assertEqual(node.stop()[0], 0)
+
+    def test_restart_of_the_peer(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        self.assertEqual(b.stop()[0], 0)
+        b = self.node(self.b, "bravo", "--listen", "10.99.0.2:9100")
+        pa.wait_up("bravo", after=ca)
+        self.flows(a)
+        self.flows(b)
+        self.finish(a, b)
+
+    def test_kill_of_the_peer(self):
+        """Killed: ECONNREFUSED while it is away; its new process is met by the idle timeout."""
+        a, b, pa, pb, ca, cb = self.pair(alpha=["--idle-timeout", "2s"])
+        self.flows(a)
+        b.process.kill()
+        b.process.wait()
+        pa.pump(lambda: ca in pa.downs or (pa.row(ca) or {"send_errors": 1})["send_errors"] > 0, 5,
+                "send errors")
+        b.process.stdout.close()
+        b = self.node(self.b, "bravo", "--listen", "10.99.0.2:9100")
+        pa.wait_up("bravo", after=ca, seconds=20)
+        self.flows(a)
+        self.finish(a, b)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    NODE = os.path.abspath(sys.argv.pop(1))
+    unittest.main(verbosity=2)
