@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Defect: a source that cannot be stopped. */
+#include "fixture.h"
+
+FIXTURE(PD_TRIGGER_ABI, FIXTURE_SIZE, "bad-source-stop", "a fixture", NULL, 0, 0);
+
+#include <pathdog/source.h>
+
+static int start(struct pd_source_host *host, const struct pd_start *from, void **ret_self)
+{
+    *ret_self = NULL;
+    return 0;
+}
+
+PD_SOURCE(fixture) = {PD_SOURCE_ABI, sizeof(struct pd_source), start, NULL, NULL};

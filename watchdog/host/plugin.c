@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening, loading and keeping plugins. What is checked is the opened file, and
+ * the opened file is what is loaded: nobody can put another in its place
+ * between the two.
+ */
+#include "plugin.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../config/value.h"
+#include "../util/format.h"
+#include "list.h"
+
+struct plugin {
+    char *directory, *name;
+    const struct pd_trigger *trigger;
+    const struct pd_source *source;
+    void *handle;
+    int fd; /* open as long as it is loaded: the loader knows it by /proc/self/fd/N */
+};
+
+struct plugins {
+    struct plugin *list;
+    size_t n, capacity;
+};
+
+struct plugins *plugins_new(void)
+{
+    return memory_new(1, sizeof(struct plugins));
+}
+
+struct plugins *plugins_free(struct plugins *plugins)
+{
+    if (!plugins)
+        return NULL;
+    while (plugins->n) {
+        struct plugin *plugin = &plugins->list[--plugins->n];
+
+        dlclose(plugin->handle);
+        close(plugin->fd);
+        free(plugin->directory);
+        free(plugin->name);
+    }
+    free(plugins->list);
+    free(plugins);
+    return NULL;
+}
+
+/* Owned by root or by us, and nobody else may write it. */
+static int check_owner(const struct stat *st, const char *what, char **ret_error)
+{
+    if (st->st_uid != 0 && st->st_uid != geteuid())
+        return error_set(ret_error, -EPERM, "%s is owned by uid %u; it must be root or %u", what,
+                         (unsigned)st->st_uid, (unsigned)geteuid());
+    if (st->st_mode & (S_IWGRP | S_IWOTH))
+        return error_set(ret_error, -EPERM,
+                         "%s may be written by others than its owner (mode "
+                         "%04o)",
+                         what, (unsigned)st->st_mode & 07777);
+    return 0;
+}
+
+static int open_directory(const char *directory, int *ret_fd, char **ret_error)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+    struct stat st;
+
+    if (fd < 0)
+        return error_set(ret_error, -errno, "%s: %s", directory, strerror(errno));
+    r = fstat(fd, &st) < 0 ? error_set(ret_error, -errno, "%s: %s", directory, strerror(errno))
+                           : check_owner(&st, directory, ret_error);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+static bool is_plugin_file(const char *file)
+{
+    size_t length = strlen(file);
+
+    return length > 3 && file[0] != '.' && !strcmp(file + length - 3, ".so");
+}
+
+/* The names of the plugins in a directory, sorted; freed by names_free. */
+static char **directory_names(int directory_fd, size_t *ret_count)
+{
+    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    char **names = NULL;
+    size_t n = 0, capacity = 0;
+
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        size_t at = n;
+        char *name;
+
+        if (!is_plugin_file(entry->d_name))
+            continue;
+        name = string_format("%.*s", (int)(strlen(entry->d_name) - 3), entry->d_name);
+        names = array_reserve(names, &capacity, n + 1, sizeof(*names));
+        for (; at && strcmp(names[at - 1], name) > 0; at--)
+            names[at] = names[at - 1];
+        names[at] = name;
+        n++;
+    }
+    if (directory)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
+    *ret_count = n;
+    return names;
+}
+
+static void names_free(char **names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
+static int no_such_plugin(int directory_fd, const char *directory, const char *name,
+                          char **ret_error)
+{
+    size_t n;
+    char **names = directory_names(directory_fd, &n);
+    const char *nearest = nearest_word(name, (const char *const *)names, n);
+    int r = error_set(ret_error, -ENOENT, "there is no trigger %s in %s%s%s%s", name, directory,
+                      nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+
+    names_free(names, n);
+    return r;
+}
+
+static int open_plugin(const char *directory, const char *name, int *ret_fd, char **ret_error)
+{
+    CLEANUP_FREE char *file = string_format("%s.so", name);
+    int directory_fd, fd, r = open_directory(directory, &directory_fd, ret_error);
+    struct stat st;
+
+    if (r < 0)
+        return r;
+    fd = openat(directory_fd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        r = no_such_plugin(directory_fd, directory, name, ret_error);
+    else if (fd < 0)
+        r = error_set(ret_error, -errno, "%s/%s: %s", directory, file,
+                      errno == ELOOP ? "is a symbolic link" : strerror(errno));
+    close(directory_fd);
+    if (fd < 0)
+        return r;
+    if (fstat(fd, &st) < 0)
+        r = error_set(ret_error, -errno, "%s/%s: %s", directory, file, strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        r = error_set(ret_error, -EINVAL, "%s/%s: is not a regular file", directory, file);
+    else {
+        CLEANUP_FREE char *path = string_format("%s/%s", directory, file);
+
+        r = check_owner(&st, path, ret_error);
+    }
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* What the loader says, without the odd name that it was given. */
+static const char *loader_error(const char *path)
+{
+    const char *error = dlerror();
+    size_t length = strlen(path);
+
+    if (!error)
+        return "cannot be loaded";
+    if (!strncmp(error, path, length) && !strncmp(error + length, ": ", 2))
+        return error + length + 2;
+    return error;
+}
+
+/* Unloads what was refused. Where the loader keeps it all the same, its name
+ * must not come back for another file: then the descriptor is left open. */
+static void unload(void *handle, int fd, const char *path)
+{
+    void *kept;
+
+    dlclose(handle);
+    kept = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+    if (kept)
+        dlclose(kept);
+    else
+        close(fd);
+}
+
+static int load_plugin(const char *directory, const char *name, struct plugin *ret_plugin,
+                       char **ret_error)
+{
+    CLEANUP_FREE char *wrong = NULL, *path = NULL;
+    const struct pd_trigger *trigger;
+    const struct pd_source *source;
+    void *handle;
+    int fd, r = open_plugin(directory, name, &fd, ret_error);
+
+    if (r < 0)
+        return r;
+    path = string_format("/proc/self/fd/%d", fd);
+    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        error_set(ret_error, 0, "%s/%s.so: %s", directory, name, loader_error(path));
+        close(fd);
+        return -EINVAL;
+    }
+    trigger = dlsym(handle, "pathdog_trigger");
+    source = dlsym(handle, "pathdog_source");
+    r = trigger ? plugin_check(trigger, name, &wrong)
+                : error_set(&wrong, -EINVAL, "has no symbol pathdog_trigger");
+    if (r >= 0 && source)
+        r = plugin_check_source(source, &wrong);
+    if (r < 0) {
+        error_set(ret_error, 0, "%s/%s.so: %s", directory, name, wrong);
+        unload(handle, fd, path);
+        return r;
+    }
+    *ret_plugin = (struct plugin){
+        .directory = string_copy(directory),
+        .name = string_copy(name),
+        .trigger = trigger,
+        .source = source,
+        .handle = handle,
+        .fd = fd,
+    };
+    return 0;
+}
+
+const struct pd_trigger *plugins_find(struct plugins *plugins, const char *directory,
+                                      const char *name, char **ret_error)
+{
+    for (size_t i = 0; i < plugins->n; i++)
+        if (!strcmp(plugins->list[i].name, name) && !strcmp(plugins->list[i].directory, directory))
+            return plugins->list[i].trigger;
+    if (!*name || strlen(name) > 32 ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(name)) {
+        error_set(ret_error, 0, "\"%.40s\" is no trigger's name: [a-z][a-z0-9-]{0,31}", name);
+        return NULL;
+    }
+    plugins->list =
+        array_reserve(plugins->list, &plugins->capacity, plugins->n + 1, sizeof(*plugins->list));
+    if (load_plugin(directory, name, &plugins->list[plugins->n], ret_error) < 0)
+        return NULL;
+    return plugins->list[plugins->n++].trigger;
+}
+
+const struct pd_source *plugins_source(const struct plugins *plugins,
+                                       const struct pd_trigger *trigger)
+{
+    for (size_t i = 0; i < plugins->n; i++)
+        if (plugins->list[i].trigger == trigger)
+            return plugins->list[i].source;
+    return NULL;
+}
+
+static const struct pd_trigger *lookup_find(void *user, const char *directory, const char *name,
+                                            char **ret_error)
+{
+    return plugins_find(user, directory, name, ret_error);
+}
+
+struct config_lookup plugins_lookup(struct plugins *plugins)
+{
+    return (struct config_lookup){.find = lookup_find, .user = plugins};
+}
+
+int plugins_list(struct plugins *plugins, const char *directory, bool json, FILE *out,
+                 char **ret_error)
+{
+    int fd, r = open_directory(directory, &fd, ret_error);
+    size_t n;
+    char **names;
+
+    if (r < 0)
+        return r;
+    names = directory_names(fd, &n);
+    close(fd);
+    list_begin(json, out);
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP_FREE char *error = NULL;
+        const struct pd_trigger *trigger = plugins_find(plugins, directory, names[i], &error);
+
+        if (trigger)
+            list_trigger(trigger, plugins_source(plugins, trigger) != NULL, json, i == 0, out);
+        else
+            list_refused(names[i], error, json, i == 0, out);
+    }
+    list_end(json, out);
+    names_free(names, n);
+    return 0;
+}

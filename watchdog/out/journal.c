@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The queue in front of journald and the thread behind it. The lock is held
+ * for moments only, never over a send.
+ */
+#include "journal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "format.h"
+
+struct journal_entry {
+    struct journal_entry *next;
+    size_t n_bytes;
+    char bytes[];
+};
+
+struct journal {
+    struct journal_config config;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* an entry came, or was sent, or the end */
+    struct journal_entry *first, **last;
+    size_t n_entries, n_bytes; /* queued, and the one being sent */
+    uint64_t n_failed;         /* that journald refused */
+    bool stopping, stopped, stuck;
+    uint64_t n_dropped; /* only the loop's thread */
+};
+
+static void journal_send(struct journal *journal, const struct journal_entry *entry)
+{
+    struct iovec fields[JOURNAL_FIELDS_MAX];
+    size_t n = journal_split(entry->bytes, entry->n_bytes, fields, ARRAY_SIZE(fields));
+    int r = journal->config.send(fields, (int)n);
+
+    if (r < 0) {
+        pthread_mutex_lock(&journal->lock);
+        journal->n_failed++;
+        pthread_mutex_unlock(&journal->lock);
+    }
+}
+
+static void *journal_run(void *user)
+{
+    struct journal *journal = user;
+
+    pthread_mutex_lock(&journal->lock);
+    for (;;) {
+        struct journal_entry *entry = journal->first;
+
+        if (!entry) {
+            if (journal->stopping)
+                break;
+            pthread_cond_wait(&journal->changed, &journal->lock);
+            continue;
+        }
+        journal->first = entry->next;
+        if (!journal->first)
+            journal->last = &journal->first;
+        pthread_mutex_unlock(&journal->lock);
+        journal_send(journal, entry);
+        pthread_mutex_lock(&journal->lock);
+        journal->n_entries--;
+        journal->n_bytes -= entry->n_bytes;
+        free(entry);
+    }
+    journal->stopped = true;
+    pthread_cond_broadcast(&journal->changed);
+    pthread_mutex_unlock(&journal->lock);
+    return NULL;
+}
+
+int journal_new(const struct journal_config *config, struct journal **ret_journal)
+{
+    struct journal *journal = memory_new(1, sizeof(*journal));
+    pthread_condattr_t attributes;
+    sigset_t all, before;
+    int r;
+
+    journal->config = *config;
+    journal->last = &journal->first;
+    pthread_mutex_init(&journal->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&journal->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    /* Signals are the loop's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(&journal->thread, NULL, journal_run, journal);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r) {
+        pthread_cond_destroy(&journal->changed);
+        pthread_mutex_destroy(&journal->lock);
+        free(journal);
+        return -r;
+    }
+    *ret_journal = journal;
+    return 0;
+}
+
+uint64_t journal_dropped(const struct journal *journal)
+{
+    return journal->n_dropped;
+}
+
+void journal_push(struct journal *journal, const struct buffer *entry, uint64_t said)
+{
+    struct journal_entry *copy = memory_check(malloc(sizeof(*copy) + entry->length));
+    bool full;
+
+    copy->next = NULL;
+    copy->n_bytes = entry->length;
+    memcpy(copy->bytes, buffer_bytes(entry), entry->length);
+
+    pthread_mutex_lock(&journal->lock);
+    full = journal->n_entries >= journal->config.max_entries ||
+           journal->n_bytes + copy->n_bytes > journal->config.max_bytes;
+    journal->n_dropped += journal->n_failed;
+    journal->n_failed = 0;
+    if (!full) {
+        *journal->last = copy;
+        journal->last = &copy->next;
+        journal->n_entries++;
+        journal->n_bytes += copy->n_bytes;
+        pthread_cond_signal(&journal->changed);
+    }
+    pthread_mutex_unlock(&journal->lock);
+    if (full) {
+        journal->n_dropped++;
+        free(copy);
+    } else {
+        journal->n_dropped -= said;
+    }
+}
+
+uint64_t journal_stop(struct journal *journal, uint64_t timeout_us)
+{
+    struct timespec until;
+    uint64_t lost;
+    int r = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(timeout_us / 1000000);
+    until.tv_nsec += (long)(timeout_us % 1000000 * 1000);
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&journal->lock);
+    journal->stopping = true;
+    pthread_cond_broadcast(&journal->changed);
+    while (!journal->stopped && r != ETIMEDOUT)
+        r = pthread_cond_timedwait(&journal->changed, &journal->lock, &until);
+    journal->stuck = !journal->stopped;
+    lost = journal->n_dropped + journal->n_failed + journal->n_entries;
+    pthread_mutex_unlock(&journal->lock);
+    if (journal->stuck)
+        pthread_detach(journal->thread);
+    else
+        pthread_join(journal->thread, NULL);
+    return lost;
+}
+
+struct journal *journal_free(struct journal *journal)
+{
+    struct journal_entry *entry;
+
+    /* A thread that hangs in a send still has it all; the process ends soon. */
+    if (!journal || journal->stuck)
+        return NULL;
+    while ((entry = journal->first)) {
+        journal->first = entry->next;
+        free(entry);
+    }
+    pthread_cond_destroy(&journal->changed);
+    pthread_mutex_destroy(&journal->lock);
+    free(journal);
+    return NULL;
+}
