@@ -304,22 +304,15 @@ static int conn_write_one(struct conn *c)
 
 void conn_write(struct conn *c)
 {
-    uint64_t keep_alive_ns = c->node->options->keep_alive_ms * NS_PER_MS;
     int i;
 
     c->dirty = false;
     if (c->dead)
         return;
-    /* 0.12 has no call for a PING. A keep-alive that is due is one. */
-    if (c->ping)
-        ngtcp2_conn_set_keep_alive_timeout(c->quic, 1);
     for (i = 0; i < PACKETS_PER_WRITE && !c->dead && conn_write_one(c); i++)
         ;
     if (c->dead)
         return;
-    if (c->ping)
-        ngtcp2_conn_set_keep_alive_timeout(c->quic, keep_alive_ns);
-    c->ping = false;
     if (i == PACKETS_PER_WRITE)
         c->dirty = true;
     ngtcp2_conn_update_pkt_tx_time(c->quic, c->node->now_ns);

@@ -131,7 +131,8 @@ void migrate_begin(struct conn *c, pathdog_node_token token,
     c->move.begun_ns = now;
     c->move.escalate_ns = immediate ? UINT64_MAX : now + 2 * pto_ns;
     c->move.deadline_ns = now + request->timeout_ms * NS_PER_MS;
-    c->ping = !immediate; /* does the old path live? see move_escalate() */
+    if (!immediate)
+        stream_probe(c); /* does the old path live? see move_escalate() */
     event(c->node, "migrate-begun", "peer=%s conn=%llu from=%s to=%s%s reason=\"%s\"",
           c->peer->name, (unsigned long long)c->number, address_text(&c->local, from),
           address_text(&c->move.path->local, to), immediate ? " immediate=yes" : "",

@@ -93,7 +93,6 @@ struct conn {
 
     uint64_t bytes_sent, bytes_received, packets_lost, rtt_samples, send_errors;
     uint64_t last_received_ns;
-    bool ping;   /* write a PING now */
     bool failed; /* the stream carried something else: to be closed */
 
     struct { /* what the peer said of itself */
@@ -222,6 +221,7 @@ void stream_begin(struct conn *c); /* opens it (client) and says hello */
 int stream_received(struct conn *c, const uint8_t *data, size_t len);
 void stream_acked(struct conn *c, uint64_t upto);
 void stream_free(struct conn *c);
+void stream_probe(struct conn *c); /* makes the peer acknowledge something now */
 int frame_append(struct conn *c, uint8_t type, const uint8_t *body, size_t len);
 void put_u64(uint8_t *data, uint64_t value);
 uint64_t get_u64(const uint8_t *data);
