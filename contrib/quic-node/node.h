@@ -145,6 +145,7 @@ struct peer {
         uint64_t sent, received, verified, lost, corrupt, duplicate;
         uint64_t messages_sent, messages_received;
         uint64_t longest_gap_ns, longest_gap_at_us;
+        uint64_t recent_gap_ns; /* the longest since the last statistics */
         uint64_t connections, migrations, migration_failures, reconnects, peer_moves;
     } count;
 };

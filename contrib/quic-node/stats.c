@@ -35,6 +35,14 @@ static uint64_t count_of(const struct peer *p, size_t i)
     return *(const uint64_t *)(const void *)((const char *)p + names[i].offset);
 }
 
+/* Since the statistics before these; one that began earlier counts with all of it. */
+static uint64_t recent_gap_ns(const struct peer *p)
+{
+    uint64_t open_ns = p->rx_last_ns ? p->node->now_ns - p->rx_last_ns : 0;
+
+    return open_ns > p->count.recent_gap_ns ? open_ns : p->count.recent_gap_ns;
+}
+
 static json_t *peer_json(const struct peer *p)
 {
     char text[ADDRESS_TEXT_MAX];
@@ -45,6 +53,7 @@ static json_t *peer_json(const struct peer *p)
         json_object_set_new(o, names[i].name, json_integer((json_int_t)count_of(p, i)));
     json_object_set_new(o, "longest_gap_ms", json_real((double)gap_ns / 1e6));
     json_object_set_new(o, "longest_gap_at_us", json_integer((json_int_t)began_us));
+    json_object_set_new(o, "gap_ms", json_real((double)recent_gap_ns(p) / 1e6));
     if (p->live) {
         json_object_set_new(o, "conn", json_integer((json_int_t)p->live->number));
         json_object_set_new(o, "role", json_string(p->live->server ? "server" : "client"));
@@ -95,6 +104,8 @@ int stats_write(struct node *node, const char *path)
     if (json_dump_file(stats, temporary, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0)
         r = -EIO;
     json_decref(stats);
+    for (struct peer *p = node->peers; p; p = p->next)
+        p->count.recent_gap_ns = 0;
     if (r == 0 && rename(temporary, path) < 0)
         r = -errno;
     if (r < 0)

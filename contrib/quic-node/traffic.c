@@ -160,6 +160,8 @@ static void rx_progress(struct peer *p)
         p->count.longest_gap_ns = gap;
         p->count.longest_gap_at_us = realtime_us() - gap / 1000;
     }
+    if (p->rx_last_ns && gap > p->count.recent_gap_ns)
+        p->count.recent_gap_ns = gap;
     p->rx_last_ns = p->node->now_ns;
 }
 
