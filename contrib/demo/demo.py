@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The play: real QUIC connections, a network that changes under them, and pathdog beside the node.
+
+alpha, with two uplinks, is the node that pathdog watches. It dials bravo and charlie; charlie
+forbids migration. delta dials alpha: an inbound connection. Exits with 1 if anything that is
+promised did not happen.
+"""
+import argparse
+import os
+import signal
+import sys
+import time
+
+from stage import Stage, StageError
+from story import Story
+
+PEERS = {"bravo": "10.9.0.2:4433", "charlie": "10.9.0.3:4433", "delta": "10.9.0.4:4433"}
+
+
+class Play:
+    def __init__(self, stage, story):
+        self.stage, self.story = stage, story
+        self.stats = None
+
+    # ---- reading along ----
+
+    def tell(self):
+        """Tells what has been kept so far."""
+        for name, line in self.stage.kept:
+            if name == "pathdog":
+                self.story.record(line)
+            elif self.story.verbose:
+                self.story.line(time.time(), name, line)
+        self.stage.kept.clear()
+
+    def until(self, what, patience_s=30, **members):
+        """Waits for a record with these members, telling all that comes before it."""
+        def fits(record):
+            return all(record.get(key) == value for key, value in members.items())
+        record = self.stage.wait_for("pathdog", fits, what, patience_s)
+        self.tell()
+        return record
+
+    def gaps(self):
+        """The longest time without progress at either end, per peer, since the last call."""
+        worst = {}
+        for node in ("alpha", *PEERS):
+            for peer in self.stage.stats(node)["peers"]:
+                name = peer["peer"] if node == "alpha" else node
+                worst[name] = max(worst.get(name, 0), peer["gap_ms"])
+        return worst
+
+    def tell_gaps(self, **limits_ms):
+        gaps = self.gaps()
+        for name, limit_ms in limits_ms.items():
+            self.story.check(gaps[name] <= limit_ms,
+                             f"{name}: longest gap without a byte {gaps[name]:.0f} ms "
+                             f"(allowed here: {limit_ms} ms)")
+
+    # ---- the acts ----
+
+    def prologue(self):
+        stage, story = self.stage, self.story
+        story.act(1, "Four QUIC nodes, one of them with two uplinks",
+                  "alpha ── up0 (10.0.1.2), up1 (10.0.2.2) ── router ── bravo, charlie, delta",
+                  "alpha dials bravo and charlie (who forbids migration); delta dials alpha.",
+                  "Each connection carries checked bytes both ways all the time.")
+        stage.open()
+        for uplink in ("up0", "up1"):
+            stage.lab("delay", uplink, "10ms")
+        stage.start_node("bravo", "peer", "--listen", PEERS["bravo"])
+        stage.start_node("charlie", "peer", "--listen", PEERS["charlie"], "--forbid-migration")
+        stage.start_node("alpha", "host", "--listen", "0.0.0.0:4433", "--socket",
+                         os.path.join(stage.directory, "alpha.sock"), "--dial",
+                         f"bravo={PEERS['bravo']}", "--dial", f"charlie={PEERS['charlie']}")
+        stage.start_node("delta", "peer", "--listen", PEERS["delta"], "--dial",
+                         "alpha=10.0.1.2:4433")
+        stage.start_pathdog()
+        for name in PEERS:
+            self.until(f"{name} being up", record="peer", peer=name, state="up")
+        up = {r["peer"]: r["role"] for r in stage.records if r["record"] == "peer"}
+        for name, role in sorted(up.items()):
+            story.line(time.time(), "pathdog", f"watches {name} (alpha is the {role})")
+        self.gaps()
+
+    def flip(self):
+        stage = self.stage
+        self.story.act(2, "up0 goes dark and the default route flips to up1",
+                       "bravo can be migrated. charlie forbids it and delta dialled us: those two",
+                       "are watched, found dead, and reconnected (fallback_after is 1 s here).")
+        stage.lab("blackhole", "up0", "on")
+        stage.lab("default_route", "up1")
+        self.until("bravo migrated", record="outcome", peer="bravo", outcome="migrated")
+        self.until("charlie reconnected", record="outcome", peer="charlie", outcome="reconnected")
+        self.until("delta reconnected", record="outcome", peer="delta", outcome="reconnected")
+        for name in PEERS:
+            r = self.until(f"the effect on {name}", record="effect", peer=name)
+            if r["effect"] != "better":
+                self.story.check(False, f"{name}: the effect is {r['effect']}")
+        self.tell_gaps(bravo=500, charlie=3000, delta=5000)
+
+    def slow(self):
+        stage = self.stage
+        self.story.act(3, "up1 becomes slow: 150 ms each way",
+                       "Two samples in a row above 200 ms are two strikes. There is no other way",
+                       "out just now, so the move is a new port on the same uplink: it cannot",
+                       "help, pathdog finds that out, and it will wait twice as long next time.")
+        stage.lab("delay", "up1", "150ms")
+        self.until("a strike", record="decision", peer="bravo", trigger="srtt", verdict="migrate")
+        self.until("bravo migrated", record="outcome", peer="bravo", outcome="migrated")
+        r = self.until("the effect on bravo", record="effect", peer="bravo")
+        self.story.check(r["effect"] in ("same", "worse"),
+                         f"bravo: judged by what was measured, not by the node's \"ok\": "
+                         f"{r['effect']}")
+        self.tell_gaps(bravo=1500)
+
+    def back(self):
+        stage = self.stage
+        self.story.act(4, "up0 is back, and the default route returns to it",
+                       "Every connection follows the route table again.")
+        stage.lab("blackhole", "up0", "off")
+        stage.lab("default_route", "up0")
+        self.until("bravo migrated", record="outcome", peer="bravo", outcome="migrated")
+        self.until("the effect on bravo", record="effect", peer="bravo", effect="better")
+        self.tell_gaps(bravo=1500)
+
+    def tunnel(self):
+        self.story.act(5, "A tunnel says that it rebound its socket",
+                       "A datagram to pathdog's notify socket: EVENT=rebind, PEERS=bravo.")
+        self.stage.notify("EVENT=rebind\nPEERS=bravo\nREASON=endpoint changed\n")
+        self.until("bravo migrated", record="outcome", peer="bravo", outcome="migrated")
+        self.until("the effect on bravo", record="effect", peer="bravo")
+        self.tell_gaps(bravo=500)
+
+    def epilogue(self):
+        stage, story = self.stage, self.story
+        story.act(6, "What the nodes say")
+        stats = {name: stage.stats(name) for name in ("alpha", *PEERS)}
+        story.say("   node      peer       sent      received   verified    lost  corrupt  "
+                  "connections  migrations")
+        for name, node in stats.items():
+            for p in node["peers"]:
+                story.say(f"   {name:<8}  {p['peer']:<8} {p['bytes_sent']:>9}  "
+                          f"{p['bytes_received']:>10}  {p['bytes_verified']:>9}  "
+                          f"{p['bytes_lost']:>6}  {p['bytes_corrupt']:>7}  {p['connections']:>11}"
+                          f"  {p['migrations']:>10}")
+        lost = sum(node["total"]["bytes_lost"] for node in stats.values())
+        corrupt = sum(node["total"]["bytes_corrupt"] for node in stats.values())
+        story.say()
+        story.check(lost == 0 and corrupt == 0, f"bytes lost: {lost}, corrupt: {corrupt}")
+        story.check(all(node["total"]["peers_up"] == len(node["peers"])
+                        for node in stats.values()), "every connection is up")
+
+    def stay(self):
+        stage, story = self.stage, self.story
+        tool = f"ip netns exec {stage.prefix}-host"
+        story.act(7, "Still running, to play with; Ctrl-C ends it and cleans up")
+        story.say(f"   export NETSHIM={stage.build}/contrib/netshim/netshim")
+        story.say(f"   {stage.lab_script} {stage.lab_directory} default_route up1")
+        story.say(f"   {stage.lab_script} {stage.lab_directory} delay up0 300ms")
+        story.say(f"   {stage.lab_script} {stage.lab_directory} blackhole up0 on")
+        story.say(f"   {tool} ip route")
+        story.say(f"   configuration and recording: {stage.directory}")
+        while True:
+            said = stage.next_line(3600)
+            if said:
+                stage.kept.append(said)
+                self.tell()
+
+    def run(self, stay):
+        for act in (self.prologue, self.flip, self.slow, self.back, self.tunnel, self.epilogue):
+            act()
+        if stay:
+            self.stay()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--top", required=True)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--stay", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+
+    def interrupted(number, _):
+        raise KeyboardInterrupt(number)
+    signal.signal(signal.SIGTERM, interrupted)
+
+    story = Story(options.verbose)
+    stage = Stage(options.top, options.build)
+    play = Play(stage, story)
+    try:
+        play.run(options.stay)
+    except StageError as error:
+        play.tell()
+        story.check(False, str(error))
+    except KeyboardInterrupt:
+        story.say("\nInterrupted; cleaning up.")
+        return 0 if options.stay and not story.failures else 130
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        stage.close()
+    story.say()
+    if story.failures:
+        story.say(f"Not as promised: {len(story.failures)} of the checks above.")
+        return 1
+    story.say("The network changed five times, and no connection lost a byte.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
