@@ -45,7 +45,19 @@ static int host_advise(struct pd_turn *turn, uint32_t peer, const struct pd_advi
     struct mock_peer *found = mock_find(mock, peer);
     struct mock_advice *kept;
 
-    if (!found || advice->kind == PD_KIND_OPERATOR || advice->kind >= PD_KIND_COUNT ||
+    if (found && !advice && mock->n_advice) {
+        found->advised++;
+        if (mock->count_only) {
+            mock->n_advice++;
+            return 0;
+        }
+        mock->advice =
+            memory_check(reallocarray(mock->advice, mock->n_advice + 1, sizeof(*mock->advice)));
+        mock->advice[mock->n_advice] = mock->advice[mock->n_advice - 1];
+        mock->advice[mock->n_advice++].peer = peer;
+        return 0;
+    }
+    if (!found || !advice || advice->kind == PD_KIND_OPERATOR || advice->kind >= PD_KIND_COUNT ||
         !advice->reason)
         return -EINVAL;
     found->advised++;

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One judgement: what a connection is known to use against what the kernel
+ * would take now. What is in flight or already advised is compared with what
+ * was asked for, so that the same way out is not advised twice in a row.
+ */
+#include "route.h"
+
+#include "util/util.h"
+
+#include <stdio.h>
+
+struct judging {
+    struct pd_turn *turn;
+    struct route *route;
+    struct key *key;
+    const char *prefix; /* that the answer goes by; NULL: not told */
+    bool allowed;
+    int result;
+    struct verdict_text text; /* peers of one key mostly have the same to say */
+};
+
+/* ---- what it says ---- */
+
+static void evidence_add(struct verdict_text *text, const char *name, const char *value)
+{
+    if (value[0])
+        text->evidence[text->n_evidence++] = (struct pd_field){.name = name, .text = value};
+}
+
+static void reason_write(struct judging *judging, const struct way *base, const struct way *now)
+{
+    struct verdict_text *text = &judging->text;
+    const struct key *key = judging->key;
+    char before[160], after[160], what[ADDRESS_TEXT_SIZE + 32] = "way out changed";
+
+    way_text(base, before, sizeof(before));
+    way_text(now, after, sizeof(after));
+    if (!base->oif) {
+        snprintf(text->reason, sizeof(text->reason),
+                 "local address %s is on no interface, way out is %s", base->source, after);
+        return;
+    }
+    if (ways_same(&judging->route->ways, text->base, text->now)) {
+        snprintf(text->reason, sizeof(text->reason), "source address %s is gone: now %s on %s",
+                 base->source, now->source, after);
+        return;
+    }
+    if (key->by_default && key->default_before)
+        snprintf(what, sizeof(what), "default route flip");
+    else if (judging->prefix)
+        snprintf(what, sizeof(what), "route to %s changed", judging->prefix);
+    snprintf(text->reason, sizeof(text->reason), "%s: %s → %s", what, before, after);
+}
+
+static const struct verdict_text *verdict_write(struct judging *judging, uint16_t base,
+                                                uint16_t now)
+{
+    struct verdict_text *text = &judging->text;
+    const struct way *before = &ways_slot(&judging->route->ways, base)->way;
+    const struct way *after = &ways_slot(&judging->route->ways, now)->way;
+
+    text->base = base;
+    text->now = now;
+    text->valid = true;
+    text->n_evidence = 0;
+    evidence_add(text, "oif_before", before->ifname);
+    evidence_add(text, "oif_after", after->ifname);
+    evidence_add(text, "gateway_before", before->gateway);
+    evidence_add(text, "gateway_after", after->gateway);
+    evidence_add(text, "source_before", before->source);
+    evidence_add(text, "source_after", after->source);
+    reason_write(judging, before, after);
+    return text;
+}
+
+static void judge_advise(struct judging *judging, uint32_t index, struct route_peer *peer,
+                         bool in_flight)
+{
+    struct pd_turn *turn = judging->turn;
+    struct ways *ways = &judging->route->ways;
+    uint16_t base = in_flight ? peer->open : peer->known, now = judging->key->answer;
+    int r;
+
+    if (judging->text.valid && judging->text.base == base && judging->text.now == now) {
+        r = turn->host->advise(turn, index, NULL); /* the same as of the peer before */
+    } else {
+        const struct verdict_text *text = verdict_write(judging, base, now);
+        struct pd_advice advice = {
+            .kind = PD_KIND_MOVED,
+            .cause = route_fire(turn, text->reason),
+            .reason = text->reason,
+            .evidence = text->evidence,
+            .n_evidence = text->n_evidence,
+        };
+
+        r = turn->host->advise(turn, index, &advice);
+    }
+    if (r < 0) {
+        judging->result = r;
+        return;
+    }
+    ways_set(ways, &peer->asked, now);
+    if (!in_flight)
+        ways_set(ways, &peer->open, now);
+}
+
+/* ---- what is compared ---- */
+
+/* The local address was gone before we saw the connection: what it uses, if
+ * anything, is not what the kernel says. */
+static uint16_t way_lost(struct judging *judging)
+{
+    const struct key_name *name = &judging->key->name;
+    struct way way = {0};
+    uint16_t lost;
+
+    address_format(way.source, name->source_family, name->source);
+    lost = ways_intern(&judging->route->ways, &way);
+    if (lost)
+        ways_slot(&judging->route->ways, lost)->source_gone = true;
+    return lost;
+}
+
+/* Returns false if there is nothing to compare: what is there now is what it uses. */
+static bool judge_first_sight(struct judging *judging, struct route_peer *peer)
+{
+    struct ways *ways = &judging->route->ways;
+
+    /* After a move of ours the address that we were told may be an old one. */
+    if (judging->key->source_gone && !peer->adopt) {
+        ways_unref(ways, peer->known);
+        peer->known = way_lost(judging);
+        if (peer->known)
+            return true;
+    }
+    ways_set(ways, &peer->known, judging->key->answer);
+    peer->adopt = false;
+    return false;
+}
+
+static bool judge_same(const struct ways *ways, const struct route_peer *peer, uint16_t now,
+                       bool in_flight)
+{
+    /* Where an open request goes to, it will choose a source that is there. */
+    if (in_flight)
+        return ways_same(ways, peer->open, now);
+    if (peer->known == now)
+        return true;
+    if (!peer->adopt && ways_slot(ways, peer->known)->source_gone)
+        return false;
+    return ways_same(ways, peer->known, now);
+}
+
+static void judge_back(struct judging *judging, uint32_t index, struct route_peer *peer,
+                       bool in_flight)
+{
+    struct ways *ways = &judging->route->ways;
+    uint16_t now = judging->key->answer;
+    const char *also = ways_slot(ways, peer->known)->way.also;
+
+    if (in_flight) {
+        if (peer->asked && !ways_same(ways, peer->asked, peer->open)) {
+            judging->turn->host->withdraw(judging->turn, index);
+            ways_set(ways, &peer->asked, peer->open);
+        }
+        return;
+    }
+    if (peer->adopt || (!also[0] && ways_slot(ways, now)->way.also[0]))
+        ways_set(ways, &peer->known, now);
+    peer->adopt = false;
+    if (peer->asked)
+        judging->turn->host->withdraw(judging->turn, index);
+    ways_set(ways, &peer->asked, 0);
+    ways_set(ways, &peer->open, 0);
+}
+
+static void judge_peer(struct judging *judging, uint32_t index, struct route_peer *peer)
+{
+    struct ways *ways = &judging->route->ways;
+    uint16_t now = judging->key->answer;
+    bool in_flight;
+
+    peer->moved = false;
+    if (peer->known == now && !peer->asked && !peer->open) {
+        peer->adopt = false;
+        return;
+    }
+    /* Lost, and there again: as if seen for the first time. */
+    if (peer->known && !ways_slot(ways, peer->known)->way.oif &&
+        !ways_slot(ways, peer->known)->source_gone && !judging->key->source_gone) {
+        if (peer->asked)
+            judging->turn->host->withdraw(judging->turn, index);
+        ways_set(ways, &peer->asked, 0);
+        ways_set(ways, &peer->open, 0);
+        ways_set(ways, &peer->known, 0);
+    }
+    if (!peer->known && !judge_first_sight(judging, peer))
+        return;
+    in_flight = judging->turn->host->in_flight(judging->turn, index);
+    /* Not our request: it goes where the way out was when it was sent. */
+    if (in_flight && !peer->open)
+        ways_set(ways, &peer->open, judging->key->before ? judging->key->before : peer->known);
+    if (judge_same(ways, peer, now, in_flight)) {
+        judge_back(judging, index, peer, in_flight);
+        return;
+    }
+    if (peer->asked && ways_same(ways, peer->asked, now))
+        return;
+    if (!judging->allowed) {
+        judging->key->unsettled = true;
+        judging->route->deferred = true;
+        return;
+    }
+    judge_advise(judging, index, peer, in_flight);
+}
+
+int route_judge(struct pd_turn *turn, uint32_t index, const char *prefix)
+{
+    struct route *route = turn->self;
+    struct key *key = &route->keys.slots[index];
+    struct judging judging = {
+        .turn = turn,
+        .route = route,
+        .key = key,
+        .prefix = prefix,
+        .allowed = route_may_fire(route),
+    };
+    uint32_t next;
+
+    if (key->no_way || !key->answer)
+        return 0;
+    key->unsettled = false;
+    for (uint32_t peer = key->first; peer != ROUTE_NONE; peer = next) {
+        struct route_peer *state = turn->host->state(turn, peer);
+
+        next = state->next;
+        judge_peer(&judging, peer, state);
+    }
+    if (!key->unsettled) {
+        ways_set(&route->ways, &key->before, key->answer);
+        key->default_before = key->by_default;
+    }
+    return judging.result;
+}

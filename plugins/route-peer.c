@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which key a connection belongs to, and what its own changes mean for the way
+ * out that it is known to use.
+ */
+#include "route.h"
+
+static void peer_unlink(struct pd_turn *turn, struct route_peer *peer)
+{
+    struct route *route = turn->self;
+    struct key *key = &route->keys.slots[peer->key];
+    struct route_peer *other;
+
+    if (!peer->linked)
+        return;
+    if (peer->previous == ROUTE_NONE) {
+        key->first = peer->next;
+    } else {
+        other = turn->host->state(turn, peer->previous);
+        other->next = peer->next;
+    }
+    if (peer->next == ROUTE_NONE) {
+        key->last = peer->previous;
+    } else {
+        other = turn->host->state(turn, peer->next);
+        other->previous = peer->previous;
+    }
+    key->n_peers--;
+    key->in_flight_bytes -= peer->in_flight_bytes;
+    peer->linked = false;
+    keys_release(&route->keys, &route->ways, peer->key);
+}
+
+/* Returns whether the key is another than before. */
+static bool peer_link(struct pd_turn *turn, const struct pd_peer *who, struct route_peer *peer)
+{
+    struct route *route = turn->self;
+    struct key_name name;
+    struct route_peer *last;
+    struct key *key;
+    uint32_t index;
+
+    key_name_of(who, route->ports, &name);
+    index = keys_find(&route->keys, &name);
+    if (peer->linked && peer->key == index)
+        return false;
+    /* Found before the old one is released, so that it is not that one's slot. */
+    peer_unlink(turn, peer);
+    key = &route->keys.slots[index];
+    peer->key = index;
+    peer->previous = key->last;
+    peer->next = ROUTE_NONE;
+    peer->linked = true;
+    if (key->last == ROUTE_NONE) {
+        key->first = who->index;
+    } else {
+        last = turn->host->state(turn, key->last);
+        last->next = who->index;
+    }
+    key->last = who->index;
+    key->n_peers++;
+    key->in_flight_bytes += peer->in_flight_bytes;
+    return true;
+}
+
+/* Compare now where the key's answer is current, else when it comes. */
+static void peer_compare(struct pd_turn *turn, struct route_peer *peer)
+{
+    struct route *route = turn->self;
+    struct key *key = &route->keys.slots[peer->key];
+
+    if (key->epoch && key->epoch == route->epoch && !key->no_way && !peer->known &&
+        !key->source_gone) {
+        /* Nothing to compare with, and nothing to say: the usual case of a new peer. */
+        ways_set(&route->ways, &peer->known, key->answer);
+        return;
+    }
+    key->unsettled = true;
+    route_ask(turn, peer->key);
+}
+
+/* What is remembered of what was asked for does not hold any more. */
+static void peer_forget(struct route *route, struct route_peer *peer)
+{
+    ways_set(&route->ways, &peer->known, 0);
+    ways_set(&route->ways, &peer->asked, 0);
+    ways_set(&route->ways, &peer->open, 0);
+    peer->adopt = false;
+}
+
+/* Ours, or somebody's through us, succeeded: it now uses what was asked for. */
+static void peer_migrated(struct pd_turn *turn, const struct pd_peer *who, struct route_peer *peer)
+{
+    struct route *route = turn->self;
+
+    ways_set(&route->ways, &peer->known, peer->open);
+    peer->adopt = peer->moved = true;
+    /* What was advised meanwhile was remembered, and is asked for next. */
+    if (peer->asked && !ways_same(&route->ways, peer->asked, peer->open)) {
+        ways_set(&route->ways, &peer->open, peer->asked);
+    } else {
+        ways_set(&route->ways, &peer->asked, 0);
+        ways_set(&route->ways, &peer->open, 0);
+    }
+    peer_link(turn, who, peer);
+    peer_compare(turn, peer);
+}
+
+static void peer_path(struct pd_turn *turn, const struct pd_peer *who, struct route_peer *peer)
+{
+    struct route *route = turn->self;
+
+    if (peer->open && turn->host->in_flight(turn, who->index)) {
+        /* The effect of our request, told before its answer. */
+        ways_set(&route->ways, &peer->known, peer->open);
+        peer->adopt = true;
+    } else if (!peer->moved) {
+        peer_forget(route, peer);
+    }
+    peer_link(turn, who, peer);
+    peer_compare(turn, peer);
+}
+
+int route_peer_event(struct pd_turn *turn, const struct pd_peer_event *event)
+{
+    struct route *route = turn->self;
+    struct route_peer *peer = event->state;
+
+    switch (event->change) {
+    case PD_PEER_UP:
+        peer_link(turn, event->peer, peer);
+        peer_compare(turn, peer);
+        break;
+    case PD_PEER_TOLD:
+        /* Kept, as long as it is the same path that is told. */
+        if (peer_link(turn, event->peer, peer))
+            peer_forget(route, peer);
+        peer_compare(turn, peer);
+        break;
+    case PD_PEER_DOWN:
+        peer_forget(route, peer);
+        peer_unlink(turn, peer);
+        break;
+    case PD_PEER_PATH:
+        peer_path(turn, event->peer, peer);
+        break;
+    case PD_PEER_MIGRATED:
+        peer_migrated(turn, event->peer, peer);
+        break;
+    case PD_PEER_MISSING:
+        break;
+    }
+    return 0;
+}
+
+void route_rekey(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+    uint32_t n_keys = route->keys.n_slots;
+
+    /* Keys that are made here are at the end, or in slots that are done with. */
+    for (uint32_t i = 0; i < n_keys; i++) {
+        uint32_t next;
+
+        if (!route->keys.slots[i].live)
+            continue;
+        for (uint32_t peer = route->keys.slots[i].first; peer != ROUTE_NONE; peer = next) {
+            const struct pd_peer *who = turn->host->peer(turn, peer);
+            struct route_peer *state = turn->host->state(turn, peer);
+
+            next = state->next;
+            if (who)
+                peer_link(turn, who, state);
+        }
+    }
+}

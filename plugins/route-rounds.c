@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When the kernel is asked, in which order, and when what has changed may be
+ * advised: rounds over all keys, and the window that settles. Pure.
+ */
+#include "route.h"
+
+#include "util/util.h"
+
+#include <stdio.h>
+
+/* Without a way out anywhere the kernel is not asked more often than this. */
+#define NO_WAY_PACE_US 10000u
+/* Rounds that take longer than this are followed by a pause as long, within bounds. */
+#define LONG_ROUND_US 1000u
+#define PAUSE_MAX_US  200000u
+/* The source answers within this, or has lost the question. */
+#define ANSWER_US 2000000u
+
+/* ---- the window ---- */
+
+bool route_may_fire(const struct route *route)
+{
+    return !route->window_end_us || route->round.fires;
+}
+
+uint64_t route_fire(struct pd_turn *turn, const char *reason)
+{
+    struct route *route = turn->self;
+
+    route->round.fired = true;
+    if (!route->window_end_us && route->settle_us) {
+        route->window_end_us = add_u64(turn->now_us, route->settle_us);
+        route->round.fires = true;
+    }
+    if (!route->cause)
+        route->cause = turn->host->open_cause(turn, reason);
+    return route->cause;
+}
+
+void route_close_cause(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+
+    if (route->cause)
+        turn->host->close_cause(turn, route->cause);
+    route->cause = 0;
+}
+
+/* ---- asking ---- */
+
+void route_queue(struct route *route, uint32_t index)
+{
+    uint32_t waiting = route->n_queue - route->queue_head;
+
+    route->keys.slots[index].queued = true;
+    if (route->queue_head > ROUTE_SLICE && route->queue_head > waiting) {
+        memmove(route->queue, route->queue + route->queue_head, waiting * sizeof(uint32_t));
+        route->queue_head = 0;
+        route->n_queue = waiting;
+    }
+    route->queue =
+        array_reserve(route->queue, &route->queue_capacity, route->n_queue + 1u, sizeof(uint32_t));
+    route->queue[route->n_queue++] = index << 1;
+}
+
+static uint64_t ticket_new(struct route *route, uint32_t index, bool is_way, uint32_t *ret_ticket)
+{
+    route->ticket = (route->ticket + 1) & ROUTE_ID_TICKET_MASK;
+    if (!route->ticket)
+        route->ticket = 1;
+    *ret_ticket = route->ticket;
+    route->outstanding++;
+    return (uint64_t)route->ticket << (ROUTE_ID_INDEX_BITS + 1) | (uint64_t)index << 1 | is_way;
+}
+
+static void field_number(struct pd_field **end, const char *name, uint64_t number)
+{
+    *(*end)++ = (struct pd_field){.name = name, .number = number};
+}
+
+static void field_text(struct pd_field **end, const char *name, const char *text)
+{
+    *(*end)++ = (struct pd_field){.name = name, .text = text};
+}
+
+static void key_query(struct pd_turn *turn, uint32_t index)
+{
+    struct route *route = turn->self;
+    struct key *key = &route->keys.slots[index];
+    const struct key_name *name = &key->name;
+    char destination[ADDRESS_TEXT_SIZE], source[ADDRESS_TEXT_SIZE];
+    struct pd_field fields[8], *end = fields;
+    struct pd_query query = {.fields = fields};
+
+    if (name->destination_family) {
+        address_format(destination, name->destination_family, name->destination);
+        field_text(&end, "destination", destination);
+    } else {
+        field_number(&end, "family", name->family);
+    }
+    if (name->scope[0])
+        field_text(&end, "interface", name->scope);
+    if (name->source_family) {
+        address_format(source, name->source_family, name->source);
+        field_text(&end, "source", source);
+    }
+    if (route->uid != UINT32_MAX)
+        field_number(&end, "uid", route->uid);
+    if (route->mark_given)
+        field_number(&end, "mark", route->mark);
+    if (name->sport)
+        field_number(&end, "sport", name->sport);
+    if (name->dport)
+        field_number(&end, "dport", name->dport);
+    if (key->token)
+        field_number(&end, "token", key->token);
+    query.n_fields = (size_t)(end - fields);
+    query.id = ticket_new(route, index, false, &key->ticket);
+    key->asked_at = route->epoch;
+    turn->host->query(turn, &query);
+}
+
+/* Is the source of a way that peers are known to use still on the host? */
+static void way_query(struct pd_turn *turn, uint16_t index)
+{
+    struct route *route = turn->self;
+    struct way_slot *slot = ways_slot(&route->ways, index);
+    struct pd_field field = {.name = "address"};
+    char source[ADDRESS_TEXT_SIZE];
+    struct pd_query query = {.fields = &field, .n_fields = 1};
+
+    memcpy(source, slot->way.source, sizeof(source));
+    field.text = source;
+    ways_ref(&route->ways, index); /* until it is answered */
+    query.id = ticket_new(route, index, true, &slot->ticket);
+    turn->host->query(turn, &query);
+}
+
+/* Keeps one slice of questions open. */
+void route_pump(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+
+    while (route->queue_head < route->n_queue && route->outstanding < ROUTE_SLICE) {
+        uint32_t entry = route->queue[route->queue_head++], index = entry >> 1;
+
+        if (entry & 1) {
+            struct way_slot *slot = ways_slot(&route->ways, (uint16_t)index);
+
+            if (slot->refs && slot->way.source[0] && !slot->ticket)
+                way_query(turn, (uint16_t)index);
+            continue;
+        }
+        struct key *key = &route->keys.slots[index];
+
+        if (!key->live || !key->queued)
+            continue;
+        key->queued = false;
+        if (!key->n_peers)
+            keys_release(&route->keys, &route->ways, index);
+        else if (key->ticket)
+            key->again = true;
+        else
+            key_query(turn, index);
+    }
+    if (route->queue_head == route->n_queue)
+        route->queue_head = route->n_queue = 0;
+}
+
+static void round_begin(struct pd_turn *turn, bool full, bool closing)
+{
+    struct route *route = turn->self;
+
+    route->round = (struct route_round){
+        .active = true,
+        .full = full,
+        .fires = closing || route->round.fires,
+        .fired = route->round.fired,
+        .closing = closing,
+        .began_us = turn->now_us,
+        .heard_us = turn->now_us,
+    };
+}
+
+void route_ask(struct pd_turn *turn, uint32_t index)
+{
+    struct route *route = turn->self;
+    struct key *key = &route->keys.slots[index];
+
+    /* Queued, or asked as things are now: the answer is for this one too. */
+    if (key->queued || (key->ticket && key->asked_at == route->epoch))
+        return;
+    route_queue(route, index);
+    if (!route->round.active)
+        round_begin(turn, false, false);
+    route_pump(turn);
+    route_step(turn);
+}
+
+/* Quarters of powers of two: busy enough an order, and found in one pass. */
+static uint32_t busy_bucket(uint64_t bytes)
+{
+    uint32_t log2;
+
+    if (bytes < 4)
+        return (uint32_t)bytes;
+    log2 = 63u - (uint32_t)__builtin_clzll(bytes);
+    return log2 * 4 + (uint32_t)(bytes >> (log2 - 2) & 3);
+}
+
+#define BUSY_BUCKETS 256
+
+/* All keys, those with most bytes in flight first; then the sources of ways. */
+static void queue_fill(struct route *route)
+{
+    struct keys *keys = &route->keys;
+    uint32_t start[BUSY_BUCKETS + 1] = {0};
+
+    for (uint32_t i = 0; i < keys->n_slots; i++)
+        if (keys->slots[i].live)
+            start[BUSY_BUCKETS - 1 - busy_bucket(keys->slots[i].in_flight_bytes) + 1]++;
+    for (size_t i = 0; i < BUSY_BUCKETS; i++)
+        start[i + 1] += start[i];
+    route->queue_head = 0;
+    route->n_queue = keys->n_live;
+    route->queue = array_reserve(route->queue, &route->queue_capacity,
+                                 (size_t)keys->n_live + route->ways.n_slots, sizeof(uint32_t));
+    for (uint32_t i = 0; i < keys->n_slots; i++) {
+        if (!keys->slots[i].live)
+            continue;
+        keys->slots[i].queued = true;
+        route->queue[start[BUSY_BUCKETS - 1 - busy_bucket(keys->slots[i].in_flight_bytes)]++] =
+            i << 1;
+    }
+    for (uint32_t i = 1; i < route->ways.n_slots; i++)
+        if (route->ways.slots[i].refs && route->ways.slots[i].way.source[0])
+            route->queue[route->n_queue++] = i << 1 | 1;
+}
+
+static void round_full(struct pd_turn *turn, bool closing)
+{
+    struct route *route = turn->self;
+
+    round_begin(turn, true, closing);
+    route->round_epoch = route->epoch;
+    route->deferred = false;
+    queue_fill(route);
+    route_pump(turn);
+}
+
+/* ---- rounds ---- */
+
+static void lost_notice(struct pd_turn *turn, struct route *route)
+{
+    char text[192], others[48] = "";
+
+    if (!route->lost_keys)
+        return;
+    if (route->lost_keys > 1)
+        snprintf(others, sizeof(others), " and %u more", route->lost_keys - 1);
+    snprintf(text, sizeof(text), "no way out %s%s, %u peer%s: nothing is asked until there is one",
+             route->lost_text, others, route->lost_peers, route->lost_peers == 1 ? "" : "s");
+    turn->host->notice(turn, PD_LEVEL_WARNING, "no-way-out", text);
+    route->lost_keys = route->lost_peers = 0;
+}
+
+static void round_done(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+    struct route_round done = route->round;
+    uint64_t took_us = turn->now_us - done.began_us;
+
+    route->round = (struct route_round){0};
+    lost_notice(turn, route);
+    if (done.full) {
+        if (route->keys.n_live && route->keys.n_no_way == route->keys.n_live)
+            route->not_before_us = done.began_us + NO_WAY_PACE_US;
+        if (took_us > LONG_ROUND_US)
+            route->not_before_us = turn->now_us + min_u64(took_us, PAUSE_MAX_US);
+    }
+    if (!route->settle_us) {
+        route_close_cause(turn);
+    } else if (done.closing) {
+        route_close_cause(turn);
+        route->window_end_us = done.fired ? add_u64(turn->now_us, route->settle_us) : 0;
+    }
+}
+
+/* Ends a round that is over, and begins the next where one is due. */
+void route_step(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+    uint64_t timer_us;
+
+    if (route->round.active && !route->n_queue && !route->outstanding)
+        round_done(turn);
+    while (!route->round.active) {
+        bool due = route->epoch != route->round_epoch;
+
+        if (route->window_end_us && turn->now_us < route->window_end_us)
+            break;
+        if (route->window_end_us && !due && !route->deferred) {
+            route_close_cause(turn);
+            route->window_end_us = 0;
+        }
+        if (!due && !route->deferred)
+            break;
+        if (turn->now_us < route->not_before_us)
+            break;
+        round_full(turn, route->window_end_us);
+        if (!route->n_queue && !route->outstanding)
+            round_done(turn); /* there are no peers */
+    }
+    timer_us = 0;
+    if (route->round.active)
+        timer_us = route->round.heard_us + ANSWER_US;
+    else if (route->window_end_us)
+        timer_us = max_u64(route->window_end_us, route->not_before_us);
+    else if (route->epoch != route->round_epoch || route->deferred)
+        timer_us = route->not_before_us;
+    /* While answers come the deadline only grows: an early timer sees that itself. */
+    if (route->round.active && route->timer_us && route->timer_us <= timer_us)
+        return;
+    if (timer_us != route->timer_us)
+        turn->host->set_timer(turn, timer_us);
+    route->timer_us = timer_us;
+}
+
+/* Questions that the source has lost: whatever comes of them now is too late. */
+static void round_give_up(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+
+    for (uint32_t i = 0; i < route->keys.n_slots; i++) {
+        struct key *key = &route->keys.slots[i];
+
+        key->ticket = 0;
+        key->again = key->queued = false;
+        keys_release(&route->keys, &route->ways, i);
+    }
+    for (uint32_t i = 1; i < route->ways.n_slots; i++) {
+        if (!route->ways.slots[i].refs || !route->ways.slots[i].ticket)
+            continue;
+        route->ways.slots[i].ticket = 0;
+        ways_unref(&route->ways, (uint16_t)i);
+    }
+    route->outstanding = route->n_queue = route->queue_head = 0;
+    turn->host->notice(turn, PD_LEVEL_ERROR, "route-lookups-lost",
+                       "lookups were not answered within 2 s; asking everything again");
+    route->epoch++;
+    route_step(turn);
+}
+
+void route_timer_due(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+
+    route->timer_us = 0;
+    if (route->round.active && turn->now_us >= route->round.heard_us + ANSWER_US)
+        round_give_up(turn);
+    else
+        route_step(turn);
+}
+
+void route_changed(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+
+    route->epoch++;
+    /* New peers were just being asked for: all are, then, from now on. */
+    if (route->round.active && !route->round.full && !route->window_end_us)
+        round_full(turn, false);
+    route_step(turn);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ways out that are in use: a few, each stored once and counted, so that a
+ * peer remembers one in two bytes.
+ */
+#include "route.h"
+
+#include "util/util.h"
+
+#include <stdio.h>
+
+static uint8_t way_hash(const struct way *way)
+{
+    const char *texts[] = {way->ifname, way->gateway, way->source, way->also};
+    uint32_t hash = 2166136261u ^ way->oif;
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        for (const char *c = texts[i]; *c; c++)
+            hash = (hash ^ (uint8_t)*c) * 16777619u;
+    return (uint8_t)(hash ^ hash >> 8 ^ hash >> 16 ^ hash >> 24);
+}
+
+static bool way_equal(const struct way *a, const struct way *b)
+{
+    return a->oif == b->oif && !strcmp(a->ifname, b->ifname) && !strcmp(a->gateway, b->gateway) &&
+           !strcmp(a->source, b->source) && !strcmp(a->also, b->also);
+}
+
+uint16_t ways_intern(struct ways *ways, const struct way *way)
+{
+    uint8_t bucket = way_hash(way);
+    uint16_t index;
+
+    for (index = ways->buckets[bucket]; index; index = ways->slots[index].next) {
+        if (way_equal(&ways->slots[index].way, way)) {
+            ways->slots[index].refs++;
+            return index;
+        }
+    }
+    if (ways->free) {
+        index = ways->free;
+        ways->free = ways->slots[index].next;
+    } else {
+        if (ways->n_slots > UINT16_MAX)
+            return 0;
+        ways->slots =
+            array_reserve(ways->slots, &ways->capacity, ways->n_slots + 2u, sizeof(*ways->slots));
+        if (!ways->n_slots)
+            ways->slots[ways->n_slots++] = (struct way_slot){0}; /* way 0 is none */
+        index = (uint16_t)ways->n_slots++;
+    }
+    ways->slots[index] = (struct way_slot){
+        .way = *way,
+        .refs = 1,
+        .next = ways->buckets[bucket],
+    };
+    ways->buckets[bucket] = index;
+    return index;
+}
+
+void ways_ref(struct ways *ways, uint16_t way)
+{
+    if (way)
+        ways->slots[way].refs++;
+}
+
+void ways_unref(struct ways *ways, uint16_t way)
+{
+    uint16_t *link;
+
+    if (!way || --ways->slots[way].refs)
+        return;
+    link = &ways->buckets[way_hash(&ways->slots[way].way)];
+    while (*link != way)
+        link = &ways->slots[*link].next;
+    *link = ways->slots[way].next;
+    ways->slots[way].next = ways->free;
+    ways->free = way;
+}
+
+void ways_set(struct ways *ways, uint16_t *slot, uint16_t way)
+{
+    ways_ref(ways, way);
+    ways_unref(ways, *slot);
+    *slot = way;
+}
+
+void ways_done(struct ways *ways)
+{
+    free(ways->slots);
+    *ways = (struct ways){0};
+}
+
+bool ways_same(const struct ways *ways, uint16_t a, uint16_t b)
+{
+    const struct way *one = &ways->slots[a].way, *other = &ways->slots[b].way;
+
+    if (a == b)
+        return true;
+    if (one->oif != other->oif || strcmp(one->gateway, other->gateway))
+        return false;
+    /* A family that had no way out before, or has none now, is no other way. */
+    return !one->also[0] || !other->also[0] || !strcmp(one->also, other->also);
+}
+
+void way_text(const struct way *way, char *text, size_t size)
+{
+    snprintf(text, size, "%s%s%s%s%s", way->ifname, way->gateway[0] ? " via " : "", way->gateway,
+             way->also[0] ? " and " : "", way->also);
+}

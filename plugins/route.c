@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * route: the way out changed. After every event the source is asked where a
+ * packet to each peer would go now; here is decided when, and in which order.
+ * Pure: it asks by query and is told by signals, so that it can be replayed.
+ *
+ * query {destination | family, interface, source, uid, mark, sport, dport, token}
+ *   → way-out {token, oif, ifname, gateway, source, source_gone, prefix, also, error};
+ *     only {token} where it is the same as the token asked with
+ * query {address} → address {on_host}
+ * changed {}: something may be different now; keys {ports}: what lookups need
+ */
+#include "route.h"
+
+#include "util/util.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum option {
+    OPTION_SETTLE,
+    OPTION_IGNORE, /* of the source */
+    OPTION_UID,
+    OPTION_MARK,
+};
+
+static const struct pd_option options[] = {
+    [OPTION_SETTLE] = {"settle", PD_OPTION_TIME, "1s", 0, 600000000,
+                       "after the first change others are taken together for so long; 0: never"},
+    [OPTION_IGNORE] = {"ignore", PD_OPTION_GLOBS, "docker* veth* br-* virbr* cni* lo", 0, 0,
+                       "interfaces whose own ups, downs and addresses mean nothing"},
+    [OPTION_UID] = {"uid", PD_OPTION_INTEGER, NULL, 0, UINT32_MAX - 1,
+                    "look up as this user; default: the node's"},
+    [OPTION_MARK] = {"mark", PD_OPTION_INTEGER, NULL, 0, UINT32_MAX,
+                     "look up with this packet mark"},
+    {0},
+};
+
+/* ---- answers ---- */
+
+struct answer {
+    struct way way;
+    uint64_t token;
+    const char *prefix, *error;
+    bool source_gone, on_host;
+    bool has_way;
+    bool ports;
+};
+
+static void text_take(char *target, size_t size, const char *text)
+{
+    snprintf(target, size, "%s", text ? text : "");
+}
+
+static void answer_read(const struct pd_signal *signal, struct answer *ret_answer)
+{
+    struct answer *answer = ret_answer;
+
+    memset(answer, 0, sizeof(*answer));
+    for (size_t i = 0; i < signal->n_fields; i++) {
+        const struct pd_field *field = &signal->fields[i];
+        const char *name = field->name;
+
+        if (!strcmp(name, "token")) {
+            answer->token = field->number;
+        } else if (!strcmp(name, "oif")) {
+            answer->way.oif = (uint32_t)field->number;
+            answer->has_way = field->number;
+        } else if (!strcmp(name, "ifname")) {
+            text_take(answer->way.ifname, sizeof(answer->way.ifname), field->text);
+        } else if (!strcmp(name, "gateway")) {
+            text_take(answer->way.gateway, sizeof(answer->way.gateway), field->text);
+        } else if (!strcmp(name, "source")) {
+            text_take(answer->way.source, sizeof(answer->way.source), field->text);
+        } else if (!strcmp(name, "also")) {
+            text_take(answer->way.also, sizeof(answer->way.also), field->text);
+        } else if (!strcmp(name, "prefix")) {
+            answer->prefix = field->text;
+        } else if (!strcmp(name, "error")) {
+            answer->error = field->text;
+        } else if (!strcmp(name, "source_gone")) {
+            answer->source_gone = field->number;
+        } else if (!strcmp(name, "on_host")) {
+            answer->on_host = field->number;
+        } else if (!strcmp(name, "ports")) {
+            answer->ports = field->number;
+        }
+    }
+}
+
+static void key_lost(struct route *route, struct key *key, const char *error)
+{
+    char destination[ADDRESS_TEXT_SIZE] = "";
+
+    if (key->no_way)
+        return;
+    key->no_way = true;
+    route->keys.n_no_way++;
+    if (key->name.destination_family)
+        address_format(destination, key->name.destination_family, key->name.destination);
+    if (!route->lost_keys++)
+        snprintf(route->lost_text, sizeof(route->lost_text), "%s%s (%s)",
+                 destination[0] ? "to " : "anywhere", destination, error);
+    route->lost_peers += key->n_peers;
+}
+
+/* Returns 0, or -E2BIG: more ways out than can be told apart. */
+static int key_found(struct route *route, struct key *key, const struct answer *answer)
+{
+    uint16_t way = ways_intern(&route->ways, &answer->way);
+
+    if (!way)
+        return -E2BIG;
+    if (key->no_way) {
+        key->no_way = false;
+        route->keys.n_no_way--;
+    }
+    if (!key->unsettled) {
+        ways_set(&route->ways, &key->before, key->answer);
+        key->default_before = key->by_default;
+    }
+    ways_unref(&route->ways, key->answer);
+    key->answer = way;
+    key->source_gone = answer->source_gone;
+    if (answer->prefix)
+        key->by_default = !strcmp(answer->prefix, "default");
+    if (!key->before)
+        key->default_before = key->by_default;
+    key->unsettled = true;
+    return 0;
+}
+
+/* Errors that are an answer; others mean that we could not ask. */
+static bool error_is_no_way(const char *error)
+{
+    static const char *const names[] = {
+        "ENETUNREACH", "EHOSTUNREACH", "EACCES", "EINVAL",        "no-carrier",
+        "ENETDOWN",    "EAGAIN",       "ENODEV", "EADDRNOTAVAIL",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (!strcmp(names[i], error))
+            return true;
+    return false;
+}
+
+static int first_error(int a, int b)
+{
+    return a < 0 ? a : b;
+}
+
+static int key_answered(struct pd_turn *turn, uint32_t index, const struct answer *answer)
+{
+    struct route *route = turn->self;
+    struct key *key = &route->keys.slots[index];
+    int r = 0;
+
+    key->epoch = key->asked_at;
+    if (answer->error && !error_is_no_way(answer->error)) {
+        turn->host->notice(turn, PD_LEVEL_WARNING, "route-lookup-failed", answer->error);
+        key->epoch = 0;
+        route->deferred = true; /* the next round asks again */
+        route->not_before_us = max_u64(route->not_before_us, turn->now_us + ROUTE_RETRY_US);
+    } else if (answer->error) {
+        key_lost(route, key, answer->error);
+        key->token = answer->token;
+    } else if (answer->has_way) {
+        key->token = answer->token;
+        r = key_found(route, key, answer);
+    }
+    if (key->unsettled)
+        r = first_error(r, route_judge(turn, index, answer->prefix));
+    key = &route->keys.slots[index];
+    if (key->again && !key->queued && key->n_peers)
+        route_queue(route, index);
+    key->again = false;
+    keys_release(&route->keys, &route->ways, index);
+    return r;
+}
+
+/* A source that went, or came back: all who use it are judged again. */
+static int way_answered(struct pd_turn *turn, uint16_t index, bool on_host)
+{
+    struct route *route = turn->self;
+    struct way_slot *slot = ways_slot(&route->ways, index);
+    bool differs = slot->source_gone == on_host;
+
+    int r = 0;
+
+    slot->source_gone = !on_host;
+    if (differs)
+        for (uint32_t i = 0; i < route->keys.n_slots; i++)
+            if (route->keys.slots[i].live && route->keys.slots[i].n_peers)
+                r = first_error(r, route_judge(turn, i, NULL));
+    ways_unref(&route->ways, index);
+    return r;
+}
+
+static int route_answer(struct pd_turn *turn, const struct pd_signal *signal)
+{
+    struct route *route = turn->self;
+    uint32_t index = (uint32_t)(signal->query >> 1) & ((1u << ROUTE_ID_INDEX_BITS) - 1);
+    uint32_t ticket = (uint32_t)(signal->query >> (ROUTE_ID_INDEX_BITS + 1));
+    bool is_way = signal->query & 1;
+    struct answer answer;
+    int r = 0;
+
+    if (!ticket || index >= (is_way ? route->ways.n_slots : route->keys.n_slots))
+        return 0;
+    uint32_t *open = is_way ? &route->ways.slots[index].ticket : &route->keys.slots[index].ticket;
+
+    /* Answers to questions that were given up, or of another run. */
+    if (*open != ticket)
+        return 0;
+    *open = 0;
+    route->outstanding--;
+    route->round.heard_us = turn->now_us;
+    answer_read(signal, &answer);
+    if (is_way)
+        way_answered(turn, (uint16_t)index, answer.on_host);
+    else
+        r = key_answered(turn, index, &answer);
+    if (route->outstanding <= ROUTE_SLICE / 2)
+        route_pump(turn);
+    route_step(turn);
+    return r;
+}
+
+static int route_signal(struct pd_turn *turn, const struct pd_signal *signal)
+{
+    struct route *route = turn->self;
+    struct answer answer;
+
+    if (signal->query)
+        return route_answer(turn, signal);
+    if (!strcmp(signal->kind, "keys")) {
+        answer_read(signal, &answer);
+        if (answer.ports == route->ports)
+            return 0;
+        route->ports = answer.ports;
+        route_rekey(turn);
+    } else if (strcmp(signal->kind, "changed")) {
+        return 0;
+    }
+    route_changed(turn);
+    return 0;
+}
+
+/* ---- the rest ---- */
+
+static int route_timer(struct pd_turn *turn)
+{
+    route_timer_due(turn);
+    return 0;
+}
+
+static int route_start(struct pd_turn *turn, const struct pd_start *start)
+{
+    struct route *route = turn->self;
+    const struct pd_value *values = start->values;
+
+    route->settle_us = values[OPTION_SETTLE].number;
+    route->uid_given = values[OPTION_UID].given;
+    route->uid = route->uid_given ? (uint32_t)values[OPTION_UID].number : UINT32_MAX;
+    route->mark_given = values[OPTION_MARK].given;
+    route->mark = (uint32_t)values[OPTION_MARK].number;
+    route->epoch = route->round_epoch = 1;
+    return 0;
+}
+
+static void route_stop(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+
+    route_close_cause(turn);
+    keys_done(&route->keys);
+    ways_done(&route->ways);
+    free(route->queue);
+}
+
+static int route_node(struct pd_turn *turn, const struct pd_node_event *event)
+{
+    struct route *route = turn->self;
+
+    if (route->uid_given || event->uid == route->uid)
+        return 0;
+    route->uid = event->uid;
+    route_changed(turn);
+    return 0;
+}
+
+static int route_sample(struct pd_turn *turn, const struct pd_sample *sample)
+{
+    struct route *route = turn->self;
+    struct route_peer *peer = sample->state;
+    uint64_t bytes = sample->row->v[PD_IN_FLIGHT_BYTES];
+
+    if (bytes == PD_UNKNOWN || bytes == peer->in_flight_bytes || !peer->linked)
+        return 0;
+    if (bytes > UINT32_MAX)
+        bytes = UINT32_MAX;
+    route->keys.slots[peer->key].in_flight_bytes += bytes - peer->in_flight_bytes;
+    peer->in_flight_bytes = (uint32_t)bytes;
+    return 0;
+}
+
+PD_TRIGGER(route) = {
+    .abi = PD_TRIGGER_ABI,
+    .size = sizeof(struct pd_trigger),
+    .name = "route",
+    .summary = "the way out to a peer changed, as the kernel's route lookup sees it",
+    .options = options,
+    .instance_size = sizeof(struct route),
+    .peer_size = sizeof(struct route_peer),
+    .start = route_start,
+    .stop = route_stop,
+    .node = route_node,
+    .peer = route_peer_event,
+    .sample = route_sample,
+    .signal = route_signal,
+    .timer = route_timer,
+};

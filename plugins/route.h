@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the route policy (plugins/route*.c): the keys that are looked up,
+ * the ways out that the answers name, and one judgement of a key's peers.
+ * Pure; the source (route-netlink.c) shares only the names of the fields.
+ */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include "address-text.h"
+
+#include <pathdog/trigger.h>
+
+/* No index of a key or of a peer. */
+#define ROUTE_NONE UINT32_MAX
+
+/* Queries that may be unanswered at a time: the size of a slice. */
+#define ROUTE_SLICE 256u
+
+/* How soon a lookup that could not be made is made again. */
+#define ROUTE_RETRY_US 10000u
+
+/* ---- ways out: few, shared, counted (route-ways.c) ---- */
+
+/* What the kernel answers: where a packet would go now. Texts may be "". */
+struct way {
+    uint32_t oif; /* interface index; 0: the address is on no interface */
+    char ifname[16];
+    char gateway[ADDRESS_TEXT_SIZE]; /* "": on the link itself */
+    char source[ADDRESS_TEXT_SIZE];
+    char also[96]; /* the other family's way, where both count */
+};
+
+struct way_slot {
+    struct way way;
+    uint32_t refs;
+    uint16_t next;    /* in its hash chain, or in the list of free ones */
+    bool source_gone; /* no interface has `source` any more */
+    uint32_t ticket;  /* of the question whether it has; 0: none is open */
+};
+
+/* Way 0 is "none". */
+struct ways {
+    struct way_slot *slots;
+    size_t capacity;
+    uint32_t n_slots;
+    uint16_t free;
+    uint16_t buckets[256];
+};
+
+/* Returns the number of the way, with one reference more, or 0 if there are too many. */
+uint16_t ways_intern(struct ways *ways, const struct way *way);
+void ways_ref(struct ways *ways, uint16_t way);
+void ways_unref(struct ways *ways, uint16_t way);
+/* Drops what `*slot` refers to, and refers to `way` instead. */
+void ways_set(struct ways *ways, uint16_t *slot, uint16_t way);
+void ways_done(struct ways *ways);
+
+static inline struct way_slot *ways_slot(const struct ways *ways, uint16_t way)
+{
+    return &ways->slots[way];
+}
+
+/* Interface and gateway are the same. */
+bool ways_same(const struct ways *ways, uint16_t a, uint16_t b);
+
+/* "up0 via 10.0.1.1" */
+void way_text(const struct way *way, char *text, size_t size);
+
+/* ---- keys: what is asked, once for all peers that share it (route-keys.c) ---- */
+
+struct key_name {
+    uint8_t destination[16];
+    uint8_t source[16];
+    char scope[16]; /* interface of a link-local destination */
+    uint16_t sport, dport;
+    uint8_t family;             /* of the default way out, where there is no destination; 0: both */
+    uint8_t destination_family; /* 0: the default way out */
+    uint8_t source_family;      /* 0: any */
+    uint8_t unused;             /* names are compared as bytes */
+};
+
+struct key {
+    struct key_name name;
+    uint32_t next;        /* in its hash chain, or in the list of free ones */
+    uint32_t first, last; /* peers, linked through their state */
+    uint32_t n_peers;
+    uint32_t ticket;   /* of the open question; 0: none */
+    uint32_t asked_at; /* epoch when the open question was asked */
+    uint32_t epoch;    /* when the present answer was asked for; 0: never answered */
+    uint16_t answer;   /* the last way out */
+    uint16_t before;   /* and the one before it */
+    bool live;
+    bool queued;         /* waits to be asked */
+    bool again;          /* to be asked again when it has been answered */
+    bool no_way;         /* the last answer was an error */
+    bool unsettled;      /* some peer was not judged by the present answer */
+    bool source_gone;    /* no interface has the name's source */
+    bool by_default;     /* the present answer is by a default route */
+    bool default_before; /* so was the one before */
+    uint64_t token;      /* of the last answer: an equal one says "the same" */
+    uint64_t in_flight_bytes;
+};
+
+struct keys {
+    struct key *slots;
+    size_t capacity;
+    uint32_t n_slots, n_live, n_no_way;
+    uint32_t free;
+    uint32_t *buckets;
+    uint32_t n_buckets; /* a power of two */
+};
+
+/* This trigger's state of a connection. */
+struct route_peer {
+    uint32_t key;
+    uint32_t next, previous; /* peers of the same key */
+    uint32_t in_flight_bytes;
+    uint16_t known; /* the way out it is known to use; 0: not seen yet */
+    uint16_t asked; /* the last one it was advised to move to; 0: none */
+    uint16_t open;  /* the one that its open request goes to; 0: not known */
+    bool linked;
+    bool adopt; /* it was moved: its source address is not known yet */
+    bool moved; /* and that a moment ago: not judged since */
+};
+
+void key_name_of(const struct pd_peer *peer, bool ports, struct key_name *ret_name);
+/* Finds or makes the key. */
+uint32_t keys_find(struct keys *keys, const struct key_name *name);
+void keys_done(struct keys *keys);
+/* Forgets a key that no peer has and no question is open about. */
+void keys_release(struct keys *keys, struct ways *ways, uint32_t index);
+
+/* ---- one instance (route.c) ---- */
+
+struct route_round {
+    bool active; /* something waits to be asked, or to be answered */
+    bool full;   /* for all keys, by an event */
+    bool fires;  /* it opened the window, or ends it: what changed is advised at once */
+    bool fired;
+    bool closing; /* at the window's end */
+    uint64_t began_us;
+    uint64_t heard_us; /* the last answer */
+};
+
+struct route {
+    uint64_t settle_us;
+    uint32_t uid; /* UINT32_MAX: not known */
+    bool uid_given;
+    bool mark_given;
+    uint32_t mark;
+    bool ports; /* the host has rules that look at ports */
+
+    struct keys keys;
+    struct ways ways;
+
+    uint32_t *queue; /* index << 1 | is it a way's source */
+    size_t queue_capacity;
+    uint32_t n_queue, queue_head;
+    uint32_t outstanding;
+    uint32_t ticket;
+
+    uint32_t epoch;       /* counts events; an answer is current if it was asked for in this one */
+    uint32_t round_epoch; /* of the last full round */
+    struct route_round round;
+    bool deferred;          /* something changed within the window */
+    uint64_t window_end_us; /* 0: no window */
+    uint64_t not_before_us; /* of the next full round */
+    uint64_t cause;
+    uint64_t timer_us;
+
+    uint32_t lost_keys, lost_peers; /* without a way out since the last notice */
+    char lost_text[96];
+};
+
+/* ---- judging (route-judge.c, and the window in route-rounds.c) ---- */
+
+/* What advice to the peers of one key says, kept while it stays the same. */
+struct verdict_text {
+    uint16_t base, now;
+    bool valid;
+    char reason[400];
+    struct pd_field evidence[8];
+    size_t n_evidence;
+};
+
+/* Compares what each peer of this key uses with the key's answer, and advises.
+ * Returns 0, or what the host refused advice with. */
+int route_judge(struct pd_turn *turn, uint32_t key, const char *prefix);
+
+/* Whether what changed may be advised now, or waits for the window's end. */
+bool route_may_fire(const struct route *route);
+
+/* A cause to advise under; opens the window with the first. */
+uint64_t route_fire(struct pd_turn *turn, const char *reason);
+
+/* ---- a peer's place (route-peer.c) ---- */
+
+int route_peer_event(struct pd_turn *turn, const struct pd_peer_event *event);
+/* Puts every peer under the key that it has now. */
+void route_rekey(struct pd_turn *turn);
+
+/* ---- asking (route-rounds.c) ---- */
+
+/* A query's id: ticket, index, and whether it is about a way's source. Below 2^53. */
+#define ROUTE_ID_INDEX_BITS  24
+#define ROUTE_ID_TICKET_MASK 0xfffffffu
+
+/* Have this key asked; what changes is judged when the answer comes. */
+void route_ask(struct pd_turn *turn, uint32_t key);
+/* Puts it at the end of the queue, no more. */
+void route_queue(struct route *route, uint32_t key);
+/* Asks on, as far as a slice allows. */
+void route_pump(struct pd_turn *turn);
+/* Ends a round that is over, begins the next where one is due, sets the timer. */
+void route_step(struct pd_turn *turn);
+/* Anything may be different now. */
+void route_changed(struct pd_turn *turn);
+void route_timer_due(struct pd_turn *turn);
+void route_close_cause(struct pd_turn *turn);
+
+#endif
