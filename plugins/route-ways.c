@@ -58,31 +58,16 @@ uint16_t ways_intern(struct ways *ways, const struct way *way)
     return index;
 }
 
-void ways_ref(struct ways *ways, uint16_t way)
-{
-    if (way)
-        ways->slots[way].refs++;
-}
-
-void ways_unref(struct ways *ways, uint16_t way)
+void ways_release(struct ways *ways, uint16_t way)
 {
     uint16_t *link;
 
-    if (!way || --ways->slots[way].refs)
-        return;
     link = &ways->buckets[way_hash(&ways->slots[way].way)];
     while (*link != way)
         link = &ways->slots[*link].next;
     *link = ways->slots[way].next;
     ways->slots[way].next = ways->free;
     ways->free = way;
-}
-
-void ways_set(struct ways *ways, uint16_t *slot, uint16_t way)
-{
-    ways_ref(ways, way);
-    ways_unref(ways, *slot);
-    *slot = way;
 }
 
 void ways_done(struct ways *ways)

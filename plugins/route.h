@@ -50,15 +50,33 @@ struct ways {
 
 /* Returns the number of the way, with one reference more, or 0 if there are too many. */
 uint16_t ways_intern(struct ways *ways, const struct way *way);
-void ways_ref(struct ways *ways, uint16_t way);
-void ways_unref(struct ways *ways, uint16_t way);
-/* Drops what `*slot` refers to, and refers to `way` instead. */
-void ways_set(struct ways *ways, uint16_t *slot, uint16_t way);
+/* Frees a way that nobody refers to any more. */
+void ways_release(struct ways *ways, uint16_t way);
 void ways_done(struct ways *ways);
 
 static inline struct way_slot *ways_slot(const struct ways *ways, uint16_t way)
 {
     return &ways->slots[way];
+}
+
+static inline void ways_ref(struct ways *ways, uint16_t way)
+{
+    if (way)
+        ways->slots[way].refs++;
+}
+
+static inline void ways_unref(struct ways *ways, uint16_t way)
+{
+    if (way && !--ways->slots[way].refs)
+        ways_release(ways, way);
+}
+
+/* Drops what `*slot` refers to, and refers to `way` instead. */
+static inline void ways_set(struct ways *ways, uint16_t *slot, uint16_t way)
+{
+    ways_ref(ways, way);
+    ways_unref(ways, *slot);
+    *slot = way;
 }
 
 /* Interface and gateway are the same. */
