@@ -47,8 +47,9 @@ static void conn_parameters(struct conn *c, ngtcp2_settings *settings,
     settings->initial_ts = c->node->now_ns;
     settings->initial_rtt = 200 * NS_PER_MS; /* lost first packets are sent again sooner */
     settings->handshake_timeout = o->dial_timeout_ms * NS_PER_MS;
+    /* so small that path MTU discovery has nothing to try. It must not be switched off: in
+     * 0.12.1 a peer that migrates back to its original path then fails an assertion here */
     settings->max_tx_udp_payload_size = NODE_UDP_PAYLOAD;
-    settings->no_pmtud = 1;
     settings->log_printf = quic_log;
 
     ngtcp2_transport_params_default(params);
