@@ -11,6 +11,9 @@ import socket
 import threading
 import time
 
+# How long to wait for what must come, as a factor: more on a slow machine.
+PATIENCE = float(os.environ.get("E2E_PATIENCE", "1"))
+
 MOVES = ("migrate_peer", "reconnect_peer")
 
 DEFAULT_COLUMNS = (
@@ -358,7 +361,7 @@ class ScriptedNode:
 
     def wait_for(self, predicate, deadline=10, what="something"):
         """The predicate's first true value; it is asked whenever something happened."""
-        end = time.monotonic() + deadline
+        end = time.monotonic() + deadline * PATIENCE
         with self.cv:
             while True:
                 value = predicate()

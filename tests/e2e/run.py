@@ -6,6 +6,7 @@
 
 NAME: test_gate, test_gate.Gate, test_gate.Gate.test_inbound, or a glob of such names.
 The build to test: PATHDOG_BUILD (meson's build directory), or PATHDOG, PATHDOG_REPLAY.
+E2E_PATIENCE: a factor for all deadlines.
 """
 
 import argparse

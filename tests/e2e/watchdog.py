@@ -13,6 +13,7 @@ import threading
 import time
 
 import invariants
+from node import PATIENCE
 
 SAMPLE = 0.1  # seconds; sample_interval of every test unless it says otherwise
 WATCHDOG = {
@@ -238,7 +239,7 @@ class Watchdog:
     # -- looking at records ------------------------------------------------------------------
 
     def wait_for(self, predicate, deadline=10, what="something"):
-        end = time.monotonic() + deadline
+        end = time.monotonic() + deadline * PATIENCE
         with self.cv:
             while True:
                 value = predicate()
