@@ -28,8 +28,11 @@ static void on_dropped(void *user, uint64_t count, int error)
 
 static void lab_start(struct lab *lab, size_t queue_bytes)
 {
-    const struct stream_config config = {
-        .fd = lab->fds[1], .queue_bytes = queue_bytes, .dropped = on_dropped, .user = lab};
+    const struct stream_config config = {.fd = lab->fds[1],
+                                         .queue_bytes = queue_bytes,
+                                         .stood_bytes = queue_bytes,
+                                         .dropped = on_dropped,
+                                         .user = lab};
 
     assert_int_equal(sd_event_new(&lab->loop), 0);
     assert_int_equal(stream_new(lab->loop, &config, &lab->stream), 0);

@@ -64,6 +64,11 @@ int config_parse_text(const char *name, const char *text, size_t n_bytes,
                       const struct config_lookup *lookup, struct config **ret_config,
                       char **ret_error);
 
+/* Where triggers are, as far as the files can be read; else the default. For
+ * --list-triggers, which is there to help when the config is not good yet. The
+ * caller frees it. */
+char *config_plugin_directory(const char *path);
+
 /* What --observe does. */
 void config_set_observe(struct config *config);
 

@@ -90,6 +90,24 @@ int config_load(const char *path, const struct config_lookup *lookup, struct con
     return r;
 }
 
+char *config_plugin_directory(const char *path)
+{
+    CLEANUP_FREE char *error = NULL;
+    const char *directory = PATHDOG_TRIGGER_DIRECTORY;
+    struct ini ini = {0};
+    char *copy;
+
+    if (load_file(&ini, path, &error) >= 0)
+        load_drop_ins(&ini, path, &error);
+    for (size_t i = 0; i < ini.n_entries; i++)
+        if (ini.entries[i].key && !strcmp(ini.entries[i].key, "plugin_directory") &&
+            !strcmp(ini.entries[i].section, "watchdog"))
+            directory = ini.entries[i].value;
+    copy = string_copy(directory);
+    ini_clear(&ini);
+    return copy;
+}
+
 int config_parse_text(const char *name, const char *text, size_t n_bytes,
                       const struct config_lookup *lookup, struct config **ret_config,
                       char **ret_error)

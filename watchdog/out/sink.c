@@ -17,6 +17,7 @@
 
 /* A storm over 100 000 connections is some 50 MiB of JSON in one turn. */
 #define STREAM_QUEUE_BYTES    ((size_t)64 << 20)
+#define STREAM_STOOD_BYTES    ((size_t)4 << 20)
 #define JOURNAL_QUEUE_BYTES   ((size_t)8 << 20)
 #define JOURNAL_QUEUE_ENTRIES 8192u
 
@@ -67,6 +68,7 @@ int sink_new(sd_event *loop, const struct sink_config *config, struct sink **ret
         const struct stream_config stream_config = {
             .fd = config->fd,
             .queue_bytes = STREAM_QUEUE_BYTES,
+            .stood_bytes = STREAM_STOOD_BYTES,
             .dropped = on_stream_dropped,
             .user = sink,
         };

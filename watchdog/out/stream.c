@@ -18,16 +18,28 @@
 /* Written in pieces of this size while a burst is still being made. */
 #define STREAM_CHUNK_BYTES ((size_t)64 * 1024)
 
+/* A reader that took nothing for so long stands still. */
+#define STREAM_STOOD_US UINT64_C(1000000)
+
 struct stream {
     struct stream_config config;
     sd_event_source *source; /* NULL: a file, always writable */
     struct buffer queue;
     size_t line_start; /* length of the queue without the line being made */
     uint64_t n_dropped;
+    uint64_t taken_us; /* when the reader last took something */
     int fd;
     int error; /* nobody will ever read again */
     bool own_fd, is_socket, waiting;
 };
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
 
 /* One write that does not wait. Returns as write(2), with -errno. */
 static ssize_t stream_put(const struct stream *stream, const char *bytes, size_t n_bytes)
@@ -92,6 +104,7 @@ void stream_flush(struct stream *stream)
             stream_give_up(stream, (int)-n);
             return;
         }
+        stream->taken_us = now_us();
         stream->line_start -= (size_t)n;
         buffer_take(&stream->queue, (size_t)n);
     }
@@ -110,9 +123,19 @@ struct buffer *stream_line(struct stream *stream)
     return &stream->queue;
 }
 
+/* A burst is given all the room; a reader that stands still is not. */
+static bool stream_is_full(const struct stream *stream)
+{
+    size_t n_bytes = stream->queue.length;
+
+    if (n_bytes <= stream->config.stood_bytes)
+        return false;
+    return n_bytes > stream->config.queue_bytes || now_us() - stream->taken_us > STREAM_STOOD_US;
+}
+
 void stream_end_line(struct stream *stream)
 {
-    if (stream->error || stream->queue.length > stream->config.queue_bytes) {
+    if (stream->error || stream_is_full(stream)) {
         stream->queue.length = stream->line_start;
         stream->n_dropped++;
         return;
@@ -149,6 +172,7 @@ int stream_new(sd_event *loop, const struct stream_config *config, struct stream
 
     stream->config = *config;
     stream->fd = config->fd;
+    stream->taken_us = now_us();
     if (fstat(stream->fd, &st) < 0) {
         r = -errno;
         free(stream);
@@ -168,14 +192,6 @@ int stream_new(sd_event *loop, const struct stream_config *config, struct stream
     }
     *ret_stream = stream;
     return 0;
-}
-
-static uint64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 uint64_t stream_drain(struct stream *stream, uint64_t timeout_us)

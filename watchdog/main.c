@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pathdog: arguments, configuration, daemon, loop, exit status.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "util/util.h"
+
+enum {
+    EXIT_GOOD = 0,
+    EXIT_FAILED = 1, /* while running */
+    EXIT_BAD_INPUT = 2,
+};
+
+/* Whoever started us without them: nothing else may get these numbers. */
+static void open_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_FAILED);
+}
+
+/* All threads inherit this: the loop alone takes signals. */
+static void block_signals(void)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static int complain(int status, const char *error)
+{
+    fprintf(stderr, "pathdog: %s\n", error ? error : "cannot start");
+    return status;
+}
+
+/* What was printed must have arrived. */
+static int printed(void)
+{
+    return fflush(stdout) || ferror(stdout) ? complain(EXIT_FAILED, "cannot write the output")
+                                            : EXIT_GOOD;
+}
+
+static int list_triggers(const struct arguments *arguments, struct plugins *plugins)
+{
+    CLEANUP_FREE char *error = NULL;
+    CLEANUP_FREE char *directory = config_plugin_directory(arguments->options.config_path);
+
+    if (plugins_list(plugins, directory, arguments->json, stdout, &error) < 0)
+        return complain(EXIT_BAD_INPUT, error);
+    return printed();
+}
+
+static int check(struct config *config)
+{
+    CLEANUP_FREE char *text = config_text(config, CONFIG_ORIGINS);
+
+    fputs(text, stdout);
+    config_free(config);
+    return printed();
+}
+
+static int run(const struct arguments *arguments, struct config *config, struct plugins *plugins)
+{
+    CLEANUP_FREE char *error = NULL;
+    struct daemon *daemon = NULL;
+    int r = daemon_new(&arguments->options, config, plugins, &daemon, &error);
+
+    if (r < 0)
+        return complain(r == -EINVAL ? EXIT_BAD_INPUT : EXIT_FAILED, error);
+    r = daemon_run(daemon);
+    daemon_free(daemon);
+    return r < 0 ? complain(EXIT_FAILED, strerror(-r)) : EXIT_GOOD;
+}
+
+static int with_plugins(const struct arguments *arguments, struct plugins *plugins)
+{
+    const struct config_lookup lookup = plugins_lookup(plugins);
+    CLEANUP_FREE char *error = NULL;
+    struct config *config;
+
+    if (arguments->what == DO_LIST_TRIGGERS)
+        return list_triggers(arguments, plugins);
+    if (config_load(arguments->options.config_path, &lookup, &config, &error) < 0)
+        return complain(EXIT_BAD_INPUT, error);
+    if (arguments->options.observe)
+        config_set_observe(config);
+    return arguments->what == DO_CHECK ? check(config) : run(arguments, config, plugins);
+}
+
+int main(int argc, char **argv)
+{
+    CLEANUP_FREE char *error = NULL;
+    struct arguments arguments;
+    struct plugins *plugins;
+    int status;
+
+    open_standard_descriptors();
+    if (arguments_parse(argc, argv, &arguments, &error) < 0)
+        return complain(EXIT_BAD_INPUT, error);
+    if (arguments.what == DO_NOTHING)
+        return printed();
+    block_signals();
+    plugins = plugins_new();
+    status = with_plugins(&arguments, plugins);
+    plugins_free(plugins);
+    return status;
+}

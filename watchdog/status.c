@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * STATUS= for systemctl status. Reads the events, not the engine's inside; the
+ * only number it asks for is how many peers there are.
+ */
+#include "status.h"
+
+#include <systemd/sd-daemon.h>
+
+#include "util/format.h"
+
+#define STATUS_GAP_US UINT64_C(1000000)
+
+struct status {
+    char *node_path;
+    char *node; /* NULL: it is down */
+    char *reason;
+    uint32_t peers;
+    uint64_t told_us;
+    bool enabled, changed;
+};
+
+struct status *status_new(const char *node_path)
+{
+    struct status *status = memory_new(1, sizeof(*status));
+
+    status->node_path = string_copy(node_path);
+    status->enabled = getenv("NOTIFY_SOCKET") != NULL;
+    return status;
+}
+
+static char *status_text(const struct status *status)
+{
+    if (status->node)
+        return string_format("STATUS=Node %s is up, %u peers", status->node, status->peers);
+    return string_format("STATUS=Waiting for the node at %s%s%s", status->node_path,
+                         status->reason ? ": " : "", status->reason ? status->reason : "");
+}
+
+static void status_tell(struct status *status, const char *before)
+{
+    CLEANUP_FREE char *text = status_text(status);
+
+    status->changed = false;
+    sd_notifyf(false, "%s%s", before, text);
+}
+
+void status_ready(struct status *status)
+{
+    if (status->enabled)
+        status_tell(status, "READY=1\n");
+}
+
+static void status_set_node(struct status *status, const char *node, const char *reason)
+{
+    if (string_equal(status->node, node) && string_equal(status->reason, reason))
+        return;
+    free(status->node);
+    free(status->reason);
+    status->node = string_copy(node);
+    status->reason = string_copy(reason);
+    status->changed = true;
+    status->told_us = 0; /* worth telling at once */
+}
+
+void status_event(struct status *status, const struct engine *engine, const struct event *event)
+{
+    uint32_t peers;
+
+    if (!status->enabled)
+        return;
+    switch (event->type) {
+    case EVENT_NODE_UP:
+        status_set_node(status, event->node_up.node, NULL);
+        break;
+    case EVENT_NODE_DOWN:
+        status_set_node(status, NULL, event->node_down.reason);
+        break;
+    case EVENT_SNAPSHOT:
+    case EVENT_PEER_UP:
+    case EVENT_PEER_DOWN:
+    case EVENT_TIMER:
+        peers = engine_counts(engine).peers;
+        status->changed |= peers != status->peers;
+        status->peers = peers;
+        break;
+    default:
+        return;
+    }
+    if (!status->changed || event->now_us - status->told_us < STATUS_GAP_US)
+        return;
+    status->told_us = event->now_us;
+    status_tell(status, "");
+}
+
+struct status *status_free(struct status *status)
+{
+    if (!status)
+        return NULL;
+    free(status->node_path);
+    free(status->node);
+    free(status->reason);
+    free(status);
+    return NULL;
+}
