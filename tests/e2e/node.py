@@ -390,6 +390,13 @@ class ScriptedNode:
         return self.wait_for(lambda: len(self.links) >= number and self.links[number - 1],
                              deadline, f"connection number {number}")
 
+    def quiet(self):
+        """Holds a summary back, so that no answer lands in the middle of what a test writes."""
+        held = []
+        self.on("summary", held.append)
+        self.wait_for(lambda: held, what="a summary to hold back")
+        return held
+
     def wait_rounds(self, number=2, deadline=15):
         """So many more rounds that were both asked and answered after this call."""
         goal = self.rounds + number + 1

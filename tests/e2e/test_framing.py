@@ -218,6 +218,7 @@ class Harmless(Case):
 
     def test_byte_by_byte(self):
         node, dog = self.pair()
+        node.quiet()
         for byte in up(peer="zoë€😀@h", conn=50):
             node.send(bytes([byte]))
         dog.wait_record("peer", state="up", peer="zoë€😀@h", conn=50)
@@ -268,7 +269,9 @@ class Harmless(Case):
 
     def test_a_partial_line_at_the_end_is_no_message(self):
         node, dog = self.pair()
+        node.quiet()
         node.send(up(conn=50)[:-1])
+        node.handlers.clear()
         node.restart()
         node.wait_subscribed(2)
         node.wait_rounds(1)
@@ -276,18 +279,23 @@ class Harmless(Case):
 
     def test_a_partial_line_is_not_carried_over(self):
         node, dog = self.pair()
+        node.quiet()
         node.send(b'{"jsonrpc":"2.0","method":')
+        node.handlers.clear()
         node.restart()
         node.wait_subscribed(2)
         node.add("after@h", 90)
         dog.wait_record("peer", state="up", conn=90)
         self.assertEqual(len(node.links), 2)
 
-    def test_a_slow_writer_is_read_while_rounds_go_on(self):
+    def test_a_line_in_two_halves(self):
         node, dog = self.pair()
+        held = node.quiet()
         node.send(up(peer="slow@h", conn=50)[:30])
         begin = time.monotonic()
-        # answers would land in the middle of that line: hold the rounds back instead
-        node.wait_for(lambda: time.monotonic() - begin > 0.01)
+        node.wait_for(lambda: time.monotonic() - begin > 0.2)
         node.send(up(peer="slow@h", conn=50)[30:])
         dog.wait_record("peer", state="up", peer="slow@h")
+        node.handlers.clear()
+        node.do_summary(held[0])
+        node.wait_rounds(1)

@@ -325,10 +325,3 @@ class StandingStill(Case):
         self.assertIsNone(dog.process.poll())
         dog.process.send_signal(signal.SIGTERM)
         self.assertIn(dog.process.wait(15), (0,))
-
-    def test_a_slow_drip_from_the_node(self):
-        node, dog = self.pair()
-        link = node.link()
-        for byte in b'{"jsonrpc":"2.0","method":"peer_up","params":{"peer":"x@h","conn":9}}\n':
-            link.sock.sendall(bytes([byte]))
-        dog.wait_record("peer", conn=9)
