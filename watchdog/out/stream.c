@@ -135,6 +135,8 @@ static bool stream_is_full(const struct stream *stream)
 
 void stream_end_line(struct stream *stream)
 {
+    if (!stream->line_start) /* only now there is something to be taken */
+        stream->taken_us = now_us();
     if (stream->error || stream_is_full(stream)) {
         stream->queue.length = stream->line_start;
         stream->n_dropped++;

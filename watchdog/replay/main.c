@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pathdog-replay: feeds a recording through the engine again and prints the
+ * records: the same bytes as in the run, or what another configuration would
+ * have made of it. Asks nobody, waits for nothing.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "../util/format.h"
+#include "replay.h"
+
+enum {
+    EXIT_GOOD = 0,
+    EXIT_FAILED = 1,
+    EXIT_BAD_INPUT = 2,
+};
+
+static int complain(int status, const char *error)
+{
+    fprintf(stderr, "pathdog-replay: %s\n", error);
+    return status;
+}
+
+static void print_help(void)
+{
+    puts("pathdog-replay FILE [--config FILE] [--log text|json]\n"
+         "Runs a recording (pathdog --record FILE) through the engine again and prints the "
+         "records.\n\n"
+         "  --config FILE   with this configuration, not with the one of the run\n"
+         "  --log FORM      text (the default) or json\n"
+         "  --version       print the version\n"
+         "  --help          print this\n\n"
+         "FILE may be - for standard input.\n"
+         "Exit status: 0 done, 1 the recording cannot be read to its end, 2 bad arguments, "
+         "configuration,\nor no recording at all.");
+}
+
+/* Returns 0, 1 where all was said (--help), or -EINVAL and a sentence. */
+static int parse_arguments(int argc, char **argv, struct replay_options *ret_options,
+                           char **ret_error)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"log", required_argument, NULL, 'l'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL},
+    };
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1)
+        switch (option) {
+        case 'c':
+            ret_options->config_path = optarg;
+            break;
+        case 'l':
+            if (strcmp(optarg, "text") && strcmp(optarg, "json"))
+                return error_set(ret_error, -EINVAL, "--log %s: allowed is text or json", optarg);
+            ret_options->json = !strcmp(optarg, "json");
+            break;
+        case 'v':
+            puts("pathdog-replay " PATHDOG_VERSION);
+            return 1;
+        case 'h':
+            print_help();
+            return 1;
+        case ':':
+            return error_set(ret_error, -EINVAL, "%s needs a value; see --help", argv[optind - 1]);
+        default:
+            return error_set(ret_error, -EINVAL, "%s is not known; see --help", argv[optind - 1]);
+        }
+    if (optind + 1 != argc)
+        return error_set(ret_error, -EINVAL, "%s; see --help",
+                         optind < argc ? "only one recording is read" : "no recording is named");
+    ret_options->path = argv[optind];
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct replay_options options = {.out = stdout};
+    CLEANUP_FREE char *error = NULL, *remark = NULL;
+    int r = parse_arguments(argc, argv, &options, &error);
+
+    if (r < 0)
+        return complain(EXIT_BAD_INPUT, error);
+    if (r == 0)
+        r = replay_run(&options, &remark, &error);
+    if (remark)
+        complain(0, remark);
+    if (fflush(stdout) || ferror(stdout))
+        return complain(EXIT_FAILED, "cannot write the output");
+    if (r < 0)
+        return complain(r == -EINVAL ? EXIT_BAD_INPUT : EXIT_FAILED, error);
+    return EXIT_GOOD;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Header → config → engine; then event by event. The triggers of this build are
+ * linked in, without their sources: their signals are in the recording. Others
+ * are loaded from where the config says.
+ */
+#include "replay.h"
+
+#include <errno.h>
+
+#include "../codec/recording.h"
+#include "../config/config.h"
+#include "../engine/engine.h"
+#include "../host/plugin.h"
+#include "../out/format.h"
+#include "../util/format.h"
+#include "trigger-table.h"
+
+struct replay {
+    const struct replay_options *options;
+    struct recording *recording;
+    struct plugins *plugins;
+    struct config *config;
+    struct engine *engine;
+    struct buffer line;
+};
+
+static const struct pd_trigger *find_trigger(void *user, const char *directory, const char *name,
+                                             char **ret_error)
+{
+    for (size_t i = 0; trigger_table[i]; i++)
+        if (!strcmp(trigger_table[i]->name, name))
+            return trigger_table[i];
+    return plugins_find(user, directory, name, ret_error);
+}
+
+static int replay_configure(struct replay *replay, const struct recording_header *header,
+                            char **ret_error)
+{
+    const struct config_lookup lookup = {.find = find_trigger, .user = replay->plugins};
+    CLEANUP_FREE char *name = NULL;
+
+    if (replay->options->config_path)
+        return config_load(replay->options->config_path, &lookup, &replay->config, ret_error);
+    if (!header->config)
+        return error_set(ret_error, -EINVAL, "%s:1: no configuration in it; name one by --config",
+                         replay->options->path);
+    name = string_format("%s: configuration in line 1", replay->options->path);
+    return config_parse_text(name, header->config, strlen(header->config), &lookup, &replay->config,
+                             ret_error);
+}
+
+static void replay_print(struct replay *replay, const struct outbox *outbox, const char *run)
+{
+    for (size_t i = 0; i < outbox->n_records; i++) {
+        replay->line.length = 0;
+        if (replay->options->json)
+            record_json(&replay->line, &outbox->records[i], run);
+        else
+            record_text(&replay->line, &outbox->records[i]);
+        fwrite(buffer_bytes(&replay->line), 1, replay->line.length, replay->options->out);
+    }
+}
+
+/* All events. Returns 0 at the end, or -errno and a sentence. */
+static int replay_events(struct replay *replay, const char *run, char **ret_error)
+{
+    char error[256] = "";
+    struct event event;
+    int r;
+
+    replay_print(replay, engine_outbox(replay->engine), run);
+    while ((r = recording_next(replay->recording, &event, error, sizeof(error))) > 0) {
+        replay_print(replay, engine_handle(replay->engine, &event), run);
+        if (ferror(replay->options->out))
+            return 0; /* main says so */
+    }
+    return r < 0 ? error_set(ret_error, r == -EINVAL ? -EBADMSG : r, "%s: %s",
+                             replay->options->path, error)
+                 : 0;
+}
+
+static int replay_all(struct replay *replay, char **ret_remark, char **ret_error)
+{
+    const char *path = replay->options->path;
+    const struct recording_header *header;
+    char error[256] = "";
+    int r = recording_open(path, &replay->recording, error, sizeof(error));
+
+    if (r < 0)
+        return error_set(ret_error, -EINVAL, "%s: %s", path, error);
+    header = recording_header(replay->recording);
+    if (replay_configure(replay, header, ret_error) < 0)
+        return -EINVAL;
+    r = engine_new(&replay->config->engine, header->started_us, header->realtime_us,
+                   &replay->engine);
+    if (r < 0)
+        return error_set(ret_error, -EINVAL, "the engine does not take this configuration: %s",
+                         strerror(-r));
+    r = replay_events(replay, header->run ? header->run : "", ret_error);
+    if (r >= 0 && recording_is_truncated(replay->recording))
+        *ret_remark = string_format("%s:%zu: the last line is cut off, and was left out", path,
+                                    recording_line(replay->recording));
+    return r;
+}
+
+int replay_run(const struct replay_options *options, char **ret_remark, char **ret_error)
+{
+    struct replay replay = {.options = options, .plugins = plugins_new()};
+    int r = replay_all(&replay, ret_remark, ret_error);
+
+    engine_free(replay.engine);
+    config_free(replay.config);
+    plugins_free(replay.plugins);
+    recording_free(replay.recording);
+    buffer_clear(&replay.line);
+    return r;
+}
