@@ -42,9 +42,10 @@ struct notices {
 
 /* Counts one; the text is kept if it is the first of its kind. With `line`, an
  * excerpt of it is added. */
-__attribute__((format(printf, 5, 6))) void notices_add(struct notices *notices,
-                                                       enum notice_kind kind, const char *line,
-                                                       size_t length, const char *format, ...);
+__attribute__((format(printf, 5, 6), nonnull(5))) void notices_add(struct notices *notices,
+                                                                   enum notice_kind kind,
+                                                                   const char *line, size_t length,
+                                                                   const char *format, ...);
 
 /* Counts `count` more of a kind that was added already. */
 void notices_more(struct notices *notices, enum notice_kind kind, uint64_t count);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* util/buffer.[ch] and util/printable.[ch]: bytes in and out, numbers, foreign text. */
+#include "check.h"
+
+#include <inttypes.h>
+
+#include "util/buffer.h"
+#include "util/printable.h"
+
+static void assert_buffer(struct buffer *buffer, const char *expected)
+{
+    assert_int_equal(buffer->length, strlen(expected));
+    assert_memory_equal(buffer_bytes(buffer), expected, strlen(expected));
+    buffer_take(buffer, buffer->length);
+}
+
+static void test_numbers(void **state)
+{
+    static const uint64_t values[] = {0,   1,     9,          10,        99,
+                                      100, 12345, UINT32_MAX, INT64_MAX, UINT64_MAX};
+    struct buffer buffer = {0};
+    char expected[32];
+
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        snprintf(expected, sizeof(expected), "%" PRIu64, values[i]);
+        buffer_u64(&buffer, values[i]);
+        assert_buffer(&buffer, expected);
+    }
+    buffer_i64(&buffer, INT64_MIN);
+    assert_buffer(&buffer, "-9223372036854775808");
+    buffer_i64(&buffer, -32003);
+    assert_buffer(&buffer, "-32003");
+    buffer_clear(&buffer);
+}
+
+static void test_json(void **state)
+{
+    struct buffer buffer = {0};
+
+    buffer_json(&buffer, "", 0);
+    assert_buffer(&buffer, "\"\"");
+    buffer_json(&buffer, "a\"b\\c\n\t\x01\x7f/", 10);
+    assert_buffer(&buffer, "\"a\\\"b\\\\c\\n\\u0009\\u0001\\u007f/\"");
+    buffer_json(&buffer, "\xc3\xa9\xf0\x9f\x98\x80", 6);
+    assert_buffer(&buffer, "\"\xc3\xa9\xf0\x9f\x98\x80\"");
+    buffer_json(&buffer, "a\xff\xc3", 3);
+    assert_buffer(&buffer, "\"a\xef\xbf\xbd\xef\xbf\xbd\"");
+    buffer_json(&buffer, "a\0b", 3);
+    assert_buffer(&buffer, "\"a\\u0000b\"");
+    buffer_clear(&buffer);
+}
+
+/* What is taken from the front is what was put in at the end, in order. */
+static void test_in_and_out(void **state)
+{
+    struct buffer buffer = {0};
+    uint32_t in = 0, out = 0, random = 1;
+
+    for (int turn = 0; turn < 20000; turn++) {
+        random = random * 1664525u + 1013904223u;
+        for (uint32_t n = random >> 28; n; n--, in++)
+            buffer_append(&buffer, &in, sizeof(in));
+        random = random * 1664525u + 1013904223u;
+        for (uint32_t n = random >> 28; n && buffer.length; n--, out++) {
+            uint32_t value;
+
+            memcpy(&value, buffer_bytes(&buffer), sizeof(value));
+            assert_int_equal(value, out);
+            buffer_take(&buffer, sizeof(value));
+        }
+    }
+    assert_int_equal(buffer.length, (in - out) * sizeof(in));
+    buffer_clear(&buffer);
+}
+
+static void test_a_great_burst_leaves_nothing(void **state)
+{
+    struct buffer buffer = {0};
+    char *bytes = memory_new(1 << 20, 1);
+
+    buffer_append(&buffer, bytes, 1 << 20);
+    buffer_take(&buffer, 1);
+    assert_non_null(buffer.data);
+    buffer_take(&buffer, (1 << 20) - 1);
+    assert_null(buffer.data);
+    free(bytes);
+}
+
+static void assert_printable(const char *text, size_t length, size_t size, const char *expected)
+{
+    char out[64];
+
+    assert_int_equal(text_printable(out, size, text, length), strlen(expected));
+    assert_string_equal(out, expected);
+}
+
+static void test_printable(void **state)
+{
+    assert_printable("plain \xc3\xa9", 8, 64, "plain \xc3\xa9");
+    assert_printable("a\nb\x7f\x01", 5, 64, "a?b??");
+    assert_printable("a\xc2\x85z", 4, 64, "a?z"); /* U+0085 is one character */
+    assert_printable("a\xff\xfe", 3, 64, "a??");
+    assert_printable("a\0b", 3, 64, "a?b");
+    assert_printable("1234567", 7, 8, "1234567");
+    assert_printable("12345678", 8, 8, "1234...");
+    /* never half a character before the ellipsis */
+    assert_printable("123\xf0\x9f\x98\x80"
+                     "5678",
+                     11, 8, "123...");
+    assert_true(text_is_printable("a b\xc2\xa0", 5));
+    assert_false(text_is_printable("a\xc2\x9f", 3));
+    assert_false(text_is_printable("\x1f", 1));
+    assert_false(text_is_printable("\xed\xa0\x80", 3));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_json),
+        cmocka_unit_test(test_in_and_out), cmocka_unit_test(test_a_great_burst_leaves_nothing),
+        cmocka_unit_test(test_printable),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
