@@ -561,5 +561,8 @@ class Net(unittest.TestCase):
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    if os.geteuid() != 0:
+        print("needs root for network namespaces")
+        sys.exit(77)
     NODE = os.path.abspath(sys.argv.pop(1))
     unittest.main(verbosity=2)
