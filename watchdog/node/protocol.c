@@ -88,6 +88,12 @@ static int line_handle(struct protocol *protocol, const char *line, size_t lengt
     char why[128];
     int r;
 
+    /* Before hello is answered every summaries line is one too early. */
+    if (protocol->state != PROTOCOL_HELLO &&
+        summaries_scan(&protocol->scan, line, length, &protocol->batch)) {
+        tell_samples(protocol);
+        return 0;
+    }
     r = message_parse(line, length, message, why, sizeof(why));
     if (r < 0) {
         notices_add(&protocol->notices, NOTICE_BAD_LINE, line, length, "%s", why);

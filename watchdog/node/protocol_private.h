@@ -12,6 +12,7 @@
 #include "notices.h"
 #include "protocol.h"
 #include "requests.h"
+#include "summaries-scan.h"
 #include "summaries.h"
 
 /* Summaries refused because one is open; more in one turn are a defect of the caller. */
@@ -48,6 +49,7 @@ struct protocol {
     struct buffer out;
     struct move_writer writer;
     struct summaries batch;
+    struct summaries_scan scan;
     struct notices notices;
     struct scratch scratch;
     char reason[NOTICE_TEXT_MAX];
@@ -63,6 +65,7 @@ struct told {
 /* An answer, or a spoiled one with an id. Returns 0 or what to close for. */
 int told_answer(struct protocol *protocol, const struct told *told);
 void told_notification(struct protocol *protocol, const struct told *told);
+void tell_samples(struct protocol *protocol); /* of protocol->batch */
 void tell_summary_done(struct protocol *protocol, uint64_t look, bool failed);
 
 /* Writes protocol_reason() and returns `error`. */

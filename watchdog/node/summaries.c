@@ -122,7 +122,7 @@ static const char *row_read(const json_t *row, const struct layout *layout, stru
     return NULL;
 }
 
-static void batch_begin(struct summaries *batch)
+void summaries_begin(struct summaries *batch)
 {
     if (batch->capacity > ROWS_KEPT)
         summaries_clear(batch);
@@ -146,7 +146,7 @@ int summaries_params(const json_t *params, struct summaries *batch, struct probl
     struct layout layout;
     size_t i;
 
-    batch_begin(batch);
+    summaries_begin(batch);
     if (!json_is_object(params))
         return problem_set(problem, "params", "is not an object");
     if (!json_is_array(columns))
@@ -178,7 +178,7 @@ int summaries_decode(const char *line, size_t length, struct summaries *batch)
     char why[128];
     int r = message_parse(line, length, &message, why, sizeof(why));
 
-    batch_begin(batch);
+    summaries_begin(batch);
     if (r < 0)
         return r;
     r = -EPROTO;

@@ -19,6 +19,9 @@ struct summaries {
     const char *bad_why;
 };
 
+/* Empties it for the next line; its memory stays, unless it has grown too large. */
+void summaries_begin(struct summaries *batch);
+
 /* A whole line. Returns 0 with the rows in `batch`, -EPROTO where it is not a
  * `summaries` message or a spoiled one, -EBADMSG where it is not a JSON object. */
 int summaries_decode(const char *line, size_t length, struct summaries *batch);

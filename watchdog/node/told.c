@@ -226,6 +226,17 @@ static void peer_path(struct protocol *protocol, const struct told *told)
     tell(protocol, event);
 }
 
+void tell_samples(struct protocol *protocol)
+{
+    const struct summaries *batch = &protocol->batch;
+
+    if (batch->n_rows)
+        tell(protocol, (struct event){.type = EVENT_SAMPLES,
+                                      .samples = {.columns = batch->columns,
+                                                  .rows = batch->rows,
+                                                  .n_rows = batch->n_rows}});
+}
+
 static void summaries(struct protocol *protocol, const struct told *told)
 {
     struct summaries *batch = &protocol->batch;
@@ -240,11 +251,7 @@ static void summaries(struct protocol *protocol, const struct told *told)
                     "summaries: row %zu %s", batch->first_bad, batch->bad_why);
         notices_more(&protocol->notices, NOTICE_BAD_ROW, batch->bad_rows - 1);
     }
-    if (batch->n_rows)
-        tell(protocol, (struct event){.type = EVENT_SAMPLES,
-                                      .samples = {.columns = batch->columns,
-                                                  .rows = batch->rows,
-                                                  .n_rows = batch->n_rows}});
+    tell_samples(protocol);
 }
 
 static const struct {
