@@ -27,6 +27,7 @@ struct journal {
     size_t n_entries, n_bytes; /* queued, and the one being sent */
     uint64_t n_failed;         /* that journald refused */
     bool stopping, stopped, stuck;
+    unsigned refs;      /* the loop's, and the thread's: a thread that hangs outlives the loop */
     uint64_t n_dropped; /* only the loop's thread */
 };
 
@@ -41,6 +42,25 @@ static void journal_send(struct journal *journal, const struct journal_entry *en
         journal->n_failed++;
         pthread_mutex_unlock(&journal->lock);
     }
+}
+
+static void journal_unref(struct journal *journal)
+{
+    struct journal_entry *entry;
+    bool last;
+
+    pthread_mutex_lock(&journal->lock);
+    last = --journal->refs == 0;
+    pthread_mutex_unlock(&journal->lock);
+    if (!last)
+        return;
+    while ((entry = journal->first)) {
+        journal->first = entry->next;
+        free(entry);
+    }
+    pthread_cond_destroy(&journal->changed);
+    pthread_mutex_destroy(&journal->lock);
+    free(journal);
 }
 
 static void *journal_run(void *user)
@@ -70,6 +90,7 @@ static void *journal_run(void *user)
     journal->stopped = true;
     pthread_cond_broadcast(&journal->changed);
     pthread_mutex_unlock(&journal->lock);
+    journal_unref(journal);
     return NULL;
 }
 
@@ -82,6 +103,7 @@ int journal_new(const struct journal_config *config, struct journal **ret_journa
 
     journal->config = *config;
     journal->last = &journal->first;
+    journal->refs = 2;
     pthread_mutex_init(&journal->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -167,17 +189,7 @@ uint64_t journal_stop(struct journal *journal, uint64_t timeout_us)
 
 struct journal *journal_free(struct journal *journal)
 {
-    struct journal_entry *entry;
-
-    /* A thread that hangs in a send still has it all; the process ends soon. */
-    if (!journal || journal->stuck)
-        return NULL;
-    while ((entry = journal->first)) {
-        journal->first = entry->next;
-        free(entry);
-    }
-    pthread_cond_destroy(&journal->changed);
-    pthread_mutex_destroy(&journal->lock);
-    free(journal);
+    if (journal)
+        journal_unref(journal);
     return NULL;
 }
