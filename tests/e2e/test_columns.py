@@ -10,8 +10,11 @@ SRTT = {"srtt": {"threshold": "200ms", "strikes": "1"}}
 class Columns(Case):
     def silent_pair(self):
         """Two peers without rows of their own: the test sends the rows."""
-        node, dog = self.pair(peers=2, triggers=SRTT)
-        node.peers[1].silent = node.peers[2].silent = True
+        node = self.node()
+        for conn in (1, 2):
+            node.add(f"p{conn}@h", conn).silent = True
+        dog = self.dog(node, None, SRTT)
+        node.wait_rounds(1)
         return node, dog
 
     def canary(self, node, dog):
@@ -127,7 +130,7 @@ class Rounds(Case):
         held = []
         node.on("summary", held.append)
         node.add("p1@h", 1)
-        self.dog(node)
+        self.dog(node, None, {})
         first = node.wait_request("summary")
         node.wait_for(lambda: first.link.closed or len(held) > 1
                       or __import__("time").monotonic() - first.time > 1)
@@ -140,7 +143,7 @@ class Rounds(Case):
         node = self.node()
         node.on("summary", lambda r: None)
         node.add("p1@h", 1)
-        self.dog(node)
+        self.dog(node, None, {})
         first = node.wait_request("summary")
         second = node.wait_request("summary", nth=2, deadline=15)
         self.assertAlmostEqual(second.time - first.time, 10, delta=1)
@@ -152,7 +155,7 @@ class Rounds(Case):
         node = self.node()
         node.add("p1@h", 1)
         node.on("summary", lambda r: r.send({"jsonrpc": "2.0", "id": r.id, **answer}))
-        self.dog(node)
+        self.dog(node, None, {})
         # the next is asked in its turn, or after giving up this one
         node.wait_request("summary", nth=3, deadline=25)
         self.assertEqual(len(node.links), 1)

@@ -171,9 +171,12 @@ class Spoiled(Case):
             "short": ([1],), "empty": ([],), "conn null": ([None, 5],), "conn 0": ([0, 5],),
             "conn float": ([1.5, 5],), "conn string": (["1", 5],)})
     def test_bad_row_spoils_itself_only(self, row):
-        node, dog = self.pair(peers=2, triggers={"srtt": {"strikes": "1", "threshold": "200ms"}})
+        node = self.node()
+        node.add("p1@h", 1).silent = True
+        node.add("p2@h", 2).silent = True
+        dog = self.dog(node, None, {"srtt": {"strikes": "1", "threshold": "200ms"}})
+        node.wait_rounds(1)
         columns = ["conn", "srtt_us"]
-        node.peers[1].silent = node.peers[2].silent = True
         node.send_rows([row, [2, 300000]], columns)
         self.assertEqual(dog.decision("migrate")["conn"], 2)
         notice = dog.notice("bad-row")
