@@ -63,9 +63,26 @@ static void field_number(struct buffer *buffer, const char *prefix, const char *
 /* `,"name":` */
 WALK json_name(struct buffer *buffer, const char *name)
 {
-    buffer_append(buffer, ",\"", 2);
-    buffer_text(buffer, name);
-    buffer_append(buffer, "\":", 2);
+    size_t length = strlen(name);
+    char *out = buffer_space(buffer, length + 4);
+
+    out[0] = ',';
+    out[1] = '"';
+    memcpy(out + 2, name, length);
+    out[length + 2] = '"';
+    out[length + 3] = ':';
+    buffer_added(buffer, length + 4);
+}
+
+WALK json_word(struct buffer *buffer, const char *word)
+{
+    size_t length = strlen(word);
+    char *out = buffer_space(buffer, length + 2);
+
+    out[0] = '"';
+    memcpy(out + 1, word, length);
+    out[length + 1] = '"';
+    buffer_added(buffer, length + 2);
 }
 
 WALK member_bytes(struct buffer *buffer, enum form form, const char *name, const char *text,
@@ -96,10 +113,15 @@ WALK member_text(struct buffer *buffer, enum form form, const char *name, const 
         member_null(buffer, form, name);
 }
 
-/* Words of our own tables and option names: nothing to escape. */
+/* Words of our own tables and sections' names: nothing to escape. */
 WALK member_word(struct buffer *buffer, enum form form, const char *name, const char *word)
 {
-    member_bytes(buffer, form, name, word, strlen(word));
+    if (form == FORM_JOURNAL) {
+        field_text(buffer, "PATHDOG_", name, word, strlen(word));
+        return;
+    }
+    json_name(buffer, name);
+    json_word(buffer, word);
 }
 
 WALK member_number(struct buffer *buffer, enum form form, const char *name, uint64_t number)
@@ -146,7 +168,7 @@ static void evidence_json(struct buffer *buffer, const struct evidence *evidence
 
         if (i)
             buffer_append(buffer, ",", 1);
-        buffer_json(buffer, field->name, strlen(field->name));
+        json_word(buffer, field->name);
         buffer_append(buffer, ":", 1);
         if (field->text)
             buffer_json(buffer, field->text, strlen(field->text));
