@@ -168,7 +168,7 @@ static void evidence_json(struct buffer *buffer, const struct evidence *evidence
 
         if (i)
             buffer_append(buffer, ",", 1);
-        json_word(buffer, field->name);
+        buffer_json(buffer, field->name, strlen(field->name)); /* a plugin's word */
         buffer_append(buffer, ":", 1);
         if (field->text)
             buffer_json(buffer, field->text, strlen(field->text));
