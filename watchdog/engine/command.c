@@ -109,7 +109,7 @@ void command_run(struct engine *engine, const struct event_command *command)
     case COMMAND_MODE:
         engine->mode = command->observe ? MODE_OBSERVE : MODE_ACTIVE;
         if (command->observe)
-            migration_end_queued(engine, NULL, VERDICT_OBSERVING);
+            migration_end_queued(engine, NULL, VERDICT_HELD); /* by whoever wants to observe only */
         break;
     case COMMAND_CONFIG:
         break; /* engine_configure has been called */

@@ -10,6 +10,7 @@
 #include "index.h"
 #include "look.h"
 #include "migration.h"
+#include "name.h"
 #include "notice.h"
 #include "outbox.h"
 #include "peer.h"
@@ -19,6 +20,7 @@
 /* Everybody who knows the connection lets go of it, each saying what is open. */
 static void remove_peer(struct engine *engine, struct peer *peer, const char *reason)
 {
+    name_lived(engine, peer->name->s, peer->up_us);
     triggers_peer(engine, peer, PD_PEER_DOWN);
     peer_set_state(engine, peer, PEER_GONE, NULL);
     gate_peer_gone(engine, peer);
@@ -167,7 +169,7 @@ void connection_peer_up(struct engine *engine, const struct event_peer_up *event
     if (peer)
         remove_peer(engine, peer, "replaced by a newer connection");
     if (engine->peers.count >= engine->config->max_peers) {
-        notice_format(engine, PD_LEVEL_ERROR, "too-many-peers",
+        notice_format(engine, PD_LEVEL_WARNING, "too-many-peers",
                       "the node has more than max_peers (%u) peers: those beyond are not watched",
                       engine->config->max_peers);
         return;

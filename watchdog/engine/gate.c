@@ -263,7 +263,7 @@ static void decide(struct engine *engine, struct peer *peer, const struct advice
     bool passed;
 
     if (by == BY_RECONNECT)
-        name_lived(engine, peer->name->s, engine->now_us - peer->up_us);
+        name_lived(engine, peer->name->s, peer->up_us);
     verdict = gate_verdict(engine, peer, because, by, &into);
     passed = verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT;
     if (passed) {
@@ -281,18 +281,15 @@ static void decide(struct engine *engine, struct peer *peer, const struct advice
         watch_advised(engine, peer, because);
 }
 
-/* Before deciding: how many each cause concerns. */
-static void count_causes(struct engine *engine)
+/* Before deciding: which causes concern so many that their records are bulk. */
+static void mark_bulk(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_advice; i++) {
         struct because *because = engine->advice[i].because;
-        struct cause *cause;
+        struct cause *cause = because ? cause_find(engine, because->cause) : NULL;
 
-        if (!because->cause || engine->advice[i].again)
-            continue;
-        cause = cause_find(engine, because->cause);
-        if (cause)
-            because->bulk = ++cause->advised > BULK_ABOVE;
+        if (cause && cause->advised > BULK_ABOVE)
+            because->bulk = true;
     }
 }
 
@@ -311,7 +308,7 @@ void gate_run(struct engine *engine)
     while (engine->n_advice) {
         size_t count = engine->n_advice;
 
-        count_causes(engine);
+        mark_bulk(engine);
         /* the strongest first, so that within one turn the weaker ones join it */
         for (enum pd_kind kind = PD_KIND_OPERATOR; kind < PD_KIND_COUNT; kind++)
             for (size_t i = 0; i < count; i++)

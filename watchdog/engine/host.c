@@ -32,6 +32,10 @@ static struct peer *peer_of(struct engine *engine, uint32_t index)
 
 void host_note_advice(struct engine *engine, struct peer *peer, struct because *because, bool again)
 {
+    struct cause *cause = again ? NULL : cause_find(engine, because->cause);
+
+    if (cause)
+        cause->advised++;
     engine->advice = array_reserve(engine->advice, &engine->advice_capacity, engine->n_advice + 1,
                                    sizeof(struct advice));
     engine->advice[engine->n_advice++] = (struct advice){
@@ -108,7 +112,9 @@ static void host_set_timer(struct pd_turn *turn, uint64_t at_us)
 {
     struct instance *instance = instance_of(turn);
 
-    deadline_set(&instance->engine->deadlines, &instance->timer, at_us ? at_us : NEVER);
+    /* a time that is over is a later turn, so that a timer cannot hold the loop */
+    deadline_set(&instance->engine->deadlines, &instance->timer,
+                 at_us ? max_u64(at_us, instance->engine->now_us + 1) : NEVER);
 }
 
 static void host_query(struct pd_turn *turn, const struct pd_query *query)

@@ -96,6 +96,17 @@ static void end_waiting(struct engine *engine, struct move *move, enum verdict v
     move_free(engine, move);
 }
 
+/* While it waited, the node or a late answer may have told more of the connection. */
+static bool still_possible(const struct engine *engine, const struct move *move)
+{
+    const struct peer *peer = move->peer;
+
+    if (peer->state != PEER_UP)
+        return false;
+    return move->by == BY_RECONNECT ? gate_reconnect_possible(engine, peer)
+                                    : !peer_inbound(peer) && !peer->disabled && peer->migratable;
+}
+
 static void send_request(struct engine *engine, struct move *move)
 {
     struct peer *peer = move->peer;
@@ -160,7 +171,9 @@ static void move_due(struct engine *engine, struct deadline *deadline)
         outcome_unanswered(engine, move);
         break;
     case MOVE_WAITING:
-        if (migration->open < migration->budget)
+        if (!still_possible(engine, move))
+            move_free(engine, move);
+        else if (migration->open < migration->budget)
             move_attempt(engine, move);
         else
             move_set_state(engine, move, MOVE_WAITING, engine->now_us + RETRY_BUSY_US);
@@ -261,8 +274,13 @@ void migration_pump(struct engine *engine)
     struct migration *migration = &engine->migration;
     struct move *move;
 
-    while (migration->open < migration->budget && (move = queue_first(migration)))
-        ask(engine, move);
+    while (migration->open < migration->budget && (move = queue_first(migration))) {
+        if (still_possible(engine, move))
+            ask(engine, move);
+        else
+            end_waiting(engine, move,
+                        move->peer->state == PEER_UP ? VERDICT_SUPERSEDED : VERDICT_GONE);
+    }
 }
 
 void migration_answer(struct engine *engine, const struct event_answer *answer)

@@ -128,11 +128,11 @@ void name_reconnecting(struct engine *engine, const char *name)
     state->reconnect_us = engine->now_us;
 }
 
-void name_lived(struct engine *engine, const char *name, uint64_t lived_us)
+void name_lived(struct engine *engine, const char *name, uint64_t up_us)
 {
     struct name_state *state = engine->names.count ? name_find(engine, name) : NULL;
 
-    if (state && lived_us >= LIVED_US) {
+    if (state && engine->now_us - max_u64(up_us, state->reconnect_us) >= LIVED_US) {
         state->reconnect_us = 0;
         state->gap_us = 0;
     }

@@ -26,7 +26,8 @@ uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name
 /* A reconnect is made now: the next has to wait, each time longer. */
 void name_reconnecting(struct engine *engine, const char *name);
 
-/* A connection of this name has lived for so long: reconnects start small again. */
-void name_lived(struct engine *engine, const char *name, uint64_t lived_us);
+/* A connection of this name is up since then; if it has lived for long since our
+ * last reconnect, reconnects start small again. */
+void name_lived(struct engine *engine, const char *name, uint64_t up_us);
 
 #endif

@@ -117,7 +117,7 @@ void outbox_seal(struct engine *engine)
 
     store->box.actions = store->actions;
     store->box.records = store->records;
-    store->box.wake_at_us = deadlines_next(&engine->deadlines);
+    store->box.wake_at_us = engine->stopping ? NEVER : deadlines_next(&engine->deadlines);
 }
 
 void outbox_clear(struct engine *engine)

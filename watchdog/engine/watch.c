@@ -7,6 +7,7 @@
 
 #include "gate.h"
 #include "look.h"
+#include "migration.h"
 #include "notice.h"
 #include "outbox.h"
 #include "peer.h"
@@ -155,11 +156,8 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
 static void progressed(struct engine *engine, struct peer *peer)
 {
     struct watch *watch = &peer->affair->watch;
-    const struct because *remembered = peer->affair->remembered;
 
     watch->said = false;
-    if (remembered && remembered->trigger == fallback_name)
-        gate_forget_remembered(engine, peer);
     if (engine->now_us > watch->advised_us + SURE_US && !peer_in_flight(peer))
         watch_off(engine, peer);
     else
@@ -179,6 +177,8 @@ static void notice_unjudgeable(struct engine *engine)
 
 void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress)
 {
+    if (progress) /* a fallback that waits has no reason any more, watched or not */
+        migration_withdraw(engine, peer, fallback_name);
     if (!peer->affair->watch.on)
         return;
     notice_unjudgeable(engine);

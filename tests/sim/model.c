@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be known of the connections from the events alone. */
+#include <string.h>
+
+#include "sim.h"
+#include "util/util.h"
+
+#define LATE_KEPT 60000u /* late answers are learnt from for at least so many requests */
+
+struct sim_peer *model_find(struct sim *sim, uint64_t conn)
+{
+    for (size_t i = 0; i < SIM_NAMES; i++)
+        if (sim->peers[i].known && sim->peers[i].conn == conn)
+            return &sim->peers[i];
+    return NULL;
+}
+
+static struct sim_peer *find_name(struct sim *sim, const char *name)
+{
+    for (size_t i = 0; name && i < SIM_NAMES; i++)
+        if (strcmp(sim->peers[i].name, name) == 0)
+            return &sim->peers[i];
+    return NULL;
+}
+
+bool model_held(const struct sim *sim, const struct sim_peer *peer)
+{
+    if (sim->all_held && (!sim->all_held_until_us || sim->all_held_until_us > sim->now_us))
+        return true;
+    return peer->held && (!peer->held_until_us || peer->held_until_us > sim->now_us);
+}
+
+static uint32_t known(const struct sim *sim)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < SIM_NAMES; i++)
+        count += sim->peers[i].known;
+    return count;
+}
+
+static void node_down(struct sim *sim)
+{
+    sim->up = sim->told = false;
+    for (size_t i = 0; i < SIM_NAMES; i++)
+        sim->peers[i].untold = sim->peers[i].known;
+}
+
+static void node_up(struct sim *sim)
+{
+    static const char none[] = "";
+    const char *boot = sim->event.node_up.boot;
+
+    if (sim->up)
+        node_down(sim);
+    if (!sim->last_boot[0] || strcmp(boot, none) == 0 || strcmp(boot, sim->last_boot) != 0)
+        for (size_t i = 0; i < SIM_NAMES; i++)
+            sim->peers[i].known = false;
+    strcpy(sim->last_boot, boot);
+    sim->up = true;
+    sim->told = false;
+}
+
+static void snapshot(struct sim *sim)
+{
+    if (!sim->up || sim->told)
+        return;
+    for (size_t i = 0; i < SIM_NAMES; i++)
+        if (sim->peers[i].untold)
+            sim->peers[i].known = sim->peers[i].untold = false;
+    sim->told = true;
+}
+
+static void peer_up(struct sim *sim)
+{
+    const struct event_peer_up *event = &sim->event.peer_up;
+    struct sim_peer *same = model_find(sim, event->conn);
+    struct sim_peer *peer = find_name(sim, event->peer);
+
+    if (!sim->up)
+        return;
+    if (same) {
+        if (same != peer)
+            return;
+        peer->untold = peer->gone = false;
+        peer->migratable = event->migratable;
+        peer->reconnectable = event->reconnectable;
+        return;
+    }
+    if (peer->known && peer->conn > event->conn)
+        return;
+    peer->known = false;
+    if (known(sim) >= sim->config.max_peers)
+        return;
+    peer->known = true;
+    peer->untold = peer->gone = peer->disabled = peer->undialable = false;
+    peer->migratable = event->migratable;
+    peer->reconnectable = event->reconnectable;
+    peer->role = event->role;
+    peer->conn = event->conn;
+    peer->up_us = sim->now_us;
+    peer->has_row = peer->measured = false;
+    peer->look_us = 0;
+    peer->received = PD_UNKNOWN;
+    peer->progress_us = sim->now_us;
+}
+
+static void peer_down(struct sim *sim)
+{
+    struct sim_peer *peer = model_find(sim, sim->event.peer_down.conn);
+
+    if (peer && sim->up)
+        peer->known = false;
+}
+
+static bool fresh(const struct sim_peer *peer, const struct pd_row *row)
+{
+    const uint64_t *now = row->v, *was = peer->last.v;
+
+    if (now[PD_SRTT_US] == PD_UNKNOWN || now[PD_RTT_SAMPLES] == 0)
+        return false;
+    if (!peer->measured)
+        return true;
+    if (now[PD_RTT_SAMPLES] != PD_UNKNOWN && was[PD_RTT_SAMPLES] != PD_UNKNOWN)
+        return now[PD_RTT_SAMPLES] != was[PD_RTT_SAMPLES];
+    return now[PD_LATEST_RTT_US] != was[PD_LATEST_RTT_US] || now[PD_SRTT_US] != was[PD_SRTT_US] ||
+           now[PD_RTTVAR_US] != was[PD_RTTVAR_US];
+}
+
+static void row(struct sim *sim, struct sim_peer *peer, const struct pd_row *row)
+{
+    bool is_fresh = fresh(peer, row);
+    uint64_t received = row->v[PD_BYTES_RECEIVED], silent_ms = row->v[PD_SILENT_MS];
+    bool more = received != PD_UNKNOWN && peer->received != PD_UNKNOWN && received > peer->received;
+    bool heard = peer->look_us && silent_ms != PD_UNKNOWN &&
+                 silent_ms < (sim->now_us - peer->look_us) / 1000;
+
+    if (is_fresh || more || heard)
+        peer->progress_us = sim->now_us;
+    if (is_fresh)
+        peer->gone = false;
+    peer->measured |= row->v[PD_SRTT_US] != PD_UNKNOWN && row->v[PD_RTT_SAMPLES] != 0;
+    if (received != PD_UNKNOWN)
+        peer->received = received;
+    peer->last = *row;
+    peer->look_us = sim->now_us;
+}
+
+static void samples(struct sim *sim)
+{
+    const struct event_samples *event = &sim->event.samples;
+
+    for (size_t i = 0; sim->up && i < event->n_rows; i++) {
+        struct sim_peer *peer = model_find(sim, event->rows[i].conn);
+
+        if (peer && !peer->untold)
+            row(sim, peer, &event->rows[i].row);
+    }
+}
+
+/* Whatever its outcome was, an answer is learnt from once. */
+static void answer(struct sim *sim)
+{
+    const struct event_answer *event = &sim->event.answer;
+    struct sim_request *request;
+    struct sim_peer *peer;
+
+    if (!event->request || event->request > sim->n_requests)
+        return;
+    request = &sim->requests[event->request];
+    if (request->answered)
+        return;
+    request->answered = true;
+    peer = model_find(sim, request->conn);
+    if (event->ok || event->spoiled || !peer || event->request + LATE_KEPT < sim->n_requests)
+        return;
+    if (event->code == NODE_PEER_DISABLE_MIGRATION || event->code == NODE_NOT_MIGRATABLE)
+        *(request->by == BY_RECONNECT ? &peer->undialable : &peer->disabled) = true;
+    if ((event->code == NODE_NOT_CONNECTED || event->code == NODE_NO_CONN) && !peer->untold)
+        peer->gone = true;
+}
+
+static void command(struct sim *sim)
+{
+    const struct event_command *event = &sim->event.command;
+    struct sim_peer *peer = find_name(sim, event->peer);
+    uint64_t until_us = event->duration_us ? sim->now_us + event->duration_us : 0;
+
+    if (event->type == COMMAND_MODE) {
+        sim->observing = event->observe;
+    } else if (event->type == COMMAND_HOLD || event->type == COMMAND_RELEASE) {
+        *(peer ? &peer->held : &sim->all_held) = event->type == COMMAND_HOLD;
+        *(peer ? &peer->held_until_us : &sim->all_held_until_us) = until_us;
+    }
+}
+
+void model_event(struct sim *sim)
+{
+    switch (sim->event.type) {
+    case EVENT_NODE_UP:
+        node_up(sim);
+        break;
+    case EVENT_NODE_DOWN:
+        node_down(sim);
+        break;
+    case EVENT_SNAPSHOT:
+        snapshot(sim);
+        break;
+    case EVENT_PEER_UP:
+        peer_up(sim);
+        break;
+    case EVENT_PEER_DOWN:
+        peer_down(sim);
+        break;
+    case EVENT_SAMPLES:
+        samples(sim);
+        break;
+    case EVENT_ANSWER:
+        answer(sim);
+        break;
+    case EVENT_COMMAND:
+        command(sim);
+        break;
+    default:
+        break;
+    }
+}

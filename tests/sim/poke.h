@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * poke: a trigger for tests. It has no policy of its own: it does what it was
+ * told to do, in the callback in which it was told to do it. Its state is with
+ * the test (a pointer in its first option), so that the test sees every call.
+ */
+#ifndef SIM_POKE_H
+#define SIM_POKE_H
+
+#include <pathdog/trigger.h>
+
+enum poke_call {
+    POKE_IN_SIGNAL,
+    POKE_IN_SAMPLE,
+    POKE_IN_PEER,
+    POKE_IN_TIMER,
+    POKE_IN_NODE,
+    POKE_IN_START,
+    POKE_CALLS
+};
+
+enum poke_do {
+    POKE_ADVISE,
+    POKE_ADVISE_SAME, /* advice NULL */
+    POKE_WITHDRAW,
+    POKE_OPEN_CAUSE, /* its number goes to poke.last_cause */
+    POKE_CLOSE_CAUSE,
+    POKE_LOOK,
+    POKE_TIMER,
+    POKE_QUERY,
+    POKE_NOTICE,
+    POKE_FAIL, /* the callback returns -EPROTO */
+};
+
+struct poke_step {
+    enum poke_do what;
+    uint32_t peer;
+    uint64_t number; /* cause, time or query id */
+    struct pd_advice advice;
+    const char *text; /* of a cause or a notice */
+};
+
+#define POKE_STEPS 64
+
+struct poke {
+    struct poke_step steps[POKE_CALLS][POKE_STEPS]; /* done once */
+    size_t n_steps[POKE_CALLS];
+    /* what the last calls said */
+    uint64_t last_cause;
+    int last_result;
+    /* counted */
+    uint64_t called[POKE_CALLS];
+    uint64_t changes[PD_PEER_MISSING + 1]; /* per enum pd_peer_change */
+    uint64_t stops;
+    uint64_t advised; /* that were taken */
+    /* as last told */
+    struct pd_sample sample;
+    struct pd_node_event node;
+    struct pd_signal signal;
+    enum pd_peer_change change;
+    uint64_t change_conn;
+    uint64_t timer_us;
+    bool state_was_zero; /* of the peer, at PD_PEER_UP */
+};
+
+/* What an instance of poke sees in its options: the test's poke. */
+struct pd_value poke_value(struct poke *poke);
+
+struct poke_step *poke_add(struct poke *poke, enum poke_call in, enum poke_do what);
+
+extern const struct pd_trigger pathdog_trigger_poke;
+extern const struct pd_trigger pathdog_trigger_prod; /* another of the same */
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run: an engine with some config, steps, the stop. */
+#include "sim.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/util.h"
+
+#define TIMERS_MAX 4 /* in a row, at one time */
+
+static uint64_t pick(struct sim *sim, uint64_t n)
+{
+    return choose(&sim->choice, n);
+}
+
+static void configure(struct sim *sim)
+{
+    struct engine_config *config = &sim->config;
+    bool usual = pick(sim, 3) == 0;
+
+    *config = (struct engine_config){
+        .mode = usual || pick(sim, 8) ? MODE_ACTIVE : MODE_OBSERVE,
+        .prefer = usual ? PREFER_NODE : (enum prefer)pick(sim, 3),
+        .fallback = usual || pick(sim, 4) ? FALLBACK_RECONNECT : FALLBACK_OFF,
+        .sample_interval_us = usual ? 5000000 : 100000 + pick(sim, 5000000),
+        .close_interval_us = usual ? 500000 : 20000 + pick(sim, 1000000),
+        .close_max = usual ? 1024 : 1 + (uint32_t)pick(sim, 30),
+        .migrate_timeout_us = usual ? 5000000 : 100000 + pick(sim, 5000000),
+        .timeout_max_us = usual ? 30000000 : 5200000 + pick(sim, 10000000),
+        .retries = usual ? 2 : (uint32_t)pick(sim, 4),
+        .max_in_flight = usual ? 0 : (uint32_t)pick(sim, 12),
+        .merge_window_us = usual ? 2000000 : pick(sim, 3000000),
+        .max_peers = pick(sim, 3) ? 262144 : 10 + (uint32_t)pick(sim, SIM_NAMES),
+        .cooldown_us = usual ? 30000000 : 1 + pick(sim, 20000000),
+        .cooldown_max_us = 900000000,
+        .backoff_min_us = usual ? 5000000 : 1 + pick(sim, 5000000),
+        .backoff_max_us = 300000000,
+        .move_burst = usual ? 5 : 1 + (uint32_t)pick(sim, 8),
+        .move_refill_us = usual ? 10000000 : 1 + pick(sim, 10000000),
+        .reconnect_gap_us = usual ? 10000000 : 1 + pick(sim, 12000000),
+        .effect_window_us = usual ? 10000000 : 1 + pick(sim, 12000000),
+        .fallback_after_us = usual ? 3000000 : 100000 + pick(sim, 4000000),
+        .decisions_kept = (uint32_t)pick(sim, 100),
+        .instances = sim->instances,
+        .n_instances = SIM_INSTANCES,
+    };
+    sim->observing = config->mode == MODE_OBSERVE;
+}
+
+static void add_instances(struct sim *sim)
+{
+    static const char *const some[] = {"*1", "*2", NULL};
+    static const struct instance_config instances[SIM_INSTANCES] = {
+        {.trigger = &pathdog_trigger_poke, .name = "poke"},
+        {.trigger = &pathdog_trigger_poke, .name = "poke:some", .match = some},
+        {.trigger = &pathdog_trigger_prod, .name = "prod"},
+        {.trigger = &pathdog_trigger_prod, .name = "prod:some", .match = some},
+    };
+
+    memcpy(sim->instances, instances, sizeof(instances));
+    for (size_t i = 0; i < SIM_INSTANCES; i++) {
+        sim->values[i] = poke_value(&sim->pokes[i]);
+        sim->instances[i].values = &sim->values[i];
+    }
+}
+
+void sim_init(struct sim *sim, struct choice choice)
+{
+    *sim = (struct sim){.choice = choice, .now_us = 1000000, .digest = 0xcbf29ce484222325u};
+    for (size_t i = 0; i < SIM_NAMES; i++) {
+        snprintf(sim->peers[i].name, sizeof(sim->peers[i].name), "peer%zu", i);
+        sim->peers[i].received = PD_UNKNOWN;
+    }
+    configure(sim);
+    add_instances(sim);
+    if (engine_new(&sim->config, sim->now_us, sim->now_us, &sim->engine) < 0)
+        sim_fail(sim, "no engine");
+    sim->box = engine_outbox(sim->engine);
+    check_outbox(sim);
+}
+
+static void note_causes(struct sim *sim)
+{
+    for (size_t i = 0; i < SIM_INSTANCES; i++) {
+        if (sim->pokes[i].last_cause)
+            sim->causes[pick(sim, SIM_CAUSES)] = sim->pokes[i].last_cause;
+        sim->pokes[i].last_cause = 0;
+    }
+}
+
+static void handle(struct sim *sim)
+{
+    uint64_t due_us = sim->box->wake_at_us;
+    bool done = sim->event.type == EVENT_SUMMARY_DONE && sim->event.summary_done.look == sim->look;
+
+    sim->late_us = sub_u64(sim->now_us, due_us);
+    sim->event.now_us = sim->now_us;
+    sim->event.realtime_us = sim->now_us + UINT64_C(1700000000000000);
+    digest_event(sim);
+    model_event(sim);
+    if (done || !sim->up || sim->event.type == EVENT_NODE_UP)
+        sim->looking = false;
+    sim->box = engine_handle(sim->engine, &sim->event);
+    digest_outbox(sim);
+    check_outbox(sim);
+    note_causes(sim);
+}
+
+void sim_step(struct sim *sim)
+{
+    unsigned timers = 0;
+
+    sim->step++;
+    world_next(sim);
+    handle(sim);
+    while (sim->event.type == EVENT_TIMER && sim->box->wake_at_us <= sim->now_us) {
+        SIM_CHECK(sim, ++timers <= TIMERS_MAX, "the timer is wanted again and again");
+        handle(sim);
+    }
+}
+
+void sim_finish(struct sim *sim)
+{
+    sim->event = (struct event){.type = EVENT_COMMAND, .command.type = COMMAND_STOP};
+    handle(sim);
+    check_stopped(sim);
+    sim->event = (struct event){.type = EVENT_TIMER};
+    handle(sim); /* it is over: nothing happens any more */
+    SIM_CHECK(sim, !sim->box->n_records, "records after the stop");
+    sim->engine = engine_free(sim->engine);
+    for (size_t i = 0; i < SIM_INSTANCES; i++)
+        SIM_CHECK(sim, sim->pokes[i].stops <= 1, "a trigger was stopped twice");
+    free(sim->requests);
+    free(sim->decisions);
+}
+
+void sim_fail(const struct sim *sim, const char *format, ...)
+{
+    va_list arguments;
+
+    fflush(stdout);
+    fprintf(stderr, "simulator: step %" PRIu64 ", at %" PRIu64 " us: ", sim->step, sim->now_us);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\n");
+    abort();
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The simulator: random things happen to an engine, and after each of them what
+ * must always hold is checked. Where the choices come from is open: a generator
+ * with a seed, or the bytes of a fuzzer.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "choice.h"
+#include "engine/engine.h"
+#include "poke.h"
+
+#define SIM_NAMES     48
+#define SIM_INSTANCES 4
+#define SIM_CAUSES    8
+
+/* How the rows of a connection look. */
+enum sim_life {
+    SIM_ALIVE,
+    SIM_FROZEN, /* sends, gets nothing back */
+    SIM_IDLE,
+    SIM_WILD, /* any value in any column */
+    SIM_LIVES
+};
+
+/* What the node has told of the present connection of a name, and what can be
+ * known of it from that: the model that the engine is compared with. */
+struct sim_peer {
+    char name[16];
+    bool known; /* the engine should know it */
+    bool untold;
+    bool disabled, undialable; /* was answered, learnt */
+    bool migratable, reconnectable;
+    bool gone; /* answered not_connected */
+    enum pd_role role;
+    uint64_t conn;
+    uint64_t up_us;
+    uint64_t reconnect_us; /* the last reconnect asked of this name, 0: none */
+    uint64_t request;      /* that is open for this name, 0: none */
+    /* the rows that the node tells of it */
+    enum sim_life life;
+    struct pd_row row;
+    bool has_row;
+    /* progress judged from them once more, independently */
+    bool measured;
+    struct pd_row last;
+    uint64_t look_us;  /* 0: no row yet */
+    uint64_t received; /* as last told, PD_UNKNOWN: never */
+    uint64_t progress_us;
+    /* ours, by name or for all */
+    bool held;
+    uint64_t held_until_us;
+};
+
+struct sim_request {
+    uint64_t conn;
+    uint64_t decision;
+    struct sim_peer *peer; /* by name */
+    uint64_t quiet_us;     /* without progress, when it was asked */
+    uint64_t gap_us;       /* since the last reconnect of this name; NEVER: none */
+    uint32_t attempt;
+    uint32_t timeout_ms;
+    enum by by;
+    bool open, answered;
+};
+
+enum sim_decision {
+    SIM_UNSEEN,
+    SIM_QUEUED,
+    SIM_REFUSED, /* or ended without a request */
+    SIM_ASKED,
+    SIM_MOVED, /* its effect is awaited */
+    SIM_JUDGED,
+    SIM_FOLDED,          /* the last of repeats that were counted */
+    SIM_FALLBACK = 0x80, /* beside one of these */
+};
+
+struct sim {
+    struct choice choice;
+    struct engine_config config;
+    struct instance_config instances[SIM_INSTANCES];
+    struct pd_value values[SIM_INSTANCES];
+    struct poke pokes[SIM_INSTANCES];
+    struct engine *engine;
+    const struct outbox *box;
+    struct event event; /* the present one */
+    uint64_t step;
+    uint64_t now_us;
+    bool trace;
+    uint64_t digest;
+    /* the node */
+    bool up, told;
+    uint32_t boot;
+    char last_boot[64]; /* "" before the first */
+    uint32_t features;
+    uint32_t node_budget;
+    uint64_t last_conn;
+    uint64_t look;    /* the last that was asked for */
+    bool looking;     /* it is not answered */
+    uint64_t late_us; /* how much the timer is overdue in the present turn */
+    struct sim_peer peers[SIM_NAMES];
+    struct sample_row rows[8];
+    char text[4][64];
+    bool all_held;
+    uint64_t all_held_until_us;
+    bool observing;
+    uint64_t causes[SIM_CAUSES]; /* open */
+    /* what came of it */
+    struct sim_request *requests; /* by number, from 1 */
+    size_t n_requests, requests_capacity;
+    uint32_t open;
+    uint8_t *decisions; /* enum sim_decision by number, from 1 */
+    size_t n_decisions, decisions_capacity;
+    uint64_t firsts, repeats; /* decisions said first, and counted */
+    uint64_t advised;         /* by all pokes, before the present turn */
+    uint64_t last_decision;   /* the same */
+    uint32_t queued, moved;
+    uint64_t verdicts[VERDICT_COUNT], outcomes[OUTCOME_COUNT], effects[EFFECT_COUNT];
+    uint64_t fallbacks;
+};
+
+/* sim.c */
+void sim_init(struct sim *sim, struct choice choice);
+void sim_step(struct sim *sim);
+void sim_finish(struct sim *sim); /* stops the engine and checks that nothing is left */
+
+__attribute__((noreturn, format(printf, 2, 3))) void sim_fail(const struct sim *sim,
+                                                              const char *format, ...);
+
+#define SIM_CHECK(sim, condition, ...)                                                             \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            sim_fail(sim, __VA_ARGS__);                                                            \
+    } while (0)
+
+/* world.c: fills sim.event with the next thing that happens. */
+void world_next(struct sim *sim);
+
+/* model.c: takes an event over, before the engine does. */
+void model_event(struct sim *sim);
+struct sim_peer *model_find(struct sim *sim, uint64_t conn);
+bool model_held(const struct sim *sim, const struct sim_peer *peer);
+
+/* check.c: takes what the engine did over, and checks it. */
+void check_outbox(struct sim *sim);
+void check_stopped(struct sim *sim);
+
+/* digest.c */
+void digest_event(struct sim *sim);
+void digest_outbox(struct sim *sim);
+
+#endif

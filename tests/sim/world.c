@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens next: a node that behaves, mostly, and a trigger that does not. */
+#include <stdio.h>
+
+#include "engine/engine.h"
+#include "sim.h"
+#include "util/util.h"
+
+static uint64_t pick(struct sim *sim, uint64_t n)
+{
+    return choose(&sim->choice, n);
+}
+
+static struct sim_peer *any_peer(struct sim *sim)
+{
+    return &sim->peers[pick(sim, SIM_NAMES)];
+}
+
+static const char *any_address(struct sim *sim, char *text, size_t size)
+{
+    if (!pick(sim, 4))
+        return NULL;
+    snprintf(text, size, "10.0.%u.%u:%u", (unsigned)pick(sim, 3), (unsigned)pick(sim, 4),
+             1000 + (unsigned)pick(sim, 3));
+    return text;
+}
+
+static void node_up(struct sim *sim)
+{
+    if (pick(sim, 3) == 0)
+        sim->boot++;
+    snprintf(sim->text[0], sizeof(sim->text[0]), "boot%u", sim->boot);
+    sim->node_budget = pick(sim, 2) ? (uint32_t)pick(sim, 12) : 0;
+    sim->features = (uint32_t)pick(sim, 16) | (pick(sim, 3) ? NODE_RECONNECT : 0);
+    sim->event.type = EVENT_NODE_UP;
+    sim->event.node_up = (struct event_node_up){
+        .node = "node",
+        .implementation = pick(sim, 2) ? "sim" : NULL,
+        .boot = pick(sim, 12) ? sim->text[0] : "",
+        .features = sim->features,
+        .prefer_reconnect = !pick(sim, 4),
+        .max_in_flight = sim->node_budget,
+        .uid = 7,
+    };
+}
+
+static void node_down(struct sim *sim)
+{
+    sim->event.type = EVENT_NODE_DOWN;
+    sim->event.node_down.reason = pick(sim, 2) ? "closed" : "refused";
+}
+
+/* A new connection, or one that is known told again, or one of the past. */
+static void peer_up(struct sim *sim)
+{
+    struct sim_peer *peer = any_peer(sim);
+    bool again = peer->known && (peer->untold ? pick(sim, 8) != 0 : pick(sim, 3) == 0);
+    uint64_t conn = again                ? peer->conn
+                    : pick(sim, 20) == 0 ? 1 + pick(sim, sim->last_conn + 1)
+                                         : sim->last_conn + 1;
+
+    if (conn > sim->last_conn)
+        sim->last_conn = conn;
+    sim->event.type = EVENT_PEER_UP;
+    sim->event.peer_up = (struct event_peer_up){
+        .peer = peer->name,
+        .conn = conn,
+        .role = pick(sim, 4) ? PD_ROLE_CLIENT : PD_ROLE_SERVER,
+        .local = any_address(sim, sim->text[0], sizeof(sim->text[0])),
+        .remote = any_address(sim, sim->text[1], sizeof(sim->text[1])),
+        .via = pick(sim, 3) ? NULL : "direct",
+        .migratable = pick(sim, 10) != 0,
+        .reconnectable = pick(sim, 6) != 0,
+    };
+    if (again && pick(sim, 4))
+        sim->event.peer_up.migratable = peer->migratable;
+}
+
+static uint64_t any_conn(struct sim *sim)
+{
+    struct sim_peer *peer = any_peer(sim);
+
+    return peer->known && pick(sim, 20) ? peer->conn : 1 + pick(sim, sim->last_conn + 2);
+}
+
+static void peer_down(struct sim *sim)
+{
+    sim->event.type = EVENT_PEER_DOWN;
+    sim->event.peer_down = (struct event_peer_down){
+        .conn = any_conn(sim),
+        .reason = pick(sim, 2) ? "idle_timeout" : NULL,
+    };
+}
+
+static void peer_path(struct sim *sim)
+{
+    sim->event.type = EVENT_PEER_PATH;
+    sim->event.peer_path = (struct event_peer_path){
+        .conn = any_conn(sim),
+        .local = any_address(sim, sim->text[0], sizeof(sim->text[0])),
+        .remote = any_address(sim, sim->text[1], sizeof(sim->text[1])),
+        .via = pick(sim, 3) ? NULL : "relay-1",
+    };
+}
+
+static void wild_row(struct sim *sim, struct pd_row *row)
+{
+    static const uint64_t values[] = {0, 1, 5, 1000, 50000, 200000, ((uint64_t)1 << 53) - 1};
+
+    for (size_t i = 0; i < PD_COLUMN_COUNT; i++)
+        row->v[i] = pick(sim, 4) ? values[pick(sim, ARRAY_SIZE(values))] : PD_UNKNOWN;
+}
+
+static void next_row(struct sim *sim, struct sim_peer *peer, struct pd_row *row)
+{
+    uint64_t sent =
+        peer->has_row && peer->row.v[PD_BYTES_SENT] != PD_UNKNOWN ? peer->row.v[PD_BYTES_SENT] : 0;
+    uint64_t silent_ms = peer->look_us ? (sim->now_us - peer->progress_us) / 1000 : 0;
+
+    if (!peer->has_row || peer->life == SIM_WILD) {
+        wild_row(sim, row);
+        return;
+    }
+    *row = peer->row;
+    if (row->v[PD_SILENT_MS] != PD_UNKNOWN)
+        row->v[PD_SILENT_MS] = silent_ms;
+    switch (peer->life) {
+    case SIM_ALIVE:
+        row->v[PD_SRTT_US] = 1000 + pick(sim, 400) * 1000;
+        row->v[PD_LATEST_RTT_US] = pick(sim, 3) ? 1000 + pick(sim, 400) * 1000 : PD_UNKNOWN;
+        row->v[PD_RTT_SAMPLES] =
+            row->v[PD_RTT_SAMPLES] == PD_UNKNOWN ? PD_UNKNOWN : row->v[PD_RTT_SAMPLES] + 1;
+        row->v[PD_IN_FLIGHT_BYTES] = pick(sim, 5) * 1200;
+        row->v[PD_SILENT_MS] = pick(sim, 5);
+        break;
+    case SIM_FROZEN:
+        row->v[PD_IN_FLIGHT_BYTES] = 1200 + pick(sim, 4) * 100;
+        row->v[PD_BYTES_SENT] = sent + pick(sim, 3) * 50;
+        row->v[PD_PTO_COUNT] = pick(sim, 5);
+        break;
+    default:
+        row->v[PD_IN_FLIGHT_BYTES] = 0;
+        row->v[PD_PTO_COUNT] = 0;
+        break;
+    }
+}
+
+static void samples(struct sim *sim)
+{
+    size_t count = 1 + pick(sim, ARRAY_SIZE(sim->rows));
+    uint32_t columns = (1u << PD_COLUMN_COUNT) - 1;
+
+    if (pick(sim, 30) == 0)
+        columns &= (uint32_t)pick(sim, columns + 1);
+    for (size_t i = 0; i < count; i++) {
+        struct sample_row *row = &sim->rows[i];
+        struct sim_peer *peer = model_find(sim, any_conn(sim));
+
+        row->conn = peer ? peer->conn : any_conn(sim);
+        if (peer && pick(sim, 12) == 0)
+            peer->life = (enum sim_life)pick(sim, SIM_LIVES);
+        if (peer)
+            next_row(sim, peer, &row->row);
+        else
+            wild_row(sim, &row->row);
+        for (size_t c = 0; c < PD_COLUMN_COUNT; c++)
+            if (!(columns & 1u << c))
+                row->row.v[c] = PD_UNKNOWN;
+        if (peer) /* what the next row of the same line goes on from */
+            peer->row = row->row, peer->has_row = true;
+    }
+    sim->event.type = EVENT_SAMPLES;
+    sim->event.samples = (struct event_samples){columns, sim->rows, count};
+}
+
+static void answer(struct sim *sim)
+{
+    static const int64_t codes[] = {
+        NODE_NOT_CONNECTED,  NODE_NO_CONN,     NODE_PEER_DISABLE_MIGRATION,
+        NODE_TIMEOUT,        NODE_TIMEOUT,     NODE_TIMEOUT,
+        NODE_NOT_MIGRATABLE, NODE_BUSY,        NODE_BUSY,
+        NODE_BUSY,           NODE_NO_PATH,     NODE_NO_PATH,
+        NODE_UNKNOWN_VIA,    NODE_DIAL_FAILED, -32603,
+    };
+    uint64_t recent = min_u64(sim->n_requests, pick(sim, 4) ? 8 : 64);
+    uint64_t request = sim->n_requests - pick(sim, recent + 1);
+    bool ok = pick(sim, 3) == 0;
+
+    for (uint64_t i = 0; i < recent && pick(sim, 10); i++) { /* rather one that is open */
+        if (request && sim->requests[request].open)
+            break;
+        request = request ? request - 1 : 0;
+    }
+    if (!request)
+        request = sim->n_requests + pick(sim, 3);
+    sim->event.type = EVENT_ANSWER;
+    sim->event.answer = (struct event_answer){
+        .request = request,
+        .ok = ok,
+        .spoiled = !ok && pick(sim, 12) == 0,
+        .validated = pick(sim, 2),
+        .local = any_address(sim, sim->text[0], sizeof(sim->text[0])),
+        .conn = pick(sim, 8) ? sim->last_conn + pick(sim, 3) - 1 : 0,
+        .code = ok ? 0 : codes[pick(sim, ARRAY_SIZE(codes))],
+        .message = pick(sim, 2) ? "no" : NULL,
+    };
+    if (sim->event.answer.spoiled)
+        sim->event.answer.code = 0;
+}
+
+static struct pd_advice any_advice(struct sim *sim)
+{
+    static const char *const reasons[] = {"one", "two", "three"};
+    static const struct pd_field field = {.name = "number", .number = 3};
+
+    return (struct pd_advice){
+        .kind = (enum pd_kind)(PD_KIND_MOVED + pick(sim, 3)),
+        .cause = pick(sim, 2) ? sim->causes[pick(sim, SIM_CAUSES)] : 0,
+        .reason = reasons[pick(sim, ARRAY_SIZE(reasons))],
+        .evidence = &field,
+        .n_evidence = pick(sim, 2),
+        .no_target = pick(sim, 12) == 0,
+        .interface = pick(sim, 6) ? NULL : "up1",
+        .via = pick(sim, 6) ? NULL : "relay-2",
+    };
+}
+
+/* Something that the trigger does, in some callback of this or a later turn. */
+static void plan(struct sim *sim, uint32_t owner)
+{
+    static const enum poke_do deeds[] = {
+        POKE_ADVISE, POKE_ADVISE, POKE_ADVISE,      POKE_ADVISE,      POKE_ADVISE,      POKE_ADVISE,
+        POKE_ADVISE, POKE_ADVISE, POKE_ADVISE_SAME, POKE_ADVISE_SAME, POKE_WITHDRAW,    POKE_LOOK,
+        POKE_TIMER,  POKE_QUERY,  POKE_NOTICE,      POKE_OPEN_CAUSE,  POKE_CLOSE_CAUSE,
+    };
+    struct poke *poke = &sim->pokes[owner];
+    enum poke_call in = pick(sim, 3) ? POKE_IN_SIGNAL : (enum poke_call)pick(sim, POKE_IN_START);
+    struct poke_step *step = poke_add(poke, in, deeds[pick(sim, ARRAY_SIZE(deeds))]);
+
+    step->peer = (uint32_t)pick(sim, SIM_NAMES + 4);
+    step->text = "text";
+    step->number = pick(sim, 5) ? sim->now_us + pick(sim, 3000000) : pick(sim, sim->now_us + 1);
+    if (step->what == POKE_ADVISE)
+        step->advice = any_advice(sim);
+    else if (step->what == POKE_CLOSE_CAUSE)
+        step->number = sim->causes[pick(sim, SIM_CAUSES)];
+    else if (step->what == POKE_QUERY && !step->number)
+        step->number = 1;
+    if (pick(sim, 2000) == 0)
+        poke_add(poke, in, POKE_FAIL);
+}
+
+static void trigger_signal(struct sim *sim)
+{
+    uint32_t owner = (uint32_t)pick(sim, sim->config.n_instances + (pick(sim, 50) == 0));
+
+    if (owner < sim->config.n_instances)
+        for (uint64_t i = 0, count = 1 + pick(sim, 8); i < count; i++)
+            plan(sim, owner);
+    sim->event.type = EVENT_SIGNAL;
+    sim->event.signal = (struct event_signal){
+        .trigger = owner < sim->config.n_instances ? sim->instances[owner].name : "nobody",
+        .kind = "go",
+        .query = pick(sim, 3),
+    };
+}
+
+static void command(struct sim *sim)
+{
+    static const enum command_type types[] = {
+        COMMAND_MOVE,    COMMAND_MOVE,    COMMAND_MOVE, COMMAND_MOVE,   COMMAND_MOVE,
+        COMMAND_MOVE,    COMMAND_HOLD,    COMMAND_HOLD, COMMAND_HOLD,   COMMAND_RELEASE,
+        COMMAND_RELEASE, COMMAND_RELEASE, COMMAND_MODE, COMMAND_CONFIG,
+    };
+    enum command_type type = types[pick(sim, ARRAY_SIZE(types))];
+    bool all = type == COMMAND_HOLD ? pick(sim, 12) == 0 : pick(sim, 3) == 0;
+
+    sim->event.type = EVENT_COMMAND;
+    sim->event.command = (struct event_command){
+        .type = type,
+        .peer = all ? NULL : any_peer(sim)->name,
+        .by = (enum command_by)pick(sim, 3),
+        .interface = pick(sim, 4) ? NULL : "up2",
+        .who = pick(sim, 2) ? "uid 1000" : NULL,
+        .duration_us = pick(sim, 4) ? 1 + pick(sim, 30000000) : 0,
+        .observe = pick(sim, 3) == 0,
+    };
+}
+
+static void summary_done(struct sim *sim)
+{
+    sim->event.type = EVENT_SUMMARY_DONE;
+    sim->event.summary_done.look = pick(sim, 10) ? sim->look : pick(sim, sim->look + 2);
+    sim->event.summary_done.failed = pick(sim, 6) == 0;
+}
+
+/* Mostly on time, sometimes late, rarely by much. */
+static void pass_time(struct sim *sim)
+{
+    static const uint64_t spans[] = {1, 1000, 30000, 600000, 4000000, 90000000};
+    uint64_t wake_us = sim->box->wake_at_us;
+    uint64_t span = spans[pick(sim, 8) ? pick(sim, 4) : pick(sim, ARRAY_SIZE(spans))];
+    uint64_t next_us = sim->now_us + (pick(sim, 3) ? pick(sim, span) : 0);
+
+    sim->event.type = EVENT_TYPE_COUNT;
+    if (wake_us <= next_us && pick(sim, 10)) {
+        sim->event.type = EVENT_TIMER;
+        next_us = max_u64(sim->now_us, wake_us) + (pick(sim, 4) ? pick(sim, 50) : 0);
+    }
+    sim->now_us = max_u64(next_us, sim->now_us);
+}
+
+void world_next(struct sim *sim)
+{
+    static void (*const events[])(struct sim * sim) = {
+        samples,        samples,   samples,        samples, samples,      samples,
+        samples,        samples,   answer,         answer,  answer,       answer,
+        answer,         peer_up,   peer_up,        peer_up, summary_done, trigger_signal,
+        trigger_signal, command,   trigger_signal, peer_up, summary_done, answer,
+        peer_path,      peer_down,
+    };
+
+    pass_time(sim);
+    if (sim->event.type == EVENT_TIMER)
+        return;
+    if (!sim->up) {
+        if (pick(sim, 3))
+            node_up(sim);
+        else
+            events[pick(sim, ARRAY_SIZE(events))](sim);
+    } else if (!sim->told && pick(sim, 60) == 0) {
+        sim->event.type = EVENT_SNAPSHOT;
+    } else if (!sim->told && pick(sim, 2)) {
+        peer_up(sim);
+    } else if (pick(sim, 800) == 0) {
+        pick(sim, 5) ? node_down(sim) : node_up(sim);
+    } else if (pick(sim, 500) == 0) {
+        sim->event.type = EVENT_NOTICE;
+        sim->event.notice = (struct event_notice){PD_LEVEL_WARNING, "bad-row", "text", 3};
+    } else if (pick(sim, 300) == 0) {
+        sim->event.type = EVENT_TIMER; /* nobody asked for it */
+    } else {
+        events[pick(sim, ARRAY_SIZE(events))](sim);
+    }
+}
