@@ -45,7 +45,10 @@ static void conn_parameters(struct conn *c, ngtcp2_settings *settings,
 
     ngtcp2_settings_default(settings);
     settings->initial_ts = c->node->now_ns;
-    settings->initial_rtt = 200 * NS_PER_MS; /* lost first packets are sent again sooner */
+    /* also after each migration, for pacing: the library's 333 ms would hold the first data
+     * on a new path back for 70 ms. On longer paths the handshake is sent a few times more */
+    settings->initial_rtt = 25 * NS_PER_MS;
+    settings->ack_thresh = 1; /* each packet at once: RTT samples and loss are seen sooner */
     settings->handshake_timeout = o->dial_timeout_ms * NS_PER_MS;
     /* so small that path MTU discovery has nothing to try. It must not be switched off: in
      * 0.12.1 a peer that migrates back to its original path then fails an assertion here */

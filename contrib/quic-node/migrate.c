@@ -272,6 +272,7 @@ void path_check(struct conn *c)
     c->rtt_samples = 0;
     if (c->server)
         c->peer->count.peer_moves++;
+    stream_probe(c); /* its acknowledgement tells what was lost on the old path */
     address_text(&local, local_text);
     address_text(&remote, remote_text);
     event(c->node, "path", "peer=%s conn=%llu local=%s remote=%s", c->peer->name,
