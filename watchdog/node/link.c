@@ -247,12 +247,11 @@ static bool link_read(struct link *link)
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
-    if (n < 0) {
-        link_fail(link, NULL, strerrordesc_np(errno));
-        return false;
-    }
-    if (n == 0) {
-        link_fail(link, NULL, "the node closed the connection");
+    if (n <= 0) {
+        /* A reset is a close with requests of ours unread. */
+        link_fail(link, NULL,
+                  n == 0 || errno == ECONNRESET ? "the node closed the connection"
+                                                : strerrordesc_np(errno));
         return false;
     }
     if (!out->length)

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codec/codec.[ch]: random events come back as they were; what is wrong in a line is said. */
+#include "check.h"
+
+#include <errno.h>
+
+#include "codec/codec.h"
+#include "engine/event.h"
+
+/* ---- random events ---- */
+
+struct random {
+    uint64_t state;
+    struct arena arena;
+};
+
+static uint64_t any(struct random *random)
+{
+    uint64_t z = random->state += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static uint64_t below(struct random *random, uint64_t limit)
+{
+    return any(random) % limit;
+}
+
+/* Small ones, large ones and the ends of the range, alike often. */
+static uint64_t any_u64(struct random *random)
+{
+    static const uint64_t ends[] = {0,
+                                    1,
+                                    INT64_MAX,
+                                    UINT64_C(1) << 63,
+                                    UINT64_MAX - 1,
+                                    UINT64_MAX,
+                                    (UINT64_C(1) << 53) - 1,
+                                    UINT64_C(1) << 53};
+
+    return below(random, 3) ? any(random) >> below(random, 64)
+                            : ends[below(random, ARRAY_SIZE(ends))];
+}
+
+static bool any_bool(struct random *random)
+{
+    return below(random, 2);
+}
+
+/* Any bytes but NUL: also what is not UTF-8. */
+static const char *any_text(struct random *random)
+{
+    static const char *const special[] = {"",
+                                          "\"",
+                                          "\\",
+                                          "\n\r\t\x01\x7f",
+                                          "\xff",
+                                          "null",
+                                          "a\xc3\xa9\xf0\x9f\x98\x80",
+                                          "\xed\xa0\x80",
+                                          "{}"};
+    size_t length = below(random, 30);
+    char *text;
+
+    if (!below(random, 3))
+        return special[below(random, ARRAY_SIZE(special))];
+    text = arena_new(&random->arena, length + 1, 1);
+    for (size_t i = 0; i < length; i++)
+        text[i] = (char)(any_bool(random) ? 1 + below(random, 255) : 'a' + below(random, 26));
+    return text;
+}
+
+static const char *any_optional(struct random *random)
+{
+    return below(random, 3) ? any_text(random) : NULL;
+}
+
+static void fill_signal(struct random *random, struct event_signal *ret)
+{
+    size_t n = below(random, 5);
+    struct pd_field *fields = arena_new(&random->arena, n, sizeof(*fields));
+
+    for (size_t i = 0; i < n; i++) {
+        fields[i].name = any_text(random);
+        fields[i].text = any_optional(random);
+        fields[i].number = fields[i].text ? 0 : any_u64(random);
+    }
+    *ret = (struct event_signal){any_text(random), any_text(random), any_u64(random), fields, n};
+}
+
+static void fill_samples(struct random *random, struct event_samples *ret)
+{
+    size_t n = below(random, 20);
+    struct sample_row *rows = arena_new(&random->arena, n, sizeof(*rows));
+
+    ret->columns = (uint32_t)below(random, 1u << PD_COLUMN_COUNT);
+    for (size_t i = 0; i < n; i++) {
+        rows[i].conn = any_u64(random);
+        for (size_t c = 0; c < PD_COLUMN_COUNT; c++)
+            rows[i].row.v[c] =
+                ret->columns & (1u << c) && below(random, 4) ? any_u64(random) : PD_UNKNOWN;
+    }
+    ret->rows = rows;
+    ret->n_rows = n;
+}
+
+static void fill_command(struct random *random, struct event_command *ret)
+{
+    *ret = (struct event_command){
+        .type = (enum command_type)below(random, COMMAND_STOP + 1),
+        .peer = any_optional(random),
+        .by = (enum command_by)below(random, COMMAND_BY_RECONNECT + 1),
+        .interface = any_optional(random),
+        .local = any_optional(random),
+        .via = any_optional(random),
+        .who = any_optional(random),
+        .duration_us = any_u64(random),
+        .observe = any_bool(random),
+        .config = any_optional(random),
+    };
+}
+
+static void fill_node(struct random *random, struct event *ret)
+{
+    if (ret->type == EVENT_NODE_DOWN)
+        ret->node_down.reason = any_text(random);
+    else
+        ret->node_up = (struct event_node_up){any_text(random),     any_optional(random),
+                                              any_text(random),     (uint32_t)below(random, 16),
+                                              any_bool(random),     (uint32_t)any(random),
+                                              (uint32_t)any(random)};
+}
+
+static void fill_peer(struct random *random, struct event *ret)
+{
+    if (ret->type == EVENT_PEER_UP)
+        ret->peer_up = (struct event_peer_up){
+            any_text(random),     any_u64(random),      (enum pd_role)below(random, 2),
+            any_optional(random), any_optional(random), any_optional(random),
+            any_bool(random),     any_bool(random)};
+    else if (ret->type == EVENT_PEER_DOWN)
+        ret->peer_down = (struct event_peer_down){any_u64(random), any_optional(random)};
+    else
+        ret->peer_path = (struct event_peer_path){any_u64(random), any_optional(random),
+                                                  any_optional(random), any_optional(random)};
+}
+
+static void any_event(struct random *random, struct event *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->type = (enum event_type)below(random, EVENT_TYPE_COUNT);
+    ret->now_us = any_u64(random);
+    ret->realtime_us = any_u64(random);
+    switch (ret->type) {
+    case EVENT_NODE_UP:
+    case EVENT_NODE_DOWN:
+        fill_node(random, ret);
+        break;
+    case EVENT_PEER_UP:
+    case EVENT_PEER_DOWN:
+    case EVENT_PEER_PATH:
+        fill_peer(random, ret);
+        break;
+    case EVENT_SAMPLES:
+        fill_samples(random, &ret->samples);
+        break;
+    case EVENT_SUMMARY_DONE:
+        ret->summary_done = (struct event_summary_done){any_u64(random), any_bool(random)};
+        break;
+    case EVENT_ANSWER:
+        ret->answer = (struct event_answer){
+            any_u64(random),      any_bool(random), any_bool(random),     any_bool(random),
+            any_optional(random), any_u64(random),  (int64_t)any(random), any_optional(random)};
+        break;
+    case EVENT_SIGNAL:
+        fill_signal(random, &ret->signal);
+        break;
+    case EVENT_COMMAND:
+        fill_command(random, &ret->command);
+        break;
+    case EVENT_NOTICE:
+        ret->notice = (struct event_notice){(enum pd_level)below(random, PD_LEVEL_DEBUG + 1),
+                                            any_text(random), any_text(random), any_u64(random)};
+        break;
+    case EVENT_SNAPSHOT:
+    case EVENT_TIMER:
+    case EVENT_TYPE_COUNT:
+        break;
+    }
+}
+
+/* ---- comparison, by hand: the table that is under test must not judge itself ---- */
+
+static bool same_fields(const struct event_signal *a, const struct event_signal *b)
+{
+    if (a->n_fields != b->n_fields)
+        return false;
+    for (size_t i = 0; i < a->n_fields; i++) {
+        if (!string_equal(a->fields[i].name, b->fields[i].name) ||
+            !string_equal(a->fields[i].text, b->fields[i].text) ||
+            a->fields[i].number != b->fields[i].number)
+            return false;
+    }
+    return string_equal(a->trigger, b->trigger) && string_equal(a->kind, b->kind) &&
+           a->query == b->query;
+}
+
+static bool same_samples(const struct event_samples *a, const struct event_samples *b)
+{
+    return a->columns == b->columns && a->n_rows == b->n_rows &&
+           !memcmp(a->rows, b->rows, a->n_rows * sizeof(*a->rows));
+}
+
+static bool same_command(const struct event_command *a, const struct event_command *b)
+{
+    return a->type == b->type && string_equal(a->peer, b->peer) && a->by == b->by &&
+           string_equal(a->interface, b->interface) && string_equal(a->local, b->local) &&
+           string_equal(a->via, b->via) && string_equal(a->who, b->who) &&
+           a->duration_us == b->duration_us && a->observe == b->observe &&
+           string_equal(a->config, b->config);
+}
+
+static bool same_answer(const struct event_answer *a, const struct event_answer *b)
+{
+    return a->request == b->request && a->ok == b->ok && a->spoiled == b->spoiled &&
+           a->validated == b->validated && string_equal(a->local, b->local) && a->conn == b->conn &&
+           a->code == b->code && string_equal(a->message, b->message);
+}
+
+static bool same_node_up(const struct event_node_up *a, const struct event_node_up *b)
+{
+    return string_equal(a->node, b->node) && string_equal(a->implementation, b->implementation) &&
+           string_equal(a->boot, b->boot) && a->features == b->features &&
+           a->prefer_reconnect == b->prefer_reconnect && a->max_in_flight == b->max_in_flight &&
+           a->uid == b->uid;
+}
+
+static bool same_peer_up(const struct event_peer_up *a, const struct event_peer_up *b)
+{
+    return string_equal(a->peer, b->peer) && a->conn == b->conn && a->role == b->role &&
+           string_equal(a->local, b->local) && string_equal(a->remote, b->remote) &&
+           string_equal(a->via, b->via) && a->migratable == b->migratable &&
+           a->reconnectable == b->reconnectable;
+}
+
+static bool same(const struct event *a, const struct event *b)
+{
+    if (a->type != b->type || a->now_us != b->now_us || a->realtime_us != b->realtime_us)
+        return false;
+    switch (a->type) {
+    case EVENT_NODE_UP:
+        return same_node_up(&a->node_up, &b->node_up);
+    case EVENT_NODE_DOWN:
+        return string_equal(a->node_down.reason, b->node_down.reason);
+    case EVENT_PEER_UP:
+        return same_peer_up(&a->peer_up, &b->peer_up);
+    case EVENT_PEER_DOWN:
+        return a->peer_down.conn == b->peer_down.conn &&
+               string_equal(a->peer_down.reason, b->peer_down.reason);
+    case EVENT_PEER_PATH:
+        return a->peer_path.conn == b->peer_path.conn &&
+               string_equal(a->peer_path.local, b->peer_path.local) &&
+               string_equal(a->peer_path.remote, b->peer_path.remote) &&
+               string_equal(a->peer_path.via, b->peer_path.via);
+    case EVENT_SAMPLES:
+        return same_samples(&a->samples, &b->samples);
+    case EVENT_SUMMARY_DONE:
+        return a->summary_done.look == b->summary_done.look &&
+               a->summary_done.failed == b->summary_done.failed;
+    case EVENT_ANSWER:
+        return same_answer(&a->answer, &b->answer);
+    case EVENT_SIGNAL:
+        return same_fields(&a->signal, &b->signal);
+    case EVENT_COMMAND:
+        return same_command(&a->command, &b->command);
+    case EVENT_NOTICE:
+        return a->notice.level == b->notice.level && a->notice.count == b->notice.count &&
+               string_equal(a->notice.what, b->notice.what) &&
+               string_equal(a->notice.text, b->notice.text);
+    case EVENT_SNAPSHOT:
+    case EVENT_TIMER:
+        return true;
+    case EVENT_TYPE_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void test_random_events_come_back(void **state)
+{
+    const char *given = getenv("SEED");
+    const uint64_t seed = given ? strtoull(given, NULL, 0) : UINT64_C(20261120);
+    struct random random = {.state = seed};
+    struct arena arena = {0};
+    struct buffer line = {0};
+    unsigned seen[EVENT_TYPE_COUNT] = {0};
+    char error[200] = "";
+
+    for (int i = 0; i < 20000; i++) {
+        struct event event, back;
+
+        any_event(&random, &event);
+        event_encode(&line, &event);
+        assert_ptr_equal(memchr(buffer_bytes(&line), '\n', line.length),
+                         buffer_bytes(&line) + line.length - 1);
+        if (event_decode(buffer_bytes(&line), line.length, &arena, &back, error, sizeof(error)) ||
+            !same(&event, &back))
+            fail_msg("SEED=%llu, event %d: %s%.*s", (unsigned long long)seed, i, error,
+                     (int)line.length, buffer_bytes(&line));
+        seen[event.type]++;
+        buffer_take(&line, line.length);
+        arena_reset(&arena);
+        arena_reset(&random.arena);
+    }
+    for (size_t i = 0; i < EVENT_TYPE_COUNT; i++)
+        assert_true(seen[i] > 1000);
+    arena_clear(&arena);
+    arena_clear(&random.arena);
+    buffer_clear(&line);
+}
+
+/* ---- how it looks: recordings of older versions must stay readable ---- */
+
+static void check(const struct event *event, const char *expected)
+{
+    struct buffer line = {0};
+
+    event_encode(&line, event);
+    buffer_append(&line, "", 1);
+    assert_string_equal(buffer_bytes(&line), expected);
+    buffer_clear(&line);
+}
+
+static void test_form(void **state)
+{
+    struct sample_row rows[2] = {{.conn = 17}, {.conn = 18}};
+    const struct pd_field fields[] = {{"oif", "up0", 0}, {"metric", NULL, UINT64_MAX}};
+    struct event event = {.type = EVENT_SAMPLES, .now_us = 5, .realtime_us = 6};
+
+    for (size_t i = 0; i < PD_COLUMN_COUNT; i++)
+        rows[0].row.v[i] = rows[1].row.v[i] = PD_UNKNOWN;
+    rows[0].row.v[PD_SRTT_US] = 48210;
+    event.samples = (struct event_samples){1u << PD_SRTT_US, rows, 2};
+    check(&event, "{\"t\":5,\"rt\":6,\"event\":\"samples\",\"columns\":[\"srtt_us\"],"
+                  "\"rows\":[[17,48210],[18,null]]}\n");
+    event = (struct event){.type = EVENT_SIGNAL,
+                           .signal = {"route", "changed", UINT64_C(1) << 63, fields, 2}};
+    check(&event,
+          "{\"t\":0,\"rt\":0,\"event\":\"signal\",\"trigger\":\"route\",\"kind\":\"changed\","
+          "\"query\":\"9223372036854775808\",\"fields\":[{\"name\":\"oif\",\"text\":\"up0\"},"
+          "{\"name\":\"metric\",\"number\":\"18446744073709551615\"}]}\n");
+    event = (struct event){.type = EVENT_PEER_DOWN, .peer_down = {17, "a\xff"}};
+    check(&event, "{\"t\":0,\"rt\":0,\"event\":\"peer_down\",\"conn\":17,"
+                  "\"reason\":{\"hex\":\"61ff\"}}\n");
+    event = (struct event){.type = EVENT_TIMER, .now_us = 1};
+    check(&event, "{\"t\":1,\"rt\":0,\"event\":\"timer\"}\n");
+}
+
+/* ---- what is wrong ---- */
+
+static void test_errors_say_what(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *said;
+    } cases[] = {
+        {"", "byte"},
+        {"{\"t\":1", "byte 6"},
+        {"[]", "not an object"},
+        {"{}", "\"event\""},
+        {"{\"event\":\"party\",\"t\":1,\"rt\":1}", "\"event\""},
+        {"{\"event\":7,\"t\":1,\"rt\":1}", "\"event\""},
+        {"{\"event\":\"timer\",\"rt\":1}", "\"t\""},
+        {"{\"event\":\"timer\",\"t\":-1,\"rt\":1}", "\"t\""},
+        {"{\"event\":\"timer\",\"t\":\"18446744073709551616\",\"rt\":1}", "\"t\""},
+        {"{\"event\":\"timer\",\"t\":\"01\",\"rt\":1}", "\"t\""},
+        {"{\"event\":\"timer\",\"t\":\"\",\"rt\":1}", "\"t\""},
+        {"{\"event\":\"timer\",\"t\":\"1x\",\"rt\":1}", "\"t\""},
+        {"{\"event\":\"timer\",\"t\":1,\"rt\":1.5}", "\"rt\""},
+        {"{\"event\":\"node_down\",\"t\":1,\"rt\":1}", "\"reason\" is missing"},
+        {"{\"event\":\"node_down\",\"t\":1,\"rt\":1,\"reason\":7}", "\"reason\""},
+        {"{\"event\":\"node_down\",\"t\":1,\"rt\":1,\"reason\":\"a\\u0000\"}", "\"reason\""},
+        {"{\"event\":\"node_down\",\"t\":1,\"rt\":1,\"reason\":{}}", "\"hex\""},
+        {"{\"event\":\"node_down\",\"t\":1,\"rt\":1,\"reason\":{\"hex\":\"6\"}}", "\"hex\""},
+        {"{\"event\":\"node_down\",\"t\":1,\"rt\":1,\"reason\":{\"hex\":\"6x\"}}", "\"hex\""},
+        {"{\"event\":\"node_down\",\"t\":1,\"rt\":1,\"reason\":{\"hex\":\"00\"}}", "\"hex\""},
+        {"{\"event\":\"peer_down\",\"t\":1,\"rt\":1,\"conn\":1,\"reason\":null}", "\"reason\""},
+        {"{\"event\":\"summary_done\",\"t\":1,\"rt\":1,\"look\":1,\"failed\":1}", "\"failed\""},
+        {"{\"event\":\"notice\",\"t\":1,\"rt\":1,\"level\":\"loud\",\"what\":\"\",\"text\":\"\","
+         "\"count\":1}",
+         "\"level\""},
+        {"{\"event\":\"notice\",\"t\":1,\"rt\":1,\"level\":8,\"what\":\"\",\"text\":\"\","
+         "\"count\":1}",
+         "\"level\""},
+        {"{\"event\":\"samples\",\"t\":1,\"rt\":1,\"columns\":[\"x\"],\"rows\":[]}", "\"columns\""},
+        {"{\"event\":\"samples\",\"t\":1,\"rt\":1,\"columns\":[\"srtt_us\",\"srtt_us\"],"
+         "\"rows\":[]}",
+         "\"columns\""},
+        {"{\"event\":\"samples\",\"t\":1,\"rt\":1,\"columns\":[\"srtt_us\"],\"rows\":[[1]]}",
+         "\"rows\""},
+        {"{\"event\":\"samples\",\"t\":1,\"rt\":1,\"columns\":[],\"rows\":[7]}", "\"rows\""},
+        {"{\"event\":\"samples\",\"t\":1,\"rt\":1,\"columns\":[],\"rows\":[[null]]}", "\"rows\""},
+        {"{\"event\":\"signal\",\"t\":1,\"rt\":1,\"trigger\":\"a\",\"kind\":\"b\",\"query\":0}",
+         "\"fields\""},
+        {"{\"event\":\"signal\",\"t\":1,\"rt\":1,\"trigger\":\"a\",\"kind\":\"b\",\"query\":0,"
+         "\"fields\":[{\"name\":\"x\"}]}",
+         "\"number\""},
+        {"{\"event\":\"node_up\",\"t\":1,\"rt\":1,\"node\":\"\",\"boot\":\"\",\"features\":[\"x\"],"
+         "\"prefer_reconnect\":true,\"max_in_flight\":1,\"uid\":1}",
+         "\"features\""},
+        {"{\"event\":\"node_up\",\"t\":1,\"rt\":1,\"node\":\"\",\"boot\":\"\",\"features\":[],"
+         "\"prefer_reconnect\":true,\"max_in_flight\":4294967296,\"uid\":1}",
+         "\"max_in_flight\""},
+    };
+    struct arena arena = {0};
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct event event;
+        char error[200] = "";
+
+        if (event_decode(cases[i].line, strlen(cases[i].line), &arena, &event, error,
+                         sizeof(error)) != -EBADMSG ||
+            !strstr(error, cases[i].said))
+            fail_msg("%s: %s", cases[i].line, error);
+    }
+    arena_clear(&arena);
+}
+
+static void test_unknown_members_are_ignored(void **state)
+{
+    static const char line[] = "{\"new\":[],\"event\":\"timer\",\"rt\":2,\"t\":1}";
+    struct arena arena = {0};
+    struct event event;
+    char error[200];
+
+    assert_int_equal(event_decode(line, strlen(line), &arena, &event, error, sizeof(error)), 0);
+    assert_int_equal(event.type, EVENT_TIMER);
+    assert_int_equal(event.now_us, 1);
+    arena_clear(&arena);
+}
+
+static void test_header(void **state)
+{
+    const struct recording_header header = {"5f0c", 7, UINT64_C(1) << 63,
+                                            "[watchdog]\nnode = /run/\xff\n"};
+    static const char *const wrong[] = {
+        "{}", "x", "{\"pathdog\":\"recordings\"}", "{\"pathdog\":\"recording\",\"version\":2}",
+        "{\"pathdog\":\"recording\",\"version\":1,\"run\":\"x\",\"started_us\":1}"};
+    struct arena arena = {0};
+    struct buffer line = {0};
+    struct recording_header back;
+    char error[200];
+
+    header_encode(&line, &header);
+    assert_int_equal(
+        header_decode(buffer_bytes(&line), line.length, &arena, &back, error, sizeof(error)), 0);
+    assert_string_equal(back.run, header.run);
+    assert_string_equal(back.config, header.config);
+    assert_true(back.started_us == header.started_us && back.realtime_us == header.realtime_us);
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+        assert_int_equal(
+            header_decode(wrong[i], strlen(wrong[i]), &arena, &back, error, sizeof(error)),
+            -EBADMSG);
+    arena_clear(&arena);
+    buffer_clear(&line);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_events_come_back),
+        cmocka_unit_test(test_form),
+        cmocka_unit_test(test_errors_say_what),
+        cmocka_unit_test(test_unknown_members_are_ignored),
+        cmocka_unit_test(test_header),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
