@@ -50,6 +50,21 @@ def count_tap(text, name, status):
     return passed, failures, skipped
 
 
+def count_unittest(text, name, status):
+    """The same of Python's own runner, or None if this is not its output."""
+    ran = re.search(r"^Ran (\d+) tests? in", text, re.M)
+    if not ran:
+        return None
+    number = {word: int((re.search(rf"\b{word}=(\d+)", text) or [0, 0])[1])
+              for word in ("failures", "errors", "skipped")}
+    bad = re.findall(r"^(?:FAIL|ERROR): (.*)$", text, re.M)
+    bad += ["more failed"] * (number["failures"] + number["errors"] - len(bad))
+    if status and not bad or not int(ran[1]):
+        bad.append(f"exit status {status}, {ran[1]} tests")
+    passed = max(0, int(ran[1]) - len(bad) - number["skipped"])
+    return passed, [f"{name}: {b}" for b in bad], number["skipped"]
+
+
 def count_meson(path, status):
     passed, failures, skipped, programs = 0, [], 0, 0
     with open(path) as file:
@@ -61,7 +76,8 @@ def count_meson(path, status):
                 skipped += 1
                 continue
             bad = entry.get("returncode") or (0 if result in ("OK", "EXPECTEDFAIL") else result)
-            p, f, s = count_tap(entry.get("stdout") or "", name, bad)
+            p, f, s = (count_unittest(entry.get("stderr") or "", name, bad)
+                       or count_tap(entry.get("stdout") or "", name, bad))
             passed, skipped = passed + p, skipped + s
             failures += f
     if not programs:
