@@ -61,7 +61,7 @@ static int apply_setting(struct config *config, const struct ini_entry *entry, c
 
     for (size_t i = 0; i < n_settings; i++) {
         names[i] = settings[i].option.name;
-        if (strcmp(entry->key, names[i]))
+        if (strcmp(entry->key, names[i]) != 0)
             continue;
         r = setting_parse(&settings[i], config, config_own(config, string_copy(entry->value)),
                           &text);
@@ -191,7 +191,7 @@ static int apply_option(struct config *config, struct config_instance *instance,
         const struct pd_option *option = &instance->trigger->options[n];
 
         names[n] = option->name;
-        if (strcmp(entry->key, option->name))
+        if (strcmp(entry->key, option->name) != 0)
             continue;
         if (option_parse(option, config_own(config, string_copy(entry->value)), &value, &text) < 0)
             return fail_at(entry, ret_error, -EINVAL, text);
@@ -212,7 +212,7 @@ static int apply_trigger(struct config *config, const struct ini_entry *entry,
     const char *nearest;
     char word[INI_SECTION_MAX + 1];
 
-    if (strncmp(entry->section, "trigger:", 8)) {
+    if (strncmp(entry->section, "trigger:", 8) != 0) {
         snprintf(word, sizeof(word), "%.*s", (int)strcspn(entry->section, ":"), entry->section);
         nearest = nearest_word(word, known, ARRAY_SIZE(known));
         return fail_at(entry, ret_error, -EINVAL,
@@ -232,7 +232,7 @@ static int apply_triggers(struct config *config, const struct ini *ini,
 {
     config->instances = config_own(config, memory_new(ini->n_entries, sizeof(*config->instances)));
     for (size_t i = 0; i < ini->n_entries; i++) {
-        int r = strcmp(ini->entries[i].section, "watchdog")
+        int r = strcmp(ini->entries[i].section, "watchdog") != 0
                     ? apply_trigger(config, &ini->entries[i], lookup, ret_error)
                     : 0;
 
@@ -248,7 +248,7 @@ static size_t setting_index(const char *name)
 {
     size_t i = 0;
 
-    while (strcmp(settings[i].option.name, name))
+    while (strcmp(settings[i].option.name, name) != 0)
         i++;
     return i;
 }

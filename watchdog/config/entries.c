@@ -230,33 +230,35 @@ static int reader_pair(void *user, const char *section, const char *key, const c
     struct ini *ini = reader->ini;
     struct ini_entry *last = ini->n_entries ? &ini->entries[ini->n_entries - 1] : NULL;
 
-    if (!reader->section || strcmp(section, reader->section)) {
+    if (!reader->section || strcmp(section, reader->section) != 0) {
         reader_fail(reader, "[%.60s] was not read as it stands", section);
         return 0;
     }
     if (!reader->continued)
         return reader_add(reader, key, value) == 0;
+    if (!last)
+        return 0;
     last->value = ini_own(ini, string_format("%s%s", last->value, value));
     return 1;
 }
 
 int ini_read(struct ini *ini, const char *file, const char *text, size_t n_bytes, char **ret_error)
 {
-    CLEANUP_FREE char *buffer = memory_new(INI_LINE_BYTES + 1, 1);
     struct reader reader = {
         .ini = ini,
         .file = ini_own(ini, string_copy(file)),
         .at = text,
         .end = text + n_bytes,
         .first_entry = ini->n_entries,
-        .buffer = buffer,
     };
     int bad_line;
 
     if (n_bytes > INI_FILE_BYTES)
         return error_set(ret_error, -EINVAL, "%s: %zu bytes; at most %u are read", file, n_bytes,
                          INI_FILE_BYTES);
+    reader.buffer = memory_new(INI_LINE_BYTES + 1, 1);
     bad_line = ini_parse_stream(reader_line, &reader, reader_pair, &reader);
+    free(reader.buffer);
     if (bad_line && !reader.error)
         reader_fail(&reader, "cannot be read");
     if (reader.error) {

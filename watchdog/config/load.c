@@ -36,7 +36,7 @@ static int read_file(const char *path, char **ret_text, size_t *ret_bytes, char 
 static int load_file(struct ini *ini, const char *path, char **ret_error)
 {
     CLEANUP_FREE char *text = NULL;
-    size_t n_bytes;
+    size_t n_bytes = 0;
     int r = read_file(path, &text, &n_bytes, ret_error);
 
     return r < 0 ? r : ini_read(ini, path, text, n_bytes, ret_error);

@@ -59,23 +59,24 @@ static const char *check_interface(const char *text)
 
 #define TIME(name_, member, default_, min_, max_, help_)                                           \
     {                                                                                              \
-        .option = {.name = name_, PD_OPTION_TIME, default_, min_, max_, help_},                    \
+        .option = {.name = (name_), PD_OPTION_TIME, (default_), (min_), (max_), (help_)},          \
         .kind = SETTING_U64, .offset = offsetof(struct config, engine.member)                      \
     }
 #define COUNT(name_, member, default_, min_, max_, help_)                                          \
     {                                                                                              \
-        .option = {.name = name_, PD_OPTION_INTEGER, default_, min_, max_, help_},                 \
+        .option = {.name = (name_), PD_OPTION_INTEGER, (default_), (min_), (max_), (help_)},       \
         .kind = SETTING_U32, .offset = offsetof(struct config, engine.member)                      \
     }
 #define CHOICE(name_, member, default_, choices_, help_)                                           \
     {                                                                                              \
-        .option = {.name = name_, PD_OPTION_TEXT, default_, 0, 0, help_}, .kind = SETTING_CHOICE,  \
-        .offset = offsetof(struct config, engine.member), .choices = choices_                      \
+        .option = {.name = (name_), PD_OPTION_TEXT, (default_), 0, 0, (help_)},                    \
+        .kind = SETTING_CHOICE, .offset = offsetof(struct config, engine.member),                  \
+        .choices = (choices_)                                                                      \
     }
 #define STRING(name_, member, default_, check_, help_)                                             \
     {                                                                                              \
-        .option = {.name = name_, PD_OPTION_TEXT, default_, 0, 0, help_}, .kind = SETTING_STRING,  \
-        .offset = offsetof(struct config, member), .check = check_                                 \
+        .option = {.name = (name_), PD_OPTION_TEXT, (default_), 0, 0, (help_)},                    \
+        .kind = SETTING_STRING, .offset = offsetof(struct config, member), .check = (check_)       \
     }
 
 /* clang-format off */

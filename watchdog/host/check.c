@@ -82,7 +82,7 @@ int plugin_check(const struct pd_trigger *trigger, const char *name, char **ret_
     if (!is_name(trigger->name, '-'))
         return error_set(ret_error, -EINVAL, "its name \"%.40s\" is not [a-z][a-z0-9-]{0,31}",
                          trigger->name ? trigger->name : "");
-    if (strcmp(trigger->name, name))
+    if (strcmp(trigger->name, name) != 0)
         return error_set(ret_error, -EINVAL, "calls itself %s, its file %s", trigger->name, name);
     if (!trigger->summary)
         return error_set(ret_error, -EINVAL, "has no summary");

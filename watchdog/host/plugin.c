@@ -142,7 +142,7 @@ static int no_such_plugin(int directory_fd, const char *directory, const char *n
 static int open_plugin(const char *directory, const char *name, int *ret_fd, char **ret_error)
 {
     CLEANUP_FREE char *file = string_format("%s.so", name);
-    int directory_fd, fd, r = open_directory(directory, &directory_fd, ret_error);
+    int directory_fd = -1, fd, r = open_directory(directory, &directory_fd, ret_error);
     struct stat st;
 
     if (r < 0)
@@ -207,7 +207,7 @@ static int load_plugin(const char *directory, const char *name, struct plugin *r
     const struct pd_trigger *trigger;
     const struct pd_source *source;
     void *handle;
-    int fd, r = open_plugin(directory, name, &fd, ret_error);
+    int fd = -1, r = open_plugin(directory, name, &fd, ret_error);
 
     if (r < 0)
         return r;
@@ -281,7 +281,7 @@ struct config_lookup plugins_lookup(struct plugins *plugins)
 int plugins_list(struct plugins *plugins, const char *directory, bool json, FILE *out,
                  char **ret_error)
 {
-    int fd, r = open_directory(directory, &fd, ret_error);
+    int fd = -1, r = open_directory(directory, &fd, ret_error);
     size_t n;
     char **names;
 

@@ -57,7 +57,7 @@ static int parse_arguments(int argc, char **argv, struct replay_options *ret_opt
             ret_options->config_path = optarg;
             break;
         case 'l':
-            if (strcmp(optarg, "text") && strcmp(optarg, "json"))
+            if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0)
                 return error_set(ret_error, -EINVAL, "--log %s: allowed is text or json", optarg);
             ret_options->json = !strcmp(optarg, "json");
             break;
