@@ -56,9 +56,9 @@ static void check_outcome(struct sim *sim, const struct record_outcome *record)
         sim,
         record->elapsed_us <= request->timeout_ms * UINT64_C(1000) + 1000000 || sim->late_us > 0,
         "request %" PRIu64 " was open for %" PRIu64 " us", record->request, record->elapsed_us);
-    SIM_CHECK(
-        sim, !(*decision & SIM_FALLBACK) || request->quiet_us >= fallback_after(sim, request->peer),
-        "the fallback closed %s, which had made progress", request->peer->name);
+    SIM_CHECK(sim, !(*decision & SIM_FALLBACK) || request->quiet_enough,
+              "the fallback closed %s, which had made progress %" PRIu64 " us before",
+              request->peer->name, request->quiet_us);
     request->open = false;
     request->peer->request = 0;
     sim->open--;
@@ -115,6 +115,7 @@ static void check_request(struct sim *sim, const struct action *action)
         .conn = move->conn,
         .peer = peer,
         .quiet_us = sim->now_us - peer->progress_us,
+        .quiet_enough = sim->now_us - peer->progress_us >= fallback_after(sim, peer),
         .gap_us = peer->reconnect_us ? sim->now_us - peer->reconnect_us : NEVER,
         .timeout_ms = move->timeout_ms,
         .by = by,

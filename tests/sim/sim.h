@@ -62,6 +62,7 @@ struct sim_request {
     uint32_t attempt;
     uint32_t timeout_ms;
     enum by by;
+    bool quiet_enough; /* for the fallback */
     bool open, answered;
 };
 

@@ -216,6 +216,16 @@ void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, 
     host_note_advice(engine, peer, because_new(trigger, by, advice), true);
 }
 
+void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger)
+{
+    for (size_t i = 0; i < engine->n_advice; i++) {
+        struct advice *advice = &engine->advice[i];
+
+        if (advice->because && advice->peer == peer->index && advice->because->trigger == trigger)
+            advice->because = because_unref(advice->because);
+    }
+}
+
 /* The node's socket closed before it could be asked: again when it is back. */
 void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because)
 {

@@ -16,6 +16,9 @@ void gate_run(struct engine *engine);
 void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,
                  const struct pd_advice *advice);
 
+/* Advice of pathdog itself in this turn, which a later row of the turn disproved. */
+void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger);
+
 /* Gives remembered advice once more, as a new decision. */
 void gate_advise_remembered(struct engine *engine, struct peer *peer);
 void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because);

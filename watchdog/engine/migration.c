@@ -97,7 +97,7 @@ static void end_waiting(struct engine *engine, struct move *move, enum verdict v
 }
 
 /* While it waited, the node or a late answer may have told more of the connection. */
-static bool still_possible(const struct engine *engine, const struct move *move)
+bool move_possible(const struct engine *engine, const struct move *move)
 {
     const struct peer *peer = move->peer;
 
@@ -171,7 +171,7 @@ static void move_due(struct engine *engine, struct deadline *deadline)
         outcome_unanswered(engine, move);
         break;
     case MOVE_WAITING:
-        if (!still_possible(engine, move))
+        if (!move_possible(engine, move))
             move_free(engine, move);
         else if (migration->open < migration->budget)
             move_attempt(engine, move);
@@ -275,7 +275,7 @@ void migration_pump(struct engine *engine)
     struct move *move;
 
     while (migration->open < migration->budget && (move = queue_first(migration))) {
-        if (still_possible(engine, move))
+        if (move_possible(engine, move))
             ask(engine, move);
         else
             end_waiting(engine, move,

@@ -136,9 +136,9 @@ static bool may_retry(const struct engine *engine, const struct move *move, enum
 
     if (move->because->kind != PD_KIND_MOVED && move->because->kind != PD_KIND_DEAD)
         return false;
-    if (!peer || peer->conn != move->conn || peer->state != PEER_UP || engine->stopping)
+    if (!peer || peer->conn != move->conn || !move_possible(engine, move) || engine->stopping)
         return false;
-    if (move->retries >= engine->config->retries)
+    if (move->outlived || move->retries >= engine->config->retries)
         return false;
     switch (outcome) {
     case OUTCOME_TIMEOUT:
@@ -256,7 +256,7 @@ void outcome_gone(struct engine *engine, struct move *move)
 void outcome_link_lost(struct engine *engine, struct move *move)
 {
     struct peer *peer = move->peer;
-    bool again = peer && !move->adopted && !move->link_retried &&
+    bool again = peer && !move->adopted && !move->link_retried && !move->outlived &&
                  (move->because->kind == PD_KIND_MOVED || move->because->kind == PD_KIND_DEAD);
 
     finish(engine, move, OUTCOME_LINK_LOST, &no_answer);

@@ -21,6 +21,7 @@ void outcome_stopped(struct engine *engine, struct move *move);
 /* migration.c, for this module alone. */
 void move_set_state(struct engine *engine, struct move *move, enum move_state state,
                     uint64_t deadline_us);
+bool move_possible(const struct engine *engine, const struct move *move);
 void move_free(struct engine *engine, struct move *move);
 void move_attempt(struct engine *engine, struct move *move);
 

@@ -29,6 +29,7 @@ struct move {
     enum by by;
     bool again; /* advice given once more: its cause has counted it */
     bool link_retried;
+    bool outlived;        /* a fallback, and the connection made progress since it was asked */
     bool adopted;         /* a reconnect whose new connection is up already */
     uint8_t rtt_count;    /* of rtt_before */
     uint32_t attempt;     /* from 1 */

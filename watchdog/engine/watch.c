@@ -153,6 +153,20 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
     set_deadline(engine, peer);
 }
 
+/* A fallback has no reason any more, watched or not: one of this very turn was
+ * never advised, one that waits ends, one that is open is not tried again. */
+static void call_off(struct engine *engine, struct peer *peer)
+{
+    struct move *move;
+
+    if (peer->affair->watch.said)
+        gate_take_back(engine, peer, fallback_name);
+    migration_withdraw(engine, peer, fallback_name);
+    move = peer->affair->move;
+    if (move && move->because->trigger == fallback_name)
+        move->outlived = true;
+}
+
 static void progressed(struct engine *engine, struct peer *peer)
 {
     struct watch *watch = &peer->affair->watch;
@@ -177,8 +191,8 @@ static void notice_unjudgeable(struct engine *engine)
 
 void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress)
 {
-    if (progress) /* a fallback that waits has no reason any more, watched or not */
-        migration_withdraw(engine, peer, fallback_name);
+    if (progress)
+        call_off(engine, peer);
     if (!peer->affair->watch.on)
         return;
     notice_unjudgeable(engine);
