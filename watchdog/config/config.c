@@ -133,7 +133,7 @@ static int add_instance(struct config *config, const struct ini_entry *entry,
         config_own(config, memory_new(instance->n_options, sizeof(*instance->values)));
     instance->origins =
         config_own(config, memory_new(instance->n_options, sizeof(*instance->origins)));
-    for (size_t i = 0; i < instance->n_options; i++) {
+    for (size_t i = 0; trigger->options && i < instance->n_options; i++) {
         const struct pd_option *option = &trigger->options[i];
 
         if (option->default_text &&

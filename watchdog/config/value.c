@@ -148,7 +148,7 @@ static int parse_size(const char *text, uint64_t *ret_number, const char **ret_w
     if (!end)
         return -EINVAL;
     for (size_t i = 0; i < ARRAY_SIZE(size_units); i++) {
-        if (strcmp(end, size_units[i].name))
+        if (strcmp(end, size_units[i].name) != 0)
             continue;
         if (__builtin_mul_overflow(number, size_units[i].factor, ret_number)) {
             *ret_why = "is too large";

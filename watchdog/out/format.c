@@ -68,7 +68,7 @@ WALK json_name(struct buffer *buffer, const char *name)
 
     out[0] = ',';
     out[1] = '"';
-    memcpy(out + 2, name, length);
+    mempcpy(out + 2, name, length);
     out[length + 2] = '"';
     out[length + 3] = ':';
     buffer_added(buffer, length + 4);
@@ -80,7 +80,7 @@ WALK json_word(struct buffer *buffer, const char *word)
     char *out = buffer_space(buffer, length + 2);
 
     out[0] = '"';
-    memcpy(out + 1, word, length);
+    mempcpy(out + 1, word, length);
     out[length + 1] = '"';
     buffer_added(buffer, length + 2);
 }
@@ -422,7 +422,7 @@ size_t journal_split(const char *bytes, size_t n_bytes, struct iovec *ret_fields
 
         memcpy(&length, bytes + at, sizeof(length));
         at += sizeof(length);
-        ret_fields[n] = (struct iovec){.iov_base = (void *)(uintptr_t)(bytes + at), length};
+        ret_fields[n] = (struct iovec){.iov_base = (char *)bytes + at, length};
         at += length;
     }
     return n;
