@@ -11,28 +11,23 @@
  * changed {}: something may be different now; keys {ports}: what lookups need
  */
 #include "route.h"
+#include "route-options.h"
 
 #include "util/util.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-enum option {
-    OPTION_SETTLE,
-    OPTION_IGNORE, /* of the source */
-    OPTION_UID,
-    OPTION_MARK,
-};
-
 static const struct pd_option options[] = {
-    [OPTION_SETTLE] = {"settle", PD_OPTION_TIME, "1s", 0, 600000000,
-                       "after the first change others are taken together for so long; 0: never"},
-    [OPTION_IGNORE] = {"ignore", PD_OPTION_GLOBS, "docker* veth* br-* virbr* cni* lo", 0, 0,
-                       "interfaces whose own ups, downs and addresses mean nothing"},
-    [OPTION_UID] = {"uid", PD_OPTION_INTEGER, NULL, 0, UINT32_MAX - 1,
-                    "look up as this user; default: the node's"},
-    [OPTION_MARK] = {"mark", PD_OPTION_INTEGER, NULL, 0, UINT32_MAX,
-                     "look up with this packet mark"},
+    [ROUTE_OPTION_SETTLE] =
+        {"settle", PD_OPTION_TIME, "1s", 0, 600000000,
+         "after the first change others are taken together for so long; 0: never"},
+    [ROUTE_OPTION_IGNORE] = {"ignore", PD_OPTION_GLOBS, "docker* veth* br-* virbr* cni* lo", 0, 0,
+                             "interfaces whose own ups, downs and addresses mean nothing"},
+    [ROUTE_OPTION_UID] = {"uid", PD_OPTION_INTEGER, NULL, 0, UINT32_MAX - 1,
+                          "look up as this user; default: the node's"},
+    [ROUTE_OPTION_MARK] = {"mark", PD_OPTION_INTEGER, NULL, 0, UINT32_MAX,
+                           "look up with this packet mark"},
     {0},
 };
 
@@ -122,8 +117,7 @@ static int key_found(struct route *route, struct key *key, const struct answer *
     ways_unref(&route->ways, key->answer);
     key->answer = way;
     key->source_gone = answer->source_gone;
-    if (answer->prefix)
-        key->by_default = !strcmp(answer->prefix, "default");
+    key->by_default = answer->prefix && !strcmp(answer->prefix, "default");
     if (!key->before)
         key->default_before = key->by_default;
     key->unsettled = true;
@@ -259,11 +253,11 @@ static int route_start(struct pd_turn *turn, const struct pd_start *start)
     struct route *route = turn->self;
     const struct pd_value *values = start->values;
 
-    route->settle_us = values[OPTION_SETTLE].number;
-    route->uid_given = values[OPTION_UID].given;
-    route->uid = route->uid_given ? (uint32_t)values[OPTION_UID].number : UINT32_MAX;
-    route->mark_given = values[OPTION_MARK].given;
-    route->mark = (uint32_t)values[OPTION_MARK].number;
+    route->settle_us = values[ROUTE_OPTION_SETTLE].number;
+    route->uid_given = values[ROUTE_OPTION_UID].given;
+    route->uid = route->uid_given ? (uint32_t)values[ROUTE_OPTION_UID].number : UINT32_MAX;
+    route->mark_given = values[ROUTE_OPTION_MARK].given;
+    route->mark = (uint32_t)values[ROUTE_OPTION_MARK].number;
     route->epoch = route->round_epoch = 1;
     return 0;
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rtnetlink messages to plain values. Pure: no socket, no state, no memory of
+ * its own; whatever the bytes are, it reads only within them. Fuzzed.
+ */
+#ifndef NETLINK_DECODE_H
+#define NETLINK_DECODE_H
+
+#include <linux/netlink.h>
+#include <pathdog/path.h>
+
+enum netlink_kind {
+    NETLINK_OTHER, /* nothing that we listen for, or not readable */
+    NETLINK_LINK,
+    NETLINK_ADDRESS,
+    NETLINK_ROUTES,
+    NETLINK_RULES,
+    NETLINK_NEXTHOPS,
+    NETLINK_END,    /* of a dump; `error` is its result */
+    NETLINK_FAILED, /* a request's answer; `error` is 0 or -errno */
+};
+
+struct netlink_event {
+    enum netlink_kind kind;
+    bool removed;
+    bool interrupted; /* what is dumped changed meanwhile */
+    uint32_t sequence;
+    uint32_t port; /* whose request caused it */
+    int error;
+
+    uint32_t index;   /* link, address: of the interface */
+    char ifname[16];  /* link */
+    bool up, carrier; /* link */
+
+    uint8_t family;      /* address, routes, rules: 4 or 6 */
+    uint8_t address[16]; /* address */
+    bool usable;         /* address: not while duplicates are looked for, nor after one was found */
+    bool by_default;     /* routes: the prefix has no bits */
+    bool cached;         /* routes: an exception of one destination, no route */
+    bool ports;          /* rules: it looks at ports */
+};
+
+/* Where a packet would go: a route that was asked for. */
+struct netlink_way {
+    int error; /* 0 or -errno: no way out */
+    uint32_t oif;
+    uint8_t gateway_family; /* 4, 6, 0: none */
+    uint8_t source_family;
+    uint8_t prefix_family;
+    uint8_t prefix_length;
+    uint8_t gateway[16];
+    uint8_t source[16];
+    uint8_t prefix[16];
+    bool is_local; /* the destination is this host */
+};
+
+/* Steps through a datagram: returns the message at `*offset` if it is whole,
+ * and moves on; NULL at the end. Data must be aligned as the kernel's is. */
+const struct nlmsghdr *netlink_next(const void *data, size_t size, size_t *offset);
+
+/* `message` is whole (netlink_next). Always fills `*ret_event`. */
+void netlink_decode(const struct nlmsghdr *message, struct netlink_event *ret_event);
+
+/* Reads the answer to RTM_GETROUTE: a route or an error. Returns 0, or -EBADMSG. */
+int netlink_decode_way(const struct nlmsghdr *message, struct netlink_way *ret_way);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the host has: its interfaces with their carrier, and its addresses, kept
+ * beside the kernel because a route lookup tells neither. Pure.
+ */
+#ifndef NETLINK_STATE_H
+#define NETLINK_STATE_H
+
+#include "netlink-decode.h"
+
+struct link_state {
+    uint32_t index;
+    uint32_t sweep; /* when it was last told */
+    char name[16];
+    bool up, carrier;
+    bool used; /* some peer's way out */
+};
+
+struct address_state {
+    uint32_t index;
+    uint32_t sweep;
+    uint8_t family;
+    uint8_t bytes[16];
+    bool used; /* somebody asked about it */
+};
+
+/* Both sorted, for tables of thousands on container hosts. */
+struct netlink_state {
+    struct link_state *links;
+    size_t n_links, links_capacity;
+    struct address_state *addresses;
+    size_t n_addresses, addresses_capacity;
+    uint32_t sweep;
+};
+
+enum state_change {
+    STATE_SAME,
+    STATE_NEWS,      /* up, down, carrier, an address more or less */
+    STATE_NEWS_USED, /* and of something that is in use */
+};
+
+/* Takes in a link or an address, from an event or a dump. */
+enum state_change state_take(struct netlink_state *state, const struct netlink_event *event);
+
+/* Between these two everything that is there is told again; what was not is gone. */
+void state_sweep_begin(struct netlink_state *state);
+void state_sweep_end(struct netlink_state *state);
+
+/* NULL: not known. */
+struct link_state *state_link(const struct netlink_state *state, uint32_t index);
+struct link_state *state_link_named(const struct netlink_state *state, const char *name);
+
+/* Is it on an interface? Remembered as asked about, if it is. */
+bool state_address_used(struct netlink_state *state, unsigned family, const uint8_t *bytes);
+
+void state_done(struct netlink_state *state);
+
+#endif

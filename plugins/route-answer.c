@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The half of the route trigger's source that answers: questions are looked up
+ * in the kernel, the first at once, those that come with it in slices between
+ * other events. Decides nothing.
+ */
+#include "route-source.h"
+
+#include "address-text.h"
+
+#include "util/util.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Looked up before other events have their turn. */
+#define SLICE 256u
+
+/* Somewhere out there, for the default way out: a root name server, which no
+ * list of bogus prefixes holds. Nothing is sent to it. */
+static const uint8_t somewhere4[16] = {198, 41, 0, 4};
+static const uint8_t somewhere6[16] = {0x20, 0x01, 0x05, 0x03, 0xba, 0x3e, 0, 0,
+                                       0,    0,    0,    0,    0,    0x02, 0, 0x30};
+
+/* ---- questions ---- */
+
+static void question_read(const struct answers *answers, const struct pd_query *query,
+                          struct question *ret_question)
+{
+    struct question *question = ret_question;
+    struct lookup *lookup = &question->lookup;
+    uint64_t family = 0;
+    const struct link_state *link;
+
+    *question = (struct question){.id = query->id};
+    for (size_t i = 0; i < query->n_fields; i++) {
+        const struct pd_field *field = &query->fields[i];
+        const char *name = field->name, *text = field->text;
+
+        if (!strcmp(name, "destination") && text) {
+            lookup->family = (uint8_t)address_parse(text, lookup->destination);
+        } else if (!strcmp(name, "source") && text) {
+            lookup->source_family = (uint8_t)address_parse(text, lookup->source);
+        } else if (!strcmp(name, "address") && text) {
+            question->is_address = true;
+            lookup->source_family = (uint8_t)address_parse(text, lookup->source);
+        } else if (!strcmp(name, "interface") && text) {
+            link = state_link_named(answers->state, text);
+            lookup->oif = link ? link->index : 0;
+            question->no_such_link = !link;
+        } else if (!strcmp(name, "family")) {
+            family = field->number;
+        } else if (!strcmp(name, "uid")) {
+            lookup->has_uid = true;
+            lookup->uid = (uint32_t)field->number;
+        } else if (!strcmp(name, "mark")) {
+            lookup->has_mark = true;
+            lookup->mark = (uint32_t)field->number;
+        } else if (!strcmp(name, "sport")) {
+            lookup->sport = (uint16_t)field->number;
+        } else if (!strcmp(name, "dport")) {
+            lookup->dport = (uint16_t)field->number;
+        } else if (!strcmp(name, "token")) {
+            question->token = field->number;
+        }
+    }
+    if (question->is_address || lookup->family)
+        return;
+    question->by_default = true;
+    question->both_families = family != 4 && family != 6;
+    lookup->family = family == 6 ? 6 : 4;
+    memcpy(lookup->destination, family == 6 ? somewhere6 : somewhere4, 16);
+}
+
+/* The table knows what interfaces have; the kernel, what else it takes as its
+ * own (127/8, whole prefixes routed to lo). */
+static bool address_on_host(struct answers *answers, unsigned family, const uint8_t *bytes)
+{
+    struct lookup lookup = {.family = (uint8_t)family};
+    struct netlink_way way;
+
+    if (!family)
+        return false;
+    if (state_address_used(answers->state, family, bytes))
+        return true;
+    memcpy(lookup.destination, bytes, sizeof(lookup.destination));
+    lookup_ask(answers->socket, &lookup, 1, &way);
+    return !way.error && way.is_local;
+}
+
+/* A source that is not there would make the kernel refuse the lookup. */
+static void question_source(struct answers *answers, struct question *question)
+{
+    struct lookup *lookup = &question->lookup;
+
+    if (!lookup->source_family || address_on_host(answers, lookup->source_family, lookup->source))
+        return;
+    question->source_gone = true;
+    lookup->source_family = 0;
+}
+
+/* ---- answers ---- */
+
+/* A lookup's answer, with what the kernel does not say of it. */
+static void way_check(struct answers *answers, const struct question *question,
+                      struct netlink_way *way)
+{
+    const struct lookup *lookup = &question->lookup;
+    struct link_state *link;
+
+    if (way->error)
+        return;
+    /* A source that it was given is not repeated. */
+    if (!way->source_family && lookup->source_family == way->prefix_family) {
+        way->source_family = lookup->source_family;
+        memcpy(way->source, lookup->source, sizeof(way->source));
+    }
+    if (!way->oif) {
+        way->error = -ENETUNREACH;
+        return;
+    }
+    link = state_link(answers->state, way->oif);
+    if (!link)
+        return;
+    link->used = true;
+    /* After a carrier loss the kernel still names the dead route. */
+    if (!link->carrier)
+        way->error = -ENOLINK;
+}
+
+static const char *error_name(int error)
+{
+    const char *name = strerrorname_np(-error);
+
+    if (error == -ENOLINK)
+        return "no-carrier";
+    return name ? name : "EIO";
+}
+
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static uint64_t way_hash(uint64_t hash, const struct netlink_way *way)
+{
+    if (way->error)
+        return hash_bytes(hash, &way->error, sizeof(way->error));
+    hash = hash_bytes(hash, &way->oif, sizeof(way->oif));
+    hash = hash_bytes(hash, way->gateway, way->gateway_family ? 16 : 1);
+    return hash_bytes(hash, way->source, way->source_family ? 16 : 1);
+}
+
+/* Below 2^53 and never 0. The lowest bit: it is by a default route. */
+static uint64_t token_of(const struct question *question, const struct netlink_way *way,
+                         const struct netlink_way *also)
+{
+    uint64_t hash = way_hash(0xcbf29ce484222325u, way);
+
+    if (also)
+        hash = way_hash(hash, also);
+    hash = hash_bytes(hash, &question->source_gone, 1);
+    hash ^= hash >> 32;
+    return (hash & 0x7ffffffffffffu) << 1 | 1u << 1;
+}
+
+static void link_text(const struct answers *answers, uint32_t oif, char text[16])
+{
+    const struct link_state *link = state_link(answers->state, oif);
+
+    if (link)
+        memcpy(text, link->name, 16);
+    else
+        snprintf(text, 16, "if%u", oif);
+}
+
+static void also_text(const struct answers *answers, const struct netlink_way *way, char *text,
+                      size_t size)
+{
+    char name[16], gateway[ADDRESS_TEXT_SIZE] = "";
+
+    link_text(answers, way->oif, name);
+    if (way->gateway_family)
+        address_format(gateway, way->gateway_family, way->gateway);
+    snprintf(text, size, "%s%s%s", name, gateway[0] ? " via " : "", gateway);
+}
+
+/* Returns false: the answer does not say which route it was. */
+static bool prefix_text(const struct netlink_way *match, char *text, size_t size)
+{
+    char address[ADDRESS_TEXT_SIZE];
+
+    if (match->error || !match->prefix_family)
+        return false;
+    if (!match->prefix_length) {
+        snprintf(text, size, "default");
+        return true;
+    }
+    address_format(address, match->prefix_family, match->prefix);
+    snprintf(text, size, "%s/%u", address, match->prefix_length);
+    return true;
+}
+
+static void address_emit(struct answers *answers, const struct question *question)
+{
+    struct pd_field field = {
+        .name = "on_host",
+        .number = address_on_host(answers, question->lookup.source_family, question->lookup.source),
+    };
+    struct pd_signal signal = {
+        .kind = "address", .query = question->id, .fields = &field, .n_fields = 1};
+
+    answers->host->emit(answers->host, &signal);
+}
+
+static void same_emit(struct answers *answers, const struct question *question)
+{
+    struct pd_field field = {.name = "token", .number = question->token};
+    struct pd_signal signal = {
+        .kind = "way-out", .query = question->id, .fields = &field, .n_fields = 1};
+
+    answers->host->emit(answers->host, &signal);
+}
+
+static void way_emit(struct answers *answers, const struct question *question, uint64_t token,
+                     const struct netlink_way *way, const struct netlink_way *also,
+                     const char *prefix)
+{
+    char name[16], gateway[ADDRESS_TEXT_SIZE], source[ADDRESS_TEXT_SIZE], other[96];
+    struct pd_field fields[9], *end = fields;
+    struct pd_signal signal = {.kind = "way-out", .query = question->id, .fields = fields};
+
+    *end++ = (struct pd_field){.name = "token", .number = token};
+    if (way->error) {
+        *end++ = (struct pd_field){.name = "error", .text = error_name(way->error)};
+    } else {
+        link_text(answers, way->oif, name);
+        *end++ = (struct pd_field){.name = "oif", .number = way->oif};
+        *end++ = (struct pd_field){.name = "ifname", .text = name};
+        if (way->gateway_family) {
+            address_format(gateway, way->gateway_family, way->gateway);
+            *end++ = (struct pd_field){.name = "gateway", .text = gateway};
+        }
+        if (way->source_family) {
+            address_format(source, way->source_family, way->source);
+            *end++ = (struct pd_field){.name = "source", .text = source};
+        }
+        if (also) {
+            also_text(answers, also, other, sizeof(other));
+            *end++ = (struct pd_field){.name = "also", .text = other};
+        }
+        if (prefix)
+            *end++ = (struct pd_field){.name = "prefix", .text = prefix};
+    }
+    if (question->source_gone)
+        *end++ = (struct pd_field){.name = "source_gone", .number = 1};
+    signal.n_fields = (size_t)(end - fields);
+    answers->host->emit(answers->host, &signal);
+}
+
+/* One that differs from the answer before is worth saying which route it is by. */
+static void way_answer(struct answers *answers, const struct question *question,
+                       struct netlink_way *way, struct netlink_way *other)
+{
+    struct netlink_way match = {.error = -EIO}, *also = NULL;
+    struct lookup lookup = question->lookup;
+    char prefix[ADDRESS_TEXT_SIZE + 8];
+    bool told = false;
+    uint64_t token;
+
+    way_check(answers, question, way);
+    if (other) {
+        way_check(answers, question, other);
+        if (way->error && !other->error)
+            way = other;
+        else if (!way->error && !other->error)
+            also = other;
+    }
+    token = token_of(question, way, also);
+    if (question->token >> 1 == token >> 1) {
+        same_emit(answers, question);
+        return;
+    }
+    if (way->error) {
+        way_emit(answers, question, token, way, NULL, NULL);
+        return;
+    }
+    if (answers->default_only && question->token & 1) {
+        match = (struct netlink_way){.prefix_family = 4};
+    } else if (!question->token || answers->matches) {
+        answers->matches -= question->token && answers->matches;
+        lookup.match = true;
+        if (way == other)
+            memcpy(lookup.destination, somewhere6, sizeof(lookup.destination));
+        lookup.family = way == other ? 6 : lookup.family;
+        lookup_ask(answers->socket, &lookup, 1, &match);
+    }
+    told = prefix_text(&match, prefix, sizeof(prefix));
+    token |= told && !match.prefix_length;
+    way_emit(answers, question, token, way, also, told ? prefix : NULL);
+}
+
+/* ---- slices ---- */
+
+/* Answers up to a batch of questions from the queue's head. Returns how many lookups that took. */
+static size_t batch_answer(struct answers *answers)
+{
+    struct question *questions[LOOKUP_BATCH];
+    size_t places[LOOKUP_BATCH], n_questions = 0, n_lookups = 0;
+    struct lookup lookups[LOOKUP_BATCH];
+    struct netlink_way ways[LOOKUP_BATCH];
+
+    while (n_questions < answers->count && n_lookups + 2 <= LOOKUP_BATCH &&
+           n_questions < LOOKUP_BATCH) {
+        struct question *question = &answers->queue[answers->head + n_questions];
+
+        questions[n_questions] = question;
+        places[n_questions++] = n_lookups;
+        if (question->is_address)
+            continue;
+        question_source(answers, question);
+        lookups[n_lookups++] = question->lookup;
+        if (!question->both_families)
+            continue;
+        lookups[n_lookups] = question->lookup;
+        lookups[n_lookups].family = 6;
+        memcpy(lookups[n_lookups++].destination, somewhere6, 16);
+    }
+    if (n_lookups)
+        lookup_ask(answers->socket, lookups, n_lookups, ways);
+    for (size_t i = 0; i < n_questions; i++) {
+        struct netlink_way *way = &ways[places[i]];
+
+        if (questions[i]->is_address) {
+            address_emit(answers, questions[i]);
+            continue;
+        }
+        if (questions[i]->no_such_link)
+            *way = (struct netlink_way){.error = -ENODEV};
+        way_answer(answers, questions[i], way, questions[i]->both_families ? way + 1 : NULL);
+    }
+    answers->head += n_questions;
+    answers->count -= n_questions;
+    if (!answers->count)
+        answers->head = 0;
+    return n_lookups + n_questions;
+}
+
+static int answers_defer(sd_event_source *source, void *user)
+{
+    struct answers *answers = user;
+    size_t done = 0;
+
+    (void)source;
+    if (!answers->count) {
+        answers->busy = false;
+        return 0; /* one-shot: off until the next question */
+    }
+    while (answers->count && done < SLICE)
+        done += batch_answer(answers);
+    return sd_event_source_set_enabled(answers->defer, SD_EVENT_ONESHOT);
+}
+
+int answers_query(struct answers *answers, const struct pd_query *query)
+{
+    struct question question;
+
+    question_read(answers, query, &question);
+    if (answers->head && answers->head + answers->count == answers->capacity) {
+        memmove(answers->queue, answers->queue + answers->head,
+                answers->count * sizeof(*answers->queue));
+        answers->head = 0;
+    }
+    answers->queue = array_reserve(answers->queue, &answers->capacity,
+                                   answers->head + answers->count + 1, sizeof(*answers->queue));
+    answers->queue[answers->head + answers->count++] = question;
+    if (answers->busy)
+        return 0;
+    /* The first is answered at once: mostly it is the only one. */
+    answers->busy = true;
+    batch_answer(answers);
+    return sd_event_source_set_enabled(answers->defer, SD_EVENT_ONESHOT);
+}
+
+int answers_start(struct answers *answers, struct pd_source_host *host, struct netlink_state *state)
+{
+    int r;
+
+    answers->host = host;
+    answers->state = state;
+    r = lookup_socket_new(&answers->socket);
+    if (r < 0)
+        return r;
+    r = sd_event_add_defer(host->loop, &answers->defer, answers_defer, answers);
+    if (r < 0)
+        return r;
+    return sd_event_source_set_enabled(answers->defer, SD_EVENT_OFF);
+}
+
+void answers_stop(struct answers *answers)
+{
+    answers->defer = sd_event_source_disable_unref(answers->defer);
+    answers->socket = lookup_socket_free(answers->socket);
+    free(answers->queue);
+}

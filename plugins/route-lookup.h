@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asking the kernel which way a packet would take: RTM_GETROUTE, many in one
+ * send. The kernel answers within the send, so that nothing ever waits. Knows
+ * neither peers nor policies.
+ */
+#ifndef ROUTE_LOOKUP_H
+#define ROUTE_LOOKUP_H
+
+#include "netlink-decode.h"
+
+/* Most in one send: their answers fit a receive buffer of the default size. */
+#define LOOKUP_BATCH 64u
+
+struct lookup {
+    uint8_t family; /* 4 or 6 */
+    uint8_t source_family;
+    uint8_t destination[16];
+    uint8_t source[16];
+    uint32_t oif; /* 0: any */
+    uint32_t uid, mark;
+    bool has_uid, has_mark;
+    uint16_t sport, dport;
+    bool match; /* which prefix it goes by, not which next hop */
+};
+
+struct lookup_socket;
+
+int lookup_socket_new(struct lookup_socket **ret_socket);
+struct lookup_socket *lookup_socket_free(struct lookup_socket *socket);
+
+/* At most LOOKUP_BATCH. Fills one way for each; where it could not be asked its
+ * error is -EIO. */
+void lookup_ask(struct lookup_socket *socket, const struct lookup *lookups, size_t count,
+                struct netlink_way *ret_ways);
+
+#endif
