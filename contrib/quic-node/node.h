@@ -122,8 +122,9 @@ struct peer {
     bool reachable;
     struct address address; /* to dial; valid if reachable */
     struct conn *live;
-    struct conn *dial; /* our own dial under way */
-    uint64_t epoch;    /* the highest seen */
+    struct conn *dial;    /* our own dial under way */
+    uint64_t gone_number; /* of the last live one */
+    uint64_t epoch;       /* the highest seen */
     uint64_t redial_at_ns, redial_delay_ns;
 
     struct { /* of pathdog's reconnect_peer */
@@ -259,6 +260,8 @@ void path_check(struct conn *c); /* did the present path change? then say so */
 /* reconnect.c */
 void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *request,
                      pathdog_node_token token);
+void reconnect_gone(struct node *node, const struct pathdog_node_reconnect *request,
+                    pathdog_node_token token); /* for a conn that is not there any more */
 void reconnect_up(struct peer *p);
 void reconnect_failed(struct peer *p, const char *why);
 

@@ -152,6 +152,7 @@ void peer_lost(struct conn *c, enum close_code code)
         return;
     if (p->live == c) {
         p->live = NULL;
+        p->gone_number = c->number;
         p->tx_ready = false;
         if (code == CLOSE_SHUTDOWN)
             p->rx_last_ns = 0; /* nothing is expected: no gap grows */

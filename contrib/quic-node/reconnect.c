@@ -30,6 +30,22 @@ void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *reques
         reconnect_failed(p, why);
 }
 
+/* The peer was faster: its own new connection is the answer. */
+void reconnect_gone(struct node *node, const struct pathdog_node_reconnect *request,
+                    pathdog_node_token token)
+{
+    for (struct peer *p = node->peers; p; p = p->next)
+        if (p->gone_number == request->conn && p->live) {
+            pathdog_node_reconnected(node->kit, token, p->live->number);
+            return;
+        }
+    /* it was there in this boot, or it never was */
+    pathdog_node_error(node->kit, token,
+                       request->conn <= node->last_number ? PATHDOG_NODE_NO_CONN
+                                                          : PATHDOG_NODE_NOT_CONNECTED,
+                       NULL);
+}
+
 /* A connection to the peer is live. If our own dial would replace it, that one is waited for. */
 void reconnect_up(struct peer *p)
 {

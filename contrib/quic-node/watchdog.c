@@ -104,38 +104,31 @@ static void on_summary(struct pathdog_node *kit, pathdog_node_token token, const
     pathdog_node_summary_done(kit, token);
 }
 
-/* NULL: answered already. */
-static struct conn *conn_asked(struct node *node, uint64_t number, pathdog_node_token token)
-{
-    struct conn *c = conn_by_number(node, number);
-
-    if (c)
-        return c;
-    /* it was there in this boot, or it never was */
-    pathdog_node_error(
-        node->kit, token,
-        number <= node->last_number ? PATHDOG_NODE_NO_CONN : PATHDOG_NODE_NOT_CONNECTED, NULL);
-    return NULL;
-}
-
 static void on_migrate(struct pathdog_node *kit, pathdog_node_token token,
                        const struct pathdog_node_migrate *request, void *user_data)
 {
-    struct conn *c = conn_asked(user_data, request->conn, token);
+    struct node *node = user_data;
+    struct conn *c = conn_by_number(node, request->conn);
 
-    (void)kit;
     if (c)
         migrate_begin(c, token, request);
+    else /* it was there in this boot, or it never was */
+        pathdog_node_error(kit, token,
+                           request->conn <= node->last_number ? PATHDOG_NODE_NO_CONN
+                                                              : PATHDOG_NODE_NOT_CONNECTED,
+                           NULL);
 }
 
 static void on_reconnect(struct pathdog_node *kit, pathdog_node_token token,
                          const struct pathdog_node_reconnect *request, void *user_data)
 {
-    struct conn *c = conn_asked(user_data, request->conn, token);
+    struct conn *c = conn_by_number(user_data, request->conn);
 
     (void)kit;
     if (c)
         reconnect_begin(c, request, token);
+    else
+        reconnect_gone(user_data, request, token);
 }
 
 static void on_probe(struct pathdog_node *kit, const uint64_t *conns, size_t n_conns,
