@@ -6,7 +6,7 @@
  */
 #include "route-source.h"
 
-#include "address-text.h"
+#include "ip-text.h"
 
 #include "util/util.h"
 
@@ -38,12 +38,12 @@ static void question_read(const struct answers *answers, const struct pd_query *
         const char *name = field->name, *text = field->text;
 
         if (!strcmp(name, "destination") && text) {
-            lookup->family = (uint8_t)address_parse(text, lookup->destination);
+            lookup->family = (uint8_t)ip_parse(text, lookup->destination);
         } else if (!strcmp(name, "source") && text) {
-            lookup->source_family = (uint8_t)address_parse(text, lookup->source);
+            lookup->source_family = (uint8_t)ip_parse(text, lookup->source);
         } else if (!strcmp(name, "address") && text) {
             question->is_address = true;
-            lookup->source_family = (uint8_t)address_parse(text, lookup->source);
+            lookup->source_family = (uint8_t)ip_parse(text, lookup->source);
         } else if (!strcmp(name, "interface") && text) {
             link = state_link_named(answers->state, text);
             lookup->oif = link ? link->index : 0;
@@ -181,18 +181,18 @@ static void link_text(const struct answers *answers, uint32_t oif, char text[16]
 static void also_text(const struct answers *answers, const struct netlink_way *way, char *text,
                       size_t size)
 {
-    char name[16], gateway[ADDRESS_TEXT_SIZE] = "";
+    char name[16], gateway[IP_TEXT_SIZE] = "";
 
     link_text(answers, way->oif, name);
     if (way->gateway_family)
-        address_format(gateway, way->gateway_family, way->gateway);
+        ip_format(gateway, way->gateway_family, way->gateway);
     snprintf(text, size, "%s%s%s", name, gateway[0] ? " via " : "", gateway);
 }
 
 /* Returns false: the answer does not say which route it was. */
 static bool prefix_text(const struct netlink_way *match, char *text, size_t size)
 {
-    char address[ADDRESS_TEXT_SIZE];
+    char address[IP_TEXT_SIZE];
 
     if (match->error || !match->prefix_family)
         return false;
@@ -200,7 +200,7 @@ static bool prefix_text(const struct netlink_way *match, char *text, size_t size
         snprintf(text, size, "default");
         return true;
     }
-    address_format(address, match->prefix_family, match->prefix);
+    ip_format(address, match->prefix_family, match->prefix);
     snprintf(text, size, "%s/%u", address, match->prefix_length);
     return true;
 }
@@ -230,7 +230,7 @@ static void way_emit(struct answers *answers, const struct question *question, u
                      const struct netlink_way *way, const struct netlink_way *also,
                      const char *prefix)
 {
-    char name[16], gateway[ADDRESS_TEXT_SIZE], source[ADDRESS_TEXT_SIZE], other[96];
+    char name[16], gateway[IP_TEXT_SIZE], source[IP_TEXT_SIZE], other[96];
     struct pd_field fields[9], *end = fields;
     struct pd_signal signal = {.kind = "way-out", .query = question->id, .fields = fields};
 
@@ -242,11 +242,11 @@ static void way_emit(struct answers *answers, const struct question *question, u
         *end++ = (struct pd_field){.name = "oif", .number = way->oif};
         *end++ = (struct pd_field){.name = "ifname", .text = name};
         if (way->gateway_family) {
-            address_format(gateway, way->gateway_family, way->gateway);
+            ip_format(gateway, way->gateway_family, way->gateway);
             *end++ = (struct pd_field){.name = "gateway", .text = gateway};
         }
         if (way->source_family) {
-            address_format(source, way->source_family, way->source);
+            ip_format(source, way->source_family, way->source);
             *end++ = (struct pd_field){.name = "source", .text = source};
         }
         if (also) {
@@ -268,7 +268,7 @@ static void way_answer(struct answers *answers, const struct question *question,
 {
     struct netlink_way match = {.error = -EIO}, *also = NULL;
     struct lookup lookup = question->lookup;
-    char prefix[ADDRESS_TEXT_SIZE + 8];
+    char prefix[IP_TEXT_SIZE + 8];
     bool told = false;
     uint64_t token;
 

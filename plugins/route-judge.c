@@ -32,7 +32,7 @@ static void reason_write(struct judging *judging, const struct way *base, const 
 {
     struct verdict_text *text = &judging->text;
     const struct key *key = judging->key;
-    char before[160], after[160], what[ADDRESS_TEXT_SIZE + 32] = "way out changed";
+    char before[160], after[160], what[IP_TEXT_SIZE + 32] = "way out changed";
 
     way_text(base, before, sizeof(before));
     way_text(now, after, sizeof(after));
@@ -115,7 +115,7 @@ static uint16_t way_lost(struct judging *judging)
     struct way way = {0};
     uint16_t lost;
 
-    address_format(way.source, name->source_family, name->source);
+    ip_format(way.source, name->source_family, name->source);
     lost = ways_intern(&judging->route->ways, &way);
     if (lost)
         ways_slot(&judging->route->ways, lost)->source_gone = true;

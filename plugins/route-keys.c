@@ -11,7 +11,7 @@ static bool address_specific(const struct pd_address *address)
 {
     static const uint8_t zero[16];
 
-    return address->family && memcmp(address->bytes, zero, address_length(address->family));
+    return address->family && memcmp(address->bytes, zero, ip_length(address->family));
 }
 
 static bool address_link_local(const struct pd_address *address)
@@ -26,7 +26,7 @@ void key_name_of(const struct pd_peer *peer, bool ports, struct key_name *ret_na
     memset(&name, 0, sizeof(name));
     if (address_specific(&peer->remote)) {
         name.destination_family = peer->remote.family;
-        memcpy(name.destination, peer->remote.bytes, address_length(peer->remote.family));
+        memcpy(name.destination, peer->remote.bytes, ip_length(peer->remote.family));
         if (address_link_local(&peer->remote))
             memcpy(name.scope, peer->remote.scope, sizeof(name.scope));
     } else {
@@ -36,7 +36,7 @@ void key_name_of(const struct pd_peer *peer, bool ports, struct key_name *ret_na
     if (address_specific(&peer->local) &&
         (!name.destination_family || name.destination_family == peer->local.family)) {
         name.source_family = peer->local.family;
-        memcpy(name.source, peer->local.bytes, address_length(peer->local.family));
+        memcpy(name.source, peer->local.bytes, ip_length(peer->local.family));
     }
     if (ports && name.destination_family) {
         name.sport = peer->local.port;

@@ -89,12 +89,12 @@ static void key_query(struct pd_turn *turn, uint32_t index)
     struct route *route = turn->self;
     struct key *key = &route->keys.slots[index];
     const struct key_name *name = &key->name;
-    char destination[ADDRESS_TEXT_SIZE], source[ADDRESS_TEXT_SIZE];
+    char destination[IP_TEXT_SIZE], source[IP_TEXT_SIZE];
     struct pd_field fields[8], *end = fields;
     struct pd_query query = {.fields = fields};
 
     if (name->destination_family) {
-        address_format(destination, name->destination_family, name->destination);
+        ip_format(destination, name->destination_family, name->destination);
         field_text(&end, "destination", destination);
     } else {
         field_number(&end, "family", name->family);
@@ -102,7 +102,7 @@ static void key_query(struct pd_turn *turn, uint32_t index)
     if (name->scope[0])
         field_text(&end, "interface", name->scope);
     if (name->source_family) {
-        address_format(source, name->source_family, name->source);
+        ip_format(source, name->source_family, name->source);
         field_text(&end, "source", source);
     }
     if (route->uid != UINT32_MAX)
@@ -127,7 +127,7 @@ static void way_query(struct pd_turn *turn, uint16_t index)
     struct route *route = turn->self;
     struct way_slot *slot = ways_slot(&route->ways, index);
     struct pd_field field = {.name = "address"};
-    char source[ADDRESS_TEXT_SIZE];
+    char source[IP_TEXT_SIZE];
     struct pd_query query = {.fields = &field, .n_fields = 1};
 
     memcpy(source, slot->way.source, sizeof(source));

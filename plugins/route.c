@@ -85,14 +85,14 @@ static void answer_read(const struct pd_signal *signal, struct answer *ret_answe
 
 static void key_lost(struct route *route, struct key *key, const char *error)
 {
-    char destination[ADDRESS_TEXT_SIZE] = "";
+    char destination[IP_TEXT_SIZE] = "";
 
     if (key->no_way)
         return;
     key->no_way = true;
     route->keys.n_no_way++;
     if (key->name.destination_family)
-        address_format(destination, key->name.destination_family, key->name.destination);
+        ip_format(destination, key->name.destination_family, key->name.destination);
     if (!route->lost_keys++)
         snprintf(route->lost_text, sizeof(route->lost_text), "%s%s (%s)",
                  destination[0] ? "to " : "anywhere", destination, error);

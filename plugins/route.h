@@ -7,7 +7,7 @@
 #ifndef ROUTE_H
 #define ROUTE_H
 
-#include "address-text.h"
+#include "ip-text.h"
 
 #include <pathdog/trigger.h>
 
@@ -26,8 +26,8 @@
 struct way {
     uint32_t oif; /* interface index; 0: the address is on no interface */
     char ifname[16];
-    char gateway[ADDRESS_TEXT_SIZE]; /* "": on the link itself */
-    char source[ADDRESS_TEXT_SIZE];
+    char gateway[IP_TEXT_SIZE]; /* "": on the link itself */
+    char source[IP_TEXT_SIZE];
     char also[96]; /* the other family's way, where both count */
 };
 

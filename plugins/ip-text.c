@@ -3,7 +3,7 @@
  * Addresses to text and back. The C library's inet_ntop goes through printf
  * for IPv4, which is most of a lookup's cost on our side.
  */
-#include "address-text.h"
+#include "ip-text.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -18,12 +18,12 @@ static char *octet_format(char *text, unsigned octet)
     return text;
 }
 
-size_t address_format(char text[ADDRESS_TEXT_SIZE], unsigned family, const uint8_t *bytes)
+size_t ip_format(char text[IP_TEXT_SIZE], unsigned family, const uint8_t *bytes)
 {
     char *end = text;
 
     if (family != 4) {
-        inet_ntop(AF_INET6, bytes, text, ADDRESS_TEXT_SIZE);
+        inet_ntop(AF_INET6, bytes, text, IP_TEXT_SIZE);
         return strlen(text);
     }
     for (size_t i = 0; i < 4; i++) {
@@ -35,7 +35,7 @@ size_t address_format(char text[ADDRESS_TEXT_SIZE], unsigned family, const uint8
     return (size_t)(end - text);
 }
 
-unsigned address_parse(const char *text, uint8_t ret_bytes[16])
+unsigned ip_parse(const char *text, uint8_t ret_bytes[16])
 {
     memset(ret_bytes, 0, 16);
     if (inet_pton(AF_INET, text, ret_bytes) == 1)
