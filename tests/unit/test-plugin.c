@@ -278,6 +278,62 @@ static void test_sources(void **state)
     sd_event_unref(loop);
 }
 
+static struct config *parse_with(struct lab *lab, const char *sections)
+{
+    CLEANUP_FREE char *text =
+        string_format("[watchdog]\nnode = /n\nplugin_directory = %s\n%s", lab->directory, sections);
+    const struct config_lookup lookup = plugins_lookup(lab->plugins);
+    struct config *config = NULL;
+    char *error = NULL;
+
+    if (config_parse_text("t", text, strlen(text), &lookup, &config, &error) < 0)
+        fail_msg("%s", error);
+    return config;
+}
+
+/* A reload: what is the same goes on, even in another place and with the old
+ * config gone. */
+static void test_sources_update(void **state)
+{
+    struct lab *lab = *state;
+    struct sources_handlers handlers = {.signal = note_signal, .notice = note_notice};
+    struct config *before, *after;
+    struct sources *sources;
+    sd_event *loop = NULL;
+    char *said = NULL;
+    size_t size;
+
+    lab_add(lab, "good");
+    lab_add(lab, "good-source");
+    before = parse_with(lab, "[trigger:good-source:a]\n[trigger:good-source:b]\nmatch = b\n");
+    after = parse_with(lab, "[trigger:good]\n[trigger:good-source:b]\n"
+                            "[trigger:good-source:c]\nmatch = c\n");
+    assert_int_equal(sd_event_new(&loop), 0);
+    handlers.user = open_memstream(&said, &size);
+    sources = sources_start(loop, before, lab->plugins, &handlers);
+    fputs("--\n", handlers.user);
+    sources_update(sources, after, lab->plugins);
+    config_free(before);
+    fputs("--\n", handlers.user);
+    sources_query(sources, 1, &(struct pd_query){.id = 12});
+    sources_query(sources, 2, &(struct pd_query){.id = 14});
+    sources_free(sources);
+    fclose(handlers.user);
+    assert_string_equal(said, "good-source:a: signal started query 0 fields 2\n"
+                              "good-source:b: signal started query 0 fields 2\n"
+                              "--\n"
+                              "notice 6 stopped: good-source:a: said by stop\n"
+                              "good-source:c: signal started query 0 fields 2\n"
+                              "--\n"
+                              "good-source:b: signal answer query 12 fields 0\n"
+                              "good-source:c: signal answer query 14 fields 0\n"
+                              "notice 6 stopped: good-source:c: said by stop\n"
+                              "notice 6 stopped: good-source:b: said by stop\n");
+    free(said);
+    config_free(after);
+    sd_event_unref(loop);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +342,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sources_update, setup, teardown),
     };
 
     fixtures = argc > 1 ? argv[1] : ".";

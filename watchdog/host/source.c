@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One struct source per instance, so that what is emitted is known by where
- * its host stands.
+ * One struct source per instance, each in a place of its own, for the plugin
+ * holds its address. It owns copies of its name and values: it may outlive the
+ * config that it was started from.
  */
 #include "source.h"
 
@@ -12,15 +13,19 @@
 struct source {
     struct pd_source_host host; /* first: what the source holds is the address of this */
     struct sources *all;
-    const char *instance;
+    const struct pd_trigger *trigger;
+    char *instance;
+    struct pd_value *values;
+    size_t n_values;
     const struct pd_source *ops; /* NULL: no source, or it did not start */
     void *self;
 };
 
 struct sources {
     struct sources_handlers handlers;
+    sd_event *loop;
+    struct source **list; /* one per enabled instance, in their order */
     size_t n;
-    struct source list[]; /* one per enabled instance */
 };
 
 static void source_emit(struct pd_source_host *host, const struct pd_signal *signal)
@@ -40,10 +45,61 @@ static void source_notice(struct pd_source_host *host, enum pd_level level, cons
     source->all->handlers.notice(source->all->handlers.user, level, what ? what : "source", whole);
 }
 
-static void source_start(struct source *source, const struct pd_source *ops,
-                         const struct pd_start *start)
+static size_t count_options(const struct pd_trigger *trigger)
 {
-    int r = ops->start(&source->host, start, &source->self);
+    size_t n = 0;
+
+    while (trigger->options && trigger->options[n].name)
+        n++;
+    return n;
+}
+
+static struct source *source_new(struct sources *sources, const struct instance_config *instance)
+{
+    struct source *source = memory_new(1, sizeof(*source));
+
+    source->host = (struct pd_source_host){
+        .size = sizeof(source->host),
+        .loop = sources->loop,
+        .emit = source_emit,
+        .notice = source_notice,
+    };
+    source->all = sources;
+    source->trigger = instance->trigger;
+    source->instance = string_copy(instance->name);
+    source->n_values = count_options(instance->trigger);
+    source->values = memory_new(source->n_values, sizeof(*source->values));
+    for (size_t i = 0; i < source->n_values; i++) {
+        source->values[i] = instance->values[i];
+        source->values[i].text = string_copy(instance->values[i].text);
+    }
+    return source;
+}
+
+static struct source *source_free(struct source *source)
+{
+    if (!source)
+        return NULL;
+    if (source->ops)
+        source->ops->stop(source->self);
+    for (size_t i = 0; i < source->n_values; i++)
+        free((char *)source->values[i].text);
+    free(source->values);
+    free(source->instance);
+    free(source);
+    return NULL;
+}
+
+static void source_start(struct source *source, const struct pd_source *ops,
+                         const struct engine_config *engine)
+{
+    const struct pd_start start = {
+        .instance = source->instance,
+        .values = source->values,
+        .sample_interval_us = engine->sample_interval_us,
+        .close_interval_us = engine->close_interval_us,
+    };
+    int r = ops->start(&source->host, &start, &source->self);
 
     if (r < 0) {
         CLEANUP_FREE char *text = string_format("did not start: %s", strerror(-r));
@@ -54,38 +110,57 @@ static void source_start(struct source *source, const struct pd_source *ops,
     source->ops = ops;
 }
 
+/* Is it the same instance, set the same way, and running where it can? */
+static bool source_fits(const struct source *source, const struct instance_config *instance)
+{
+    if (!source || source->trigger != instance->trigger ||
+        strcmp(source->instance, instance->name) != 0)
+        return false;
+    for (size_t i = 0; i < source->n_values; i++)
+        if (source->values[i].given != instance->values[i].given ||
+            source->values[i].number != instance->values[i].number ||
+            !string_equal(source->values[i].text, instance->values[i].text))
+            return false;
+    return true;
+}
+
+void sources_update(struct sources *sources, const struct config *config,
+                    const struct plugins *plugins)
+{
+    const struct engine_config *engine = &config->engine;
+    struct source **old = sources->list;
+    size_t n_old = sources->n;
+
+    sources->n = engine->n_instances;
+    sources->list = memory_new(sources->n, sizeof(struct source *));
+    for (size_t i = 0; i < sources->n; i++)
+        for (size_t j = 0; j < n_old && !sources->list[i]; j++)
+            if (source_fits(old[j], &engine->instances[i])) {
+                sources->list[i] = old[j];
+                old[j] = NULL;
+            }
+    while (n_old > 0) /* in reverse, and before the new ones want their sockets */
+        source_free(old[--n_old]);
+    free(old);
+    for (size_t i = 0; i < sources->n; i++) {
+        const struct pd_source *ops = plugins_source(plugins, engine->instances[i].trigger);
+
+        if (!sources->list[i])
+            sources->list[i] = source_new(sources, &engine->instances[i]);
+        if (ops && !sources->list[i]->ops)
+            source_start(sources->list[i], ops, engine);
+    }
+}
+
 struct sources *sources_start(sd_event *loop, const struct config *config,
                               const struct plugins *plugins,
                               const struct sources_handlers *handlers)
 {
-    const struct engine_config *engine = &config->engine;
-    struct sources *sources =
-        memory_new(1, sizeof(*sources) + engine->n_instances * sizeof(sources->list[0]));
+    struct sources *sources = memory_new(1, sizeof(*sources));
 
     sources->handlers = *handlers;
-    sources->n = engine->n_instances;
-    for (size_t i = 0; i < sources->n; i++)
-        sources->list[i] = (struct source){
-            .host = {.size = sizeof(struct pd_source_host),
-                     .loop = loop,
-                     .emit = source_emit,
-                     .notice = source_notice},
-            .all = sources,
-            .instance = engine->instances[i].name,
-        };
-    for (size_t i = 0; i < sources->n; i++) {
-        const struct instance_config *instance = &engine->instances[i];
-        const struct pd_source *ops = plugins_source(plugins, instance->trigger);
-        const struct pd_start start = {
-            .instance = instance->name,
-            .values = instance->values,
-            .sample_interval_us = engine->sample_interval_us,
-            .close_interval_us = engine->close_interval_us,
-        };
-
-        if (ops)
-            source_start(&sources->list[i], ops, &start);
-    }
+    sources->loop = loop;
+    sources_update(sources, config, plugins);
     return sources;
 }
 
@@ -96,7 +171,7 @@ void sources_query(struct sources *sources, uint32_t instance, const struct pd_q
 
     if (instance >= sources->n)
         return;
-    source = &sources->list[instance];
+    source = sources->list[instance];
     if (!source->ops || !source->ops->query)
         return;
     r = source->ops->query(source->self, query);
@@ -111,9 +186,9 @@ struct sources *sources_free(struct sources *sources)
 {
     if (!sources)
         return NULL;
-    for (size_t i = sources->n; i-- > 0;)
-        if (sources->list[i].ops)
-            sources->list[i].ops->stop(sources->list[i].self);
+    while (sources->n > 0)
+        source_free(sources->list[--sources->n]);
+    free(sources->list);
     free(sources);
     return NULL;
 }

@@ -20,11 +20,17 @@ struct sources_handlers {
     void *user;
 };
 
-/* Starts the source of each enabled instance that has one. One that fails is
+/* Starts the source of each enabled instance that has one; the config may go
+ * afterwards. One that fails is
  * said by a notice and left out; the policy then hears nothing from it. */
 struct sources *sources_start(sd_event *loop, const struct config *config,
                               const struct plugins *plugins,
                               const struct sources_handlers *handlers);
+
+/* After a reload: stops what is gone or set otherwise, then starts what is new
+ * or was; the others go on undisturbed. */
+void sources_update(struct sources *sources, const struct config *config,
+                    const struct plugins *plugins);
 
 /* A policy's question; `instance` is its place in engine_config.instances. */
 void sources_query(struct sources *sources, uint32_t instance, const struct pd_query *query);
