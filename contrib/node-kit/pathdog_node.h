@@ -135,7 +135,8 @@ struct pathdog_node_ops {
                       const struct pathdog_node_reconnect *request, void *user_data);
     /* Make these peers acknowledge something. Answered by the kit. */
     void (*probe)(struct pathdog_node *kit, const uint64_t *conns, size_t n_conns, void *user_data);
-    /* pathdog came (after its hello) or went; `why` is NULL when it came. */
+    /* pathdog came (after its hello) or went; `why` is NULL when it came. This one may also
+     * run inside the other calls: a write can show that the client is gone. */
     void (*client)(struct pathdog_node *kit, bool connected, const char *why, void *user_data);
 };
 

@@ -3,13 +3,14 @@
 #include "node.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,17 +30,29 @@ uint64_t realtime_us(void)
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+/* A reader that stands still must not stop the node: lines that do not fit are counted. */
 void event(struct node *node, const char *name, const char *format, ...)
 {
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    char line[2048];
     va_list ap;
 
     if (node->options->quiet && strcmp(name, "ready") != 0)
         return;
-    printf("%s t=%.6f ", name, (double)(clock_ns() - node->start_ns) / 1e9);
+    if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT)) {
+        node->n_events_lost++;
+        return;
+    }
     va_start(ap, format);
-    vprintf(format, ap);
+    vsnprintf(line, sizeof(line), format, ap);
     va_end(ap);
-    putchar('\n');
+    for (char *c = line; *c; c++) /* reasons and names come from others */
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    if (node->n_events_lost > 0)
+        printf("events-lost n=%llu\n", (unsigned long long)node->n_events_lost);
+    node->n_events_lost = 0;
+    printf("%s t=%.6f %s\n", name, (double)(clock_ns() - node->start_ns) / 1e9, line);
     fflush(stdout);
 }
 
@@ -59,6 +72,17 @@ static int signals_init(struct node *node)
     if (node->signal_fd < 0)
         return -errno;
     return epoll_ctl(node->epoll_fd, EPOLL_CTL_ADD, node->signal_fd, &ev) < 0 ? -errno : 0;
+}
+
+static int timer_init(struct node *node)
+{
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &node->timer_fd};
+
+    node->timer_ns = UINT64_MAX;
+    node->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (node->timer_fd < 0)
+        return -errno;
+    return epoll_ctl(node->epoll_fd, EPOLL_CTL_ADD, node->timer_fd, &ev) < 0 ? -errno : 0;
 }
 
 static void signals_read(struct node *node)
@@ -101,7 +125,6 @@ static int node_init(struct node *node, const struct options *options)
 
     node->options = options;
     node->now_ns = node->start_ns = clock_ns();
-    node->signal_fd = -1;
     node->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (node->epoll_fd < 0)
         return -errno;
@@ -112,6 +135,8 @@ static int node_init(struct node *node, const struct options *options)
     r = tls_init(node);
     if (r == 0)
         r = signals_init(node);
+    if (r == 0)
+        r = timer_init(node);
     if (r == 0 && options->listen.len > 0) {
         r = udp_listen(node, &options->listen);
         if (r < 0)
@@ -139,6 +164,8 @@ static void node_free(struct node *node)
         close(node->listen.fd);
     if (node->signal_fd >= 0)
         close(node->signal_fd);
+    if (node->timer_fd >= 0)
+        close(node->timer_fd);
     if (node->epoll_fd >= 0)
         close(node->epoll_fd);
 }
@@ -164,24 +191,31 @@ static uint64_t node_next_ns(struct node *node, uint64_t end_ns)
 static int node_wait(struct node *node, uint64_t until_ns)
 {
     struct epoll_event ev[64];
-    struct timespec ts = {0};
-    uint64_t now = clock_ns();
+    uint64_t expired;
     int n;
 
-    if (until_ns > now + 3600 * NS_PER_S)
-        until_ns = now + 3600 * NS_PER_S;
-    if (until_ns > now) {
-        ts.tv_sec = (time_t)((until_ns - now) / NS_PER_S);
-        ts.tv_nsec = (long)((until_ns - now) % NS_PER_S);
+    if (until_ns > node->now_ns && until_ns != node->timer_ns) {
+        struct itimerspec at = {0};
+
+        if (until_ns < UINT64_MAX) {
+            at.it_value.tv_sec = (time_t)(until_ns / NS_PER_S);
+            at.it_value.tv_nsec = (long)(until_ns % NS_PER_S);
+        }
+        if (timerfd_settime(node->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
+            return -errno;
+        node->timer_ns = until_ns;
     }
-    n = epoll_pwait2(node->epoll_fd, ev, 64, &ts, NULL);
+    n = epoll_wait(node->epoll_fd, ev, 64, until_ns > node->now_ns ? -1 : 0);
     node->now_ns = clock_ns();
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < n; i++) {
         if (ev[i].data.ptr == &node->signal_fd)
             signals_read(node);
-        else if (ev[i].data.ptr == node->kit) {
+        else if (ev[i].data.ptr == &node->timer_fd) {
+            if (read(node->timer_fd, &expired, sizeof(expired)) == sizeof(expired))
+                node->timer_ns = UINT64_MAX;
+        } else if (ev[i].data.ptr == node->kit) {
             int r = pathdog_node_process(node->kit);
 
             if (r < 0)
@@ -236,7 +270,7 @@ static int node_run(struct node *node)
 int main(int argc, char **argv)
 {
     struct options options = {0};
-    struct node node = {.epoll_fd = -1, .signal_fd = -1};
+    struct node node = {.epoll_fd = -1, .signal_fd = -1, .timer_fd = -1};
     char text[ADDRESS_TEXT_MAX];
     int r = options_parse(argc, argv, &options);
 

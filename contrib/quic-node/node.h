@@ -167,7 +167,9 @@ struct node {
     uint64_t last_number;
     uint64_t now_ns, start_ns;
     unsigned n_conns;
-    int signal_fd;
+    uint64_t n_events_lost;
+    int signal_fd, timer_fd;
+    uint64_t timer_ns; /* what timer_fd is set to */
     bool stopping;
 };
 
