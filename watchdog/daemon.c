@@ -346,10 +346,14 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
                              r == -EINVAL ? "is not a regular file" : strerror(-r));
     }
     r = daemon_start_link(daemon);
-    if (r < 0)
-        return error_set(ret_error, -EINVAL, "[watchdog] node = %s: %s", config->node,
-                         r == -ENOENT && config->node_user ? "there is no such node_user"
-                                                           : strerror(-r));
+    if (r < 0) {
+        bool no_user = r == -ENOENT && config->node_user;
+        CLEANUP_FREE char *place = config_place(config, no_user ? "node_user" : "node");
+
+        return error_set(ret_error, -EINVAL, "%s: \"%s\": %s", place,
+                         no_user ? config->node_user : config->node,
+                         no_user ? "there is no such user" : strerror(-r));
+    }
     r = engine_new(&config->engine, daemon->now_us, realtime_us, &daemon->engine);
     if (r < 0)
         return error_set(ret_error, r, "the engine does not take this configuration: %s",

@@ -253,25 +253,32 @@ static size_t setting_index(const char *name)
     return i;
 }
 
-/* "FILE:LINE: [watchdog] key: " of the one that was set. */
-static char *settings_place(const struct config *config, const char *file, size_t a, size_t b)
+static char *place_of(const struct config *config, size_t setting)
 {
-    size_t which = config->origins[b].file ? b : a;
-    const struct config_origin *origin = &config->origins[which];
+    const struct config_origin *origin = &config->origins[setting];
 
-    if (config->origins[a].file && config->origins[b].file &&
-        !strcmp(config->origins[a].file, config->origins[b].file) &&
-        config->origins[a].line > config->origins[b].line) {
-        which = a;
-        origin = &config->origins[a];
-    }
-    if (!origin->file)
-        return string_format("%s: [watchdog] %s", file, settings[which].option.name);
+    if (!origin->line)
+        return string_format("[watchdog] %s", settings[setting].option.name);
     return string_format("%s:%u: [watchdog] %s", origin->file, origin->line,
-                         settings[which].option.name);
+                         settings[setting].option.name);
 }
 
-static int check_order(const struct config *config, const char *file, char **ret_error)
+char *config_place(const struct config *config, const char *key)
+{
+    return place_of(config, setting_index(key));
+}
+
+/* Which of two settings is to blame: the one that was set, of both the later. */
+static size_t blame(const struct config *config, size_t a, size_t b)
+{
+    const struct config_origin *of_a = &config->origins[a], *of_b = &config->origins[b];
+
+    if (!of_a->file || !of_b->file)
+        return of_b->file ? b : a;
+    return !strcmp(of_a->file, of_b->file) && of_a->line > of_b->line ? a : b;
+}
+
+static int check_order(const struct config *config, char **ret_error)
 {
     static const char *const pairs[][2] = {
         {"backoff_min", "backoff_max"},
@@ -289,7 +296,7 @@ static int check_order(const struct config *config, const char *file, char **ret
             continue;
         low_text = setting_text(&settings[a], config);
         high_text = setting_text(&settings[b], config);
-        place = settings_place(config, file, a, b);
+        place = place_of(config, blame(config, a, b));
         return error_set(ret_error, -EINVAL, "%s: %s is %s%s and %s is %s%s; allowed is %s <= %s",
                          place, pairs[i][0], low_text, config->origins[a].file ? "" : " by default",
                          pairs[i][1], high_text, config->origins[b].file ? "" : " by default",
@@ -330,7 +337,7 @@ static int check_config(const struct config *config, const char *file, char **re
                          "%s:%u: [watchdog] node: \"%s\" is abstract and so has no permissions; "
                          "node_user must say who may listen there",
                          node->file, node->line, config->node);
-    r = check_order(config, file, ret_error);
+    r = check_order(config, ret_error);
     return r < 0 ? r : check_instances(config, ret_error);
 }
 

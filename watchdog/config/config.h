@@ -69,6 +69,10 @@ int config_parse_text(const char *name, const char *text, size_t n_bytes,
  * caller frees it. */
 char *config_plugin_directory(const char *path);
 
+/* "FILE:LINE: [watchdog] key", for an error that shows only later. The caller
+ * frees it. */
+char *config_place(const struct config *config, const char *key);
+
 /* What --observe does. */
 void config_set_observe(struct config *config);
 
