@@ -142,7 +142,9 @@ class Srtt(Case):
     def test_a_burst_of_unasked_rows_is_one_moment(self):
         node, dog = self.start({"strikes": "3"}, {"sample_interval": "500ms"})
         node.peers[1].silent = True
-        node.send_rows([[1, HIGH, n] for n in range(100, 120)], ["conn", "srtt_us", "rtt_samples"])
+        for number in range(100, 120):  # each a message of its own, 60 ms in all
+            node.send_rows([[1, HIGH, number]], ["conn", "srtt_us", "rtt_samples"])
+            time.sleep(0.003)
         node.peers[99].set(srtt_us=HIGH)
         dog.decision("migrate", conn=99)
         self.assertEqual(dog.records("decision", conn=1), [])
