@@ -22,32 +22,32 @@ static void configure(struct sim *sim)
     struct engine_config *config = &sim->config;
     bool usual = pick(sim, 3) == 0;
 
-    *config = (struct engine_config){
-        .mode = usual || pick(sim, 8) ? MODE_ACTIVE : MODE_OBSERVE,
-        .prefer = usual ? PREFER_NODE : (enum prefer)pick(sim, 3),
-        .fallback = usual || pick(sim, 4) ? FALLBACK_RECONNECT : FALLBACK_OFF,
-        .sample_interval_us = usual ? 5000000 : 100000 + pick(sim, 5000000),
-        .close_interval_us = usual ? 500000 : 20000 + pick(sim, 1000000),
-        .close_max = usual ? 1024 : 1 + (uint32_t)pick(sim, 30),
-        .migrate_timeout_us = usual ? 5000000 : 100000 + pick(sim, 5000000),
-        .timeout_max_us = usual ? 30000000 : 5200000 + pick(sim, 10000000),
-        .retries = usual ? 2 : (uint32_t)pick(sim, 4),
-        .max_in_flight = usual ? 0 : (uint32_t)pick(sim, 12),
-        .merge_window_us = usual ? 2000000 : pick(sim, 3000000),
-        .max_peers = pick(sim, 3) ? 262144 : 10 + (uint32_t)pick(sim, SIM_NAMES),
-        .cooldown_us = usual ? 30000000 : 1 + pick(sim, 20000000),
-        .cooldown_max_us = 900000000,
-        .backoff_min_us = usual ? 5000000 : 1 + pick(sim, 5000000),
-        .backoff_max_us = 300000000,
-        .move_burst = usual ? 5 : 1 + (uint32_t)pick(sim, 8),
-        .move_refill_us = usual ? 10000000 : 1 + pick(sim, 10000000),
-        .reconnect_gap_us = usual ? 10000000 : 1 + pick(sim, 12000000),
-        .effect_window_us = usual ? 10000000 : 1 + pick(sim, 12000000),
-        .fallback_after_us = usual ? 3000000 : 100000 + pick(sim, 4000000),
-        .decisions_kept = (uint32_t)pick(sim, 100),
-        .instances = sim->instances,
-        .n_instances = SIM_INSTANCES,
-    };
+    config->mode = usual || pick(sim, 8) ? MODE_ACTIVE : MODE_OBSERVE;
+    config->prefer = usual ? PREFER_NODE : (enum prefer)pick(sim, 3);
+    config->fallback = usual || pick(sim, 4) ? FALLBACK_RECONNECT : FALLBACK_OFF;
+    config->sample_interval_us = usual ? 5000000 : 100000 + pick(sim, 5000000);
+    config->close_interval_us = usual ? 500000 : 20000 + pick(sim, 1000000);
+    config->close_max = usual ? 1024 : 1 + (uint32_t)pick(sim, 30);
+    config->migrate_timeout_us = usual ? 5000000 : 100000 + pick(sim, 5000000);
+    config->timeout_max_us = usual ? 30000000 : 5200000 + pick(sim, 10000000);
+    config->retries = usual ? 2 : (uint32_t)pick(sim, 4);
+    config->max_in_flight = usual ? 0 : (uint32_t)pick(sim, 12);
+    config->merge_window_us = usual ? 2000000 : pick(sim, 3000000);
+    config->max_peers = pick(sim, 3) ? 262144 : 10 + (uint32_t)pick(sim, SIM_NAMES);
+    config->cooldown_us = usual ? 30000000 : 1 + pick(sim, 20000000);
+    config->cooldown_max_us = 900000000;
+    config->backoff_min_us = usual ? 5000000 : 1 + pick(sim, 5000000);
+    config->backoff_max_us = 300000000;
+    config->move_burst = usual ? 5 : 1 + (uint32_t)pick(sim, 8);
+    config->move_refill_us = usual ? 10000000 : 1 + pick(sim, 10000000);
+    config->reconnect_gap_us = usual ? 10000000 : 1 + pick(sim, 12000000);
+    config->effect_window_us = usual ? 10000000 : 1 + pick(sim, 12000000);
+    config->fallback_after_us = usual ? 3000000 : 100000 + pick(sim, 4000000);
+    config->decisions_kept = (uint32_t)pick(sim, 100);
+    config->instances = sim->instances;
+    config->n_instances = SIM_INSTANCES;
+
+    sim->failing = pick(sim, 5) == 0;
     sim->observing = config->mode == MODE_OBSERVE;
 }
 

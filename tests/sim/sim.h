@@ -89,6 +89,7 @@ struct sim {
     uint64_t step;
     uint64_t now_us;
     bool trace;
+    bool failing; /* the triggers fail now and then, until they are closed */
     uint64_t digest;
     /* the node */
     bool up, told;

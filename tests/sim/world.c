@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens next: a node that behaves, mostly, and a trigger that does not. */
+/*
+ * What happens next: a node that behaves, mostly, and a trigger that does not.
+ * One choice per statement: a seed means the same to every compiler.
+ */
 #include <stdio.h>
 
 #include "engine/engine.h"
@@ -18,10 +21,13 @@ static struct sim_peer *any_peer(struct sim *sim)
 
 static const char *any_address(struct sim *sim, char *text, size_t size)
 {
+    unsigned net, host;
+
     if (!pick(sim, 4))
         return NULL;
-    snprintf(text, size, "10.0.%u.%u:%u", (unsigned)pick(sim, 3), (unsigned)pick(sim, 4),
-             1000 + (unsigned)pick(sim, 3));
+    net = (unsigned)pick(sim, 3);
+    host = (unsigned)pick(sim, 4);
+    snprintf(text, size, "10.0.%u.%u:%u", net, host, 1000 + (unsigned)pick(sim, 3));
     return text;
 }
 
@@ -31,17 +37,17 @@ static void node_up(struct sim *sim)
         sim->boot++;
     snprintf(sim->text[0], sizeof(sim->text[0]), "boot%u", sim->boot);
     sim->node_budget = pick(sim, 2) ? (uint32_t)pick(sim, 12) : 0;
-    sim->features = (uint32_t)pick(sim, 16) | (pick(sim, 3) ? NODE_RECONNECT : 0);
+    sim->features = (uint32_t)pick(sim, 16);
+    if (pick(sim, 3))
+        sim->features |= NODE_RECONNECT;
     sim->event.type = EVENT_NODE_UP;
-    sim->event.node_up = (struct event_node_up){
-        .node = "node",
-        .implementation = pick(sim, 2) ? "sim" : NULL,
-        .boot = pick(sim, 12) ? sim->text[0] : "",
-        .features = sim->features,
-        .prefer_reconnect = !pick(sim, 4),
-        .max_in_flight = sim->node_budget,
-        .uid = 7,
-    };
+    sim->event.node_up.node = "node";
+    sim->event.node_up.implementation = pick(sim, 2) ? "sim" : NULL;
+    sim->event.node_up.boot = pick(sim, 12) ? sim->text[0] : "";
+    sim->event.node_up.features = sim->features;
+    sim->event.node_up.prefer_reconnect = !pick(sim, 4);
+    sim->event.node_up.max_in_flight = sim->node_budget;
+    sim->event.node_up.uid = 7;
 }
 
 static void node_down(struct sim *sim)
@@ -62,16 +68,15 @@ static void peer_up(struct sim *sim)
     if (conn > sim->last_conn)
         sim->last_conn = conn;
     sim->event.type = EVENT_PEER_UP;
-    sim->event.peer_up = (struct event_peer_up){
-        .peer = peer->name,
-        .conn = conn,
-        .role = pick(sim, 4) ? PD_ROLE_CLIENT : PD_ROLE_SERVER,
-        .local = any_address(sim, sim->text[0], sizeof(sim->text[0])),
-        .remote = any_address(sim, sim->text[1], sizeof(sim->text[1])),
-        .via = pick(sim, 3) ? NULL : "direct",
-        .migratable = pick(sim, 10) != 0,
-        .reconnectable = pick(sim, 6) != 0,
-    };
+    sim->event.peer_up.peer = peer->name;
+    sim->event.peer_up.conn = conn;
+    sim->event.peer_up.role = pick(sim, 4) ? PD_ROLE_CLIENT : PD_ROLE_SERVER;
+    sim->event.peer_up.local = any_address(sim, sim->text[0], sizeof(sim->text[0]));
+    sim->event.peer_up.remote = any_address(sim, sim->text[1], sizeof(sim->text[1]));
+    sim->event.peer_up.via = pick(sim, 3) ? NULL : "direct";
+    sim->event.peer_up.migratable = pick(sim, 10) != 0;
+    sim->event.peer_up.reconnectable = pick(sim, 6) != 0;
+
     if (again && pick(sim, 4))
         sim->event.peer_up.migratable = peer->migratable;
 }
@@ -86,21 +91,17 @@ static uint64_t any_conn(struct sim *sim)
 static void peer_down(struct sim *sim)
 {
     sim->event.type = EVENT_PEER_DOWN;
-    sim->event.peer_down = (struct event_peer_down){
-        .conn = any_conn(sim),
-        .reason = pick(sim, 2) ? "idle_timeout" : NULL,
-    };
+    sim->event.peer_down.conn = any_conn(sim);
+    sim->event.peer_down.reason = pick(sim, 2) ? "idle_timeout" : NULL;
 }
 
 static void peer_path(struct sim *sim)
 {
     sim->event.type = EVENT_PEER_PATH;
-    sim->event.peer_path = (struct event_peer_path){
-        .conn = any_conn(sim),
-        .local = any_address(sim, sim->text[0], sizeof(sim->text[0])),
-        .remote = any_address(sim, sim->text[1], sizeof(sim->text[1])),
-        .via = pick(sim, 3) ? NULL : "relay-1",
-    };
+    sim->event.peer_path.conn = any_conn(sim);
+    sim->event.peer_path.local = any_address(sim, sim->text[0], sizeof(sim->text[0]));
+    sim->event.peer_path.remote = any_address(sim, sim->text[1], sizeof(sim->text[1]));
+    sim->event.peer_path.via = pick(sim, 3) ? NULL : "relay-1";
 }
 
 static void wild_row(struct sim *sim, struct pd_row *row)
@@ -194,16 +195,15 @@ static void answer(struct sim *sim)
     if (!request)
         request = sim->n_requests + pick(sim, 3);
     sim->event.type = EVENT_ANSWER;
-    sim->event.answer = (struct event_answer){
-        .request = request,
-        .ok = ok,
-        .spoiled = !ok && pick(sim, 12) == 0,
-        .validated = pick(sim, 2),
-        .local = any_address(sim, sim->text[0], sizeof(sim->text[0])),
-        .conn = pick(sim, 8) ? sim->last_conn + pick(sim, 3) - 1 : 0,
-        .code = ok ? 0 : codes[pick(sim, ARRAY_SIZE(codes))],
-        .message = pick(sim, 2) ? "no" : NULL,
-    };
+    sim->event.answer.request = request;
+    sim->event.answer.ok = ok;
+    sim->event.answer.spoiled = !ok && pick(sim, 12) == 0;
+    sim->event.answer.validated = pick(sim, 2);
+    sim->event.answer.local = any_address(sim, sim->text[0], sizeof(sim->text[0]));
+    sim->event.answer.conn = pick(sim, 8) ? sim->last_conn + pick(sim, 3) - 1 : 0;
+    sim->event.answer.code = ok ? 0 : codes[pick(sim, ARRAY_SIZE(codes))];
+    sim->event.answer.message = pick(sim, 2) ? "no" : NULL;
+
     if (sim->event.answer.spoiled)
         sim->event.answer.code = 0;
 }
@@ -212,17 +212,16 @@ static struct pd_advice any_advice(struct sim *sim)
 {
     static const char *const reasons[] = {"one", "two", "three"};
     static const struct pd_field field = {.name = "number", .number = 3};
+    struct pd_advice advice = {.evidence = &field};
 
-    return (struct pd_advice){
-        .kind = (enum pd_kind)(PD_KIND_MOVED + pick(sim, 3)),
-        .cause = pick(sim, 2) ? sim->causes[pick(sim, SIM_CAUSES)] : 0,
-        .reason = reasons[pick(sim, ARRAY_SIZE(reasons))],
-        .evidence = &field,
-        .n_evidence = pick(sim, 2),
-        .no_target = pick(sim, 12) == 0,
-        .interface = pick(sim, 6) ? NULL : "up1",
-        .via = pick(sim, 6) ? NULL : "relay-2",
-    };
+    advice.kind = (enum pd_kind)(PD_KIND_MOVED + pick(sim, 3));
+    advice.cause = pick(sim, 2) ? sim->causes[pick(sim, SIM_CAUSES)] : 0;
+    advice.reason = reasons[pick(sim, ARRAY_SIZE(reasons))];
+    advice.n_evidence = pick(sim, 2);
+    advice.no_target = pick(sim, 12) == 0;
+    advice.interface = pick(sim, 6) ? NULL : "up1";
+    advice.via = pick(sim, 6) ? NULL : "relay-2";
+    return advice;
 }
 
 /* Something that the trigger does, in some callback of this or a later turn. */
@@ -246,7 +245,7 @@ static void plan(struct sim *sim, uint32_t owner)
         step->number = sim->causes[pick(sim, SIM_CAUSES)];
     else if (step->what == POKE_QUERY && !step->number)
         step->number = 1;
-    if (pick(sim, 2000) == 0)
+    if (sim->failing && pick(sim, 500) == 0)
         poke_add(poke, in, POKE_FAIL);
 }
 
@@ -276,15 +275,13 @@ static void command(struct sim *sim)
     bool all = type == COMMAND_HOLD ? pick(sim, 12) == 0 : pick(sim, 3) == 0;
 
     sim->event.type = EVENT_COMMAND;
-    sim->event.command = (struct event_command){
-        .type = type,
-        .peer = all ? NULL : any_peer(sim)->name,
-        .by = (enum command_by)pick(sim, 3),
-        .interface = pick(sim, 4) ? NULL : "up2",
-        .who = pick(sim, 2) ? "uid 1000" : NULL,
-        .duration_us = pick(sim, 4) ? 1 + pick(sim, 30000000) : 0,
-        .observe = pick(sim, 3) == 0,
-    };
+    sim->event.command.type = type;
+    sim->event.command.peer = all ? NULL : any_peer(sim)->name;
+    sim->event.command.by = (enum command_by)pick(sim, 3);
+    sim->event.command.interface = pick(sim, 4) ? NULL : "up2";
+    sim->event.command.who = pick(sim, 2) ? "uid 1000" : NULL;
+    sim->event.command.duration_us = pick(sim, 4) ? 1 + pick(sim, 30000000) : 0;
+    sim->event.command.observe = pick(sim, 3) == 0;
 }
 
 static void summary_done(struct sim *sim)
@@ -302,7 +299,7 @@ static void pass_time(struct sim *sim)
     uint64_t span = spans[pick(sim, 8) ? pick(sim, 4) : pick(sim, ARRAY_SIZE(spans))];
     uint64_t next_us = sim->now_us + (pick(sim, 3) ? pick(sim, span) : 0);
 
-    sim->event.type = EVENT_TYPE_COUNT;
+    sim->event = (struct event){.type = EVENT_TYPE_COUNT};
     if (wake_us <= next_us && pick(sim, 10)) {
         sim->event.type = EVENT_TIMER;
         next_us = max_u64(sim->now_us, wake_us) + (pick(sim, 4) ? pick(sim, 50) : 0);
