@@ -262,8 +262,10 @@ static int daemon_start_loop(struct daemon *daemon)
     if (r >= 0)
         r = sd_event_add_defer(daemon->loop, &daemon->deferred, on_deferred, daemon);
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
-        if (sources[i])
+        if (sources[i]) {
             sd_event_source_set_floating(sources[i], true);
+            sd_event_source_set_exit_on_failure(sources[i], true);
+        }
         sd_event_source_unref(sources[i]);
     }
     if (r < 0)
