@@ -21,7 +21,7 @@ PEERS = {"bravo": "10.9.0.2:4433", "charlie": "10.9.0.3:4433", "delta": "10.9.0.
 class Play:
     def __init__(self, stage, story):
         self.stage, self.story = stage, story
-        self.stats = None
+        self.mark = 0  # the records of this act begin here
 
     # ---- reading along ----
 
@@ -34,13 +34,19 @@ class Play:
                 self.story.line(time.time(), name, line)
         self.stage.kept.clear()
 
+    def act(self, number, title, *explanation):
+        self.mark = len(self.stage.records)
+        self.story.act(number, title, *explanation)
+
     def until(self, what, patience_s=30, **members):
-        """Waits for a record with these members, telling all that comes before it."""
+        """The first record of this act with these members; tells all that came before it."""
         def fits(record):
             return all(record.get(key) == value for key, value in members.items())
-        record = self.stage.wait_for("pathdog", fits, what, patience_s)
+        found = next(filter(fits, self.stage.records[self.mark:]), None)
+        if not found:
+            found = self.stage.wait_for("pathdog", fits, what, patience_s)
         self.tell()
-        return record
+        return found
 
     def gaps(self):
         """The longest time without progress at either end, per peer, since the last call."""
@@ -62,7 +68,7 @@ class Play:
 
     def prologue(self):
         stage, story = self.stage, self.story
-        story.act(1, "Four QUIC nodes, one of them with two uplinks",
+        self.act(1, "Four QUIC nodes, one of them with two uplinks",
                   "alpha ── up0 (10.0.1.2), up1 (10.0.2.2) ── router ── bravo, charlie, delta",
                   "alpha dials bravo and charlie (who forbids migration); delta dials alpha.",
                   "Each connection carries checked bytes both ways all the time.")
@@ -86,7 +92,7 @@ class Play:
 
     def flip(self):
         stage = self.stage
-        self.story.act(2, "up0 goes dark and the default route flips to up1",
+        self.act(2, "up0 goes dark and the default route flips to up1",
                        "bravo can be migrated. charlie forbids it and delta dialled us: those two",
                        "are watched, found dead, and reconnected (fallback_after is 1 s here).")
         stage.lab("blackhole", "up0", "on")
@@ -102,7 +108,7 @@ class Play:
 
     def slow(self):
         stage = self.stage
-        self.story.act(3, "up1 becomes slow: 150 ms each way",
+        self.act(3, "up1 becomes slow: 150 ms each way",
                        "Two samples in a row above 200 ms are two strikes. There is no other way",
                        "out just now, so the move is a new port on the same uplink: it cannot",
                        "help, pathdog finds that out, and it will wait twice as long next time.")
@@ -117,7 +123,7 @@ class Play:
 
     def back(self):
         stage = self.stage
-        self.story.act(4, "up0 is back, and the default route returns to it",
+        self.act(4, "up0 is back, and the default route returns to it",
                        "Every connection follows the route table again.")
         stage.lab("blackhole", "up0", "off")
         stage.lab("default_route", "up0")
@@ -126,7 +132,7 @@ class Play:
         self.tell_gaps(bravo=1500)
 
     def tunnel(self):
-        self.story.act(5, "A tunnel says that it rebound its socket",
+        self.act(5, "A tunnel says that it rebound its socket",
                        "A datagram to pathdog's notify socket: EVENT=rebind, PEERS=bravo.")
         self.stage.notify("EVENT=rebind\nPEERS=bravo\nREASON=endpoint changed\n")
         self.until("bravo migrated", record="outcome", peer="bravo", outcome="migrated")
@@ -135,7 +141,7 @@ class Play:
 
     def epilogue(self):
         stage, story = self.stage, self.story
-        story.act(6, "What the nodes say")
+        self.act(6, "What the nodes say")
         stats = {name: stage.stats(name) for name in ("alpha", *PEERS)}
         story.say("   node      peer       sent      received   verified    lost  corrupt  "
                   "connections  migrations")
@@ -155,7 +161,7 @@ class Play:
     def stay(self):
         stage, story = self.stage, self.story
         tool = f"ip netns exec {stage.prefix}-host"
-        story.act(7, "Still running, to play with; Ctrl-C ends it and cleans up")
+        self.act(7, "Still running, to play with; Ctrl-C ends it and cleans up")
         story.say(f"   export NETSHIM={stage.build}/contrib/netshim/netshim")
         story.say(f"   {stage.lab_script} {stage.lab_directory} default_route up1")
         story.say(f"   {stage.lab_script} {stage.lab_directory} delay up0 300ms")

@@ -89,6 +89,8 @@ class Stage:
         self.lab_script = os.path.join(top, "contrib/netshim/lab.sh")
         self.prefix = f"demo-{os.getpid()}"
         self.directory = tempfile.mkdtemp(prefix="pathdog-demo-")
+        self.environment = dict(os.environ,
+                                NETSHIM=os.path.join(build, "contrib/netshim/netshim"))
         self.lab_directory = None
         self.processes = []
         self.lines = queue.Queue()  # (name, text): everything that anybody printed
@@ -98,9 +100,7 @@ class Stage:
     # ---- the network ----
 
     def open(self):
-        environment = dict(os.environ,
-                           NETSHIM=os.path.join(self.build, "contrib/netshim/netshim"))
-        done = subprocess.run([self.lab_script, "create", self.prefix], env=environment,
+        done = subprocess.run([self.lab_script, "create", self.prefix], env=self.environment,
                               stdin=subprocess.DEVNULL, text=True, capture_output=True)
         if done.returncode != 0:
             raise StageError(f"the network could not be made: {done.stderr.strip()}")
@@ -110,7 +110,7 @@ class Stage:
 
     def lab(self, *words):
         done = subprocess.run([self.lab_script, self.lab_directory, *words],
-                              stdin=subprocess.DEVNULL, text=True, capture_output=True)
+                              env=self.environment, stdin=subprocess.DEVNULL, text=True, capture_output=True)
         if done.returncode != 0:
             raise StageError(f"lab {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
