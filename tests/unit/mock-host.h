@@ -23,7 +23,7 @@ struct mock_advice {
     uint32_t peer;
     enum pd_kind kind;
     uint64_t cause;
-    char reason[256];
+    char reason[512];
     char evidence[512]; /* "name=value name=value" */
 };
 
@@ -58,7 +58,7 @@ struct mock {
     struct mock_notice *notices;
     size_t n_notices;
     uint64_t causes; /* opened so far; the number of the last one */
-    char cause_reason[256];
+    char cause_reason[512];
     uint64_t open_causes;
     uint64_t timer_us;                                                 /* 0: none */
     void (*on_query)(struct mock *mock, const struct pd_query *query); /* NULL: only listed */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads notices. See notice.h. Whoever may write to the socket may write
+ * anything: nothing in here trusts a byte.
+ */
+#include "notice.h"
+
+#include "util/utf8.h"
+#include "util/util.h"
+
+#include <errno.h>
+
+static const char *const events[] = {"rebind", "up", "moved", "down"};
+
+/* UTF-8, and no control characters but the ends of lines. */
+static bool text_is_clean(const char *text, size_t length)
+{
+    for (size_t i = 0, step; i < length; i += step) {
+        unsigned char c = (unsigned char)text[i];
+
+        step = utf8_length(text + i, length - i);
+        if (!step || (c < 0x20 && c != '\n') || c == 0x7f ||
+            (c == 0xc2 && (unsigned char)text[i + 1] < 0xa0))
+            return false;
+    }
+    return true;
+}
+
+static bool key_is_good(const char *key)
+{
+    if (*key < 'A' || *key > 'Z')
+        return false;
+    return strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(key);
+}
+
+/* Returns NULL, or what is wrong. */
+static const char *line_read(char *line, struct notice *notice)
+{
+    const struct {
+        const char *name;
+        const char **value;
+    } keys[] = {
+        {"EVENT", &notice->event},
+        {"TUNNEL", &notice->tunnel},
+        {"PEERS", &notice->peers},
+        {"REASON", &notice->reason},
+    };
+    char *value = strchr(line, '=');
+
+    if (!value)
+        return "a line without =";
+    *value++ = '\0';
+    if (!key_is_good(line))
+        return "a key that is none";
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        if (strcmp(keys[i].name, line) != 0)
+            continue;
+        if (*keys[i].value)
+            return "a key twice";
+        *keys[i].value = value;
+    }
+    return NULL;
+}
+
+static const char *notice_read(char *text, size_t length, struct notice *notice)
+{
+    const char *error;
+    char *line;
+
+    if (length > NOTICE_MAX)
+        return "longer than 4096 bytes";
+    if (!text_is_clean(text, length))
+        return "not UTF-8, or with control characters";
+    text[length] = '\0';
+    while ((line = strsep(&text, "\n"))) {
+        error = *line ? line_read(line, notice) : NULL;
+        if (error)
+            return error;
+    }
+    if (!notice->event)
+        return "no EVENT";
+    for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+        if (!strcmp(events[i], notice->event))
+            return NULL;
+    return "an EVENT that is none of rebind, up, moved, down";
+}
+
+int notice_parse(char *text, size_t length, struct notice *ret_notice, const char **ret_error)
+{
+    struct notice notice = {0};
+
+    *ret_error = notice_read(text, length, &notice);
+    if (*ret_error)
+        return -EBADMSG;
+    notice.tunnel = notice.tunnel ? notice.tunnel : "";
+    notice.peers = notice.peers ? notice.peers : "";
+    notice.reason = notice.reason ? notice.reason : "";
+    *ret_notice = notice;
+    return 0;
+}

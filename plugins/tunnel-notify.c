@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tunnel trigger's source: a datagram socket that notices come to. The
+ * kernel says who may write to it, and who wrote. Decides nothing: what it hands
+ * on is what was said, and the addresses of the tunnel that was named.
+ */
+#include "ip-text.h"
+#include "notice.h"
+#include "tunnel-options.h"
+
+#include "util/util.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <pathdog/source.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Datagrams read before other events have their turn. */
+#define READ_SLICE 8u
+/* Addresses of one interface that are handed on. */
+#define ADDRESSES_MAX 64u
+#define DEFAULT_GROUP "pathdog"
+
+struct tunnel_source {
+    struct pd_source_host *host;
+    sd_event_source *io;
+    int fd;
+    struct sockaddr_un name;
+    dev_t device; /* of the socket in the file system, so that only ours is removed */
+    ino_t inode;
+    bool bound;
+    char datagram[NOTICE_MAX + 2]; /* one more than the longest, and an end */
+};
+
+/* ---- what is said ---- */
+
+static void address_add(char *text, size_t size, const struct sockaddr *address)
+{
+    char one[IP_TEXT_SIZE];
+    size_t length = strlen(text);
+
+    if (address->sa_family == AF_INET)
+        ip_format(one, 4, (const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr);
+    else if (address->sa_family == AF_INET6)
+        ip_format(one, 6, (const uint8_t *)&((const struct sockaddr_in6 *)address)->sin6_addr);
+    else
+        return;
+    snprintf(text + length, size - length, "%s%s", length ? " " : "", one);
+}
+
+/* "10.8.0.2 fd00::1"; "" if there is no such interface. */
+static void addresses_of(const char *tunnel, char *text, size_t size)
+{
+    struct ifaddrs *list = NULL;
+    size_t count = 0;
+
+    text[0] = '\0';
+    if (!*tunnel || getifaddrs(&list) < 0)
+        return;
+    for (const struct ifaddrs *at = list; at && count < ADDRESSES_MAX; at = at->ifa_next) {
+        if (!at->ifa_addr || strcmp(at->ifa_name, tunnel) != 0)
+            continue;
+        address_add(text, size, at->ifa_addr);
+        count++;
+    }
+    freeifaddrs(list);
+}
+
+static void notice_emit(struct tunnel_source *source, const struct notice *notice,
+                        const struct ucred *sender)
+{
+    char addresses[ADDRESSES_MAX * IP_TEXT_SIZE];
+    struct pd_field fields[] = {
+        {"event", notice->event, 0}, {"tunnel", notice->tunnel, 0},
+        {"peers", notice->peers, 0}, {"reason", notice->reason, 0},
+        {"addresses", addresses, 0}, {"pid", NULL, (uint64_t)sender->pid},
+        {"uid", NULL, sender->uid},  {"gid", NULL, sender->gid},
+    };
+    struct pd_signal signal = {
+        .kind = "notice",
+        .fields = fields,
+        .n_fields = ARRAY_SIZE(fields),
+    };
+
+    addresses_of(notice->tunnel, addresses, sizeof(addresses));
+    source->host->emit(source->host, &signal);
+}
+
+static void notice_refuse(struct tunnel_source *source, const char *error,
+                          const struct ucred *sender)
+{
+    char text[160];
+
+    snprintf(text, sizeof(text), "a notice from pid %d, uid %u was ignored: %s", (int)sender->pid,
+             sender->uid, error);
+    source->host->notice(source->host, PD_LEVEL_WARNING, "bad-notice", text);
+}
+
+/* Who wrote it. Descriptors that came with it are closed. */
+static struct ucred message_sender(struct msghdr *message)
+{
+    struct ucred sender = {.pid = 0, .uid = UINT32_MAX, .gid = UINT32_MAX};
+
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level != SOL_SOCKET)
+            continue;
+        if (part->cmsg_type == SCM_CREDENTIALS && part->cmsg_len == CMSG_LEN(sizeof(sender)))
+            memcpy(&sender, CMSG_DATA(part), sizeof(sender));
+        for (size_t i = 0;
+             part->cmsg_type == SCM_RIGHTS && CMSG_LEN((i + 1) * sizeof(int)) <= part->cmsg_len;
+             i++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(fd));
+            close(fd);
+        }
+    }
+    return sender;
+}
+
+/* Returns false: there is nothing more. */
+static bool datagram_read(struct tunnel_source *source)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
+    struct iovec piece = {source->datagram, sizeof(source->datagram) - 1};
+    struct msghdr message = {
+        .msg_iov = &piece,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof(control),
+    };
+    ssize_t n = recvmsg(source->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct notice notice;
+    struct ucred sender;
+    const char *error;
+
+    if (n < 0)
+        return errno == EINTR;
+    sender = message_sender(&message);
+    if (notice_parse(source->datagram, (size_t)n, &notice, &error) < 0)
+        notice_refuse(source, error, &sender);
+    else
+        notice_emit(source, &notice, &sender);
+    return true;
+}
+
+static int notices_ready(sd_event_source *io, int fd, uint32_t revents, void *user)
+{
+    struct tunnel_source *source = user;
+
+    (void)io;
+    (void)fd;
+    (void)revents;
+    for (size_t i = 0; i < READ_SLICE && datagram_read(source); i++)
+        ;
+    return 0;
+}
+
+/* ---- the socket ---- */
+
+/* What is at the path already may be removed only if it is a socket that nobody has open. */
+static int path_check(const struct sockaddr_un *name)
+{
+    struct stat there;
+    int fd, r;
+
+    if (lstat(name->sun_path, &there) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (!S_ISSOCK(there.st_mode))
+        return -EEXIST;
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    r = connect(fd, (const struct sockaddr *)name, sizeof(*name)) < 0 ? -errno : 0;
+    close(fd);
+    return r == -ECONNREFUSED ? 0 : -EADDRINUSE;
+}
+
+static int mode_read(const char *text, mode_t *ret_mode)
+{
+    char *end;
+    unsigned long mode;
+
+    if (!*text || strspn(text, "01234567") != strlen(text))
+        return -EINVAL;
+    mode = strtoul(text, &end, 8);
+    if (*end || mode > 0777)
+        return -EINVAL;
+    *ret_mode = (mode_t)mode;
+    return 0;
+}
+
+static int group_find(const struct pd_value *value, gid_t *ret_gid)
+{
+    const struct group *group = getgrnam(value->given ? value->text : DEFAULT_GROUP);
+
+    if (!group)
+        return value->given ? -ESRCH : 0;
+    *ret_gid = group->gr_gid;
+    return 0;
+}
+
+/* Bound under another name and renamed, so that there is never one with another
+ * mode, nor none where there was one. */
+static int socket_bind(struct tunnel_source *source, mode_t mode, gid_t gid, bool gid_given)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    struct stat there;
+    int length = snprintf(name.sun_path, sizeof(name.sun_path), "%s.%d", source->name.sun_path,
+                          (int)getpid());
+
+    if (length < 0 || (size_t)length >= sizeof(name.sun_path))
+        return -ENAMETOOLONG;
+    /* Before it has a name: what the new file's mode is taken from. */
+    if (fchmod(source->fd, 0600) < 0 ||
+        bind(source->fd, (const struct sockaddr *)&name, sizeof(name)) < 0)
+        return -errno;
+    /* Without the right to give it to the group the owner's own is kept. */
+    if (gid != (gid_t)-1 && chown(name.sun_path, (uid_t)-1, gid) < 0 && gid_given)
+        goto failed;
+    if (chmod(name.sun_path, mode) < 0 || lstat(name.sun_path, &there) < 0 ||
+        rename(name.sun_path, source->name.sun_path) < 0)
+        goto failed;
+    source->device = there.st_dev;
+    source->inode = there.st_ino;
+    source->bound = true;
+    return 0;
+failed:;
+    int r = -errno;
+
+    unlink(name.sun_path);
+    return r;
+}
+
+static int socket_open(struct tunnel_source *source, const struct pd_value *values)
+{
+    const char *path = values[TUNNEL_OPTION_SOCKET].text;
+    gid_t gid = (gid_t)-1;
+    mode_t mode = 0;
+    int r, on = 1;
+
+    if (path[0] != '/')
+        return -EINVAL; /* an abstract one would ask nobody who they are */
+    if (strlen(path) >= sizeof(source->name.sun_path))
+        return -ENAMETOOLONG;
+    source->name.sun_family = AF_UNIX;
+    memcpy(source->name.sun_path, path, strlen(path) + 1);
+    r = mode_read(values[TUNNEL_OPTION_MODE].text, &mode);
+    if (r == 0)
+        r = group_find(&values[TUNNEL_OPTION_GROUP], &gid);
+    if (r == 0)
+        r = path_check(&source->name);
+    if (r < 0)
+        return r;
+    source->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (source->fd < 0 || setsockopt(source->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+        return -errno;
+    r = socket_bind(source, mode, gid, values[TUNNEL_OPTION_GROUP].given);
+    if (r < 0)
+        return r;
+    return sd_event_add_io(source->host->loop, &source->io, source->fd, EPOLLIN, notices_ready,
+                           source);
+}
+
+/* ---- life ---- */
+
+static void tunnel_source_stop(void *self)
+{
+    struct tunnel_source *source = self;
+    struct stat there;
+
+    if (!source)
+        return;
+    source->io = sd_event_source_disable_unref(source->io);
+    if (source->bound && lstat(source->name.sun_path, &there) == 0 &&
+        there.st_dev == source->device && there.st_ino == source->inode)
+        unlink(source->name.sun_path);
+    if (source->fd >= 0)
+        close(source->fd);
+    free(source);
+}
+
+static const char *open_error(int error)
+{
+    switch (error) {
+    case -EEXIST:
+        return "there is something that is not a socket";
+    case -EADDRINUSE:
+        return "somebody else has it open";
+    case -ESRCH:
+        return "there is no such group";
+    case -EINVAL:
+        return "not an absolute path, or not an octal mode";
+    default:
+        return strerror(-error);
+    }
+}
+
+static int tunnel_source_start(struct pd_source_host *host, const struct pd_start *start,
+                               void **ret_self)
+{
+    struct tunnel_source *source = memory_new(1, sizeof(*source));
+    char text[256];
+    int r;
+
+    source->host = host;
+    source->fd = -1;
+    r = socket_open(source, start->values);
+    if (r < 0) {
+        snprintf(text, sizeof(text), "%s: %s", start->values[TUNNEL_OPTION_SOCKET].text,
+                 open_error(r));
+        host->notice(host, PD_LEVEL_ERROR, "tunnel-socket", text);
+        tunnel_source_stop(source);
+        return r;
+    }
+    *ret_self = source;
+    return 0;
+}
+
+PD_SOURCE(tunnel) = {
+    .abi = PD_SOURCE_ABI,
+    .size = sizeof(struct pd_source),
+    .start = tunnel_source_start,
+    .stop = tunnel_source_stop,
+};

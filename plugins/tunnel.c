@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tunnel: somebody says that they rebound their socket, or that a tunnel is
+ * there again: the peers concerned are moved. Pure; what is said comes as the
+ * signal `notice` {event, tunnel, peers, reason, addresses, pid, uid, gid}.
+ *
+ * `down` asks for close looks only: if the way out is another after it, that is
+ * for the route trigger to see.
+ */
+#include "ip-text.h"
+#include "tunnel-options.h"
+
+#include "util/util.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <pathdog/trigger.h>
+#include <stdio.h>
+
+/* The same within this is one. */
+#define REPEAT_US 1000000u
+#define RECENT    32u
+/* Notices that may wait to be worked off. */
+#define JOBS_MAX 64u
+/* Peers times globs in one callback: about 3 ms. */
+#define SLICE 32768u
+/* How long those whose tunnel went down are looked at closely. */
+#define LOOK_US 10000000u
+
+static const struct pd_option options[] = {
+    [TUNNEL_OPTION_SOCKET] = {"socket", PD_OPTION_TEXT, "/run/pathdog/notify", 0, 0,
+                              "datagram socket that notices come to"},
+    [TUNNEL_OPTION_GROUP] = {"group", PD_OPTION_TEXT, NULL, 0, 0,
+                             "its group; default: pathdog, if there is one"},
+    [TUNNEL_OPTION_MODE] = {"mode", PD_OPTION_TEXT, "0660", 0, 0, "its mode, octal"},
+    {0},
+};
+
+struct tunnel_address {
+    uint8_t family;
+    uint8_t bytes[16];
+};
+
+/* One notice, until all peers have been gone through. */
+struct job {
+    char *text; /* what the others point into */
+    const char *event, *tunnel;
+    char **globs;
+    size_t n_globs;
+    bool everybody;
+    struct tunnel_address *addresses;
+    size_t n_addresses;
+    uint64_t cause;
+    uint32_t next; /* peer */
+    uint32_t found;
+    struct pd_field evidence[5];
+    size_t n_evidence;
+    char reason[400];
+};
+
+struct recent {
+    uint64_t hash;
+    uint64_t at_us;
+};
+
+struct tunnel {
+    uint32_t n_peers; /* indexes that were ever seen are below this */
+    struct job jobs[JOBS_MAX];
+    uint32_t first, count;
+    struct recent recent[RECENT];
+    uint32_t next_recent;
+};
+
+/* ---- what is said ---- */
+
+struct said {
+    const char *event, *tunnel, *peers, *reason, *addresses;
+    uint64_t pid, uid, gid;
+};
+
+static void said_read(const struct pd_signal *signal, struct said *ret_said)
+{
+    struct said said = {"", "", "", "", "", UINT64_MAX, UINT64_MAX, UINT64_MAX};
+
+    for (size_t i = 0; i < signal->n_fields; i++) {
+        const struct pd_field *field = &signal->fields[i];
+        const char *text = field->text ? field->text : "";
+
+        if (!strcmp(field->name, "event"))
+            said.event = text;
+        else if (!strcmp(field->name, "tunnel"))
+            said.tunnel = text;
+        else if (!strcmp(field->name, "peers"))
+            said.peers = text;
+        else if (!strcmp(field->name, "reason"))
+            said.reason = text;
+        else if (!strcmp(field->name, "addresses"))
+            said.addresses = text;
+        else if (!strcmp(field->name, "pid"))
+            said.pid = field->number;
+        else if (!strcmp(field->name, "uid"))
+            said.uid = field->number;
+        else if (!strcmp(field->name, "gid"))
+            said.gid = field->number;
+    }
+    *ret_said = said;
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    do
+        hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
+    while (*text++);
+    return hash;
+}
+
+/* Was the same said less than a second ago? */
+static bool said_again(struct tunnel *tunnel, const struct said *said, uint64_t now_us)
+{
+    uint64_t hash = hash_text(hash_text(hash_text(0xcbf29ce484222325u, said->event), said->tunnel),
+                              said->peers);
+
+    for (size_t i = 0; i < RECENT; i++)
+        if (tunnel->recent[i].hash == hash && now_us - tunnel->recent[i].at_us < REPEAT_US)
+            return true;
+    tunnel->recent[tunnel->next_recent++ % RECENT] = (struct recent){hash, now_us};
+    return false;
+}
+
+/* ---- jobs ---- */
+
+static void job_free(struct job *job)
+{
+    free(job->text);
+    free(job->globs);
+    free(job->addresses);
+    *job = (struct job){0};
+}
+
+/* Cuts at `size`, but not within a character. */
+static void text_cut(char *text, size_t size)
+{
+    size_t length = strlen(text);
+
+    if (length + 1 < size)
+        return;
+    while (length && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
+        length--;
+    if (length && (unsigned char)text[length - 1] >= 0xc0)
+        length--;
+    text[length] = '\0';
+}
+
+static void job_evidence(struct job *job, const char *name, const char *text, uint64_t number)
+{
+    if (text ? *text : number != UINT64_MAX)
+        job->evidence[job->n_evidence++] = (struct pd_field){name, text, number};
+}
+
+static void job_words(struct job *job, char *globs, char *addresses)
+{
+    size_t globs_capacity = 0, addresses_capacity = 0;
+    struct tunnel_address address;
+    char *word;
+
+    while ((word = strsep(&globs, " "))) {
+        if (!*word)
+            continue;
+        job->everybody |= !strcmp(word, "*");
+        job->globs = array_reserve(job->globs, &globs_capacity, job->n_globs + 1, sizeof(char *));
+        job->globs[job->n_globs++] = word;
+    }
+    while ((word = strsep(&addresses, " "))) {
+        address.family = (uint8_t)ip_parse(word, address.bytes);
+        if (!address.family)
+            continue;
+        job->addresses = array_reserve(job->addresses, &addresses_capacity, job->n_addresses + 1,
+                                       sizeof(address));
+        job->addresses[job->n_addresses++] = address;
+    }
+}
+
+static void job_begin(struct job *job, const struct said *said)
+{
+    size_t sizes[] = {strlen(said->event) + 1, strlen(said->tunnel) + 1, strlen(said->peers) + 1,
+                      strlen(said->addresses) + 1};
+    char *text = memory_new(1, sizes[0] + sizes[1] + sizes[2] + sizes[3]);
+    char *tunnel = text + sizes[0], *peers = tunnel + sizes[1], *addresses = peers + sizes[2];
+
+    *job = (struct job){.text = text, .event = text, .tunnel = tunnel};
+    memcpy(text, said->event, sizes[0]);
+    memcpy(tunnel, said->tunnel, sizes[1]);
+    memcpy(peers, said->peers, sizes[2]);
+    memcpy(addresses, said->addresses, sizes[3]);
+    job_words(job, peers, addresses);
+    snprintf(job->reason, sizeof(job->reason), "%s%s%s%s%s", *tunnel ? "tunnel " : "notice",
+             *tunnel ? tunnel : "", ": ", job->event, *said->reason ? ", " : "");
+    snprintf(job->reason + strlen(job->reason), sizeof(job->reason) - strlen(job->reason), "%s",
+             said->reason);
+    text_cut(job->reason, sizeof(job->reason));
+    job_evidence(job, "event", job->event, 0);
+    job_evidence(job, "tunnel", job->tunnel, 0);
+    job_evidence(job, "pid", NULL, said->pid);
+    job_evidence(job, "uid", NULL, said->uid);
+    job_evidence(job, "gid", NULL, said->gid);
+}
+
+/* Where PEERS is given it alone says whom. */
+static bool job_concerns(const struct job *job, const struct pd_peer *peer)
+{
+    if (job->n_globs) {
+        for (size_t i = 0; i < job->n_globs; i++)
+            if (!fnmatch(job->globs[i], peer->name, 0))
+                return true;
+        return false;
+    }
+    if (!*job->tunnel)
+        return false;
+    if ((peer->via && !strcmp(peer->via, job->tunnel)) ||
+        (peer->local.family && !strcmp(peer->local.scope, job->tunnel)))
+        return true;
+    for (size_t i = 0; i < job->n_addresses; i++)
+        if (job->addresses[i].family == peer->local.family &&
+            !memcmp(job->addresses[i].bytes, peer->local.bytes, ip_length(peer->local.family)))
+            return true;
+    return false;
+}
+
+static int job_act(struct pd_turn *turn, struct job *job, uint32_t peer, bool again)
+{
+    struct pd_advice advice = {
+        .kind = PD_KIND_MOVED,
+        .reason = job->reason,
+        .evidence = job->evidence,
+        .n_evidence = job->n_evidence,
+    };
+
+    if (!strcmp(job->event, "down")) {
+        turn->host->look(turn, peer, add_u64(turn->now_us, LOOK_US));
+        return 0;
+    }
+    if (!job->cause)
+        job->cause = turn->host->open_cause(turn, job->reason);
+    advice.cause = job->cause;
+    return turn->host->advise(turn, peer, again ? NULL : &advice);
+}
+
+/* Goes through as many peers as one callback may. Returns 0, or what the host refused with. */
+static int job_step(struct pd_turn *turn, struct job *job)
+{
+    struct tunnel *tunnel = turn->self;
+    size_t work = job->n_globs ? job->n_globs : job->n_addresses + 1, left = SLICE;
+    bool again = false;
+    int r = 0;
+
+    if (job->everybody)
+        work = 1;
+    if (work > SLICE)
+        work = SLICE; /* one peer at a time */
+    for (; job->next < tunnel->n_peers && left >= work; job->next++, left -= work) {
+        const struct pd_peer *peer = turn->host->peer(turn, job->next);
+
+        if (!peer || (!job->everybody && !job_concerns(job, peer)))
+            continue;
+        job->found++;
+        r = job_act(turn, job, job->next, again);
+        if (r < 0)
+            return r;
+        again = true;
+    }
+    return 0;
+}
+
+static void job_end(struct pd_turn *turn, struct job *job)
+{
+    char name[100], text[160];
+
+    if (job->cause)
+        turn->host->close_cause(turn, job->cause);
+    if (!job->found) {
+        snprintf(name, sizeof(name), "%.99s", job->reason);
+        text_cut(name, sizeof(name));
+        snprintf(text, sizeof(text), "%s: there is nobody whom that concerns", name);
+        turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-nobody", text);
+    }
+    job_free(job);
+}
+
+static int jobs_step(struct pd_turn *turn)
+{
+    struct tunnel *tunnel = turn->self;
+    struct job *job = &tunnel->jobs[tunnel->first % JOBS_MAX];
+    int r;
+
+    if (!tunnel->count)
+        return 0;
+    r = job_step(turn, job);
+    if (r < 0 || job->next >= tunnel->n_peers) {
+        job_end(turn, job);
+        tunnel->first++;
+        tunnel->count--;
+    }
+    if (tunnel->count)
+        turn->host->set_timer(turn, turn->now_us ? turn->now_us : 1);
+    return r;
+}
+
+/* ---- callbacks ---- */
+
+static int tunnel_peer(struct pd_turn *turn, const struct pd_peer_event *event)
+{
+    struct tunnel *tunnel = turn->self;
+
+    if (event->change == PD_PEER_UP && event->peer->index >= tunnel->n_peers)
+        tunnel->n_peers = event->peer->index + 1;
+    return 0;
+}
+
+static int tunnel_signal(struct pd_turn *turn, const struct pd_signal *signal)
+{
+    struct tunnel *tunnel = turn->self;
+    struct said said;
+
+    if (strcmp(signal->kind, "notice") != 0)
+        return 0;
+    said_read(signal, &said);
+    if (said_again(tunnel, &said, turn->now_us))
+        return 0;
+    if (tunnel->count == JOBS_MAX) {
+        turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-busy",
+                           "more notices than can be worked off: one was dropped");
+        return 0;
+    }
+    job_begin(&tunnel->jobs[(tunnel->first + tunnel->count++) % JOBS_MAX], &said);
+    return tunnel->count == 1 ? jobs_step(turn) : 0;
+}
+
+static int tunnel_timer(struct pd_turn *turn)
+{
+    return jobs_step(turn);
+}
+
+static void tunnel_stop(struct pd_turn *turn)
+{
+    struct tunnel *tunnel = turn->self;
+
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        job_free(&tunnel->jobs[i]);
+}
+
+PD_TRIGGER(tunnel) = {
+    .abi = PD_TRIGGER_ABI,
+    .size = sizeof(struct pd_trigger),
+    .name = "tunnel",
+    .summary = "somebody says that a tunnel or a socket was rebound",
+    .options = options,
+    .instance_size = sizeof(struct tunnel),
+    .stop = tunnel_stop,
+    .peer = tunnel_peer,
+    .signal = tunnel_signal,
+    .timer = tunnel_timer,
+};
