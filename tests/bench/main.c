@@ -9,7 +9,7 @@
 #include <string.h>
 
 static struct options given = {
-    .log = "text",
+    .log = "journal",
     .triggers = "srtt",
     .peers = 1,
     .keys = 64,
@@ -44,7 +44,7 @@ static const char help_text[] =
     "  --interval MS      sample_interval (default 5000)\n"
     "  --seconds N        of idleness (default 10)\n"
     "  --triggers LIST    default srtt\n"
-    "  --log WHERE        pathdog's --log; standard output is /dev/null (default text)\n"
+    "  --log WHERE        pathdog's --log; standard output is /dev/null (default journal)\n"
     "  --name-bytes N     length of a peer's name, 8 to 80 (default 24)\n"
     "  --no-addresses     peers without local and remote\n"
     "  --preload LIBRARY  count-malloc.so: count allocations instead of time\n"

@@ -20,12 +20,12 @@ struct contender {
     struct reader floor_reader;
     struct node *node; /* of pathdog, else NULL */
     pid_t pid;
-    double *first_us, *last_us;
+    double *first_us, *last_us, *cpu_us; /* cpu: the child's own, from the flip to the last */
 };
 
 static void round_run(struct contender *contender, int number)
 {
-    uint64_t begin_ns;
+    uint64_t begin_ns, cpu_ns;
 
     if (contender->node)
         node_settle(contender->node, contender->lines >= 1000 ? 3000 : 200);
@@ -34,11 +34,17 @@ static void round_run(struct contender *contender, int number)
     if (contender->node)
         node_settle(contender->node, 0);
     reader_begin(contender->reader);
+    cpu_ns = child_cpu_ns(contender->pid);
     begin_ns = lab_flip(&contender->lab);
     reader_wait(contender->reader, contender->lines);
+    cpu_ns = child_cpu_ns(contender->pid) - cpu_ns;
     if (number >= 0) {
         contender->first_us[number] = (double)(contender->reader->first_ns - begin_ns) / 1e3;
         contender->last_us[number] = (double)(contender->reader->last_ns - begin_ns) / 1e3;
+        contender->cpu_us[number] = (double)cpu_ns / 1e3;
+        if (contender->node)
+            progress("window %.6f %.6f", (double)begin_ns / 1e9,
+                     (double)contender->reader->last_ns / 1e9);
     }
     if (contender->node)
         node_handle(contender->node);
@@ -62,6 +68,8 @@ static void contender_print(const struct contender *contender)
     samples_print("first_us", contender->first_us);
     printf(",");
     samples_print("last_us", contender->last_us);
+    printf(",");
+    samples_print("cpu_us", contender->cpu_us);
     printf("}\n");
 }
 
@@ -87,6 +95,7 @@ int bench_reaction(void)
     contenders[count].name = "pathdog";
     contenders[count].lines = options->peers;
     contenders[count].node = &node;
+    contenders[count].pid = node.daemon;
     contenders[count++].reader = &node.reader;
     floor_enter(&contenders[count++], "raw", FLOOR_RAW, 1);
     floor_enter(&contenders[count++], "libnl", FLOOR_SDEVENT, 1);
@@ -95,6 +104,7 @@ int bench_reaction(void)
     for (size_t i = 0; i < count; i++) {
         contenders[i].first_us = calloc(options->rounds, sizeof(double));
         contenders[i].last_us = calloc(options->rounds, sizeof(double));
+        contenders[i].cpu_us = calloc(options->rounds, sizeof(double));
     }
     for (int number = -WARM_ROUNDS; number < (int)options->rounds; number++)
         for (size_t i = 0; i < count; i++)
