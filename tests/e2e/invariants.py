@@ -163,8 +163,8 @@ def check_decisions(records):
     for r in records:
         if r["record"] == "decision":
             by_id.setdefault(r["decision"], []).append(r)
-    if by_id and next(iter(by_id)) != 1:
-        bad.append("the first decision is not number 1")
+    if by_id and min(by_id) != 1:
+        bad.append("there is no decision number 1")
     for number, written in by_id.items():
         verdicts = [r["verdict"] for r in written]
         if len(written) > 2 or len(written) == 2 and (

@@ -454,6 +454,7 @@ class Queue(Case):
         node, dog = self.start()
         dog.moved()
         dog.decision("queued", nth=2)
+        node.wait_request("migrate_peer")
         self.assertEqual(len(node.moves()), 1)
         queued = {r["conn"]: r["decision"] for r in dog.records("decision", verdict="queued")}
         for number in (1, 2, 3):

@@ -9,6 +9,7 @@ from case import Case, cases
 from watchdog import replay_program, run_tool
 
 SRTT = {"srtt": {"threshold": "200ms", "strikes": "1"}}
+PATIENT = {"migrate_timeout": "10min", "timeout_max": "10min"}
 
 
 class Stop(Case):
@@ -230,15 +231,11 @@ class Restart(Case):
 
 
 class StandingStill(Case):
-    def flood(self, node, dog, peers):
-        node.on("migrate_peer", lambda r: None)
-        dog.moved()
-
     def test_a_node_that_stops_reading(self):
         node = self.node(max_in_flight=10000)
         for conn in range(1, 6001):
             node.add(f"p{conn}@h", conn)
-        dog = self.dog(node, {"sample_interval": "500ms", "migrate_timeout": "10min"})
+        dog = self.dog(node, {"sample_interval": "500ms", **PATIENT})
         node.wait_rounds(1, deadline=30)
         node.reading.clear()
         dog.moved()
@@ -254,8 +251,7 @@ class StandingStill(Case):
         node = self.node(max_in_flight=10000)
         for conn in range(1, 6001):
             node.add(f"p{conn}@h", conn)
-        dog = self.dog(node, {"sample_interval": "1s", "migrate_timeout": "10min",
-                              "retries": "0"})
+        dog = self.dog(node, {"sample_interval": "1s", **PATIENT, "retries": "0"})
         node.wait_rounds(1, deadline=30)
         first = node.link()
         node.reading.clear()
@@ -272,7 +268,7 @@ class StandingStill(Case):
         node = self.node(max_in_flight=10000)
         for conn in range(1, 6001):
             node.add(f"p{conn}@h", conn)
-        dog = self.dog(node, {"sample_interval": "1s", "migrate_timeout": "1min"})
+        dog = self.dog(node, {"sample_interval": "1s", **PATIENT})
         node.wait_rounds(1, deadline=30)
         node.reading.clear()
         dog.moved()
