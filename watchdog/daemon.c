@@ -405,6 +405,8 @@ struct daemon *daemon_free(struct daemon *daemon)
     daemon->stopped = true;
     sources_free(daemon->sources);
     link_free(daemon->link);
+    if (daemon->sink)
+        sink_settle(daemon->sink);
     engine_free(daemon->engine);
     if (daemon->recorder)
         r = recorder_stop(daemon->recorder);

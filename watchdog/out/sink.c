@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <systemd/sd-journal.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "backlog.h"
 #include "format.h"
 #include "journal.h"
 #include "stream.h"
@@ -21,11 +23,21 @@
 #define JOURNAL_QUEUE_BYTES   ((size_t)8 << 20)
 #define JOURNAL_QUEUE_ENTRIES 8192u
 
+/* So many records of one turn are written at once. */
+#define DIRECT_RECORDS 16u
+/* So many may wait; 150 bytes each. */
+#define BACKLOG_RECORDS ((size_t)128 * 1024)
+/* How long the loop may be held by formatting, and how often that is looked at. */
+#define SLICE_US      UINT64_C(1000)
+#define SLICE_RECORDS 64u
+
 struct sink {
     struct sink_config config;
     struct stream *stream;   /* text and JSON */
     struct journal *journal; /* journal */
     struct buffer entry;
+    struct backlog backlog;
+    sd_event_source *source; /* on while something waits */
     bool drained;
 };
 
@@ -46,6 +58,28 @@ static void on_stream_dropped(void *user, uint64_t count, int error)
 
     sink->config.dropped(sink->config.user, count,
                          error ? strerror(error) : "the reader of the log stood still");
+}
+
+static void sink_work(struct sink *sink, size_t n_left, uint64_t slice_us);
+
+static int on_backlog(sd_event_source *source, void *user)
+{
+    sink_work(user, 0, SLICE_US);
+    return 0;
+}
+
+/* Behind everything else in the loop. */
+static int sink_add_source(struct sink *sink, sd_event *loop)
+{
+    int r = sd_event_add_defer(loop, &sink->source, on_backlog, sink);
+
+    if (r >= 0)
+        r = sd_event_source_set_priority(sink->source, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(sink->source, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_source_set_description(sink->source, "log-backlog");
+    return r;
 }
 
 int sink_new(sd_event *loop, const struct sink_config *config, struct sink **ret_sink)
@@ -75,6 +109,8 @@ int sink_new(sd_event *loop, const struct sink_config *config, struct sink **ret
 
         r = stream_new(loop, &stream_config, &sink->stream);
     }
+    if (r >= 0)
+        r = sink_add_source(sink, loop);
     if (r < 0) {
         sink_free(sink);
         return r;
@@ -92,35 +128,86 @@ static void write_journal(struct sink *sink, const struct record *record)
     journal_push(sink->journal, &sink->entry, dropped);
 }
 
+static void write_record(struct sink *sink, const struct record *record)
+{
+    switch (sink->config.target) {
+    case SINK_JSON:
+        record_json(stream_line(sink->stream), record, sink->config.run);
+        stream_end_line(sink->stream);
+        break;
+    case SINK_JOURNAL:
+        write_journal(sink, record);
+        break;
+    default:
+        record_text(stream_line(sink->stream), record);
+        stream_end_line(sink->stream);
+    }
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Writes what waits, until so many are left or the time is over. */
+static void sink_work(struct sink *sink, size_t n_left, uint64_t slice_us)
+{
+    uint64_t until_us = add_u64(now_us(), slice_us);
+
+    do {
+        for (unsigned i = 0; i < SLICE_RECORDS && sink->backlog.n > n_left; i++) {
+            write_record(sink, backlog_first(&sink->backlog));
+            backlog_pop(&sink->backlog);
+        }
+    } while (sink->backlog.n > n_left && now_us() < until_us);
+    if (sink->stream)
+        stream_flush(sink->stream);
+    sd_event_source_set_enabled(sink->source, sink->backlog.n ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static bool is_wanted(const struct sink *sink, const struct record *record)
+{
+    return record_level(record) <= sink->config.level &&
+           !(record->bulk && sink->config.target == SINK_JOURNAL);
+}
+
 void sink_write(struct sink *sink, const struct record *records, size_t n_records)
 {
-    for (size_t i = 0; i < n_records; i++) {
-        const struct record *record = &records[i];
+    bool direct = n_records <= DIRECT_RECORDS && !sink->backlog.n;
 
-        if (record_level(record) > sink->config.level)
+    if (!n_records)
+        return;
+    for (size_t i = 0; i < n_records; i++)
+        if (!is_wanted(sink, &records[i]))
             continue;
-        switch (sink->config.target) {
-        case SINK_JSON:
-            record_json(stream_line(sink->stream), record, sink->config.run);
-            stream_end_line(sink->stream);
-            break;
-        case SINK_JOURNAL:
-            if (!record->bulk)
-                write_journal(sink, record);
-            break;
-        default:
-            record_text(stream_line(sink->stream), record);
-            stream_end_line(sink->stream);
-        }
-    }
-    if (sink->stream && n_records)
+        else if (direct)
+            write_record(sink, &records[i]);
+        else
+            backlog_push(&sink->backlog, &records[i]);
+    if (sink->backlog.n > BACKLOG_RECORDS)
+        sink_work(sink, BACKLOG_RECORDS / 2, UINT64_MAX);
+    else if (sink->backlog.n)
+        sd_event_source_set_enabled(sink->source, SD_EVENT_ON);
+    else if (sink->stream)
         stream_flush(sink->stream);
+}
+
+void sink_settle(struct sink *sink)
+{
+    if (sink->backlog.n)
+        sink_work(sink, 0, UINT64_MAX);
 }
 
 void sink_drain(struct sink *sink, uint64_t timeout_us)
 {
-    uint64_t lost = sink->journal ? journal_stop(sink->journal, timeout_us)
-                                  : stream_drain(sink->stream, timeout_us);
+    uint64_t lost;
+
+    sink_settle(sink);
+    lost = sink->journal ? journal_stop(sink->journal, timeout_us)
+                         : stream_drain(sink->stream, timeout_us);
 
     sink->drained = true;
     if (lost)
@@ -134,6 +221,8 @@ struct sink *sink_free(struct sink *sink)
         return NULL;
     if (sink->journal && !sink->drained)
         journal_stop(sink->journal, 0);
+    sd_event_source_disable_unref(sink->source);
+    backlog_clear(&sink->backlog);
     stream_free(sink->stream);
     journal_free(sink->journal);
     buffer_clear(&sink->entry);

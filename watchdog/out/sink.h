@@ -32,7 +32,12 @@ struct sink_config {
 
 int sink_new(sd_event *loop, const struct sink_config *config, struct sink **ret_sink);
 
+/* A few are written now; many are written later, when the loop has nothing
+ * else to do. The order stays. */
 void sink_write(struct sink *sink, const struct record *records, size_t n_records);
+
+/* Writes all that waits: before an engine, whose names the records borrow, goes. */
+void sink_settle(struct sink *sink);
 
 /* At the end: gives the readers so long, then says on stderr what is lost. */
 void sink_drain(struct sink *sink, uint64_t timeout_us);
