@@ -60,27 +60,34 @@ static void place_append(struct buffer *out, const char *name, const char *value
     text_append(out, value, NAME_MAX_BYTES);
 }
 
-static void prepare(struct move_writer *writer, const struct action_move *move, bool reconnect,
-                    uint32_t features)
+/* All but the numbers; the id's digits are filled in for each line. */
+static void head_prepare(struct move_writer *writer, size_t id_length)
 {
+    struct buffer *head = &writer->head;
+
+    writer->id_length = id_length;
+    buffer_take(head, head->length);
+    buffer_text(head, LINE_BEGIN);
+    memset(buffer_space(head, id_length), '0', id_length);
+    buffer_added(head, id_length);
+    buffer_text(head, ",\"method\":\"");
+    buffer_text(head, writer->reconnect ? "reconnect_peer" : "migrate_peer");
+    buffer_text(head, "\",\"params\":{\"conn\":");
+}
+
+static void tail_prepare(struct move_writer *writer, uint32_t features)
+{
+    const struct action_move *move = &writer->like;
     struct buffer *tail = &writer->tail;
 
-    writer->like = *move;
-    writer->reconnect = reconnect;
-    buffer_take(&writer->head, writer->head.length);
     buffer_take(tail, tail->length);
-
-    buffer_text(&writer->head, ",\"method\":\"");
-    buffer_text(&writer->head, reconnect ? "reconnect_peer" : "migrate_peer");
-    buffer_text(&writer->head, "\",\"params\":{\"conn\":");
-
     buffer_text(tail, ",\"timeout_ms\":");
     buffer_u64(tail, move->timeout_ms);
-    if (!reconnect && features & NODE_BIND) {
+    if (!writer->reconnect && features & NODE_BIND) {
         place_append(tail, "interface", move->interface);
         place_append(tail, "local", move->local);
     }
-    if (!reconnect && features & NODE_RELAY)
+    if (!writer->reconnect && features & NODE_RELAY)
         place_append(tail, "via", move->via);
     if (move->reason) {
         buffer_text(tail, ",\"reason\":");
@@ -104,22 +111,24 @@ void move_append(struct buffer *out, uint64_t id, const struct action *action, u
 {
     const struct action_move *move = &action->move;
     bool reconnect = action->type == ACTION_RECONNECT;
-    const size_t begin = sizeof(LINE_BEGIN) - 1;
-    char *line, *at;
+    size_t id_length = decimal_length(id), conn_length = decimal_length(move->conn);
+    char *line;
 
-    if (!is_alike(writer, move, reconnect))
-        prepare(writer, move, reconnect, features);
-    line = buffer_space(out, begin + writer->head.length + writer->tail.length + 2 * DECIMAL_MAX);
-    at = line;
-    memcpy(at, LINE_BEGIN, begin);
-    at += begin;
-    at += decimal_write(at, id);
-    memcpy(at, buffer_bytes(&writer->head), writer->head.length);
-    at += writer->head.length;
-    at += decimal_write(at, move->conn);
-    memcpy(at, buffer_bytes(&writer->tail), writer->tail.length);
-    at += writer->tail.length;
-    buffer_added(out, (size_t)(at - line));
+    if (!is_alike(writer, move, reconnect)) {
+        writer->like = *move;
+        writer->reconnect = reconnect;
+        writer->id_length = 0;
+        tail_prepare(writer, features);
+    }
+    if (writer->id_length != id_length)
+        head_prepare(writer, id_length);
+    line = buffer_space(out, writer->head.length + conn_length + writer->tail.length);
+    memcpy(line, buffer_bytes(&writer->head), writer->head.length);
+    decimal_fill(line + sizeof(LINE_BEGIN) - 1, id_length, id);
+    line += writer->head.length;
+    decimal_fill(line, conn_length, move->conn);
+    memcpy(line + conn_length, buffer_bytes(&writer->tail), writer->tail.length);
+    buffer_added(out, writer->head.length + conn_length + writer->tail.length);
 }
 
 void move_writer_clear(struct move_writer *writer)

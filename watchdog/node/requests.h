@@ -24,8 +24,9 @@ void conns_append(struct buffer *out, uint64_t id, const char *method, const uin
 struct move_writer {
     struct action_move like;
     bool reconnect;
-    struct buffer head; /* from the id to the connection */
-    struct buffer tail; /* from the connection to the LF */
+    size_t id_length;   /* digits of the ids that `head` has room for */
+    struct buffer head; /* up to the connection */
+    struct buffer tail; /* from there to the LF */
 };
 
 /* `features` of the node: where it may not be told where to, that is left out. */

@@ -39,34 +39,58 @@ void buffer_clear(struct buffer *buffer)
     *buffer = (struct buffer){0};
 }
 
-size_t decimal_write(char *out, uint64_t value)
+size_t decimal_length(uint64_t value)
+{
+    static const uint64_t powers[] = {
+        0,
+        10,
+        100,
+        1000,
+        10000,
+        100000,
+        1000000,
+        10000000,
+        100000000,
+        1000000000,
+        10000000000,
+        100000000000,
+        1000000000000,
+        10000000000000,
+        100000000000000,
+        1000000000000000,
+        10000000000000000,
+        100000000000000000,
+        1000000000000000000,
+        10000000000000000000u,
+    };
+    /* 1233 / 4096 is a little more than log10(2): right, or one too many. */
+    size_t guess = (size_t)(64 - __builtin_clzll(value | 1)) * 1233 >> 12;
+
+    return guess + (value >= powers[guess]);
+}
+
+void decimal_fill(char *out, size_t length, uint64_t value)
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                                 "25262728293031323334353637383940414243444546474849"
                                 "50515253545556575859606162636465666768697071727374"
                                 "75767778798081828384858687888990919293949596979899";
-    char digits[DECIMAL_MAX];
-    size_t at = sizeof(digits), length;
 
-    while (value >= 100) {
-        at -= 2;
-        memcpy(digits + at, pairs + 2 * (value % 100), 2);
+    while (length >= 2) {
+        length -= 2;
+        memcpy(out + length, pairs + 2 * (value % 100), 2);
         value /= 100;
     }
-    if (value >= 10) {
-        at -= 2;
-        memcpy(digits + at, pairs + 2 * value, 2);
-    } else {
-        digits[--at] = (char)('0' + value);
-    }
-    length = sizeof(digits) - at;
-    memcpy(out, digits + at, length);
-    return length;
+    if (length)
+        *out = (char)('0' + value);
 }
 
 void buffer_u64(struct buffer *buffer, uint64_t value)
 {
-    buffer_added(buffer, decimal_write(buffer_space(buffer, DECIMAL_MAX), value));
+    size_t length = decimal_length(value);
+
+    decimal_fill(buffer_space(buffer, length), length, value);
+    buffer_added(buffer, length);
 }
 
 void buffer_i64(struct buffer *buffer, int64_t value)

@@ -56,11 +56,14 @@ void buffer_take(struct buffer *buffer, size_t n_bytes);
 /* Empties it and frees its memory. */
 void buffer_clear(struct buffer *buffer);
 
-/* The most bytes that decimal_write writes. */
+/* The most digits that a number has. */
 #define DECIMAL_MAX 20
 
-/* Writes `value` in decimal, without an end, and returns how many bytes. */
-size_t decimal_write(char *out, uint64_t value);
+/* How many digits `value` has: at least 1. */
+size_t decimal_length(uint64_t value);
+
+/* Writes the last `length` digits of `value`, without an end. */
+void decimal_fill(char *out, size_t length, uint64_t value);
 
 void buffer_u64(struct buffer *buffer, uint64_t value);
 void buffer_i64(struct buffer *buffer, int64_t value);
