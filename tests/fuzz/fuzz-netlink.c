@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any datagram as rtnetlink messages: nothing is read beyond it, and the tables that are kept
+ * of links and addresses stay in order. */
+#include "fuzz.h"
+
+#include "netlink-state.h"
+
+static void check_state(struct netlink_state *state)
+{
+    for (size_t i = 0; i < state->n_links; i++) {
+        MUST(state->links[i].index);
+        MUST(!i || state->links[i - 1].index < state->links[i].index);
+        MUST(memchr(state->links[i].name, '\0', sizeof(state->links[i].name)));
+        MUST(state_link(state, state->links[i].index) == &state->links[i]);
+        MUST(state->links[i].up || !state->links[i].carrier);
+    }
+    for (size_t i = 0; i < state->n_addresses; i++) {
+        struct address_state *address = &state->addresses[i];
+
+        MUST(address->family == 4 || address->family == 6);
+        MUST(state_address_used(state, address->family, address->bytes));
+        MUST(address->used);
+        if (!i)
+            continue;
+        if (address[-1].family == address->family)
+            MUST(memcmp(address[-1].bytes, address->bytes, 16) < 0 ||
+                 (!memcmp(address[-1].bytes, address->bytes, 16) &&
+                  address[-1].index < address->index));
+        else
+            MUST(address[-1].family < address->family);
+    }
+}
+
+static void check_way(const struct nlmsghdr *message)
+{
+    struct netlink_way way;
+
+    if (netlink_decode_way(message, &way) < 0)
+        return;
+    MUST(way.error <= 0);
+    MUST(way.gateway_family == 0 || way.gateway_family == 4 || way.gateway_family == 6);
+    MUST(way.source_family == 0 || way.source_family == way.prefix_family);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct netlink_state state = {0};
+    const struct nlmsghdr *message;
+    struct netlink_event event;
+    size_t offset = 0;
+    /* Aligned as what recvmsg fills, and of exactly this size. */
+    uint8_t *copy = malloc(size ? size : 1);
+
+    MUST(copy);
+    memcpy(copy, data, size);
+    while ((message = netlink_next(copy, size, &offset))) {
+        netlink_decode(message, &event);
+        check_way(message);
+        if (event.kind == NETLINK_END) {
+            state_sweep_end(&state);
+            state_sweep_begin(&state);
+        }
+        state_take(&state, &event);
+        if (state.n_links + state.n_addresses < 64)
+            check_state(&state);
+    }
+    check_state(&state);
+    state_done(&state);
+    free(copy);
+    return 0;
+}
