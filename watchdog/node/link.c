@@ -227,8 +227,9 @@ void link_send(struct link *link, const struct action *actions, size_t n_actions
     for (size_t i = 0; i < n_actions && !*link->failure; i += SEND_ACTIONS) {
         protocol_send(link->protocol, now_us, actions + i, min_u64(n_actions - i, SEND_ACTIONS));
         /* Answers are read by the hundred, and each may set free one request:
-         * those are written together. A full socket is not tried again. */
-        if (!link->reading && !(link->watched & EPOLLOUT))
+         * those are written together. A socket that was full is tried again: in
+         * a storm the node reads while the next requests are made. */
+        if (!link->reading)
             link_flush(link);
         else if (out->length > LINK_OUTPUT_MAX_BYTES)
             link_fail(link, "output-overflow", "the node takes too little of what it is sent");
