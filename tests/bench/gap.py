@@ -2,6 +2,7 @@
 """The gap in a real QUIC stream after the way out changed: two quic-nodes in a netshim lab, one of
 them with two uplinks and pathdog beside it. The old uplink is dead from the moment of the change,
 as it is in a real failover; what is measured is the longest time in which no bytes arrived.
+Direct: the change and migrate_peer come from one hand, without anybody watching for it.
 """
 
 import ctypes
@@ -237,7 +238,6 @@ class Trial:
                 caller = DirectCaller(self._path("node"))
                 self.running.append(caller)
             time.sleep(0.5)  # traffic, and a few RTT samples
-            changed_us = time.time_ns() // 1000
             self._change(how, caller)
             time.sleep(after_s)
             near.discard()
@@ -245,21 +245,16 @@ class Trial:
             for process in reversed(self.running):
                 process.stop()
             self.running = []
-        return [self._gap(name, changed_us) for name in ("far", "near")]
+        return [self._gap(name) for name in ("far", "near")]
 
-    def _gap(self, name, changed_us):
-        """Milliseconds; the gap that was open when the way changed."""
+    def _gap(self, name):
+        """The longest gap in milliseconds. Should it be another one than that of the change, that
+        one was shorter: so it is never too good."""
         with open(self._path(f"{name}.json")) as file:
-            stats = json.load(file)
-        peer = stats["peers"][0]
+            peer = json.load(file)["peers"][0]
         if peer["bytes_corrupt"] or peer["bytes_lost"]:
             raise Failed(f"{name}: {peer['bytes_corrupt']} bytes corrupt, {peer['bytes_lost']} lost")
-        begin_us, gap_ms = peer["longest_gap_at_us"], peer["longest_gap_ms"]
-        # One RTT later is still in order: what was under way then arrived.
-        if not changed_us - 300000 <= begin_us <= changed_us + 300000:
-            raise Failed(f"{name}: the longest gap, {gap_ms:.1f} ms, is another one: it began "
-                         f"{(begin_us - changed_us) / 1000:.1f} ms after the change")
-        return gap_ms
+        return peer["longest_gap_ms"]
 
 
 def measure(tools, rtts_ms, trials, say):
@@ -287,5 +282,4 @@ def measure(tools, rtts_ms, trials, say):
                                    "failed": str(error)}
                             continue
                         yield {"bench": "gap", "who": who, "how": how, "rtt_ms": rtt_ms,
-                               "far_ms": far_ms, "near_ms": near_ms,
-                               "recovered": far_ms < after_s * 900}
+                               "far_ms": far_ms, "near_ms": near_ms}
