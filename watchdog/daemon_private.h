@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's inside: for daemon.c (the way of an event) and start.c (what
+ * there is, made and taken down) only. */
+#ifndef DAEMON_PRIVATE_H
+#define DAEMON_PRIVATE_H
+
+#include <systemd/sd-event.h>
+
+#include "codec/recorder.h"
+#include "daemon.h"
+#include "engine/engine.h"
+#include "host/source.h"
+#include "inbox.h"
+#include "node/link.h"
+#include "status.h"
+
+struct daemon {
+    struct daemon_options options;
+    char run[33];
+    struct config *config;
+    struct plugins *plugins;
+    sd_event *loop;
+    sd_event_source *timer, *deferred;
+    struct inbox *inbox;
+    struct sink *sink;
+    struct recorder *recorder;
+    struct engine *engine;
+    struct link *link;
+    struct sources *sources;
+    struct status *status;
+    uint64_t now_us;   /* of the last event */
+    uint64_t armed_us; /* when the timer is set to, 0: not */
+    bool dispatching, stopped;
+};
+
+uint64_t clock_us(clockid_t clock);
+
+/* Does what the engine's outbox asks for. */
+void daemon_act(struct daemon *daemon, const struct outbox *outbox);
+
+/* ---- callbacks; `user` is the daemon ---- */
+
+void daemon_on_event(void *user, struct event *event);
+void daemon_on_signal(void *user, const char *instance, const struct pd_signal *signal);
+void daemon_on_notice(void *user, enum pd_level level, const char *what, const char *text);
+void daemon_on_log_dropped(void *user, uint64_t count, const char *why);
+int daemon_on_deferred(sd_event_source *source, void *user);
+int daemon_on_timer(sd_event_source *source, uint64_t time_us, void *user);
+int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *user);
+int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *user);
+
+#endif
