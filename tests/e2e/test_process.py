@@ -240,8 +240,8 @@ class StandingStill(Case):
         node.reading.clear()
         dog.moved()
         dog.wait_for(lambda: len(dog.records("decision", verdict="migrate")) == 6000, 30)
-        dog.moved("p77@h")  # the loop still turns
-        dog.decision("in-flight", conn=77)
+        dog.moved("p5999@h")  # the loop still turns
+        dog.decision("in-flight", conn=5999)
         begin = time.monotonic()
         self.assertEqual(dog.terminate(), 0)
         self.assertLess(time.monotonic() - begin, 10)
