@@ -169,6 +169,7 @@ static void test_outcome(void **state)
     record.outcome.local_before = record.outcome.local_after = NULL;
     record.outcome.by = BY_RECONNECT;
     record.outcome.outcome = OUTCOME_DIAL_FAILED;
+    record.outcome.error = true;
     record.outcome.error_code = -32009;
     record.outcome.error_message = text_of("dial_failed");
     assert_json(&record,
@@ -181,7 +182,7 @@ static void test_outcome(void **state)
                              "ms: dial_failed (-32009)");
     assert_int_equal(record_level(&record), PD_LEVEL_WARNING);
     record.outcome.outcome = OUTCOME_RECONNECTED;
-    record.outcome.error_code = 0;
+    record.outcome.error = false;
     record.outcome.conn_new = 31;
     record.outcome.elapsed_us = 10500000;
     assert_sentence(&record, "b\\r?? (conn 17): request 12 (reconnect): reconnected after 10.5 "

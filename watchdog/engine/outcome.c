@@ -54,6 +54,7 @@ static void finish(struct engine *engine, struct move *move, enum outcome outcom
 {
     struct request_slot *slot = request_find(&engine->migration, move->request);
     bool moved = outcome == OUTCOME_MIGRATED;
+    bool error = answer != &no_answer && !answer->ok && !answer->spoiled;
     struct record *record = outbox_record(engine, RECORD_OUTCOME);
 
     if (move->peer && !move->adopted)
@@ -71,8 +72,9 @@ static void finish(struct engine *engine, struct move *move, enum outcome outcom
         .local_before = text_ref(move->local_before),
         .local_after = moved ? text_new(answer->local) : NULL,
         .conn_new = outcome == OUTCOME_RECONNECTED ? answer->conn : 0,
-        .error_code = answer->ok ? 0 : answer->code,
-        .error_message = answer->ok ? NULL : text_new(answer->message),
+        .error = error,
+        .error_code = error ? answer->code : 0,
+        .error_message = error ? text_new(answer->message) : NULL,
     };
     if (slot)
         slot->move = NULL;

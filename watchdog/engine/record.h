@@ -126,7 +126,8 @@ struct record_outcome {
     struct text *local_before; /* NULL: not known */
     struct text *local_after;  /* NULL: not known */
     uint64_t conn_new;         /* 0: none */
-    int64_t error_code;        /* 0: no error was answered */
+    bool error;                /* one was answered; else code and message mean nothing */
+    int64_t error_code;
     struct text *error_message;
 };
 

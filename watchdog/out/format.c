@@ -232,7 +232,7 @@ static void error_journal(struct buffer *buffer, const struct record_outcome *ou
 
 WALK walk_error(struct buffer *buffer, enum form form, const struct record_outcome *outcome)
 {
-    if (!outcome->error_code) {
+    if (!outcome->error) {
         member_null(buffer, form, "error");
         return;
     }

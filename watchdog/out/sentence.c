@@ -155,7 +155,7 @@ static void say_outcome(struct buffer *buffer, const struct record_outcome *outc
     }
     if (outcome->conn_new)
         say_count(buffer, ", now conn ", outcome->conn_new, "");
-    if (!outcome->error_code)
+    if (!outcome->error)
         return;
     buffer_text(buffer, ": ");
     say(buffer, outcome->error_message, "error");
