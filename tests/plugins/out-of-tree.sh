@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs pathdog's headers and its .pc file alone, builds contrib/trigger-example
+# against them in a directory of its own, and has pathdog load what came out.
+#
+#   out-of-tree.sh BUILD        meson's build directory, with pathdog in it
+set -eu
+
+build=$(realpath "$1")
+top=$(realpath "$(dirname "$0")/../..")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+    echo "out-of-tree: $*" >&2
+    exit 1
+}
+
+# ---- what a distribution's -dev package would hold, and no more ----
+DESTDIR=$work/root meson install -C "$build" --no-rebuild --tags devel --quiet
+pc=$(find "$work/root" -name pathdog.pc)
+[ -n "$pc" ] || fail "no pathdog.pc was installed"
+[ "$(find "$work/root" -name '*.h' | wc -l)" -eq 3 ] || fail "three headers should be installed"
+export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$work/root PKG_CONFIG_LIBDIR=$work/none
+
+# ---- built away from the tree ----
+cp -r "$top/contrib/trigger-example" "$work/example"
+make -s -C "$work/example"
+[ -z "$(readelf -d "$work/example/loss.so" | grep NEEDED | grep -v 'libc\.so')" ] ||
+    fail "the example links more than libc"
+exported=$(nm -D --defined-only "$work/example/loss.so" | cut -d' ' -f3)
+[ "$exported" = pathdog_trigger ] || fail "it exports: $exported"
+make -s -C "$work/example" install DESTDIR="$work/out"
+plugin=$(find "$work/out" -name loss.so)
+case $plugin in
+*/pathdog/triggers/loss.so) ;;
+*) fail "installed as $plugin" ;;
+esac
+chmod -R go-w "$work"
+
+# ---- loaded ----
+pathdog=$build/watchdog/pathdog
+check() { # CONFIG-LINE …: writes a config with them in the section and checks it
+    {
+        printf '[watchdog]\nnode = /run/node.sock\nplugin_directory = %s\n\n' "${plugin%/*}"
+        printf '[trigger:loss]\n'
+        printf '%s\n' "$@"
+    } >"$work/pathdog.conf"
+    "$pathdog" --config "$work/pathdog.conf" --check
+}
+
+check 'fraction = 1/10' 'strikes = 4' >"$work/checked" || fail "--check refused it"
+grep -q 'trigger:loss' "$work/checked" || fail "--check does not show the section"
+grep -Eq 'fraction.*1/10' "$work/checked" || fail "--check does not show the option"
+grep -Eq 'least.*50' "$work/checked" || fail "--check does not show the default"
+
+"$pathdog" --config "$work/pathdog.conf" --list-triggers >"$work/listed"
+grep -q 'too many packets are lost' "$work/listed" || fail "--list-triggers does not show it"
+
+# Its own table says what is allowed.
+status=0
+check 'strikes = 0' >"$work/refused" 2>&1 || status=$?
+[ "$status" -eq 2 ] || fail "strikes = 0 was not refused (exit status $status)"
+grep -q strikes "$work/refused" || fail "the refusal does not say what it is about"
+
+echo "out-of-tree: built against the installed headers, loaded, listed, checked"
