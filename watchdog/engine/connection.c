@@ -210,6 +210,8 @@ void connections_free(struct engine *engine)
 {
     struct peer *peer;
 
+    migration_forget(engine);
+    effects_stop(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         if (peer->affair) {
             gate_forget_remembered(engine, peer);

@@ -395,19 +395,30 @@ void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict
         end_waiting(engine, queue_first(migration), verdict);
 }
 
-void migration_stop(struct engine *engine)
+void migration_forget(struct engine *engine)
 {
     struct migration *migration = &engine->migration;
     struct move *move;
     struct peer *peer;
     uint64_t request = 0;
 
-    migration_end_queued(engine, NULL, VERDICT_EXPIRED);
     while ((move = requests_next(migration, &request)))
-        outcome_stopped(engine, move);
+        move_free(engine, move);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));)
         if (peer->affair && peer->affair->move)
             move_free(engine, peer->affair->move);
+}
+
+void migration_stop(struct engine *engine)
+{
+    struct migration *migration = &engine->migration;
+    struct move *move;
+    uint64_t request = 0;
+
+    migration_end_queued(engine, NULL, VERDICT_EXPIRED);
+    while ((move = requests_next(migration, &request)))
+        outcome_stopped(engine, move);
+    migration_forget(engine);
 }
 
 void migration_resort(struct engine *engine, struct peer *peer)

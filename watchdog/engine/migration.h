@@ -55,6 +55,9 @@ void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict
 /* A clean stop: requests open are `unanswered`. */
 void migration_stop(struct engine *engine);
 
+/* No stop came before the end: nothing is said of what is open. */
+void migration_forget(struct engine *engine);
+
 /* The bytes in flight of a queued connection changed. */
 void migration_resort(struct engine *engine, struct peer *peer);
 

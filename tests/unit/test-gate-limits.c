@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gate: by what means, tokens, gaps, back-off, what is remembered. */
+#include "engine-lab.h"
+
+/* ---- by ---- */
+
+static void choose_by(enum prefer config, bool node, bool feature, bool reconnectable,
+                      enum pd_kind kind, enum by expected)
+{
+    struct lab lab;
+
+    lab_init(&lab);
+    lab.config.prefer = config;
+    lab.prefer_reconnect = node;
+    lab.features = feature ? NODE_RECONNECT : 0;
+    lab_begin(&lab);
+    lab_peer_told(&lab, &(struct event_peer_up){
+                            .peer = "a",
+                            .conn = 17,
+                            .migratable = true,
+                            .reconnectable = reconnectable,
+                        });
+    lab_advise(&lab, 17, kind);
+    if (expected == BY_RECONNECT) {
+        assert_int_equal(expect_decision(&lab, 17, VERDICT_RECONNECT)->by, BY_RECONNECT);
+        expect_reconnect(&lab, 17);
+    } else {
+        assert_int_equal(expect_decision(&lab, 17, VERDICT_MIGRATE)->by, BY_MIGRATE);
+        expect_migrate(&lab, 17);
+    }
+    lab_end(&lab);
+}
+
+static void by(void **state)
+{
+    (void)state;
+    choose_by(PREFER_NODE, false, true, true, PD_KIND_MOVED, BY_MIGRATE);
+    choose_by(PREFER_NODE, true, true, true, PD_KIND_MOVED, BY_RECONNECT);
+    choose_by(PREFER_NODE, true, true, true, PD_KIND_DEAD, BY_RECONNECT);
+    choose_by(PREFER_NODE, true, true, true, PD_KIND_DEGRADED, BY_MIGRATE);
+    choose_by(PREFER_MIGRATE, true, true, true, PD_KIND_MOVED, BY_MIGRATE);
+    choose_by(PREFER_RECONNECT, false, true, true, PD_KIND_MOVED, BY_RECONNECT);
+    choose_by(PREFER_RECONNECT, false, false, true, PD_KIND_MOVED, BY_MIGRATE);
+    choose_by(PREFER_RECONNECT, false, true, false, PD_KIND_DEAD, BY_MIGRATE);
+}
+
+/* ---- tokens ---- */
+
+static void tokens(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    for (unsigned i = 0; i < 5; i++)
+        lab_migrated(lab, 17, i % 2 ? PD_KIND_MOVED : PD_KIND_DEAD);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_DAMPED);
+    assert_int_equal(engine_counts(lab->engine).remembered, 1);
+    lab_time(lab, 10 * SEC - 1);
+    expect_no_decision(lab);
+    lab_time(lab, 1); /* one is back, and what was remembered is advised again */
+    assert_int_equal(expect_decision(lab, 17, VERDICT_MIGRATE)->kind, PD_KIND_MOVED);
+    lab_answer_ok(lab, expect_migrate(lab, 17));
+    assert_int_equal(engine_counts(lab->engine).remembered, 0);
+    lab_time(lab, 50 * SEC); /* all are back, and no more than that */
+    for (unsigned i = 0; i < 5; i++)
+        lab_migrated(lab, 17, PD_KIND_MOVED);
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    expect_decision(lab, 17, VERDICT_DAMPED);
+}
+
+static void degraded_takes_no_token(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    for (unsigned i = 0; i < 8; i++) {
+        lab_migrated(lab, 17, PD_KIND_DEGRADED);
+        lab_time(lab, 31 * SEC);
+    }
+    for (unsigned i = 0; i < 5; i++)
+        lab_migrated(lab, 17, PD_KIND_MOVED);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_DAMPED);
+}
+
+static void refused_and_retried_take_no_token(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_hold(lab, "a", 0);
+    for (unsigned i = 0; i < 7; i++)
+        lab_advise(lab, 17, PD_KIND_MOVED);
+    lab_release(lab, "a");
+    lab_skip(lab);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_TIMEOUT);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_TIMEOUT);
+    lab_answer_ok(lab, expect_migrate(lab, 17));
+    lab_skip(lab);
+    for (unsigned i = 0; i < 4; i++)
+        lab_migrated(lab, 17, PD_KIND_MOVED);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_DAMPED);
+}
+
+/* ---- reconnects of one name ---- */
+
+static uint64_t reconnect(struct lab *lab, uint64_t conn)
+{
+    expect_decision(lab, conn, VERDICT_RECONNECT);
+    lab_peer_down(lab, conn);
+    lab_peer_up(lab, "a", conn + 1);
+    lab_answer_conn(lab, expect_reconnect(lab, conn), conn + 1);
+    return conn + 1;
+}
+
+static void reconnect_gap(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t gap_us = 10 * SEC;
+    uint64_t conn = 1;
+
+    lab->config.prefer = PREFER_RECONNECT;
+    lab_peer_up(lab, "a", conn);
+    lab_advise(lab, conn, PD_KIND_MOVED);
+    conn = reconnect(lab, conn);
+    for (unsigned i = 0; i < 3; i++) { /* 10, 20, 40 s */
+        lab_advise(lab, conn, PD_KIND_MOVED);
+        expect_decision(lab, conn, VERDICT_DAMPED);
+        lab_time(lab, gap_us - 1);
+        expect_no_decision(lab);
+        lab_time(lab, 1);
+        conn = reconnect(lab, conn);
+        gap_us *= 2;
+    }
+    /* 80 s, but a connection that has lived 60 s resets it */
+    lab_time(lab, 60 * SEC);
+    lab_advise(lab, conn, PD_KIND_MOVED);
+    conn = reconnect(lab, conn);
+    lab_advise(lab, conn, PD_KIND_MOVED);
+    expect_decision(lab, conn, VERDICT_DAMPED);
+    lab_time(lab, 10 * SEC);
+    reconnect(lab, conn);
+}
+
+static void lived_before_it_went(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.prefer = PREFER_RECONNECT;
+    lab_peer_up(lab, "a", 1);
+    lab_advise(lab, 1, PD_KIND_MOVED);
+    reconnect(lab, 1);
+    lab_time(lab, 61 * SEC);
+    lab_peer_down(lab, 2); /* by itself, after a life */
+    lab_peer_up(lab, "a", 3);
+    lab_advise(lab, 3, PD_KIND_MOVED);
+    reconnect(lab, 3);
+    lab_advise(lab, 4, PD_KIND_MOVED);
+    expect_decision(lab, 4, VERDICT_DAMPED);
+    lab_time(lab, 10 * SEC); /* not 20 */
+    reconnect(lab, 4);
+}
+
+static void an_old_connection_has_a_gap_too(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.prefer = PREFER_RECONNECT;
+    lab_peer_up(lab, "a", 1);
+    lab_time(lab, 10 * MIN);
+    lab_advise(lab, 1, PD_KIND_MOVED);
+    expect_decision(lab, 1, VERDICT_RECONNECT);
+    lab_answer_error(lab, expect_reconnect(lab, 1), NODE_DIAL_FAILED);
+    lab_advise(lab, 1, PD_KIND_MOVED);
+    expect_decision(lab, 1, VERDICT_DAMPED);
+    lab_time(lab, 10 * SEC);
+    expect_decision(lab, 1, VERDICT_RECONNECT);
+}
+
+/* ---- back-off ---- */
+
+static void backoff_doubles(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t usual_us = 5 * SEC;
+
+    lab_peer_up(lab, "a", 17);
+    for (unsigned i = 0; i < 10; i++) {
+        uint64_t until_us;
+
+        lab_advise(lab, 17, PD_KIND_DEGRADED);
+        expect_decision(lab, 17, VERDICT_MIGRATE);
+        lab_answer_error(lab, expect_migrate(lab, 17), -1);
+        expect_outcome(lab, 17, OUTCOME_FAILED);
+        until_us = lab_peer(lab, 17)->affair->backoff_until_us[BY_MIGRATE];
+        assert_in_range(until_us - lab->now_us, usual_us * 4 / 5, usual_us * 6 / 5);
+        lab_time(lab, 2 * SEC); /* past the merge window */
+        lab_advise(lab, 17, PD_KIND_DEGRADED);
+        lab_time(lab, until_us - lab->now_us - 1);
+        lab_advise(lab, 17, PD_KIND_DEGRADED);
+        lab_time(lab, 1);
+        lab_skip(lab);
+        usual_us = min_u64(usual_us * 2, 5 * MIN);
+    }
+    /* a move resets it */
+    lab_migrated(lab, 17, PD_KIND_DEGRADED);
+    lab_fresh(lab, 17, 1);
+    lab_time(lab, 31 * SEC);
+    lab_advise(lab, 17, PD_KIND_DEGRADED);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    lab_answer_error(lab, expect_migrate(lab, 17), -1);
+    assert_in_range(lab_peer(lab, 17)->affair->backoff_until_us[BY_MIGRATE] - lab->now_us, 4 * SEC,
+                    6 * SEC);
+}
+
+/* ---- what is remembered ---- */
+
+static void remembered_in_flight(void **state)
+{
+    struct lab *lab = *state;
+    const struct record_decision *again;
+
+    lab_peer_up(lab, "a", 17);
+    lab_advise(lab, 17, PD_KIND_DEGRADED);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    lab_advise_full(lab, 17, &(struct pd_advice){PD_KIND_MOVED, .reason = "first"});
+    assert_int_equal(expect_decision(lab, 17, VERDICT_IN_FLIGHT)->decision, 2);
+    lab_advise_full(lab, 17, &(struct pd_advice){PD_KIND_DEAD, .reason = "latest"});
+    expect_no_decision(lab); /* a repeat */
+    lab_answer_ok(lab, expect_migrate(lab, 17));
+    again = expect_decision(lab, 17, VERDICT_MIGRATE);
+    assert_int_equal(again->decision, 4);
+    assert_string_equal(again->reason->s, "latest");
+    assert_int_equal(again->kind, PD_KIND_DEAD);
+    lab_answer_ok(lab, expect_migrate(lab, 17));
+    expect_no_decision(lab);
+    expect_no_move(lab);
+}
+
+static void degraded_is_not_remembered(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    lab_advise(lab, 17, PD_KIND_DEGRADED);
+    expect_decision(lab, 17, VERDICT_IN_FLIGHT);
+    lab_answer_ok(lab, expect_migrate(lab, 17));
+    expect_no_decision(lab);
+}
+
+static void withdrawn(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_IN_FLIGHT);
+    lab_withdraw(lab, 17);
+    assert_int_equal(engine_counts(lab->engine).remembered, 0);
+    assert_int_equal(engine_counts(lab->engine).open, 1); /* what is asked is asked */
+    lab_answer_ok(lab, expect_migrate(lab, 17));
+    expect_no_decision(lab);
+}
+
+static void gone_until_it_lives(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_advise(lab, 17, PD_KIND_DEGRADED);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    lab_fresh(lab, 17, 50000);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_NO_CONN);
+    expect_outcome(lab, 17, OUTCOME_GONE);
+    lab_silent(lab, 17); /* an old row */
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_GONE);
+    lab_fresh(lab, 17, 50000);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_NOT_CONNECTED);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_no_decision(lab);   /* gone, once more */
+    lab_peer_up(lab, "a", 17); /* the same, told again */
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by),
+        LAB_TEST(tokens),
+        LAB_TEST(degraded_takes_no_token),
+        LAB_TEST(refused_and_retried_take_no_token),
+        LAB_TEST(reconnect_gap),
+        LAB_TEST(lived_before_it_went),
+        LAB_TEST(an_old_connection_has_a_gap_too),
+        LAB_TEST(backoff_doubles),
+        LAB_TEST(remembered_in_flight),
+        LAB_TEST(degraded_is_not_remembered),
+        LAB_TEST(withdrawn),
+        LAB_TEST(gone_until_it_lives),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
