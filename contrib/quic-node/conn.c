@@ -45,9 +45,8 @@ static void conn_parameters(struct conn *c, ngtcp2_settings *settings,
 
     ngtcp2_settings_default(settings);
     settings->initial_ts = c->node->now_ns;
-    /* also after each migration, for pacing: the library's 333 ms would hold the first data
-     * on a new path back for 70 ms. On longer paths the handshake is sent a few times more */
-    settings->initial_rtt = 25 * NS_PER_MS;
+    /* lost first packets are sent again sooner; validation is given up after 21 times this */
+    settings->initial_rtt = 200 * NS_PER_MS;
     settings->ack_thresh = 1; /* each packet at once: RTT samples and loss are seen sooner */
     settings->handshake_timeout = o->dial_timeout_ms * NS_PER_MS;
     /* so small that path MTU discovery has nothing to try. It must not be switched off: in
@@ -308,6 +307,7 @@ static int conn_write_one(struct conn *c)
 
 void conn_write(struct conn *c)
 {
+    ngtcp2_conn_stat st;
     int i;
 
     c->dirty = false;
@@ -319,8 +319,19 @@ void conn_write(struct conn *c)
         return;
     if (i == PACKETS_PER_WRITE)
         c->dirty = true;
-    ngtcp2_conn_update_pkt_tx_time(c->quic, c->node->now_ns);
+    /* This only sets the pace. Before the first sample on a path it would be set by the
+     * library's guess, which holds the first data on a new path back for tens of ms. */
+    ngtcp2_conn_get_conn_stat(c->quic, &st);
+    if (st.first_rtt_sample_ts != UINT64_MAX)
+        ngtcp2_conn_update_pkt_tx_time(c->quic, c->node->now_ns);
     conn_after(c);
+}
+
+/* A handshake has its own time limit in the library; what comes after it does not. */
+static uint64_t hello_deadline_ns(const struct conn *c)
+{
+    return c->number || c->dead ? UINT64_MAX
+                                : c->created_ns + 2 * c->node->options->dial_timeout_ms * NS_PER_MS;
 }
 
 void conn_timer(struct conn *c)
@@ -338,6 +349,8 @@ void conn_timer(struct conn *c)
         c->dirty = true;
     }
     udp_expire(c);
+    if (hello_deadline_ns(c) <= c->node->now_ns)
+        conn_close(c, CLOSE_PROTOCOL, "no hello in time");
     conn_after(c);
 }
 
@@ -349,6 +362,8 @@ uint64_t conn_next_ns(struct conn *c)
     for (struct udp *u = c->paths; u; u = u->next)
         if (u->close_at_ns && u->close_at_ns < next)
             next = u->close_at_ns;
+    if (hello_deadline_ns(c) < next)
+        next = hello_deadline_ns(c);
     if (migrate_next_ns(c) < next)
         next = migrate_next_ns(c);
     return next;

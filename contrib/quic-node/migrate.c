@@ -196,6 +196,12 @@ static void move_validated(struct conn *c)
 
 static void move_failed(struct conn *c)
 {
+    const char *why;
+
+    /* the library's patience ended before the request's: once more, with another id */
+    if (c->move.token && c->move.deadline_ns > c->node->now_ns && !c->move.immediate &&
+        move_start(c, c->move.path, false, &why) == 0)
+        return;
     if (c->move.token) {
         event(c->node, "migrate-timeout", "peer=%s conn=%llu elapsed_us=%llu", c->peer->name,
               (unsigned long long)c->number,

@@ -22,6 +22,7 @@
 #define NODE_CID_BUCKETS  1024u
 #define NODE_DATAGRAM_MAX 1452
 #define NODE_MAX_CONNS    4096u
+#define NODE_MAX_PEERS    4096u /* names ever met */
 #define NS_PER_MS         UINT64_C(1000000)
 #define NS_PER_S          UINT64_C(1000000000)
 
@@ -166,7 +167,7 @@ struct node {
     char boot[20];
     uint64_t last_number;
     uint64_t now_ns, start_ns;
-    unsigned n_conns;
+    unsigned n_conns, n_peers;
     uint64_t n_events_lost;
     int signal_fd, timer_fd;
     uint64_t timer_ns; /* what timer_fd is set to */

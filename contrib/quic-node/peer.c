@@ -30,11 +30,12 @@ struct peer *peer_get(struct node *node, const char *name)
 {
     struct peer *p = peer_find(node, name);
 
-    if (p)
+    if (p || node->n_peers >= NODE_MAX_PEERS)
         return p;
     p = calloc(1, sizeof(*p));
     if (!p)
         return NULL;
+    node->n_peers++;
     p->node = node;
     strcpy(p->name, name);
     p->redial_delay_ns = REDIAL_MIN_NS;

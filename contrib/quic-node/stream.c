@@ -153,6 +153,15 @@ static int get_string(json_t *object, const char *key, char *ret, size_t size, b
     return 0;
 }
 
+/* As the contract wants names: no control characters, C1 (C2 80 … C2 9F) neither. */
+static bool name_valid(const char *name)
+{
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
+            return false;
+    return name[0] != '\0';
+}
+
 static int hello_parse(struct conn *c, json_t *hello)
 {
     json_t *epoch = json_object_get(hello, "epoch"), *rx_next = json_object_get(hello, "rx_next");
@@ -163,7 +172,7 @@ static int hello_parse(struct conn *c, json_t *hello)
         get_string(hello, "peer_boot", c->hello.peer_boot, sizeof(c->hello.peer_boot), false) < 0 ||
         get_string(hello, "listen", listen, sizeof(listen), false) < 0 || !json_is_integer(epoch) ||
         json_integer_value(epoch) < 0 || !json_is_integer(rx_next) ||
-        json_integer_value(rx_next) < 0 || !c->hello.name[0] || !c->hello.boot[0])
+        json_integer_value(rx_next) < 0 || !name_valid(c->hello.name) || !c->hello.boot[0])
         return -EPROTO;
     if (listen[0] && address_parse(listen, &c->hello.listen) < 0)
         return -EPROTO;

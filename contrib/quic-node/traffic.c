@@ -89,7 +89,8 @@ uint64_t traffic_next_ns(const struct peer *p)
 {
     uint64_t next = next_message_ns(p);
 
-    if (p->live && p->rx_next != p->rx_told && p->rx_ack_at_ns < next)
+    if (p->live && p->tx_ready && p->rx_next != p->rx_told && p->rx_ack_at_ns < next &&
+        p->live->out_unsent_bytes < UNSENT_MAX_BYTES)
         next = p->rx_ack_at_ns;
     return next;
 }
@@ -122,7 +123,8 @@ void traffic_send(struct peer *p)
     while (p->tx_sent < p->tx_made && p->live->out_unsent_bytes < UNSENT_MAX_BYTES &&
            !p->live->failed)
         message_send(p, message_bytes(p));
-    if (p->rx_next != p->rx_told && p->rx_ack_at_ns <= p->node->now_ns) {
+    if (p->rx_next != p->rx_told && p->rx_ack_at_ns <= p->node->now_ns &&
+        p->live->out_unsent_bytes < UNSENT_MAX_BYTES) {
         put_u64(offset, p->rx_next);
         frame_append(p->live, 'A', offset, sizeof(offset));
         p->rx_told = p->rx_next;
