@@ -443,11 +443,25 @@ static void test_users(void **state)
     sd_event_unref(loop);
 }
 
+/* Up for more than ten seconds, after many failures: the pause is short again. */
+static void check_good(struct rig *rig)
+{
+    unsigned accepted = rig->accepted;
+    uint64_t up_us = rig->accepted_us[accepted - 1], lost_us;
+
+    RUN_UNTIL(rig, 12, now_us() - up_us > LINK_GOOD_US + 500000);
+    lost_us = now_us();
+    node_hang_up(rig);
+    RUN_UNTIL(rig, 10, rig->accepted == accepted + 1);
+    assert_true(rig->accepted_us[accepted] - lost_us < 300000);
+}
+
 /* The long ones, all at once: 10 s for hello, 10 s until a node with another
- * protocol is asked again, 30 s for a node that takes nothing. */
+ * protocol is asked again, 10 s that make a connection a good one, 30 s for a
+ * node that takes nothing. */
 static void test_deadlines(void **state)
 {
-    struct rig *silent = &one, other, stalled;
+    struct rig *silent = &one, other, stalled, good;
     uint64_t begin_us, refused_us;
     char path[64];
 
@@ -459,6 +473,10 @@ static void test_deadlines(void **state)
     rig_new(&stalled, one.loop, path, NULL);
     node_listen(&stalled);
     link_start(stalled.link);
+    snprintf(path, sizeof(path), "%s/good", directory);
+    rig_new(&good, one.loop, path, NULL);
+    node_listen(&good);
+    link_start(good.link);
 
     RUN_UNTIL(silent, 5, said(&silent->in, "hello"));
     RUN_UNTIL(&other, 5, said(&other.in, "hello"));
@@ -470,6 +488,10 @@ static void test_deadlines(void **state)
                       "\"message\":\"unsupported_protocol\"}}\n");
     RUN_UNTIL(&other, 5, other.closed_us);
     refused_us = other.closed_us;
+    good.rude = true; /* its back-off has grown when it comes up */
+    RUN_UNTIL(&good, 10, good.accepted == 5);
+    good.rude = false;
+    rig_up(&good);
 
     RUN_UNTIL(silent, 12, silent->closed_us);
     assert_true(silent->closed_us - silent->accepted_us[0] > 9900000);
@@ -478,12 +500,14 @@ static void test_deadlines(void **state)
     RUN_UNTIL(&other, 12, other.accepted == 2);
     assert_true(other.accepted_us[1] - refused_us > 9900000);
     assert_true(other.accepted_us[1] - refused_us < 11000000);
+    check_good(&good);
     RUN_UNTIL(&stalled, 25, stalled.events[EVENT_NODE_DOWN]);
     assert_true(now_us() - begin_us > 29900000);
     assert_true(now_us() - begin_us < 32000000);
     assert_true(said(&stalled.told, "\"what\":\"node-stalled\""));
     rig_free(&other);
     rig_free(&stalled);
+    rig_free(&good);
 }
 
 static int group_setup(void **state)

@@ -139,7 +139,8 @@ static size_t tame_string(char *s, size_t length)
  * with them replaced. */
 static json_t *load_tamed(const char *line, size_t length, json_error_t *error)
 {
-    char *copy CLEANUP_FREE = memory_new(length, 1);
+    char *copy = memory_new(length, 1);
+    json_t *root;
     size_t at = 0;
 
     memcpy(copy, line, length);
@@ -151,7 +152,9 @@ static json_t *load_tamed(const char *line, size_t length, json_error_t *error)
         else
             at++;
     }
-    return json_loadb(copy, length, JSON_ALLOW_NUL, error);
+    root = json_loadb(copy, length, JSON_ALLOW_NUL, error);
+    free(copy);
+    return root;
 }
 
 static json_t *load(const char *line, size_t length, json_error_t *error)
