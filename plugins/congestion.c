@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * congestion: the path carries far less than it did. The sender itself says
+ * that it is congested, or its window is a fraction of what it was within the
+ * last minutes. Says nothing of senders that do not fill their window.
+ */
+#include <inttypes.h>
+#include <pathdog/trigger.h>
+#include <stdio.h>
+#include <string.h>
+
+enum option {
+    OPTION_FRACTION,
+    OPTION_STRIKES,
+};
+
+static const struct pd_option options[] = {
+    [OPTION_FRACTION] = {"cwnd_fraction", PD_OPTION_FRACTION, "1/4", 1, 1000,
+                         "a window below this share of its own maximum is a strike"},
+    [OPTION_STRIKES] = {"strikes", PD_OPTION_INTEGER, "3", 1, 1000,
+                        "consecutive samples before advice is given"},
+    {0},
+};
+
+/* The maximum is kept by the minute, for five and the one that runs. */
+#define MINUTE_US 60000000u
+#define MINUTES   6u
+
+struct congestion {
+    uint64_t fraction_permille;
+    uint64_t spacing_us; /* between two rows that count */
+    uint32_t strikes;
+};
+
+struct congestion_peer {
+    uint64_t counted_us; /* when the last row that counted came */
+    uint32_t minute;     /* that most[minute % MINUTES] is of */
+    uint32_t most[MINUTES];
+    uint16_t strikes;
+    bool counted; /* counted_us is set */
+};
+
+static int congestion_start(struct pd_turn *turn, const struct pd_start *start)
+{
+    struct congestion *congestion = turn->self;
+
+    congestion->fraction_permille = start->values[OPTION_FRACTION].number;
+    congestion->strikes = (uint32_t)start->values[OPTION_STRIKES].number;
+    congestion->spacing_us = start->sample_interval_us / 5 * 4;
+    return 0;
+}
+
+/* Takes the window in, and returns the greatest of the last five minutes. */
+static uint64_t cwnd_most(struct congestion_peer *peer, uint64_t cwnd, uint64_t now_us)
+{
+    uint32_t minute = (uint32_t)(now_us / MINUTE_US), most = 0;
+
+    if (minute - peer->minute >= MINUTES)
+        memset(peer->most, 0, sizeof(peer->most));
+    else
+        while (peer->minute != minute)
+            peer->most[++peer->minute % MINUTES] = 0;
+    peer->minute = minute;
+    if (cwnd != PD_UNKNOWN && cwnd > peer->most[minute % MINUTES])
+        peer->most[minute % MINUTES] = cwnd < UINT32_MAX ? (uint32_t)cwnd : UINT32_MAX;
+    for (size_t i = 0; i < MINUTES; i++)
+        if (peer->most[i] > most)
+            most = peer->most[i];
+    return most;
+}
+
+static int congestion_advise(struct pd_turn *turn, const struct pd_sample *sample, bool small,
+                             uint64_t most)
+{
+    const struct congestion *congestion = turn->self;
+    uint64_t cwnd = sample->row->v[PD_CWND_BYTES];
+    char reason[160];
+    struct pd_field evidence[] = {
+        {"strikes", NULL, congestion->strikes},
+        {"congested", NULL, sample->row->v[PD_CONGESTED] == 1},
+        {"cwnd_bytes", NULL, cwnd},
+        {"cwnd_max_bytes", NULL, most},
+    };
+    struct pd_advice advice = {
+        .kind = PD_KIND_DEGRADED,
+        .reason = reason,
+        .evidence = evidence,
+        .n_evidence = cwnd == PD_UNKNOWN ? 2 : 4,
+    };
+
+    if (small)
+        snprintf(reason, sizeof(reason),
+                 "window %" PRIu64 " bytes, below %" PRIu64 "/1000 of %" PRIu64 ", %" PRIu32
+                 " samples in a row",
+                 cwnd, congestion->fraction_permille, most, congestion->strikes);
+    else
+        snprintf(reason, sizeof(reason), "congested, %" PRIu32 " samples in a row",
+                 congestion->strikes);
+    return turn->host->advise(turn, sample->peer->index, &advice);
+}
+
+static int congestion_sample(struct pd_turn *turn, const struct pd_sample *sample)
+{
+    const struct congestion *congestion = turn->self;
+    struct congestion_peer *peer = sample->state;
+    uint64_t cwnd = sample->row->v[PD_CWND_BYTES], most;
+    uint64_t in_flight = sample->row->v[PD_IN_FLIGHT_BYTES];
+    bool small;
+
+    /* As srtt counts them. */
+    if (peer->counted && turn->now_us - peer->counted_us < congestion->spacing_us)
+        return 0;
+    peer->counted = true;
+    peer->counted_us = turn->now_us;
+    most = cwnd_most(peer, cwnd, turn->now_us);
+    if (!sample->fresh)
+        return 0;
+    /* A sender that has nothing to send says nothing of the path. */
+    if (cwnd != PD_UNKNOWN && in_flight != PD_UNKNOWN && in_flight < cwnd / 2)
+        return 0;
+    small = cwnd != PD_UNKNOWN && cwnd < most * congestion->fraction_permille / 1000;
+    if (!small && sample->row->v[PD_CONGESTED] != 1) {
+        peer->strikes = 0;
+        return 0;
+    }
+    if (++peer->strikes < congestion->strikes)
+        return 0;
+    peer->strikes = 0;
+    return congestion_advise(turn, sample, small, most);
+}
+
+static int congestion_peer(struct pd_turn *turn, const struct pd_peer_event *event)
+{
+    struct congestion_peer *peer = event->state;
+
+    (void)turn;
+    if (event->change == PD_PEER_PATH || event->change == PD_PEER_MIGRATED) {
+        peer->strikes = 0;
+        memset(peer->most, 0, sizeof(peer->most)); /* of another path */
+    } else if (event->change == PD_PEER_MISSING) {
+        peer->strikes = 0;
+    }
+    return 0;
+}
+
+PD_TRIGGER(congestion) = {
+    .abi = PD_TRIGGER_ABI,
+    .size = sizeof(struct pd_trigger),
+    .name = "congestion",
+    .summary = "the path carries far less than it did",
+    .options = options,
+    .instance_size = sizeof(struct congestion),
+    .peer_size = sizeof(struct congestion_peer),
+    .start = congestion_start,
+    .peer = congestion_peer,
+    .sample = congestion_sample,
+};

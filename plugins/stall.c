@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stall: the path is dead. SRTT cannot see that: no acknowledgements, no
+ * samples. So what counts is that something is owed to us and nothing comes; a
+ * peer that is suspected is looked at closely, and any progress clears it.
+ */
+#include <inttypes.h>
+#include <pathdog/trigger.h>
+#include <stdio.h>
+
+enum option {
+    OPTION_PTO_MULTIPLE,
+    OPTION_MIN,
+    OPTION_SILENCE,
+    OPTION_MISSES,
+};
+
+static const struct pd_option options[] = {
+    [OPTION_PTO_MULTIPLE] = {"pto_multiple", PD_OPTION_INTEGER, "4", 1, 100,
+                             "probe timeouts without progress before advice is given"},
+    [OPTION_MIN] = {"min", PD_OPTION_TIME, "500ms", 1000, 600000000,
+                    "never sooner than after this"},
+    [OPTION_SILENCE] = {"silence", PD_OPTION_TIME, "8s", 1000, 3600000000,
+                        "no packet for longer than this, from a peer that we send to, is a miss"},
+    [OPTION_MISSES] = {"misses", PD_OPTION_INTEGER, "3", 1, 1000,
+                       "misses in a row before advice is given"},
+    {0},
+};
+
+/* RFC 9002 §6.2.2: what to go by before the first RTT sample. */
+#define INITIAL_RTT_US 333000u
+/* RFC 9002 §6.1.2 and RFC 9000 §18.2: timer granularity, the peer's max_ack_delay. */
+#define GRANULARITY_US   1000u
+#define MAX_ACK_DELAY_US 25000u
+/* A path that stays dead is said again, each time after twice as long, up to 2^this. */
+#define DOUBLINGS_MAX 6u
+/* A suspect is looked at closely for this much longer than it takes to be sure. */
+#define LOOK_EXTRA_US 2000000u
+
+/* Only with one of these a node can show progress at all. */
+#define PROGRESS_COLUMNS (1u << PD_RTT_SAMPLES | 1u << PD_BYTES_RECEIVED | 1u << PD_SILENT_MS)
+
+struct stall {
+    uint64_t pto_multiple, min_us, silence_us;
+    uint32_t misses;
+};
+
+struct stall_peer {
+    uint64_t since_us;     /* of suspicion: something was owed, and nothing came */
+    uint64_t sent_bytes;   /* then */
+    uint64_t progress_us;  /* the last progress that was seen, or the first look */
+    uint64_t looked_bytes; /* bytes sent at the look before */
+    uint16_t misses;
+    uint8_t fired; /* since the last progress */
+    bool suspect;
+    bool unpaid; /* in every look since, something was in flight */
+    bool known;  /* progress_us and looked_bytes are set */
+};
+
+static int stall_start(struct pd_turn *turn, const struct pd_start *start)
+{
+    struct stall *stall = turn->self;
+
+    stall->pto_multiple = start->values[OPTION_PTO_MULTIPLE].number;
+    stall->min_us = start->values[OPTION_MIN].number;
+    stall->silence_us = start->values[OPTION_SILENCE].number;
+    stall->misses = (uint32_t)start->values[OPTION_MISSES].number;
+    return 0;
+}
+
+static uint64_t pto_of(const struct pd_row *row)
+{
+    uint64_t srtt_us = row->v[PD_SRTT_US], rttvar_us = row->v[PD_RTTVAR_US];
+
+    if (srtt_us == PD_UNKNOWN)
+        srtt_us = INITIAL_RTT_US;
+    if (rttvar_us == PD_UNKNOWN)
+        rttvar_us = srtt_us / 2;
+    rttvar_us = rttvar_us * 4 > GRANULARITY_US ? rttvar_us * 4 : GRANULARITY_US;
+    return srtt_us + rttvar_us + MAX_ACK_DELAY_US;
+}
+
+static void suspicion_end(struct pd_turn *turn, uint32_t index, struct stall_peer *peer)
+{
+    if (peer->suspect)
+        turn->host->look(turn, index, 0);
+    peer->suspect = false;
+}
+
+static int stall_advise(struct pd_turn *turn, const struct pd_sample *sample, uint64_t stalled_us,
+                        uint64_t pto_us)
+{
+    struct stall_peer *peer = sample->state;
+    uint64_t in_flight = sample->row->v[PD_IN_FLIGHT_BYTES];
+    char reason[160], bytes[64] = "";
+    struct pd_field evidence[] = {
+        {"stalled_us", NULL, stalled_us},
+        {"pto_us", NULL, pto_us},
+        {"in_flight_bytes", NULL, in_flight},
+    };
+    struct pd_advice advice = {
+        .kind = PD_KIND_DEAD,
+        .reason = reason,
+        .evidence = evidence,
+        .n_evidence = in_flight == PD_UNKNOWN ? 2 : 3,
+    };
+
+    if (in_flight != PD_UNKNOWN)
+        snprintf(bytes, sizeof(bytes), ", %" PRIu64 " bytes in flight", in_flight);
+    snprintf(reason, sizeof(reason), "no progress for %" PRIu64 " ms (PTO %" PRIu64 " ms)%s",
+             stalled_us / 1000, pto_us / 1000, bytes);
+    if (peer->fired < DOUBLINGS_MAX)
+        peer->fired++;
+    peer->since_us = turn->now_us;
+    peer->misses = 0;
+    return turn->host->advise(turn, sample->peer->index, &advice);
+}
+
+static int silence_advise(struct pd_turn *turn, const struct pd_sample *sample, uint64_t silence_us)
+{
+    const struct stall *stall = turn->self;
+    struct stall_peer *peer = sample->state;
+    char reason[120];
+    struct pd_field evidence[] = {
+        {"silence_us", NULL, silence_us},
+        {"misses", NULL, stall->misses},
+    };
+    struct pd_advice advice = {
+        .kind = PD_KIND_DEAD, .reason = reason, .evidence = evidence, .n_evidence = 2};
+
+    snprintf(reason, sizeof(reason),
+             "nothing received for %" PRIu64 " ms though we send, %" PRIu32 " looks in a row",
+             silence_us / 1000, stall->misses);
+    peer->misses = 0;
+    return turn->host->advise(turn, sample->peer->index, &advice);
+}
+
+/* The slower rule, for nodes that say little. Returns true if it fired. */
+static bool silence_counts(const struct pd_turn *turn, const struct pd_sample *sample, bool sends,
+                           uint64_t *ret_silence_us)
+{
+    const struct stall *stall = turn->self;
+    struct stall_peer *peer = sample->state;
+    uint64_t silent_ms = sample->row->v[PD_SILENT_MS];
+
+    *ret_silence_us = silent_ms == PD_UNKNOWN ? turn->now_us - peer->progress_us : silent_ms * 1000;
+    if (!sends || *ret_silence_us <= stall->silence_us) {
+        peer->misses = 0;
+        return false;
+    }
+    return ++peer->misses >= stall->misses;
+}
+
+/* Nothing came since the look before. */
+static int stall_look(struct pd_turn *turn, const struct pd_sample *sample)
+{
+    const struct stall *stall = turn->self;
+    const struct pd_row *row = sample->row;
+    struct stall_peer *peer = sample->state;
+    uint64_t sent_bytes = row->v[PD_BYTES_SENT] == PD_UNKNOWN ? 0 : row->v[PD_BYTES_SENT];
+    bool unpaid = (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN && row->v[PD_IN_FLIGHT_BYTES]) ||
+                  (row->v[PD_PTO_COUNT] != PD_UNKNOWN && row->v[PD_PTO_COUNT]);
+    bool sends = unpaid || sent_bytes > peer->looked_bytes;
+    uint64_t pto_us = pto_of(row), enough_us = stall->pto_multiple * pto_us, silence_us;
+
+    enough_us = (enough_us > stall->min_us ? enough_us : stall->min_us) << peer->fired;
+    peer->looked_bytes = sent_bytes;
+    if (!peer->suspect) {
+        peer->misses = 0;
+        if (!sends)
+            return 0; /* an idle connection owes nothing */
+        peer->suspect = peer->unpaid = true;
+        peer->since_us = turn->now_us;
+        peer->sent_bytes = sent_bytes;
+    }
+    peer->unpaid &= unpaid;
+    if (!peer->unpaid && turn->now_us > peer->since_us && sent_bytes <= peer->sent_bytes) {
+        suspicion_end(turn, sample->peer->index, peer);
+        return 0;
+    }
+    if (silence_counts(turn, sample, sends, &silence_us))
+        return silence_advise(turn, sample, silence_us);
+    turn->host->look(turn, sample->peer->index, turn->now_us + enough_us + LOOK_EXTRA_US);
+    if (turn->now_us - peer->since_us < enough_us)
+        return 0;
+    return stall_advise(turn, sample, turn->now_us - peer->since_us, pto_us);
+}
+
+static int stall_sample(struct pd_turn *turn, const struct pd_sample *sample)
+{
+    struct stall_peer *peer = sample->state;
+    uint64_t sent_bytes = sample->row->v[PD_BYTES_SENT];
+
+    if (!(sample->columns & PROGRESS_COLUMNS))
+        return 0; /* nothing can be proven with these */
+    if (peer->known && !sample->progress && !sample->in_flight)
+        return stall_look(turn, sample);
+    /* Progress; or the first look; or a move under way, which will be judged when it ends. */
+    suspicion_end(turn, sample->peer->index, peer);
+    if (!sample->in_flight || sample->progress)
+        peer->fired = 0;
+    peer->misses = 0;
+    peer->known = true;
+    peer->progress_us = turn->now_us;
+    peer->looked_bytes = sent_bytes == PD_UNKNOWN ? 0 : sent_bytes;
+    return 0;
+}
+
+/* Another path, or the same one after a time when nobody looked: begins anew. */
+static int stall_peer(struct pd_turn *turn, const struct pd_peer_event *event)
+{
+    struct stall_peer *peer = event->state;
+
+    if (event->change != PD_PEER_PATH && event->change != PD_PEER_MIGRATED &&
+        event->change != PD_PEER_TOLD)
+        return 0;
+    suspicion_end(turn, event->peer->index, peer);
+    peer->misses = 0;
+    peer->progress_us = turn->now_us;
+    return 0;
+}
+
+PD_TRIGGER(stall) = {
+    .abi = PD_TRIGGER_ABI,
+    .size = sizeof(struct pd_trigger),
+    .name = "stall",
+    .summary = "the path is dead: something is owed, and nothing comes",
+    .options = options,
+    .instance_size = sizeof(struct stall),
+    .peer_size = sizeof(struct stall_peer),
+    .start = stall_start,
+    .peer = stall_peer,
+    .sample = stall_sample,
+};
