@@ -14,7 +14,7 @@ void buffer_grow(struct buffer *buffer, size_t n_bytes)
 {
     /* Moving to the front is worth it only where half of it was taken: each
      * byte is then moved at most once per byte taken. */
-    if (buffer->start > buffer->capacity / 2) {
+    if (buffer->data && buffer->start > buffer->capacity / 2) {
         memmove(buffer->data, buffer->data + buffer->start, buffer->length);
         buffer->start = 0;
     }
