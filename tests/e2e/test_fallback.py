@@ -234,6 +234,24 @@ class Fallback(Case):
         node.wait_rounds(5)
         self.assertLessEqual(node.looks - looks, 1)
 
+    def test_progress_right_after_the_advice_proves_nothing(self):
+        # what arrives within a second may still have come over the old path
+        node, dog, peer = self.start(role="server")
+        dog.moved()
+        dog.decision("inbound")
+        node.wait_for(lambda: node.looks >= 5)
+        self.freeze(peer)
+        dog.outcome("reconnected")
+
+    def test_progress_a_second_after_the_advice_ends_the_watch(self):
+        node, dog, peer = self.start(role="server")
+        dog.moved()
+        dog.decision("inbound")
+        node.wait_rounds(15)
+        self.freeze(peer)
+        node.wait_rounds(15)
+        self.assertEqual(node.moves(), [])
+
     def test_many_at_once(self):
         node = self.node(features=FEATURES)
         for conn in range(1, 31):

@@ -298,6 +298,19 @@ class Degraded(Case):
                  for n in (1, 2, 3, 4, 5)]
         self.assertLess(times[4] - times[3], 0.4 * 1.2 + 0.5)
 
+    def test_backoff_is_jittered(self):
+        node, dog = self.pair(peers=16, triggers=SLOW, watchdog={
+            "merge_window": "1ms", "backoff_min": "2s", "sample_interval": "50ms"})
+        node.on("migrate_peer", lambda r: r.error(-1))
+        for peer in node.peers.values():
+            peer.set(srtt_us=HIGH)
+        for conn in node.peers:
+            node.wait_request("migrate_peer", conn, nth=2)
+        gaps = [b.time - a.time for a, b in (node.moves(conn)[:2] for conn in node.peers)]
+        self.assertGreater(max(gaps) - min(gaps), 0.2)
+        self.assertGreater(min(gaps), 1.55)
+        self.assertLess(max(gaps), 3)
+
     def test_moved_passes_cooling_and_merging(self):
         node, dog = self.pair()
         for number in (1, 2, 3):

@@ -47,6 +47,25 @@ class Stop(Case):
         self.assertEqual(dog.garbage, [])
         self.assertTrue(dog.raw[-1].endswith(b"\n"))
 
+    def test_status_says_whether_the_node_is_there(self):
+        def status():
+            lines = [line for state in dog.states for line in state.split("\n")]
+            return [line for line in lines if line.startswith("STATUS=")][-1:]
+        node = self.node(start=False)
+        dog = self.dog(node)
+        without = status()
+        self.assertTrue(without)
+        node.start()
+        dog.wait_record("node", state="up")
+        dog.wait_for(lambda: status() != without, what="another status")
+        with_it = status()
+        node.stop()
+        dog.wait_for(lambda: status() != with_it, what="another status again")
+
+    def test_the_watchdog_of_systemd_is_fed(self):
+        dog = self.dog(self.node(), env={"WATCHDOG_USEC": "400000"})
+        dog.wait_for(lambda: sum("WATCHDOG=1" in state for state in dog.states) >= 3)
+
     def test_run_is_the_invocation(self):
         node = self.node()
         dog = self.dog(node, env={"INVOCATION_ID": "0123456789abcdef0123456789abcdef"})

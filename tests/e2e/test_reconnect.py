@@ -174,6 +174,17 @@ class Answers(Case):
         self.assertEqual(dog.effect("stalled")["conn"], dog.outcome("reconnected")["conn_new"])
 
 
+    def test_the_first_sign_of_life_of_the_new_one_is_enough(self):
+        def handler(node, request):
+            new = node.replace(1, request.link)
+            new.advance = False
+            new.script = [{"srtt_us": 30000, "rtt_samples": 1}]
+            request.answer({"conn": new.conn})
+        node, dog = self.ask(handler, {"effect_window": "20s"})
+        self.assertEqual(dog.effect("better", deadline=5)["conn"],
+                         dog.outcome("reconnected")["conn_new"])
+
+
 class Often(Case):
     def test_the_gap_and_its_doubling(self):
         node = self.node(**RECONNECT)
