@@ -13,18 +13,15 @@
 
 static uint32_t median(const uint32_t *values, uint8_t count)
 {
-    uint32_t a, b, c;
+    uint64_t less, more;
 
     if (count == 1)
         return values[0];
-    a = values[0];
-    b = values[1];
+    less = min_u64(values[0], values[1]);
+    more = max_u64(values[0], values[1]);
     if (count == 2)
-        return (uint32_t)(((uint64_t)a + b) / 2);
-    c = values[2];
-    if ((a <= b) == (b <= c))
-        return b;
-    return (b <= a) == (a <= c) ? a : c;
+        return (uint32_t)((less + more) / 2);
+    return (uint32_t)max_u64(less, min_u64(more, values[2]));
 }
 
 static bool network_kind(enum pd_kind kind)
@@ -56,6 +53,7 @@ static void finish(struct engine *engine, struct effect_job *job, enum effect ef
     struct peer *peer = job->peer;
     struct name_state *name;
 
+    record->bulk = job->bulk;
     record->effect = (struct record_effect){
         .subject = {.peer = text_ref(job->name), .conn = job->conn},
         .decision = job->decision,
@@ -98,6 +96,7 @@ static struct effect_job *job_new(struct engine *engine, const struct move *move
         .since_us = engine->now_us,
         .kind = move->because->kind,
         .by = move->by,
+        .bulk = move->because->bulk,
         .n_before = move->rtt_count,
         .deadline.run = window_over,
     };
@@ -128,10 +127,12 @@ void effect_start(struct engine *engine, const struct move *move)
 void effect_start_reconnected(struct engine *engine, const struct move *move, uint64_t conn)
 {
     struct effect_job *job = job_new(engine, move, conn);
-    struct peer *peer = peers_find(engine, conn);
+    struct peer *peer = peers_find_name(engine, move->name->s);
     struct name_state *name;
 
-    if (peer && strcmp(peer->name->s, move->name->s) == 0) {
+    /* that one, or one that has followed it; an answer need not name it */
+    if (peer && peer->conn >= conn && (peer->conn != move->conn || conn == move->conn)) {
+        job->conn = peer->conn;
         attach(engine, job, peer);
         gate_moved(engine, peer);
         return;

@@ -78,6 +78,7 @@ struct effect_job {
     uint64_t since_us;
     enum pd_kind kind;
     enum by by;
+    bool bulk; /* as its decision */
     bool progress;
     uint8_t n_before, n_after;
     uint32_t before[RTT_KEPT], after[RTT_KEPT];

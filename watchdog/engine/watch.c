@@ -31,6 +31,11 @@ static void watch_due(struct engine *engine, struct deadline *deadline)
     struct affair *affair =
         CONTAINER_OF(CONTAINER_OF(deadline, struct watch, deadline), struct affair, watch);
 
+    if (engine->now_us >= affair->watch.until_us) { /* also if no row ever came */
+        watch_off(engine, affair->peer);
+        return;
+    }
+    deadline_set(&engine->deadlines, deadline, affair->watch.until_us);
     look_update(engine, affair->peer);
     look_soon(engine);
 }
@@ -38,8 +43,10 @@ static void watch_due(struct engine *engine, struct deadline *deadline)
 /* A look is wanted at the very moment when a silence is long enough. */
 static void set_deadline(struct engine *engine, struct peer *peer)
 {
-    deadline_set(&engine->deadlines, &peer->affair->watch.deadline,
-                 peer->quiet_since_us + fallback_after_us(engine, peer));
+    struct watch *watch = &peer->affair->watch;
+
+    deadline_set(&engine->deadlines, &watch->deadline,
+                 min_u64(peer->quiet_since_us + fallback_after_us(engine, peer), watch->until_us));
 }
 
 void watch_off(struct engine *engine, struct peer *peer)

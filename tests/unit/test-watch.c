@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After moved or dead advice: close looks, dead or alive, and the fallback. */
+#include "engine-lab.h"
+
+/* An inbound connection: no migrate is possible, so its advice is refused. */
+static void inbound(struct lab *lab, enum pd_kind kind)
+{
+    lab_peer_up_role(lab, "a", 17, PD_ROLE_SERVER);
+    lab_fresh(lab, 17, 50000);
+    lab_advise(lab, 17, kind);
+    expect_decision(lab, 17, VERDICT_INBOUND);
+}
+
+/* Silent looks each `step`, as often as it takes to pass `span`. */
+static void silence(struct lab *lab, uint64_t span_us, uint64_t step_us)
+{
+    for (uint64_t passed = 0; passed < span_us; passed += step_us) {
+        lab_silent(lab, 17);
+        lab_time(lab, step_us);
+    }
+}
+
+static void dead_inbound(void **state)
+{
+    struct lab *lab = *state;
+    const struct record_decision *decision;
+
+    inbound(lab, PD_KIND_MOVED);
+    silence(lab, 6 * SEC, SEC); /* twice fallback_after, for a server */
+    expect_no_decision(lab);
+    lab_silent(lab, 17);
+    decision = expect_decision(lab, 17, VERDICT_RECONNECT);
+    assert_string_equal(decision->trigger, "fallback");
+    assert_int_equal(decision->kind, PD_KIND_DEAD);
+    assert_int_equal(decision->by, BY_RECONNECT);
+    expect_reconnect(lab, 17);
+}
+
+static void client(struct lab *lab) /* its migrate went "ok", and froze it */
+{
+    lab_peer_up(lab, "a", 17);
+    lab_fresh(lab, 17, 50000);
+    lab_migrated(lab, 17, PD_KIND_MOVED);
+}
+
+static void frozen_by_a_migration(void **state)
+{
+    struct lab *lab = *state;
+
+    client(lab);
+    silence(lab, 3 * SEC, SEC);
+    expect_no_decision(lab);
+    lab_silent(lab, 17);
+    expect_decision(lab, 17, VERDICT_RECONNECT);
+}
+
+static void three_looks_at_least(void **state)
+{
+    struct lab *lab = *state;
+
+    client(lab);
+    lab_time(lab, 10 * SEC);
+    lab_silent(lab, 17);
+    lab_silent(lab, 17);
+    expect_no_decision(lab);
+    lab_silent(lab, 17);
+    expect_decision(lab, 17, VERDICT_RECONNECT);
+}
+
+static void owes_nothing(void **state)
+{
+    struct lab *lab = *state;
+
+    client(lab);
+    for (unsigned i = 0; i < 20; i++) {
+        lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0 pto=0 sent=100");
+        lab_time(lab, SEC);
+    }
+    expect_no_decision(lab);
+}
+
+static void owed_in_every_look(void **state)
+{
+    struct lab *lab = *state;
+
+    client(lab);
+    silence(lab, 2 * SEC, SEC);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0"); /* once it owed nothing */
+    silence(lab, 20 * SEC, SEC);
+    expect_no_decision(lab);
+}
+
+static void owed_by_pto_and_by_sending(void **state)
+{
+    static const char *const rows[][2] = {
+        {"srtt=1 samples=1 pto=1", "srtt=1 samples=1 pto=2"},
+        {"srtt=1 samples=1 sent=100", "srtt=1 samples=1 sent=101"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct lab lab;
+
+        lab_init(&lab);
+        lab_begin(&lab);
+        client(&lab);
+        for (unsigned k = 0; k < 4; k++) {
+            lab_row(&lab, 17, rows[i][k > 0]);
+            lab_time(&lab, SEC);
+        }
+        expect_decision(&lab, 17, VERDICT_RECONNECT);
+        lab_end(&lab);
+    }
+}
+
+static void any_progress_clears(void **state)
+{
+    static const char *const rows[] = {
+        "srtt=50000 samples=2 in_flight=1200",              /* fresh */
+        "srtt=50000 samples=1 in_flight=1200 received=200", /* grew */
+        "srtt=50000 samples=1 in_flight=1200 silent=10",    /* heard since the last look */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct lab lab;
+
+        lab_init(&lab);
+        lab_begin(&lab);
+        lab_peer_up(&lab, "a", 17);
+        lab_row(&lab, 17, "srtt=50000 samples=1 received=100");
+        lab_migrated(&lab, 17, PD_KIND_MOVED);
+        for (unsigned k = 0; k < 3; k++) {
+            lab_row(&lab, 17, "srtt=50000 samples=1 in_flight=1200 received=100");
+            lab_time(&lab, 990 * MS);
+        }
+        lab_row(&lab, 17, rows[i]);
+        for (unsigned k = 0; k < 20; k++) {
+            lab_time(&lab, SEC);
+            lab_row(&lab, 17,
+                    i == 0 ? "srtt=50000 samples=2 in_flight=1200"
+                           : "srtt=50000 samples=1 in_flight=1200 received=200 silent=90000");
+        }
+        expect_no_decision(&lab); /* 1 s after the advice: it is known to live */
+        lab_end(&lab);
+    }
+}
+
+/* Progress within a second of the advice may be left from before it. */
+static void progress_too_soon(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, PD_KIND_MOVED);
+    lab_time(lab, SEC);
+    lab_fresh(lab, 17, 50000);
+    assert_true(lab_peer(lab, 17)->affair->watch.on);
+    lab_time(lab, 1);
+    lab_fresh(lab, 17, 50000);
+    assert_false(lab_peer(lab, 17)->affair->watch.on);
+}
+
+static void an_answer_counts_as_well(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    lab_time(lab, 3 * SEC);
+    lab_fresh(lab, 17, 50000);
+    assert_true(lab_peer(lab, 17)->affair->watch.on); /* it is still asked */
+    lab_answer_ok(lab, 1);
+    lab_time(lab, SEC);
+    lab_fresh(lab, 17, 50000);
+    assert_true(lab_peer(lab, 17)->affair->watch.on);
+    lab_time(lab, 1);
+    lab_fresh(lab, 17, 50000);
+    assert_false(lab_peer(lab, 17)->affair->watch.on);
+}
+
+static void sixty_seconds(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, PD_KIND_MOVED);
+    lab_time(lab, 59 * SEC);
+    assert_true(lab_peer(lab, 17)->affair->looked);
+    lab_time(lab, 5 * SEC); /* also if no row ever came */
+    assert_false(lab_peer(lab, 17)->affair->watch.on);
+    assert_false(lab_peer(lab, 17)->affair->looked);
+}
+
+static void not_watched(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_hold(lab, "a", 0);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    assert_false(lab_peer(lab, 17)->affair->watch.on);
+    lab_release(lab, "a");
+    lab_observe(lab, true);
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    assert_false(lab_peer(lab, 17)->affair->watch.on);
+    lab_observe(lab, false);
+    lab_advise(lab, 17, PD_KIND_DEGRADED);
+    assert_false(lab_peer(lab, 17)->affair->watch.on);
+}
+
+/* ---- a request in flight is never interrupted; it is judged when it ends ---- */
+
+static void judged_before_a_retry(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_fresh(lab, 17, 50000);
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    silence(lab, 5 * SEC, SEC);
+    expect_no_decision(lab);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_TIMEOUT);
+    expect_outcome(lab, 17, OUTCOME_TIMEOUT);
+    assert_string_equal(expect_decision(lab, 17, VERDICT_RECONNECT)->trigger, "fallback");
+    expect_reconnect(lab, 17); /* in place of the second attempt */
+    expect_no_move(lab);
+}
+
+static void retried_where_it_lives(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_fresh(lab, 17, 50000);
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    silence(lab, 3 * SEC, SEC);
+    lab_fresh(lab, 17, 50000);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_TIMEOUT);
+    expect_migrate(lab, 17);
+}
+
+/* ---- where it may not be, or is called off ---- */
+
+static void impossible(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct lab lab;
+
+        lab_init(&lab);
+        if (i == 0)
+            lab.features = 0;
+        if (i == 1)
+            lab.config.fallback = FALLBACK_OFF;
+        lab_begin(&lab);
+        lab_peer_told(&lab, &(struct event_peer_up){
+                                .peer = "a",
+                                .conn = 17,
+                                .migratable = true,
+                                .reconnectable = i != 2,
+                            });
+        lab_fresh(&lab, 17, 50000);
+        lab_migrated(&lab, 17, PD_KIND_MOVED);
+        silence(&lab, 30 * SEC, SEC);
+        expect_no_decision(&lab);
+        lab_end(&lab);
+    }
+}
+
+static void through_the_gate(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, PD_KIND_MOVED);
+    silence(lab, 5 * SEC, SEC);
+    lab_hold(lab, "a", 0);
+    silence(lab, 5 * SEC, SEC);
+    expect_decision(lab, 17, VERDICT_HELD);
+    expect_no_decision(lab); /* once for this silence */
+    expect_no_move(lab);
+}
+
+static void queued_fallback_of_a_living_one(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.max_in_flight = 1;
+    lab->config.migrate_timeout_us = 30 * SEC;
+    lab_node_up(lab, "boot");
+    lab_snapshot(lab);
+    lab_peer_up(lab, "z", 10);
+    lab_operator(lab, "z", COMMAND_BY_DEFAULT);
+    lab_skip(lab);
+    inbound(lab, PD_KIND_MOVED);
+    silence(lab, 6 * SEC, SEC);
+    lab_silent(lab, 17);
+    expect_decision(lab, 17, VERDICT_QUEUED);
+    lab_fresh(lab, 17, 50000);
+    expect_decision(lab, 17, VERDICT_SUPERSEDED);
+    assert_int_equal(engine_counts(lab->engine).queued, 0);
+}
+
+static void cannot_judge(void **state)
+{
+    struct lab *lab = *state;
+    unsigned notices = 0;
+
+    lab_peer_up(lab, "a", 17);
+    lab_row_only(lab, 17, "srtt=50000 latest=50000 in_flight=1200");
+    lab_migrated(lab, 17, PD_KIND_MOVED);
+    for (unsigned i = 0; i < 30; i++) {
+        lab_row_only(lab, 17, "srtt=50000 latest=50000 in_flight=1200");
+        lab_time(lab, SEC);
+    }
+    expect_no_decision(lab);
+    lab_time(lab, 5 * MIN);
+    while (lab_notice(lab, "cannot-judge"))
+        notices++;
+    assert_int_equal(notices, 1);
+}
+
+/* ---- probes ---- */
+
+static void probed_once(void **state)
+{
+    struct lab *lab = *state;
+    const struct lab_action *probe;
+
+    lab->features |= NODE_PROBE;
+    lab_node_up(lab, "boot");
+    lab_snapshot(lab);
+    inbound(lab, PD_KIND_MOVED);
+    for (unsigned i = 0; i < 3; i++) {
+        lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0");
+        lab_time(lab, SEC);
+    }
+    probe = lab_find_action(lab, ACTION_PROBE);
+    assert_non_null(probe);
+    assert_int_equal(probe->n_conns, 1);
+    assert_int_equal(probe->conns[0], 17);
+    for (size_t i = 0; i < lab->n_actions; i++)
+        assert_true(lab->actions[i].type != ACTION_PROBE || &lab->actions[i] == probe);
+    silence(lab, 7 * SEC, SEC); /* it owes the probe's answer from then on */
+    expect_no_decision(lab);    /* but was idle in looks after it */
+}
+
+static void probed_and_dead(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->features |= NODE_PROBE;
+    lab_node_up(lab, "boot");
+    lab_snapshot(lab);
+    inbound(lab, PD_KIND_MOVED);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0");
+    assert_non_null(lab_find_action(lab, ACTION_PROBE));
+    lab_time(lab, 100 * MS);
+    silence(lab, 6 * SEC, SEC);
+    lab_silent(lab, 17);
+    expect_decision(lab, 17, VERDICT_RECONNECT);
+}
+
+static void busy_ones_are_not_probed(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->features |= NODE_PROBE;
+    lab_node_up(lab, "boot");
+    lab_snapshot(lab);
+    inbound(lab, PD_KIND_MOVED);
+    silence(lab, 3 * SEC, SEC);
+    assert_null(lab_find_action(lab, ACTION_PROBE));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(dead_inbound),
+        LAB_TEST(frozen_by_a_migration),
+        LAB_TEST(three_looks_at_least),
+        LAB_TEST(owes_nothing),
+        LAB_TEST(owed_in_every_look),
+        cmocka_unit_test(owed_by_pto_and_by_sending),
+        cmocka_unit_test(any_progress_clears),
+        LAB_TEST(progress_too_soon),
+        LAB_TEST(an_answer_counts_as_well),
+        LAB_TEST(sixty_seconds),
+        LAB_TEST(not_watched),
+        LAB_TEST(judged_before_a_retry),
+        LAB_TEST(retried_where_it_lives),
+        cmocka_unit_test(impossible),
+        LAB_TEST(through_the_gate),
+        LAB_TEST(queued_fallback_of_a_living_one),
+        LAB_TEST(cannot_judge),
+        LAB_TEST(probed_once),
+        LAB_TEST(probed_and_dead),
+        LAB_TEST(busy_ones_are_not_probed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
