@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plugins/stall.c: what is owed, what is progress, and when it was long enough.
+ */
+#include "check.h"
+#include "mock-host.h"
+
+#define MS     1000ull
+#define SECOND 1000000ull
+
+extern const struct pd_trigger pathdog_trigger_stall;
+
+/* PTO = 100 + 4 × 25 + 25 = 225 ms; four of them are 900 ms. */
+static struct pd_row row_of(uint64_t in_flight, uint64_t sent)
+{
+    struct pd_row row = mock_row();
+
+    row.v[PD_SRTT_US] = 100000;
+    row.v[PD_RTTVAR_US] = 25000;
+    row.v[PD_IN_FLIGHT_BYTES] = in_flight;
+    row.v[PD_BYTES_SENT] = sent;
+    return row;
+}
+
+static void look(struct mock *mock, uint64_t at_us, uint64_t in_flight, uint64_t sent,
+                 bool progress)
+{
+    struct pd_row row = row_of(in_flight, sent);
+
+    mock_time(mock, at_us);
+    mock_sample(mock, 0, &row, progress);
+}
+
+static void begin(struct mock *mock, const char *options)
+{
+    *mock = (struct mock){.turn.now_us = SECOND};
+    assert_int_equal(mock_start(mock, &pathdog_trigger_stall, options), 0);
+    mock_peer_up(mock, "bravo", NULL, NULL);
+    look(mock, SECOND, 0, 1000, true);
+}
+
+static void test_owed_and_no_progress(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, NULL);
+    look(&mock, 5 * SECOND, 1200, 2200, false); /* suspect from here on */
+    assert_int_equal(mock.n_advice, 0);
+    assert_true(mock.peers[0].look_until_us > 5 * SECOND + 900 * MS);
+    look(&mock, 5 * SECOND + 500 * MS, 1200, 2200, false);
+    look(&mock, 5 * SECOND + 899 * MS, 1200, 2200, false);
+    assert_int_equal(mock.n_advice, 0);
+    look(&mock, 5 * SECOND + 900 * MS, 1200, 2200, false);
+    assert_int_equal(mock.n_advice, 1);
+    assert_int_equal(mock.advice[0].kind, PD_KIND_DEAD);
+    assert_string_equal(mock.advice[0].reason,
+                        "no progress for 900 ms (PTO 225 ms), 1200 bytes in flight");
+    assert_string_equal(mock.advice[0].evidence,
+                        "stalled_us=900000 pto_us=225000 in_flight_bytes=1200");
+    /* Still dead: again, but after twice as long. */
+    look(&mock, 5 * SECOND + 2600 * MS, 1200, 2200, false);
+    assert_int_equal(mock.n_advice, 1);
+    look(&mock, 5 * SECOND + 2700 * MS, 1200, 2200, false);
+    assert_int_equal(mock.n_advice, 2);
+    mock_stop(&mock);
+}
+
+static void test_progress_clears(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, NULL);
+    for (uint64_t at_us = 2 * SECOND; at_us < 20 * SECOND; at_us += SECOND) {
+        look(&mock, at_us, 1200, 2200, false);
+        look(&mock, at_us + 800 * MS, 1200, 2200, false);
+        look(&mock, at_us + 890 * MS, 1200, 2200, true);
+        assert_int_equal(mock.peers[0].look_until_us, 0);
+    }
+    assert_int_equal(mock.n_advice, 0);
+    mock_stop(&mock);
+}
+
+static void test_idle_owes_nothing(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, NULL);
+    for (uint64_t at_us = 2 * SECOND; at_us < 60 * SECOND; at_us += SECOND)
+        look(&mock, at_us, 0, 1000, false);
+    assert_int_equal(mock.n_advice, 0);
+    assert_int_equal(mock.peers[0].look_until_us, 0);
+    /* One packet that was acknowledged unseen, and then nothing. */
+    look(&mock, 60 * SECOND, 1200, 2200, false);
+    for (uint64_t at_us = 61 * SECOND; at_us < 80 * SECOND; at_us += SECOND)
+        look(&mock, at_us, 0, 2200, false);
+    assert_int_equal(mock.n_advice, 0);
+    assert_int_equal(mock.peers[0].look_until_us, 0);
+    mock_stop(&mock);
+}
+
+static void test_sent_bytes_that_grow_are_owed_too(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, NULL);
+    look(&mock, 5 * SECOND, PD_UNKNOWN, 2000, false);
+    look(&mock, 5 * SECOND + 500 * MS, PD_UNKNOWN, 3000, false);
+    look(&mock, 5 * SECOND + 900 * MS, PD_UNKNOWN, 3000, false);
+    assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+}
+
+static void test_not_sooner_than_min(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, "min=3000000");
+    look(&mock, 5 * SECOND, 1200, 2200, false);
+    look(&mock, 8 * SECOND - 1, 1200, 2200, false);
+    assert_int_equal(mock.n_advice, 0);
+    look(&mock, 8 * SECOND, 1200, 2200, false);
+    assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+}
+
+static void test_a_move_under_way_is_waited_for(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, NULL);
+    look(&mock, 5 * SECOND, 1200, 2200, false);
+    mock.peers[0].in_flight = true;
+    look(&mock, 7 * SECOND, 1200, 2200, false);
+    look(&mock, 9 * SECOND, 1200, 2200, false);
+    assert_int_equal(mock.n_advice, 0);
+    mock.peers[0].in_flight = false;
+    mock_peer_change(&mock, 0, PD_PEER_MIGRATED);
+    look(&mock, 10 * SECOND, 1200, 2200, false);
+    assert_int_equal(mock.n_advice, 0); /* the new path has its time */
+    look(&mock, 11 * SECOND, 1200, 2200, false);
+    assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+}
+
+static void test_silence(void **state)
+{
+    struct mock mock;
+    struct pd_row row = row_of(PD_UNKNOWN, 0);
+
+    begin(&mock, "min=600000000");
+    for (uint64_t i = 0; i < 4; i++) {
+        mock_time(&mock, (20 + i) * SECOND);
+        row.v[PD_BYTES_SENT] = 2000 + i;
+        row.v[PD_SILENT_MS] = i ? 9000 + i : 8000; /* exactly 8 s is not over it */
+        mock_sample(&mock, 0, &row, false);
+        assert_int_equal(mock.n_advice, i == 3);
+    }
+    assert_string_equal(mock.advice[0].reason,
+                        "nothing received for 9003 ms though we send, 3 looks in a row");
+    /* Not sent to in between: not in a row. */
+    for (uint64_t i = 0; i < 12; i++) {
+        mock_time(&mock, (30 + i) * SECOND);
+        row.v[PD_BYTES_SENT] += i % 3 ? 1 : 0;
+        row.v[PD_SILENT_MS] = 9000;
+        mock_sample(&mock, 0, &row, false);
+    }
+    assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+}
+
+static void test_without_telling_columns_nothing_is_dead(void **state)
+{
+    struct mock mock;
+    struct pd_row row = row_of(1200, 2200);
+    struct pd_sample sample;
+
+    begin(&mock, NULL);
+    sample = (struct pd_sample){
+        .peer = &mock.peers[0].peer,
+        .state = mock.peers[0].state,
+        .row = &row,
+        .columns = 1u << PD_SRTT_US | 1u << PD_IN_FLIGHT_BYTES | 1u << PD_BYTES_SENT,
+    };
+    for (uint64_t at_us = 2 * SECOND; at_us < 60 * SECOND; at_us += SECOND) {
+        mock_time(&mock, at_us);
+        assert_int_equal(pathdog_trigger_stall.sample(&mock.turn, &sample), 0);
+    }
+    assert_int_equal(mock.n_advice, 0);
+    mock_stop(&mock);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_owed_and_no_progress),
+        cmocka_unit_test(test_progress_clears),
+        cmocka_unit_test(test_idle_owes_nothing),
+        cmocka_unit_test(test_sent_bytes_that_grow_are_owed_too),
+        cmocka_unit_test(test_not_sooner_than_min),
+        cmocka_unit_test(test_a_move_under_way_is_waited_for),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_without_telling_columns_nothing_is_dead),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
