@@ -168,7 +168,8 @@ void peer_lost(struct conn *c, enum close_code code)
         p->dial = NULL;
         if (!p->live) {
             redial_back_off(p);
-            reconnect_failed(p, "the dial failed");
+            if (code != CLOSE_SUPERSEDED) /* else the one that won is about to come up */
+                reconnect_failed(p, "the dial failed");
         } else {
             reconnect_up(p);
         }

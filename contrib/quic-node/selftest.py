@@ -178,10 +178,25 @@ class Net(unittest.TestCase):
                 run("ip", "-n", ns, "addr", "add", "10.99.%d.%d/24" % (i, host), "dev", dev)
                 run("ip", "-n", ns, "addr", "add", "fd99:%d::%d/64" % (i, host), "dev", dev, "nodad")
                 run("ip", "-n", ns, "link", "set", dev, "up")
+        for ns, dev in ((self.a, "up1"), (self.a, "up2"), (self.b, "down1"), (self.b, "down2")):
+            self.wait_link(ns, dev)
         run("ip", "-n", self.b, "addr", "add", "10.99.0.2/32", "dev", "lo")
         run("ip", "-n", self.b, "addr", "add", "fd99::2/128", "dev", "lo")
         run("ip", "-n", self.a, "addr", "add", "10.99.0.1/32", "dev", "lo")
         self.route(1)
+
+    def wait_link(self, ns, dev):
+        """The kernel says that a carrier is there up to a second later."""
+        deadline = time.monotonic() + 10
+        while True:
+            out = subprocess.run(["ip", "-n", ns, "-j", "addr", "show", "dev", dev], check=True,
+                                 stdout=subprocess.PIPE).stdout
+            link = json.loads(out)[0]
+            if link["operstate"] == "UP":
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError("%s is not up: %s" % (dev, link))
+            time.sleep(0.02)
 
     def tearDown(self):
         for client in self.clients:
@@ -272,6 +287,7 @@ class Net(unittest.TestCase):
         a, b, pa, pb, ca, cb = self.pair(address="[fd99::2]:9100")
         self.route(2)
         answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 2000})
+        self.assertIn("result", answer)
         self.assertTrue(answer["result"]["local"].startswith("[fd99:2::1]:"), answer)
         self.flows(a)
         self.finish(a, b)

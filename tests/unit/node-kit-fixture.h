@@ -23,7 +23,7 @@ struct fixture {
     char interface[32], why[64];
     bool replace_in_callback;
     char *input;
-    size_t input_len;
+    size_t input_start, input_len; /* from the start to the end of what was not taken yet */
 };
 
 /* A new client, which replaces the old one. */
