@@ -165,28 +165,80 @@ int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
     return sd_event_exit(daemon->loop, 0);
 }
 
-/* All or nothing: a config that cannot be read leaves the running one. */
+/* What only a restart can change. */
+static void daemon_note_restart(struct daemon *daemon, const struct config *now)
+{
+    const struct config *before = daemon->config;
+    const struct {
+        const char *key, *before, *now;
+    } rows[] = {
+        {"node", before->node, now->node},
+        {"node_user", before->node_user, now->node_user},
+        {"control", before->control, now->control},
+        {"state_directory", before->state_directory, now->state_directory},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        CLEANUP_FREE char *text = NULL;
+
+        if (string_equal(rows[i].before, rows[i].now))
+            continue;
+        text = string_format("%s has changed, which is taken by a restart only", rows[i].key);
+        daemon_notice(daemon, PD_LEVEL_WARNING, "restart-needed", text, 1);
+    }
+}
+
+/* The engine will take it with the event; the rest goes first, so that it can ask its new
+ * sources at once. */
+static void daemon_take_config(struct daemon *daemon, struct config *config)
+{
+    CLEANUP_FREE char *text = config_text(config, CONFIG_PLAIN);
+    struct event event = {
+        .type = EVENT_COMMAND,
+        .command = {.type = COMMAND_CONFIG, .config = text},
+    };
+    struct config *old = daemon->config;
+
+    daemon_note_restart(daemon, config);
+    daemon->config = config;
+    sources_update(daemon->sources, config, daemon->plugins);
+    link_set_sample_interval(daemon->link, config->engine.sample_interval_us);
+    daemon_dispatch(daemon, &event);
+    config_free(old);
+}
+
+/* All or nothing: a config that cannot be taken leaves the running one. */
 static void daemon_reload(struct daemon *daemon)
 {
     const struct config_lookup lookup = plugins_lookup(daemon->plugins);
     struct config *config = NULL;
-    char *error = NULL;
+    CLEANUP_FREE char *error = NULL;
 
     if (config_load(daemon->options.config_path, &lookup, &config, &error) < 0) {
         daemon_notice(daemon, PD_LEVEL_ERROR, "reload-failed", error, 1);
-        free(error);
         return;
     }
-    daemon_notice(daemon, PD_LEVEL_WARNING, "reload-unsupported",
-                  "the new configuration is good, but is taken by a restart only", 1);
-    config_free(config);
+    if (daemon->options.observe)
+        config_set_observe(config);
+    sink_settle(daemon->sink); /* its records borrow the instances' names */
+    if (engine_configure(daemon->engine, &config->engine) < 0) {
+        daemon_notice(daemon, PD_LEVEL_ERROR, "reload-failed",
+                      "the engine does not take the new configuration", 1);
+        config_free(config);
+        return;
+    }
+    daemon_take_config(daemon, config);
 }
 
 int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *user)
 {
+    struct daemon *daemon = user;
+
+    if (daemon->stopped)
+        return 0;
     sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
                (unsigned long long)clock_us(CLOCK_MONOTONIC));
-    daemon_reload(user);
+    daemon_reload(daemon);
     sd_notify(false, "READY=1");
     return 0;
 }

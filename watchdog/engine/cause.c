@@ -20,7 +20,7 @@ uint64_t cause_open(struct engine *engine, const struct instance *instance, cons
     causes->open[causes->count++] = (struct cause){
         .id = ++causes->last,
         .instance = instance,
-        .trigger = instance->config->name,
+        .trigger = instance->name,
         .reason = text_new(reason),
         .peers = engine->peers.count,
     };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cause.h"
+#include "configure.h"
 #include "effect.h"
 #include "fold.h"
 #include "gate.h"
@@ -112,7 +113,8 @@ void command_run(struct engine *engine, const struct event_command *command)
             migration_end_queued(engine, NULL, VERDICT_HELD); /* by whoever wants to observe only */
         break;
     case COMMAND_CONFIG:
-        break; /* engine_configure has been called */
+        configure_take(engine);
+        break;
     case COMMAND_STOP:
         stop(engine);
         break;

@@ -70,6 +70,8 @@ void connection_node_up(struct engine *engine, const struct event_node_up *event
     node->told = false;
     node->features = event->features;
     node->prefer_reconnect = event->prefer_reconnect;
+    node->max_in_flight = event->max_in_flight;
+    node->uid = event->uid;
     set_text(&node->name, event->node);
     set_text(&node->implementation, event->implementation);
     set_text(&node->boot, event->boot);

@@ -7,6 +7,7 @@
 
 #include "cause.h"
 #include "command.h"
+#include "configure.h"
 #include "connection.h"
 #include "gate.h"
 #include "look.h"
@@ -165,6 +166,15 @@ const struct outbox *engine_handle(struct engine *engine, const struct event *ev
         outbox_seal(engine);
     }
     return &engine->outbox.box;
+}
+
+int engine_configure(struct engine *engine, const struct engine_config *config)
+{
+    int result = configure_check(config);
+
+    if (result == 0)
+        engine->next_config = config;
+    return result;
 }
 
 const struct outbox *engine_outbox(const struct engine *engine)

@@ -83,7 +83,13 @@ struct engine *engine_free(struct engine *engine);
 /* Runs one event through. Memory that cannot be had ends the process. */
 const struct outbox *engine_handle(struct engine *engine, const struct event *event);
 
-/* The outbox of the last engine_handle or engine_new. */
+/* Another configuration: taken by the next EVENT_COMMAND / COMMAND_CONFIG. What was
+ * learnt of connections stays. `config` must outlive the engine or the next
+ * taking; the old one is not used after that event. -EINVAL: more instances or
+ * larger state than is allowed, and nothing will change. */
+int engine_configure(struct engine *engine, const struct engine_config *config);
+
+/* The outbox of the last call. */
 const struct outbox *engine_outbox(const struct engine *engine);
 
 /* ---- questions (for status, and for the tests' invariants) ---- */

@@ -121,7 +121,7 @@ enum command_type {
     COMMAND_HOLD,
     COMMAND_RELEASE,
     COMMAND_MODE,
-    COMMAND_CONFIG, /* the event carries no config: engine_configure() is called beside it */
+    COMMAND_CONFIG, /* takes what engine_configure() was given before */
     COMMAND_STOP,   /* the last event: requests open become `unanswered` */
 };
 

@@ -52,7 +52,7 @@ static int host_advise(struct pd_turn *turn, uint32_t index, const struct pd_adv
     struct engine *engine = instance->engine;
     struct triggers *triggers = &engine->triggers;
     struct peer *peer = peer_of(engine, index);
-    const char *name = instance->config->name;
+    const char *name = instance->name;
 
     if (!peer)
         return -EINVAL;
@@ -80,7 +80,7 @@ static void host_withdraw(struct pd_turn *turn, uint32_t index)
     struct peer *peer = peer_of(instance->engine, index);
 
     if (peer && peer->affair)
-        migration_withdraw(instance->engine, peer, instance->config->name);
+        migration_withdraw(instance->engine, peer, instance->name);
 }
 
 static uint64_t host_open_cause(struct pd_turn *turn, const char *reason)

@@ -153,6 +153,13 @@ void looks_start(struct engine *engine)
         look_soon(engine);
 }
 
+void looks_retime(struct engine *engine)
+{
+    if (engine->looks.tick.position)
+        deadline_set(&engine->deadlines, &engine->looks.tick,
+                     engine->now_us + engine->config->sample_interval_us);
+}
+
 void looks_stop(struct engine *engine)
 {
     struct looks *looks = &engine->looks;

@@ -16,6 +16,9 @@ void looks_start(struct engine *engine);
 /* The node is not there: no rounds, nothing outstanding. */
 void looks_stop(struct engine *engine);
 
+/* The sample interval is another one. */
+void looks_retime(struct engine *engine);
+
 void looks_samples(struct engine *engine, const struct event_samples *event);
 void looks_done(struct engine *engine, const struct event_summary_done *event);
 

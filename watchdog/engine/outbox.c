@@ -135,6 +135,19 @@ void outbox_clear(struct engine *engine)
     free(store->becauses);
 }
 
+void outbox_set_kept(struct engine *engine, size_t kept)
+{
+    struct ring old = engine->ring;
+
+    if (kept == old.capacity)
+        return;
+    engine->ring = (struct ring){.capacity = kept};
+    for (size_t i = 0; i < old.count; i++)
+        ring_push(&engine->ring,
+                  &old.records[(old.next + old.capacity - old.count + i) % old.capacity]);
+    free(old.records);
+}
+
 struct action *outbox_action(struct engine *engine, enum action_type type)
 {
     struct outbox_store *store = &engine->outbox;

@@ -12,6 +12,9 @@ void outbox_begin(struct engine *engine);
 void outbox_seal(struct engine *engine);
 void outbox_clear(struct engine *engine);
 
+/* How many records the ring holds; the oldest go. */
+void outbox_set_kept(struct engine *engine, size_t kept);
+
 struct action *outbox_action(struct engine *engine, enum action_type type);
 
 /* A record with its time set. Pointers put into it are counted references

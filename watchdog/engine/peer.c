@@ -9,11 +9,16 @@
 #include "index.h"
 #include "outbox.h"
 
+size_t peers_stride(size_t slots_size)
+{
+    return (offsetof(struct peer, slots) + slots_size + 7) & ~(size_t)7;
+}
+
 void peers_init(struct engine *engine)
 {
     struct peers *peers = &engine->peers;
 
-    peers->stride = (sizeof(struct peer) + engine->triggers.slots_size + 7) & ~(size_t)7;
+    peers->stride = peers_stride(engine->triggers.slots_size);
     pool_init(&peers->affairs, sizeof(struct affair));
 }
 

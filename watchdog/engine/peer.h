@@ -9,6 +9,9 @@
 #include "state.h"
 
 void peers_init(struct engine *engine);
+
+/* Bytes from one connection to the next, with so many for the triggers. */
+size_t peers_stride(size_t slots_size);
 void peers_clear(struct engine *engine);
 
 #define PEERS_PER_BLOCK 1024u

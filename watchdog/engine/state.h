@@ -219,9 +219,11 @@ struct instance {
     const struct instance_config *config;
     const struct pd_trigger *trigger;
     struct engine *engine;
+    const char *name;        /* as in its section; lives as long as the engine */
+    struct pd_value *values; /* a copy, so that a policy may keep what it was started with */
     void *self;
-    uint32_t index;
-    uint32_t kind; /* which trigger */
+    uint32_t index; /* in triggers.instances */
+    uint32_t kind;  /* which trigger, in triggers.kinds */
     uint32_t failures;
     bool open;
     struct deadline timer;
@@ -240,12 +242,14 @@ struct advice {
 };
 
 struct triggers {
-    struct instance *instances;
+    struct instance **instances; /* in file order */
     size_t n_instances;
     struct trigger_kind *kinds;
     size_t n_kinds;
     size_t slots_size;
     struct because *last; /* equal neighbours are stored once */
+    char **names;         /* of all instances there ever were */
+    size_t n_names, names_capacity;
 };
 
 /* ---- cause.c ---- */
@@ -325,6 +329,8 @@ struct node_state {
     bool up;   /* hello was answered */
     bool told; /* the snapshot is complete */
     uint32_t features;
+    uint32_t max_in_flight; /* 0: not told */
+    uint32_t uid;
     bool prefer_reconnect;
     struct text *name, *implementation, *boot;
     struct text *down_reason; /* as last said */
@@ -332,6 +338,7 @@ struct node_state {
 
 struct engine {
     const struct engine_config *config;
+    const struct engine_config *next_config; /* NULL: no other is coming */
     uint64_t now_us, realtime_us;
     enum mode mode;
     bool stopping;

@@ -10,13 +10,11 @@
 #include <fnmatch.h>
 
 #include "host.h"
-#include "notice.h"
+#include "instance.h"
 #include "peer.h"
 
-#define FAILURES_MAX   5u
 #define INSTANCES_MAX  254u
 #define SLOTS_SIZE_MAX 16384u
-#define NO_INSTANCE    0xffu
 
 /* peer.slots: one byte per kind, the instance's index; then the states. */
 static uint8_t *instance_of(struct peer *peer, size_t kind)
@@ -29,150 +27,110 @@ static size_t align_up(size_t size)
     return (size + 7) & ~(size_t)7;
 }
 
-static size_t kind_of(struct triggers *triggers, const struct pd_trigger *trigger)
+size_t triggers_kind_of(const struct triggers *triggers, const struct pd_trigger *trigger)
 {
-    for (size_t i = 0; i < triggers->n_kinds; i++)
-        if (triggers->kinds[i].trigger == trigger)
-            return i;
-    triggers->kinds[triggers->n_kinds] = (struct trigger_kind){.trigger = trigger};
-    return triggers->n_kinds++;
+    size_t kind = 0;
+
+    while (kind < triggers->n_kinds && triggers->kinds[kind].trigger != trigger)
+        kind++;
+    return kind;
 }
 
-static void timer_due(struct engine *engine, struct deadline *deadline);
-
-int triggers_init(struct engine *engine)
+int triggers_lay_out(const struct engine_config *config, struct triggers *ret_triggers)
 {
-    const struct engine_config *config = engine->config;
-    struct triggers *triggers = &engine->triggers;
+    struct triggers triggers = {.n_instances = config->n_instances};
     size_t offset;
 
     if (config->n_instances > INSTANCES_MAX)
         return -EINVAL;
-    triggers->instances = memory_new(config->n_instances, sizeof(struct instance));
-    triggers->kinds = memory_new(config->n_instances, sizeof(struct trigger_kind));
-    triggers->n_instances = config->n_instances;
-    for (size_t i = 0; i < config->n_instances; i++) {
-        struct instance *instance = &triggers->instances[i];
-
-        instance->config = &config->instances[i];
-        instance->trigger = config->instances[i].trigger;
-        instance->engine = engine;
-        instance->index = (uint32_t)i;
-        instance->kind = (uint32_t)kind_of(triggers, instance->trigger);
-        instance->timer.run = timer_due;
-    }
+    triggers.kinds = memory_new(config->n_instances, sizeof(struct trigger_kind));
+    for (size_t i = 0; i < config->n_instances; i++)
+        if (triggers_kind_of(&triggers, config->instances[i].trigger) == triggers.n_kinds)
+            triggers.kinds[triggers.n_kinds++].trigger = config->instances[i].trigger;
     /* The states are aligned in memory: the slots begin where the struct ends. */
-    offset = align_up(offsetof(struct peer, slots) + triggers->n_kinds);
-    for (size_t i = 0; i < triggers->n_kinds; i++) {
-        triggers->kinds[i].offset = offset - offsetof(struct peer, slots);
-        offset = align_up(offset + triggers->kinds[i].trigger->peer_size);
+    offset = align_up(offsetof(struct peer, slots) + triggers.n_kinds);
+    for (size_t i = 0; i < triggers.n_kinds; i++) {
+        triggers.kinds[i].offset = offset - offsetof(struct peer, slots);
+        offset = align_up(offset + triggers.kinds[i].trigger->peer_size);
     }
-    triggers->slots_size = offset - offsetof(struct peer, slots);
-    return triggers->slots_size > SLOTS_SIZE_MAX ? -EINVAL : 0;
+    triggers.slots_size = offset - offsetof(struct peer, slots);
+    if (triggers.slots_size > SLOTS_SIZE_MAX) {
+        free(triggers.kinds);
+        return -EINVAL;
+    }
+    triggers.instances = memory_new(config->n_instances, sizeof(struct instance *));
+    *ret_triggers = triggers;
+    return 0;
 }
 
-static void close_instance(struct instance *instance, const char *where, int error)
+int triggers_init(struct engine *engine)
 {
-    struct engine *engine = instance->engine;
+    struct triggers *triggers = &engine->triggers;
+    int result = triggers_lay_out(engine->config, triggers);
 
-    instance->open = false;
-    deadline_set(&engine->deadlines, &instance->timer, NEVER);
-    host_instance_closed(instance);
-    notice_format(engine, PD_LEVEL_ERROR, "trigger-closed",
-                  "trigger %s is closed: its %s failed%s (%s)", instance->config->name, where,
-                  error && strcmp(where, "start") != 0 ? " too often" : "",
-                  strerrorname_np(-error) ? strerrorname_np(-error) : "unknown error");
+    for (size_t i = 0; result == 0 && i < triggers->n_instances; i++)
+        triggers->instances[i] = instance_new(engine, &engine->config->instances[i]);
+    triggers_number(triggers);
+    return result;
 }
 
-/* What every call into a policy goes through afterwards. */
-static void returned(struct instance *instance, const char *where, int result)
+void triggers_number(struct triggers *triggers)
 {
-    if (result >= 0)
-        return;
-    if (++instance->failures >= FAILURES_MAX) {
-        close_instance(instance, where, result);
-        return;
+    for (size_t i = 0; i < triggers->n_instances; i++) {
+        triggers->instances[i]->index = (uint32_t)i;
+        triggers->instances[i]->kind =
+            (uint32_t)triggers_kind_of(triggers, triggers->instances[i]->trigger);
     }
-    notice_format(instance->engine, PD_LEVEL_WARNING, "trigger-failed",
-                  "trigger %s: its %s callback failed (%s), %u of %u times", instance->config->name,
-                  where, strerrorname_np(-result) ? strerrorname_np(-result) : "unknown error",
-                  instance->failures, FAILURES_MAX);
 }
 
 void triggers_start(struct engine *engine)
 {
-    struct triggers *triggers = &engine->triggers;
-
-    for (size_t i = 0; i < triggers->n_instances; i++) {
-        struct instance *instance = &triggers->instances[i];
-        struct host_turn turn = host_turn(instance);
-        struct pd_start start = {
-            .instance = instance->config->name,
-            .values = instance->config->values,
-            .sample_interval_us = engine->config->sample_interval_us,
-            .close_interval_us = engine->config->close_interval_us,
-        };
-        int result;
-
-        instance->self = memory_new(1, instance->trigger->instance_size);
-        turn.pd.self = instance->self;
-        instance->open = true;
-        result = instance->trigger->start ? instance->trigger->start(&turn.pd, &start) : 0;
-        if (result < 0)
-            close_instance(instance, "start", result);
-    }
+    for (size_t i = 0; i < engine->triggers.n_instances; i++)
+        instance_start(engine->triggers.instances[i]);
 }
 
 void triggers_stop(struct engine *engine)
 {
     struct triggers *triggers = &engine->triggers;
 
-    for (size_t i = triggers->n_instances; i-- > 0;) {
-        struct instance *instance = &triggers->instances[i];
-        struct host_turn turn = host_turn(instance);
-
-        if (instance->open && instance->trigger->stop)
-            instance->trigger->stop(&turn.pd);
-        free(instance->self);
-    }
+    for (size_t i = triggers->n_instances; i-- > 0;)
+        instance_free(triggers->instances[i]);
     free(triggers->instances);
     free(triggers->kinds);
     triggers->last = because_unref(triggers->last);
+    for (size_t i = 0; i < triggers->n_names; i++)
+        free(triggers->names[i]);
+    free(triggers->names);
 }
 
 void triggers_node(struct engine *engine, const struct pd_node_event *event)
 {
-    for (size_t i = 0; i < engine->triggers.n_instances; i++) {
-        struct instance *instance = &engine->triggers.instances[i];
-        struct host_turn turn = host_turn(instance);
-
-        if (instance->open && instance->trigger->node)
-            returned(instance, "node", instance->trigger->node(&turn.pd, event));
-    }
+    for (size_t i = 0; i < engine->triggers.n_instances; i++)
+        instance_node(engine->triggers.instances[i], event);
 }
 
-static bool matches(const struct instance *instance, const char *name)
+static bool matches(const char *const *match, const char *name)
 {
-    for (const char *const *glob = instance->config->match; *glob; glob++)
+    for (const char *const *glob = match; *glob; glob++)
         if (fnmatch(*glob, name, 0) == 0)
             return true;
     return false;
 }
 
-/* The first whose `match` fits, else the one without. */
-static size_t choose(const struct triggers *triggers, size_t kind, const char *name)
+size_t triggers_choose(const struct engine_config *config, const struct pd_trigger *trigger,
+                       const char *name)
 {
-    size_t chosen = NO_INSTANCE;
+    size_t chosen = TRIGGERS_NONE;
 
-    for (size_t i = 0; i < triggers->n_instances; i++) {
-        const struct instance *instance = &triggers->instances[i];
+    for (size_t i = 0; i < config->n_instances; i++) {
+        const struct instance_config *instance = &config->instances[i];
 
-        if (instance->kind != kind)
+        if (instance->trigger != trigger)
             continue;
-        if (!instance->config->match) {
-            if (chosen == NO_INSTANCE)
+        if (!instance->match) {
+            if (chosen == TRIGGERS_NONE)
                 chosen = i;
-        } else if (matches(instance, name)) {
+        } else if (matches(instance->match, name)) {
             return i;
         }
     }
@@ -181,20 +139,31 @@ static size_t choose(const struct triggers *triggers, size_t kind, const char *n
 
 void triggers_adopt(struct engine *engine, struct peer *peer)
 {
-    for (size_t i = 0; i < engine->triggers.n_kinds; i++)
-        *instance_of(peer, i) = (uint8_t)choose(&engine->triggers, i, peer->name->s);
+    for (size_t i = 0; i < engine->triggers.n_kinds; i++) {
+        size_t chosen =
+            triggers_choose(engine->config, engine->triggers.kinds[i].trigger, peer->name->s);
+
+        *instance_of(peer, i) = chosen == TRIGGERS_NONE ? TRIGGERS_NO_PLACE : (uint8_t)chosen;
+    }
+}
+
+struct instance *triggers_instance(const struct triggers *triggers, struct peer *peer, size_t kind)
+{
+    uint8_t index = *instance_of(peer, kind);
+
+    return index == TRIGGERS_NO_PLACE ? NULL : triggers->instances[index];
 }
 
 /* The open instance that a connection belongs to, and its state there. */
 static struct instance *member(struct engine *engine, struct peer *peer, size_t kind,
                                void **ret_state)
 {
-    uint8_t index = *instance_of(peer, kind);
+    struct instance *instance = triggers_instance(&engine->triggers, peer, kind);
 
-    if (index == NO_INSTANCE || !engine->triggers.instances[index].open)
+    if (!instance || !instance->open)
         return NULL;
     *ret_state = peer->slots + engine->triggers.kinds[kind].offset;
-    return &engine->triggers.instances[index];
+    return instance;
 }
 
 void *triggers_state(struct instance *instance, struct peer *peer)
@@ -210,11 +179,8 @@ void triggers_peer(struct engine *engine, struct peer *peer, enum pd_peer_change
         struct pd_peer_event event = {.change = change, .peer = peer->view};
         struct instance *instance = member(engine, peer, i, &event.state);
 
-        if (instance && instance->trigger->peer) {
-            struct host_turn turn = host_turn(instance);
-
-            returned(instance, "peer", instance->trigger->peer(&turn.pd, &event));
-        }
+        if (instance)
+            instance_peer(instance, &event);
     }
 }
 
@@ -232,11 +198,8 @@ void triggers_sample(struct engine *engine, struct peer *peer, struct pd_sample 
     for (size_t i = 0; i < engine->triggers.n_kinds; i++) {
         struct instance *instance = member(engine, peer, i, &sample->state);
 
-        if (instance && instance->trigger->sample) {
-            struct host_turn turn = host_turn(instance);
-
-            returned(instance, "sample", instance->trigger->sample(&turn.pd, sample));
-        }
+        if (instance && instance->trigger->sample)
+            instance_sample(instance, sample);
     }
 }
 
@@ -250,24 +213,12 @@ void triggers_signal(struct engine *engine, const struct event_signal *event)
     };
 
     for (size_t i = 0; i < engine->triggers.n_instances; i++) {
-        struct instance *instance = &engine->triggers.instances[i];
-        struct host_turn turn = host_turn(instance);
+        struct instance *instance = engine->triggers.instances[i];
 
-        if (strcmp(instance->config->name, event->trigger) != 0)
+        if (strcmp(instance->name, event->trigger) != 0)
             continue;
-        if (instance->open && instance->trigger->signal)
-            returned(instance, "signal", instance->trigger->signal(&turn.pd, &signal));
+        instance_signal(instance, &signal);
         return;
     }
     engine->ignored++;
-}
-
-static void timer_due(struct engine *engine, struct deadline *deadline)
-{
-    struct instance *instance = CONTAINER_OF(deadline, struct instance, timer);
-    struct host_turn turn = host_turn(instance);
-
-    (void)engine;
-    if (instance->open && instance->trigger->timer)
-        returned(instance, "timer", instance->trigger->timer(&turn.pd));
 }

@@ -12,6 +12,27 @@
 /* Lays out the per-peer state; nothing is called yet. -EINVAL if too large. */
 int triggers_init(struct engine *engine);
 
+/* The parts of it, for configure.c: kinds and offsets with room for instances;
+ * then each instance's place once all are there. */
+int triggers_lay_out(const struct engine_config *config, struct triggers *ret_triggers);
+void triggers_number(struct triggers *triggers);
+
+/* In peer.slots, instead of an instance's place: none. */
+#define TRIGGERS_NO_PLACE 0xffu
+
+#define TRIGGERS_NONE SIZE_MAX
+
+/* The place of a trigger among the kinds; n_kinds if it is not there. */
+size_t triggers_kind_of(const struct triggers *triggers, const struct pd_trigger *trigger);
+
+/* Which instance of the config a name belongs to: the first whose `match` fits,
+ * else the one without; TRIGGERS_NONE. */
+size_t triggers_choose(const struct engine_config *config, const struct pd_trigger *trigger,
+                       const char *name);
+
+/* The instance of that kind that a connection belongs to, or NULL. */
+struct instance *triggers_instance(const struct triggers *triggers, struct peer *peer, size_t kind);
+
 /* Starts the instances. One that fails is closed, and a notice says so. */
 void triggers_start(struct engine *engine);
 void triggers_stop(struct engine *engine);

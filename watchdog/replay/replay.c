@@ -21,6 +21,7 @@ struct replay {
     struct recording *recording;
     struct plugins *plugins;
     struct config *config;
+    struct config *old_config; /* of before a reload */
     struct engine *engine;
     struct buffer line;
 };
@@ -62,6 +63,30 @@ static void replay_print(struct replay *replay, const struct outbox *outbox, con
     }
 }
 
+/* A reload of the run: as then, the engine is told before the event comes. */
+static int replay_reload(struct replay *replay, const struct event *event, char **ret_error)
+{
+    const struct config_lookup lookup = {.find = find_trigger, .user = replay->plugins};
+    CLEANUP_FREE char *name = NULL, *error = NULL;
+    struct config *config = NULL;
+
+    if (event->type != EVENT_COMMAND || event->command.type != COMMAND_CONFIG ||
+        !event->command.config || replay->options->config_path)
+        return 0;
+    name = string_format("%s: configuration in line %zu", replay->options->path,
+                         recording_line(replay->recording));
+    if (config_parse_text(name, event->command.config, strlen(event->command.config), &lookup,
+                          &config, &error) < 0)
+        return error_set(ret_error, -EBADMSG, "%s", error);
+    if (engine_configure(replay->engine, &config->engine) < 0) {
+        config_free(config);
+        return error_set(ret_error, -EBADMSG, "%s: the engine does not take it", name);
+    }
+    replay->old_config = replay->config; /* in use until the event has been handled */
+    replay->config = config;
+    return 0;
+}
+
 /* All events. Returns 0 at the end, or -errno and a sentence. */
 static int replay_events(struct replay *replay, const char *run, char **ret_error)
 {
@@ -71,7 +96,11 @@ static int replay_events(struct replay *replay, const char *run, char **ret_erro
 
     replay_print(replay, engine_outbox(replay->engine), run);
     while ((r = recording_next(replay->recording, &event, error, sizeof(error))) > 0) {
+        r = replay_reload(replay, &event, ret_error);
+        if (r < 0)
+            return r;
         replay_print(replay, engine_handle(replay->engine, &event), run);
+        replay->old_config = config_free(replay->old_config);
         if (ferror(replay->options->out))
             return 0; /* main says so */
     }
