@@ -91,7 +91,7 @@ struct deadline *deadlines_take(struct deadlines *deadlines, uint64_t now_us)
 {
     struct deadline *deadline;
 
-    if (deadlines_next(deadlines) > now_us)
+    if (!deadlines->count || deadlines_next(deadlines) > now_us)
         return NULL;
     deadline = deadlines->heap[1];
     take_out(deadlines, deadline);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue: strongest kind, then most in flight, then the oldest decision. */
+#include "check.h"
+#include "choice.h"
+#include "engine/queue.h"
+
+#define COUNT 100
+
+static struct peer peers[COUNT];
+static struct because becauses[COUNT];
+static struct move moves[COUNT];
+
+static bool before(const struct move *a, const struct move *b)
+{
+    if (a->because->kind != b->because->kind)
+        return a->because->kind < b->because->kind;
+    if (a->peer->in_flight_bytes != b->peer->in_flight_bytes)
+        return a->peer->in_flight_bytes > b->peer->in_flight_bytes;
+    return a->decision < b->decision;
+}
+
+static struct move *first(const bool *in)
+{
+    struct move *first = NULL;
+
+    for (size_t i = 0; i < COUNT; i++)
+        if (in[i] && (!first || before(&moves[i], first)))
+            first = &moves[i];
+    return first;
+}
+
+static void random_steps(void **state)
+{
+    struct choice choice = choice_seeded(11);
+    struct migration migration = {0};
+    bool in[COUNT] = {false};
+    size_t count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++)
+        moves[i] = (struct move){.peer = &peers[i], .because = &becauses[i]};
+    assert_null(queue_first(&migration));
+    for (unsigned step = 0; step < 20000; step++) {
+        size_t i = choose(&choice, COUNT);
+
+        if (!in[i]) {
+            becauses[i].kind = (enum pd_kind)choose(&choice, PD_KIND_COUNT);
+            peers[i].in_flight_bytes = (uint32_t)choose(&choice, 5);
+            moves[i].decision = step;
+            queue_push(&migration, &moves[i]);
+            count++;
+            in[i] = true;
+        } else if (choose(&choice, 3) == 0) {
+            peers[i].in_flight_bytes = (uint32_t)choose(&choice, 5);
+            queue_resort(&migration, &moves[i]);
+        } else {
+            struct move *move = choose(&choice, 2) ? &moves[i] : queue_first(&migration);
+
+            queue_remove(&migration, move);
+            queue_remove(&migration, move); /* fine if it is not in it */
+            in[move - moves] = false;
+            count--;
+        }
+        assert_int_equal(migration.queue_count, count);
+        assert_ptr_equal(queue_first(&migration), first(in));
+    }
+    free(migration.queue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_steps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
