@@ -17,6 +17,7 @@
 
 /* From linux/if.h, which does not go together with net/if.h. */
 #define LINK_LOWER_UP (1u << 16)
+#define LINK_DORMANT  (1u << 17)
 
 static const struct nla_policy link_policy[IFLA_MAX + 1] = {
     [IFLA_IFNAME] = {.type = NLA_NUL_STRING, .maxlen = IFNAMSIZ},
@@ -82,7 +83,9 @@ static void link_decode(const struct nlmsghdr *message, struct netlink_event *ev
     event->removed = message->nlmsg_type == RTM_DELLINK;
     event->index = (uint32_t)info->ifi_index;
     event->up = info->ifi_flags & IFF_UP;
-    event->carrier = event->up && info->ifi_flags & IFF_RUNNING && info->ifi_flags & LINK_LOWER_UP;
+    /* Not IFF_RUNNING, which the kernel sets up to a second later. */
+    event->carrier =
+        event->up && info->ifi_flags & LINK_LOWER_UP && !(info->ifi_flags & LINK_DORMANT);
     if (attributes[IFLA_IFNAME])
         nla_strlcpy(event->ifname, attributes[IFLA_IFNAME], sizeof(event->ifname));
     /* A bridge tells of its ports' leaving with DELLINK of its own family. */

@@ -253,7 +253,7 @@ static void round_full(struct pd_turn *turn, bool closing)
 
 static void lost_notice(struct pd_turn *turn, struct route *route)
 {
-    char text[192], others[48] = "";
+    char text[256], others[48] = "";
 
     if (!route->lost_keys)
         return;

@@ -197,7 +197,7 @@ struct route {
 struct verdict_text {
     uint16_t base, now;
     bool valid;
-    char reason[400];
+    char reason[448];
     struct pd_field evidence[8];
     size_t n_evidence;
 };

@@ -167,11 +167,12 @@ static void host_notice(struct pd_turn *turn, enum pd_level level, const char *w
 
 static uint64_t default_number(const struct pd_option *option)
 {
+    const char *text = option->default_text ? option->default_text : "0";
     char *end;
-    uint64_t number = strtoull(option->default_text, &end, 0);
+    uint64_t number = strtoull(text, &end, 0);
 
     if (option->type == PD_OPTION_BOOLEAN)
-        return !strcmp(option->default_text, "yes");
+        return !strcmp(text, "yes");
     if (option->type == PD_OPTION_FRACTION)
         return *end == '/' ? number * 1000 / strtoull(end + 1, NULL, 10) : number * 1000;
     if (option->type == PD_OPTION_SIZE)
@@ -198,8 +199,8 @@ static void mock_given(struct mock *mock, const char *name, const char *value)
 {
     const struct pd_option *options = mock->trigger->options;
 
-    for (size_t i = 0; options[i].name; i++) {
-        if (strcmp(options[i].name, name))
+    for (size_t i = 0; options && options[i].name; i++) {
+        if (strcmp(options[i].name, name) != 0)
             continue;
         mock->values[i].given = true;
         if (options[i].type != PD_OPTION_TEXT && options[i].type != PD_OPTION_GLOBS) {
@@ -224,7 +225,7 @@ int mock_start(struct mock *mock, const struct pd_trigger *trigger, const char *
         .sample_interval_us = 5000000,
         .close_interval_us = 500000,
     };
-    CLEANUP_FREE char *copy = string_copy(options ? options : "");
+    char *copy = string_copy(options ? options : "");
     char *rest = copy, *word;
 
     mock->trigger = trigger;
@@ -254,6 +255,7 @@ int mock_start(struct mock *mock, const struct pd_trigger *trigger, const char *
         *value++ = '\0';
         mock_given(mock, word, value);
     }
+    free(copy);
     return trigger->start ? trigger->start(&mock->turn, &start) : 0;
 }
 
@@ -418,7 +420,7 @@ void mock_signal(struct mock *mock, const char *kind, uint64_t query, const char
 {
     struct pd_field list[16];
     struct pd_signal signal = {.kind = kind, .query = query, .fields = list};
-    CLEANUP_FREE char *copy = string_copy(fields ? fields : "");
+    char *copy = string_copy(fields ? fields : "");
     char *rest = copy, *word;
 
     while ((word = strsep(&rest, " "))) {
@@ -439,6 +441,7 @@ void mock_signal(struct mock *mock, const char *kind, uint64_t query, const char
         signal.n_fields++;
     }
     mock_signal_fields(mock, &signal);
+    free(copy);
 }
 
 void mock_time(struct mock *mock, uint64_t now_us)

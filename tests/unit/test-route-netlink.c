@@ -148,6 +148,26 @@ __attribute__((format(printf, 1, 2))) static void ip(const char *format, ...)
         fail_msg("%s", command);
 }
 
+/* The kernel is done with the links: no event of theirs comes later by itself. */
+static void links_wait(void)
+{
+    uint64_t deadline_us = now_us() + 10 * SECOND;
+
+    while (system("ip -o link show up | grep -E '(up|far)[01]@' | grep -qv 'state UP'") == 0) {
+        assert_true(now_us() < deadline_us);
+        usleep(5000);
+    }
+}
+
+static void without_duplicate_detection(void)
+{
+    FILE *file = fopen("/proc/sys/net/ipv6/conf/default/accept_dad", "we");
+
+    assert_non_null(file);
+    assert_true(fputs("0", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 static void lab_begin(struct lab *lab, const char *options)
 {
     struct pd_start start = {.instance = "route", .sample_interval_us = 5 * SECOND};
@@ -156,6 +176,7 @@ static void lab_begin(struct lab *lab, const char *options)
         skip();
     *lab = (struct lab){0};
     assert_int_equal(unshare(CLONE_NEWNET), 0);
+    without_duplicate_detection();
     ip("link set lo up");
     for (int i = 0; i < 2; i++) {
         ip("link add up%d type veth peer name far%d", i, i);
@@ -164,6 +185,7 @@ static void lab_begin(struct lab *lab, const char *options)
         ip("link set up%d up", i);
         ip("link set far%d up", i);
     }
+    links_wait();
     ip("route add default via 10.0.1.1 dev up0");
     ip("-6 route add default via fd00:1::1 dev up0");
     assert_true(sd_event_new(&lab->host.loop) >= 0);
