@@ -142,7 +142,8 @@ struct pd_host {
     /* Say that a connection should be moved. Decided after the callback has
      * returned. `advice` NULL: the same as was said last in this callback, of
      * another peer; for thousands of them. 0; -EINVAL: no such peer, kind or
-     * reason (return it, and it counts as a failure). */
+     * reason, or a field's name is not as above (return it, and it counts as a
+     * failure). */
     int (*advise)(struct pd_turn *turn, uint32_t peer, const struct pd_advice *advice);
 
     /* Take back what this instance advised and what still waits (queued or

@@ -250,7 +250,8 @@ static void test_leaves_prefixes(void **state)
 
     assert_true(take(line));
     for (size_t length = 0; length < sizeof(line) - 1; length++) {
-        snprintf(text, length + 1, "%s", line);
+        memcpy(text, line, length);
+        text[length] = 0;
         assert_false(take(text));
     }
 }

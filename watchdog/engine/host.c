@@ -46,6 +46,19 @@ void host_note_advice(struct engine *engine, struct peer *peer, struct because *
     };
 }
 
+/* Keys are journal field names, too: [a-z][a-z0-9_]{0,31} */
+static bool evidence_readable(const struct pd_field *fields, size_t n_fields)
+{
+    for (size_t i = 0; i < n_fields; i++) {
+        const char *name = fields[i].name;
+
+        if (!name || name[0] < 'a' || name[0] > 'z' || strlen(name) > 32 ||
+            name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")])
+            return false;
+    }
+    return true;
+}
+
 static int host_advise(struct pd_turn *turn, uint32_t index, const struct pd_advice *advice)
 {
     struct instance *instance = instance_of(turn);
@@ -64,6 +77,8 @@ static int host_advise(struct pd_turn *turn, uint32_t index, const struct pd_adv
     }
     if (!advice->reason || advice->kind == PD_KIND_OPERATOR ||
         (unsigned)advice->kind >= PD_KIND_COUNT)
+        return -EINVAL;
+    if (!evidence_readable(advice->evidence, advice->n_evidence))
         return -EINVAL;
     if (!triggers->last || !because_equal(triggers->last, name, BECAUSE_BY_RULE, advice)) {
         because_unref(triggers->last);
