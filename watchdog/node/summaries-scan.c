@@ -86,6 +86,7 @@ static const char *head_scan(struct summaries_scan *scan, const char *line, cons
     scan->head_length = 0;
     scan->n_places = 0;
     scan->columns = 0;
+    memset(scan->lengths, 1, sizeof(scan->lengths));
     if (!starts_with(line, end, begin, LENGTH(begin)))
         return NULL;
     for (;;) {
@@ -113,26 +114,40 @@ static const char *head_scan(struct summaries_scan *scan, const char *line, cons
 
 static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 
+/* 8 bytes, each digit as its value; the first is the lowest. */
+static inline uint64_t word_load(const char *p)
+{
+    uint64_t word;
+
+    memcpy(&word, p, sizeof(word));
+    return le64toh(word) ^ UINT64_C(0x3030303030303030);
+}
+
+/* The high bit of each byte that is no digit: right up to the first of them,
+ * which is all that counts. */
+static inline uint64_t word_others(uint64_t word)
+{
+    return ((word + UINT64_C(0x7676767676767676)) | word) & UINT64_C(0x8080808080808080);
+}
+
+/* The value of the first `n` digits, 1 … 8: pairs, then pairs of pairs, then those. */
+static inline uint64_t word_value(uint64_t word, unsigned n)
+{
+    word <<= 64 - 8 * n;
+    word = word * 10 + (word >> 8);
+    return ((word & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
+            (word >> 16 & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001)) >>
+           32;
+}
+
 /* The digits at the front of 8 bytes: how many, and their value. */
 static inline unsigned digits_scan(const char *p, uint64_t *ret_value)
 {
-    uint64_t word, other;
-    unsigned n;
+    uint64_t word = word_load(p), others = word_others(word);
+    unsigned n = others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
 
-    memcpy(&word, p, sizeof(word));
-    word = le64toh(word) ^ UINT64_C(0x3030303030303030);
-    /* The high bit of each byte that is no digit; right up to the first of them,
-     * which is all that counts. */
-    other = ((word + UINT64_C(0x7676767676767676)) | word) & UINT64_C(0x8080808080808080);
-    n = other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
-    if (!n)
-        return 0;
-    word <<= 64 - 8 * n;
-    /* Pairs of digits, then of pairs, then of those. */
-    word = word * 10 + (word >> 8);
-    *ret_value = ((word & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
-                  (word >> 16 & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001)) >>
-                 32;
+    if (n)
+        *ret_value = word_value(word, n);
     return n;
 }
 
@@ -202,19 +217,41 @@ static const char *word_scan(const char *p, const char *end, enum cell cell, uin
     return starts_with(p, end, "false", 5) ? p + 5 : NULL;
 }
 
+/* Is it as long as the cell above? Mostly; and where that is known beforehand, the
+ * processor need not wait for one number to find the next. */
+static inline const char *cell_scan(struct summaries_scan *scan, const char *p, const char *end,
+                                    size_t place, uint64_t cells[static CELL_COUNT])
+{
+    enum cell cell = scan->cells[place];
+    const char *behind;
+
+    if (end - p > LOAD_BYTES) {
+        uint64_t word = word_load(p);
+        unsigned n = scan->lengths[place];
+
+        if (word_others(word) << (56 - 8 * n) == UINT64_C(1) << 63 && ((word & 0xff) || n == 1)) {
+            cells[cell] = word_value(word, n);
+            return p + n;
+        }
+    }
+    behind = number_scan(p, end, &cells[cell]);
+    if (!behind)
+        return word_scan(p, end, cell, &cells[cell]);
+    if (behind - p < 8)
+        scan->lengths[place] = (uint8_t)(behind - p);
+    return behind;
+}
+
 /* From behind a row's bracket to behind the closing one. */
-static inline const char *row_scan(const struct summaries_scan *scan, const char *p,
-                                   const char *end, struct sample_row *ret_row)
+static inline const char *row_scan(struct summaries_scan *scan, const char *p, const char *end,
+                                   struct sample_row *ret_row)
 {
     uint64_t cells[CELL_COUNT];
 
     for (size_t i = 0; i < CELL_COUNT; i++)
         cells[i] = PD_UNKNOWN;
     for (size_t place = 0; place < scan->n_places; place++) {
-        enum cell cell = scan->cells[place];
-        const char *behind = number_scan(p, end, &cells[cell]);
-
-        p = behind ? behind : word_scan(p, end, cell, &cells[cell]);
+        p = cell_scan(scan, p, end, place, cells);
         if (!p || p == end || *p != (place + 1 < scan->n_places ? ',' : ']'))
             return NULL;
         p++;

@@ -19,7 +19,8 @@ struct summaries_scan {
     size_t head_length;       /* 0: none */
     uint32_t columns;         /* bit per pd_column */
     size_t n_places;
-    uint8_t cells[SCAN_COLUMNS_MAX]; /* place in a row → cell, see summaries-scan.c */
+    uint8_t cells[SCAN_COLUMNS_MAX];   /* place in a row → cell, see summaries-scan.c */
+    uint8_t lengths[SCAN_COLUMNS_MAX]; /* digits there in the row before, 1 … 7: a guess */
 };
 
 /* Returns true with the rows in `batch`, of which none is bad. False: not in that
