@@ -123,7 +123,7 @@ struct node {
     uint64_t held_id;
 };
 
-/* Starts a daemon and gets it past subscribe. `lab` may be NULL. */
+/* Starts a daemon, in the lab that this process is in, and gets it past subscribe. */
 void node_start(struct node *node, struct lab *lab);
 void node_stop(struct node *node);
 

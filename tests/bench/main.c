@@ -51,7 +51,7 @@ static const char help_text[] =
     "  --pause            say the daemon's pid and wait 3 s before measuring\n"
     "  --verbose\n"
     "\n"
-    "Prints samples as JSON, one object a line. Needs root: reaction makes namespaces.\n";
+    "Prints samples as JSON, one object a line. Needs root, for a network namespace.\n";
 
 static uint32_t number(const char *text)
 {

@@ -26,8 +26,10 @@ int bench_memory(void)
 {
     struct memory memory;
     struct node node;
+    struct lab lab;
 
-    node_start(&node, NULL);
+    lab_enter(&lab);
+    node_start(&node, &lab);
     node_serve(&node, 2 * options->interval_ms + 200);
     node_settle(&node, 20000);
     memory = memory_of(node.daemon);
@@ -44,9 +46,11 @@ int bench_idle(void)
     uint64_t switches, cpu_ns, begin_ns;
     uint32_t rounds;
     struct node node;
+    struct lab lab;
     double seconds;
 
-    node_start(&node, NULL);
+    lab_enter(&lab);
+    node_start(&node, &lab);
     node_serve(&node, 500);
     rounds = node.summaries_asked;
     switches = switches_of(node.daemon);

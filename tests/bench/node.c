@@ -120,7 +120,7 @@ static void answer_move(struct node *node, uint64_t id)
     text_string(&node->out, "{\"jsonrpc\":\"2.0\",\"id\":");
     text_number(&node->out, id);
     text_string(&node->out,
-                node->lab && node->lab->current
+                node->lab->current
                     ? ",\"result\":{\"local\":\"10.0.2.2:9100\",\"validated\":true}}\n"
                     : ",\"result\":{\"local\":\"10.0.1.2:9100\",\"validated\":true}}\n");
     node->moves_answered++;
