@@ -6,9 +6,12 @@
 
 #define COUNT 100
 
-static struct peer peers[COUNT];
-static struct because becauses[COUNT];
-static struct move moves[COUNT];
+struct rig {
+    struct peer peers[COUNT];
+    struct because becauses[COUNT];
+    struct move moves[COUNT];
+    bool in[COUNT];
+};
 
 static bool before(const struct move *a, const struct move *b)
 {
@@ -19,13 +22,13 @@ static bool before(const struct move *a, const struct move *b)
     return a->decision < b->decision;
 }
 
-static struct move *first(const bool *in)
+static struct move *first(struct rig *rig)
 {
     struct move *first = NULL;
 
     for (size_t i = 0; i < COUNT; i++)
-        if (in[i] && (!first || before(&moves[i], first)))
-            first = &moves[i];
+        if (rig->in[i] && (!first || before(&rig->moves[i], first)))
+            first = &rig->moves[i];
     return first;
 }
 
@@ -33,38 +36,39 @@ static void random_steps(void **state)
 {
     struct choice choice = choice_seeded(11);
     struct migration migration = {0};
-    bool in[COUNT] = {false};
+    struct rig *rig = memory_new(1, sizeof(*rig));
     size_t count = 0;
 
     (void)state;
     for (size_t i = 0; i < COUNT; i++)
-        moves[i] = (struct move){.peer = &peers[i], .because = &becauses[i]};
+        rig->moves[i] = (struct move){.peer = &rig->peers[i], .because = &rig->becauses[i]};
     assert_null(queue_first(&migration));
     for (unsigned step = 0; step < 20000; step++) {
         size_t i = choose(&choice, COUNT);
 
-        if (!in[i]) {
-            becauses[i].kind = (enum pd_kind)choose(&choice, PD_KIND_COUNT);
-            peers[i].in_flight_bytes = (uint32_t)choose(&choice, 5);
-            moves[i].decision = step;
-            queue_push(&migration, &moves[i]);
+        if (!rig->in[i]) {
+            rig->becauses[i].kind = (enum pd_kind)choose(&choice, PD_KIND_COUNT);
+            rig->peers[i].in_flight_bytes = (uint32_t)choose(&choice, 5);
+            rig->moves[i].decision = step;
+            queue_push(&migration, &rig->moves[i]);
             count++;
-            in[i] = true;
+            rig->in[i] = true;
         } else if (choose(&choice, 3) == 0) {
-            peers[i].in_flight_bytes = (uint32_t)choose(&choice, 5);
-            queue_resort(&migration, &moves[i]);
+            rig->peers[i].in_flight_bytes = (uint32_t)choose(&choice, 5);
+            queue_resort(&migration, &rig->moves[i]);
         } else {
-            struct move *move = choose(&choice, 2) ? &moves[i] : queue_first(&migration);
+            struct move *move = choose(&choice, 2) ? &rig->moves[i] : queue_first(&migration);
 
             queue_remove(&migration, move);
             queue_remove(&migration, move); /* fine if it is not in it */
-            in[move - moves] = false;
+            rig->in[move - rig->moves] = false;
             count--;
         }
         assert_int_equal(migration.queue_count, count);
-        assert_ptr_equal(queue_first(&migration), first(in));
+        assert_ptr_equal(queue_first(&migration), first(rig));
     }
     free(migration.queue);
+    free(rig);
 }
 
 int main(void)
