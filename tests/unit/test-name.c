@@ -11,7 +11,7 @@ static void gaps(void **state)
 
     assert_int_equal(name_reconnect_allowed_us(lab->engine, "a"), 0);
     for (unsigned i = 0; i < 12; i++) {
-        name_reconnecting(lab->engine, "a");
+        name_reconnecting(lab->engine, "a", false);
         assert_int_equal(name_reconnect_allowed_us(lab->engine, "a"), lab->engine->now_us + gap_us);
         assert_int_equal(name_reconnect_allowed_us(lab->engine, "b"), 0);
         lab->engine->now_us += gap_us;
@@ -26,18 +26,18 @@ static void lived(void **state)
     uint64_t up_us = lab->engine->now_us;
 
     lab->engine->now_us += 100 * SEC;
-    name_reconnecting(lab->engine, "a");
-    name_reconnecting(lab->engine, "a"); /* 20 s */
+    name_reconnecting(lab->engine, "a", false);
+    name_reconnecting(lab->engine, "a", false); /* 20 s */
     name_lived(lab->engine, "a", up_us); /* that was before */
     assert_int_equal(name_reconnect_allowed_us(lab->engine, "a"), lab->engine->now_us + 20 * SEC);
     up_us = lab->engine->now_us;
     lab->engine->now_us += 60 * SEC - 1;
     name_lived(lab->engine, "a", up_us);
-    name_reconnecting(lab->engine, "a"); /* 40 s */
+    name_reconnecting(lab->engine, "a", false); /* 40 s */
     assert_int_equal(name_reconnect_allowed_us(lab->engine, "a"), lab->engine->now_us + 40 * SEC);
     lab->engine->now_us += 60 * SEC;
     name_lived(lab->engine, "a", up_us);
-    name_reconnecting(lab->engine, "a");
+    name_reconnecting(lab->engine, "a", false);
     assert_int_equal(name_reconnect_allowed_us(lab->engine, "a"), lab->engine->now_us + 10 * SEC);
 }
 

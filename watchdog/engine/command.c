@@ -32,6 +32,7 @@ static void move(struct engine *engine, const struct event_command *command)
                 command->by == COMMAND_BY_RECONNECT ? BECAUSE_BY_RECONNECT
                 : command->by == COMMAND_BY_MIGRATE ? BECAUSE_BY_MIGRATE
                                                     : BECAUSE_BY_RULE,
+                false,
                 &(struct pd_advice){
                     .kind = PD_KIND_OPERATOR,
                     .reason = reason,

@@ -156,9 +156,10 @@ static void tell_joining(struct engine *engine, const bool *started)
 
     for (size_t i = 0; i < now->n_instances; i++)
         if (started[i] && node->up)
-            instance_node(now->instances[i], &(struct pd_node_event){.node = node->name->s,
-                                                                     .uid = node->uid,
-                                                                     .same_boot = true});
+            instance_node(now->instances[i],
+                          &(struct pd_node_event){.node = node->name ? node->name->s : "",
+                                                  .uid = node->uid,
+                                                  .same_boot = true});
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         for (size_t kind = 0; kind < now->n_kinds; kind++) {
             struct pd_peer_event event = {.change = PD_PEER_UP, .peer = peer->view};

@@ -49,10 +49,11 @@ static void write_node_record(struct engine *engine, bool up, const char *reason
     };
 }
 
+/* What the node did not tell is "" or NULL. */
 static void set_text(struct text **text, const char *s)
 {
     text_unref(*text);
-    *text = text_new(s);
+    *text = s && *s ? text_new(s) : NULL;
 }
 
 void connection_node_up(struct engine *engine, const struct event_node_up *event)

@@ -158,11 +158,28 @@ void effect_peer_up(struct engine *engine, struct peer *peer)
     name_release(engine, name);
 }
 
-void effect_row(struct engine *engine, struct peer *peer, bool fresh, bool progress,
-                uint64_t rtt_us)
+/* The first row after the move covers a time before it, too: bytes may have come
+ * on the old path. When the last packet came tells; else only a new RTT sample. */
+static bool progress_since(const struct engine *engine, const struct effect_job *job,
+                           const struct pd_row *row, bool fresh)
+{
+    uint64_t silent_ms = row->v[PD_SILENT_MS];
+
+    if (silent_ms != PD_UNKNOWN)
+        return silent_ms < (engine->now_us - job->since_us) / 1000;
+    return fresh;
+}
+
+void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool fresh,
+                bool progress)
 {
     struct effect_job *job = peer->affair->effect;
+    uint64_t latest_us = row->v[PD_LATEST_RTT_US];
+    uint64_t rtt_us = latest_us != PD_UNKNOWN ? latest_us : row->v[PD_SRTT_US];
 
+    if (progress && job->by == BY_MIGRATE && !job->seen)
+        progress = progress_since(engine, job, row, fresh);
+    job->seen = true;
     job->progress |= progress;
     if (fresh && job->n_after < RTT_KEPT)
         job->after[job->n_after++] = (uint32_t)min_u64(rtt_us, UINT32_MAX);

@@ -17,9 +17,9 @@ void effect_start_reconnected(struct engine *engine, const struct move *move, ui
 /* A new connection: is it one that is waited for? */
 void effect_peer_up(struct engine *engine, struct peer *peer);
 
-/* A row came. `rtt_us` of a fresh one. */
-void effect_row(struct engine *engine, struct peer *peer, bool fresh, bool progress,
-                uint64_t rtt_us);
+/* A row came; its connection has an effect to be judged. */
+void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool fresh,
+                bool progress);
 
 /* The connection goes: judged by what is known. */
 void effect_peer_gone(struct engine *engine, struct peer *peer);

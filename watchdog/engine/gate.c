@@ -211,9 +211,12 @@ void gate_advise_remembered(struct engine *engine, struct peer *peer)
 }
 
 void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,
-                 const struct pd_advice *advice)
+                 bool bulk, const struct pd_advice *advice)
 {
-    host_note_advice(engine, peer, because_new(trigger, by, advice), true);
+    struct because *because = because_new(trigger, by, advice);
+
+    because->bulk = bulk;
+    host_note_advice(engine, peer, because, true);
 }
 
 void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger)

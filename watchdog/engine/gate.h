@@ -12,9 +12,10 @@
 /* Decides on all advice of this turn. */
 void gate_run(struct engine *engine);
 
-/* Advice of pathdog itself; decided at the end of this turn. */
+/* Advice of pathdog itself; decided at the end of this turn. `bulk`: it follows
+ * from a cause that concerns more than a thousand peers. */
 void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,
-                 const struct pd_advice *advice);
+                 bool bulk, const struct pd_advice *advice);
 
 /* Advice of pathdog itself in this turn, which a later row of the turn disproved. */
 void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger);

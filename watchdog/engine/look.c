@@ -234,7 +234,7 @@ void look_update(struct engine *engine, struct peer *peer)
 void look_quiet_restart(struct engine *engine, struct peer *peer)
 {
     peer->quiet_since_us = engine->now_us;
-    peer->quiet_looks = 0;
+    peer->quiet_looks = peer->quiet_telling = 0;
     peer->quiet_owed = true;
     peer->quiet_bytes_sent = PD_UNKNOWN;
 }

@@ -96,12 +96,16 @@ static void end_waiting(struct engine *engine, struct move *move, enum verdict v
     move_free(engine, move);
 }
 
-/* While it waited, the node or a late answer may have told more of the connection. */
+/* While it waited an operator may have held it, and the node or a late answer may
+ * have told more of the connection. */
 bool move_possible(const struct engine *engine, const struct move *move)
 {
     const struct peer *peer = move->peer;
 
     if (peer->state != PEER_UP)
+        return false;
+    if (move->because->kind != PD_KIND_OPERATOR &&
+        (engine->mode == MODE_OBSERVE || name_held(engine, move->name->s)))
         return false;
     return move->by == BY_RECONNECT ? gate_reconnect_possible(engine, peer)
                                     : !peer_inbound(peer) && !peer->disabled && peer->migratable;
@@ -123,7 +127,7 @@ static void send_request(struct engine *engine, struct move *move)
     affair->last_request_us = engine->now_us;
     affair->last_decision = move->decision;
     if (move->by == BY_RECONNECT)
-        name_reconnecting(engine, move->name->s);
+        name_reconnecting(engine, move->name->s, move->attempt > 1);
     outbox_keep(engine, move->because);
     action = outbox_action(engine, move->by == BY_RECONNECT ? ACTION_RECONNECT : ACTION_MIGRATE);
     action->move = (struct action_move){

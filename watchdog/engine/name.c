@@ -119,12 +119,14 @@ uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name
     return allowed_us > engine->now_us ? allowed_us : 0;
 }
 
-void name_reconnecting(struct engine *engine, const char *name)
+void name_reconnecting(struct engine *engine, const char *name, bool another_attempt)
 {
     struct name_state *state = name_get(engine, name);
 
-    state->gap_us = state->reconnect_us ? min_u64(state->gap_us * 2, GAP_MAX_US)
-                                        : engine->config->reconnect_gap_us;
+    if (!state->reconnect_us)
+        state->gap_us = engine->config->reconnect_gap_us;
+    else if (!another_attempt)
+        state->gap_us = min_u64(state->gap_us * 2, GAP_MAX_US);
     state->reconnect_us = engine->now_us;
 }
 

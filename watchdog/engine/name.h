@@ -23,8 +23,9 @@ bool name_held(const struct engine *engine, const char *name);
 /* When the next reconnect of this name is allowed; 0: now. */
 uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name);
 
-/* A reconnect is made now: the next has to wait, each time longer. */
-void name_reconnecting(struct engine *engine, const char *name);
+/* A reconnect is made now: the next has to wait, each time longer; another
+ * attempt at the same one makes it no longer. */
+void name_reconnecting(struct engine *engine, const char *name, bool another_attempt);
 
 /* A connection of this name is up since then; if it has lived for long since our
  * last reconnect, reconnects start small again. */

@@ -141,6 +141,7 @@ struct peer *peer_add(struct engine *engine, const struct event_peer_up *event)
     peer->view = view_new(peer, event->role, event->local, event->remote, event->via);
     peer->migratable = event->migratable;
     peer->reconnectable = event->reconnectable;
+    memset(peer->rtt_last, 0xff, sizeof(peer->rtt_last));
     peer->rtt_samples = peer->bytes_received = peer->bytes_sent = PD_UNKNOWN;
     peer->round = engine->looks.round;
     peer->up_us = engine->now_us;

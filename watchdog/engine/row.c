@@ -3,33 +3,44 @@
 #include "row.h"
 
 #include "effect.h"
-#include "index.h"
 #include "migration.h"
 #include "name.h"
 #include "peer.h"
 #include "triggers.h"
 #include "watch.h"
 
-static uint64_t rtt_mix(const struct pd_row *row)
+/* Compared are only those that both rows have. Takes over what is known now. */
+static bool take_rtt(struct peer *peer, const struct pd_row *row)
 {
-    return hash_conn(row->v[PD_SRTT_US] ^
-                     hash_conn(row->v[PD_LATEST_RTT_US] ^ hash_conn(row->v[PD_RTTVAR_US])));
+    static const enum pd_column columns[] = {PD_SRTT_US, PD_LATEST_RTT_US, PD_RTTVAR_US};
+    bool differs = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
+        uint64_t value = row->v[columns[i]];
+        uint32_t kept = (uint32_t)min_u64(value, UINT32_MAX - 1);
+
+        if (value == PD_UNKNOWN)
+            continue;
+        differs |= peer->rtt_last[i] != UINT32_MAX && peer->rtt_last[i] != kept;
+        peer->rtt_last[i] = kept;
+    }
+    return differs;
 }
 
-/* Measured, and with another RTT sample than the row before. Takes over what
- * the next row is compared with. */
+/* Measured, and with another RTT sample than the row before. A row that lacks a
+ * column says nothing of it: the last that had it still counts. */
 static bool take_fresh(struct peer *peer, const struct pd_row *row)
 {
     uint64_t samples = row->v[PD_RTT_SAMPLES];
-    uint64_t mix = rtt_mix(row);
     bool measured = row->v[PD_SRTT_US] != PD_UNKNOWN && samples != 0;
-    bool changed = samples != PD_UNKNOWN && peer->rtt_samples != PD_UNKNOWN
-                       ? samples != peer->rtt_samples
-                       : mix != peer->rtt_mix;
-    bool fresh = measured && (changed || !peer->measured);
+    bool changed = take_rtt(peer, row);
+    bool fresh;
 
-    peer->rtt_samples = samples;
-    peer->rtt_mix = mix;
+    if (samples != PD_UNKNOWN && peer->rtt_samples != PD_UNKNOWN)
+        changed = samples != peer->rtt_samples;
+    fresh = measured && (changed || !peer->measured);
+    if (samples != PD_UNKNOWN)
+        peer->rtt_samples = samples;
     peer->measured |= measured;
     return fresh;
 }
@@ -62,15 +73,18 @@ static void take_quiet(struct engine *engine, struct peer *peer, const struct pd
 
     if (progress || !peer->quiet_since_us) {
         peer->quiet_since_us = engine->now_us;
-        peer->quiet_looks = 0;
+        peer->quiet_looks = peer->quiet_telling = 0;
         peer->quiet_owed = true;
         peer->quiet_bytes_sent = row->v[PD_BYTES_SENT];
         return;
     }
-    if (peer->quiet_looks == 0 && peer->quiet_bytes_sent == PD_UNKNOWN)
+    if (peer->quiet_bytes_sent == PD_UNKNOWN)
         peer->quiet_bytes_sent = row->v[PD_BYTES_SENT];
     peer->quiet_looks++;
     peer->quiet_owed &= outstanding;
+    if (row->v[PD_RTT_SAMPLES] != PD_UNKNOWN || row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN ||
+        row->v[PD_SILENT_MS] != PD_UNKNOWN)
+        peer->quiet_telling++;
 }
 
 void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row, uint32_t columns)
@@ -97,12 +111,13 @@ void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row
     peer->last_look_us = engine->now_us;
     if (row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN)
         peer->bytes_received = row->v[PD_BYTES_RECEIVED];
-    peer->bytes_sent = row->v[PD_BYTES_SENT];
+    if (row->v[PD_BYTES_SENT] != PD_UNKNOWN)
+        peer->bytes_sent = row->v[PD_BYTES_SENT];
     peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
     if (peer->affair) {
         migration_resort(engine, peer);
         if (peer->affair->effect)
-            effect_row(engine, peer, fresh, progress, rtt_us);
+            effect_row(engine, peer, row, fresh, progress);
         watch_row(engine, peer, row, progress);
     }
     if (fresh)

@@ -79,6 +79,7 @@ struct effect_job {
     enum pd_kind kind;
     enum by by;
     bool bulk; /* as its decision */
+    bool seen; /* a row has come */
     bool progress;
     uint8_t n_before, n_after;
     uint32_t before[RTT_KEPT], after[RTT_KEPT];
@@ -91,6 +92,7 @@ struct watch {
     bool on;
     bool probed;
     bool said; /* the present silence has led to a decision */
+    bool bulk; /* as the advice */
     uint64_t cause;
     uint64_t advised_us; /* also the last answer since */
     uint64_t until_us;
@@ -166,15 +168,16 @@ struct peer {
     /* row.c */
     uint64_t last_look_us; /* 0: no row yet */
     uint64_t rtt_samples;
-    uint64_t rtt_mix; /* of latest, srtt and rttvar */
+    uint32_t rtt_last[3]; /* srtt, latest, rttvar as last known; UINT32_MAX: never */
     uint64_t bytes_received;
     uint64_t bytes_sent;
     /* the present stretch without progress */
     uint64_t quiet_since_us;
     uint64_t quiet_bytes_sent;
     uint32_t quiet_looks;
-    bool quiet_owed; /* in every look of it something was in flight */
-    uint8_t slots[]; /* the triggers' instances, then their states */
+    uint32_t quiet_telling; /* of these, rows that would have shown a sign of life */
+    bool quiet_owed;        /* in every look of it something was in flight */
+    uint8_t slots[];        /* the triggers' instances, then their states */
 };
 
 struct index { /* open addressing; values are peer index + 1 */

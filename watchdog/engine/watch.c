@@ -70,6 +70,7 @@ void watch_advised(struct engine *engine, struct peer *peer, const struct becaus
     watch->probed = false;
     watch->said = false;
     watch->cause = because->cause;
+    watch->bulk = because->bulk;
     watch->advised_us = engine->now_us;
     watch->deadline.run = watch_due;
     look_quiet_restart(engine, peer);
@@ -86,7 +87,7 @@ static bool judgeable(const struct engine *engine)
 
 static bool dead(const struct engine *engine, const struct peer *peer)
 {
-    return peer->quiet_looks >= LOOKS_LEAST && look_owed(peer) && judgeable(engine) &&
+    return peer->quiet_telling >= LOOKS_LEAST && look_owed(peer) && judgeable(engine) &&
            engine->now_us - peer->quiet_since_us >= fallback_after_us(engine, peer);
 }
 
@@ -105,7 +106,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
              "no progress for %" PRIu64 ".%" PRIu64 " s in %u looks, and something is owed",
              silent_ms / 1000, silent_ms % 1000 / 100, peer->quiet_looks);
     watch->said = true;
-    gate_advise(engine, peer, fallback_name, BECAUSE_BY_RECONNECT,
+    gate_advise(engine, peer, fallback_name, BECAUSE_BY_RECONNECT, watch->bulk,
                 &(struct pd_advice){
                     .kind = PD_KIND_DEAD,
                     .cause = watch->cause,
