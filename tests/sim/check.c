@@ -31,7 +31,7 @@ static void set_decision(uint8_t *decision, enum sim_decision state)
 
 static uint64_t fallback_after(const struct sim *sim, const struct sim_peer *peer)
 {
-    return sim->config.fallback_after_us * (peer->role == PD_ROLE_SERVER ? 2 : 1);
+    return sim->least_fallback_us * (peer->role == PD_ROLE_SERVER ? 2 : 1);
 }
 
 /* ---- requests end ---- */
@@ -97,7 +97,7 @@ static void check_request(struct sim *sim, const struct action *action)
               "asked about conn %" PRIu64 ", which is not there", move->conn);
     SIM_CHECK(sim, !peer->gone, "asked about conn %" PRIu64 ", which is gone", move->conn);
     SIM_CHECK(sim, !peer->request, "two requests are open for %s", peer->name);
-    SIM_CHECK(sim, move->timeout_ms && move->timeout_ms <= sim->config.timeout_max_us / 1000,
+    SIM_CHECK(sim, move->timeout_ms && move->timeout_ms <= sim->most_timeout_us / 1000,
               "timeout of %u ms", move->timeout_ms);
     if (by == BY_MIGRATE) {
         SIM_CHECK(sim, peer->role == PD_ROLE_CLIENT, "migrate of %s, which is inbound", peer->name);
@@ -217,9 +217,8 @@ static void check_asked(struct sim *sim, const struct record_decision *record, u
               "verdict and by differ");
     SIM_CHECK(sim, operator|| !model_held(sim, request->peer), "asked although held");
     SIM_CHECK(sim, operator|| !sim->observing, "asked although observing");
-    SIM_CHECK(
-        sim, operator|| record->by == BY_MIGRATE || request->gap_us >= sim->config.reconnect_gap_us,
-        "reconnects of %s %" PRIu64 " us apart", request->peer->name, request->gap_us);
+    SIM_CHECK(sim, operator|| record->by == BY_MIGRATE || request->gap_us >= sim->least_gap_us,
+              "reconnects of %s %" PRIu64 " us apart", request->peer->name, request->gap_us);
     request->decision = record->decision;
     set_decision(decision, SIM_ASKED);
 }
@@ -294,7 +293,8 @@ static void check_counts(struct sim *sim)
         known += sim->peers[i].known;
     SIM_CHECK(sim, counts.peers == known, "%u peers, %u were told", counts.peers, known);
     SIM_CHECK(sim, counts.open == sim->open, "%u open, counted %u", counts.open, sim->open);
-    SIM_CHECK(sim, counts.open <= budget, "%u open, budget %u", counts.open, budget);
+    SIM_CHECK(sim, counts.open <= budget || counts.open <= sim->open_before, "%u open, budget %u",
+              counts.open, budget);
     SIM_CHECK(sim, counts.queued == sim->queued, "%u queued, counted %u", counts.queued,
               sim->queued);
     SIM_CHECK(sim, counts.effects == sim->moved, "%u effects, %u moves", counts.effects,

@@ -102,6 +102,7 @@ static void peer_up(struct sim *sim)
     peer->has_row = peer->measured = false;
     peer->look_us = 0;
     peer->received = PD_UNKNOWN;
+    memset(&peer->last, 0xff, sizeof(peer->last)); /* PD_UNKNOWN */
     peer->progress_us = sim->now_us;
 }
 
@@ -111,6 +112,12 @@ static void peer_down(struct sim *sim)
 
     if (peer && sim->up)
         peer->known = false;
+}
+
+/* Both are known, and not the same. */
+static bool differs(uint64_t was, uint64_t now)
+{
+    return was != PD_UNKNOWN && now != PD_UNKNOWN && was != now;
 }
 
 static bool fresh(const struct sim_peer *peer, const struct pd_row *row)
@@ -123,8 +130,9 @@ static bool fresh(const struct sim_peer *peer, const struct pd_row *row)
         return true;
     if (now[PD_RTT_SAMPLES] != PD_UNKNOWN && was[PD_RTT_SAMPLES] != PD_UNKNOWN)
         return now[PD_RTT_SAMPLES] != was[PD_RTT_SAMPLES];
-    return now[PD_LATEST_RTT_US] != was[PD_LATEST_RTT_US] || now[PD_SRTT_US] != was[PD_SRTT_US] ||
-           now[PD_RTTVAR_US] != was[PD_RTTVAR_US];
+    return differs(was[PD_LATEST_RTT_US], now[PD_LATEST_RTT_US]) ||
+           differs(was[PD_SRTT_US], now[PD_SRTT_US]) ||
+           differs(was[PD_RTTVAR_US], now[PD_RTTVAR_US]);
 }
 
 static void row(struct sim *sim, struct sim_peer *peer, const struct pd_row *row)
@@ -142,7 +150,9 @@ static void row(struct sim *sim, struct sim_peer *peer, const struct pd_row *row
     peer->measured |= row->v[PD_SRTT_US] != PD_UNKNOWN && row->v[PD_RTT_SAMPLES] != 0;
     if (received != PD_UNKNOWN)
         peer->received = received;
-    peer->last = *row;
+    for (size_t i = 0; i < PD_COLUMN_COUNT; i++)
+        if (row->v[i] != PD_UNKNOWN)
+            peer->last.v[i] = row->v[i];
     peer->look_us = sim->now_us;
 }
 
@@ -188,6 +198,8 @@ static void command(struct sim *sim)
 
     if (event->type == COMMAND_MODE) {
         sim->observing = event->observe;
+    } else if (event->type == COMMAND_CONFIG) {
+        sim_configured(sim);
     } else if (event->type == COMMAND_HOLD || event->type == COMMAND_RELEASE) {
         *(peer ? &peer->held : &sim->all_held) = event->type == COMMAND_HOLD;
         *(peer ? &peer->held_until_us : &sim->all_held_until_us) = until_us;

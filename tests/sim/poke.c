@@ -106,6 +106,7 @@ static int poke_start(struct pd_turn *turn, const struct pd_start *start)
 static void poke_stop(struct pd_turn *turn)
 {
     ((struct instance_state *)turn->self)->poke->stops++;
+    (void)run(turn, POKE_IN_STOP);
 }
 
 static int poke_node(struct pd_turn *turn, const struct pd_node_event *event)

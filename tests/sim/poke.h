@@ -16,6 +16,7 @@ enum poke_call {
     POKE_IN_TIMER,
     POKE_IN_NODE,
     POKE_IN_START,
+    POKE_IN_STOP,
     POKE_CALLS
 };
 

@@ -17,9 +17,9 @@ static uint64_t pick(struct sim *sim, uint64_t n)
     return choose(&sim->choice, n);
 }
 
-static void configure(struct sim *sim)
+static void configure(struct sim *sim, struct sim_setup *setup)
 {
-    struct engine_config *config = &sim->config;
+    struct engine_config *config = &setup->config;
     bool usual = pick(sim, 3) == 0;
 
     config->mode = usual || pick(sim, 8) ? MODE_ACTIVE : MODE_OBSERVE;
@@ -44,14 +44,11 @@ static void configure(struct sim *sim)
     config->effect_window_us = usual ? 10000000 : 1 + pick(sim, 12000000);
     config->fallback_after_us = usual ? 3000000 : 100000 + pick(sim, 4000000);
     config->decisions_kept = (uint32_t)pick(sim, 100);
-    config->instances = sim->instances;
-    config->n_instances = SIM_INSTANCES;
-
-    sim->failing = pick(sim, 5) == 0;
-    sim->observing = config->mode == MODE_OBSERVE;
+    config->instances = setup->instances;
 }
 
-static void add_instances(struct sim *sim)
+/* All or, after a reload, some of them, in any order. */
+static void add_instances(struct sim *sim, struct sim_setup *setup, bool all)
 {
     static const char *const some[] = {"*1", "*2", NULL};
     static const struct instance_config instances[SIM_INSTANCES] = {
@@ -60,12 +57,45 @@ static void add_instances(struct sim *sim)
         {.trigger = &pathdog_trigger_prod, .name = "prod"},
         {.trigger = &pathdog_trigger_prod, .name = "prod:some", .match = some},
     };
+    uint32_t first = all ? 0 : (uint32_t)pick(sim, SIM_INSTANCES);
+    size_t count = 0;
 
-    memcpy(sim->instances, instances, sizeof(instances));
-    for (size_t i = 0; i < SIM_INSTANCES; i++) {
-        sim->values[i] = poke_value(&sim->pokes[i]);
-        sim->instances[i].values = &sim->values[i];
+    for (uint32_t i = 0; i < SIM_INSTANCES; i++) {
+        uint32_t owner = (first + i) % SIM_INSTANCES;
+
+        if (!all && pick(sim, 4) == 0)
+            continue;
+        setup->instances[count] = instances[owner];
+        setup->instances[count].values = &sim->values[owner];
+        if (!all && pick(sim, 4) == 0)
+            setup->instances[count].match = some;
+        setup->owners[count++] = owner;
     }
+    setup->config.n_instances = count;
+}
+
+void sim_configure(struct sim *sim)
+{
+    struct sim_setup *next = &sim->setups[!sim->setup];
+
+    configure(sim, next);
+    add_instances(sim, next, false);
+    if (pick(sim, 2)) { /* else every instance is started again */
+        next->config.sample_interval_us = sim->config.sample_interval_us;
+        next->config.close_interval_us = sim->config.close_interval_us;
+    }
+    sim->least_gap_us = min_u64(sim->least_gap_us, next->config.reconnect_gap_us);
+    sim->least_fallback_us = min_u64(sim->least_fallback_us, next->config.fallback_after_us);
+    sim->most_timeout_us = max_u64(sim->most_timeout_us, next->config.timeout_max_us);
+    SIM_CHECK(sim, engine_configure(sim->engine, &next->config) == 0, "a config is refused");
+}
+
+void sim_configured(struct sim *sim)
+{
+    sim->setup = !sim->setup;
+    if (sim->config.mode != sim->setups[sim->setup].config.mode)
+        sim->observing = sim->setups[sim->setup].config.mode == MODE_OBSERVE;
+    sim->config = sim->setups[sim->setup].config;
 }
 
 void sim_init(struct sim *sim, struct choice choice)
@@ -75,9 +105,17 @@ void sim_init(struct sim *sim, struct choice choice)
         snprintf(sim->peers[i].name, sizeof(sim->peers[i].name), "peer%zu", i);
         sim->peers[i].received = PD_UNKNOWN;
     }
-    configure(sim);
-    add_instances(sim);
-    if (engine_new(&sim->config, sim->now_us, sim->now_us, &sim->engine) < 0)
+    for (size_t i = 0; i < SIM_INSTANCES; i++)
+        sim->values[i] = poke_value(&sim->pokes[i]);
+    sim->failing = pick(sim, 5) == 0;
+    configure(sim, &sim->setups[0]);
+    add_instances(sim, &sim->setups[0], true);
+    sim->config = sim->setups[0].config;
+    sim->observing = sim->config.mode == MODE_OBSERVE;
+    sim->least_gap_us = sim->config.reconnect_gap_us;
+    sim->least_fallback_us = sim->config.fallback_after_us;
+    sim->most_timeout_us = sim->config.timeout_max_us;
+    if (engine_new(&sim->setups[0].config, sim->now_us, sim->now_us, &sim->engine) < 0)
         sim_fail(sim, "no engine");
     sim->box = engine_outbox(sim->engine);
     check_outbox(sim);
@@ -97,6 +135,7 @@ static void handle(struct sim *sim)
     uint64_t due_us = sim->box->wake_at_us;
     bool done = sim->event.type == EVENT_SUMMARY_DONE && sim->event.summary_done.look == sim->look;
 
+    sim->open_before = sim->open;
     sim->late_us = sub_u64(sim->now_us, due_us);
     sim->event.now_us = sim->now_us;
     sim->event.realtime_us = sim->now_us + UINT64_C(1700000000000000);
@@ -133,7 +172,8 @@ void sim_finish(struct sim *sim)
     SIM_CHECK(sim, !sim->box->n_records, "records after the stop");
     sim->engine = engine_free(sim->engine);
     for (size_t i = 0; i < SIM_INSTANCES; i++)
-        SIM_CHECK(sim, sim->pokes[i].stops <= 1, "a trigger was stopped twice");
+        SIM_CHECK(sim, sim->pokes[i].stops <= sim->pokes[i].called[POKE_IN_START],
+                  "a trigger was stopped twice");
     free(sim->requests);
     free(sim->decisions);
 }

@@ -44,9 +44,9 @@ struct sim_peer {
     bool has_row;
     /* progress judged from them once more, independently */
     bool measured;
-    struct pd_row last;
-    uint64_t look_us;  /* 0: no row yet */
-    uint64_t received; /* as last told, PD_UNKNOWN: never */
+    struct pd_row last; /* of each column the last that was told */
+    uint64_t look_us;   /* 0: no row yet */
+    uint64_t received;  /* as last told, PD_UNKNOWN: never */
     uint64_t progress_us;
     /* ours, by name or for all */
     bool held;
@@ -77,10 +77,22 @@ enum sim_decision {
     SIM_FALLBACK = 0x80, /* beside one of these */
 };
 
-struct sim {
-    struct choice choice;
+/* A configuration as the engine is given it. */
+struct sim_setup {
     struct engine_config config;
     struct instance_config instances[SIM_INSTANCES];
+    uint32_t owners[SIM_INSTANCES]; /* which poke is behind an instance */
+};
+
+struct sim {
+    struct choice choice;
+    struct sim_setup setups[2]; /* the present one, and the one before or after it */
+    unsigned setup;
+    struct engine_config config; /* the present one */
+    uint64_t least_gap_us;       /* of all there were */
+    uint64_t least_fallback_us;
+    uint64_t most_timeout_us;
+    uint32_t open_before; /* the present turn */
     struct pd_value values[SIM_INSTANCES];
     struct poke pokes[SIM_INSTANCES];
     struct engine *engine;
@@ -125,7 +137,9 @@ struct sim {
 /* sim.c */
 void sim_init(struct sim *sim, struct choice choice);
 void sim_step(struct sim *sim);
-void sim_finish(struct sim *sim); /* stops the engine and checks that nothing is left */
+void sim_configure(struct sim *sim);  /* another config, for the command that is next */
+void sim_configured(struct sim *sim); /* it is taken now */
+void sim_finish(struct sim *sim);     /* stops the engine and checks that nothing is left */
 
 __attribute__((noreturn, format(printf, 2, 3))) void sim_fail(const struct sim *sim,
                                                               const char *format, ...);

@@ -233,7 +233,7 @@ static void plan(struct sim *sim, uint32_t owner)
         POKE_TIMER,  POKE_QUERY,  POKE_NOTICE,      POKE_OPEN_CAUSE,  POKE_CLOSE_CAUSE,
     };
     struct poke *poke = &sim->pokes[owner];
-    enum poke_call in = pick(sim, 3) ? POKE_IN_SIGNAL : (enum poke_call)pick(sim, POKE_IN_START);
+    enum poke_call in = pick(sim, 3) ? POKE_IN_SIGNAL : (enum poke_call)pick(sim, POKE_CALLS);
     struct poke_step *step = poke_add(poke, in, deeds[pick(sim, ARRAY_SIZE(deeds))]);
 
     step->peer = (uint32_t)pick(sim, SIM_NAMES + 4);
@@ -255,10 +255,11 @@ static void trigger_signal(struct sim *sim)
 
     if (owner < sim->config.n_instances)
         for (uint64_t i = 0, count = 1 + pick(sim, 8); i < count; i++)
-            plan(sim, owner);
+            plan(sim, sim->setups[sim->setup].owners[owner]);
     sim->event.type = EVENT_SIGNAL;
     sim->event.signal = (struct event_signal){
-        .trigger = owner < sim->config.n_instances ? sim->instances[owner].name : "nobody",
+        .trigger = owner < sim->config.n_instances ? sim->setups[sim->setup].instances[owner].name
+                                                   : "nobody",
         .kind = "go",
         .query = pick(sim, 3),
     };
@@ -274,6 +275,8 @@ static void command(struct sim *sim)
     enum command_type type = types[pick(sim, ARRAY_SIZE(types))];
     bool all = type == COMMAND_HOLD ? pick(sim, 12) == 0 : pick(sim, 3) == 0;
 
+    if (type == COMMAND_CONFIG)
+        sim_configure(sim);
     sim->event.type = EVENT_COMMAND;
     sim->event.command.type = type;
     sim->event.command.peer = all ? NULL : any_peer(sim)->name;

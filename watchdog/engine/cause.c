@@ -45,9 +45,14 @@ void cause_close(struct engine *engine, const struct instance *instance, uint64_
 
 void causes_close(struct engine *engine, const struct instance *instance)
 {
-    for (size_t i = 0; i < engine->causes.count; i++)
-        if (!instance || engine->causes.open[i].instance == instance)
-            engine->causes.open[i].closing = true;
+    for (size_t i = 0; i < engine->causes.count; i++) {
+        struct cause *cause = &engine->causes.open[i];
+
+        if (instance && cause->instance != instance)
+            continue;
+        cause->closing = true;
+        cause->instance = NULL; /* it may be freed before the turn ends */
+    }
 }
 
 static void write_record(struct engine *engine, struct cause *cause)

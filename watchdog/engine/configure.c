@@ -7,7 +7,6 @@
  */
 #include "configure.h"
 
-#include "cause.h"
 #include "instance.h"
 #include "look.h"
 #include "migration.h"
@@ -38,6 +37,20 @@ static bool goes_on(const struct triggers *next, const struct instance *instance
         if (next->instances[i] == instance)
             return true;
     return false;
+}
+
+/* The new numbers of the old instances, UINT32_MAX for those that are no more. */
+static uint32_t *new_numbers(const struct triggers *now, const struct triggers *next)
+{
+    uint32_t *numbers = memory_new(now->n_instances, sizeof(*numbers));
+
+    for (size_t i = 0; i < now->n_instances; i++) {
+        numbers[i] = UINT32_MAX;
+        for (size_t k = 0; k < next->n_instances; k++)
+            if (next->instances[k] == now->instances[i])
+                numbers[i] = (uint32_t)k;
+    }
+    return numbers;
 }
 
 /* Where a connection will belong. */
@@ -180,17 +193,18 @@ static void change_triggers(struct engine *engine, const struct engine_config *c
 {
     struct triggers *now = &engine->triggers;
     bool *started = memory_new(next->n_instances, sizeof(*started));
+    uint32_t *numbers;
 
     for (size_t i = 0; i < next->n_instances; i++)
         next->instances[i] = find_unchanged(engine, config, &config->instances[i]);
     tell_leaving(engine, config, next);
+    numbers = new_numbers(now, next);
     for (size_t i = now->n_instances; i-- > 0;) {
-        if (goes_on(next, now->instances[i]))
-            continue;
-        causes_close(engine, now->instances[i]);
-        causes_flush(engine);
-        now->instances[i] = instance_free(now->instances[i]);
+        if (!goes_on(next, now->instances[i]))
+            now->instances[i] = instance_free(now->instances[i]);
     }
+    outbox_renumber_queries(engine, numbers); /* asked until here, by the old ones */
+    free(numbers);
     move_table(engine, config, next);
     next->last = now->last;
     next->names = now->names;

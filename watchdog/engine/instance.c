@@ -122,6 +122,7 @@ struct instance *instance_free(struct instance *instance)
     turn = host_turn(instance);
     if (instance->open && instance->trigger->stop)
         instance->trigger->stop(&turn.pd);
+    host_instance_closed(instance);
     deadline_set(&instance->engine->deadlines, &instance->timer, NEVER);
     for (size_t i = 0; i < count_options(instance->trigger); i++)
         free((char *)instance->values[i].text);

@@ -160,6 +160,24 @@ struct action *outbox_action(struct engine *engine, enum action_type type)
     return action;
 }
 
+void outbox_renumber_queries(struct engine *engine, const uint32_t *numbers)
+{
+    struct outbox_store *store = &engine->outbox;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < store->box.n_actions; i++) {
+        struct action *action = &store->actions[i];
+
+        if (action->type == ACTION_QUERY) {
+            action->query.instance = numbers[action->query.instance];
+            if (action->query.instance == UINT32_MAX)
+                continue;
+        }
+        store->actions[kept++] = *action;
+    }
+    store->box.n_actions = kept;
+}
+
 struct record *outbox_record(struct engine *engine, enum record_type type)
 {
     struct outbox_store *store = &engine->outbox;
