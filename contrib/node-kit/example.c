@@ -70,7 +70,7 @@ static void on_summary(struct pathdog_node *kit, pathdog_node_token token, const
 
     for (size_t i = 0; !conns && i < 2; i++)
         tell_row(kit, token, &e->conns[i]);
-    for (size_t i = 0; i < n_conns; i++)
+    for (size_t i = 0; conns && i < n_conns; i++)
         if (conn_find(e, conns[i])) /* one that is gone is just left out */
             tell_row(kit, token, conn_find(e, conns[i]));
     pathdog_node_summary_done(kit, token);

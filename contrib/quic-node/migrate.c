@@ -118,7 +118,7 @@ void migrate_begin(struct conn *c, pathdog_node_token token,
     if (c->move.active) /* an earlier one that timed out; the library forgets it too */
         move_end(c, c->move.path);
     code = move_socket(c, request, &why);
-    if (code == 0)
+    if (code == 0 && c->move.path)
         code = move_start(c, c->move.path, immediate, &why);
     if (code < 0) {
         refuse(c, token, code, why);

@@ -254,7 +254,7 @@ int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_
         if (u)
             n = send(u->fd, data, len, MSG_NOSIGNAL);
         /* an ICMP error of an earlier datagram is told once: this one was not sent yet */
-        if (n < 0 && errno == ECONNREFUSED) {
+        if (u && n < 0 && errno == ECONNREFUSED) {
             c->send_errors++;
             n = send(u->fd, data, len, MSG_NOSIGNAL);
         }

@@ -95,7 +95,7 @@ static void on_summary(struct pathdog_node *kit, pathdog_node_token token, const
     for (struct peer *p = node->peers; !conns && p; p = p->next)
         if (p->live)
             row_tell(kit, token, p->live);
-    for (size_t i = 0; i < n_conns; i++) {
+    for (size_t i = 0; conns && i < n_conns; i++) {
         struct conn *c = conn_by_number(node, conns[i]);
 
         if (c)
