@@ -185,7 +185,7 @@ static void say_cause(struct buffer *buffer, const struct record_cause *cause)
     buffer_text(buffer, cause->trigger);
     buffer_text(buffer, ": ");
     say(buffer, cause->reason, "no reason given");
-    say_count(buffer, ": ", cause->peers, " peers up, ");
+    say_count(buffer, ": ", cause->peers, cause->peers == 1 ? " peer up, " : " peers up, ");
     say_count(buffer, "", cause->advised, " advised");
     for (size_t i = 0; i < VERDICT_COUNT; i++) {
         if (!cause->verdicts[i])
