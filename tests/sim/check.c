@@ -265,6 +265,20 @@ static void check_decision(struct sim *sim, const struct record_decision *record
     }
 }
 
+/* Requests of this turn that no decision came with: they are tried again. */
+static void check_retries(struct sim *sim, size_t first)
+{
+    for (size_t i = first; i <= sim->n_requests; i++) {
+        const struct sim_request *request = &sim->requests[i];
+
+        if (request->decision)
+            continue;
+        SIM_CHECK(sim, !model_held(sim, request->peer), "%s tried again although held",
+                  request->peer->name);
+        SIM_CHECK(sim, !sim->observing, "tried again although observing");
+    }
+}
+
 static void check_cause(struct sim *sim, const struct record_cause *record)
 {
     uint64_t sum = 0;
@@ -328,6 +342,7 @@ void check_outbox(struct sim *sim)
 {
     const struct outbox *box = sim->box;
     bool stopped = sim->engine->stopping;
+    size_t first = sim->n_requests + 1;
 
     for (size_t i = 0; i < box->n_records; i++) {
         if (box->records[i].type == RECORD_OUTCOME)
@@ -344,6 +359,7 @@ void check_outbox(struct sim *sim)
         else if (box->records[i].type == RECORD_CAUSE)
             check_cause(sim, box->records[i].cause);
     }
+    check_retries(sim, first);
     check_counts(sim);
     check_advised(sim);
 }

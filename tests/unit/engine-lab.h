@@ -30,6 +30,7 @@ struct lab_action {
 
 struct lab {
     struct engine_config config;
+    struct engine_config next[2]; /* for tests that reload: they outlive the engine */
     struct instance_config instances[4];
     struct pd_value values[4];
     struct poke poke, second; /* of instance 0, and of 1 where a test adds it */
