@@ -192,7 +192,7 @@ class Node(unittest.TestCase):
 
     def test_rubbish_is_noticed(self):
         self.client.sock.sendall(b"[1]\n")
-        self.node.wait_for(lambda: self.node.links[0].bad_lines)
+        self.node.wait_for(lambda: self.node.links and self.node.links[0].bad_lines)
         self.assertNotEqual(invariants.check_node(self.node), [])
 
     def test_sees_the_end_and_starts_again(self):

@@ -110,6 +110,8 @@ class Replay(Case):
         node, dog = self.pair()
         dog.moved()
         dog.outcome("migrated")
+        dog.wait_for(lambda: b'"event":"answer"' in open(dog.recording, "rb").read(),
+                     what="the answer, written to the recording by its thread")
         dog.destroy()
         dog.finished = True
         whole = open(dog.recording, "rb").read()
