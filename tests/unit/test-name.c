@@ -28,7 +28,7 @@ static void lived(void **state)
     lab->engine->now_us += 100 * SEC;
     name_reconnecting(lab->engine, "a", false);
     name_reconnecting(lab->engine, "a", false); /* 20 s */
-    name_lived(lab->engine, "a", up_us); /* that was before */
+    name_lived(lab->engine, "a", up_us);        /* that was before */
     assert_int_equal(name_reconnect_allowed_us(lab->engine, "a"), lab->engine->now_us + 20 * SEC);
     up_us = lab->engine->now_us;
     lab->engine->now_us += 60 * SEC - 1;

@@ -48,7 +48,7 @@ static void fresh_without_samples(void **state)
     expect_row(lab, "srtt=9 latest=8 rttvar=7", true, true);
     expect_row(lab, "srtt=9 latest=8 rttvar=7", false, false);
     expect_row(lab, "srtt=9 latest=7 rttvar=8", true, true);
-    expect_row(lab, "srtt=9 latest=7", false, false); /* of what it lacks it says nothing */
+    expect_row(lab, "srtt=9 latest=7", false, false);        /* of what it lacks it says nothing */
     expect_row(lab, "srtt=9 latest=7 rttvar=0", true, true); /* 0 is not unknown */
     expect_row(lab, "srtt=8 latest=7 rttvar=0", true, true);
     expect_row(lab, "srtt=8 latest=7 rttvar=0 min=5", false, false);
