@@ -17,6 +17,7 @@
 #define READ_BYTES   ((size_t)64 * 1024)
 #define READS_MAX    4   /* of READ_BYTES in one turn of the loop */
 #define SEND_ACTIONS 512 /* about 64 KiB of requests: written while the next are made */
+#define TAKING_US    UINT64_C(100000) /* a node that took some so lately may take more */
 /* While the node is away, a new reason is said at most so often. */
 #define REASON_GAP_US UINT64_C(10000000)
 
@@ -227,9 +228,10 @@ void link_send(struct link *link, const struct action *actions, size_t n_actions
     for (size_t i = 0; i < n_actions && !*link->failure; i += SEND_ACTIONS) {
         protocol_send(link->protocol, now_us, actions + i, min_u64(n_actions - i, SEND_ACTIONS));
         /* Answers are read by the hundred, and each may set free one request:
-         * those are written together. A socket that was full is tried again: in
-         * a storm the node reads while the next requests are made. */
-        if (!link->reading)
+         * those are written together. A full socket is left alone until it says
+         * so, unless the node just took some: in a storm it reads while the next
+         * are made. */
+        if (!link->reading && (!(link->watched & EPOLLOUT) || now_us - link->taken_us < TAKING_US))
             link_flush(link);
         else if (out->length > LINK_OUTPUT_MAX_BYTES)
             link_fail(link, "output-overflow", "the node takes too little of what it is sent");
