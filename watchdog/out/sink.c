@@ -176,7 +176,8 @@ static bool is_wanted(const struct sink *sink, const struct record *record)
 
 void sink_write(struct sink *sink, const struct record *records, size_t n_records)
 {
-    bool direct = n_records <= DIRECT_RECORDS && !sink->backlog.n;
+    /* Each entry for the journal may wake its thread: not while requests are made. */
+    bool direct = n_records <= DIRECT_RECORDS && !sink->backlog.n && !sink->journal;
 
     if (!n_records)
         return;
