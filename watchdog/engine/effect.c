@@ -10,6 +10,7 @@
 #include "name.h"
 #include "outbox.h"
 #include "peer.h"
+#include "waiting.h"
 
 static uint32_t median(const uint32_t *values, uint8_t count)
 {
@@ -66,7 +67,7 @@ static void finish(struct engine *engine, struct effect_job *job, enum effect ef
     deadline_set(&engine->deadlines, &job->deadline, NEVER);
     if (peer) {
         peer->affair->effect = NULL;
-        gate_judged(engine, peer, effect);
+        waiting_judged(engine, peer, effect);
         look_update(engine, peer);
     } else if ((name = name_find(engine, job->name->s)) && name->awaited == job) {
         name->awaited = NULL;
@@ -134,7 +135,7 @@ void effect_start_reconnected(struct engine *engine, const struct move *move, ui
     if (peer && peer->conn >= conn && (peer->conn != move->conn || conn == move->conn)) {
         job->conn = peer->conn;
         attach(engine, job, peer);
-        gate_moved(engine, peer);
+        waiting_moved(engine, peer);
         return;
     }
     name = name_get(engine, move->name->s);
@@ -154,7 +155,7 @@ void effect_peer_up(struct engine *engine, struct peer *peer)
     name->awaited = NULL;
     job->conn = peer->conn;
     attach(engine, job, peer);
-    gate_moved(engine, peer);
+    waiting_moved(engine, peer);
     name_release(engine, name);
 }
 

@@ -13,6 +13,7 @@
 #include "name.h"
 #include "outbox.h"
 #include "peer.h"
+#include "waiting.h"
 #include "watch.h"
 
 #define BULK_ABOVE 1000u
@@ -27,60 +28,18 @@ static bool network_kind(enum pd_kind kind)
     return kind == PD_KIND_MOVED || kind == PD_KIND_DEAD;
 }
 
-/* What would be asked. */
-static enum by choose_by(const struct engine *engine, const struct peer *peer,
-                         const struct because *because)
+enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
+                       enum because_by by)
 {
     bool prefer_reconnect = engine->config->prefer == PREFER_NODE
                                 ? engine->node.prefer_reconnect
                                 : engine->config->prefer == PREFER_RECONNECT;
 
-    if (because->by != BECAUSE_BY_RULE)
-        return because->by == BECAUSE_BY_RECONNECT ? BY_RECONNECT : BY_MIGRATE;
-    return prefer_reconnect && network_kind(because->kind) && gate_reconnect_possible(engine, peer)
+    if (by != BECAUSE_BY_RULE)
+        return by == BECAUSE_BY_RECONNECT ? BY_RECONNECT : BY_MIGRATE;
+    return prefer_reconnect && network_kind(kind) && gate_reconnect_possible(engine, peer)
                ? BY_RECONNECT
                : BY_MIGRATE;
-}
-
-static uint64_t cooldown_us(const struct engine *engine, const struct affair *affair)
-{
-    uint64_t cooldown = engine->config->cooldown_us;
-
-    for (unsigned i = 0; i < affair->cooldown_doublings; i++)
-        cooldown = min_u64(cooldown * 2, engine->config->cooldown_max_us);
-    return cooldown;
-}
-
-static bool cooling(const struct engine *engine, const struct affair *affair)
-{
-    return affair->cooling_since_us &&
-           engine->now_us < add_u64(affair->cooling_since_us, cooldown_us(engine, affair));
-}
-
-/* Gives back what has been refilled since, and tells when there is a token: 0 now. */
-static uint64_t token_at_us(const struct engine *engine, struct affair *affair)
-{
-    uint64_t refill = engine->config->move_refill_us;
-    uint64_t refilled = (engine->now_us - affair->tokens_us) / refill;
-
-    if (refilled >= affair->tokens_used) {
-        affair->tokens_used = 0;
-        affair->tokens_us = engine->now_us;
-    } else {
-        affair->tokens_used -= (uint32_t)refilled;
-        affair->tokens_us += refilled * refill;
-    }
-    return affair->tokens_used < engine->config->move_burst ? 0 : affair->tokens_us + refill;
-}
-
-/* When what is damped may be tried again; 0: it is not. */
-static uint64_t damped_until_us(const struct engine *engine, const struct peer *peer, enum by by)
-{
-    uint64_t until_us = peer->affair ? token_at_us(engine, peer->affair) : 0;
-
-    if (by == BY_RECONNECT)
-        until_us = max_u64(until_us, name_reconnect_allowed_us(engine, peer->name->s));
-    return until_us;
 }
 
 /* Does it join something that is under way? Then which decision. */
@@ -98,51 +57,52 @@ static uint64_t joins(const struct engine *engine, const struct affair *affair, 
     return 0;
 }
 
-/* Only what an operator does not pass; VERDICT_COUNT: nothing is in the way. */
-static enum verdict timing_verdict(const struct engine *engine, const struct peer *peer,
-                                   enum pd_kind kind, enum by by)
+bool gate_applies(const struct engine *engine, const struct peer *peer,
+                  const struct gate_question *question, enum verdict verdict, uint64_t *ret_into)
 {
     const struct affair *affair = peer->affair;
+    enum pd_kind kind = question->kind;
+    enum by by = question->by;
+    bool asked = kind == PD_KIND_OPERATOR; /* by an operator */
 
-    if (affair && kind == PD_KIND_DEGRADED && cooling(engine, affair))
-        return VERDICT_COOLING;
-    if (affair && kind != PD_KIND_MOVED && affair->backoff_until_us[by] > engine->now_us)
-        return VERDICT_BACKING_OFF;
-    if (network_kind(kind) && damped_until_us(engine, peer, by))
-        return VERDICT_DAMPED;
-    if (engine->mode == MODE_OBSERVE)
-        return VERDICT_OBSERVING;
-    return VERDICT_COUNT;
+    switch (verdict) {
+    case VERDICT_GONE:
+        return peer->state != PEER_UP;
+    case VERDICT_INBOUND:
+        return by == BY_MIGRATE && peer_inbound(peer);
+    case VERDICT_DISABLED:
+        return by == BY_MIGRATE ? peer->disabled || !peer->migratable
+                                : !gate_reconnect_possible(engine, peer);
+    case VERDICT_HELD:
+        return !asked && name_held(engine, peer->name->s);
+    case VERDICT_NO_TARGET:
+        return !asked && question->no_target;
+    case VERDICT_IN_FLIGHT:
+        return peer_in_flight(peer);
+    case VERDICT_MERGED:
+        *ret_into = affair ? joins(engine, affair, kind) : 0;
+        return *ret_into;
+    case VERDICT_COOLING:
+        return affair && kind == PD_KIND_DEGRADED && waiting_cooling(engine, affair);
+    case VERDICT_BACKING_OFF:
+        return affair && !asked && kind != PD_KIND_MOVED &&
+               affair->backoff_until_us[by] > engine->now_us;
+    case VERDICT_DAMPED:
+        return network_kind(kind) && waiting_damped_until_us(engine, peer, by);
+    case VERDICT_OBSERVING:
+        return !asked && engine->mode == MODE_OBSERVE;
+    default:
+        return false;
+    }
 }
 
-/* VERDICT_MIGRATE and VERDICT_RECONNECT mean: as far as the budget allows. */
-static enum verdict gate_verdict(const struct engine *engine, const struct peer *peer,
-                                 const struct because *because, enum by by, uint64_t *ret_into)
+enum verdict gate_verdict(const struct engine *engine, const struct peer *peer,
+                          const struct gate_question *question, uint64_t *ret_into)
 {
-    const struct affair *affair = peer->affair;
-    bool asked = because->kind == PD_KIND_OPERATOR; /* by an operator */
-    enum verdict verdict;
-
-    if (peer->state != PEER_UP)
-        return VERDICT_GONE;
-    if (by == BY_MIGRATE && peer_inbound(peer))
-        return VERDICT_INBOUND;
-    if (by == BY_MIGRATE ? peer->disabled || !peer->migratable
-                         : !gate_reconnect_possible(engine, peer))
-        return VERDICT_DISABLED;
-    if (!asked && name_held(engine, peer->name->s))
-        return VERDICT_HELD;
-    if (!asked && because->no_target)
-        return VERDICT_NO_TARGET;
-    if (peer_in_flight(peer))
-        return VERDICT_IN_FLIGHT;
-    *ret_into = affair ? joins(engine, affair, because->kind) : 0;
-    if (*ret_into)
-        return VERDICT_MERGED;
-    verdict = asked ? VERDICT_COUNT : timing_verdict(engine, peer, because->kind, by);
-    if (verdict != VERDICT_COUNT)
-        return verdict;
-    return by == BY_MIGRATE ? VERDICT_MIGRATE : VERDICT_RECONNECT;
+    for (enum verdict verdict = 0; verdict < VERDICT_QUEUED; verdict++)
+        if (gate_applies(engine, peer, question, verdict, ret_into))
+            return verdict;
+    return question->by == BY_MIGRATE ? VERDICT_MIGRATE : VERDICT_RECONNECT;
 }
 
 void decision_write(struct engine *engine, const struct record_subject *subject,
@@ -245,7 +205,7 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct be
     if (verdict == VERDICT_IN_FLIGHT || (verdict == VERDICT_GONE && peer->state == PEER_UNTOLD))
         remember(engine, peer, because, NEVER);
     else if (verdict == VERDICT_DAMPED)
-        remember(engine, peer, because, damped_until_us(engine, peer, by));
+        remember(engine, peer, because, waiting_damped_until_us(engine, peer, by));
     else if (verdict == VERDICT_BACKING_OFF && because->by != BECAUSE_BY_RULE)
         remember(engine, peer, because, peer->affair->backoff_until_us[by]);
 }
@@ -256,10 +216,8 @@ static void pass(struct engine *engine, struct peer *peer, struct because *becau
 {
     struct affair *affair = peer_affair(engine, peer);
 
-    if (network_kind(because->kind)) {
-        (void)token_at_us(engine, affair);
-        affair->tokens_used++;
-    }
+    if (network_kind(because->kind))
+        waiting_take_token(engine, affair);
     if (affair->remembered && because->kind <= affair->remembered->kind)
         gate_forget_remembered(engine, peer);
     migration_pass(engine, peer, because, by, decision, again);
@@ -269,7 +227,8 @@ static void decide(struct engine *engine, struct peer *peer, const struct advice
 {
     struct because *because = advice->because;
     struct cause *cause = advice->again ? NULL : cause_find(engine, because->cause);
-    enum by by = choose_by(engine, peer, because);
+    enum by by = gate_choose_by(engine, peer, because->kind, because->by);
+    const struct gate_question question = {because->kind, by, because->no_target};
     uint64_t decision = ++engine->last_decision;
     uint64_t into = 0;
     enum verdict verdict;
@@ -277,7 +236,7 @@ static void decide(struct engine *engine, struct peer *peer, const struct advice
 
     if (by == BY_RECONNECT)
         name_lived(engine, peer->name->s, peer->up_us);
-    verdict = gate_verdict(engine, peer, because, by, &into);
+    verdict = gate_verdict(engine, peer, &question, &into);
     passed = verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT;
     if (passed) {
         pass(engine, peer, because, by, decision, advice->again);
@@ -340,49 +299,4 @@ void gate_peer_gone(struct engine *engine, struct peer *peer)
     for (size_t i = 0; i < engine->n_advice; i++)
         if (engine->advice[i].peer == peer->index && engine->advice[i].because)
             decide_one(engine, &engine->advice[i]);
-}
-
-void gate_moved(struct engine *engine, struct peer *peer)
-{
-    struct affair *affair = peer_affair(engine, peer);
-
-    affair->cooling_since_us = engine->now_us;
-    memset(affair->backoffs, 0, sizeof(affair->backoffs));
-    memset(affair->backoff_until_us, 0, sizeof(affair->backoff_until_us));
-}
-
-/* xorshift64*, from the engine's own state: the same events, the same jitter. */
-static uint64_t next_random(struct engine *engine)
-{
-    uint64_t x = engine->random;
-
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    engine->random = x;
-    return x * 0x2545f4914f6cdd1du;
-}
-
-void gate_failed(struct engine *engine, struct peer *peer, enum by by)
-{
-    struct affair *affair = peer_affair(engine, peer);
-    uint64_t backoff = engine->config->backoff_min_us;
-
-    for (unsigned i = 0; i < affair->backoffs[by]; i++)
-        backoff = min_u64(backoff * 2, engine->config->backoff_max_us);
-    if (backoff < engine->config->backoff_max_us)
-        affair->backoffs[by]++;
-    backoff = backoff - backoff / 5 + next_random(engine) % (2 * (backoff / 5) + 1);
-    affair->backoff_until_us[by] = engine->now_us + backoff;
-}
-
-void gate_judged(struct engine *engine, struct peer *peer, enum effect effect)
-{
-    struct affair *affair = peer_affair(engine, peer);
-
-    if (effect == EFFECT_BETTER)
-        affair->cooldown_doublings = 0;
-    else if ((effect == EFFECT_SAME || effect == EFFECT_WORSE) &&
-             cooldown_us(engine, affair) < engine->config->cooldown_max_us)
-        affair->cooldown_doublings++;
 }

@@ -28,12 +28,26 @@ void gate_forget_remembered(struct engine *engine, struct peer *peer);
 /* A connection is about to go: advice about it that waits is `gone`. */
 void gate_peer_gone(struct engine *engine, struct peer *peer);
 
-/* A move succeeded or failed at this time: what the next advice has to respect. */
-void gate_moved(struct engine *engine, struct peer *peer);
-void gate_failed(struct engine *engine, struct peer *peer, enum by by);
+/* What the gate looks at in advice. */
+struct gate_question {
+    enum pd_kind kind;
+    enum by by;
+    bool no_target;
+};
 
-/* The effect of a move on the cool-down of this connection. */
-void gate_judged(struct engine *engine, struct peer *peer, enum effect effect);
+/* By what means advice of this kind would be followed. */
+enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
+                       enum because_by by);
+
+/* The table of docs/decisions.md: does this row apply by itself, whatever stands
+ * above it? `*ret_into` is set where advice would be merged. */
+bool gate_applies(const struct engine *engine, const struct peer *peer,
+                  const struct gate_question *question, enum verdict verdict, uint64_t *ret_into);
+
+/* The first row that applies. VERDICT_MIGRATE and VERDICT_RECONNECT mean: as far
+ * as the budget allows. */
+enum verdict gate_verdict(const struct engine *engine, const struct peer *peer,
+                          const struct gate_question *question, uint64_t *ret_into);
 
 /* May this connection be closed and dialled again? */
 bool gate_reconnect_possible(const struct engine *engine, const struct peer *peer);

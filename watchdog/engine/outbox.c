@@ -64,6 +64,7 @@ static void ring_push(struct ring *ring, struct record *record)
         ring->count++;
     *slot = *record;
     ring->next = (ring->next + 1) % ring->capacity;
+    ring->pushed++;
 }
 
 static bool kept(const struct record *record)
@@ -141,7 +142,7 @@ void outbox_set_kept(struct engine *engine, size_t kept)
 
     if (kept == old.capacity)
         return;
-    engine->ring = (struct ring){.capacity = kept};
+    engine->ring = (struct ring){.capacity = kept, .pushed = old.pushed - old.count};
     for (size_t i = 0; i < old.count; i++)
         ring_push(&engine->ring,
                   &old.records[(old.next + old.capacity - old.count + i) % old.capacity]);

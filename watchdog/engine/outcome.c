@@ -15,6 +15,7 @@
 #include "peer.h"
 #include "requests.h"
 #include "triggers.h"
+#include "waiting.h"
 #include "watch.h"
 
 #define RETRY_FIRST_US 100000u
@@ -123,7 +124,7 @@ static void succeeded(struct engine *engine, struct move *move, const struct eve
     if (!peer)
         return;
     if (!reconnected) {
-        gate_moved(engine, peer);
+        waiting_moved(engine, peer);
         path_moved(engine, peer, answer->local);
     }
     if (same)
@@ -206,7 +207,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
         return;
     }
     if (peer && backs_off(outcome))
-        gate_failed(engine, peer, move->by);
+        waiting_failed(engine, peer, move->by);
     move_free(engine, move);
     if (peer)
         gate_forget_remembered(engine, peer);
@@ -268,7 +269,7 @@ void outcome_link_lost(struct engine *engine, struct move *move)
         return;
     }
     if (peer)
-        gate_failed(engine, peer, move->by);
+        waiting_failed(engine, peer, move->by);
     move_free(engine, move);
 }
 

@@ -214,6 +214,7 @@ struct name_state {
 struct names {
     struct name_state *buckets[1024];
     uint32_t count;
+    uint32_t sweep_above; /* the next sweep is due then */
 };
 
 /* ---- triggers.c ---- */
@@ -324,6 +325,21 @@ struct outbox_store {
 struct ring {
     struct record *records;
     size_t capacity, count, next;
+    uint64_t pushed; /* since the engine was made */
+};
+
+/* ---- learnt.c: what the run before this one knew, until the node has told its
+ * connections ---- */
+
+struct waiting_peer {
+    struct learnt_peer learnt; /* all texts are its own */
+    bool used;
+};
+
+struct restoring {
+    char *boot; /* of the node; NULL: nothing waits */
+    struct waiting_peer *peers; /* by conn */
+    size_t n_peers;
 };
 
 /* ---- engine.c ---- */
@@ -355,6 +371,7 @@ struct engine {
     struct node_state node;
     struct peers peers;
     struct names names;
+    struct restoring restoring;
     struct triggers triggers;
     struct causes causes;
     struct notices notices;

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why a peer was or was not moved: all that the gate would look at, and what it
+ * would say, asked of the gate itself. Changes nothing.
+ */
+#include "gate.h"
+#include "inspect.h"
+#include "look.h"
+#include "name.h"
+#include "peer.h"
+#include "waiting.h"
+
+static void ask_gate(const struct engine *engine, const struct peer *peer, enum because_by by,
+                     struct inspect_verdict *ret)
+{
+    struct gate_question question = {.kind = ret->kind};
+    uint64_t into = 0;
+
+    question.by = gate_choose_by(engine, peer, ret->kind, by);
+    ret->by = question.by;
+    ret->verdict = gate_verdict(engine, peer, &question, &ret->into);
+    for (enum verdict verdict = 0; verdict < VERDICT_QUEUED; verdict++)
+        if (gate_applies(engine, peer, &question, verdict, &into))
+            ret->applies |= 1u << verdict;
+    if (engine->migration.open < engine->migration.budget)
+        return;
+    ret->applies |= 1u << VERDICT_QUEUED;
+    if (ret->verdict == VERDICT_MIGRATE || ret->verdict == VERDICT_RECONNECT)
+        ret->verdict = VERDICT_QUEUED;
+}
+
+static void ask_all(const struct engine *engine, const struct peer *peer,
+                    struct inspect_explain *ret)
+{
+    static const struct {
+        enum pd_kind kind;
+        enum because_by by;
+        bool fallback;
+    } questions[INSPECT_QUESTIONS] = {
+        {PD_KIND_MOVED, BECAUSE_BY_RULE, false},
+        {PD_KIND_DEAD, BECAUSE_BY_RULE, false},
+        {PD_KIND_DEGRADED, BECAUSE_BY_RULE, false},
+        {PD_KIND_DEAD, BECAUSE_BY_RECONNECT, true},
+        {PD_KIND_OPERATOR, BECAUSE_BY_MIGRATE, false},
+        {PD_KIND_OPERATOR, BECAUSE_BY_RECONNECT, false},
+    };
+
+    for (size_t i = 0; i < INSPECT_QUESTIONS; i++) {
+        ret->verdicts[i] = (struct inspect_verdict){
+            .kind = questions[i].kind,
+            .fallback = questions[i].fallback,
+        };
+        ask_gate(engine, peer, questions[i].by, &ret->verdicts[i]);
+    }
+}
+
+static uint64_t ago_us(const struct engine *engine, uint64_t at_us)
+{
+    return at_us ? sub_u64(engine->now_us, at_us) : INSPECT_NEVER;
+}
+
+static void tell_affair(const struct engine *engine, const struct affair *affair,
+                        struct inspect_explain *ret)
+{
+    struct tokens tokens = waiting_tokens(engine, affair);
+    const struct move *move = affair->move;
+
+    ret->cooldown_us = waiting_cooldown_us(engine, affair);
+    if (affair->cooling_since_us)
+        ret->cooling_left_us =
+            sub_u64(add_u64(affair->cooling_since_us, ret->cooldown_us), engine->now_us);
+    for (size_t by = 0; by < ARRAY_SIZE(ret->backoff_left_us); by++)
+        ret->backoff_left_us[by] = sub_u64(affair->backoff_until_us[by], engine->now_us);
+    ret->tokens = (uint32_t)sub_u64(ret->tokens_most, tokens.used);
+    if (tokens.used)
+        ret->token_in_us =
+            sub_u64(tokens.since_us + engine->config->move_refill_us, engine->now_us);
+    ret->requested_ago_us = ago_us(engine, affair->last_request_us);
+    ret->moved_ago_us = ago_us(engine, affair->cooling_since_us);
+    ret->watched = affair->watch.on;
+    ret->watch_left_us = sub_u64(affair->watch.until_us, engine->now_us);
+    ret->judged = affair->effect != NULL;
+    ret->looked_closely = affair->looked;
+    if (affair->remembered)
+        ret->remembered = affair->remembered->reason->s;
+    if (!move)
+        return;
+    ret->decision = move->decision;
+    ret->request = move->request;
+    ret->attempt = move->attempt;
+    ret->move_for_us = sub_u64(engine->now_us, move->since_us);
+}
+
+bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *name,
+                     struct inspect_explain *ret)
+{
+    struct engine present = *engine; /* as it is, but now */
+    const struct peer *peer = peers_find_name(engine, name);
+
+    *ret =
+        (struct inspect_explain){.requested_ago_us = INSPECT_NEVER, .moved_ago_us = INSPECT_NEVER};
+    if (!peer)
+        return false;
+    present.now_us = max_u64(now_us, engine->now_us);
+    (void)inspect_find(engine, present.now_us, name, &ret->peer);
+    ret->peer.quiet_owed = look_owed(peer);
+    ret->reconnect_possible = gate_reconnect_possible(&present, peer);
+    ret->cooldown_us = engine->config->cooldown_us;
+    ret->tokens = ret->tokens_most = engine->config->move_burst;
+    ret->gap_left_us = sub_u64(name_reconnect_allowed_us(&present, name), present.now_us);
+    if (peer->affair)
+        tell_affair(&present, peer->affair, ret);
+    ask_all(&present, peer, ret);
+    return true;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions about the engine: status, peers, records. Changes nothing. */
+#include "inspect.h"
+
+#include "name.h"
+#include "outbox.h"
+#include "peer.h"
+#include "triggers.h"
+#include "waiting.h"
+
+static const char *text_of(const struct text *text)
+{
+    return text ? text->s : NULL;
+}
+
+static uint64_t left_us(uint64_t until_us, uint64_t now_us)
+{
+    return until_us ? sub_u64(until_us, now_us) : INSPECT_NEVER;
+}
+
+struct inspect_status inspect_status(const struct engine *engine, uint64_t now_us)
+{
+    const struct node_state *node = &engine->node;
+    uint64_t held_us = left_us(engine->all_held_until_us, now_us);
+
+    return (struct inspect_status){
+        .up = node->up,
+        .told = node->told,
+        .node = text_of(node->name),
+        .implementation = text_of(node->implementation),
+        .boot = text_of(node->boot),
+        .down_reason = text_of(node->down_reason),
+        .features = node->features,
+        .prefer_reconnect = node->prefer_reconnect,
+        .mode = engine->mode,
+        .all_held = engine->all_held && held_us,
+        .held_left_us = held_us,
+        .columns = engine->looks.columns,
+        .rounds = engine->looks.round,
+        .budget = engine->migration.budget,
+        .names = engine->names.count,
+        .decisions = engine->last_decision,
+        .counts = engine_counts(engine),
+    };
+}
+
+static void tell_instance(const struct instance *instance, struct inspect_instance *ret)
+{
+    *ret = (struct inspect_instance){
+        .name = instance->name,
+        .trigger = instance->trigger->name,
+        .open = instance->open,
+        .samples = instance->trigger->sample != NULL,
+        .failures = instance->failures,
+    };
+}
+
+bool inspect_instance(const struct engine *engine, size_t place, struct inspect_instance *ret)
+{
+    if (place >= engine->triggers.n_instances)
+        return false;
+    tell_instance(engine->triggers.instances[place], ret);
+    return true;
+}
+
+bool inspect_membership(const struct engine *engine, const char *name, size_t place,
+                        struct inspect_instance *ret)
+{
+    struct peer *peer = peers_find_name(engine, name);
+    struct instance *instance;
+
+    if (!peer || place >= engine->triggers.n_kinds)
+        return false;
+    instance = triggers_instance(&engine->triggers, peer, place);
+    *ret = (struct inspect_instance){0};
+    if (instance)
+        tell_instance(instance, ret);
+    return true;
+}
+
+/* ---- peers ---- */
+
+static enum inspect_move move_of(const struct peer *peer)
+{
+    const struct move *move = peer->affair ? peer->affair->move : NULL;
+
+    if (!move)
+        return INSPECT_IDLE;
+    switch (move->state) {
+    case MOVE_QUEUED:
+        return INSPECT_QUEUED;
+    case MOVE_OPEN:
+        return INSPECT_OPEN;
+    default:
+        return INSPECT_WAITING;
+    }
+}
+
+static enum inspect_state state_of(const struct peer *peer)
+{
+    return peer->state == PEER_UP     ? INSPECT_UP
+           : peer->state == PEER_GONE ? INSPECT_GONE
+                                      : INSPECT_UNTOLD;
+}
+
+/* 0: not held. */
+static uint64_t held_left_us(const struct engine *engine, uint64_t now_us, const char *name)
+{
+    const struct name_state *state = engine->names.count ? name_find(engine, name) : NULL;
+
+    return state && state->held ? left_us(state->held_until_us, now_us) : 0;
+}
+
+bool inspect_held(const struct engine *engine, uint64_t now_us, const char *name)
+{
+    return held_left_us(engine, now_us, name);
+}
+
+static uint64_t rtt_of(const struct peer *peer, size_t place)
+{
+    return peer->rtt_last[place] == UINT32_MAX ? PD_UNKNOWN : peer->rtt_last[place];
+}
+
+static void tell_peer(const struct engine *engine, uint64_t now_us, const struct peer *peer,
+                      struct inspect_peer *ret)
+{
+    uint64_t held_us = held_left_us(engine, now_us, peer->name->s);
+
+    *ret = (struct inspect_peer){
+        .index = peer->index,
+        .conn = peer->conn,
+        .name = peer->name->s,
+        .local = peer->view->local_text,
+        .remote = peer->view->remote_text,
+        .via = peer->view->via,
+        .role = peer->view->role,
+        .state = state_of(peer),
+        .move = move_of(peer),
+        .migratable = peer->migratable,
+        .reconnectable = peer->reconnectable,
+        .disabled = peer->disabled,
+        .undialable = peer->undialable,
+        .held = held_us,
+        .held_left_us = held_us,
+        .up_for_us = sub_u64(now_us, peer->up_us),
+        .looked_ago_us = peer->last_look_us ? sub_u64(now_us, peer->last_look_us) : INSPECT_NEVER,
+        .srtt_us = rtt_of(peer, 0),
+        .latest_rtt_us = rtt_of(peer, 1),
+        .rttvar_us = rtt_of(peer, 2),
+        .rtt_samples = peer->rtt_samples,
+        .bytes_sent = peer->bytes_sent,
+        .bytes_received = peer->bytes_received,
+        .in_flight_bytes = peer->in_flight_bytes,
+        .n_rtt = peer->rtt_count,
+        .quiet_us = peer->quiet_since_us ? sub_u64(now_us, peer->quiet_since_us) : INSPECT_NEVER,
+        .quiet_looks = peer->quiet_looks,
+        .quiet_owed = peer->quiet_owed,
+    };
+    memcpy(ret->rtt_us, peer->rtt, sizeof(ret->rtt_us));
+}
+
+bool inspect_find(const struct engine *engine, uint64_t now_us, const char *name,
+                  struct inspect_peer *ret)
+{
+    const struct peer *peer = peers_find_name(engine, name);
+
+    if (peer)
+        tell_peer(engine, now_us, peer, ret);
+    return peer;
+}
+
+uint32_t inspect_places(const struct engine *engine)
+{
+    return engine->peers.top;
+}
+
+/* The next known one before `end`, NULL. */
+static const struct peer *next_before(const struct engine *engine, uint32_t *place, uint32_t end)
+{
+    end = (uint32_t)min_u64(end, engine->peers.top);
+    while (*place < end) {
+        const struct peer *peer = peer_at(engine, (*place)++);
+
+        if (peer->state != PEER_REMOVED)
+            return peer;
+    }
+    *place = end;
+    return NULL;
+}
+
+bool inspect_next(const struct engine *engine, uint64_t now_us, uint32_t *place, uint32_t end,
+                  struct inspect_peer *ret)
+{
+    const struct peer *peer = next_before(engine, place, end);
+
+    if (peer)
+        tell_peer(engine, now_us, peer, ret);
+    return peer;
+}
+
+static void tally_up(const struct engine *engine, const struct peer *peer,
+                     struct inspect_tally *tally)
+{
+    bool redial =
+        (engine->node.features & NODE_RECONNECT) && peer->reconnectable && !peer->undialable;
+    bool movable = peer->migratable && !peer->disabled && !peer_inbound(peer);
+
+    tally->up++;
+    if (peer_inbound(peer))
+        tally->server++;
+    else
+        tally->client++;
+    tally->fixed += !movable && !redial;
+    tally->disabled += !movable && !peer_inbound(peer);
+    tally->measured += peer->measured;
+    if (!peer->affair)
+        return;
+    tally->watched += peer->affair->watch.on;
+    tally->cooling += waiting_cooling(engine, peer->affair);
+}
+
+void inspect_tally(const struct engine *engine, uint32_t begin, uint32_t end,
+                   struct inspect_tally *tally)
+{
+    const struct peer *peer;
+
+    while ((peer = next_before(engine, &begin, end)))
+        if (peer->state == PEER_UP)
+            tally_up(engine, peer, tally);
+        else if (peer->state == PEER_GONE)
+            tally->gone++;
+        else
+            tally->untold++;
+}
+
+/* ---- records ---- */
+
+static bool kept(const struct record *record)
+{
+    return record->type == RECORD_DECISION || record->type == RECORD_OUTCOME ||
+           record->type == RECORD_EFFECT;
+}
+
+/* Those of the last turn are still in the outbox; the ring will number them on. */
+const struct record *inspect_record(const struct engine *engine, uint64_t *before)
+{
+    const struct outbox *box = &engine->outbox.box;
+    const struct ring *ring = &engine->ring;
+    size_t first = box->n_records - min_u64(box->n_records, ring->capacity);
+    uint64_t number = ring->pushed;
+    uint64_t back;
+
+    for (size_t i = first; i < box->n_records; i++)
+        number += kept(&box->records[i]);
+    for (size_t i = box->n_records; i > first; i--) {
+        if (!kept(&box->records[i - 1]))
+            continue;
+        if (!*before || number < *before) {
+            *before = number;
+            return &box->records[i - 1];
+        }
+        number--;
+    }
+    if (*before && *before <= number)
+        number = *before - 1;
+    back = ring->pushed - number; /* 0: the newest of the ring */
+    if (!number || back >= ring->count)
+        return NULL;
+    *before = number;
+    return &ring->records[(ring->next + ring->capacity - 1 - back) % ring->capacity];
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Questions about the engine, for operators: how are things, what is known of a
+ * peer, what would the gate say now. Changes nothing; answers are plain values,
+ * their strings are borrowed until the next event. Work is bounded by what is
+ * asked for: walks over all peers go in pages.
+ */
+#ifndef ENGINE_INSPECT_H
+#define ENGINE_INSPECT_H
+
+#include "engine.h"
+
+/* A time that is not known, or has no end. */
+#define INSPECT_NEVER UINT64_MAX
+
+struct inspect_status {
+    bool up, told;                                          /* the node; its snapshot */
+    const char *node, *implementation, *boot, *down_reason; /* NULL: not known */
+    uint32_t features;                                      /* enum node_feature */
+    bool prefer_reconnect;
+    enum mode mode;
+    bool all_held;
+    uint64_t held_left_us; /* INSPECT_NEVER: until released */
+    uint32_t columns;      /* bit per pd_column seen since the node came up */
+    uint32_t rounds;       /* of looks at all peers, begun so far */
+    uint32_t budget;       /* requests that may be open */
+    uint32_t names;        /* peer names that something is kept of */
+    uint64_t decisions;    /* made so far */
+    struct engine_counts counts;
+};
+
+struct inspect_status inspect_status(const struct engine *engine, uint64_t now_us);
+
+/* ---- trigger instances ---- */
+
+struct inspect_instance {
+    const char *name;    /* "srtt:overseas" */
+    const char *trigger; /* "srtt" */
+    bool open;           /* false: closed after failures */
+    bool samples;        /* it judges path summaries */
+    uint32_t failures;
+};
+
+/* In file order; false: there are no more. */
+bool inspect_instance(const struct engine *engine, size_t place, struct inspect_instance *ret);
+
+/* ---- peers ---- */
+
+enum inspect_state {
+    INSPECT_UP,
+    INSPECT_GONE,   /* the node said that there is no such connection */
+    INSPECT_UNTOLD, /* the node's socket is down, or its snapshot not complete */
+};
+
+enum inspect_move {
+    INSPECT_IDLE,
+    INSPECT_QUEUED,  /* waits for the budget */
+    INSPECT_OPEN,    /* asked, not answered */
+    INSPECT_WAITING, /* an attempt failed, the next waits for its time */
+};
+
+struct inspect_peer {
+    uint32_t index; /* its place in the table */
+    uint64_t conn;
+    const char *name;
+    const char *local, *remote, *via; /* NULL: not told */
+    enum pd_role role;
+    enum inspect_state state;
+    enum inspect_move move;
+    bool migratable, reconnectable; /* as the node said */
+    bool disabled, undialable;      /* as it answered */
+    bool held;                      /* by name; not: all */
+    uint64_t held_left_us;          /* INSPECT_NEVER: until released */
+    uint64_t up_for_us;
+    uint64_t looked_ago_us;                     /* INSPECT_NEVER: no row yet */
+    uint64_t srtt_us, latest_rtt_us, rttvar_us; /* PD_UNKNOWN: never told */
+    uint64_t rtt_samples, bytes_sent, bytes_received;
+    uint64_t in_flight_bytes;
+    uint32_t rtt_us[3]; /* the last fresh ones, newest first */
+    uint32_t n_rtt;
+    uint64_t quiet_us; /* without progress; INSPECT_NEVER: no row yet */
+    uint32_t quiet_looks;
+    bool quiet_owed;
+};
+
+bool inspect_find(const struct engine *engine, uint64_t now_us, const char *name,
+                  struct inspect_peer *ret);
+
+/* The next one at a place from `*place` on and before `end`; moves `*place`
+ * behind it. False: none there; `*place` is then `end`, or the table's end. */
+bool inspect_next(const struct engine *engine, uint64_t now_us, uint32_t *place, uint32_t end,
+                  struct inspect_peer *ret);
+
+/* Places in the table; those of peers that went are empty. */
+uint32_t inspect_places(const struct engine *engine);
+
+struct inspect_tally {
+    uint32_t up, gone, untold;
+    uint32_t client, server;   /* of those that are up */
+    uint32_t fixed;            /* up, and may be neither migrated nor reconnected */
+    uint32_t disabled;         /* up, client, and may not be migrated */
+    uint32_t measured;         /* up, and an RTT is known */
+    uint32_t watched, cooling; /* may be fewer by the next event */
+};
+
+/* Adds those at places from `begin` on and before `end`. */
+void inspect_tally(const struct engine *engine, uint32_t begin, uint32_t end,
+                   struct inspect_tally *tally);
+
+bool inspect_held(const struct engine *engine, uint64_t now_us, const char *name);
+
+/* ---- why a peer was or was not moved ---- */
+
+#define INSPECT_QUESTIONS 6u
+
+/* What advice of this kind would get now. */
+struct inspect_verdict {
+    enum pd_kind kind;
+    enum by by;
+    bool fallback; /* the fallback's own advice */
+    enum verdict verdict;
+    uint64_t into;    /* merged: which decision */
+    uint32_t applies; /* bit per verdict: rows of the gate that apply, each by itself */
+};
+
+struct inspect_explain {
+    struct inspect_peer peer;
+    bool reconnect_possible;
+    uint64_t cooldown_us, cooling_left_us; /* 0: not cooling */
+    uint64_t backoff_left_us[2];           /* by enum by; 0: none */
+    uint32_t tokens, tokens_most;
+    uint64_t token_in_us; /* until one more; 0: none is missing */
+    uint64_t gap_left_us; /* until a reconnect of this name; 0: none */
+    uint64_t requested_ago_us;
+    uint64_t moved_ago_us; /* INSPECT_NEVER: never */
+    bool watched, judged, looked_closely;
+    uint64_t watch_left_us;
+    const char *remembered;     /* the reason of advice that will be given again; NULL: none */
+    uint64_t decision, request; /* of the move; 0: none */
+    uint32_t attempt;
+    uint64_t move_for_us;
+    struct inspect_verdict verdicts[INSPECT_QUESTIONS];
+};
+
+bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *name,
+                     struct inspect_explain *ret);
+
+/* The instances that a peer belongs to; `place` is that of the trigger. False: no more. */
+bool inspect_membership(const struct engine *engine, const char *name, size_t place,
+                        struct inspect_instance *ret);
+
+/* ---- the last decisions, outcomes and effects ---- */
+
+/* Goes back in time. `*before` is the number of the record to stop before, 0 for
+ * the newest; it becomes the number of the one returned. NULL: no more are kept. */
+const struct record *inspect_record(const struct engine *engine, uint64_t *before);
+
+#endif

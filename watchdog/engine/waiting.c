@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cool-down, back-off and tokens of a connection (docs/decisions.md, "Waiting"). */
+#include "waiting.h"
+
+#include "name.h"
+#include "peer.h"
+
+uint64_t waiting_cooldown_us(const struct engine *engine, const struct affair *affair)
+{
+    uint64_t cooldown = engine->config->cooldown_us;
+
+    for (unsigned i = 0; i < affair->cooldown_doublings; i++)
+        cooldown = min_u64(cooldown * 2, engine->config->cooldown_max_us);
+    return cooldown;
+}
+
+bool waiting_cooling(const struct engine *engine, const struct affair *affair)
+{
+    return affair->cooling_since_us &&
+           engine->now_us < add_u64(affair->cooling_since_us, waiting_cooldown_us(engine, affair));
+}
+
+struct tokens waiting_tokens(const struct engine *engine, const struct affair *affair)
+{
+    uint64_t refill = engine->config->move_refill_us;
+    uint64_t refilled = (engine->now_us - affair->tokens_us) / refill;
+    struct tokens tokens = {.since_us = engine->now_us};
+
+    if (refilled < affair->tokens_used) {
+        tokens.used = affair->tokens_used - (uint32_t)refilled;
+        tokens.since_us = affair->tokens_us + refilled * refill;
+    }
+    return tokens;
+}
+
+void waiting_take_token(const struct engine *engine, struct affair *affair)
+{
+    struct tokens tokens = waiting_tokens(engine, affair);
+
+    affair->tokens_used = tokens.used + 1;
+    affair->tokens_us = tokens.since_us;
+}
+
+/* When there is a token; 0: now. */
+static uint64_t token_at_us(const struct engine *engine, const struct affair *affair)
+{
+    struct tokens tokens = waiting_tokens(engine, affair);
+
+    return tokens.used < engine->config->move_burst
+               ? 0
+               : tokens.since_us + engine->config->move_refill_us;
+}
+
+uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer *peer, enum by by)
+{
+    uint64_t until_us = peer->affair ? token_at_us(engine, peer->affair) : 0;
+
+    if (by == BY_RECONNECT)
+        until_us = max_u64(until_us, name_reconnect_allowed_us(engine, peer->name->s));
+    return until_us;
+}
+
+void waiting_moved(struct engine *engine, struct peer *peer)
+{
+    struct affair *affair = peer_affair(engine, peer);
+
+    affair->cooling_since_us = engine->now_us;
+    memset(affair->backoffs, 0, sizeof(affair->backoffs));
+    memset(affair->backoff_until_us, 0, sizeof(affair->backoff_until_us));
+}
+
+/* xorshift64*, from the engine's own state: the same events, the same jitter. */
+static uint64_t next_random(struct engine *engine)
+{
+    uint64_t x = engine->random;
+
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    engine->random = x;
+    return x * 0x2545f4914f6cdd1du;
+}
+
+void waiting_failed(struct engine *engine, struct peer *peer, enum by by)
+{
+    struct affair *affair = peer_affair(engine, peer);
+    uint64_t backoff = engine->config->backoff_min_us;
+
+    for (unsigned i = 0; i < affair->backoffs[by]; i++)
+        backoff = min_u64(backoff * 2, engine->config->backoff_max_us);
+    if (backoff < engine->config->backoff_max_us)
+        affair->backoffs[by]++;
+    backoff = backoff - backoff / 5 + next_random(engine) % (2 * (backoff / 5) + 1);
+    affair->backoff_until_us[by] = engine->now_us + backoff;
+}
+
+void waiting_judged(struct engine *engine, struct peer *peer, enum effect effect)
+{
+    struct affair *affair = peer_affair(engine, peer);
+
+    if (effect == EFFECT_BETTER)
+        affair->cooldown_doublings = 0;
+    else if ((effect == EFFECT_SAME || effect == EFFECT_WORSE) &&
+             waiting_cooldown_us(engine, affair) < engine->config->cooldown_max_us)
+        affair->cooldown_doublings++;
+}
