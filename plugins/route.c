@@ -313,4 +313,6 @@ PD_TRIGGER(route) = {
     .sample = route_sample,
     .signal = route_signal,
     .timer = route_timer,
+    .save = route_save,
+    .restore = route_restore,
 };

@@ -215,6 +215,10 @@ uint64_t route_fire(struct pd_turn *turn, const char *reason);
 /* ---- a peer's place (route-peer.c) ---- */
 
 int route_peer_event(struct pd_turn *turn, const struct pd_peer_event *event);
+/* Across a restart of pathdog (route-keep.c). */
+int route_save(const void *self, const struct pd_peer *who, const void *state, char *text,
+               size_t size);
+int route_restore(struct pd_turn *turn, const struct pd_peer_event *event, const char *text);
 /* Puts every peer under the key that it has now. */
 void route_rekey(struct pd_turn *turn);
 

@@ -6,7 +6,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <systemd/sd-daemon.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon_private.h"
 #include "util/format.h"
@@ -52,6 +54,7 @@ void daemon_act(struct daemon *daemon, const struct outbox *outbox)
 
 static void daemon_turn(struct daemon *daemon, struct event *event)
 {
+    const struct outbox *outbox;
     int r = 0;
 
     daemon->now_us = max_u64(daemon->now_us, clock_us(CLOCK_MONOTONIC));
@@ -61,7 +64,9 @@ static void daemon_turn(struct daemon *daemon, struct event *event)
         r = recorder_event(daemon->recorder, event);
     if (r < 0)
         daemon_notice(daemon, PD_LEVEL_ERROR, "recording-stopped", strerror(-r), 1);
-    daemon_act(daemon, engine_handle(daemon->engine, event));
+    outbox = engine_handle(daemon->engine, event);
+    daemon_act(daemon, outbox);
+    keeper_event(daemon->keeper, event, outbox);
     status_event(daemon->status, daemon->engine, event);
 }
 
@@ -150,6 +155,15 @@ int daemon_on_timer(sd_event_source *source, uint64_t time_us, void *user)
     return 0;
 }
 
+/* A clean stop: the next run goes on from here. */
+static void daemon_keep_last(struct daemon *daemon)
+{
+    int r = keeper_stop(daemon->keeper);
+
+    if (r < 0)
+        dprintf(STDERR_FILENO, "pathdog: what was learnt could not be saved: %s\n", strerror(-r));
+}
+
 int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *user)
 {
     struct daemon *daemon = user;
@@ -161,6 +175,7 @@ int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
         daemon_drain_inbox(daemon);
         daemon_turn(daemon, &event); /* the last one */
         daemon->stopped = true;
+        daemon_keep_last(daemon);
     }
     return sd_event_exit(daemon->loop, 0);
 }

@@ -12,6 +12,7 @@
 #include "host/source.h"
 #include "inbox.h"
 #include "node/link.h"
+#include "state/keeper.h"
 #include "status.h"
 
 struct daemon {
@@ -28,6 +29,7 @@ struct daemon {
     struct link *link;
     struct sources *sources;
     struct status *status;
+    struct keeper *keeper;
     uint64_t now_us;   /* of the last event */
     uint64_t armed_us; /* when the timer is set to, 0: not */
     bool dispatching, stopped;

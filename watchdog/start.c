@@ -114,6 +114,23 @@ static int daemon_start_link(struct daemon *daemon)
     return link_new(daemon->loop, &config, &handlers, &daemon->link);
 }
 
+/* What the run before this one had learnt goes first, and into the recording. */
+static int daemon_start_keeper(struct daemon *daemon)
+{
+    const struct keeper_config config = {
+        .loop = daemon->loop,
+        .directory = daemon->config->state_directory,
+        .notice = daemon_on_notice,
+        .user = daemon,
+    };
+    struct event event;
+    int r = keeper_new(&config, &daemon->keeper);
+
+    if (r >= 0 && keeper_load(daemon->keeper, &event))
+        daemon_dispatch(daemon, &event);
+    return r;
+}
+
 static int daemon_start(struct daemon *daemon, char **ret_error)
 {
     const struct sources_handlers handlers = {
@@ -151,9 +168,12 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
                          strerror(-r));
     daemon->sources = sources_start(daemon->loop, config, daemon->plugins, &handlers);
     daemon_act(daemon, engine_outbox(daemon->engine));
-    r = link_start(daemon->link);
+    r = daemon_start_keeper(daemon);
+    if (r >= 0)
+        r = link_start(daemon->link);
     if (r < 0)
         return error_set(ret_error, r == -EINVAL ? -EIO : r, "cannot start: %s", strerror(-r));
+    keeper_start(daemon->keeper, daemon->engine);
     return 0;
 }
 
@@ -190,6 +210,7 @@ struct daemon *daemon_free(struct daemon *daemon)
     link_free(daemon->link);
     if (daemon->sink)
         sink_settle(daemon->sink);
+    keeper_free(daemon->keeper);
     engine_free(daemon->engine);
     if (daemon->recorder)
         r = recorder_stop(daemon->recorder);

@@ -181,6 +181,9 @@ struct pd_host {
 
 /* ---- the descriptor ---- */
 
+/* The longest text that `save` may write, with its NUL. */
+#define PD_SAVED_MAX 512u
+
 /*
  * A callback returns 0, or a negative errno: that counts against the instance,
  * and after a few the instance is closed and the reason recorded. Any callback
@@ -202,6 +205,17 @@ struct pd_trigger {
     int (*sample)(struct pd_turn *turn, const struct pd_sample *sample);
     int (*signal)(struct pd_turn *turn, const struct pd_signal *signal);
     int (*timer)(struct pd_turn *turn);
+
+    /* Across a restart of pathdog, both or none: what must still be known of a
+     * connection then, as a text of the trigger's own. `save` changes nothing
+     * and has nobody to call; it writes at most `size` bytes with the NUL and
+     * returns the text's length, 0 for nothing; a negative errno counts as
+     * nothing. `restore` is called right after PD_PEER_UP of the same
+     * connection. The text comes from a file: it must be checked, and -EINVAL
+     * is noticed but does not count against the instance. */
+    int (*save)(const void *self, const struct pd_peer *peer, const void *state, char *text,
+                size_t size);
+    int (*restore)(struct pd_turn *turn, const struct pd_peer_event *event, const char *text);
 };
 
 /* Defines the descriptor: PD_TRIGGER(srtt) = { .abi = PD_TRIGGER_ABI, … };

@@ -245,10 +245,15 @@ class Restart(Case):
         for name in files:
             with open(name, "wb") as file:
                 file.write(data)
+        self.node_rules = False  # that it must not ask again was in the file
         second = self.dog(node)
         node.wait_rounds(1)
+        notice = second.notice("state-spoiled")
+        self.assertIn(files[0], notice["text"])
         second.moved()
         second.decision("migrate")
+        self.assertEqual(len(second.records("notice", what="state-spoiled")), 1)
+        self.assertEqual(second.records("notice", what="unclean-stop"), [])
 
 
 class StandingStill(Case):

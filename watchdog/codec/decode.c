@@ -4,111 +4,12 @@
  * member is checked. Members that are not known are ignored.
  */
 #include <errno.h>
-#include <jansson.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "../node/summaries.h"
 #include "codec.h"
+#include "learnt-text.h"
 #include "members.h"
-
-/* What a decoding needs at every level. */
-struct decoding {
-    struct arena *arena;
-    char *error;
-    size_t size;
-};
-
-__attribute__((format(printf, 2, 3))) static int wrong(const struct decoding *d, const char *format,
-                                                       ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(d->error, d->size, format, arguments);
-    va_end(arguments);
-    return -EBADMSG;
-}
-
-/* ---- values ---- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int get_hex(const struct decoding *d, const json_t *value, const char *name,
-                   const char **ret)
-{
-    const char *hex = json_string_value(value);
-    size_t length = json_string_length(value);
-    char *text;
-
-    if (!hex || length % 2)
-        return wrong(d, "\"%s\": \"hex\" is not a string of pairs of digits", name);
-    text = arena_new(d->arena, length / 2 + 1, 1);
-    for (size_t i = 0; i < length; i += 2) {
-        int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
-
-        if (high < 0 || low < 0 || !(high + low))
-            return wrong(d, "\"%s\": \"hex\" has a pair that is no byte of text", name);
-        text[i / 2] = (char)(high << 4 | low);
-    }
-    *ret = text;
-    return 0;
-}
-
-static int get_text(const struct decoding *d, const json_t *value, const char *name,
-                    const char **ret)
-{
-    size_t length = json_string_length(value);
-
-    if (json_is_object(value))
-        return get_hex(d, json_object_get(value, "hex"), name, ret);
-    if (!json_is_string(value))
-        return wrong(d, "\"%s\" is not a string", name);
-    if (strlen(json_string_value(value)) != length)
-        return wrong(d, "\"%s\" has U+0000 in it", name);
-    *ret = arena_copy(d->arena, json_string_value(value), length);
-    return 0;
-}
-
-/* Decimal digits without leading zeros, at most 2^64-1. */
-static int decimal_read(const char *text, uint64_t *ret)
-{
-    uint64_t value = 0;
-
-    if (!*text || (*text == '0' && text[1]))
-        return -EINVAL;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10u, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
-            return -EINVAL;
-    }
-    *ret = value;
-    return 0;
-}
-
-static int get_u64(const struct decoding *d, const json_t *value, const char *name, uint64_t *ret)
-{
-    if (json_is_integer(value) && json_integer_value(value) >= 0)
-        *ret = (uint64_t)json_integer_value(value);
-    else if (!json_is_string(value) || decimal_read(json_string_value(value), ret))
-        return wrong(d, "\"%s\" is not a number from 0 to 2^64-1", name);
-    return 0;
-}
-
-static int get_u32(const struct decoding *d, const json_t *value, const char *name, uint32_t *ret)
-{
-    json_int_t number = json_integer_value(value);
-
-    if (!json_is_integer(value) || number < 0 || number > UINT32_MAX)
-        return wrong(d, "\"%s\" is not a number from 0 to 2^32-1", name);
-    *ret = (uint32_t)number;
-    return 0;
-}
+#include "values.h"
 
 static int get_enum(const struct decoding *d, const json_t *value, const struct member *member,
                     uint32_t *ret)
@@ -123,7 +24,7 @@ static int get_enum(const struct decoding *d, const json_t *value, const struct 
             return 0;
         }
     }
-    return wrong(d, "\"%s\" is none of the words allowed there", member->name);
+    return decoding_wrong(d, "\"%s\" is none of the words allowed there", member->name);
 }
 
 static int get_features(const struct decoding *d, const json_t *value, const char *name,
@@ -134,7 +35,7 @@ static int get_features(const struct decoding *d, const json_t *value, const cha
 
     *ret = 0;
     if (!json_is_array(value))
-        return wrong(d, "\"%s\" is not an array", name);
+        return decoding_wrong(d, "\"%s\" is not an array", name);
     json_array_foreach(value, i, feature)
     {
         uint32_t bit = 0;
@@ -144,7 +45,7 @@ static int get_features(const struct decoding *d, const json_t *value, const cha
                 bit = 1u << n;
         }
         if (!bit)
-            return wrong(d, "\"%s\": entry %zu is not known", name, i);
+            return decoding_wrong(d, "\"%s\": entry %zu is not known", name, i);
         *ret |= bit;
     }
     return 0;
@@ -170,29 +71,29 @@ static int get_member(const struct decoding *d, const json_t *root, const struct
     if (!value && member->kind == MEMBER_OPTIONAL)
         return 0;
     if (!value)
-        return wrong(d, "\"%s\" is missing", member->name);
+        return decoding_wrong(d, "\"%s\" is missing", member->name);
     switch (member->kind) {
     case MEMBER_TEXT:
     case MEMBER_OPTIONAL:
-        r = get_text(d, value, member->name, &got.text);
+        r = decode_text(d, value, member->name, &got.text);
         size = sizeof(got.text);
         break;
     case MEMBER_U64:
-        r = get_u64(d, value, member->name, &got.u64);
+        r = decode_u64(d, value, member->name, &got.u64);
         size = sizeof(got.u64);
         break;
     case MEMBER_U32:
-        r = get_u32(d, value, member->name, &got.u32);
+        r = decode_u32(d, value, member->name, &got.u32);
         break;
     case MEMBER_I64:
         if (!json_is_integer(value))
-            r = wrong(d, "\"%s\" is not an integer", member->name);
+            r = decoding_wrong(d, "\"%s\" is not an integer", member->name);
         got.i64 = json_integer_value(value);
         size = sizeof(got.i64);
         break;
     case MEMBER_BOOL:
         if (!json_is_boolean(value))
-            r = wrong(d, "\"%s\" is not true or false", member->name);
+            r = decoding_wrong(d, "\"%s\" is not true or false", member->name);
         got.boolean = json_is_true(value);
         size = sizeof(got.boolean);
         break;
@@ -215,15 +116,15 @@ static int get_fields(const struct decoding *d, const json_t *root, struct event
     size_t i;
 
     if (!json_is_array(list))
-        return wrong(d, "\"fields\" is not an array");
+        return decoding_wrong(d, "\"fields\" is not an array");
     fields = arena_new(d->arena, json_array_size(list), sizeof(*fields));
     json_array_foreach(list, i, entry)
     {
         const json_t *text = json_object_get(entry, "text");
 
-        if (get_text(d, json_object_get(entry, "name"), "name", &fields[i].name) ||
-            (text ? get_text(d, text, "text", &fields[i].text)
-                  : get_u64(d, json_object_get(entry, "number"), "number", &fields[i].number)))
+        if (decode_text(d, json_object_get(entry, "name"), "name", &fields[i].name) ||
+            (text ? decode_text(d, text, "text", &fields[i].text)
+                  : decode_u64(d, json_object_get(entry, "number"), "number", &fields[i].number)))
             return -EBADMSG;
     }
     ret->fields = fields;
@@ -245,7 +146,7 @@ static int get_columns(const struct decoding *d, const json_t *list,
         int column = json_is_string(name) ? column_find(json_string_value(name)) : -1;
 
         if (column < 0 || *ret & (1u << column))
-            return wrong(d, "\"columns\": entry %zu is not known, or there twice", i);
+            return decoding_wrong(d, "\"columns\": entry %zu is not known, or there twice", i);
         *ret |= 1u << column;
         columns[i] = (enum pd_column)column;
     }
@@ -256,15 +157,15 @@ static int get_row(const struct decoding *d, const json_t *list, const enum pd_c
                    size_t n_columns, struct sample_row *ret)
 {
     if (json_array_size(list) != n_columns + 1)
-        return wrong(d, "\"rows\": a row is not an array as long as the columns");
-    if (get_u64(d, json_array_get(list, 0), "rows", &ret->conn))
+        return decoding_wrong(d, "\"rows\": a row is not an array as long as the columns");
+    if (decode_u64(d, json_array_get(list, 0), "rows", &ret->conn))
         return -EBADMSG;
     for (size_t i = 0; i < PD_COLUMN_COUNT; i++)
         ret->row.v[i] = PD_UNKNOWN;
     for (size_t i = 0; i < n_columns; i++) {
         const json_t *value = json_array_get(list, i + 1);
 
-        if (!json_is_null(value) && get_u64(d, value, "rows", &ret->row.v[columns[i]]))
+        if (!json_is_null(value) && decode_u64(d, value, "rows", &ret->row.v[columns[i]]))
             return -EBADMSG;
     }
     return 0;
@@ -279,7 +180,7 @@ static int get_samples(const struct decoding *d, const json_t *root, struct even
     size_t i;
 
     if (!json_is_array(list) || !json_is_array(rows))
-        return wrong(d, "\"columns\" or \"rows\" is not an array");
+        return decoding_wrong(d, "\"columns\" or \"rows\" is not an array");
     if (get_columns(d, list, columns, &ret->columns))
         return -EBADMSG;
     samples = arena_new(d->arena, json_array_size(rows), sizeof(*samples));
@@ -308,9 +209,9 @@ static int get_event(const struct decoding *d, const json_t *root, struct event 
         ret->type = (enum event_type)i;
     }
     if (!format)
-        return wrong(d, "\"event\" is no event that is known");
-    if (get_u64(d, json_object_get(root, "t"), "t", &ret->now_us) ||
-        get_u64(d, json_object_get(root, "rt"), "rt", &ret->realtime_us))
+        return decoding_wrong(d, "\"event\" is no event that is known");
+    if (decode_u64(d, json_object_get(root, "t"), "t", &ret->now_us) ||
+        decode_u64(d, json_object_get(root, "rt"), "rt", &ret->realtime_us))
         return -EBADMSG;
     for (const struct member *member = format->members; member->name; member++) {
         r = get_member(d, root, member, ret);
@@ -319,6 +220,8 @@ static int get_event(const struct decoding *d, const json_t *root, struct event 
     }
     if (ret->type == EVENT_SIGNAL)
         return get_fields(d, root, &ret->signal);
+    if (ret->type == EVENT_RESTORE)
+        return learnt_decode(d, json_object_get(root, "learnt"), &ret->restore);
     return ret->type == EVENT_SAMPLES ? get_samples(d, root, &ret->samples) : 0;
 }
 
@@ -328,15 +231,15 @@ static int get_header(const struct decoding *d, const json_t *root, struct recor
     const json_t *version = json_object_get(root, "version");
 
     if (!json_is_string(magic) || strcmp(json_string_value(magic), "recording"))
-        return wrong(d, "this is not a recording of pathdog");
+        return decoding_wrong(d, "this is not a recording of pathdog");
     if (!json_is_integer(version) || json_integer_value(version) != RECORDING_VERSION)
-        return wrong(d, "a recording of another version; this pathdog reads version %d",
-                     RECORDING_VERSION);
-    if (get_text(d, json_object_get(root, "run"), "run", &ret->run) ||
-        get_u64(d, json_object_get(root, "started_us"), "started_us", &ret->started_us) ||
-        get_u64(d, json_object_get(root, "realtime_us"), "realtime_us", &ret->realtime_us))
+        return decoding_wrong(d, "a recording of another version; this pathdog reads version %d",
+                              RECORDING_VERSION);
+    if (decode_text(d, json_object_get(root, "run"), "run", &ret->run) ||
+        decode_u64(d, json_object_get(root, "started_us"), "started_us", &ret->started_us) ||
+        decode_u64(d, json_object_get(root, "realtime_us"), "realtime_us", &ret->realtime_us))
         return -EBADMSG;
-    return get_text(d, json_object_get(root, "config"), "config", &ret->config);
+    return decode_text(d, json_object_get(root, "config"), "config", &ret->config);
 }
 
 static int load(const struct decoding *d, const char *line, size_t length, json_t **ret)
@@ -345,11 +248,11 @@ static int load(const struct decoding *d, const char *line, size_t length, json_
 
     *ret = json_loadb(line, length, JSON_ALLOW_NUL, &error);
     if (!*ret)
-        return wrong(d, "byte %d: %s", error.position, error.text);
+        return decoding_wrong(d, "byte %d: %s", error.position, error.text);
     if (json_is_object(*ret))
         return 0;
     json_decref(*ret);
-    return wrong(d, "not an object");
+    return decoding_wrong(d, "not an object");
 }
 
 int event_decode(const char *line, size_t length, struct arena *arena, struct event *ret,

@@ -137,6 +137,7 @@ static const struct event_format formats[EVENT_TYPE_COUNT] = {
     [EVENT_TIMER] = {"timer", none},
     [EVENT_COMMAND] = {"command", command_members},
     [EVENT_NOTICE] = {"notice", notice},
+    [EVENT_RESTORE] = {"restore", none},
 };
 
 const struct event_format *event_format(enum event_type type)

@@ -37,8 +37,8 @@ struct event_format {
     const struct member *members; /* ended by a NULL name */
 };
 
-/* NULL for what is no type. Fields of signals and rows of samples are not in
- * the table. */
+/* NULL for what is no type. Fields of signals, rows of samples and what was learnt are not
+ * in the table. */
 const struct event_format *event_format(enum event_type type);
 
 extern const struct member_names feature_names;

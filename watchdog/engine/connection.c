@@ -8,6 +8,7 @@
 #include "fold.h"
 #include "gate.h"
 #include "index.h"
+#include "learnt-keep.h"
 #include "look.h"
 #include "migration.h"
 #include "name.h"
@@ -77,6 +78,7 @@ void connection_node_up(struct engine *engine, const struct event_node_up *event
     set_text(&node->implementation, event->implementation);
     set_text(&node->boot, event->boot);
     set_text(&node->down_reason, NULL);
+    learnt_node_up(engine);
     engine->peers_told = 0;
     /* jitter differs between nodes, and is the same in a replay */
     engine->random ^= hash_name(event->boot) ^ event->uid;
@@ -121,6 +123,7 @@ void connection_snapshot(struct engine *engine)
         if (peer->state == PEER_UNTOLD)
             remove_peer(engine, peer, "not told again");
     engine->node.told = true;
+    learnt_clear(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         migration_link_back(engine, peer);
         if (peer->affair && !peer->affair->remembered_deadline.position)
@@ -157,6 +160,7 @@ static void told_again(struct engine *engine, struct peer *peer, const struct ev
 void connection_peer_up(struct engine *engine, const struct event_peer_up *event)
 {
     struct peer *peer = peers_find(engine, event->conn);
+    const struct learnt_peer *waiting;
 
     if (!engine->node.up)
         return;
@@ -180,9 +184,12 @@ void connection_peer_up(struct engine *engine, const struct event_peer_up *event
     engine->peers_told++;
     peer = peer_add(engine, event);
     triggers_adopt(engine, peer);
+    waiting = learnt_take(engine, peer);
     migration_peer_up(engine, peer);
     effect_peer_up(engine, peer);
     triggers_peer(engine, peer, PD_PEER_UP);
+    if (waiting)
+        triggers_restore(engine, peer, waiting);
 }
 
 void connection_peer_down(struct engine *engine, const struct event_peer_down *event)

@@ -10,6 +10,7 @@
 #include "configure.h"
 #include "connection.h"
 #include "gate.h"
+#include "learnt-keep.h"
 #include "look.h"
 #include "migration.h"
 #include "name.h"
@@ -90,6 +91,7 @@ struct engine *engine_free(struct engine *engine)
     migration_clear(engine);
     peers_clear(engine);
     names_clear(engine);
+    learnt_clear(engine);
     causes_clear(engine);
     notices_clear(engine);
     pool_clear(&engine->effect_pool);
@@ -148,6 +150,9 @@ static void dispatch(struct engine *engine, const struct event *event)
     case EVENT_NOTICE:
         notice(engine, event->notice.level, event->notice.what, event->notice.text,
                event->notice.count);
+        break;
+    case EVENT_RESTORE:
+        learnt_restore(engine, &event->restore);
         break;
     case EVENT_TYPE_COUNT:
         break;

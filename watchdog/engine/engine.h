@@ -92,6 +92,26 @@ int engine_configure(struct engine *engine, const struct engine_config *config);
 /* The outbox of the last call. */
 const struct outbox *engine_outbox(const struct engine *engine);
 
+/* ---- what was learnt (learnt.h), for the next run ---- */
+
+/* All but the lists. */
+struct learnt engine_learnt(const struct engine *engine);
+
+void engine_learnt_names(const struct engine *engine,
+                         void (*each)(void *user, const struct learnt_name *name), void *user);
+
+/* Where a walk over the connections stands; zeroed is its beginning. */
+struct learnt_walk {
+    uint32_t index;
+    size_t waiting;
+};
+
+/* Looks at no more than `most` connections and gives those that something was learnt
+ * of. Returns false at the end. Events may come between two calls: a connection
+ * that comes or goes meanwhile is given or not. Changes nothing. */
+bool engine_learnt_peers(const struct engine *engine, struct learnt_walk *walk, size_t most,
+                         void (*each)(void *user, const struct learnt_peer *peer), void *user);
+
 /* ---- questions (for status, and for the tests' invariants) ---- */
 
 struct engine_counts {

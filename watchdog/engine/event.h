@@ -9,6 +9,8 @@
 
 #include <pathdog/path.h>
 
+#include "learnt.h"
+
 enum event_type {
     EVENT_NODE_UP,   /* hello was answered */
     EVENT_NODE_DOWN, /* the node's socket closed, or could not be opened */
@@ -23,6 +25,7 @@ enum event_type {
     EVENT_TIMER,        /* the time asked for by wake_at has come */
     EVENT_COMMAND,      /* from an operator or the daemon */
     EVENT_NOTICE,       /* the shell saw something an operator should know */
+    EVENT_RESTORE,      /* what the run before this one had learnt; before the first EVENT_NODE_UP */
     EVENT_TYPE_COUNT
 };
 
@@ -165,6 +168,7 @@ struct event {
         struct event_signal signal;
         struct event_command command;
         struct event_notice notice;
+        struct learnt restore;
     };
 };
 

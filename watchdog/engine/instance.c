@@ -148,6 +148,22 @@ void instance_peer(struct instance *instance, const struct pd_peer_event *event)
         returned(instance, "peer", instance->trigger->peer(&turn.pd, event));
 }
 
+void instance_restore(struct instance *instance, const struct pd_peer_event *event,
+                      const char *text)
+{
+    struct host_turn turn = host_turn(instance);
+    int result = instance->open && instance->trigger->restore
+                     ? instance->trigger->restore(&turn.pd, event, text)
+                     : 0;
+    const char *name = strerrorname_np(-result);
+
+    /* The file is to blame, not the policy: it does not count against it. */
+    if (result < 0)
+        notice_format(instance->engine, PD_LEVEL_WARNING, "restore-failed",
+                      "trigger %s cannot use what it had saved of %s (%s)", instance->name,
+                      event->peer->name, name ? name : "unknown error");
+}
+
 void instance_sample(struct instance *instance, const struct pd_sample *sample)
 {
     struct host_turn turn = host_turn(instance);

@@ -18,6 +18,8 @@ struct instance *instance_free(struct instance *instance);
 
 void instance_node(struct instance *instance, const struct pd_node_event *event);
 void instance_peer(struct instance *instance, const struct pd_peer_event *event);
+void instance_restore(struct instance *instance, const struct pd_peer_event *event,
+                      const char *text);
 void instance_sample(struct instance *instance, const struct pd_sample *sample);
 void instance_signal(struct instance *instance, const struct pd_signal *signal);
 

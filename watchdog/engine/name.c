@@ -4,7 +4,6 @@
 
 #include "index.h"
 
-#define GAP_MAX_US   600000000u /* reconnects of one name: at most 10 min apart */
 #define LIVED_US     60000000u
 #define SWEEP_ABOVE  1024u
 #define HOLD_FOREVER 0u
@@ -32,8 +31,10 @@ struct name_state *name_get(struct engine *engine, const char *name)
 
     if (state)
         return state;
-    if (engine->names.count >= SWEEP_ABOVE)
+    if (engine->names.count >= SWEEP_ABOVE && engine->names.count >= engine->names.sweep_above) {
         names_sweep(engine);
+        engine->names.sweep_above = engine->names.count * 2; /* so that many names stay cheap */
+    }
     bucket = bucket_of(engine, name);
     state = memory_new(1, sizeof(*state));
     state->name = text_new(name);
@@ -126,7 +127,7 @@ void name_reconnecting(struct engine *engine, const char *name, bool another_att
     if (!state->reconnect_us)
         state->gap_us = engine->config->reconnect_gap_us;
     else if (!another_attempt)
-        state->gap_us = min_u64(state->gap_us * 2, GAP_MAX_US);
+        state->gap_us = min_u64(state->gap_us * 2, NAME_GAP_MAX_US);
     state->reconnect_us = engine->now_us;
 }
 

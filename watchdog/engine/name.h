@@ -8,6 +8,9 @@
 
 #include "state.h"
 
+/* Reconnects of one name are at most so far apart. */
+#define NAME_GAP_MAX_US UINT64_C(600000000)
+
 struct name_state *name_find(const struct engine *engine, const char *name);
 struct name_state *name_get(struct engine *engine, const char *name);
 

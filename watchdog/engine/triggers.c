@@ -184,6 +184,45 @@ void triggers_peer(struct engine *engine, struct peer *peer, enum pd_peer_change
     }
 }
 
+size_t triggers_save(const struct engine *engine, struct peer *peer, struct learnt_saved *ret_saved,
+                     char *texts)
+{
+    const struct triggers *triggers = &engine->triggers;
+    size_t count = 0;
+
+    for (size_t i = 0; i < triggers->n_kinds && count < LEARNT_SAVED_MAX; i++) {
+        const struct pd_trigger *trigger = triggers->kinds[i].trigger;
+        struct instance *instance;
+        char *text = texts + count * PD_SAVED_MAX;
+        int length;
+
+        if (!trigger->save)
+            continue;
+        instance = triggers_instance(triggers, peer, i);
+        if (!instance || !instance->open)
+            continue;
+        length = trigger->save(instance->self, peer->view, peer->slots + triggers->kinds[i].offset,
+                               text, PD_SAVED_MAX);
+        if (length <= 0 || (unsigned)length >= PD_SAVED_MAX)
+            continue;
+        text[length] = '\0';
+        ret_saved[count++] = (struct learnt_saved){.trigger = trigger->name, .text = text};
+    }
+    return count;
+}
+
+void triggers_restore(struct engine *engine, struct peer *peer, const struct learnt_peer *learnt)
+{
+    for (size_t i = 0; i < engine->triggers.n_kinds; i++) {
+        struct pd_peer_event event = {.change = PD_PEER_UP, .peer = peer->view};
+        struct instance *instance = member(engine, peer, i, &event.state);
+
+        for (size_t k = 0; instance && k < learnt->n_saved; k++)
+            if (strcmp(learnt->saved[k].trigger, instance->trigger->name) == 0)
+                instance_restore(instance, &event, learnt->saved[k].text);
+    }
+}
+
 void triggers_missing(struct engine *engine)
 {
     struct peer *peer;

@@ -43,6 +43,13 @@ void triggers_node(struct engine *engine, const struct pd_node_event *event);
 void triggers_adopt(struct engine *engine, struct peer *peer);
 void triggers_peer(struct engine *engine, struct peer *peer, enum pd_peer_change change);
 
+/* What this run's triggers say of a connection for the next, at most
+ * LEARNT_SAVED_MAX texts, each of PD_SAVED_MAX bytes of `texts`. Nothing is changed. */
+size_t triggers_save(const struct engine *engine, struct peer *peer, struct learnt_saved *ret_saved,
+                     char *texts);
+/* After PD_PEER_UP: what the run before had saved. */
+void triggers_restore(struct engine *engine, struct peer *peer, const struct learnt_peer *learnt);
+
 /* A round is over: tells of those that were not in it. */
 void triggers_missing(struct engine *engine);
 void triggers_sample(struct engine *engine, struct peer *peer, struct pd_sample *sample);

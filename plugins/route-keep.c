@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way out that a connection is known to use, kept across a restart of
+ * pathdog. What was asked for and not reached is not kept: after a restart that
+ * is advised again, by what the kernel says then.
+ */
+#include "route.h"
+
+#include "util/util.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* oif, ifname, gateway, source, also, adopt; none of them can have a tab in it. */
+#define PARTS 6
+
+int route_save(const void *self, const struct pd_peer *who, const void *state, char *text,
+               size_t size)
+{
+    const struct route *route = self;
+    const struct route_peer *peer = state;
+    const struct way *way;
+
+    (void)who;
+    if (!peer->known)
+        return 0;
+    way = &ways_slot(&route->ways, peer->known)->way;
+    if (!way->oif) /* its address is on no interface: that is seen again */
+        return 0;
+    return snprintf(text, size, "%u\t%s\t%s\t%s\t%s\t%d", way->oif, way->ifname, way->gateway,
+                    way->source, way->also, peer->adopt);
+}
+
+static bool address_or_nothing(const char *text)
+{
+    uint8_t bytes[16];
+
+    return !text[0] || ip_parse(text, bytes);
+}
+
+/* The text comes from a file: every part is checked. */
+static int way_read(char *text, struct way *ret_way, bool *ret_adopt)
+{
+    char *parts[PARTS], *end = text;
+    size_t count = 0;
+    unsigned long long oif;
+
+    for (char *part; (part = strsep(&end, "\t")); count++) {
+        if (count == PARTS)
+            return -EINVAL;
+        parts[count] = part;
+    }
+    if (count != PARTS || strspn(parts[0], "0123456789") != strlen(parts[0]))
+        return -EINVAL;
+    oif = strtoull(parts[0], NULL, 10);
+    if (!oif || oif > UINT32_MAX || strlen(parts[1]) >= sizeof(ret_way->ifname) ||
+        strlen(parts[4]) >= sizeof(ret_way->also) || !address_or_nothing(parts[2]) ||
+        !address_or_nothing(parts[3]))
+        return -EINVAL;
+    *ret_way = (struct way){.oif = (uint32_t)oif};
+    memcpy(ret_way->ifname, parts[1], strlen(parts[1]));
+    snprintf(ret_way->gateway, sizeof(ret_way->gateway), "%s", parts[2]);
+    snprintf(ret_way->source, sizeof(ret_way->source), "%s", parts[3]);
+    memcpy(ret_way->also, parts[4], strlen(parts[4]));
+    *ret_adopt = parts[5][0] == '1';
+    return 0;
+}
+
+int route_restore(struct pd_turn *turn, const struct pd_peer_event *event, const char *text)
+{
+    struct route *route = turn->self;
+    struct route_peer *peer = event->state;
+    char copy[PD_SAVED_MAX];
+    struct way way;
+    uint16_t known;
+    bool adopt;
+
+    if (strlen(text) >= sizeof(copy))
+        return -EINVAL;
+    memcpy(copy, text, strlen(text) + 1);
+    if (way_read(copy, &way, &adopt) < 0)
+        return -EINVAL;
+    known = ways_intern(&route->ways, &way);
+    if (!known)
+        return -E2BIG;
+    peer->adopt = adopt;
+    if (known == peer->known) {
+        ways_unref(&route->ways, known);
+        return 0;
+    }
+    ways_unref(&route->ways, peer->known);
+    peer->known = known;
+    route->keys.slots[peer->key].unsettled = true;
+    route_ask(turn, peer->key);
+    if (ways_slot(&route->ways, known)->refs == 1)
+        route_changed(turn); /* is its source still on the host? */
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file that is read at once and replaced at once: whoever is killed in the
+ * middle of it, and whatever the disk says, it is the old one or the new one.
+ */
+#ifndef STATE_FILE_H
+#define STATE_FILE_H
+
+#include <stddef.h>
+
+#define STATE_FILE       "state.json"
+#define STATE_FILE_BYTES ((size_t)512 << 20) /* at most so many are read */
+
+/* Reads DIRECTORY/NAME; `*ret_bytes` is the caller's. 0, or -errno: -ENOENT, -EFBIG,
+ * -EINVAL if it is no regular file. */
+int file_load(const char *directory, const char *name, char **ret_bytes, size_t *ret_length);
+
+/* Replaces it: a temporary file, synced, then renamed. The directory is made if only
+ * it is missing. Returns 0 or -errno; `*ret_step` says what failed. */
+int file_save(const char *directory, const char *name, const char *bytes, size_t length,
+              const char **ret_step);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeps what the engine has learnt in the state file: at most once a second when
+ * it may have changed, and at a clean stop. It only looks at the engine, in slices
+ * between other events; a thread writes.
+ */
+#ifndef STATE_KEEPER_H
+#define STATE_KEEPER_H
+
+#include <systemd/sd-event.h>
+
+#include "../engine/engine.h"
+
+struct keeper;
+
+struct keeper_config {
+    sd_event *loop;
+    const char *directory;
+    const char *kernel_boot; /* NULL: as the kernel says */
+    void (*notice)(void *user, enum pd_level level, const char *what, const char *text);
+    void *user;
+};
+
+int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper);
+
+/* Reads the file. True: there is something to be used again, and `*ret_event` is to go
+ * through the engine before anything else; what it points to is there until
+ * keeper_start. How the last run ended, and a file that cannot be used, is noticed. */
+bool keeper_load(struct keeper *keeper, struct event *ret_event);
+
+/* Says in the file that a run is under way, and keeps it from now on. */
+void keeper_start(struct keeper *keeper, const struct engine *engine);
+
+/* After each event, with what it led to. */
+void keeper_event(struct keeper *keeper, const struct event *event, const struct outbox *outbox);
+
+/* The last save: a clean stop. 0, or -errno. */
+int keeper_stop(struct keeper *keeper);
+
+/* NULL is fine. Waits for a save that is under way. Returns NULL. */
+struct keeper *keeper_free(struct keeper *keeper);
+
+#endif

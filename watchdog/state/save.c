@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One save, in a thread. */
+#include "save.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "file.h"
+
+struct save {
+    const char *directory;
+    struct buffer bytes;
+    uint64_t saved_digest;
+    int done_fd;
+    pthread_t thread;
+    struct save_result result; /* the thread's until it is joined */
+};
+
+/* FNV-1a over words; equal bytes need not be written twice. */
+static uint64_t digest_bytes(const char *bytes, size_t length)
+{
+    uint64_t digest = 0xcbf29ce484222325u ^ length, word;
+
+    for (; length >= sizeof(word); bytes += sizeof(word), length -= sizeof(word)) {
+        memcpy(&word, bytes, sizeof(word));
+        digest = (digest ^ word) * 0x100000001b3u;
+        digest ^= digest >> 29;
+    }
+    for (; length; length--)
+        digest = (digest ^ (uint8_t)*bytes++) * 0x100000001b3u;
+    return digest ? digest : 1;
+}
+
+struct save_result save_now(const char *directory, const struct buffer *bytes)
+{
+    struct save_result result = {.digest = digest_bytes(buffer_bytes(bytes), bytes->length)};
+
+    result.error =
+        file_save(directory, STATE_FILE, buffer_bytes(bytes), bytes->length, &result.step);
+    return result;
+}
+
+static void *save_run(void *user)
+{
+    struct save *save = user;
+    uint64_t digest = digest_bytes(buffer_bytes(&save->bytes), save->bytes.length);
+    const uint64_t one = 1;
+
+    if (digest == save->saved_digest)
+        save->result = (struct save_result){.digest = digest};
+    else
+        save->result = save_now(save->directory, &save->bytes);
+    (void)!write(save->done_fd, &one, sizeof(one)); /* a new eventfd takes it */
+    return NULL;
+}
+
+int save_start(const char *directory, struct buffer *bytes, uint64_t saved_digest, int done_fd,
+               struct save **ret_save)
+{
+    struct save *save = memory_new(1, sizeof(*save));
+    sigset_t all, before;
+    int r;
+
+    *save = (struct save){
+        .directory = directory,
+        .bytes = *bytes,
+        .saved_digest = saved_digest,
+        .done_fd = done_fd,
+    };
+    /* Signals are the loop's business: the thread takes none. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = -pthread_create(&save->thread, NULL, save_run, save);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r < 0) {
+        free(save);
+        return r;
+    }
+    *bytes = (struct buffer){0};
+    *ret_save = save;
+    return 0;
+}
+
+struct save_result save_finish(struct save *save)
+{
+    struct save_result result;
+
+    pthread_join(save->thread, NULL);
+    result = save->result;
+    buffer_clear(&save->bytes);
+    free(save);
+    return result;
+}
