@@ -5,8 +5,8 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <systemd/sd-daemon.h>
 #include <stdio.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +49,7 @@ void daemon_act(struct daemon *daemon, const struct outbox *outbox)
             sources_query(daemon->sources, outbox->actions[i].query.instance,
                           &outbox->actions[i].query.query);
     sink_write(daemon->sink, outbox->records, outbox->n_records);
+    control_records(daemon->control, outbox->records, outbox->n_records);
     daemon_arm(daemon, outbox->wake_at_us);
 }
 
@@ -222,38 +223,40 @@ static void daemon_take_config(struct daemon *daemon, struct config *config)
     config_free(old);
 }
 
-/* All or nothing: a config that cannot be taken leaves the running one. */
-static void daemon_reload(struct daemon *daemon)
+int daemon_reload(struct daemon *daemon, char **ret_error)
 {
     const struct config_lookup lookup = plugins_lookup(daemon->plugins);
     struct config *config = NULL;
-    CLEANUP_FREE char *error = NULL;
+    int r = config_load(daemon->options.config_path, &lookup, &config, ret_error);
 
-    if (config_load(daemon->options.config_path, &lookup, &config, &error) < 0) {
-        daemon_notice(daemon, PD_LEVEL_ERROR, "reload-failed", error, 1);
-        return;
+    if (r < 0) {
+        daemon_notice(daemon, PD_LEVEL_ERROR, "reload-failed", *ret_error, 1);
+        return r;
     }
     if (daemon->options.observe)
         config_set_observe(config);
     sink_settle(daemon->sink); /* its records borrow the instances' names */
-    if (engine_configure(daemon->engine, &config->engine) < 0) {
-        daemon_notice(daemon, PD_LEVEL_ERROR, "reload-failed",
-                      "the engine does not take the new configuration", 1);
+    r = engine_configure(daemon->engine, &config->engine);
+    if (r < 0) {
+        (void)error_set(ret_error, r, "the engine does not take the new configuration");
+        daemon_notice(daemon, PD_LEVEL_ERROR, "reload-failed", *ret_error, 1);
         config_free(config);
-        return;
+        return r;
     }
     daemon_take_config(daemon, config);
+    return 0;
 }
 
 int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *user)
 {
     struct daemon *daemon = user;
+    CLEANUP_FREE char *error = NULL;
 
     if (daemon->stopped)
         return 0;
     sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
                (unsigned long long)clock_us(CLOCK_MONOTONIC));
-    daemon_reload(daemon);
+    (void)daemon_reload(daemon, &error);
     sd_notify(false, "READY=1");
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "codec/recorder.h"
+#include "control/control.h"
 #include "daemon.h"
 #include "engine/engine.h"
 #include "host/source.h"
@@ -29,6 +30,7 @@ struct daemon {
     struct link *link;
     struct sources *sources;
     struct status *status;
+    struct control *control; /* NULL: there is none */
     struct keeper *keeper;
     uint64_t now_us;   /* of the last event */
     uint64_t armed_us; /* when the timer is set to, 0: not */
@@ -39,6 +41,10 @@ uint64_t clock_us(clockid_t clock);
 
 /* Does what the engine's outbox asks for. */
 void daemon_act(struct daemon *daemon, const struct outbox *outbox);
+
+/* All or nothing: a config that cannot be taken leaves the running one, and is
+ * said by a notice. Returns 0, or -errno and a sentence. */
+int daemon_reload(struct daemon *daemon, char **ret_error);
 
 /* ---- callbacks; `user` is the daemon ---- */
 

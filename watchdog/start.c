@@ -131,6 +131,41 @@ static int daemon_start_keeper(struct daemon *daemon)
     return r;
 }
 
+static const struct config *control_config(void *user)
+{
+    return ((const struct daemon *)user)->config;
+}
+
+static void control_dispatch(void *user, struct event *event)
+{
+    daemon_dispatch(user, event);
+}
+
+static int control_reload(void *user, char **ret_error)
+{
+    return daemon_reload(user, ret_error);
+}
+
+/* Without it there is nobody to ask, but everything else goes on. */
+static void daemon_start_control(struct daemon *daemon)
+{
+    CLEANUP_FREE char *error = NULL;
+    const struct control_host host = {
+        .loop = daemon->loop,
+        .engine = daemon->engine,
+        .run = daemon->run,
+        .version = PATHDOG_VERSION,
+        .config = control_config,
+        .dispatch = control_dispatch,
+        .notice = daemon_on_notice,
+        .reload = control_reload,
+        .user = daemon,
+    };
+
+    if (control_new(&host, daemon->config->control, &daemon->control, &error) < 0)
+        daemon_notice(daemon, PD_LEVEL_ERROR, "control-socket", error, 1);
+}
+
 static int daemon_start(struct daemon *daemon, char **ret_error)
 {
     const struct sources_handlers handlers = {
@@ -174,6 +209,7 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
     if (r < 0)
         return error_set(ret_error, r == -EINVAL ? -EIO : r, "cannot start: %s", strerror(-r));
     keeper_start(daemon->keeper, daemon->engine);
+    daemon_start_control(daemon);
     return 0;
 }
 
@@ -206,6 +242,7 @@ struct daemon *daemon_free(struct daemon *daemon)
     if (!daemon)
         return NULL;
     daemon->stopped = true;
+    control_free(daemon->control);
     sources_free(daemon->sources);
     link_free(daemon->link);
     if (daemon->sink)

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why a peer was or was not moved: what is known of it, and the gate, row by
+ * row. The gate itself is asked (engine/inspect.h); here are only the words.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "duration.h"
+#include "private.h"
+
+/* ---- rows of the gate in words ---- */
+
+static const char *disabled_text(const struct inspect_explain *explain, enum by by)
+{
+    const struct inspect_peer *peer = &explain->peer;
+
+    if (by == BY_MIGRATE)
+        return peer->disabled ? "it was asked once, and answered that it may not be migrated; that "
+                                "holds until the connection ends"
+                              : "the node says that it cannot be migrated";
+    if (peer->undialable)
+        return "it was asked once, and answered that it may not be reconnected; that holds until "
+               "the connection ends";
+    return peer->reconnectable ? "the node does not offer reconnects (no feature \"reconnect\")"
+                               : "the node says that it cannot be dialled again";
+}
+
+static void held_text(char *text, size_t size, const struct inspect_explain *explain)
+{
+    char left[DURATION_SIZE];
+    const struct inspect_peer *peer = &explain->peer;
+
+    if (!peer->held)
+        snprintf(text, size, "all peers are held: \"pathdogctl release --all\"");
+    else if (peer->held_left_us == INSPECT_NEVER)
+        snprintf(text, size, "an operator holds it: \"pathdogctl release\"");
+    else
+        snprintf(text, size, "an operator holds it for another %s",
+                 duration_text(left, peer->held_left_us));
+}
+
+static void damped_text(char *text, size_t size, const struct inspect_explain *explain, enum by by)
+{
+    char left[DURATION_SIZE];
+
+    if (by == BY_RECONNECT && explain->gap_left_us && explain->tokens)
+        snprintf(text, size, "it was reconnected a short while ago; the next in %s",
+                 duration_text(left, explain->gap_left_us));
+    else
+        snprintf(text, size, "its %u moves are used up; the next one comes back in %s",
+                 explain->tokens_most, duration_text(left, explain->token_in_us));
+}
+
+void gate_sentence(char *text, size_t size, const struct engine *engine,
+                   const struct inspect_explain *explain, const struct inspect_verdict *question,
+                   enum verdict verdict)
+{
+    char a[DURATION_SIZE], b[DURATION_SIZE];
+    const struct inspect_status status = inspect_status(engine, 0);
+
+    text[0] = '\0';
+    switch (verdict) {
+    case VERDICT_GONE:
+        snprintf(
+            text, size, "%s",
+            explain->peer.state == INSPECT_GONE
+                ? "the node answered that there is no such connection; it counts as gone until "
+                  "it shows life"
+                : "the node is not there, or has not told it again yet");
+        break;
+    case VERDICT_INBOUND:
+        snprintf(text, size,
+                 "the peer opened it, and only who opened a connection may migrate it "
+                 "(RFC 9000, section 9)");
+        break;
+    case VERDICT_DISABLED:
+        snprintf(text, size, "%s", disabled_text(explain, question->by));
+        break;
+    case VERDICT_HELD:
+        held_text(text, size, explain);
+        break;
+    case VERDICT_IN_FLIGHT:
+        snprintf(text, size, "request %" PRIu64 " has been open for %s", explain->request,
+                 duration_text(a, explain->move_for_us));
+        break;
+    case VERDICT_MERGED:
+        snprintf(text, size, "it would join decision %" PRIu64,
+                 question->into ? question->into : explain->decision);
+        break;
+    case VERDICT_COOLING:
+        snprintf(text, size, "its last move is not %s ago; %s left",
+                 duration_text(a, explain->cooldown_us),
+                 duration_text(b, explain->cooling_left_us));
+        break;
+    case VERDICT_BACKING_OFF:
+        snprintf(text, size, "the last %s failed; %s left", by_name(question->by),
+                 duration_text(a, explain->backoff_left_us[question->by]));
+        break;
+    case VERDICT_DAMPED:
+        damped_text(text, size, explain, question->by);
+        break;
+    case VERDICT_OBSERVING:
+        snprintf(text, size, "the mode is observe: \"pathdogctl mode active\"");
+        break;
+    case VERDICT_QUEUED:
+        snprintf(text, size, "%u requests are open, and no more than %u may be", status.counts.open,
+                 status.budget);
+        break;
+    case VERDICT_MIGRATE:
+    case VERDICT_RECONNECT:
+        snprintf(text, size, "nothing is in the way");
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- the answer ---- */
+
+static void put_verdict(struct buffer *out, const struct engine *engine,
+                        const struct inspect_explain *explain,
+                        const struct inspect_verdict *question)
+{
+    char text[256];
+
+    put_open(out, NULL, "{");
+    put_text(out, "kind", kind_name(question->kind));
+    put_text(out, "by", by_name(question->by));
+    put_bool(out, "fallback", question->fallback);
+    put_text(out, "verdict", verdict_name(question->verdict));
+    gate_sentence(text, sizeof(text), engine, explain, question, question->verdict);
+    put_text(out, "text", text);
+    put_open(out, "rows", "[");
+    for (enum verdict verdict = 0; verdict <= VERDICT_QUEUED; verdict++) {
+        if (!(question->applies & 1u << verdict))
+            continue;
+        gate_sentence(text, sizeof(text), engine, explain, question, verdict);
+        put_open(out, NULL, "{");
+        put_text(out, "verdict", verdict_name(verdict));
+        put_text(out, "text", text);
+        put_close(out, "}");
+    }
+    put_close(out, "]");
+    put_close(out, "}");
+}
+
+static void put_waiting(struct buffer *out, const struct inspect_explain *explain)
+{
+    put_open(out, "waiting", "{");
+    put_u64(out, "cooldown_us", explain->cooldown_us);
+    put_u64(out, "cooling_left_us", explain->cooling_left_us);
+    put_u64(out, "backoff_migrate_left_us", explain->backoff_left_us[BY_MIGRATE]);
+    put_u64(out, "backoff_reconnect_left_us", explain->backoff_left_us[BY_RECONNECT]);
+    put_u64(out, "tokens", explain->tokens);
+    put_u64(out, "tokens_most", explain->tokens_most);
+    put_u64(out, "token_in_us", explain->token_in_us);
+    put_u64(out, "reconnect_gap_left_us", explain->gap_left_us);
+    put_close(out, "}");
+}
+
+static void put_moves(struct buffer *out, const struct inspect_explain *explain)
+{
+    put_known(out, "requested_us", explain->requested_ago_us, INSPECT_NEVER);
+    put_known(out, "moved_us", explain->moved_ago_us, INSPECT_NEVER);
+    put_open(out, "watch", "{");
+    put_bool(out, "on", explain->watched);
+    put_u64(out, "left_us", explain->watched ? explain->watch_left_us : 0);
+    put_close(out, "}");
+    put_bool(out, "judged", explain->judged);
+    put_bool(out, "looked_closely", explain->looked_closely);
+    put_text(out, "remembered", explain->remembered);
+    put_known(out, "decision", explain->decision, 0);
+    put_known(out, "request", explain->request, 0);
+    put_u64(out, "attempt", explain->attempt);
+}
+
+static void put_samples(struct buffer *out, const struct inspect_peer *peer)
+{
+    put_open(out, "rtt_us", "[");
+    for (size_t i = 0; i < peer->n_rtt; i++)
+        put_u64(out, NULL, peer->rtt_us[i]);
+    put_close(out, "]");
+    put_known(out, "quiet_us", peer->quiet_us, INSPECT_NEVER);
+    put_u64(out, "quiet_looks", peer->quiet_looks);
+    put_bool(out, "quiet_owed", peer->quiet_owed);
+    put_bool(out, "said_migratable", peer->migratable);
+    put_bool(out, "said_reconnectable", peer->reconnectable);
+    put_bool(out, "learned_disabled", peer->disabled);
+    put_bool(out, "learned_undialable", peer->undialable);
+    put_known(out, "held_left_us", peer->held ? peer->held_left_us : INSPECT_NEVER, INSPECT_NEVER);
+}
+
+static void put_memberships(struct buffer *out, const struct engine *engine, const char *name)
+{
+    struct inspect_instance instance;
+
+    put_open(out, "triggers", "[");
+    for (size_t i = 0; inspect_membership(engine, name, i, &instance); i++) {
+        if (!instance.name)
+            continue;
+        put_open(out, NULL, "{");
+        put_text(out, "trigger", instance.name);
+        put_text(out, "state", instance.open ? "open" : "closed");
+        put_close(out, "}");
+    }
+    put_close(out, "]");
+}
+
+void answer_explain(struct request *request)
+{
+    const char *name = param_text(request, "peer");
+    struct inspect_explain explain;
+    struct buffer *out;
+
+    if (!inspect_explain(request->engine, request->now_us, name, &explain)) {
+        answer_unknown_peer(request, name);
+        return;
+    }
+    out = answer_begin(request);
+    put_open(out, NULL, "{");
+    put_peer(out, &explain.peer);
+    put_samples(out, &explain.peer);
+    put_waiting(out, &explain);
+    put_moves(out, &explain);
+    put_memberships(out, request->engine, name);
+    put_open(out, "gate", "[");
+    for (size_t i = 0; i < INSPECT_QUESTIONS; i++)
+        put_verdict(out, request->engine, &explain, &explain.verdicts[i]);
+    put_close(out, "]");
+    put_close(out, "}");
+    answer_end(request);
+}

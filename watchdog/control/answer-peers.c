@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Peers as rows, in pages: one request looks at a bounded number of places in
+ * the table, and `next` says where the next one goes on.
+ */
+#include <fnmatch.h>
+
+#include "nearest.h"
+#include "private.h"
+
+#define CANDIDATES_MAX 12u
+
+static const char *const states[] = {
+    [INSPECT_UP] = "up", [INSPECT_GONE] = "gone", [INSPECT_UNTOLD] = "untold"};
+static const char *const moves[] = {[INSPECT_IDLE] = NULL,
+                                    [INSPECT_QUEUED] = "queued",
+                                    [INSPECT_OPEN] = "asked",
+                                    [INSPECT_WAITING] = "waiting"};
+
+/* The members of a peer, without brackets. */
+void put_peer(struct buffer *out, const struct inspect_peer *peer)
+{
+    put_text(out, "peer", peer->name);
+    put_u64(out, "conn", peer->conn);
+    put_text(out, "state", states[peer->state]);
+    put_text(out, "role", peer->role == PD_ROLE_CLIENT ? "client" : "server");
+    put_text(out, "local", peer->local);
+    put_text(out, "remote", peer->remote);
+    put_text(out, "via", peer->via);
+    put_bool(out, "migratable", peer->migratable && !peer->disabled);
+    put_bool(out, "reconnectable", peer->reconnectable && !peer->undialable);
+    put_bool(out, "held", peer->held);
+    put_text(out, "move", moves[peer->move]);
+    put_u64(out, "up_us", peer->up_for_us);
+    put_known(out, "looked_us", peer->looked_ago_us, INSPECT_NEVER);
+    put_known(out, "srtt_us", peer->srtt_us, PD_UNKNOWN);
+    put_known(out, "latest_rtt_us", peer->latest_rtt_us, PD_UNKNOWN);
+    put_known(out, "rttvar_us", peer->rttvar_us, PD_UNKNOWN);
+    put_known(out, "rtt_samples", peer->rtt_samples, PD_UNKNOWN);
+    put_known(out, "bytes_sent", peer->bytes_sent, PD_UNKNOWN);
+    put_known(out, "bytes_received", peer->bytes_received, PD_UNKNOWN);
+    put_u64(out, "in_flight_bytes", peer->in_flight_bytes);
+}
+
+/* `next`: null at the table's end. */
+static void put_next(struct buffer *out, const struct engine *engine, uint32_t place)
+{
+    put_known(out, "next", place < inspect_places(engine) ? place : PD_NO_PEER, PD_NO_PEER);
+}
+
+static uint32_t first_place(const struct request *request)
+{
+    return (uint32_t)min_u64(param_u64(request, "after"), UINT32_MAX - PLACES_TALLY);
+}
+
+static bool fits(const struct inspect_peer *peer, const char *match, const char *prefix)
+{
+    return (!match || fnmatch(match, peer->name, 0) == 0) &&
+           (!prefix || !strncmp(prefix, peer->name, strlen(prefix)));
+}
+
+void answer_peers(struct request *request)
+{
+    uint64_t limit = param_given(request, "limit") ? param_u64(request, "limit") : ROWS_MAX;
+    const char *match = param_text(request, "match"), *prefix = param_text(request, "prefix");
+    bool names = param_bool(request, "names");
+    uint32_t place = first_place(request), end = place + PLACES_ROWS;
+    struct buffer *out = answer_begin(request);
+    struct inspect_peer peer;
+
+    limit = max_u64(1, min_u64(limit, ROWS_MAX));
+    put_open(out, NULL, "{");
+    put_open(out, "peers", "[");
+    while (limit && inspect_next(request->engine, request->now_us, &place, end, &peer)) {
+        if (!fits(&peer, match, prefix))
+            continue;
+        limit--;
+        if (names) {
+            put_text(out, NULL, peer.name);
+            continue;
+        }
+        put_open(out, NULL, "{");
+        put_peer(out, &peer);
+        put_close(out, "}");
+    }
+    put_close(out, "]");
+    put_next(out, request->engine, place);
+    put_close(out, "}");
+    answer_end(request);
+}
+
+void put_tally(struct buffer *out, const struct engine *engine, uint32_t begin)
+{
+    struct inspect_tally tally = {0};
+
+    inspect_tally(engine, begin, begin + PLACES_TALLY, &tally);
+    put_open(out, NULL, "{");
+    put_u64(out, "up", tally.up);
+    put_u64(out, "gone", tally.gone);
+    put_u64(out, "untold", tally.untold);
+    put_u64(out, "client", tally.client);
+    put_u64(out, "server", tally.server);
+    put_u64(out, "fixed", tally.fixed);
+    put_u64(out, "disabled", tally.disabled);
+    put_u64(out, "measured", tally.measured);
+    put_u64(out, "watched", tally.watched);
+    put_u64(out, "cooling", tally.cooling);
+    put_next(out, engine, begin + PLACES_TALLY);
+    put_close(out, "}");
+}
+
+void answer_count(struct request *request)
+{
+    put_tally(answer_begin(request), request->engine, first_place(request));
+    answer_end(request);
+}
+
+/* ---- names that were not quite right ---- */
+
+struct candidates {
+    const char *names[CANDIDATES_MAX];
+    unsigned distances[CANDIDATES_MAX];
+    size_t n;
+    uint32_t count; /* also those that are not kept */
+};
+
+static void candidates_add(struct candidates *candidates, const char *name, unsigned distance)
+{
+    size_t place = candidates->n;
+
+    candidates->count++;
+    while (place && candidates->distances[place - 1] > distance)
+        place--;
+    if (place == CANDIDATES_MAX)
+        return;
+    if (candidates->n < CANDIDATES_MAX)
+        candidates->n++;
+    for (size_t i = candidates->n - 1; i > place; i--) {
+        candidates->names[i] = candidates->names[i - 1];
+        candidates->distances[i] = candidates->distances[i - 1];
+    }
+    candidates->names[place] = name;
+    candidates->distances[place] = distance;
+}
+
+static void put_candidates(struct buffer *out, const char *name,
+                           const struct candidates *candidates)
+{
+    put_open(out, name, "[");
+    for (size_t i = 0; i < candidates->n; i++)
+        put_text(out, NULL, candidates->names[i]);
+    put_close(out, "]");
+}
+
+/* The members `begins`, `near` and `next`; returns how many begin with `word`. */
+static void put_resolved(struct buffer *out, const struct request *request, const char *word,
+                         uint32_t place)
+{
+    struct candidates begins = {0}, near = {0};
+    uint32_t end = place + PLACES_NAMES;
+    size_t length = strlen(word);
+    struct inspect_peer peer;
+
+    while (inspect_next(request->engine, request->now_us, &place, end, &peer)) {
+        unsigned distance;
+
+        if (!strncmp(word, peer.name, length)) {
+            candidates_add(&begins, peer.name, 0);
+            continue;
+        }
+        distance = edit_distance(word, peer.name);
+        if (near_enough(length, distance))
+            candidates_add(&near, peer.name, distance);
+    }
+    put_candidates(out, "begins", &begins);
+    put_u64(out, "n_begins", begins.count);
+    put_candidates(out, "near", &near);
+    put_next(out, request->engine, place);
+}
+
+void answer_resolve(struct request *request)
+{
+    const char *name = param_text(request, "peer");
+    uint32_t place = first_place(request);
+    struct buffer *out = answer_begin(request);
+    struct inspect_peer peer;
+
+    put_open(out, NULL, "{");
+    put_bool(out, "known", inspect_find(request->engine, request->now_us, name, &peer));
+    put_resolved(out, request, name, place);
+    put_close(out, "}");
+    answer_end(request);
+}
+
+void answer_unknown_peer(struct request *request, const char *name)
+{
+    struct buffer *out = request->out;
+
+    answer_error(request, ERROR_UNKNOWN_PEER,
+                 "no peer \"%.255s\" is known; names are told by \"peers\", those that may be "
+                 "meant are in \"data\"",
+                 name);
+    out->length -= 3; /* "}}\n": go on with the error */
+    put_open(out, "data", "{");
+    put_resolved(out, request, name, 0);
+    buffer_text(out, "}}}\n");
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What operators command. Each becomes one event, so that it is recorded and
+ * replays; a notice says who it was.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../out/format.h"
+#include "duration.h"
+#include "private.h"
+
+/* Names that something is kept of, known or not: not without end. */
+#define NAMES_MAX 65536u
+
+struct who {
+    char text[32];
+};
+
+static struct who who(const struct request *request)
+{
+    struct who ret = {"somebody"};
+
+    if (request->client->uid != UINT32_MAX)
+        snprintf(ret.text, sizeof(ret.text), "uid %u", request->client->uid);
+    return ret;
+}
+
+static void dispatch(struct request *request, struct event_command *command)
+{
+    const struct control_host *host = &request->control->host;
+    struct event event = {.type = EVENT_COMMAND, .command = *command};
+
+    host->dispatch(host->user, &event);
+    request->now_us = control_now_us();
+}
+
+static void say(struct request *request, const char *what, const char *text)
+{
+    const struct control_host *host = &request->control->host;
+
+    host->notice(host->user, PD_LEVEL_NOTICE, what, text);
+}
+
+/* The decision about what was just asked, NULL: none was kept. */
+static const struct record *decision_since(const struct request *request, uint64_t since,
+                                           const char *name)
+{
+    const struct record *record;
+    uint64_t number = 0;
+
+    for (uint32_t i = 0; i < RECORDS_WALK; i++) {
+        record = inspect_record(request->engine, &number);
+        if (!record || number <= since)
+            return NULL;
+        if (record->type == RECORD_DECISION && record->decision.kind == PD_KIND_OPERATOR &&
+            !strcmp(record->decision.subject.peer->s, name))
+            return record;
+    }
+    return NULL;
+}
+
+void command_migrate(struct request *request)
+{
+    static const char *const means[] = {
+        [COMMAND_BY_MIGRATE - 1] = "migrate", [COMMAND_BY_RECONNECT - 1] = "reconnect", NULL};
+    const char *name = param_text(request, "peer");
+    int by = param_choice(request, "by", means, COMMAND_BY_MIGRATE - 1);
+    struct who asker = who(request);
+    struct event_command command = {
+        .type = COMMAND_MOVE,
+        .peer = name,
+        .by = (enum command_by)(by + 1),
+        .interface = param_text(request, "interface"),
+        .local = param_text(request, "local"),
+        .via = param_text(request, "via"),
+        .who = asker.text,
+    };
+    struct inspect_peer peer;
+    const struct record *record;
+    uint64_t since = 0;
+    struct buffer *out;
+
+    if (by < 0)
+        return;
+    if (!inspect_find(request->engine, request->now_us, name, &peer)) {
+        answer_unknown_peer(request, name);
+        return;
+    }
+    (void)inspect_record(request->engine, &since);
+    dispatch(request, &command);
+    record = decision_since(request, since, name);
+    out = answer_begin(request);
+    put_open(out, NULL, "{");
+    put_name(out, "decision");
+    if (record) {
+        record_json(out, record, request->control->host.run);
+        out->length--; /* its LF */
+    } else {
+        buffer_append(out, "null", 4);
+    }
+    put_close(out, "}");
+    answer_end(request);
+}
+
+/* `peer` or `all`, not both. Returns false: answered with an error. */
+static bool whom(struct request *request, const char **ret_name)
+{
+    bool all = param_bool(request, "all");
+
+    *ret_name = param_text(request, "peer");
+    if (all == !*ret_name)
+        return true;
+    answer_error(request, ERROR_PARAMS, "say either \"peer\" or \"all\":true");
+    return false;
+}
+
+static void answer_held(struct request *request, const char *name, bool held)
+{
+    struct buffer *out = answer_begin(request);
+
+    put_open(out, NULL, "{");
+    put_text(out, "peer", name);
+    put_bool(out, "held", held);
+    put_close(out, "}");
+    answer_end(request);
+}
+
+void command_hold(struct request *request)
+{
+    struct event_command command = {
+        .type = COMMAND_HOLD,
+        .duration_us = param_u64(request, "for_us"),
+    };
+    struct who asker = who(request);
+    struct inspect_peer peer;
+    char text[400], span[DURATION_SIZE];
+
+    if (!whom(request, &command.peer))
+        return;
+    if (param_given(request, "for_us") && !command.duration_us) {
+        answer_error(request, ERROR_PARAMS,
+                     "\"for_us\" is 0; leave it out to hold until it is released");
+        return;
+    }
+    if (command.peer && !inspect_find(request->engine, request->now_us, command.peer, &peer)) {
+        if (!param_bool(request, "absent")) {
+            answer_unknown_peer(request, command.peer);
+            return;
+        }
+        if (inspect_status(request->engine, request->now_us).names >= NAMES_MAX) {
+            answer_error(request, ERROR_REFUSED,
+                         "something is kept of %u names already: release some first", NAMES_MAX);
+            return;
+        }
+    }
+    command.who = asker.text;
+    dispatch(request, &command);
+    snprintf(text, sizeof(text), "%s holds %s%s%s", asker.text,
+             command.peer ? command.peer : "all peers", command.duration_us ? " for " : "",
+             command.duration_us ? duration_text(span, command.duration_us) : "");
+    say(request, "hold", text);
+    answer_held(request, command.peer, true);
+}
+
+void command_release(struct request *request)
+{
+    struct event_command command = {.type = COMMAND_RELEASE};
+    struct who asker = who(request);
+    struct inspect_peer peer;
+    char text[400];
+
+    if (!whom(request, &command.peer))
+        return;
+    if (command.peer && !inspect_find(request->engine, request->now_us, command.peer, &peer) &&
+        !inspect_held(request->engine, request->now_us, command.peer)) {
+        answer_unknown_peer(request, command.peer);
+        return;
+    }
+    command.who = asker.text;
+    dispatch(request, &command);
+    snprintf(text, sizeof(text), "%s releases %s", asker.text,
+             command.peer ? command.peer : "all peers");
+    say(request, "release", text);
+    answer_held(request, command.peer, false);
+}
+
+void command_mode(struct request *request)
+{
+    static const char *const modes[] = {[MODE_ACTIVE] = "active", [MODE_OBSERVE] = "observe", NULL};
+    enum mode before = inspect_status(request->engine, request->now_us).mode;
+    int mode = param_choice(request, "mode", modes, (int)before);
+    struct who asker = who(request);
+    struct buffer *out;
+    char text[96];
+
+    if (mode < 0)
+        return;
+    if (mode != (int)before) {
+        dispatch(request, &(struct event_command){
+                              .type = COMMAND_MODE,
+                              .observe = mode == MODE_OBSERVE,
+                              .who = asker.text,
+                          });
+        snprintf(text, sizeof(text), "%s switched the mode to %s", asker.text, modes[mode]);
+        say(request, "mode", text);
+    }
+    out = answer_begin(request);
+    put_open(out, NULL, "{");
+    put_text(out, "mode", modes[mode]);
+    put_text(out, "before", modes[before]);
+    put_close(out, "}");
+    answer_end(request);
+}
+
+void command_reload(struct request *request)
+{
+    const struct control_host *host = &request->control->host;
+    CLEANUP_FREE char *error = NULL;
+    struct buffer *out;
+
+    if (host->reload(host->user, &error) < 0) {
+        answer_error(request, ERROR_REFUSED, "the running configuration stays in force: %s",
+                     error ? error : "unknown error");
+        return;
+    }
+    out = answer_begin(request);
+    put_open(out, NULL, "{");
+    put_bool(out, "reloaded", true);
+    put_close(out, "}");
+    answer_end(request);
+}

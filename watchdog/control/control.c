@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control server: who may come in, and whose turn it is. All of it runs
+ * when the loop has nothing else to do.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../util/format.h"
+#include "private.h"
+
+#define ACCEPT_BURST    16u
+#define SWEEP_US        UINT64_C(5000000)
+#define SWEEP_SLACK_US  UINT64_C(1000000)
+#define ACCEPT_AGAIN_US UINT64_C(1000000) /* after a failure that will not pass at once */
+
+uint64_t control_now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* One too many: told so, and closed. */
+static void refuse(struct control *control, int fd)
+{
+    CLEANUP_FREE char *line = string_format(
+        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,\"message\":\"%u clients are "
+        "connected, and that is all that are served: end one of them, or try again later\"}}\n",
+        ERROR_TOO_MANY, CLIENTS_MAX);
+
+    (void)send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+    close(fd);
+    if (control->n_refused++ == 0)
+        control->host.notice(control->host.user, PD_LEVEL_WARNING, "control-full",
+                             "a client of the control socket was refused: there are too many");
+}
+
+static void admit(struct control *control, int fd)
+{
+    struct client *client;
+
+    if (control->n_clients == CLIENTS_MAX) {
+        refuse(control, fd);
+        return;
+    }
+    if (client_new(control, fd, &client) < 0)
+        return;
+    control->n_refused = 0;
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        if (!control->clients[i]) {
+            control->clients[i] = client;
+            control->n_clients++;
+            return;
+        }
+}
+
+static int on_accept(sd_event_source *source, int listen_fd, uint32_t revents, void *user)
+{
+    struct control *control = user;
+
+    for (unsigned i = 0; i < ACCEPT_BURST; i++) {
+        int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd >= 0) {
+            admit(control, fd);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            sd_event_source_set_enabled(control->accept, SD_EVENT_OFF); /* until the next sweep */
+        if (errno != EINTR && errno != ECONNABORTED)
+            break;
+    }
+    return 0;
+}
+
+/* Lines that were read and not answered yet: each client in turn. */
+static int on_again(sd_event_source *source, void *user)
+{
+    struct control *control = user;
+
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        if (control->clients[i] && client_has_line(control->clients[i]))
+            client_turn(control->clients[i]);
+    return 0;
+}
+
+/* Closes those who stand still. */
+static int on_sweep(sd_event_source *source, uint64_t time_us, void *user)
+{
+    struct control *control = user;
+    uint64_t now_us = control_now_us();
+
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = control->clients[i];
+
+        if (client && client->out.length && now_us - client->took_us > STOOD_US)
+            client_free(client);
+    }
+    sd_event_source_set_enabled(control->accept, SD_EVENT_ON);
+    if (!control->n_clients)
+        return 0; /* the next client sets it again */
+    sd_event_source_set_time(source, now_us + SWEEP_US);
+    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    return 0;
+}
+
+static int control_add_sources(struct control *control)
+{
+    sd_event *loop = control->host.loop;
+    int r =
+        sd_event_add_io(loop, &control->accept, control->listener.fd, EPOLLIN, on_accept, control);
+
+    if (r >= 0)
+        r = sd_event_add_defer(loop, &control->again, on_again, control);
+    if (r >= 0)
+        r = sd_event_add_defer(loop, &control->work, follow_work, control);
+    if (r >= 0)
+        r = sd_event_add_time(loop, &control->sweep, CLOCK_MONOTONIC, UINT64_MAX, SWEEP_SLACK_US,
+                              on_sweep, control);
+    if (r < 0)
+        return r;
+    sd_event_source_set_enabled(control->again, SD_EVENT_OFF);
+    sd_event_source_set_enabled(control->work, SD_EVENT_OFF);
+    sd_event_source_set_enabled(control->sweep, SD_EVENT_OFF);
+    sd_event_source_set_description(control->accept, "control");
+    sd_event_source_set_description(control->again, "control-again");
+    sd_event_source_set_description(control->work, "control-records");
+    sd_event_source_set_description(control->sweep, "control-sweep");
+    sd_event_source_set_priority(control->accept, SD_EVENT_PRIORITY_IDLE);
+    sd_event_source_set_priority(control->again, SD_EVENT_PRIORITY_IDLE);
+    sd_event_source_set_priority(control->work, SD_EVENT_PRIORITY_IDLE);
+    sd_event_source_set_priority(control->sweep, SD_EVENT_PRIORITY_IDLE);
+    return 0;
+}
+
+int control_new(const struct control_host *host, const char *path, struct control **ret_control,
+                char **ret_error)
+{
+    struct control *control = memory_new(1, sizeof(*control));
+    int r;
+
+    control->host = *host;
+    r = listener_open(&control->listener, path);
+    if (r < 0) {
+        control_free(control);
+        return error_set(ret_error, r, "%s: %s", path, listener_error(r));
+    }
+    r = control_add_sources(control);
+    if (r < 0) {
+        control_free(control);
+        return error_set(ret_error, r, "%s: %s", path, strerror(-r));
+    }
+    *ret_control = control;
+    return 0;
+}
+
+struct control *control_free(struct control *control)
+{
+    if (!control)
+        return NULL;
+    follow_finish(control);
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        client_free(control->clients[i]);
+    sd_event_source_disable_unref(control->accept);
+    sd_event_source_disable_unref(control->again);
+    sd_event_source_disable_unref(control->work);
+    sd_event_source_disable_unref(control->sweep);
+    listener_close(&control->listener);
+    backlog_clear(&control->backlog);
+    buffer_clear(&control->line);
+    free(control);
+    return NULL;
+}

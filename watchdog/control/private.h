@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of watchdog/control/: clients (client.c), requests and their answers
+ * (request.c, answer-*.c), those who follow (follow.c). Bounds are here.
+ */
+#ifndef CONTROL_PRIVATE_H
+#define CONTROL_PRIVATE_H
+
+#include <jansson.h>
+
+#include "../engine/inspect.h"
+#include "../out/backlog.h"
+#include "control.h"
+#include "filter.h"
+#include "json.h"
+#include "listen.h"
+
+#define CLIENTS_MAX     64u
+#define LINE_BYTES_MAX  ((size_t)64 * 1024)   /* of a request, its LF included */
+#define OUT_PAUSE_BYTES ((size_t)256 * 1024)  /* unread: no further request is read */
+#define OUT_MOST_BYTES  ((size_t)1024 * 1024) /* unread: records for a follower are dropped */
+#define RUBBISH_MAX     10u                   /* bad lines until a client is closed */
+#define REQUESTS_BURST  8u                    /* of one client, until the others have a turn */
+#define STOOD_US        UINT64_C(30000000) /* a client that takes nothing for so long is closed */
+
+/* Places in the tables that one request walks over. */
+#define PLACES_ROWS  2048u
+#define PLACES_NAMES 4096u
+#define PLACES_TALLY 8192u
+#define ROWS_MAX     256u
+#define RECORDS_WALK 8192u
+
+struct client {
+    struct control *control;
+    sd_event_source *io;
+    int fd;
+    uint32_t uid;
+    struct buffer in, out;
+    uint64_t took_us; /* when it last read something, or had nothing to read */
+    unsigned rubbish;
+    bool eof;    /* will ask nothing more */
+    bool doomed; /* closed as soon as it has read what waits, or at once where it cannot */
+    bool follows;
+    bool told_dropped;
+    struct filter filter;
+    uint64_t n_dropped;
+};
+
+struct control {
+    struct control_host host;
+    struct listener listener;
+    sd_event_source *accept, *again, *sweep, *work;
+    struct client *clients[CLIENTS_MAX];
+    uint32_t n_clients, n_followers;
+    uint64_t n_refused;     /* not said yet */
+    struct backlog backlog; /* records for those who follow */
+    struct buffer line;
+};
+
+uint64_t control_now_us(void);
+
+/* ---- client.c ---- */
+
+/* Takes `fd` over. */
+int client_new(struct control *control, int fd, struct client **ret_client);
+struct client *client_free(struct client *client);
+
+/* Reads, answers, writes, as far as it goes without waiting. The client may be
+ * gone afterwards. */
+void client_turn(struct client *client);
+bool client_has_line(const struct client *client);
+
+/* ---- follow.c ---- */
+
+/* Formats what waits, for a short while. */
+int follow_work(sd_event_source *source, void *user);
+/* The end: formats all that waits, and writes what can be written at once. */
+void follow_finish(struct control *control);
+void follow_set(struct client *client, bool follows);
+void follow_drained(struct client *client);
+
+/* ---- request.c ---- */
+
+enum error_code {
+    ERROR_PARSE = -32700,
+    ERROR_INVALID = -32600,
+    ERROR_METHOD = -32601,
+    ERROR_PARAMS = -32602,
+    ERROR_UNKNOWN_PEER = -32040,
+    ERROR_REFUSED = -32041, /* understood, and could not be done */
+    ERROR_TOO_MANY = -32042,
+};
+
+struct request {
+    struct control *control;
+    struct client *client;
+    const struct engine *engine;
+    const json_t *params; /* an object, or NULL */
+    const json_t *id;
+    struct buffer *out;
+    uint64_t now_us;
+};
+
+/* Answers one line. */
+void request_line(struct client *client, const char *line, size_t length);
+
+/* Both write one whole answer; exactly one of them for each request. */
+struct buffer *answer_begin(struct request *request); /* what follows is the result */
+void answer_end(struct request *request);
+__attribute__((format(printf, 3, 4))) void answer_error(struct request *request,
+                                                        enum error_code code, const char *format,
+                                                        ...);
+
+/* Members, checked already for their type; what stands for "absent" is NULL, 0, false. */
+const char *param_text(const struct request *request, const char *name);
+uint64_t param_u64(const struct request *request, const char *name);
+bool param_bool(const struct request *request, const char *name);
+bool param_given(const struct request *request, const char *name);
+
+/* One of `names`, which end in NULL. Returns its place, `absent` where it is not
+ * given; -1: answered with an error. */
+int param_choice(struct request *request, const char *name, const char *const *names, int absent);
+
+/* ---- the methods ---- */
+
+void answer_version(struct request *request);
+void answer_status(struct request *request);
+void answer_count(struct request *request);
+void answer_peers(struct request *request);
+void answer_resolve(struct request *request);
+void answer_explain(struct request *request);
+void answer_decisions(struct request *request);
+void command_migrate(struct request *request);
+void command_hold(struct request *request);
+void command_release(struct request *request);
+void command_mode(struct request *request);
+void command_reload(struct request *request);
+
+/* Answers that there is no such peer, with those that may have been meant. */
+void answer_unknown_peer(struct request *request, const char *name);
+
+/* The members of a peer, without brackets. */
+void put_peer(struct buffer *out, const struct inspect_peer *peer);
+/* An object: how many peers there are of which kind, from place `begin` on. */
+void put_tally(struct buffer *out, const struct engine *engine, uint32_t begin);
+
+/* Why nothing happens where nothing can: an array of {what, text}. */
+void put_reasons(struct buffer *out, const struct engine *engine,
+                 const struct inspect_status *status, const struct config *config);
+
+/* A row of the gate as a sentence about this peer. */
+void gate_sentence(char *text, size_t size, const struct engine *engine,
+                   const struct inspect_explain *explain, const struct inspect_verdict *question,
+                   enum verdict verdict);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why nothing happens where nothing can happen, in words, with what would
+ * change it. The strongest reason comes first; no reason is no news.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "duration.h"
+#include "private.h"
+
+__attribute__((format(printf, 3, 4))) static void put_reason(struct buffer *out, const char *what,
+                                                             const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    put_open(out, NULL, "{");
+    put_text(out, "what", what);
+    put_text(out, "text", text);
+    put_close(out, "}");
+}
+
+static void node_reasons(struct buffer *out, const struct inspect_status *status, const char *path)
+{
+    if (!status->up)
+        put_reason(out, "node-down",
+                   "the node at %s is not there%s%s: nothing is known of its peers", path,
+                   status->down_reason ? ": " : "", status->down_reason ? status->down_reason : "");
+    else if (!status->told)
+        put_reason(out, "no-snapshot",
+                   "the node has not told all of its peers yet: looks begin after that");
+    else if (!status->counts.peers)
+        put_reason(out, "no-peers", "the node has no connections");
+}
+
+static void held_reasons(struct buffer *out, const struct inspect_status *status)
+{
+    char left[DURATION_SIZE];
+
+    if (status->mode == MODE_OBSERVE)
+        put_reason(
+            out, "observing",
+            "the mode is observe: all is decided and recorded, nothing is asked of the node; "
+            "\"pathdogctl mode active\" ends it");
+    if (!status->all_held)
+        return;
+    if (status->held_left_us == INSPECT_NEVER)
+        put_reason(out, "all-held",
+                   "all peers are held until \"pathdogctl release --all\": only what operators ask "
+                   "for is done");
+    else
+        put_reason(out, "all-held",
+                   "all peers are held for another %s, or until \"pathdogctl release --all\"",
+                   duration_text(left, status->held_left_us));
+}
+
+static void trigger_reasons(struct buffer *out, const struct engine *engine, bool *ret_samples)
+{
+    struct inspect_instance instance;
+    size_t n_open = 0, n = 0;
+
+    *ret_samples = false;
+    for (; inspect_instance(engine, n, &instance); n++) {
+        n_open += instance.open;
+        *ret_samples |= instance.open && instance.samples;
+        if (!instance.open)
+            put_reason(out, "trigger-closed",
+                       "the trigger %s failed and is closed until a reload that changes it, or a "
+                       "restart; the notice \"trigger-closed\" says why",
+                       instance.name);
+    }
+    if (!n)
+        put_reason(out, "no-triggers",
+                   "no trigger is enabled: each needs a section like [trigger:srtt] in the "
+                   "configuration");
+    else if (!n_open)
+        put_reason(out, "no-triggers", "all triggers are closed: nobody can advise anything");
+}
+
+/* Only when a whole round has been answered may a column be missed. */
+static void column_reasons(struct buffer *out, const struct inspect_status *status, bool samples)
+{
+    const uint32_t life = 1u << PD_RTT_SAMPLES | 1u << PD_BYTES_RECEIVED | 1u << PD_SILENT_MS;
+
+    if (!status->told || !status->counts.peers || status->rounds < 2)
+        return;
+    if (!status->columns) {
+        put_reason(out, "no-columns",
+                   "the node reports no usable columns in its path summaries: nothing can be found "
+                   "slow or dead, no move can be judged%s",
+                   samples ? ", and the triggers that judge samples can say nothing" : "");
+        return;
+    }
+    if (!(status->columns & 1u << PD_SRTT_US))
+        put_reason(out, "no-srtt", "the node does not report srtt_us: no path can be found slow");
+    if (!(status->columns & life))
+        put_reason(
+            out, "no-life-signs",
+            "the node reports none of rtt_samples, bytes_received and silent_ms: nothing can "
+            "be found dead, and the fallback has nothing to go by");
+}
+
+static void peer_reasons(struct buffer *out, const struct engine *engine,
+                         const struct inspect_status *status)
+{
+    struct inspect_tally tally = {0};
+
+    if (!status->told || !status->counts.peers || inspect_places(engine) > PLACES_TALLY)
+        return; /* so many are never all alike */
+    inspect_tally(engine, 0, PLACES_TALLY, &tally);
+    if (!tally.up)
+        put_reason(out, "all-gone", "none of the connections is up");
+    else if (tally.fixed == tally.up)
+        put_reason(
+            out, "all-fixed",
+            "none of the %u connections that are up may be moved: %u were opened by their "
+            "peers, %u forbid migration, and none may be reconnected; \"pathdogctl explain\" "
+            "says more of each",
+            tally.up, tally.server, tally.disabled);
+    else if (!tally.measured && status->rounds >= 2)
+        put_reason(out, "nothing-measured", "no connection has an RTT yet: all are idle, or new");
+}
+
+void put_reasons(struct buffer *out, const struct engine *engine,
+                 const struct inspect_status *status, const struct config *config)
+{
+    bool samples;
+
+    put_open(out, "reasons", "[");
+    node_reasons(out, status, config->node);
+    held_reasons(out, status);
+    trigger_reasons(out, engine, &samples);
+    column_reasons(out, status, samples);
+    peer_reasons(out, engine, status);
+    if (status->budget && status->counts.open >= status->budget)
+        put_reason(out, "budget", "%u requests are open, which is all that may be: others wait",
+                   status->counts.open);
+    put_close(out, "]");
+}
