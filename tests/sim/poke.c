@@ -4,6 +4,7 @@
 #include "poke.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct instance_state {
@@ -152,12 +153,35 @@ static const struct pd_option options[] = {
     {0},
 };
 
+static int poke_save(const void *self, const struct pd_peer *peer, const void *state, char *text,
+                     size_t size)
+{
+    const struct peer_state *mark = state;
+
+    (void)self;
+    return snprintf(text, size, "mark of %s\t%llu", peer->name, (unsigned long long)mark->mark);
+}
+
+static int poke_restore(struct pd_turn *turn, const struct pd_peer_event *event, const char *text)
+{
+    struct poke *poke = ((struct instance_state *)turn->self)->poke;
+    char expected[PD_SAVED_MAX];
+
+    poke->restored++;
+    (void)poke_save(turn->self, event->peer, event->state, expected, sizeof(expected));
+    if (strcmp(text, expected) != 0)
+        return -EINVAL;
+    poke->restored_conn = event->peer->conn;
+    return 0;
+}
+
 #define POKE_DESCRIPTOR(label)                                                                     \
     .abi = PD_TRIGGER_ABI, .size = sizeof(struct pd_trigger), .name = label,                       \
     .summary = "does what a test tells it", .options = options,                                    \
     .instance_size = sizeof(struct instance_state), .peer_size = sizeof(struct peer_state),        \
     .start = poke_start, .stop = poke_stop, .node = poke_node, .peer = poke_peer,                  \
-    .sample = poke_sample, .signal = poke_signal, .timer = poke_timer
+    .sample = poke_sample, .signal = poke_signal, .timer = poke_timer, .save = poke_save,          \
+    .restore = poke_restore
 
 PD_TRIGGER(poke) = {POKE_DESCRIPTOR("poke")};
 PD_TRIGGER(prod) = {POKE_DESCRIPTOR("prod")};

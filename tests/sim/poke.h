@@ -61,6 +61,8 @@ struct poke {
     enum pd_peer_change change;
     uint64_t change_conn;
     uint64_t timer_us;
+    uint64_t restored_conn; /* whose text came back, and was as it had been saved */
+    uint64_t restored;      /* counted, with those that were not */
     bool state_was_zero; /* of the peer, at PD_PEER_UP */
 };
 

@@ -147,6 +147,44 @@ static void fill_peer(struct random *random, struct event *ret)
                                                   any_optional(random), any_optional(random)};
 }
 
+static struct learnt_peer any_learnt_peer(struct random *random)
+{
+    size_t n = below(random, 3);
+    struct learnt_saved *saved = arena_new(&random->arena, n, sizeof(*saved));
+
+    for (size_t i = 0; i < n; i++)
+        saved[i] = (struct learnt_saved){i ? "route" : "stall", any_text(random)};
+    return (struct learnt_peer){
+        .peer = below(random, 2) ? "alpha@h" : "\xc3\xa4\xff",
+        .conn = any_u64(random),
+        .disabled = any_bool(random),
+        .undialable = any_bool(random),
+        .cooling_since_us = any_u64(random),
+        .cooldown_doublings = (uint32_t)any(random),
+        .backoff_until_us = {any_u64(random), any_u64(random)},
+        .backoffs = {(uint32_t)any(random), (uint32_t)any(random)},
+        .tokens_used = (uint32_t)any(random),
+        .tokens_us = any_u64(random),
+        .saved = saved,
+        .n_saved = n,
+    };
+}
+
+static void fill_restore(struct random *random, struct learnt *ret)
+{
+    size_t n_names = below(random, 4), n_peers = below(random, 4);
+    struct learnt_name *names = arena_new(&random->arena, n_names, sizeof(*names));
+    struct learnt_peer *peers = arena_new(&random->arena, n_peers, sizeof(*peers));
+
+    for (size_t i = 0; i < n_names; i++)
+        names[i] = (struct learnt_name){"name", any_bool(random), any_u64(random), any_u64(random),
+                                        any_u64(random)};
+    for (size_t i = 0; i < n_peers; i++)
+        peers[i] = any_learnt_peer(random);
+    *ret = (struct learnt){
+        any_optional(random), any_bool(random), any_u64(random), names, n_names, peers, n_peers};
+}
+
 static void any_event(struct random *random, struct event *ret)
 {
     memset(ret, 0, sizeof(*ret));
@@ -183,6 +221,9 @@ static void any_event(struct random *random, struct event *ret)
     case EVENT_NOTICE:
         ret->notice = (struct event_notice){(enum pd_level)below(random, PD_LEVEL_DEBUG + 1),
                                             any_text(random), any_text(random), any_u64(random)};
+        break;
+    case EVENT_RESTORE:
+        fill_restore(random, &ret->restore);
         break;
     case EVENT_SNAPSHOT:
     case EVENT_TIMER:
@@ -245,6 +286,42 @@ static bool same_peer_up(const struct event_peer_up *a, const struct event_peer_
            a->reconnectable == b->reconnectable;
 }
 
+static bool same_learnt_peer(const struct learnt_peer *a, const struct learnt_peer *b)
+{
+    if (a->n_saved != b->n_saved)
+        return false;
+    for (size_t i = 0; i < a->n_saved; i++)
+        if (!string_equal(a->saved[i].trigger, b->saved[i].trigger) ||
+            !string_equal(a->saved[i].text, b->saved[i].text))
+            return false;
+    return string_equal(a->peer, b->peer) && a->conn == b->conn && a->disabled == b->disabled &&
+           a->undialable == b->undialable && a->cooling_since_us == b->cooling_since_us &&
+           a->cooldown_doublings == b->cooldown_doublings &&
+           a->backoff_until_us[0] == b->backoff_until_us[0] &&
+           a->backoff_until_us[1] == b->backoff_until_us[1] && a->backoffs[0] == b->backoffs[0] &&
+           a->backoffs[1] == b->backoffs[1] && a->tokens_used == b->tokens_used &&
+           a->tokens_us == b->tokens_us;
+}
+
+static bool same_restore(const struct learnt *a, const struct learnt *b)
+{
+    if (a->n_names != b->n_names || a->n_peers != b->n_peers)
+        return false;
+    for (size_t i = 0; i < a->n_names; i++) {
+        const struct learnt_name *one = &a->names[i], *other = &b->names[i];
+
+        if (!string_equal(one->peer, other->peer) || one->held != other->held ||
+            one->held_until_us != other->held_until_us ||
+            one->reconnect_us != other->reconnect_us || one->gap_us != other->gap_us)
+            return false;
+    }
+    for (size_t i = 0; i < a->n_peers; i++)
+        if (!same_learnt_peer(&a->peers[i], &b->peers[i]))
+            return false;
+    return string_equal(a->node_boot, b->node_boot) && a->all_held == b->all_held &&
+           a->all_held_until_us == b->all_held_until_us;
+}
+
 static bool same(const struct event *a, const struct event *b)
 {
     if (a->type != b->type || a->now_us != b->now_us || a->realtime_us != b->realtime_us)
@@ -279,6 +356,8 @@ static bool same(const struct event *a, const struct event *b)
         return a->notice.level == b->notice.level && a->notice.count == b->notice.count &&
                string_equal(a->notice.what, b->notice.what) &&
                string_equal(a->notice.text, b->notice.text);
+    case EVENT_RESTORE:
+        return same_restore(&a->restore, &b->restore);
     case EVENT_SNAPSHOT:
     case EVENT_TIMER:
         return true;
