@@ -11,8 +11,8 @@ E2E_PATIENCE: a factor for all deadlines.
 
 import argparse
 import fnmatch
-import io
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import sys
@@ -47,31 +47,80 @@ def overtime(signum, frame):
     raise AssertionError("the test took too long")
 
 
-def run_one(job):
-    name, timeout = job
+def run_one(name, timeout):
+    """(failures, reasons for skipping) of one test, in this process."""
     try:
         suite = unittest.defaultTestLoader.loadTestsFromName(name.split("_FailedTest.")[-1])
     except Exception:
-        return name, [traceback.format_exc()], [], 0
+        return [traceback.format_exc()], []
     result = unittest.TestResult()
-    begin = time.monotonic()
     signal.signal(signal.SIGALRM, overtime)
     signal.alarm(timeout)
-    out, sys.stdout = sys.stdout, io.StringIO()
     try:
         suite.run(result)
     except BaseException as error:  # an alarm outside of the test proper
         result.errors.append((None, f"{type(error).__name__}: {error}"))
     finally:
         signal.alarm(0)
-        sys.stdout = out
     bad = [text for _, text in result.failures + result.errors]
     skipped = [why for _, why in result.skipped]
     if not bad and not skipped and not result.testsRun:
         bad = ["no such test"]
-    if result.unexpectedSuccesses:
-        bad.append("expected to fail, but passed")
-    return name, bad, skipped, time.monotonic() - begin
+    return bad, skipped
+
+
+class Job:
+    """One test in a process group of its own, so that nothing of it is left behind."""
+
+    def __init__(self, name, timeout):
+        self.name = name
+        self.begin = time.monotonic()
+        self.deadline = self.begin + timeout + 20
+        self.answer, write = multiprocessing.Pipe(duplex=False)
+        self.process = multiprocessing.Process(target=self.work, args=(write, timeout))
+        self.process.start()
+        write.close()
+
+    def work(self, write, timeout):
+        os.setpgid(0, 0)
+        with open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), 1)
+        write.send(run_one(self.name, timeout))
+
+    def result(self):
+        """None while it runs; else failures, reasons for skipping, seconds."""
+        answer = None
+        if self.answer.poll():
+            try:
+                answer = self.answer.recv()
+            except EOFError:
+                answer = [f"its process died: {self.process.exitcode}"], []
+        elif time.monotonic() > self.deadline:
+            answer = ["hung, and was killed"], []
+        if answer is None:
+            return None
+        self.process.join(2)
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # nobody is left
+        self.process.join()
+        self.answer.close()
+        return (*answer, time.monotonic() - self.begin)
+
+
+def run_all(tests, jobs, timeout):
+    """Yields (name, failures, reasons for skipping, seconds), as they end."""
+    waiting, running = list(reversed(tests)), []
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            running.append(Job(waiting.pop(), timeout))
+        multiprocessing.connection.wait([job.answer for job in running], timeout=1)
+        for job in list(running):
+            result = job.result()
+            if result:
+                running.remove(job)
+                yield (job.name, *result)
 
 
 def main():
@@ -89,20 +138,18 @@ def main():
     print("TAP version 13")
     print(f"1..{len(tests)}", flush=True)
     failed = 0
-    with multiprocessing.Pool(options.jobs, maxtasksperchild=50) as pool:
-        jobs = [(name, options.timeout) for name in tests]
-        for number, (name, bad, skipped, took) in enumerate(
-                pool.imap_unordered(run_one, jobs), 1):
-            if bad:
-                failed += 1
-                print(f"not ok {number} - {name} ({took:.1f} s)")
-                for text in bad:
-                    print("\n".join("#   " + line for line in text.splitlines()))
-            elif skipped:
-                print(f"ok {number} - {name} # SKIP {skipped[0]}")
-            else:
-                print(f"ok {number} - {name} ({took:.1f} s)")
-            sys.stdout.flush()
+    for number, (name, bad, skipped, took) in enumerate(
+            run_all(tests, options.jobs, options.timeout), 1):
+        if bad:
+            failed += 1
+            print(f"not ok {number} - {name} ({took:.1f} s)")
+            for text in bad:
+                print("\n".join("#   " + line for line in text.splitlines()))
+        elif skipped:
+            print(f"ok {number} - {name} # SKIP {skipped[0]}")
+        else:
+            print(f"ok {number} - {name} ({took:.1f} s)")
+        sys.stdout.flush()
     print(f"# {len(tests) - failed} of {len(tests)} good")
     return 1 if failed or not tests else 0
 

@@ -101,6 +101,7 @@ class Watchdog:
             if trigger == "tunnel":
                 self.sections["trigger:tunnel"].setdefault("socket", self.notify_path)
         self.process = None
+        self.leave = False  # the reader of the records closes the pipe at the next one
         self.raw = []
         self.all = []
         self.garbage = []
@@ -145,6 +146,8 @@ class Watchdog:
     def _read_records(self):
         self.reads.wait()
         for line in self.process.stdout:
+            if self.leave:
+                break
             self.reads.wait()
             with self.cv:
                 self.raw.append(line)
@@ -153,6 +156,7 @@ class Watchdog:
                 except ValueError:
                     self.garbage.append(line)
                 self.cv.notify_all()
+        self.process.stdout.close()
 
     def _read_errors(self):
         for line in self.process.stderr:
