@@ -213,7 +213,7 @@ static void saved(struct keeper *keeper, const struct save_result *result)
     keeper->state = KEEPER_IDLE;
     if (result->error) {
         keeper->dirty = true;
-        wait_until(keeper, loop_us(keeper) + RETRY_US);
+        wait_until(keeper, loop_us(keeper) + keeper->config.retry_us);
     }
 }
 
@@ -283,6 +283,7 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
     int r = 0;
 
     keeper->config = *config;
+    keeper->config.retry_us = config->retry_us ? config->retry_us : RETRY_US;
     keeper->directory = string_copy(config->directory);
     keeper->path = string_format("%s/%s", config->directory, STATE_FILE);
     keeper->kernel_boot =

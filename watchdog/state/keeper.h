@@ -17,6 +17,7 @@ struct keeper_config {
     sd_event *loop;
     const char *directory;
     const char *kernel_boot; /* NULL: as the kernel says */
+    uint64_t retry_us;       /* after a save that failed; 0: 10 s */
     void (*notice)(void *user, enum pd_level level, const char *what, const char *text);
     void *user;
 };
