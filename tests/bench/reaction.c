@@ -27,8 +27,6 @@ static void round_run(struct contender *contender, int number)
 {
     uint64_t begin_ns, cpu_ns;
 
-    if (contender->node)
-        node_settle(contender->node, contender->lines >= 1000 ? 3000 : 200);
     if (options->idle_ms)
         usleep(options->idle_ms * 1000);
     if (contender->node)
@@ -46,10 +44,13 @@ static void round_run(struct contender *contender, int number)
             progress("window %.6f %.6f", (double)begin_ns / 1e9,
                      (double)contender->reader->last_ns / 1e9);
     }
-    if (contender->node)
-        node_handle(contender->node);
-    else
+    if (!contender->node) {
         contender->reader->handled = contender->reader->kept.length;
+        return;
+    }
+    /* What comes after the requests must not be in the way of the next contender. */
+    node_handle(contender->node);
+    node_settle(contender->node, contender->lines >= 1000 ? 3000 : 300);
 }
 
 static void samples_print(const char *name, const double *samples)
