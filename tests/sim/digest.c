@@ -141,10 +141,14 @@ static void action(struct sim *sim, const struct action *action)
 void digest_event(struct sim *sim)
 {
     static const char *const names[] = {
-        "node_up",      "node_down", "snapshot", "peer_up", "peer_down", "peer_path", "samples",
-        "summary_done", "answer",    "signal",   "timer",   "command",   "notice",    "nothing",
+        "node_up",   "node_down", "snapshot",     "peer_up", "peer_down",
+        "peer_path", "samples",   "summary_done", "answer",  "signal",
+        "timer",     "command",   "notice",       "restore", "nothing",
     };
 
+    if (sim->event.type == EVENT_RESTORE)
+        line(sim, "  %zu names and %zu connections of %s", sim->event.restore.n_names,
+             sim->event.restore.n_peers, or_dash(sim->event.restore.node_boot));
     if (!sim->trace)
         return;
     printf("[%" PRIu64 "] %" PRIu64 " %s", sim->step, sim->now_us, names[sim->event.type]);

@@ -65,8 +65,10 @@ static uint64_t run(struct sim *sim, uint64_t seed, uint64_t steps, bool trace)
 static void print_counts(const struct sim *sim)
 {
     printf("  digest %016" PRIx64 ", %" PRIu64 " decisions (%" PRIu64
-           " counted as repeats, %" PRIu64 " of the fallback), %zu requests\n ",
-           sim->digest, sim->last_decision, sim->repeats, sim->fallbacks, sim->n_requests);
+           " counted as repeats, %" PRIu64 " of the fallback), %zu requests in the last of %" PRIu64
+           " restarts\n ",
+           sim->digest, sim->last_decision, sim->repeats, sim->fallbacks, sim->n_requests,
+           sim->restarts);
     for (size_t i = 0; i < VERDICT_COUNT; i++)
         printf(" %s %" PRIu64, verdict_name((enum verdict)i), sim->verdicts[i]);
     printf("\n ");

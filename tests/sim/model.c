@@ -56,6 +56,9 @@ static void node_up(struct sim *sim)
     if (!sim->last_boot[0] || strcmp(boot, none) == 0 || strcmp(boot, sim->last_boot) != 0)
         for (size_t i = 0; i < SIM_NAMES; i++)
             sim->peers[i].known = false;
+    if (strcmp(boot, none) == 0 || strcmp(boot, sim->last_boot) != 0)
+        for (size_t i = 0; i < SIM_NAMES; i++)
+            sim->peers[i].kept_conn = 0;
     strcpy(sim->last_boot, boot);
     sim->up = true;
     sim->told = false;
@@ -68,6 +71,8 @@ static void snapshot(struct sim *sim)
     for (size_t i = 0; i < SIM_NAMES; i++)
         if (sim->peers[i].untold)
             sim->peers[i].known = sim->peers[i].untold = false;
+    for (size_t i = 0; i < SIM_NAMES; i++)
+        sim->peers[i].kept_conn = 0;
     sim->told = true;
 }
 
@@ -94,6 +99,11 @@ static void peer_up(struct sim *sim)
         return;
     peer->known = true;
     peer->untold = peer->gone = peer->disabled = peer->undialable = false;
+    if (peer->kept_conn == event->conn) {
+        peer->disabled = peer->kept_disabled;
+        peer->undialable = peer->kept_undialable;
+        peer->kept_conn = 0;
+    }
     peer->migratable = event->migratable;
     peer->reconnectable = event->reconnectable;
     peer->role = event->role;

@@ -10,7 +10,8 @@
 
 #include "util/util.h"
 
-#define TIMERS_MAX 4 /* in a row, at one time */
+#define TIMERS_MAX    4    /* in a row, at one time */
+#define RESTART_EVERY 2000 /* steps, on average */
 
 static uint64_t pick(struct sim *sim, uint64_t n)
 {
@@ -130,7 +131,7 @@ static void note_causes(struct sim *sim)
     }
 }
 
-static void handle(struct sim *sim)
+void sim_handle(struct sim *sim)
 {
     uint64_t due_us = sim->box->wake_at_us;
     bool done = sim->event.type == EVENT_SUMMARY_DONE && sim->event.summary_done.look == sim->look;
@@ -154,21 +155,23 @@ void sim_step(struct sim *sim)
     unsigned timers = 0;
 
     sim->step++;
+    if (pick(sim, RESTART_EVERY) == 0)
+        sim_restart(sim);
     world_next(sim);
-    handle(sim);
+    sim_handle(sim);
     while (sim->event.type == EVENT_TIMER && sim->box->wake_at_us <= sim->now_us) {
         SIM_CHECK(sim, ++timers <= TIMERS_MAX, "the timer is wanted again and again");
-        handle(sim);
+        sim_handle(sim);
     }
 }
 
 void sim_finish(struct sim *sim)
 {
     sim->event = (struct event){.type = EVENT_COMMAND, .command.type = COMMAND_STOP};
-    handle(sim);
+    sim_handle(sim);
     check_stopped(sim);
     sim->event = (struct event){.type = EVENT_TIMER};
-    handle(sim); /* it is over: nothing happens any more */
+    sim_handle(sim); /* it is over: nothing happens any more */
     SIM_CHECK(sim, !sim->box->n_records, "records after the stop");
     sim->engine = engine_free(sim->engine);
     for (size_t i = 0; i < SIM_INSTANCES; i++)

@@ -48,6 +48,9 @@ struct sim_peer {
     uint64_t look_us;   /* 0: no row yet */
     uint64_t received;  /* as last told, PD_UNKNOWN: never */
     uint64_t progress_us;
+    /* of the run before, until the snapshot */
+    uint64_t kept_conn; /* 0: none */
+    bool kept_disabled, kept_undialable;
     /* ours, by name or for all */
     bool held;
     uint64_t held_until_us;
@@ -131,7 +134,7 @@ struct sim {
     uint64_t last_decision;   /* the same */
     uint32_t queued, moved;
     uint64_t verdicts[VERDICT_COUNT], outcomes[OUTCOME_COUNT], effects[EFFECT_COUNT];
-    uint64_t fallbacks;
+    uint64_t fallbacks, restarts;
 };
 
 /* sim.c */
@@ -139,6 +142,7 @@ void sim_init(struct sim *sim, struct choice choice);
 void sim_step(struct sim *sim);
 void sim_configure(struct sim *sim);  /* another config, for the command that is next */
 void sim_configured(struct sim *sim); /* it is taken now */
+void sim_handle(struct sim *sim);     /* has sim.event handled, and checks what came of it */
 void sim_finish(struct sim *sim);     /* stops the engine and checks that nothing is left */
 
 __attribute__((noreturn, format(printf, 2, 3))) void sim_fail(const struct sim *sim,
@@ -149,6 +153,9 @@ __attribute__((noreturn, format(printf, 2, 3))) void sim_fail(const struct sim *
         if (!(condition))                                                                          \
             sim_fail(sim, __VA_ARGS__);                                                            \
     } while (0)
+
+/* restart.c */
+void sim_restart(struct sim *sim);
 
 /* world.c: fills sim.event with the next thing that happens. */
 void world_next(struct sim *sim);

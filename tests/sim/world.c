@@ -61,7 +61,9 @@ static void peer_up(struct sim *sim)
 {
     struct sim_peer *peer = any_peer(sim);
     bool again = peer->known && (peer->untold ? pick(sim, 8) != 0 : pick(sim, 3) == 0);
+    bool kept = !peer->known && peer->kept_conn && pick(sim, 6);
     uint64_t conn = again                ? peer->conn
+                    : kept               ? peer->kept_conn
                     : pick(sim, 20) == 0 ? 1 + pick(sim, sim->last_conn + 1)
                                          : sim->last_conn + 1;
 

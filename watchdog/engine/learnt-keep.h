@@ -9,7 +9,7 @@
 
 #include "state.h"
 
-/* Copies what it keeps; no more than max_peers of each. */
+/* Copies what it keeps; no more than max_peers connections, and some names more. */
 void learnt_restore(struct engine *engine, const struct learnt *learnt);
 
 /* Hello was answered: by another boot, nothing of it is of use. */

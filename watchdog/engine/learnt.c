@@ -10,6 +10,7 @@
 #include "triggers.h"
 
 #define DOUBLINGS_MAX 32u
+#define NAMES_MORE    65536u /* a name may be held whose peer is not there */
 
 /* ---- out ---- */
 
@@ -142,7 +143,7 @@ static void restore_name(struct engine *engine, const struct learnt_name *learnt
 void learnt_restore(struct engine *engine, const struct learnt *learnt)
 {
     struct restoring *restoring = &engine->restoring;
-    size_t n_names = min_u64(learnt->n_names, engine->config->max_peers);
+    size_t n_names = min_u64(learnt->n_names, (uint64_t)engine->config->max_peers + NAMES_MORE);
 
     learnt_clear(engine);
     engine->all_held = learnt->all_held;
