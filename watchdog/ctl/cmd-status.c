@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pathdogctl status: how things are, and why nothing happens where nothing can. */
+#include <inttypes.h>
+
+#include "../util/util.h"
+#include "ctl.h"
+
+#define LAST_RECORDS 5
+
+/* The members of `tally` that are numbers, summed over all pages. */
+static bool sum_pages(struct ctl *ctl, json_t *tally, enum ctl_status *ret_status)
+{
+    while (has(tally, "next")) {
+        json_t *page =
+            ctl_call(ctl, "count",
+                     json_pack("{s:I}", "after", (json_int_t)number_of(tally, "next")), ret_status);
+        const char *name;
+        json_t *value;
+
+        if (!page)
+            return false;
+        json_object_foreach(tally, name,
+                            value) if (json_is_integer(value) && strcmp(name, "next") != 0)
+            json_integer_set(value, json_integer_value(value) + (json_int_t)number_of(page, name));
+        json_object_set(tally, "next", json_object_get(page, "next"));
+        json_decref(page);
+    }
+    return true;
+}
+
+static void show_node(const struct ctl *ctl, const json_t *node)
+{
+    const char *state = text_of(node, "state");
+    bool up = !strcmp(state, "up");
+
+    printf("%sNode%s      ", bold(ctl), plain(ctl));
+    if (has(node, "name"))
+        printf("%s (%s) ", text_of(node, "name"), text_of(node, "implementation"));
+    printf("at %s: %s%s%s", text_of(node, "path"), up ? green(ctl) : red(ctl),
+           !strcmp(state, "snapshot") ? "up, but has not told its peers yet" : state, plain(ctl));
+    if (has(node, "reason"))
+        printf(", %s", text_of(node, "reason"));
+    putchar('\n');
+}
+
+static void show_peers(const struct ctl *ctl, const json_t *status)
+{
+    const json_t *tally = json_object_get(status, "peers");
+
+    printf("%sPeers%s     %" PRIu64 " up (%" PRIu64 " dialled by us, %" PRIu64 " by them), %" PRIu64
+           " gone, %" PRIu64 " not told\n",
+           bold(ctl), plain(ctl), number_of(tally, "up"), number_of(tally, "client"),
+           number_of(tally, "server"), number_of(tally, "gone"), number_of(tally, "untold"));
+    printf("          %" PRIu64 " measured, %" PRIu64 " watched, %" PRIu64 " cooling, %" PRIu64
+           " that may not be moved\n",
+           number_of(tally, "measured"), number_of(tally, "watched"), number_of(tally, "cooling"),
+           number_of(tally, "fixed"));
+}
+
+static void show_triggers(const struct ctl *ctl, const json_t *triggers)
+{
+    printf("%sTriggers%s ", bold(ctl), plain(ctl));
+    for (size_t i = 0; i < json_array_size(triggers); i++) {
+        const json_t *trigger = json_array_get(triggers, i);
+        bool open = !strcmp(text_of(trigger, "state"), "open");
+
+        printf(" %s%s%s%s", open ? "" : red(ctl), text_of(trigger, "trigger"),
+               open ? "" : " (closed)", open ? "" : plain(ctl));
+    }
+    printf("%s\n", json_array_size(triggers) ? "" : " none");
+}
+
+static void show_requests(const struct ctl *ctl, const json_t *status)
+{
+    const json_t *requests = json_object_get(status, "requests");
+
+    printf("%sRequests%s  %" PRIu64 " open of at most %" PRIu64 ", %" PRIu64 " queued, %" PRIu64
+           " wait for another attempt\n",
+           bold(ctl), plain(ctl), number_of(requests, "open"), number_of(requests, "budget"),
+           number_of(requests, "queued"), number_of(requests, "waiting"));
+}
+
+static void show_reasons(const struct ctl *ctl, const json_t *reasons)
+{
+    for (size_t i = 0; i < json_array_size(reasons); i++)
+        printf("%s%s%s\n", yellow(ctl), text_of(json_array_get(reasons, i), "text"), plain(ctl));
+}
+
+static void show_last(const struct ctl *ctl, const json_t *page)
+{
+    const json_t *records = json_object_get(page, "records");
+
+    if (!json_array_size(records)) {
+        printf("%sLast%s      no decision has been made in this run\n", bold(ctl), plain(ctl));
+        return;
+    }
+    printf("%sLast%s\n", bold(ctl), plain(ctl));
+    for (size_t i = json_array_size(records); i-- > 0;) {
+        fputs("  ", stdout);
+        show_record(ctl, json_array_get(records, i));
+    }
+}
+
+static void show_status(const struct ctl *ctl, const json_t *status, const json_t *last)
+{
+    bool held = flag_of(status, "all_held");
+
+    show_node(ctl, json_object_get(status, "node"));
+    printf("%sMode%s      %s%s%s%s\n", bold(ctl), plain(ctl), text_of(status, "mode"),
+           held ? ", all peers held" : "",
+           held && has(status, "held_left_us") ? " for another " : "",
+           held && has(status, "held_left_us") ? span_of(status, "held_left_us") : "");
+    show_peers(ctl, status);
+    show_triggers(ctl, json_object_get(status, "triggers"));
+    show_requests(ctl, status);
+    show_last(ctl, last);
+    show_reasons(ctl, json_object_get(status, "reasons"));
+    printf("%spathdog %s, run %s%s\n", dim(ctl), text_of(status, "version"), text_of(status, "run"),
+           plain(ctl));
+}
+
+enum ctl_status command_status(struct ctl *ctl)
+{
+    enum ctl_status result = CTL_GOOD;
+    json_t *status = ctl_call(ctl, "status", NULL, &result);
+    json_t *last = NULL;
+
+    if (status && sum_pages(ctl, json_object_get(status, "peers"), &result))
+        last = ctl_call(ctl, "decisions", json_pack("{s:i}", "limit", LAST_RECORDS), &result);
+    if (last && ctl->options.json) {
+        json_object_set(status, "last", json_object_get(last, "records"));
+        show_json(status);
+    } else if (last) {
+        show_status(ctl, status, last);
+    }
+    json_decref(status);
+    json_decref(last);
+    return result;
+}
+
+enum ctl_status command_version(struct ctl *ctl)
+{
+    enum ctl_status result = CTL_GOOD;
+    json_t *version = ctl_call(ctl, "version", NULL, &result);
+
+    if (version && ctl->options.json)
+        show_json(version);
+    else if (version)
+        printf("pathdog %s, run %s\n", text_of(version, "version"), text_of(version, "run"));
+    json_decref(version);
+    return result;
+}

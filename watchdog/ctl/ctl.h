@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pathdogctl: an operator's hands. Asks the daemon over its control socket
+ * (docs/control.md) and shows the answers to people or, with --json, to programs.
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../control/duration.h"
+
+#define DEFAULT_CONTROL "/run/pathdog/control.sock"
+#define DEFAULT_NOTIFY  "/run/pathdog/notify"
+
+enum ctl_status {
+    CTL_GOOD = 0,
+    CTL_FAILED = 1, /* refused, or it did not succeed */
+    CTL_USAGE = 2,  /* the command line is wrong */
+    CTL_NO_DAEMON = 3,
+};
+
+/* What the command line says. Texts are NULL where not said. */
+struct options {
+    const char *socket, *by, *interface, *local, *via, *peer, *trigger, *verdict, *since, *peers,
+        *reason;
+    uint64_t for_us;
+    uint64_t limit; /* 0: not said */
+    bool json, all, follow, no_wait, absent, everything, socket_given;
+};
+
+struct channel; /* channel.h */
+
+struct ctl {
+    struct options options;
+    struct channel *channel; /* NULL until the daemon is asked */
+    json_t *pending;         /* notifications that came before an answer; an array */
+    bool colour;
+    char **words; /* of the command, without its name; ends in NULL */
+    int n_words;
+};
+
+/* ---- asking (call.c) ---- */
+
+/* Asks, and returns the result, which the caller owns. `params` is taken over,
+ * NULL: none. On failure NULL, with everything said, and `*ret_status` set. */
+json_t *ctl_call(struct ctl *ctl, const char *method, json_t *params, enum ctl_status *ret_status);
+
+/* The same about the peer `name`. One that is not known may be the beginning of
+ * just one name: then that is meant, and it is said. `*ret_name` is the name that
+ * was used at last, which the caller frees. */
+json_t *ctl_call_peer(struct ctl *ctl, const char *method, json_t *params, const char *name,
+                      char **ret_name, enum ctl_status *ret_status);
+
+/* The next notification: its method, and `*ret_params` to be freed. NULL: none
+ * within that time (then `*ret_status` is CTL_GOOD), or the daemon went away. */
+const char *ctl_next(struct ctl *ctl, int timeout_ms, json_t **ret_params,
+                     enum ctl_status *ret_status);
+
+/* Params for the last so many records about just this peer (cmd-explain.c). */
+json_t *ctl_records_of(const char *name, int limit);
+
+/* ---- saying (show.c) ---- */
+
+/* "pathdogctl: …" on standard error. */
+__attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
+enum ctl_status usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Escape sequences, "" where there are to be no colours. */
+const char *bold(const struct ctl *ctl);
+const char *red(const struct ctl *ctl);
+const char *green(const struct ctl *ctl);
+const char *yellow(const struct ctl *ctl);
+const char *dim(const struct ctl *ctl);
+const char *plain(const struct ctl *ctl);
+
+/* Members, as far as they are there: else "-", 0, false. */
+const char *text_of(const json_t *object, const char *name);
+uint64_t number_of(const json_t *object, const char *name);
+bool flag_of(const json_t *object, const char *name);
+bool has(const json_t *object, const char *name); /* there, and not null */
+
+/* Spans in microseconds as text, "-" where it is null; the text lives as long as
+ * the block that it is asked for in. */
+#define span_text(span_us)    duration_text((char[DURATION_SIZE]){0}, (span_us))
+#define span_of(object, name) span_at((char[DURATION_SIZE]){0}, (object), (name))
+const char *span_at(char out[DURATION_SIZE], const json_t *object, const char *name);
+
+/* One line of JSON. */
+void show_json(const json_t *value);
+/* A record as one line for people. */
+void show_record(const struct ctl *ctl, const json_t *record);
+
+/* ---- commands ---- */
+
+enum ctl_status command_status(struct ctl *ctl);
+enum ctl_status command_peers(struct ctl *ctl);
+enum ctl_status command_names(struct ctl *ctl);
+enum ctl_status command_decisions(struct ctl *ctl);
+enum ctl_status command_explain(struct ctl *ctl);
+enum ctl_status command_migrate(struct ctl *ctl);
+enum ctl_status command_hold(struct ctl *ctl);
+enum ctl_status command_release(struct ctl *ctl);
+enum ctl_status command_mode(struct ctl *ctl);
+enum ctl_status command_notify(struct ctl *ctl);
+enum ctl_status command_reload(struct ctl *ctl);
+enum ctl_status command_check(struct ctl *ctl);
+enum ctl_status command_version(struct ctl *ctl);
+
+#endif

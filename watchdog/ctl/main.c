@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pathdogctl: words of the command line → a command. Options may stand
+ * anywhere; which of them a command takes stands in its table.
+ */
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../control/nearest.h"
+#include "../util/util.h"
+#include "channel.h"
+#include "ctl.h"
+
+enum option_code {
+    OPTION_SOCKET = 's',
+    OPTION_JSON = 'j',
+    OPTION_HELP = 'h',
+    OPTION_FOLLOW = 'f',
+    OPTION_LIMIT = 'n',
+    OPTION_VERSION = 256,
+    OPTION_BY,
+    OPTION_INTERFACE,
+    OPTION_LOCAL,
+    OPTION_VIA,
+    OPTION_NO_WAIT,
+    OPTION_ALL,
+    OPTION_FOR,
+    OPTION_ABSENT,
+    OPTION_PEER,
+    OPTION_TRIGGER,
+    OPTION_VERDICT,
+    OPTION_SINCE,
+    OPTION_EVERYTHING,
+    OPTION_PEERS,
+    OPTION_REASON,
+};
+
+static const struct option long_options[] = {
+    {"socket", required_argument, NULL, OPTION_SOCKET},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"follow", no_argument, NULL, OPTION_FOLLOW},
+    {"limit", required_argument, NULL, OPTION_LIMIT},
+    {"by", required_argument, NULL, OPTION_BY},
+    {"interface", required_argument, NULL, OPTION_INTERFACE},
+    {"local", required_argument, NULL, OPTION_LOCAL},
+    {"via", required_argument, NULL, OPTION_VIA},
+    {"no-wait", no_argument, NULL, OPTION_NO_WAIT},
+    {"all", no_argument, NULL, OPTION_ALL},
+    {"for", required_argument, NULL, OPTION_FOR},
+    {"absent", no_argument, NULL, OPTION_ABSENT},
+    {"peer", required_argument, NULL, OPTION_PEER},
+    {"trigger", required_argument, NULL, OPTION_TRIGGER},
+    {"verdict", required_argument, NULL, OPTION_VERDICT},
+    {"since", required_argument, NULL, OPTION_SINCE},
+    {"everything", no_argument, NULL, OPTION_EVERYTHING},
+    {"peers", required_argument, NULL, OPTION_PEERS},
+    {"reason", required_argument, NULL, OPTION_REASON},
+    {NULL, 0, NULL, 0},
+};
+
+#define OPTIONS_MAX 9
+
+static const struct command {
+    const char *name;
+    enum ctl_status (*run)(struct ctl *ctl);
+    int least, most; /* words after it */
+    int options[OPTIONS_MAX];
+    const char *form, *help; /* NULL: not shown */
+} commands[] = {
+    {"status", command_status, 0, 0, {0}, "status", "how things are, and why nothing happens"},
+    {"peers", command_peers, 0, 1, {OPTION_LIMIT}, "peers [GLOB] [-n N]", "the connections"},
+    {"decisions",
+     command_decisions,
+     0,
+     0,
+     {OPTION_FOLLOW, OPTION_LIMIT, OPTION_PEER, OPTION_TRIGGER, OPTION_VERDICT, OPTION_SINCE,
+      OPTION_EVERYTHING},
+     "decisions [-f] [-n N] [--peer GLOB] [--trigger T] [--verdict V] [--since TIME]",
+     "the last ones; -f follows, --everything: all kinds of records"},
+    {"explain", command_explain, 1, 1, {0}, "explain PEER", "why it was or was not moved"},
+    {"migrate",
+     command_migrate,
+     1,
+     1,
+     {OPTION_BY, OPTION_INTERFACE, OPTION_LOCAL, OPTION_VIA, OPTION_NO_WAIT},
+     "migrate PEER [--by migrate|reconnect] [--interface I] [--local A] [--via V] [--no-wait]",
+     "move it now, and wait for what comes of it"},
+    {"hold",
+     command_hold,
+     0,
+     1,
+     {OPTION_ALL, OPTION_FOR, OPTION_ABSENT},
+     "hold PEER|--all [--for 10min] [--absent]",
+     "no moves but those asked for here; --absent: also if it is not connected"},
+    {"release", command_release, 0, 1, {OPTION_ALL}, "release PEER|--all", "the end of a hold"},
+    {"mode", command_mode, 0, 1, {0}, "mode [active|observe]", "observe: decide, but do not ask"},
+    {"notify",
+     command_notify,
+     1,
+     2,
+     {OPTION_PEERS, OPTION_REASON},
+     "notify rebind|up|moved|down [TUNNEL] [--peers GLOBS] [--reason TEXT]",
+     "tell the tunnel trigger; never waits"},
+    {"reload", command_reload, 0, 0, {0}, "reload", "read the configuration again, all or nothing"},
+    {"check", command_check, 1, 1, {0}, "check FILE", "is this a good configuration?"},
+    {"version", command_version, 0, 0, {0}, "version", "of the daemon that runs"},
+    {"names", command_names, 0, 1, {OPTION_LIMIT}, NULL, NULL},
+};
+
+static enum ctl_status help(void)
+{
+    puts("pathdogctl [--socket PATH] [--json] COMMAND\nAsks and commands a running pathdog.\n");
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        if (commands[i].form)
+            printf("  %s\n        %s\n", commands[i].form, commands[i].help);
+    puts("\n  -s, --socket PATH  the control socket (" DEFAULT_CONTROL ")\n"
+         "  -j, --json         for programs: one JSON object in each line\n"
+         "  -h, --help         print this\n"
+         "      --version      print the version of this program\n\n"
+         "A peer may be named by the beginning of its name where only one begins so. Colours\n"
+         "are used on a terminal, unless NO_COLOR is set.\n\n"
+         "Exit status: 0 done; 1 refused or failed; 2 wrong arguments; 3 pathdog cannot be "
+         "reached.");
+    return CTL_GOOD;
+}
+
+static const char *option_name(int code)
+{
+    for (const struct option *option = long_options; option->name; option++)
+        if (option->val == code)
+            return option->name;
+    return "?";
+}
+
+static enum ctl_status limit_parse(struct options *options)
+{
+    char *end;
+    unsigned long long limit = strtoull(optarg, &end, 10);
+
+    if (*optarg < '0' || *optarg > '9' || *end || !limit || limit > UINT32_MAX)
+        return usage("--limit %s: allowed is a number from 1 on", optarg);
+    options->limit = limit;
+    return CTL_GOOD;
+}
+
+static enum ctl_status take_option(struct options *options, int code)
+{
+    switch ((enum option_code)code) {
+    case OPTION_SOCKET:
+        options->socket = optarg;
+        options->socket_given = true;
+        break;
+    case OPTION_JSON:
+        options->json = true;
+        break;
+    case OPTION_FOLLOW:
+        options->follow = true;
+        break;
+    case OPTION_LIMIT:
+        return limit_parse(options);
+    case OPTION_BY:
+        options->by = optarg;
+        break;
+    case OPTION_INTERFACE:
+        options->interface = optarg;
+        break;
+    case OPTION_LOCAL:
+        options->local = optarg;
+        break;
+    case OPTION_VIA:
+        options->via = optarg;
+        break;
+    case OPTION_NO_WAIT:
+        options->no_wait = true;
+        break;
+    case OPTION_ALL:
+        options->all = true;
+        break;
+    case OPTION_FOR:
+        if (duration_parse(optarg, &options->for_us) < 0 || !options->for_us)
+            return usage("--for %s: allowed is a time like 90s, 10min or \"1h 30min\"", optarg);
+        break;
+    case OPTION_ABSENT:
+        options->absent = true;
+        break;
+    case OPTION_PEER:
+        options->peer = optarg;
+        break;
+    case OPTION_TRIGGER:
+        options->trigger = optarg;
+        break;
+    case OPTION_VERDICT:
+        options->verdict = optarg;
+        break;
+    case OPTION_SINCE:
+        options->since = optarg;
+        break;
+    case OPTION_EVERYTHING:
+        options->everything = true;
+        break;
+    case OPTION_PEERS:
+        options->peers = optarg;
+        break;
+    case OPTION_REASON:
+        options->reason = optarg;
+        break;
+    default:
+        break;
+    }
+    return CTL_GOOD;
+}
+
+static const struct command *find_command(const char *name, enum ctl_status *ret_status)
+{
+    const char *nearest = NULL;
+    unsigned least = NEAREST_MOST + 1;
+
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        unsigned distance = edit_distance(name, commands[i].name);
+
+        if (!distance)
+            return &commands[i];
+        if (distance < least && commands[i].form && near_enough(strlen(name), distance)) {
+            least = distance;
+            nearest = commands[i].name;
+        }
+    }
+    *ret_status = usage("there is no command \"%s\"%s%s%s", name, nearest ? "; did you mean " : "",
+                        nearest ? nearest : "", nearest ? "?" : "");
+    return NULL;
+}
+
+static enum ctl_status check_use(const struct command *command, const struct ctl *ctl,
+                                 const bool *given)
+{
+    for (const struct option *option = long_options; option->name; option++) {
+        bool takes = option->val == OPTION_SOCKET || option->val == OPTION_JSON;
+
+        for (size_t i = 0; i < OPTIONS_MAX; i++)
+            takes |= command->options[i] == option->val;
+        if (given[option->val] && !takes)
+            return usage("%s does not take --%s", command->name, option_name(option->val));
+    }
+    if (ctl->n_words < command->least)
+        return usage("say more: %s", command->form);
+    if (ctl->n_words > command->most)
+        return usage("\"%s\" is too much: %s", ctl->words[command->most],
+                     command->form ? command->form : command->name);
+    return CTL_GOOD;
+}
+
+static enum ctl_status run(struct ctl *ctl, int argc, char **argv)
+{
+    bool given[OPTION_REASON + 1] = {false};
+    const struct command *command;
+    enum ctl_status status;
+    int code;
+
+    while ((code = getopt_long(argc, argv, "s:jhfn:", long_options, NULL)) != -1) {
+        if (code == OPTION_HELP)
+            return help();
+        if (code == OPTION_VERSION) {
+            puts("pathdogctl " PATHDOG_VERSION);
+            return CTL_GOOD;
+        }
+        if (code == '?')
+            return usage("wrong options");
+        given[code] = true;
+        status = take_option(&ctl->options, code);
+        if (status != CTL_GOOD)
+            return status;
+    }
+    if (optind == argc)
+        return usage("say what to do: status, peers, decisions, explain PEER, …");
+    command = find_command(argv[optind], &status);
+    if (!command)
+        return status;
+    ctl->words = argv + optind + 1;
+    ctl->n_words = argc - optind - 1;
+    status = check_use(command, ctl, given);
+    return status == CTL_GOOD ? command->run(ctl) : status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    struct ctl ctl = {
+        .options = {.socket = DEFAULT_CONTROL},
+        .pending = json_array(),
+        .colour =
+            isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0,
+    };
+    enum ctl_status status;
+
+    setlocale(LC_TIME, "");
+    signal(SIGPIPE, SIG_DFL);
+    status = run(&ctl, argc, argv);
+    channel_free(ctl.channel);
+    json_decref(ctl.pending);
+    if ((fflush(stdout) || ferror(stdout)) && status == CTL_GOOD) {
+        complain("cannot write the output");
+        status = CTL_FAILED;
+    }
+    return (int)status;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How things are shown: colours, spans of time, records as lines. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include "../util/printable.h"
+#include "../util/util.h"
+#include "ctl.h"
+
+void complain(const char *format, ...)
+{
+    va_list arguments;
+
+    fflush(stdout);
+    fputs("pathdogctl: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+enum ctl_status usage(const char *format, ...)
+{
+    va_list arguments;
+
+    fflush(stdout);
+    fputs("pathdogctl: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputs("; see \"pathdogctl --help\"\n", stderr);
+    return CTL_USAGE;
+}
+
+static const char *paint(const struct ctl *ctl, const char *sequence)
+{
+    return ctl->colour ? sequence : "";
+}
+
+const char *bold(const struct ctl *ctl)
+{
+    return paint(ctl, "\033[1m");
+}
+
+const char *red(const struct ctl *ctl)
+{
+    return paint(ctl, "\033[31m");
+}
+
+const char *green(const struct ctl *ctl)
+{
+    return paint(ctl, "\033[32m");
+}
+
+const char *yellow(const struct ctl *ctl)
+{
+    return paint(ctl, "\033[33m");
+}
+
+const char *dim(const struct ctl *ctl)
+{
+    return paint(ctl, "\033[2m");
+}
+
+const char *plain(const struct ctl *ctl)
+{
+    return paint(ctl, "\033[0m");
+}
+
+/* ---- members ---- */
+
+const char *text_of(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    const char *text = json_string_value(value);
+
+    if (!text)
+        return "-";
+    return text_is_printable(text, json_string_length(value)) ? text : "?";
+}
+
+uint64_t number_of(const json_t *object, const char *name)
+{
+    return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+bool flag_of(const json_t *object, const char *name)
+{
+    return json_is_true(json_object_get(object, name));
+}
+
+bool has(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+
+    return value && !json_is_null(value);
+}
+
+const char *span_at(char out[DURATION_SIZE], const json_t *object, const char *name)
+{
+    return has(object, name) ? duration_text(out, number_of(object, name)) : "-";
+}
+
+/* ---- records ---- */
+
+void show_json(const json_t *value)
+{
+    json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    putchar('\n');
+}
+
+static void show_time(const struct ctl *ctl, const json_t *record)
+{
+    uint64_t time_us = number_of(record, "time_us");
+    time_t seconds = (time_t)(time_us / 1000000);
+    char text[32] = "";
+    struct tm local;
+
+    if (localtime_r(&seconds, &local))
+        strftime(text, sizeof(text), "%m-%d %H:%M:%S", &local);
+    printf("%s%s.%03" PRIu64 "%s  ", dim(ctl), text, time_us / 1000 % 1000, plain(ctl));
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    for (; *words; words++)
+        if (!strcmp(word, *words))
+            return true;
+    return false;
+}
+
+/* Green: done or well; red: failed; yellow: was not done. */
+static const char *colour_of(const struct ctl *ctl, const char *word)
+{
+    static const char *const good[] = {"migrate",     "reconnect", "migrated",
+                                       "reconnected", "better",    NULL};
+    static const char *const neutral[] = {"same", "unknown", "merged", "queued", NULL};
+    static const char *const refused[] = {
+        "gone",        "inbound", "disabled",  "held",       "no-target", "in-flight", "cooling",
+        "backing-off", "damped",  "observing", "superseded", "expired",   NULL};
+
+    if (is_one_of(word, good))
+        return green(ctl);
+    if (is_one_of(word, neutral))
+        return "";
+    return is_one_of(word, refused) ? yellow(ctl) : red(ctl);
+}
+
+static void show_decision(const struct ctl *ctl, const json_t *record)
+{
+    const char *verdict = text_of(record, "verdict");
+
+    printf("#%-5" PRIu64 " %s%s%s  %s %s: %s → %s%s%s", number_of(record, "decision"), bold(ctl),
+           text_of(record, "peer"), plain(ctl), text_of(record, "trigger"), text_of(record, "kind"),
+           text_of(record, "reason"), colour_of(ctl, verdict), verdict, plain(ctl));
+    if (has(record, "into"))
+        printf(" into #%" PRIu64, number_of(record, "into"));
+    if (has(record, "repeats"))
+        printf(" (%" PRIu64 " times)", number_of(record, "repeats"));
+    putchar('\n');
+}
+
+static void show_outcome(const struct ctl *ctl, const json_t *record)
+{
+    const json_t *error = json_object_get(record, "error");
+    const char *outcome = text_of(record, "outcome");
+
+    printf("#%-5" PRIu64 " %s%s%s  %s%s%s after %s", number_of(record, "decision"), bold(ctl),
+           text_of(record, "peer"), plain(ctl), colour_of(ctl, outcome), outcome, plain(ctl),
+           span_of(record, "elapsed_us"));
+    if (has(record, "local_before") && has(record, "local_after"))
+        printf(", %s → %s", text_of(record, "local_before"), text_of(record, "local_after"));
+    if (json_is_object(error))
+        printf(": %s (%" JSON_INTEGER_FORMAT ")", text_of(error, "message"),
+               json_integer_value(json_object_get(error, "code")));
+    putchar('\n');
+}
+
+static void show_effect(const struct ctl *ctl, const json_t *record)
+{
+    const char *effect = text_of(record, "effect");
+
+    printf("#%-5" PRIu64 " %s%s%s  effect %s%s%s", number_of(record, "decision"), bold(ctl),
+           text_of(record, "peer"), plain(ctl), colour_of(ctl, effect), effect, plain(ctl));
+    if (has(record, "rtt_before_us") && has(record, "rtt_after_us"))
+        printf(": RTT %s → %s", span_of(record, "rtt_before_us"), span_of(record, "rtt_after_us"));
+    putchar('\n');
+}
+
+void show_record(const struct ctl *ctl, const json_t *record)
+{
+    const char *type = text_of(record, "record");
+
+    show_time(ctl, record);
+    if (!strcmp(type, "decision"))
+        show_decision(ctl, record);
+    else if (!strcmp(type, "outcome"))
+        show_outcome(ctl, record);
+    else if (!strcmp(type, "effect"))
+        show_effect(ctl, record);
+    else if (!strcmp(type, "cause"))
+        printf("cause  %s: %s, %" PRIu64 " of %" PRIu64 " peers\n", text_of(record, "trigger"),
+               text_of(record, "reason"), number_of(record, "advised"), number_of(record, "peers"));
+    else if (!strcmp(type, "notice"))
+        printf("notice %s: %s\n", text_of(record, "what"), text_of(record, "text"));
+    else
+        printf("%-6s %s is %s%s%s\n", type,
+               has(record, "peer") ? text_of(record, "peer") : text_of(record, "node"),
+               text_of(record, "state"), has(record, "reason") ? ": " : "",
+               has(record, "reason") ? text_of(record, "reason") : "");
+}
