@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* util/buffer.[ch] and util/printable.[ch]: bytes in and out, numbers, foreign text. */
+/* util/buffer.[ch], util/printable.[ch], util/util.h: bytes in and out, numbers, foreign text. */
 #include "check.h"
 
 #include <inttypes.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "util/buffer.h"
 #include "util/printable.h"
+#include "util/util.h"
 
 static void assert_buffer(struct buffer *buffer, const char *expected)
 {
@@ -113,12 +116,34 @@ static void test_printable(void **state)
     assert_false(text_is_printable("\xed\xa0\x80", 3));
 }
 
+/* A process without memory says so, and exits like every failure while running. */
+static void test_last_words(void **state)
+{
+    char words[64] = "";
+    int ends[2], status;
+    pid_t child;
+
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        memory_check(NULL);
+        _exit(0);
+    }
+    close(ends[1]);
+    assert_true(read(ends[0], words, sizeof(words) - 1) > 0);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_string_equal(words, "pathdog: out of memory\n");
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),    cmocka_unit_test(test_json),
         cmocka_unit_test(test_in_and_out), cmocka_unit_test(test_a_great_burst_leaves_nothing),
-        cmocka_unit_test(test_printable),
+        cmocka_unit_test(test_printable),  cmocka_unit_test(test_last_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,7 @@ void *arena_new(struct arena *arena, size_t count, size_t size)
     char *memory;
 
     if (__builtin_mul_overflow(count, size, &n_bytes) || n_bytes > SIZE_MAX / 4)
-        abort();
+        memory_out();
     n_bytes = round_up(n_bytes);
     if (!arena->blocks || arena->capacity - arena->used < n_bytes)
         add_block(arena, n_bytes);

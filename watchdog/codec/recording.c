@@ -37,8 +37,17 @@ static ssize_t read_line(struct recording *recording, bool *ret_whole)
 static int read_header(struct recording *recording, char *error, size_t size)
 {
     bool whole = false;
-    ssize_t length = read_line(recording, &whole);
+    ssize_t length;
+    int c = getc(recording->file);
 
+    /* A device or an image may have no line's end at all: do not look for it. */
+    if (c != EOF && c != '{' && c != '\n') {
+        snprintf(error, size, "not a recording of pathdog");
+        return -EBADMSG;
+    }
+    if (c != EOF)
+        ungetc(c, recording->file);
+    length = read_line(recording, &whole);
     if (length == 0 || length == -ENODATA) {
         snprintf(error, size, "empty: not a recording of pathdog");
         return -EBADMSG;

@@ -5,19 +5,39 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "../util/format.h"
 #include "build.h"
 
+/* Regular files only: opening a FIFO would hold up the loop of a reload for ever. */
+static int open_file(const char *path, FILE **ret_file, char **ret_error)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), error;
+    struct stat st;
+
+    if (fd < 0)
+        return error_set(ret_error, -errno, "%s: %s", path, strerror(errno));
+    if (fstat(fd, &st) >= 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+        *ret_file = memory_check(fdopen(fd, "r")); /* a directory: read(2) says so */
+        return 0;
+    }
+    error = error_set(ret_error, -EINVAL, "%s: is not a regular file", path);
+    close(fd);
+    return error;
+}
+
 static int read_file(const char *path, char **ret_text, size_t *ret_bytes, char **ret_error)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = NULL;
     char *text;
     size_t n;
-    int error = 0;
+    int error = open_file(path, &file, ret_error);
 
-    if (!file)
-        return error_set(ret_error, -errno, "%s: %s", path, strerror(errno));
+    if (error < 0)
+        return error;
     text = memory_new(INI_FILE_BYTES + 2, 1);
     errno = 0;
     n = fread(text, 1, INI_FILE_BYTES + 1, file);
@@ -61,7 +81,7 @@ static int load_drop_ins(struct ini *ini, const char *path, char **ret_error)
     struct dirent **names = NULL;
     int n = scandir(directory, &names, is_drop_in, compare_names), r = 0;
 
-    if (n < 0 && (errno == ENOENT || errno == ENOTDIR))
+    if (n < 0 && errno == ENOENT)
         return 0;
     if (n < 0)
         return error_set(ret_error, -errno, "%s: %s", directory, strerror(errno));

@@ -75,7 +75,7 @@ char *config_text(const struct config *config, enum config_style style)
         if (style == CONFIG_ORIGINS || config->instances[i].enabled)
             print_instance(out, &config->instances[i], style);
     if (fclose(out))
-        abort();
+        memory_out();
     return text;
 }
 
@@ -96,6 +96,6 @@ char *config_help(void)
                                     : "none, must be set");
     }
     if (fclose(out))
-        abort();
+        memory_out();
     return text;
 }

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -139,6 +140,25 @@ static int no_such_plugin(int directory_fd, const char *directory, const char *n
     return r;
 }
 
+/* The loader maps what the headers promise; where the file ends before it (a
+ * full disk, half a copy), it dies of SIGBUS. No ELF at all: it says so itself. */
+static bool is_cut_off(int fd, uint64_t n_bytes)
+{
+    ElfW(Ehdr) header;
+    ElfW(Phdr) part;
+
+    if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
+        memcmp(header.e_ident, ELFMAG, SELFMAG) || header.e_phentsize != sizeof(part))
+        return false;
+    for (uint64_t i = 0, end; i < header.e_phnum; i++)
+        if (pread(fd, &part, sizeof(part), (off_t)(header.e_phoff + i * sizeof(part))) !=
+                sizeof(part) ||
+            (part.p_type == PT_LOAD &&
+             (__builtin_add_overflow(part.p_offset, part.p_filesz, &end) || end > n_bytes)))
+            return true;
+    return false;
+}
+
 static int open_plugin(const char *directory, const char *name, int *ret_fd, char **ret_error)
 {
     CLEANUP_FREE char *file = string_format("%s.so", name);
@@ -164,6 +184,8 @@ static int open_plugin(const char *directory, const char *name, int *ret_fd, cha
         CLEANUP_FREE char *path = string_format("%s/%s", directory, file);
 
         r = check_owner(&st, path, ret_error);
+        if (r >= 0 && is_cut_off(fd, (uint64_t)st.st_size))
+            r = error_set(ret_error, -EINVAL, "%s: is cut off", path);
     }
     if (r < 0) {
         close(fd);

@@ -17,7 +17,7 @@ __attribute__((format(printf, 1, 0))) static inline char *string_vformat(const c
     char *ret = NULL;
 
     if (vasprintf(&ret, format, arguments) < 0)
-        abort();
+        memory_out();
     return ret;
 }
 

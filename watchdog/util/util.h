@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,11 +35,17 @@ static inline void cleanup_free(void *pointer)
 }
 #define CLEANUP_FREE CLEANUP(cleanup_free)
 
-/* Overcommit makes this rare enough that there is nobody to tell. */
+/* Rare, with overcommit; but a process that just vanished would be a riddle. */
+_Noreturn static inline void memory_out(void)
+{
+    fputs("pathdog: out of memory\n", stderr); /* not buffered: needs none itself */
+    _Exit(1);
+}
+
 static inline void *memory_check(void *memory)
 {
     if (!memory)
-        abort();
+        memory_out();
     return memory;
 }
 
