@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""journald standing still, and gone: a second pathdog, of the template unit, beside a scripted node
+that makes as many records as the test wants."""
+
+import os
+import signal
+import socket
+import time
+
+import box
+from node import ScriptedNode
+
+UNIT = "pathdog@flood.service"
+PATH = "/run/flood.sock"
+NOTIFY = "/run/pathdog/flood/notify"
+# More than the kernel's buffers and the queue of 8192 entries hold together.
+MANY = 12000
+# Records of one move: cause, decision, outcome, effect. They may be among the dropped ones.
+OTHERS = 4
+SHARED = {}
+
+
+def node():
+    """The node, made once; pathdog@flood is up and knows one peer."""
+    if "node" in SHARED:
+        return SHARED["node"]
+    made = ScriptedNode(PATH, node="flood")
+    made.add("one@flood", 1, local="10.0.1.2:4001")
+    made.start()
+    gid = int(box.sh("id", "-g", "pathdog").stdout)
+    os.chown(PATH, 0, gid)
+    os.chmod(PATH, 0o660)
+    box.configure(name="flood", node=PATH, runtime="pathdog/flood")
+    since = box.mark()
+    box.sh("systemctl", "start", UNIT)
+    box.wait_node("up", since, UNIT)
+    SHARED["node"] = made
+    return made
+
+
+def tell(text):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.sendto(text.encode(), NOTIFY)
+
+
+def moves(made):
+    return len([r for link in made.links for r in link.named("migrate_peer")])
+
+
+def moved_within(made):
+    """How long it takes from a tunnel's notice to the request that comes of it."""
+    n, begin = moves(made), time.monotonic()
+    # Never twice the same, because notices that say the same within a second are one.
+    tell(f"EVENT=rebind\nPEERS=one@flood again-{n}\nREASON=test")
+    box.wait(lambda: moves(made) > n, "the node is asked to migrate")
+    return time.monotonic() - begin
+
+
+def peers(made, count, first):
+    """So many records: each peer comes, one record."""
+    link = made.link()
+    for conn in range(first, first + count):
+        link.notify("peer_up", peer=f"p{conn}@flood", conn=conn, role="client")
+
+
+def counted(since):
+    """(peer records in the journal, what records there say was dropped before them)."""
+    entries = box.journal(f"_SYSTEMD_UNIT={UNIT}", since=since)
+    return (len([e for e in entries if e.get("PATHDOG_RECORD") == "peer"]),
+            sum(int(e.get("PATHDOG_LOG_DROPPED", 0)) for e in entries), entries)
+
+
+def rounds_gap(made, seconds):
+    """The longest time between two of pathdog's questions, which come each 200 ms."""
+    end = time.monotonic() + seconds
+    box.wait(lambda: time.monotonic() > end, "time")
+    times = [r.time for r in made.link().named("summary") if r.time > end - seconds]
+    return max(b - a for a, b in zip(times, times[1:] + [end]))
+
+
+def journald():
+    return box.main_pid("systemd-journald.service")
+
+
+def test_an_instance_of_the_template_runs_beside():
+    made = node()
+    assert moved_within(made) < 5
+    assert box.main_pid() != box.main_pid(UNIT) and box.main_pid() > 0
+    owner = os.stat("/run/pathdog/flood").st_uid
+    assert owner == int(box.sh("id", "-u", "pathdog").stdout), owner
+
+
+def test_journald_stands_still_and_the_loop_goes_on():
+    made, since, pid = node(), box.mark(), journald()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        peers(made, MANY, 10)
+        gap = rounds_gap(made, 3)
+        took = moved_within(made)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert gap < 2, f"the loop stood still for {gap:.2f} s"
+    assert took < 2, f"a move took {took:.2f} s"
+    print(f"# longest gap between rounds of 200 ms: {1000 * gap:.0f} ms; a move took "
+          f"{1000 * took:.0f} ms")
+    # What is dropped is said by the next record that gets through.
+    made.link().notify("peer_up", peer="last@flood", conn=9, role="client")
+    box.wait_entry("PATHDOG_PEER=last@flood", since=since)
+    written, dropped, _ = counted(since)
+    print(f"# {MANY + 1} records: {written} in the journal, {dropped} dropped and said")
+    assert dropped > 0, "nothing was dropped: the test is too small"
+    assert 0 <= written + dropped - (MANY + 1) <= OTHERS, (written, dropped)
+
+
+def test_journald_is_stopped_and_the_loop_goes_on():
+    made, since = node(), box.mark()
+    names = ("systemd-journald.socket", "systemd-journald-dev-log.socket",
+             "systemd-journald.service")
+    pid, run = box.main_pid(UNIT), box.show(UNIT, "InvocationID")
+    box.sh("systemctl", "stop", *names)
+    try:
+        peers(made, 50, 20000)
+        took = moved_within(made)
+        gap = rounds_gap(made, 1)
+    finally:
+        box.sh("systemctl", "start", *names)
+    assert took < 2 and gap < 2, (took, gap)
+    assert (box.main_pid(UNIT), box.show(UNIT, "InvocationID")) == (pid, run), "it was restarted"
+    made.link().notify("peer_up", peer="after@flood", conn=8, role="client")
+    entry = box.wait_entry("PATHDOG_PEER=after@flood")
+    written, dropped, _ = counted(since)
+    print(f"# 51 records: {written} in the journal, {dropped} dropped and said: {entry['MESSAGE']}")
+    box.sh("systemctl", "stop", UNIT)
+    made.stop()
+    if written + dropped < 51:
+        return f"{51 - written - dropped} of 51 were lost unsaid: sd_journal_sendv() says that all " \
+               "is well where there is no socket"
+    assert written + dropped - 51 <= OTHERS, (written, dropped)
+    return None
+
+
+TESTS = [test_an_instance_of_the_template_runs_beside,
+         test_journald_stands_still_and_the_loop_goes_on,
+         test_journald_is_stopped_and_the_loop_goes_on]

@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""pathdog under a real systemd and a real journald: boots a Debian in a container, installs, and
+runs tests/systemd/inside.py there.
+
+    run.py BUILD [NAME …]        BUILD: a directory for the installed build, the Debian and the logs
+
+Prints TAP. Without root it is a skip, unless CI=true; all else that goes wrong is a failure. The
+host is not changed: what is written goes to the directory, the Debian's network is its own.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+TOOLS = ("systemd-nspawn", "debootstrap", "apt-get", "meson", "ninja")
+# Beside the libraries that what is built here needs, which are looked up.
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "iproute2", "procps", "python3", "mandoc")
+PATIENCE_S = 240
+NODE = "contrib/quic-node/quic-node"
+
+
+class Trouble(Exception):
+    """It cannot be tried here, or something that the test stands on does not work."""
+
+
+def run(words, log, **more):
+    with open(log, "a") as file:
+        print("+", *words, file=file, flush=True)
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, **more)
+    if done.returncode != 0:
+        raise Trouble(f"{words[0]} {words[1]}: exit status {done.returncode}, see {log}")
+
+
+def output(*words):
+    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=True).stdout
+
+
+# ---- what is installed ----
+
+def build(directory, log):
+    """As README.md says to install it; only what is installed is built, and the node."""
+    if not os.path.exists(os.path.join(directory, "build.ninja")):
+        shutil.rmtree(directory, ignore_errors=True)
+        run(["meson", "setup", "--prefix=/usr", "--buildtype=release", directory, TOP], log)
+    installed = json.loads(output("meson", "introspect", "--installed", directory))
+    inside = directory + os.sep
+    targets = [os.path.relpath(path, directory) for path in installed if path.startswith(inside)]
+    known = {line.split(": ")[0] for line in output("ninja", "-C", directory, "-t", "targets",
+                                                    "all").splitlines()}
+    targets = [target for target in targets + [NODE] if target in known]
+    if NODE not in targets:
+        raise Trouble("there is no quic-node: libngtcp2 or GnuTLS is missing")
+    run(["ninja", "-C", directory, *targets], log)
+
+
+def install(directory, destination, log):
+    shutil.rmtree(destination, ignore_errors=True)
+    os.mkdir(destination)
+    run(["meson", "install", "-C", directory, "--no-rebuild", "--destdir", destination], log)
+
+
+def files(directory):
+    return sorted(os.path.relpath(os.path.join(place, name), directory)
+                  for place, directories, names in os.walk(directory)
+                  for name in names + directories)
+
+
+def uninstall_leaves(directory, destination, log):
+    """The names of what an uninstall leaves."""
+    install(directory, destination, log)
+    there = files(destination)
+    if not any(name.endswith("pathdog.service") for name in there):
+        raise Trouble(f"nothing was installed: {there}")
+    run(["ninja", "-C", directory, "uninstall"], log)
+    return files(destination)
+
+
+# ---- the Debian ----
+
+def libraries(directory):
+    """The packages of the shared objects that the programs need."""
+    paths = set()
+    programs = [NODE, "watchdog/pathdog"] + [
+        f"plugins/{name}" for name in os.listdir(os.path.join(directory, "plugins"))
+        if name.endswith(".so")]
+    for program in programs:
+        for line in output("ldd", os.path.join(directory, program)).splitlines():
+            found = re.search(r"=> (/\S+)", line)
+            if found:
+                paths.update({found[1], os.path.realpath(found[1]),
+                              re.sub("^/lib/", "/usr/lib/", found[1])})
+    done = subprocess.run(["dpkg-query", "-S", *sorted(paths)], capture_output=True, text=True)
+    return {line.split(":")[0] for line in done.stdout.splitlines()}
+
+
+def archive():
+    """(suite, address) of the archive that this machine's apt uses."""
+    codename = output("sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME").strip()
+    addresses = output("apt-get", "indextargets", "--format", "$(REPO_URI)",
+                       "Created-By: Packages", f"Codename: {codename}").split()
+    if not codename or not addresses:
+        raise Trouble("apt has no archive for this system")
+    return codename, addresses[0]
+
+
+def debian(cache, packages, log):
+    """A directory with a minimal Debian, made once for each list of packages."""
+    suite, address = archive()
+    name = hashlib.sha256(" ".join([suite, *sorted(packages)]).encode()).hexdigest()[:12]
+    root = os.path.join(cache, f"debian-{suite}-{name}")
+    if os.path.exists(root):
+        return root
+    half = root + ".half"
+    shutil.rmtree(half, ignore_errors=True)
+    os.makedirs(cache, exist_ok=True)
+    run(["debootstrap", "--variant=minbase", "--include=" + ",".join(sorted(packages)), suite,
+         half, address], log)
+    os.rename(half, root)
+    return root
+
+
+UNIT = """\
+[Unit]
+Description=Tests of pathdog
+After=multi-user.target
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
+[Service]
+Type=oneshot
+TimeoutStartSec={patience}
+StandardOutput=file:/test/tap
+StandardError=file:/test/errors
+ExecStart=/usr/bin/python3 /test/tests/systemd/inside.py {names}
+"""
+
+
+def boot(root, directory, destination, out, names):
+    """Boots, waits for the end of the tests, returns the boot's exit status."""
+    unit = os.path.join(out, "pathdog-tests.service")
+    with open(unit, "w") as file:
+        file.write(UNIT.format(names=" ".join(names), patience=PATIENCE_S))
+    words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+             "--volatile=overlay", "--private-network", "--console=pipe", "--directory", root,
+             "--machine", f"pathdog-tests-{os.getpid()}",
+             f"--bind={out}:/test", f"--bind-ro={TOP}/tests:/test/tests",
+             f"--bind-ro={destination}:/test/installed",
+             f"--bind-ro={directory}/{NODE}:/test/quic-node",
+             f"--bind-ro={unit}:/run/systemd/system/pathdog-tests.service",
+             "systemd.wants=pathdog-tests.service"]
+    for name in ("tests", "installed"):
+        os.makedirs(os.path.join(out, name), exist_ok=True)
+    with open(os.path.join(out, "boot.log"), "w") as log:
+        machine = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   start_new_session=True)
+        try:
+            return machine.wait(PATIENCE_S + 60)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            if machine.poll() is None:  # its first process goes with it, and so all of them
+                machine.send_signal(signal.SIGTERM)
+                try:
+                    machine.wait(10)
+                except subprocess.TimeoutExpired:
+                    machine.kill()
+                    machine.wait()
+
+
+def prepare(base):
+    if os.getuid() != 0:
+        raise Trouble("not root: containers need it")
+    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    if missing:
+        raise Trouble(f"missing: {' '.join(missing)}")
+    directory, log = os.path.join(base, "install"), os.path.join(base, "logs", "prepare.log")
+    if os.path.exists(log):
+        os.unlink(log)
+    build(directory, log)
+    return directory, log, debian(base, {*PACKAGES, *libraries(directory)}, log)
+
+
+def main():
+    os.umask(0o022)  # triggers are loaded only from where nobody else may write
+    base = os.path.abspath(sys.argv[1])
+    out = os.path.join(base, "logs", "container")
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+    try:
+        directory, log, root = prepare(base)
+        left = uninstall_leaves(directory, os.path.join(base, "removed"), log)
+        install(directory, os.path.join(base, "installed"), log)
+    except (Trouble, OSError, subprocess.CalledProcessError) as trouble:
+        if os.getuid() != 0 and os.environ.get("CI", "") in ("", "false", "0"):
+            print(f"1..0 # SKIP {trouble}")
+            return 0
+        print(f"1..1\nnot ok 1 - {trouble}")
+        return 1
+    status = boot(root, directory, os.path.join(base, "installed"), out, sys.argv[2:])
+    tap = ""
+    if os.path.exists(os.path.join(out, "tap")):
+        with open(os.path.join(out, "tap"), errors="replace") as file:
+            tap = file.read()
+    sys.stdout.write(tap)
+    done = re.search(r"^1\.\.(\d+)$", tap, re.M)
+    n = int(done[1]) if done else 0
+    print(f"{'not ' if left else ''}ok - an uninstall leaves nothing" + f" {left}" * bool(left))
+    if not done or "# all were run" not in tap:
+        print(f"not ok - the container did not get to the end (status {status}), see {out}")
+    print(f"# {n} inside and one outside; logs: {out}")
+    return 1 if re.search(r"^not ok", tap, re.M) or left or not done else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
