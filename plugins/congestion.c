@@ -143,6 +143,20 @@ static int congestion_peer(struct pd_turn *turn, const struct pd_peer_event *eve
     return 0;
 }
 
+static int congestion_tell(const void *self, const struct pd_peer *who, const void *state,
+                           uint64_t now_us, char *text, size_t size)
+{
+    const struct congestion *congestion = self;
+    const struct congestion_peer *peer = state;
+
+    (void)who;
+    (void)now_us;
+    return snprintf(text, size,
+                    "%u of %u strikes (congested, or a window below %u/1000 of its maximum)",
+                    (unsigned)peer->strikes, (unsigned)congestion->strikes,
+                    (unsigned)congestion->fraction_permille);
+}
+
 PD_TRIGGER(congestion) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
@@ -154,4 +168,5 @@ PD_TRIGGER(congestion) = {
     .start = congestion_start,
     .peer = congestion_peer,
     .sample = congestion_sample,
+    .tell = congestion_tell,
 };

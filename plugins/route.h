@@ -218,6 +218,10 @@ int route_peer_event(struct pd_turn *turn, const struct pd_peer_event *event);
 /* Across a restart of pathdog (route-keep.c). */
 int route_save(const void *self, const struct pd_peer *who, const void *state, char *text,
                size_t size);
+
+/* For operators (route-tell.c). */
+int route_tell(const void *self, const struct pd_peer *who, const void *state, uint64_t now_us,
+               char *text, size_t size);
 int route_restore(struct pd_turn *turn, const struct pd_peer_event *event, const char *text);
 /* Puts every peer under the key that it has now. */
 void route_rekey(struct pd_turn *turn);

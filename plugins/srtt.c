@@ -155,6 +155,26 @@ static int srtt_peer(struct pd_turn *turn, const struct pd_peer_event *event)
     return 0;
 }
 
+static int srtt_tell(const void *self, const struct pd_peer *who, const void *state,
+                     uint64_t now_us, char *text, size_t size)
+{
+    const struct srtt *srtt = self;
+    const struct srtt_peer *peer = state;
+    char threshold_text[TIME_TEXT], far[64] = "";
+
+    (void)who;
+    time_text(threshold_text, srtt->threshold_us, false);
+    if (srtt->factor)
+        snprintf(far, sizeof(far), ", or %" PRIu64 " × its min RTT if that is more", srtt->factor);
+    if (!peer->counted)
+        return snprintf(text, size, "no row yet; %u strikes above %s%s", srtt->strikes,
+                        threshold_text, far);
+    return snprintf(
+        text, size,
+        "%u of %u strikes (SRTT above %s%s); the last row that counted %" PRIu64 " ms ago",
+        peer->strikes, srtt->strikes, threshold_text, far, (now_us - peer->counted_us) / 1000);
+}
+
 PD_TRIGGER(srtt) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
@@ -166,4 +186,5 @@ PD_TRIGGER(srtt) = {
     .start = srtt_start,
     .peer = srtt_peer,
     .sample = srtt_sample,
+    .tell = srtt_tell,
 };

@@ -220,6 +220,27 @@ static int stall_peer(struct pd_turn *turn, const struct pd_peer_event *event)
     return 0;
 }
 
+static int stall_tell(const void *self, const struct pd_peer *who, const void *state,
+                      uint64_t now_us, char *text, size_t size)
+{
+    const struct stall *stall = self;
+    const struct stall_peer *peer = state;
+    int n;
+
+    (void)who;
+    if (!peer->known)
+        return snprintf(text, size, "no row yet");
+    n = peer->suspect ? snprintf(text, size,
+                                 "suspect: something is owed, and nothing came for %" PRIu64 " ms",
+                                 (now_us - peer->since_us) / 1000)
+                      : snprintf(text, size, "no suspicion; the last progress %" PRIu64 " ms ago",
+                                 (now_us - peer->progress_us) / 1000);
+    return n + snprintf(text + n, size - (size_t)n,
+                        "; %u of %u misses of %" PRIu64
+                        " ms; advised %u times since the last progress",
+                        peer->misses, stall->misses, stall->silence_us / 1000, peer->fired);
+}
+
 PD_TRIGGER(stall) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
@@ -231,4 +252,5 @@ PD_TRIGGER(stall) = {
     .start = stall_start,
     .peer = stall_peer,
     .sample = stall_sample,
+    .tell = stall_tell,
 };

@@ -181,7 +181,7 @@ struct pd_host {
 
 /* ---- the descriptor ---- */
 
-/* The longest text that `save` may write, with its NUL. */
+/* The longest text that `save` and `tell` may write, with its NUL. */
 #define PD_SAVED_MAX 512u
 
 /*
@@ -216,6 +216,13 @@ struct pd_trigger {
     int (*save)(const void *self, const struct pd_peer *peer, const void *state, char *text,
                 size_t size);
     int (*restore)(struct pd_turn *turn, const struct pd_peer_event *event, const char *text);
+
+    /* For operators ("pathdogctl explain"): what is known of a connection, and how
+     * far it is from advice, as a short phrase without full stop ("1 of 2
+     * strikes"). As `save` it changes nothing and has nobody to call; it returns
+     * the text's length, 0 for nothing to say. */
+    int (*tell)(const void *self, const struct pd_peer *peer, const void *state, uint64_t now_us,
+                char *text, size_t size);
 };
 
 /* Defines the descriptor: PD_TRIGGER(srtt) = { .abi = PD_TRIGGER_ABI, … };

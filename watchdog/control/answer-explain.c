@@ -191,17 +191,20 @@ static void put_samples(struct buffer *out, const struct inspect_peer *peer)
     put_known(out, "held_left_us", peer->held ? peer->held_left_us : INSPECT_NEVER, INSPECT_NEVER);
 }
 
-static void put_memberships(struct buffer *out, const struct engine *engine, const char *name)
+static void put_memberships(struct buffer *out, const struct request *request, const char *name)
 {
     struct inspect_instance instance;
+    char text[PD_SAVED_MAX];
 
     put_open(out, "triggers", "[");
-    for (size_t i = 0; inspect_membership(engine, name, i, &instance); i++) {
+    for (size_t i = 0;
+         inspect_membership(request->engine, request->now_us, name, i, &instance, text); i++) {
         if (!instance.name)
             continue;
         put_open(out, NULL, "{");
         put_text(out, "trigger", instance.name);
         put_text(out, "state", instance.open ? "open" : "closed");
+        put_text(out, "text", *text ? text : NULL);
         put_close(out, "}");
     }
     put_close(out, "]");
@@ -223,7 +226,7 @@ void answer_explain(struct request *request)
     put_samples(out, &explain.peer);
     put_waiting(out, &explain);
     put_moves(out, &explain);
-    put_memberships(out, request->engine, name);
+    put_memberships(out, request, name);
     put_open(out, "gate", "[");
     for (size_t i = 0; i < INSPECT_QUESTIONS; i++)
         put_verdict(out, request->engine, &explain, &explain.verdicts[i]);

@@ -17,7 +17,7 @@ static void show_connection(const struct ctl *ctl, const json_t *peer)
 {
     bool client = !strcmp(text_of(peer, "role"), "client");
 
-    printf("%s%s%s  conn %" PRIu64 ", %s, %s for %s\n", bold(ctl), text_of(peer, "peer"),
+    printf("%s%s%s  conn %" PRIu64 ", %s, %s, known for %s\n", bold(ctl), text_of(peer, "peer"),
            plain(ctl), number_of(peer, "conn"), client ? "dialled by us" : "dialled by the peer",
            text_of(peer, "state"), span_of(peer, "up_us"));
     heading(ctl, "path");
@@ -72,23 +72,11 @@ static void show_triggers(const struct ctl *ctl, const json_t *peer)
     heading(ctl, "triggers");
     for (size_t i = 0; i < json_array_size(triggers); i++) {
         const json_t *trigger = json_array_get(triggers, i);
-        const json_t *tells = json_object_get(trigger, "tells");
-        const char *name;
-        json_t *value;
-        bool first = true;
 
-        printf("%s%s%s", i ? "           " : "", text_of(trigger, "trigger"),
-               strcmp(text_of(trigger, "state"), "open") ? " (closed)" : "");
-        json_object_foreach((json_t *)tells, name, value)
-        {
-            printf("%s %s ", first ? ":" : ",", name);
-            if (json_is_integer(value))
-                printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
-            else
-                printf("%s", text_of(tells, name));
-            first = false;
-        }
-        putchar('\n');
+        printf("%s%s%s%s%s\n", i ? "           " : "", text_of(trigger, "trigger"),
+               strcmp(text_of(trigger, "state"), "open") != 0 ? " (closed)" : "",
+               has(trigger, "text") ? ": " : "",
+               has(trigger, "text") ? text_of(trigger, "text") : "");
     }
     if (!json_array_size(triggers))
         printf("none looks after this peer\n");

@@ -2,6 +2,8 @@
 /* Questions about the engine: status, peers, records. Changes nothing. */
 #include "inspect.h"
 
+#include "../util/printable.h"
+#include "host.h"
 #include "name.h"
 #include "outbox.h"
 #include "peer.h"
@@ -63,8 +65,20 @@ bool inspect_instance(const struct engine *engine, size_t place, struct inspect_
     return true;
 }
 
-bool inspect_membership(const struct engine *engine, const char *name, size_t place,
-                        struct inspect_instance *ret)
+/* What a policy has to say of a peer, made fit to be shown. */
+static void tell(struct instance *instance, struct peer *peer, uint64_t now_us,
+                 char text[PD_SAVED_MAX])
+{
+    char said[PD_SAVED_MAX] = "";
+    int n = instance->trigger->tell(instance->self, peer->view, triggers_state(instance, peer),
+                                    now_us, said, sizeof(said));
+
+    if (n > 0)
+        text_printable(text, PD_SAVED_MAX, said, strnlen(said, sizeof(said)));
+}
+
+bool inspect_membership(const struct engine *engine, uint64_t now_us, const char *name,
+                        size_t place, struct inspect_instance *ret, char text[PD_SAVED_MAX])
 {
     struct peer *peer = peers_find_name(engine, name);
     struct instance *instance;
@@ -73,8 +87,12 @@ bool inspect_membership(const struct engine *engine, const char *name, size_t pl
         return false;
     instance = triggers_instance(&engine->triggers, peer, place);
     *ret = (struct inspect_instance){0};
-    if (instance)
-        tell_instance(instance, ret);
+    text[0] = '\0';
+    if (!instance)
+        return true;
+    tell_instance(instance, ret);
+    if (instance->open && instance->trigger->tell)
+        tell(instance, peer, max_u64(now_us, engine->now_us), text);
     return true;
 }
 

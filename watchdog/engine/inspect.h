@@ -145,9 +145,11 @@ struct inspect_explain {
 bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *name,
                      struct inspect_explain *ret);
 
-/* The instances that a peer belongs to; `place` is that of the trigger. False: no more. */
-bool inspect_membership(const struct engine *engine, const char *name, size_t place,
-                        struct inspect_instance *ret);
+/* The instances that a peer belongs to; `place` is that of the trigger, and `text`
+ * what it has to say of the peer, "" for nothing. `ret->name` is NULL where no
+ * instance of that trigger has it. False: there are no more triggers. */
+bool inspect_membership(const struct engine *engine, uint64_t now_us, const char *name,
+                        size_t place, struct inspect_instance *ret, char text[PD_SAVED_MAX]);
 
 /* ---- the last decisions, outcomes and effects ---- */
 

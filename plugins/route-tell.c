@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For operators: the way out that a connection uses, and what the kernel says now. */
+#include "route.h"
+
+#include "util/util.h"
+
+#include <stdio.h>
+
+#define WAY_TEXT 200u
+
+int route_tell(const void *self, const struct pd_peer *who, const void *state, uint64_t now_us,
+               char *text, size_t size)
+{
+    const struct route *route = self;
+    const struct route_peer *peer = state;
+    const struct key *key = peer->linked ? &route->keys.slots[peer->key] : NULL;
+    char used[WAY_TEXT] = "not known yet", now[WAY_TEXT] = "not asked yet";
+
+    (void)who;
+    (void)now_us;
+    if (peer->known)
+        way_text(&ways_slot(&route->ways, peer->known)->way, used, sizeof(used));
+    if (key && key->no_way)
+        snprintf(now, sizeof(now), "no way out");
+    else if (key && key->answer && key->answer == peer->known)
+        snprintf(now, sizeof(now), "the same");
+    else if (key && key->answer)
+        way_text(&ways_slot(&route->ways, key->answer)->way, now, sizeof(now));
+    return snprintf(text, size, "way out in use: %s; by the route lookup now: %s%s%s", used, now,
+                    key && key->by_default ? ", by a default route" : "",
+                    peer->asked ? "; was advised to move there" : "");
+}
