@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process: start, stop, reload, restart, and who may stand still without stopping it."""
 
+import json
 import os
 import signal
+import subprocess
 import time
 
 from case import Case, cases
@@ -231,6 +233,83 @@ class Restart(Case):
         node.wait_rounds(5)
         self.assertEqual(len(node.moves()), 1)
         self.assertEqual(second.records("decision"), [])
+
+    def state_file(self):
+        with open(os.path.join(self.directory, "state", "state.json")) as file:
+            return file.read()
+
+    def test_disabled_is_kept_after_a_kill(self):
+        node, dog = self.pair()
+        node.on("migrate_peer", lambda r: r.error(-32003))
+        dog.moved()
+        dog.outcome("disabled")
+        dog.wait_for(lambda: '"disabled":true' in self.state_file(), what="it is in the file")
+        second = self.again(node, kill=True)
+        second.notice("unclean-stop")
+        second.moved()
+        second.decision("disabled")
+
+    def test_killed_at_any_moment(self):
+        node, dog = self.pair(peers=300, max_in_flight=1000)
+        node.on("migrate_peer", lambda r: r.error(-32003))
+        for number in range(6):
+            dog.moved()
+            dog.wait_for(lambda: len(dog.records("decision")) >= 1 + 40 * number)
+            dog = self.again(node, kill=True)
+            dog.notice("unclean-stop")
+            self.assertEqual(dog.records("notice", what="state-spoiled"), [])
+        self.assertEqual(json.loads(self.state_file())["clean"], False)
+        self.assertEqual(dog.finish(), [])
+        self.assertEqual(json.loads(self.state_file())["clean"], True)
+        self.node_rules = False  # the last second before a kill is forgotten
+
+    def test_not_for_another_boot_of_the_machine(self):
+        node, dog = self.pair()
+        node.on("migrate_peer", lambda r: r.error(-32003))
+        dog.moved()
+        dog.outcome("disabled")
+        self.assertEqual(dog.finish(), [])
+        state = json.loads(self.state_file())
+        state["kernel_boot"] = "another"
+        with open(os.path.join(self.directory, "state", "state.json"), "w") as file:
+            json.dump(state, file)
+        self.node_rules = False  # it is another machine as far as pathdog can know
+        second = self.dog(node)
+        node.wait_rounds(1)
+        second.notice("state-not-used")
+        second.moved()
+        second.decision("migrate")
+
+    def test_a_full_disk(self):
+        place = os.path.join(self.directory, "small")
+        os.mkdir(place)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "small", place], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", place], check=True)
+        with open(os.path.join(place, "filler"), "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(512))
+            except OSError:
+                pass
+        node, dog = self.pair(watchdog={"state_directory": place})
+        notice = dog.notice("state-not-saved")
+        self.assertIn("No space left", notice["text"])
+        dog.moved()
+        dog.outcome("migrated")  # it goes on
+        os.unlink(os.path.join(place, "filler"))
+        dog.notice("state-saved-again", deadline=20)
+        self.assertEqual(len(dog.records("notice", what="state-not-saved")), 1)
+        self.assertEqual(dog.finish(), [])
+        self.assertEqual(os.listdir(place), ["state.json"])
+
+    def test_no_state_directory(self):
+        place = os.path.join(self.directory, "not", "there")
+        node, dog = self.pair(watchdog={"state_directory": place})
+        self.assertIn(place, dog.notice("state-not-saved")["text"])
+        dog.moved()
+        dog.outcome("migrated")
+        self.assertEqual(dog.finish(), [])
+        self.assertIn("could not be saved", dog.stderr())
 
     @cases({"empty": b"", "rubbish": b"\xff\x00rubbish{", "half": b'{"version":1,"peers":['})
     def test_a_spoiled_state(self, data):

@@ -24,6 +24,9 @@
 /* Connections between two looks at the descriptors: some tenths of a millisecond. */
 #define SLICE 256u
 
+/* Of a connection in the file, with what route saves; more is found room for. */
+#define PLACE_BYTES 192u
+
 enum keeper_state {
     KEEPER_IDLE,
     KEEPER_WAITING,
@@ -152,6 +155,8 @@ static void walk_begin(struct keeper *keeper, bool clean)
 
     keeper->dirty = false;
     buffer_clear(&keeper->bytes);
+    /* Room for all, so that a slice does not copy what the others have written. */
+    buffer_grow(&keeper->bytes, PLACE_BYTES * ((size_t)engine_counts(keeper->engine).peers + 16));
     state_encode_head(&keeper->bytes, &state);
     keeper->separator = "\n";
     engine_learnt_names(keeper->engine, each_name, keeper);
