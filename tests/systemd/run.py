@@ -50,6 +50,7 @@ def build(directory, log):
     if not os.path.exists(os.path.join(directory, "build.ninja")):
         shutil.rmtree(directory, ignore_errors=True)
         run(["meson", "setup", "--prefix=/usr", "--buildtype=release", directory, TOP], log)
+    run(["ninja", "-C", directory, "build.ninja"], log)  # as the sources are now
     installed = json.loads(output("meson", "introspect", "--installed", directory))
     inside = directory + os.sep
     targets = [os.path.relpath(path, directory) for path in installed if path.startswith(inside)]
