@@ -126,7 +126,7 @@ void connection_snapshot(struct engine *engine)
     learnt_clear(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         migration_link_back(engine, peer);
-        if (peer->affair && !peer->affair->remembered_deadline.position)
+        if (peer->affair && !deadline_is_on(&peer->affair->remembered_deadline))
             gate_advise_remembered(engine, peer);
     }
     looks_start(engine);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A binary heap of embedded deadlines. Appending ever later ones, the common
- * case of requests with one time limit, touches one parent each.
- */
+/* A binary heap of embedded deadlines, and lanes that have only their first in it. */
 #include "deadline.h"
 
 #include "../util/util.h"
@@ -48,6 +45,13 @@ static void settle(struct deadlines *deadlines, size_t position, struct deadline
         sift_down(deadlines, position, deadline);
 }
 
+static void put_in(struct deadlines *deadlines, struct deadline *deadline)
+{
+    deadlines->heap = array_reserve(deadlines->heap, &deadlines->capacity, deadlines->count + 2,
+                                    sizeof(struct deadline *));
+    sift_up(deadlines, ++deadlines->count, deadline);
+}
+
 static void take_out(struct deadlines *deadlines, struct deadline *deadline)
 {
     size_t position = deadline->position;
@@ -58,6 +62,38 @@ static void take_out(struct deadlines *deadlines, struct deadline *deadline)
         settle(deadlines, position, last);
 }
 
+/* The first of a lane leaves its place in the heap to the next one. */
+static void leave_lane(struct deadlines *deadlines, struct deadline *deadline)
+{
+    struct lane *lane = deadline->lane;
+    struct deadline *next = deadline->next;
+
+    if (deadline->previous)
+        deadline->previous->next = next;
+    else
+        lane->first = next;
+    if (next)
+        next->previous = deadline->previous;
+    else
+        lane->last = deadline->previous;
+    if (deadline->position && next) {
+        settle(deadlines, deadline->position, next);
+        deadline->position = 0;
+    } else if (deadline->position) {
+        take_out(deadlines, deadline);
+    }
+    deadline->lane = NULL;
+    deadline->previous = deadline->next = NULL;
+}
+
+static void switch_off(struct deadlines *deadlines, struct deadline *deadline)
+{
+    if (deadline->lane)
+        leave_lane(deadlines, deadline);
+    else if (deadline->position)
+        take_out(deadlines, deadline);
+}
+
 void deadlines_clear(struct deadlines *deadlines)
 {
     free(deadlines->heap);
@@ -66,20 +102,35 @@ void deadlines_clear(struct deadlines *deadlines)
 
 void deadline_set(struct deadlines *deadlines, struct deadline *deadline, uint64_t at_us)
 {
-    if (at_us == NEVER) {
-        if (deadline->position)
-            take_out(deadlines, deadline);
-        deadline->at_us = NEVER;
+    if (deadline->lane || at_us == NEVER)
+        switch_off(deadlines, deadline);
+    deadline->at_us = at_us;
+    if (at_us == NEVER)
+        return;
+    if (deadline->position)
+        settle(deadlines, deadline->position, deadline);
+    else
+        put_in(deadlines, deadline);
+}
+
+void deadline_append(struct deadlines *deadlines, struct lane *lane, struct deadline *deadline,
+                     uint64_t at_us)
+{
+    switch_off(deadlines, deadline);
+    if (at_us == NEVER || (lane->last && lane->last->at_us > at_us)) {
+        deadline_set(deadlines, deadline, at_us);
         return;
     }
     deadline->at_us = at_us;
-    if (deadline->position) {
-        settle(deadlines, deadline->position, deadline);
-        return;
-    }
-    deadlines->heap = array_reserve(deadlines->heap, &deadlines->capacity, deadlines->count + 2,
-                                    sizeof(struct deadline *));
-    sift_up(deadlines, ++deadlines->count, deadline);
+    deadline->lane = lane;
+    deadline->previous = lane->last;
+    if (lane->last)
+        lane->last->next = deadline;
+    else
+        lane->first = deadline;
+    lane->last = deadline;
+    if (!deadline->previous)
+        put_in(deadlines, deadline);
 }
 
 uint64_t deadlines_next(const struct deadlines *deadlines)
@@ -94,6 +145,6 @@ struct deadline *deadlines_take(struct deadlines *deadlines, uint64_t now_us)
     if (!deadlines->count || deadlines_next(deadlines) > now_us)
         return NULL;
     deadline = deadlines->heap[1];
-    take_out(deadlines, deadline);
+    switch_off(deadlines, deadline);
     return deadline;
 }

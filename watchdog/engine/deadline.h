@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Everything that has to happen at a time: a binary heap of deadlines that are
- * embedded in what they belong to. Moving one costs no allocation; the order
- * depends on nothing but the calls made, so a replay sees the same.
+ * embedded in what they belong to. Those that always lie the same time ahead
+ * queue up in lanes, and only the first of a lane is in the heap: a storm of a
+ * hundred thousand costs no sifting. The order depends on nothing but the calls
+ * made, so a replay sees the same.
  */
 #ifndef ENGINE_DEADLINE_H
 #define ENGINE_DEADLINE_H
@@ -18,10 +20,17 @@ struct deadline;
 /* What is done when it is due; the deadline is off by then. */
 typedef void (*deadline_run)(struct engine *engine, struct deadline *deadline);
 
+/* Deadlines in the order of their times. */
+struct lane {
+    struct deadline *first, *last;
+};
+
 struct deadline {
     uint64_t at_us;
     deadline_run run;
-    uint32_t position; /* in the heap, from 1; 0: off */
+    struct lane *lane; /* NULL: in none */
+    struct deadline *previous, *next;
+    uint32_t position; /* in the heap, from 1; 0: not in it */
 };
 
 struct deadlines {
@@ -34,10 +43,19 @@ void deadlines_clear(struct deadlines *deadlines);
 /* Sets or moves it; NEVER switches it off. */
 void deadline_set(struct deadlines *deadlines, struct deadline *deadline, uint64_t at_us);
 
+/* The same, at the end of a lane; where that would be out of order, as above. */
+void deadline_append(struct deadlines *deadlines, struct lane *lane, struct deadline *deadline,
+                     uint64_t at_us);
+
+static inline int deadline_is_on(const struct deadline *deadline)
+{
+    return deadline->position || deadline->lane;
+}
+
 /* When the first is due, or NEVER. */
 uint64_t deadlines_next(const struct deadlines *deadlines);
 
-/* Takes the first that is due out of the heap; NULL if none is. */
+/* Takes the first that is due; NULL if none is. */
 struct deadline *deadlines_take(struct deadlines *deadlines, uint64_t now_us);
 
 #endif

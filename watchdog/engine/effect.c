@@ -102,8 +102,8 @@ static struct effect_job *job_new(struct engine *engine, const struct move *move
         .deadline.run = window_over,
     };
     memcpy(job->before, move->rtt_before, sizeof(job->before));
-    deadline_set(&engine->deadlines, &job->deadline,
-                 engine->now_us + engine->config->effect_window_us);
+    deadline_append(&engine->deadlines, &engine->lanes.effects, &job->deadline,
+                    engine->now_us + engine->config->effect_window_us);
     engine->effects_open++;
     return job;
 }

@@ -25,7 +25,7 @@ enum event_type {
     EVENT_TIMER,        /* the time asked for by wake_at has come */
     EVENT_COMMAND,      /* from an operator or the daemon */
     EVENT_NOTICE,       /* the shell saw something an operator should know */
-    EVENT_RESTORE,      /* what the run before this one had learnt; before the first EVENT_NODE_UP */
+    EVENT_RESTORE, /* what the run before this one had learnt; before the first EVENT_NODE_UP */
     EVENT_TYPE_COUNT
 };
 

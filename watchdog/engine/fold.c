@@ -38,7 +38,7 @@ static void minute_over(struct engine *engine, struct deadline *deadline)
         return;
     }
     say(engine, fold);
-    deadline_set(&engine->deadlines, deadline, engine->now_us + MINUTE_US);
+    deadline_append(&engine->deadlines, &engine->lanes.folds, deadline, engine->now_us + MINUTE_US);
 }
 
 static struct fold *find(struct affair *affair, const char *trigger, enum verdict verdict)
@@ -88,7 +88,8 @@ void fold_refusal(struct engine *engine, struct peer *peer, struct because *beca
     affair->folds = fold;
     engine->folded++;
     say(engine, fold);
-    deadline_set(&engine->deadlines, &fold->deadline, engine->now_us + MINUTE_US);
+    deadline_append(&engine->deadlines, &engine->lanes.folds, &fold->deadline,
+                    engine->now_us + MINUTE_US);
 }
 
 void folds_flush(struct engine *engine, struct peer *peer)

@@ -5,18 +5,6 @@
  */
 #include "index.h"
 
-#include "peer.h"
-
-#define EMPTY 0u
-#define GRAVE UINT32_MAX
-
-uint64_t hash_conn(uint64_t conn)
-{
-    conn ^= conn >> 32;
-    conn *= 0x9e3779b97f4a7c15u;
-    return conn ^ conn >> 29;
-}
-
 /* FNV-1a, then mixed, since the low bits choose the slot. */
 uint64_t hash_name(const char *name)
 {
@@ -27,26 +15,23 @@ uint64_t hash_name(const char *name)
     return hash_conn(hash);
 }
 
-uint32_t index_find(const struct engine *engine, const struct index *index, uint64_t hash,
-                    index_match match, const void *key)
+void index_prefetch_peer(const struct engine *engine, const struct index *index, uint64_t hash)
 {
-    if (!index->capacity)
-        return INDEX_NONE;
-    for (size_t i = hash & (index->capacity - 1);; i = (i + 1) & (index->capacity - 1)) {
-        uint32_t slot = index->slots[i];
+    uint32_t slot = index->capacity ? index->slots[hash & (index->capacity - 1)] : INDEX_EMPTY;
+    const char *peer;
 
-        if (slot == EMPTY)
-            return INDEX_NONE;
-        if (slot != GRAVE && match(peer_at(engine, slot - 1), key))
-            return slot - 1;
-    }
+    if (slot == INDEX_EMPTY || slot == INDEX_GRAVE)
+        return;
+    peer = (const char *)peer_at(engine, slot - 1);
+    for (size_t at = 0; at < engine->peers.stride; at += 64)
+        __builtin_prefetch(peer + at, 1);
 }
 
 static void insert(struct index *index, uint64_t hash, uint32_t peer)
 {
     size_t i = hash & (index->capacity - 1);
 
-    while (index->slots[i] != EMPTY)
+    while (index->slots[i] != INDEX_EMPTY)
         i = (i + 1) & (index->capacity - 1);
     index->slots[i] = peer + 1;
     index->used++;
@@ -63,7 +48,7 @@ static void grow(const struct engine *engine, struct index *index,
         index->capacity *= 2;
     index->slots = memory_new(index->capacity, sizeof(uint32_t));
     for (size_t i = 0; i < old.capacity; i++)
-        if (old.slots[i] != EMPTY && old.slots[i] != GRAVE)
+        if (old.slots[i] != INDEX_EMPTY && old.slots[i] != INDEX_GRAVE)
             insert(index, hash_of(peer_at(engine, old.slots[i] - 1)), old.slots[i] - 1);
     free(old.slots);
 }
@@ -80,10 +65,10 @@ void index_remove(struct index *index, uint64_t hash, uint32_t peer)
 {
     if (!index->capacity)
         return;
-    for (size_t i = hash & (index->capacity - 1); index->slots[i] != EMPTY;
+    for (size_t i = hash & (index->capacity - 1); index->slots[i] != INDEX_EMPTY;
          i = (i + 1) & (index->capacity - 1)) {
         if (index->slots[i] == peer + 1) {
-            index->slots[i] = GRAVE;
+            index->slots[i] = INDEX_GRAVE;
             index->live--;
             return;
         }

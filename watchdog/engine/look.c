@@ -5,6 +5,7 @@
  */
 #include "look.h"
 
+#include "index.h"
 #include "outbox.h"
 #include "peer.h"
 #include "row.h"
@@ -155,7 +156,7 @@ void looks_start(struct engine *engine)
 
 void looks_retime(struct engine *engine)
 {
-    if (engine->looks.tick.position)
+    if (deadline_is_on(&engine->looks.tick))
         deadline_set(&engine->deadlines, &engine->looks.tick,
                      engine->now_us + engine->config->sample_interval_us);
 }
@@ -185,13 +186,28 @@ void looks_done(struct engine *engine, const struct event_summary_done *event)
     ask_due(engine);
 }
 
+/* The table is larger than the caches: what the next rows are about is fetched
+ * while this one is worked on. */
+static void prefetch(const struct engine *engine, const struct event_samples *event, size_t row)
+{
+    const struct index *index = &engine->peers.by_conn;
+
+    if (row + 16 < event->n_rows)
+        index_prefetch_slot(index, hash_conn(event->rows[row + 16].conn));
+    if (row + 8 < event->n_rows)
+        index_prefetch_peer(engine, index, hash_conn(event->rows[row + 8].conn));
+}
+
 void looks_samples(struct engine *engine, const struct event_samples *event)
 {
     if (!engine->node.up)
         return;
     engine->looks.columns |= event->columns;
     for (size_t i = 0; i < event->n_rows; i++) {
-        struct peer *peer = peers_find(engine, event->rows[i].conn);
+        struct peer *peer;
+
+        prefetch(engine, event, i);
+        peer = peers_find(engine, event->rows[i].conn);
 
         if (peer && peer->state != PEER_UNTOLD)
             row_take(engine, peer, &event->rows[i].row, event->columns);
@@ -207,7 +223,7 @@ void look_soon(struct engine *engine)
 
     if (!engine->node.told || looks->close_due)
         return;
-    if (!looks->close.position || looks->close.at_us > at_us)
+    if (!deadline_is_on(&looks->close) || looks->close.at_us > at_us)
         deadline_set(&engine->deadlines, &looks->close, at_us);
 }
 

@@ -59,7 +59,10 @@ void move_set_state(struct engine *engine, struct move *move, enum move_state st
     migration->open += (state == MOVE_OPEN) - (move->state == MOVE_OPEN);
     migration->waiting += (uint32_t)waits - (uint32_t)waited;
     move->state = state;
-    deadline_set(&engine->deadlines, &move->deadline, deadline_us);
+    if (state == MOVE_OPEN && move->attempt == 1)
+        deadline_append(&engine->deadlines, &engine->lanes.open, &move->deadline, deadline_us);
+    else
+        deadline_set(&engine->deadlines, &move->deadline, deadline_us);
 }
 
 void move_free(struct engine *engine, struct move *move)
@@ -227,10 +230,12 @@ static void count_verdict(struct engine *engine, const struct move *move, enum v
 
 static void queue(struct engine *engine, struct move *move)
 {
-    uint64_t keep_us = move->because->kind == PD_KIND_DEGRADED ? EXPIRE_DEGRADED_US : EXPIRE_US;
+    bool degraded = move->because->kind == PD_KIND_DEGRADED;
 
     queue_push(&engine->migration, move);
-    deadline_set(&engine->deadlines, &move->deadline, engine->now_us + keep_us);
+    deadline_append(&engine->deadlines,
+                    degraded ? &engine->lanes.queued_degraded : &engine->lanes.queued,
+                    &move->deadline, engine->now_us + (degraded ? EXPIRE_DEGRADED_US : EXPIRE_US));
 }
 
 /* Those that did not fit are `queued` in their decision; by then the best of

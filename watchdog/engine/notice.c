@@ -64,7 +64,7 @@ void notice(struct engine *engine, enum pd_level level, const char *what, const 
     kind->text = text_new(text);
     kind->level = level;
     kind->count += count;
-    if (kind->deadline.position && level > PD_LEVEL_ERROR)
+    if (deadline_is_on(&kind->deadline) && level > PD_LEVEL_ERROR)
         return;
     say(engine, level, kind->what, kind->text, kind->count);
     kind->count = 0;

@@ -139,6 +139,7 @@ struct peer *peer_add(struct engine *engine, const struct event_peer_up *event)
     peer->conn = event->conn;
     peer->name = text_new(event->peer);
     peer->view = view_new(peer, event->role, event->local, event->remote, event->via);
+    peer->inbound = event->role == PD_ROLE_SERVER;
     peer->migratable = event->migratable;
     peer->reconnectable = event->reconnectable;
     memset(peer->rtt_last, 0xff, sizeof(peer->rtt_last));

@@ -45,7 +45,7 @@ struct affair *peer_affair(struct engine *engine, struct peer *peer);
 
 static inline bool peer_inbound(const struct peer *peer)
 {
-    return peer->view->role == PD_ROLE_SERVER;
+    return peer->inbound;
 }
 
 static inline bool peer_in_flight(const struct peer *peer)

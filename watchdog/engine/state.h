@@ -155,6 +155,7 @@ struct peer {
     struct affair *affair; /* NULL until needed */
     uint32_t index;
     uint8_t state;       /* enum peer_state */
+    bool inbound : 1;    /* role server */
     bool migratable : 1; /* the node said so */
     bool reconnectable : 1;
     bool disabled : 1;        /* answered peer_disable_migration or not_migratable */
@@ -337,7 +338,7 @@ struct waiting_peer {
 };
 
 struct restoring {
-    char *boot; /* of the node; NULL: nothing waits */
+    char *boot;                 /* of the node; NULL: nothing waits */
     struct waiting_peer *peers; /* by conn */
     size_t n_peers;
 };
@@ -378,6 +379,10 @@ struct engine {
     struct migration migration;
     struct looks looks;
     struct deadlines deadlines;
+    struct { /* of deadlines that always lie the same time ahead */
+        struct lane open, queued_degraded, queued, effects, folds, watched, watched_inbound;
+        struct lane watch_ends;
+    } lanes;
     struct pool effect_pool, fold_pool;
     struct advice *advice; /* given in this turn, not decided yet */
     size_t n_advice, advice_capacity;

@@ -35,7 +35,8 @@ static void watch_due(struct engine *engine, struct deadline *deadline)
         watch_off(engine, affair->peer);
         return;
     }
-    deadline_set(&engine->deadlines, deadline, affair->watch.until_us);
+    deadline_append(&engine->deadlines, &engine->lanes.watch_ends, deadline,
+                    affair->watch.until_us);
     look_update(engine, affair->peer);
     look_soon(engine);
 }
@@ -45,8 +46,11 @@ static void set_deadline(struct engine *engine, struct peer *peer)
 {
     struct watch *watch = &peer->affair->watch;
 
-    deadline_set(&engine->deadlines, &watch->deadline,
-                 min_u64(peer->quiet_since_us + fallback_after_us(engine, peer), watch->until_us));
+    deadline_append(
+        &engine->deadlines,
+        peer_inbound(peer) ? &engine->lanes.watched_inbound : &engine->lanes.watched,
+        &watch->deadline,
+        min_u64(peer->quiet_since_us + fallback_after_us(engine, peer), watch->until_us));
 }
 
 void watch_off(struct engine *engine, struct peer *peer)
