@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions about the engine: they foretell what the gate does, and change nothing. */
+#include "engine-lab.h"
+#include "engine/inspect.h"
+
+static struct inspect_explain explain(struct lab *lab, const char *name)
+{
+    struct inspect_explain ret;
+
+    assert_true(inspect_explain(lab->engine, lab->now_us, name, &ret));
+    return ret;
+}
+
+/* What it says of advice that no operator and no fallback gives. */
+static const struct inspect_verdict *of_kind(const struct inspect_explain *explained,
+                                             enum pd_kind kind)
+{
+    for (size_t i = 0; i < INSPECT_QUESTIONS; i++)
+        if (explained->verdicts[i].kind == kind && !explained->verdicts[i].fallback)
+            return &explained->verdicts[i];
+    fail();
+    return NULL;
+}
+
+/* Foretells, then advises: the same, and the first row that applies. */
+static void check_foretold(struct lab *lab, uint64_t conn, const char *name, enum pd_kind kind,
+                           enum verdict verdict)
+{
+    struct inspect_explain explained = explain(lab, name);
+    const struct inspect_verdict *foretold = of_kind(&explained, kind);
+
+    assert_string_equal(verdict_name(foretold->verdict), verdict_name(verdict));
+    if (foretold->applies)
+        assert_int_equal(__builtin_ctz(foretold->applies), verdict);
+    lab_advise(lab, conn, kind);
+    expect_decision(lab, conn, verdict);
+}
+
+static void foretells(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 1);
+    lab_peer_up_role(lab, "in", 2, PD_ROLE_SERVER);
+    check_foretold(lab, 2, "in", PD_KIND_MOVED, VERDICT_INBOUND);
+    lab_hold(lab, "a", 0);
+    check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_HELD);
+    lab_release(lab, "a");
+    check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_MIGRATE);
+    check_foretold(lab, 1, "a", PD_KIND_DEAD, VERDICT_IN_FLIGHT);
+    lab_answer_ok(lab, expect_migrate(lab, 1));
+    lab_skip(lab);
+    lab_answer_ok(lab, 2); /* what was remembered meanwhile */
+    lab_time(lab, 5 * SEC);
+    lab_skip(lab);
+    check_foretold(lab, 1, "a", PD_KIND_DEGRADED, VERDICT_COOLING);
+    lab_observe(lab, true);
+    check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_OBSERVING);
+    lab_observe(lab, false);
+    lab_node_down(lab);
+    lab_skip(lab);
+    check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_GONE);
+}
+
+static void foretells_the_queue(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.max_in_flight = 1;
+    lab_node_up(lab, "boot");
+    lab_snapshot(lab);
+    lab_peer_up(lab, "a", 1);
+    lab_peer_up(lab, "b", 2);
+    check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_MIGRATE);
+    check_foretold(lab, 2, "b", PD_KIND_MOVED, VERDICT_QUEUED);
+    assert_int_equal(explain(lab, "b").peer.move, INSPECT_QUEUED);
+}
+
+static void tokens(void **state)
+{
+    struct lab *lab = *state;
+    struct inspect_explain explained;
+
+    lab_peer_up(lab, "a", 1);
+    assert_int_equal(explain(lab, "a").tokens, 5);
+    for (unsigned i = 1; i <= 5; i++) {
+        lab_migrated(lab, 1, PD_KIND_MOVED);
+        assert_int_equal(explain(lab, "a").tokens, 5 - i);
+    }
+    lab_skip(lab);
+    explained = explain(lab, "a");
+    assert_int_equal(explained.token_in_us, lab->config.move_refill_us);
+    check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_DAMPED);
+}
+
+/* It is asked between events: what ends meanwhile has ended. */
+static void asks_for_now(void **state)
+{
+    struct lab *lab = *state;
+    struct inspect_explain explained;
+
+    lab_peer_up(lab, "a", 1);
+    lab_migrated(lab, 1, PD_KIND_MOVED);
+    lab_hold(lab, "a", 10 * SEC);
+    assert_true(inspect_explain(lab->engine, lab->now_us + 9 * SEC, "a", &explained));
+    assert_true(explained.peer.held);
+    assert_int_equal(explained.peer.held_left_us, SEC);
+    assert_int_equal(explained.cooling_left_us, 21 * SEC);
+    assert_int_equal(of_kind(&explained, PD_KIND_MOVED)->verdict, VERDICT_HELD);
+    assert_true(inspect_explain(lab->engine, lab->now_us + 31 * SEC, "a", &explained));
+    assert_false(explained.peer.held);
+    assert_int_equal(explained.cooling_left_us, 0);
+    assert_int_equal(of_kind(&explained, PD_KIND_DEGRADED)->verdict, VERDICT_MIGRATE);
+    /* nothing was changed by asking */
+    assert_true(explain(lab, "a").peer.held);
+    assert_false(inspect_explain(lab->engine, lab->now_us, "nobody", &explained));
+}
+
+static void samples(void **state)
+{
+    struct lab *lab = *state;
+    struct inspect_peer peer;
+
+    lab_peer_up(lab, "a", 1);
+    assert_true(inspect_find(lab->engine, lab->now_us, "a", &peer));
+    assert_int_equal(peer.looked_ago_us, INSPECT_NEVER);
+    assert_int_equal(peer.srtt_us, PD_UNKNOWN);
+    lab_row(lab, 1, "srtt=50000 samples=3 received=100 sent=70");
+    assert_true(inspect_find(lab->engine, lab->now_us + 7, "a", &peer));
+    assert_int_equal(peer.srtt_us, 50000);
+    assert_int_equal(peer.rtt_samples, 3);
+    assert_int_equal(peer.looked_ago_us, 7);
+    assert_int_equal(peer.n_rtt, 1);
+}
+
+static void status(void **state)
+{
+    struct lab *lab = *state;
+    struct inspect_status told = inspect_status(lab->engine, lab->now_us);
+    struct inspect_instance instance;
+
+    assert_true(told.up && told.told);
+    assert_int_equal(told.columns, 0);
+    assert_false(told.all_held);
+    lab_hold(lab, NULL, 5 * SEC);
+    told = inspect_status(lab->engine, lab->now_us + 2 * SEC);
+    assert_true(told.all_held);
+    assert_int_equal(told.held_left_us, 3 * SEC);
+    assert_false(inspect_status(lab->engine, lab->now_us + 5 * SEC).all_held);
+    assert_true(inspect_instance(lab->engine, 0, &instance));
+    assert_true(instance.open);
+    assert_false(inspect_instance(lab->engine, 1, &instance));
+    lab_node_down(lab);
+    told = inspect_status(lab->engine, lab->now_us);
+    assert_false(told.up);
+    assert_non_null(told.down_reason);
+}
+
+static void pages(void **state)
+{
+    struct lab *lab = *state;
+    struct inspect_tally tally = {0};
+    struct inspect_peer peer;
+    uint32_t place = 0, count = 0;
+    char name[16];
+
+    for (unsigned i = 1; i <= 10; i++) {
+        snprintf(name, sizeof(name), "p%u", i);
+        lab_peer_up_role(lab, name, i, i % 3 ? PD_ROLE_CLIENT : PD_ROLE_SERVER);
+    }
+    lab_peer_down(lab, 4); /* leaves an empty place */
+    for (uint32_t end = 3; place < inspect_places(lab->engine); end += 3)
+        while (inspect_next(lab->engine, lab->now_us, &place, end, &peer))
+            count++;
+    assert_int_equal(count, 9);
+    place = 1000000;
+    assert_false(inspect_next(lab->engine, lab->now_us, &place, UINT32_MAX, &peer));
+    for (uint32_t begin = 0; begin < inspect_places(lab->engine); begin += 4)
+        inspect_tally(lab->engine, begin, begin + 4, &tally);
+    assert_int_equal(tally.up, 9);
+    assert_int_equal(tally.server, 3);
+    assert_int_equal(tally.client, 6);
+}
+
+/* Backwards, every record once, also those of the last turn; of a full ring too. */
+static void records(void **state)
+{
+    struct lab *lab = *state;
+    const struct record *record;
+    uint64_t before = 0, last = UINT64_MAX;
+    uint64_t decisions = 0, newest = 0;
+
+    lab->config.decisions_kept = 8;
+    lab_end(lab);
+    lab_init(lab);
+    lab->config.decisions_kept = 8;
+    lab_begin(lab);
+    assert_null(inspect_record(lab->engine, &before));
+    lab_peer_up_role(lab, "a", 1, PD_ROLE_SERVER);
+    for (unsigned i = 1; i <= 20; i++) {
+        lab_operator(lab, "a", COMMAND_BY_DEFAULT); /* refused, and said each time */
+        newest = 0;
+        record = inspect_record(lab->engine, &newest);
+        assert_non_null(record);
+        assert_int_equal(record->decision.decision, i);
+        assert_int_equal(newest, i);
+    }
+    before = 0;
+    while ((record = inspect_record(lab->engine, &before))) {
+        assert_true(before < last);
+        last = before;
+        assert_int_equal(record->decision.decision, 20 - decisions);
+        decisions++;
+    }
+    assert_in_range(decisions, 8, 9); /* those of the last turn are kept besides */
+    before = 12;
+    assert_null(inspect_record(lab->engine, &before));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(foretells), LAB_TEST(foretells_the_queue),
+        LAB_TEST(tokens),    LAB_TEST(asks_for_now),
+        LAB_TEST(samples),   LAB_TEST(status),
+        LAB_TEST(pages),     LAB_TEST(records),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
