@@ -63,7 +63,7 @@ struct poke {
     uint64_t timer_us;
     uint64_t restored_conn; /* whose text came back, and was as it had been saved */
     uint64_t restored;      /* counted, with those that were not */
-    bool state_was_zero; /* of the peer, at PD_PEER_UP */
+    bool state_was_zero;    /* of the peer, at PD_PEER_UP */
 };
 
 /* What an instance of poke sees in its options: the test's poke. */

@@ -52,7 +52,7 @@ static void *save_run(void *user)
         save->result = (struct save_result){.digest = digest};
     else
         save->result = save_now(save->directory, &save->bytes);
-    buffer_clear(&save->bytes); /* many pages: not in the loop's time */
+    buffer_clear(&save->bytes);                     /* many pages: not in the loop's time */
     (void)!write(save->done_fd, &one, sizeof(one)); /* a new eventfd takes it */
     return NULL;
 }
