@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -673,6 +674,67 @@ class Program(ControlCase):
         node, dog = self.pair()
         self.assertIn(b"\033[", self.in_a_terminal(dog, {"NO_COLOR": ""}))
         self.assertNotIn(b"\033[", self.in_a_terminal(dog, {"NO_COLOR": "1"}))
+
+
+COMPLETION = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib",
+                          "completion")
+
+
+class Completion(ControlCase):
+    def complete(self, dog, line, breaks=" \t\n\"'><=;|&(:@"):
+        """What bash would offer at the end of `line`."""
+        script = ('source "$1"; COMP_LINE=$2; COMP_POINT=${#2}; COMP_WORDBREAKS=$3; _pathdogctl; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        run = subprocess.run(
+            ["bash", "--norc", "-c", script, "bash", os.path.join(COMPLETION, "pathdogctl.bash"),
+             line.replace("$S", dog.control), breaks], capture_output=True, text=True, timeout=30,
+            env={**os.environ, "PATH": os.path.dirname(ctl_program()) + ":" + os.environ["PATH"]})
+        self.assertEqual(run.stderr, "")
+        return [word for word in run.stdout.split("\n") if word]
+
+    def test_bash(self):
+        node = self.node()
+        for conn, name in enumerate(("bravo@10.0.0.2", "bravo@10.0.0.3", "char:lie@h", "a b@h"), 1):
+            node.add(name, conn)
+        dog = self.dog(node)
+        dog.wait_record("peer", nth=4, state="up")
+        line = "pathdogctl -s $S "
+        self.assertIn("explain", self.complete(dog, line))
+        self.assertEqual(self.complete(dog, line + "st"), ["status"])
+        self.assertEqual(self.complete(dog, line + "explain br"), ["bravo@10.0.0.2", "bravo@10.0.0.3"])
+        self.assertEqual(self.complete(dog, line + "migrate bravo@10.0.0.3"), ["10.0.0.3"])
+        self.assertEqual(self.complete(dog, line + "migrate bravo@10.0.0.3", " "), ["bravo@10.0.0.3"])
+        self.assertEqual(self.complete(dog, line + "hold char:l"), ["lie@h"])
+        self.assertEqual(self.complete(dog, line + "hold a"), ["a\\ b@h"])
+        self.assertEqual(self.complete(dog, line + "migrate x --by m"), ["migrate"])
+        self.assertEqual(self.complete(dog, line + "mode "), ["active", "observe"])
+        self.assertEqual(self.complete(dog, line + "notify re"), ["rebind"])
+        self.assertIn("lo", self.complete(dog, line + "notify rebind "))
+        self.assertIn("--absent", self.complete(dog, line + "hold --a"))
+        self.assertEqual(self.complete(dog, line + "decisions --verdict coo"), ["cooling"])
+
+    def test_bash_without_a_daemon(self):
+        dog = self.dog(self.node(start=False), start=False)
+        self.assertEqual(self.complete(dog, "pathdogctl -s $S explain "), [])
+
+    def test_every_command_and_option_is_there(self):
+        """What --help says is in both files."""
+        text = subprocess.run([ctl_program(), "--help"], capture_output=True, text=True).stdout
+        words = set(re.findall(r"--[a-z-]+", text)) | set(re.findall(r"^  ([a-z]+)", text, re.M))
+        self.assertIn("migrate", words)
+        for name in ("pathdogctl.bash", "_pathdogctl"):
+            with open(os.path.join(COMPLETION, name)) as file:
+                have = file.read()
+            self.assertEqual([word for word in words if word not in have], [], name)
+
+    def test_verdicts_are_those_of_the_daemon(self):
+        dog = self.dog(self.node(start=False))
+        message = self.client(dog).error("decisions", verdict="x")["message"]
+        for name in ("pathdogctl.bash", "_pathdogctl"):
+            with open(os.path.join(COMPLETION, name)) as file:
+                have = file.read().split("verdicts=", 1)[1][:300]
+            for verdict in message.split("there are ")[1].split(", "):
+                self.assertIn(verdict, have, name)
 
 
 class Socket(ControlCase):
