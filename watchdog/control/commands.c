@@ -4,6 +4,7 @@
  * replays; a notice says who it was.
  */
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdio.h>
 
 #include "../out/format.h"
@@ -60,6 +61,39 @@ static const struct record *decision_since(const struct request *request, uint64
     return NULL;
 }
 
+/* Where it is to go to must reach the node, or the operator must know that it
+ * does not. Returns false: answered with an error. */
+static bool target_fits(struct request *request, const struct event_command *command)
+{
+    struct inspect_status status = inspect_status(request->engine, request->now_us);
+    const char *bound = command->interface ? "interface" : command->local ? "local" : NULL;
+    const char *named = bound ? bound : command->via ? "via" : NULL;
+
+    if (command->interface &&
+        (strlen(command->interface) >= IF_NAMESIZE || strpbrk(command->interface, "/ "))) {
+        answer_error(request, ERROR_PARAMS, "\"interface\" is not the name of an interface");
+        return false;
+    }
+    if (!named || !status.up) /* if it is down, the decision says so */
+        return true;
+    if (command->by == COMMAND_BY_RECONNECT) {
+        answer_error(request, ERROR_REFUSED,
+                     "a reconnect goes where the routes lead: \"%s\" is for migrate only", named);
+        return false;
+    }
+    if (bound && !(status.features & NODE_BIND)) {
+        answer_error(request, ERROR_REFUSED,
+                     "the node cannot be told \"%s\": it has no feature \"bind\"", bound);
+        return false;
+    }
+    if (command->via && !(status.features & NODE_RELAY)) {
+        answer_error(request, ERROR_REFUSED,
+                     "the node cannot be told \"via\": it has no feature \"relay\"");
+        return false;
+    }
+    return true;
+}
+
 void command_migrate(struct request *request)
 {
     static const char *const means[] = {
@@ -87,6 +121,8 @@ void command_migrate(struct request *request)
         answer_unknown_peer(request, name);
         return;
     }
+    if (!target_fits(request, &command))
+        return;
     (void)inspect_record(request->engine, &since);
     dispatch(request, &command);
     record = decision_since(request, since, name);
