@@ -6,7 +6,7 @@
 #include "../out/format.h"
 #include "private.h"
 
-#define BACKLOG_MAX   ((size_t)64 * 1024)
+#define BACKLOG_MAX   ((size_t)128 * 1024)
 #define SLICE_US      UINT64_C(1000)
 #define SLICE_RECORDS 32u
 
@@ -89,9 +89,21 @@ static void hand_out(struct control *control, const struct record *record)
     }
 }
 
+/* Somebody keeps up; else what waits goes on waiting, as records, which are small. */
+static bool has_room(const struct control *control)
+{
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        if (control->clients[i] && control->clients[i]->follows &&
+            control->clients[i]->out.length < OUT_PAUSE_BYTES)
+            return true;
+    return false;
+}
+
 /* There is room again: how many were missed comes where they are missing. */
 void follow_drained(struct client *client)
 {
+    if (client->control->backlog.n && client->out.length < OUT_PAUSE_BYTES)
+        sd_event_source_set_enabled(client->control->work, SD_EVENT_ON);
     if (!client->n_dropped || client->out.length > OUT_MOST_BYTES / 2)
         return;
     buffer_text(&client->out, "{\"jsonrpc\":\"2.0\",\"method\":\"dropped\",\"params\":{\"count\":");
@@ -119,12 +131,13 @@ int follow_work(sd_event_source *source, void *user)
     uint64_t until_us = control_now_us() + SLICE_US;
 
     do {
-        for (unsigned i = 0; i < SLICE_RECORDS && control->backlog.n; i++) {
+        for (unsigned i = 0; i < SLICE_RECORDS && control->backlog.n && has_room(control); i++) {
             hand_out(control, backlog_first(&control->backlog));
             backlog_pop(&control->backlog);
         }
-    } while (control->backlog.n && control_now_us() < until_us);
-    sd_event_source_set_enabled(source, control->backlog.n ? SD_EVENT_ON : SD_EVENT_OFF);
+    } while (control->backlog.n && has_room(control) && control_now_us() < until_us);
+    sd_event_source_set_enabled(source, control->backlog.n && has_room(control) ? SD_EVENT_ON
+                                                                                : SD_EVENT_OFF);
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if (control->clients[i] && control->clients[i]->follows &&
             (control->clients[i]->out.length || control->clients[i]->n_dropped))

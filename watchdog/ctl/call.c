@@ -2,6 +2,7 @@
 /* Calls of the daemon, and what is said when they fail. */
 #include <errno.h>
 
+#include "../control/nearest.h"
 #include "../util/util.h"
 #include "channel.h"
 #include "ctl.h"
@@ -102,8 +103,24 @@ struct meant {
 
 static void take_names(json_t *all, const json_t *page)
 {
-    for (size_t i = 0; i < json_array_size(page) && json_array_size(all) < SHOWN_MAX; i++)
+    for (size_t i = 0; i < json_array_size(page); i++)
         json_array_append(all, json_array_get(page, i));
+}
+
+/* The nearest first. */
+static void list_near(const char *name, const json_t *near)
+{
+    size_t shown = 0;
+
+    for (unsigned distance = 1; distance <= NEAREST_MOST && shown < SHOWN_MAX; distance++)
+        for (size_t i = 0; i < json_array_size(near) && shown < SHOWN_MAX; i++) {
+            const char *other = json_string_value(json_array_get(near, i));
+
+            if (edit_distance(name, other) != distance)
+                continue;
+            fprintf(stderr, "  %s\n", other);
+            shown++;
+        }
 }
 
 /* Reads the rest of the table. */
@@ -147,7 +164,7 @@ static void say_unknown(const char *name, const struct meant *meant)
         list_names(meant->begins, meant->n_begins);
     } else if (json_array_size(meant->near)) {
         complain("no peer \"%s\" is known. Did you mean", name);
-        list_names(meant->near, 0);
+        list_near(name, meant->near);
     } else {
         complain("no peer \"%s\" is known; \"pathdogctl peers\" lists them", name);
     }

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control server beside a lab's engine: followers who keep up, and who do not. */
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "engine-lab.h"
+#include "engine/text.h"
+
+struct desk {
+    struct lab lab;
+    struct config config;
+    sd_event *loop;
+    struct control *control;
+    char directory[32], path[64];
+    unsigned notices;
+};
+
+static const struct config *desk_config(void *user)
+{
+    return &((struct desk *)user)->config;
+}
+
+static void desk_dispatch(void *user, struct event *event)
+{
+    struct desk *desk = user;
+
+    lab_event(&desk->lab, event);
+    control_records(desk->control, desk->lab.box->records, desk->lab.box->n_records);
+}
+
+static void desk_notice(void *user, enum pd_level level, const char *what, const char *text)
+{
+    ((struct desk *)user)->notices++;
+}
+
+static int desk_reload(void *user, char **ret_error)
+{
+    *ret_error = strdup("not here");
+    return -EINVAL;
+}
+
+static int desk_setup(void **state)
+{
+    struct desk *desk = calloc(1, sizeof(*desk));
+    char *error = NULL;
+    struct control_host host;
+
+    lab_init(&desk->lab);
+    lab_begin(&desk->lab);
+    strcpy(desk->directory, "/tmp/control-XXXXXX");
+    assert_non_null(mkdtemp(desk->directory));
+    snprintf(desk->path, sizeof(desk->path), "%s/s", desk->directory);
+    assert_true(sd_event_new(&desk->loop) >= 0);
+    host = (struct control_host){
+        .loop = desk->loop,
+        .engine = desk->lab.engine,
+        .run = "run",
+        .version = "version",
+        .config = desk_config,
+        .dispatch = desk_dispatch,
+        .notice = desk_notice,
+        .reload = desk_reload,
+        .user = desk,
+    };
+    assert_int_equal(control_new(&host, desk->path, &desk->control, &error), 0);
+    *state = desk;
+    return 0;
+}
+
+static int desk_teardown(void **state)
+{
+    struct desk *desk = *state;
+
+    control_free(desk->control);
+    assert_int_equal(access(desk->path, F_OK), -1);
+    sd_event_unref(desk->loop);
+    lab_end(&desk->lab);
+    rmdir(desk->directory);
+    free(desk);
+    return 0;
+}
+
+/* Runs the loop until it has nothing to do. */
+static void desk_run(struct desk *desk)
+{
+    while (sd_event_run(desk->loop, 0) > 0)
+        ;
+}
+
+static int desk_connect(struct desk *desk)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    strcpy(name.sun_path, desk->path);
+    assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+    desk_run(desk);
+    return fd;
+}
+
+/* Writes a line, and returns what comes of it. */
+static const char *ask(struct desk *desk, int fd, const char *line)
+{
+    static char answer[65536];
+    ssize_t n;
+
+    assert_int_equal(write(fd, line, strlen(line)), (ssize_t)strlen(line));
+    desk_run(desk);
+    n = read(fd, answer, sizeof(answer) - 1);
+    answer[n > 0 ? n : 0] = '\0';
+    return answer;
+}
+
+/* Counts notifications until there are no more. */
+static void drain(struct desk *desk, int fd, uint64_t *ret_records, uint64_t *ret_dropped)
+{
+    char *text = malloc(1 << 20);
+    size_t length = 0;
+    ssize_t n;
+
+    for (;;) {
+        char *line = text, *end;
+
+        desk_run(desk);
+        n = read(fd, text + length, ((size_t)1 << 20) - length);
+        if (n <= 0)
+            break;
+        length += (size_t)n;
+        while ((end = memchr(line, '\n', length - (size_t)(line - text)))) {
+            const char *count;
+
+            *end = '\0';
+            count = strstr(line, "\"dropped\",\"params\":{\"count\":");
+            if (count)
+                *ret_dropped += strtoull(strrchr(line, ':') + 1, NULL, 10);
+            else
+                ++*ret_records;
+            line = end + 1;
+        }
+        length -= (size_t)(line - text);
+        memmove(text, line, length);
+    }
+    free(text);
+}
+
+static void tell_records(struct desk *desk, struct text *peer, unsigned count)
+{
+    struct record record = {
+        .type = RECORD_DECISION,
+        .time_us = 1,
+        .decision = {.subject = {.peer = peer, .conn = 1}, .trigger = "srtt", .reason = peer},
+    };
+
+    for (unsigned i = 0; i < count; i++) {
+        record.decision.decision = i + 1;
+        control_records(desk->control, &record, 1);
+    }
+}
+
+static void follower_keeps_up(void **state)
+{
+    struct desk *desk = *state;
+    struct text *peer = text_new("a@h");
+    uint64_t records = 0, dropped = 0;
+    int fd = desk_connect(desk);
+
+    tell_records(desk, peer, 3); /* nobody follows yet */
+    assert_non_null(strstr(ask(desk, fd,
+                               "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"decisions\",\"params\":"
+                               "{\"follow\":true,\"peer\":\"a*\"}}\n"),
+                           "\"follows\":true"));
+    tell_records(desk, peer, 50000);
+    drain(desk, fd, &records, &dropped);
+    assert_int_equal(records, 50000);
+    assert_int_equal(dropped, 0);
+    peer = text_unref(peer);
+    peer = text_new("b@h");
+    tell_records(desk, peer, 10);
+    drain(desk, fd, &records, &dropped);
+    assert_int_equal(records, 50000);
+    text_unref(peer);
+    close(fd);
+    desk_run(desk);
+}
+
+static void follower_stands_still(void **state)
+{
+    struct desk *desk = *state;
+    struct text *peer = text_new("a@h");
+    uint64_t records = 0, dropped = 0, others = 0;
+    int fd = desk_connect(desk), other = desk_connect(desk);
+    const char *follow = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"decisions\",\"params\":"
+                         "{\"follow\":true}}\n";
+
+    ask(desk, fd, follow);
+    ask(desk, other, follow);
+    for (unsigned i = 0; i < 40; i++) { /* the other reads all the time */
+        tell_records(desk, peer, 5000);
+        drain(desk, other, &others, &dropped);
+    }
+    assert_int_equal(others, 200000);
+    assert_int_equal(dropped, 0);
+    drain(desk, fd, &records, &dropped);
+    assert_true(dropped > 0);
+    assert_int_equal(records + dropped, 200000);
+    tell_records(desk, peer, 1); /* and it goes on */
+    drain(desk, fd, &records, &dropped);
+    assert_int_equal(records + dropped, 200001);
+    close(fd);
+    close(other);
+    text_unref(peer);
+}
+
+/* More in one turn than may wait at all. */
+static void more_than_may_wait(void **state)
+{
+    struct desk *desk = *state;
+    struct text *peer = text_new("a@h");
+    uint64_t records = 0, dropped = 0;
+    int fd = desk_connect(desk);
+
+    ask(desk, fd,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"decisions\",\"params\":{\"follow\":true}}\n");
+    tell_records(desk, peer, 200000);
+    drain(desk, fd, &records, &dropped);
+    assert_true(dropped > 0);
+    assert_int_equal(records + dropped, 200000);
+    close(fd);
+    text_unref(peer);
+}
+
+static void commands(void **state)
+{
+    struct desk *desk = *state;
+    int fd = desk_connect(desk);
+
+    lab_peer_up(&desk->lab, "a", 1);
+    assert_non_null(strstr(ask(desk, fd,
+                               "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"hold\",\"params\":"
+                               "{\"peer\":\"a\"}}\n"),
+                           "\"id\":\"x\",\"result\":{\"peer\":\"a\",\"held\":true}"));
+    assert_int_equal(desk->notices, 1);
+    lab_skip(&desk->lab);
+    lab_advise(&desk->lab, 1, PD_KIND_MOVED);
+    expect_decision(&desk->lab, 1, VERDICT_HELD);
+    assert_non_null(strstr(ask(desk, fd,
+                               "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"migrate\",\"params\":"
+                               "{\"peer\":\"a\"}}\n"),
+                           "\"verdict\":\"migrate\""));
+    expect_decision(&desk->lab, 1, VERDICT_MIGRATE);
+    assert_non_null(strstr(ask(desk, fd, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"reload\"}\n"),
+                           "not here"));
+    close(fd);
+    desk_run(desk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(follower_keeps_up, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(follower_stands_still, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(more_than_may_wait, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(commands, desk_setup, desk_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
