@@ -183,6 +183,7 @@ static void gaps(void **state)
 static void triggers(void **state)
 {
     struct lab *lab = *state;
+    struct kept kept;
 
     lab_peer_up(lab, "a", 1);
     lab_peer_up(lab, "b", 2);
@@ -191,6 +192,9 @@ static void triggers(void **state)
     lab_peer_up(lab, "b", 2);
     assert_int_equal(lab->poke.restored, 1);
     assert_int_equal(lab->poke.restored_conn, 2);
+    kept_take(&kept, lab->engine, 1); /* one of them waits still; neither is there twice */
+    assert_int_equal(kept.learnt.n_peers, 2);
+    kept_free(&kept);
     lab_peer_up(lab, "b", 2); /* told again: once is enough */
     assert_int_equal(lab->poke.restored, 1);
     lab_snapshot(lab);
