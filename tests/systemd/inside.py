@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../e2e"))
 
 import box
 import flood
+import manual
 import sandbox
 from box import configure, drop_in, journal, main_pid, mark, sh, show, wait, wait_entry, wait_node
 
@@ -244,7 +245,7 @@ def test_a_stop_is_clean():
 
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 # Beside the first one: others, and then what is left of it at the end.
-TESTS[-1:-1] = sandbox.TESTS + flood.TESTS
+TESTS[-1:-1] = sandbox.TESTS + flood.TESTS + manual.TESTS
 
 
 def main():

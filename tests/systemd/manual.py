@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manual that is installed, against what the installed programs say of themselves."""
+
+import json
+import re
+
+import box
+
+PAGES = {"pathdog": 8, "pathdogctl": 1, "pathdog-replay": 1, "pathdog.conf": 5, "pathdog-trigger": 7}
+
+
+def text_of(name):
+    path = f"/usr/share/man/man{PAGES[name]}/{name}.{PAGES[name]}"
+    lint = box.sh("mandoc", "-T", "lint", "-W", "error", path, check=False)
+    assert lint.returncode == 0 and not lint.stdout, lint.stdout
+    text = box.sh("mandoc", "-T", "utf8", "-O", "width=300", path).stdout
+    return re.sub("\u2010", "-", re.sub(".\b", "", text))
+
+
+def missing(words, text):
+    return [word for word in words if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text)]
+
+
+def test_the_manual_has_every_option_of_the_programs():
+    for program in ("pathdog", "pathdogctl", "pathdog-replay"):
+        said = box.sh(program, "--help").stdout
+        words = re.findall(r"--[a-z][a-z-]+", said)
+        if program == "pathdogctl":
+            words += re.findall(r"^  ([a-z]+)", said, re.M)
+        assert len(words) > 3, said
+        assert not missing(words, text_of(program)), missing(words, text_of(program))
+
+
+def test_the_manual_has_every_key_and_trigger():
+    box.write("/tmp/manual.conf", "[watchdog]\nnode = /run/node\n")
+    said = box.sh("pathdog", "--config", "/tmp/manual.conf", "--check").stdout
+    keys = re.findall(r"^(?:# )?([a-z_]+) (?:=|is not set)", said, re.M)
+    assert len(keys) > 20, said
+    assert not missing(keys, text_of("pathdog.conf")), missing(keys, text_of("pathdog.conf"))
+    triggers = json.loads(box.sh("pathdog", "--config", "/tmp/manual.conf", "--list-triggers",
+                                 "--json").stdout)
+    text = text_of("pathdog-trigger")
+    assert len(triggers) >= 6, triggers
+    for trigger in triggers:
+        words = [trigger["name"], *(option["name"] for option in trigger["options"])]
+        assert not missing(words, text), (trigger["name"], missing(words, text))
+
+
+TESTS = [test_the_manual_has_every_option_of_the_programs,
+         test_the_manual_has_every_key_and_trigger]
