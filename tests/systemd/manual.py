@@ -46,5 +46,21 @@ def test_the_manual_has_every_key_and_trigger():
         assert not missing(words, text), (trigger["name"], missing(words, text))
 
 
-TESTS = [test_the_manual_has_every_option_of_the_programs,
+def test_the_queries_of_the_documentation_are_good():
+    with open("/test/docs/journal.md") as file:
+        queries = re.findall(r"^    (journalctl .*)$", file.read(), re.M)
+    assert len(queries) > 20, queries
+    found = 0
+    for query in queries:
+        if " -f" in query:
+            continue  # goes on for ever
+        done = box.sh("sh", "-c", query + " --no-pager" * ("|" not in query), check=False)
+        assert done.returncode == 0 or "grep -c" in query, (query, done.stderr)
+        assert not done.stderr, (query, done.stderr)
+        found += "No entries" not in done.stdout and bool(done.stdout)
+    assert found > 12, f"only {found} of {len(queries)} find anything"
+
+
+TESTS = [test_the_queries_of_the_documentation_are_good,
+         test_the_manual_has_every_option_of_the_programs,
          test_the_manual_has_every_key_and_trigger]

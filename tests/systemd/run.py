@@ -152,11 +152,12 @@ def boot(root, directory, destination, out, names):
              "--volatile=overlay", "--private-network", "--console=pipe", "--directory", root,
              "--machine", f"pathdog-tests-{os.getpid()}",
              f"--bind={out}:/test", f"--bind-ro={TOP}/tests:/test/tests",
+             f"--bind-ro={TOP}/docs:/test/docs",
              f"--bind-ro={destination}:/test/installed",
              f"--bind-ro={directory}/{NODE}:/test/quic-node",
              f"--bind-ro={unit}:/run/systemd/system/pathdog-tests.service",
              "systemd.wants=pathdog-tests.service"]
-    for name in ("tests", "installed"):
+    for name in ("tests", "docs", "installed"):
         os.makedirs(os.path.join(out, name), exist_ok=True)
     with open(os.path.join(out, "boot.log"), "w") as log:
         machine = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
