@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -233,6 +234,27 @@ class Restart(Case):
         node.wait_rounds(5)
         self.assertEqual(len(node.moves()), 1)
         self.assertEqual(second.records("decision"), [])
+
+    def test_holds_are_kept(self):
+        def hold(dog, **params):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                sock.settimeout(10)
+                sock.connect(dog.control)
+                sock.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "hold",
+                                         "params": params}).encode() + b"\n")
+                self.assertIn("result", json.loads(sock.makefile().readline()))
+        node, dog = self.pair(peers=2)
+        hold(dog, peer="p1@h", for_us=3600 * 10**6)
+        second = self.again(node)
+        second.moved()
+        second.decision("held", conn=1)
+        second.decision("migrate", conn=2)
+        hold(second, all=True)
+        third = self.again(node, boot="boot-2")  # by name: another boot of the node is no matter
+        third.moved("p1@h")
+        third.decision("held", conn=1)
+        third.moved("p2@h")
+        third.decision("held", conn=2)
 
     def state_file(self):
         with open(os.path.join(self.directory, "state", "state.json")) as file:
