@@ -2,12 +2,11 @@
 """Files that are not what they should be: nothing waits for them, nothing dies of them."""
 
 import os
-import struct
 import signal
+import struct
 
 from case import Case, cases
 from watchdog import build_directory, config_text, daemon, replay_program, run_tool
-
 
 
 def end_of_segments(elf):
@@ -20,6 +19,7 @@ def end_of_segments(elf):
         if kind == 1:
             end = max(end, at + length)
     return end
+
 
 class Files(Case):
     def check(self, path):
