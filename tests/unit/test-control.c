@@ -5,7 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "control/control.h"
+#include "control/private.h"
 #include "engine-lab.h"
 #include "engine/text.h"
 
@@ -242,7 +242,7 @@ static void commands(void **state)
                                "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"hold\",\"params\":"
                                "{\"peer\":\"a\"}}\n"),
                            "\"id\":\"x\",\"result\":{\"peer\":\"a\",\"held\":true}"));
-    assert_int_equal(desk->notices, 1);
+    assert_int_equal(desk->notices, 1); /* who holds it */
     lab_skip(&desk->lab);
     lab_advise(&desk->lab, 1, PD_KIND_MOVED);
     expect_decision(&desk->lab, 1, VERDICT_HELD);
@@ -257,6 +257,38 @@ static void commands(void **state)
     desk_run(desk);
 }
 
+/* All places are taken: who has been idle for long goes, who follows stays. */
+static void idle_clients_make_room(void **state)
+{
+    struct desk *desk = *state;
+    char text[256] = "", byte;
+    int fds[CLIENTS_MAX], late;
+
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        fds[i] = desk_connect(desk);
+    ask(desk, fds[0],
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"decisions\",\"params\":{\"follow\":true}}\n");
+    late = desk_connect(desk);
+    assert_true(read(late, text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, "64 clients"));
+    close(late);
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        desk->control->clients[i]->asked_us =
+            sub_u64(desk->control->clients[i]->asked_us, IDLE_US + SEC - i);
+    desk->control->clients[0]->asked_us = 0;
+    late = desk_connect(desk);
+    assert_non_null(strstr(
+        ask(desk, late, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\"}\n"), "result"));
+    assert_int_equal(read(fds[1], &byte, 1), 0); /* the idlest was this one */
+    assert_int_equal(read(fds[0], &byte, 1), -1);
+    assert_int_equal(read(fds[2], &byte, 1), -1);
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        close(fds[i]);
+    close(late);
+    desk_run(desk);
+    assert_int_equal(desk->control->n_clients, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +296,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(follower_stands_still, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(more_than_may_wait, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(commands, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(idle_clients_make_room, desk_setup, desk_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,10 +176,14 @@ static void pages(void **state)
     place = 1000000;
     assert_false(inspect_next(lab->engine, lab->now_us, &place, UINT32_MAX, &peer));
     for (uint32_t begin = 0; begin < inspect_places(lab->engine); begin += 4)
-        inspect_tally(lab->engine, begin, begin + 4, &tally);
+        inspect_tally(lab->engine, lab->now_us, begin, begin + 4, &tally);
     assert_int_equal(tally.up, 9);
     assert_int_equal(tally.server, 3);
     assert_int_equal(tally.client, 6);
+    assert_int_equal(tally.held, 0);
+    lab_hold(lab, "p5", 0);
+    inspect_tally(lab->engine, lab->now_us, 0, UINT32_MAX, &tally);
+    assert_int_equal(tally.held, 1);
 }
 
 /* Backwards, every record once, also those of the last turn; of a full ring too. */

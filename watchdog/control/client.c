@@ -35,7 +35,7 @@ int client_new(struct control *control, int fd, struct client **ret_client)
 
     client->control = control;
     client->fd = fd;
-    client->took_us = control_now_us();
+    client->took_us = client->asked_us = control_now_us();
     client->filter.verdict = -1;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
         peer.uid = UINT32_MAX;
@@ -124,6 +124,7 @@ static void client_answer(struct client *client)
         const char *line = buffer_bytes(&client->in);
         size_t length = (size_t)(end - line);
 
+        client->asked_us = control_now_us();
         if (length)
             request_line(client, line, length);
         buffer_take(&client->in, length + 1);

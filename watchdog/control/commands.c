@@ -253,8 +253,12 @@ void command_reload(struct request *request)
 {
     const struct control_host *host = &request->control->host;
     CLEANUP_FREE char *error = NULL;
+    struct who asker = who(request);
     struct buffer *out;
+    char text[64];
 
+    snprintf(text, sizeof(text), "%s asked for a reload", asker.text);
+    say(request, "reload", text);
     if (host->reload(host->user, &error) < 0) {
         answer_error(request, ERROR_REFUSED, "the running configuration stays in force: %s",
                      error ? error : "unknown error");

@@ -40,10 +40,28 @@ static void refuse(struct control *control, int fd)
                              "a client of the control socket was refused: there are too many");
 }
 
+/* Closes the one that has been idle the longest, if any has been for long. */
+static void make_room(struct control *control)
+{
+    uint64_t before_us = sub_u64(control_now_us(), IDLE_US);
+    struct client *idlest = NULL;
+
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = control->clients[i];
+
+        if (client && !client->follows && !client->out.length && client->asked_us < before_us &&
+            (!idlest || client->asked_us < idlest->asked_us))
+            idlest = client;
+    }
+    client_free(idlest);
+}
+
 static void admit(struct control *control, int fd)
 {
     struct client *client;
 
+    if (control->n_clients == CLIENTS_MAX)
+        make_room(control);
     if (control->n_clients == CLIENTS_MAX) {
         refuse(control, fd);
         return;

@@ -22,6 +22,7 @@
 #define RUBBISH_MAX     10u                   /* bad lines until a client is closed */
 #define REQUESTS_BURST  8u                    /* of one client, until the others have a turn */
 #define STOOD_US        UINT64_C(30000000) /* a client that takes nothing for so long is closed */
+#define IDLE_US         UINT64_C(60000000) /* one that asks nothing for so long makes room for another */
 
 /* Places in the tables that one request walks over. */
 #define PLACES_ROWS  2048u
@@ -36,7 +37,8 @@ struct client {
     int fd;
     uint32_t uid;
     struct buffer in, out;
-    uint64_t took_us; /* when it last read something, or had nothing to read */
+    uint64_t took_us;  /* when it last read something, or had nothing to read */
+    uint64_t asked_us; /* when it last asked something, or came */
     unsigned rubbish;
     bool eof;    /* will ask nothing more */
     bool doomed; /* closed as soon as it has read what waits, or at once where it cannot */

@@ -111,7 +111,7 @@ static void peer_reasons(struct buffer *out, const struct engine *engine,
 
     if (!status->told || !status->counts.peers || inspect_places(engine) > PLACES_TALLY)
         return; /* so many are never all alike */
-    inspect_tally(engine, 0, PLACES_TALLY, &tally);
+    inspect_tally(engine, 0, 0, PLACES_TALLY, &tally);
     if (!tally.up)
         put_reason(out, "all-gone", "none of the connections is up");
     else if (tally.fixed == tally.up)

@@ -52,9 +52,9 @@ static void show_peers(const struct ctl *ctl, const json_t *status)
            bold(ctl), plain(ctl), number_of(tally, "up"), number_of(tally, "client"),
            number_of(tally, "server"), number_of(tally, "gone"), number_of(tally, "untold"));
     printf("          %" PRIu64 " measured, %" PRIu64 " watched, %" PRIu64 " cooling, %" PRIu64
-           " that may not be moved\n",
+           " held, %" PRIu64 " that may not be moved\n",
            number_of(tally, "measured"), number_of(tally, "watched"), number_of(tally, "cooling"),
-           number_of(tally, "fixed"));
+           number_of(tally, "held"), number_of(tally, "fixed"));
 }
 
 static void show_triggers(const struct ctl *ctl, const json_t *triggers)

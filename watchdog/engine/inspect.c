@@ -237,18 +237,20 @@ static void tally_up(const struct engine *engine, const struct peer *peer,
     tally->cooling += waiting_cooling(engine, peer->affair);
 }
 
-void inspect_tally(const struct engine *engine, uint32_t begin, uint32_t end,
+void inspect_tally(const struct engine *engine, uint64_t now_us, uint32_t begin, uint32_t end,
                    struct inspect_tally *tally)
 {
     const struct peer *peer;
 
-    while ((peer = next_before(engine, &begin, end)))
+    while ((peer = next_before(engine, &begin, end))) {
+        tally->held += inspect_held(engine, now_us, peer->name->s);
         if (peer->state == PEER_UP)
             tally_up(engine, peer, tally);
         else if (peer->state == PEER_GONE)
             tally->gone++;
         else
             tally->untold++;
+    }
 }
 
 /* ---- records ---- */

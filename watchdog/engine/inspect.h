@@ -101,10 +101,11 @@ struct inspect_tally {
     uint32_t disabled;         /* up, client, and may not be migrated */
     uint32_t measured;         /* up, and an RTT is known */
     uint32_t watched, cooling; /* may be fewer by the next event */
+    uint32_t held;             /* by name, connected or not told */
 };
 
 /* Adds those at places from `begin` on and before `end`. */
-void inspect_tally(const struct engine *engine, uint32_t begin, uint32_t end,
+void inspect_tally(const struct engine *engine, uint64_t now_us, uint32_t begin, uint32_t end,
                    struct inspect_tally *tally);
 
 bool inspect_held(const struct engine *engine, uint64_t now_us, const char *name);
