@@ -102,6 +102,7 @@ def test_an_instance_of_the_template_runs_beside():
     made = node()
     assert moved_within(made) < 5
     assert box.main_pid() != box.main_pid(UNIT) and box.main_pid() > 0
+    box.sh("systemctl", "reload", UNIT)
     owner = os.stat("/run/pathdog/flood").st_uid
     assert owner == int(box.sh("id", "-u", "pathdog").stdout), owner
 
