@@ -40,6 +40,18 @@ class Fallback(Case):
         dog.outcome("reconnected")
         dog.effect("better")
 
+    def test_idle_for_long_and_then_sends(self):
+        """Its packet was just sent: it has the whole time for an answer, not none."""
+        node, dog, peer = self.start({"fallback_after": "1s"}, migratable=False)
+        self.freeze(peer, in_flight_bytes=0)
+        dog.moved()
+        dog.decision("disabled")
+        node.wait_rounds(30)  # longer than fallback_after
+        sent = self.freeze(peer)
+        with self.cv:
+            peer.set(bytes_sent=peer.columns["bytes_sent"] + 5000)
+        self.assertGreater(node.wait_request("reconnect_peer", 1).time - sent, 1 - 0.15)
+
     def test_forbidden_and_dead(self):
         node, dog, peer = self.start(migratable=False)
         self.freeze(peer)

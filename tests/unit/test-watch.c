@@ -86,8 +86,30 @@ static void owed_in_every_look(void **state)
     client(lab);
     silence(lab, 2 * SEC, SEC);
     lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0"); /* once it owed nothing */
-    silence(lab, 20 * SEC, SEC);
+    lab_time(lab, SEC);
+    silence(lab, 2 * SEC, SEC); /* it owes again, but not yet for fallback_after */
     expect_no_decision(lab);
+    lab_silent(lab, 17);
+    expect_decision(lab, 17, VERDICT_RECONNECT);
+}
+
+/* Who was idle for long has not been silent for long: its packet was just sent. */
+static void idle_and_then_sends(void **state)
+{
+    struct lab *lab = *state;
+
+    client(lab);
+    for (unsigned i = 0; i < 20; i++) {
+        lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0 sent=100 received=100");
+        lab_time(lab, SEC);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        lab_row(lab, 17, "srtt=50000 samples=1 in_flight=50 sent=150 received=100");
+        expect_no_decision(lab);
+        lab_time(lab, SEC);
+    }
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=50 sent=150 received=100");
+    expect_decision(lab, 17, VERDICT_RECONNECT);
 }
 
 static void owed_by_pto_and_by_sending(void **state)
@@ -340,8 +362,10 @@ static void probed_once(void **state)
     assert_int_equal(probe->conns[0], 17);
     for (size_t i = 0; i < lab->n_actions; i++)
         assert_true(lab->actions[i].type != ACTION_PROBE || &lab->actions[i] == probe);
-    silence(lab, 7 * SEC, SEC); /* it owes the probe's answer from then on */
+    silence(lab, 5 * SEC, SEC); /* it owes the probe's answer from then on */
     expect_no_decision(lab);    /* but was idle in looks after it */
+    lab_silent(lab, 17);
+    expect_decision(lab, 17, VERDICT_RECONNECT);
 }
 
 static void probed_and_dead(void **state)
@@ -380,6 +404,7 @@ int main(void)
         LAB_TEST(three_looks_at_least),
         LAB_TEST(owes_nothing),
         LAB_TEST(owed_in_every_look),
+        LAB_TEST(idle_and_then_sends),
         cmocka_unit_test(owed_by_pto_and_by_sending),
         cmocka_unit_test(any_progress_clears),
         LAB_TEST(progress_too_soon),

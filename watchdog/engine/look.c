@@ -249,10 +249,10 @@ void look_update(struct engine *engine, struct peer *peer)
 
 void look_quiet_restart(struct engine *engine, struct peer *peer)
 {
-    peer->quiet_since_us = engine->now_us;
-    peer->quiet_looks = peer->quiet_telling = 0;
+    peer->quiet_since_us = peer->owed_since_us = engine->now_us;
+    peer->quiet_looks = peer->owed_telling = 0;
     peer->quiet_owed = true;
-    peer->quiet_bytes_sent = PD_UNKNOWN;
+    peer->quiet_bytes_sent = peer->owed_bytes_sent = PD_UNKNOWN;
 }
 
 bool look_owed(const struct peer *peer)

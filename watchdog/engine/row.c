@@ -3,6 +3,7 @@
 #include "row.h"
 
 #include "effect.h"
+#include "look.h"
 #include "migration.h"
 #include "name.h"
 #include "peer.h"
@@ -64,6 +65,23 @@ static bool received_more(const struct peer *peer, const struct pd_row *row, uin
            silent_ms < (now_us - peer->last_look_us) / 1000;
 }
 
+/* Who is idle for a minute and then sends owes from then on, not for a minute. */
+static void take_owed(struct engine *engine, struct peer *peer, const struct pd_row *row,
+                      bool outstanding)
+{
+    uint64_t sent = row->v[PD_BYTES_SENT];
+
+    if (peer->owed_bytes_sent == PD_UNKNOWN)
+        peer->owed_bytes_sent = sent;
+    if (!outstanding && (sent == PD_UNKNOWN || sent <= peer->owed_bytes_sent)) {
+        peer->owed_since_us = engine->now_us;
+        peer->owed_telling = 0;
+    } else if (row->v[PD_RTT_SAMPLES] != PD_UNKNOWN || row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN ||
+               row->v[PD_SILENT_MS] != PD_UNKNOWN) {
+        peer->owed_telling++;
+    }
+}
+
 /* The stretch without progress goes on, or begins anew with this row. */
 static void take_quiet(struct engine *engine, struct peer *peer, const struct pd_row *row,
                        bool progress)
@@ -72,19 +90,15 @@ static void take_quiet(struct engine *engine, struct peer *peer, const struct pd
     bool outstanding = (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0);
 
     if (progress || !peer->quiet_since_us) {
-        peer->quiet_since_us = engine->now_us;
-        peer->quiet_looks = peer->quiet_telling = 0;
-        peer->quiet_owed = true;
-        peer->quiet_bytes_sent = row->v[PD_BYTES_SENT];
+        look_quiet_restart(engine, peer);
+        peer->quiet_bytes_sent = peer->owed_bytes_sent = row->v[PD_BYTES_SENT];
         return;
     }
     if (peer->quiet_bytes_sent == PD_UNKNOWN)
         peer->quiet_bytes_sent = row->v[PD_BYTES_SENT];
     peer->quiet_looks++;
     peer->quiet_owed &= outstanding;
-    if (row->v[PD_RTT_SAMPLES] != PD_UNKNOWN || row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN ||
-        row->v[PD_SILENT_MS] != PD_UNKNOWN)
-        peer->quiet_telling++;
+    take_owed(engine, peer, row, outstanding);
 }
 
 void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row, uint32_t columns)

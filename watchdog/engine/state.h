@@ -176,9 +176,12 @@ struct peer {
     uint64_t quiet_since_us;
     uint64_t quiet_bytes_sent;
     uint32_t quiet_looks;
-    uint32_t quiet_telling; /* of these, rows that would have shown a sign of life */
-    bool quiet_owed;        /* in every look of it something was in flight */
-    uint8_t slots[];        /* the triggers' instances, then their states */
+    uint32_t owed_telling; /* rows since owed_since_us that would have shown a sign of life */
+    /* its last part, from the last look on in which nothing was owed */
+    uint64_t owed_since_us;
+    uint64_t owed_bytes_sent;
+    bool quiet_owed; /* in every look of it something was in flight */
+    uint8_t slots[]; /* the triggers' instances, then their states */
 };
 
 struct index { /* open addressing; values are peer index + 1 */

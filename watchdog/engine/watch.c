@@ -41,7 +41,7 @@ static void watch_due(struct engine *engine, struct deadline *deadline)
     look_soon(engine);
 }
 
-/* A look is wanted at the very moment when a silence is long enough. */
+/* A look is wanted at the very moment when something was owed long enough. */
 static void set_deadline(struct engine *engine, struct peer *peer)
 {
     struct watch *watch = &peer->affair->watch;
@@ -50,7 +50,7 @@ static void set_deadline(struct engine *engine, struct peer *peer)
         &engine->deadlines,
         peer_inbound(peer) ? &engine->lanes.watched_inbound : &engine->lanes.watched,
         &watch->deadline,
-        min_u64(peer->quiet_since_us + fallback_after_us(engine, peer), watch->until_us));
+        min_u64(peer->owed_since_us + fallback_after_us(engine, peer), watch->until_us));
 }
 
 void watch_off(struct engine *engine, struct peer *peer)
@@ -91,8 +91,8 @@ static bool judgeable(const struct engine *engine)
 
 static bool dead(const struct engine *engine, const struct peer *peer)
 {
-    return peer->quiet_telling >= LOOKS_LEAST && look_owed(peer) && judgeable(engine) &&
-           engine->now_us - peer->quiet_since_us >= fallback_after_us(engine, peer);
+    return peer->owed_telling >= LOOKS_LEAST && judgeable(engine) &&
+           engine->now_us - peer->owed_since_us >= fallback_after_us(engine, peer);
 }
 
 static void advise_fallback(struct engine *engine, struct peer *peer)
@@ -212,7 +212,10 @@ void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *ro
         progressed(engine, peer);
     } else if (!peer_in_flight(peer)) {
         probe(engine, peer, row);
-        (void)judge(engine, peer);
+        if (peer->owed_since_us == engine->now_us) /* nothing is owed */
+            set_deadline(engine, peer);
+        else
+            (void)judge(engine, peer);
     }
     if (engine->now_us >= peer->affair->watch.until_us)
         watch_off(engine, peer);
