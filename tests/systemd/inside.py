@@ -197,13 +197,15 @@ def test_killed_it_is_started_again_and_knows_what_it_knew():
     delta_is_asked_to_move()
     wait_entry(*about, "PATHDOG_VERDICT=disabled")
     same(len(journal(*about, "PATHDOG_OUTCOME=disabled")), 1, "it was asked once")
-    wait(lambda: '"delta"' in open("/run/pathdog/state.json").read(), "what was learnt is kept")
+    wait(lambda: '"disabled":true' in open("/run/pathdog/state.json").read().replace(" ", ""),
+         "what was learnt is kept: a second later at most")
     pid, restarts, since = main_pid(), int(show(UNIT, "NRestarts")), mark()
     os.kill(pid, 9)
     wait(lambda: int(show(UNIT, "NRestarts")) == restarts + 1 and main_pid() not in (0, pid),
          "systemd starts it again")
     entry = wait_node("up", since)
     same(entry["PATHDOG_RUN"], run_id(), "a run of its own")
+    wait_entry(f"_SYSTEMD_UNIT={UNIT}", "PATHDOG_WHAT=unclean-stop", since=since)
     delta_is_asked_to_move()
     decision = wait_entry(*about, "PATHDOG_RECORD=decision", since=since)
     same(decision["PATHDOG_VERDICT"], "disabled", "it still knows")

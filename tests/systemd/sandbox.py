@@ -8,6 +8,7 @@ import mmap
 import os
 import socket
 import sys
+import time
 
 PROBE = "/etc/systemd/system/probe.service"
 
@@ -23,9 +24,10 @@ def reason(attempt):
         return str(error)
 
 
-def syscall(number, *words):
+def call(name, *words):
+    """A function of the C library that fails with errno."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(number, *words) < 0:
+    if getattr(libc, name)(*words) < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
@@ -53,15 +55,15 @@ def denied():
         "a user's home": lambda: os.listdir("/root"),
         "the kernel's settings": opened("/proc/sys/kernel/panic"),
         "the first process": lambda: os.stat("/proc/1"),
-        "a namespace": lambda: syscall(272, 0x10000000), # unshare, a user namespace
-        "a mount": lambda: syscall(165, b"none", b"/tmp", b"tmpfs", 0, None),
-        "another process's memory": lambda: syscall(101, 16, 1, 0, 0), # ptrace
+        "a namespace": lambda: call("unshare", 0x10000000),  # CLONE_NEWUSER
+        "a mount": lambda: call("mount", b"none", b"/tmp", b"tmpfs", 0, None),
+        "another process's memory": lambda: call("ptrace", 16, 1, 0, 0),  # PTRACE_ATTACH
         "another user": lambda: os.setuid(0),
         "a better priority": lambda: os.setpriority(os.PRIO_PROCESS, here, -5),
-        "the clock": lambda: syscall(227, 0, None),
+        "the clock": lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()),
         "the name of the host": lambda: socket.sethostname("changed"),
         "a device": opened("/dev/kmsg", "r"),
-        "a kernel module": lambda: syscall(313, 0, b"", 0),
+        "swap": lambda: call("swapon", b"/tmp/none", 0),
     }
 
 
