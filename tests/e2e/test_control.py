@@ -965,6 +965,32 @@ class Abuse(ControlCase):
         self.wait_until(lambda: "result" in (Client(dog.control).ask("version") or {}), "room again")
         self.alive(node, dog)
 
+    def test_no_descriptors_left(self):
+        """It cannot let anybody in, then it can: nothing is lost but time."""
+        node = self.node()
+        node.add("p1@h", 1, local="127.0.0.1:9001")
+        dog = self.dog(node, start=False)
+        dog.prefix = ["prlimit", "--nofile=40:40"] + dog.prefix
+        dog.start()
+        dog.wait_record("peer", state="up")
+        crowd = []
+        for _ in range(50):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.settimeout(10 * PATIENCE)
+            sock.connect(dog.control)
+            crowd.append(sock)
+        dog.moved()
+        dog.outcome("migrated")
+        with open(f"/proc/{dog.process.pid}/stat") as file:
+            before = sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))
+        time.sleep(0.5)  # a loop that spins would show
+        with open(f"/proc/{dog.process.pid}/stat") as file:
+            after = sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))
+        self.assertLess(after - before, 25, "ticks of 10 ms")
+        for sock in crowd:
+            sock.close()
+        self.alive(node, dog)
+
     def test_gone_in_the_middle(self):
         node, dog = self.pair()
         for cut in (1, 10, 30, 43):

@@ -12,7 +12,6 @@
 #define READ_BYTES  ((size_t)16 * 1024)
 #define WRITE_BYTES ((size_t)64 * 1024)
 #define WRITE_BURST 4u
-#define SWEEP_US    UINT64_C(5000000)
 
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *user)
 {
@@ -165,14 +164,8 @@ static void client_wait(struct client *client)
                                                   (client->out.length ? (uint32_t)EPOLLOUT : 0));
     if (client_has_line(client) && client->out.length < OUT_PAUSE_BYTES)
         sd_event_source_set_enabled(control->again, SD_EVENT_ONESHOT);
-    if (client->out.length) {
-        int enabled;
-
-        if (sd_event_source_get_enabled(control->sweep, &enabled) >= 0 && enabled == SD_EVENT_OFF) {
-            sd_event_source_set_time(control->sweep, control_now_us() + SWEEP_US);
-            sd_event_source_set_enabled(control->sweep, SD_EVENT_ONESHOT);
-        }
-    }
+    if (client->out.length)
+        control_sweep_in(control, SWEEP_US);
 }
 
 void client_turn(struct client *client)

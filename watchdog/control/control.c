@@ -13,7 +13,6 @@
 #include "private.h"
 
 #define ACCEPT_BURST    16u
-#define SWEEP_US        UINT64_C(5000000)
 #define SWEEP_SLACK_US  UINT64_C(1000000)
 #define ACCEPT_AGAIN_US UINT64_C(1000000) /* after a failure that will not pass at once */
 
@@ -23,6 +22,16 @@ uint64_t control_now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void control_sweep_in(struct control *control, uint64_t span_us)
+{
+    int enabled;
+
+    if (sd_event_source_get_enabled(control->sweep, &enabled) < 0 || enabled != SD_EVENT_OFF)
+        return;
+    sd_event_source_set_time(control->sweep, control_now_us() + span_us);
+    sd_event_source_set_enabled(control->sweep, SD_EVENT_ONESHOT);
 }
 
 /* One too many: told so, and closed. */
@@ -88,8 +97,10 @@ static int on_accept(sd_event_source *source, int listen_fd, uint32_t revents, v
             admit(control, fd);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            sd_event_source_set_enabled(control->accept, SD_EVENT_OFF); /* until the next sweep */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            sd_event_source_set_enabled(control->accept, SD_EVENT_OFF); /* until the sweep */
+            control_sweep_in(control, ACCEPT_AGAIN_US);
+        }
         if (errno != EINTR && errno != ECONNABORTED)
             break;
     }
@@ -112,18 +123,22 @@ static int on_sweep(sd_event_source *source, uint64_t time_us, void *user)
 {
     struct control *control = user;
     uint64_t now_us = control_now_us();
+    bool more = false;
 
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = control->clients[i];
 
-        if (client && client->out.length && now_us - client->took_us > STOOD_US)
+        if (!client || !client->out.length)
+            continue;
+        if (now_us - client->took_us > STOOD_US)
             client_free(client);
+        else
+            more = true;
     }
     sd_event_source_set_enabled(control->accept, SD_EVENT_ON);
-    if (!control->n_clients)
-        return 0; /* the next client sets it again */
-    sd_event_source_set_time(source, now_us + SWEEP_US);
-    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    if (more)
+        control_sweep_in(control, SWEEP_US);
     return 0;
 }
 

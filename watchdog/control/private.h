@@ -22,6 +22,7 @@
 #define RUBBISH_MAX     10u                   /* bad lines until a client is closed */
 #define REQUESTS_BURST  8u                    /* of one client, until the others have a turn */
 #define STOOD_US        UINT64_C(30000000) /* a client that takes nothing for so long is closed */
+#define SWEEP_US        UINT64_C(5000000)  /* how often that is looked at, while somebody may */
 #define IDLE_US         UINT64_C(60000000) /* one that asks nothing for so long makes room for another */
 
 /* Places in the tables that one request walks over. */
@@ -60,6 +61,9 @@ struct control {
 };
 
 uint64_t control_now_us(void);
+
+/* Looks after those who stand still, then or sooner. */
+void control_sweep_in(struct control *control, uint64_t span_us);
 
 /* ---- client.c ---- */
 
