@@ -84,3 +84,8 @@ class Files(Case):
         status, out, err = run_tool(replay_program(), path, timeout=15)
         self.assertEqual((status, out), (2, ""))
         self.assertIn("not a recording", err)
+
+    def test_a_directory_as_recording(self):
+        status, out, err = run_tool(replay_program(), self.directory)
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("Is a directory", err)

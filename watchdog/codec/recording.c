@@ -38,8 +38,15 @@ static int read_header(struct recording *recording, char *error, size_t size)
 {
     bool whole = false;
     ssize_t length;
-    int c = getc(recording->file);
+    int c, error_number;
 
+    errno = 0;
+    c = getc(recording->file);
+    error_number = errno ? errno : EIO;
+    if (c == EOF && ferror(recording->file)) {
+        snprintf(error, size, "%s", strerrordesc_np(error_number));
+        return -error_number;
+    }
     /* A device or an image may have no line's end at all: do not look for it. */
     if (c != EOF && c != '{' && c != '\n') {
         snprintf(error, size, "not a recording of pathdog");
