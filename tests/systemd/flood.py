@@ -147,10 +147,7 @@ def test_journald_is_stopped_and_the_loop_goes_on():
     print(f"# 51 records: {written} in the journal, {dropped} dropped and said: {entry['MESSAGE']}")
     box.sh("systemctl", "stop", UNIT)
     made.stop()
-    assert written + dropped - 51 <= OTHERS, (written, dropped)
-    # An entry that says what was dropped before it, and is refused itself, takes that with it:
-    # out/journal.c counts it as one. Then the next one says too little.
-    return f"{51 - written - dropped} of 51 unsaid" if written + dropped < 51 else None
+    assert 0 <= written + dropped - 51 <= OTHERS, (written, dropped)
 
 
 TESTS = [test_an_instance_of_the_template_runs_beside,

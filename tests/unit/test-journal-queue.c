@@ -125,6 +125,24 @@ static void test_refused_by_journald(void **state)
     journal_free(journal);
 }
 
+/* An entry that tells of others which were dropped, refused itself: all are lost. */
+static void test_refused_with_what_it_said(void **state)
+{
+    struct journal *journal = start(1, 1 << 20);
+
+    for (unsigned i = 0; i < 4; i++)
+        push(journal, i);
+    assert_int_equal(journal_dropped(journal), 3);
+    allow(1);
+    /* the thread may still hold the first: then this one is dropped, too */
+    while (push(journal, 100), journal_dropped(journal))
+        ;
+    journald.answer = -5;
+    allow(1);
+    assert_true(journal_stop(journal, 10000000) >= 4);
+    journal_free(journal);
+}
+
 /* Nothing is ever taken: stop comes back in time and says what is lost. */
 static void test_stuck(void **state)
 {
@@ -144,8 +162,11 @@ static void test_stuck(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_stop), cmocka_unit_test(test_full_by_entries),
-        cmocka_unit_test(test_full_by_bytes),  cmocka_unit_test(test_refused_by_journald),
+        cmocka_unit_test(test_order_and_stop),
+        cmocka_unit_test(test_full_by_entries),
+        cmocka_unit_test(test_full_by_bytes),
+        cmocka_unit_test(test_refused_by_journald),
+        cmocka_unit_test(test_refused_with_what_it_said),
         cmocka_unit_test(test_stuck),
     };
 

@@ -137,8 +137,6 @@ bool watch_answered(struct engine *engine, struct peer *peer, bool ok)
     if (!watch->on)
         return false;
     watch->advised_us = engine->now_us;
-    watch->until_us =
-        max_u64(watch->until_us, engine->now_us + fallback_after_us(engine, peer) * 2);
     if (!ok)
         return judge(engine, peer);
     look_quiet_restart(engine, peer); /* the new path gets its own time */

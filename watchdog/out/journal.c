@@ -15,6 +15,7 @@
 struct journal_entry {
     struct journal_entry *next;
     size_t n_bytes;
+    uint64_t said; /* of records dropped before, that it tells of */
     char bytes[];
 };
 
@@ -25,7 +26,8 @@ struct journal {
     pthread_cond_t changed; /* an entry came, or was sent, or the end */
     struct journal_entry *first, **last;
     size_t n_entries, n_bytes; /* queued, and the one being sent */
-    uint64_t n_failed;         /* that journald refused */
+    uint64_t n_said;           /* the sum of what these tell of */
+    uint64_t n_failed;         /* that journald refused, with what they would have told of */
     bool stopping, stopped, stuck;
     unsigned refs;      /* the loop's, and the thread's: a thread that hangs outlives the loop */
     uint64_t n_dropped; /* only the loop's thread */
@@ -39,7 +41,7 @@ static void journal_send(struct journal *journal, const struct journal_entry *en
 
     if (r < 0) {
         pthread_mutex_lock(&journal->lock);
-        journal->n_failed++;
+        journal->n_failed += 1 + entry->said;
         pthread_mutex_unlock(&journal->lock);
     }
 }
@@ -85,6 +87,7 @@ static void *journal_run(void *user)
         pthread_mutex_lock(&journal->lock);
         journal->n_entries--;
         journal->n_bytes -= entry->n_bytes;
+        journal->n_said -= entry->said;
         free(entry);
     }
     journal->stopped = true;
@@ -136,6 +139,7 @@ void journal_push(struct journal *journal, const struct buffer *entry, uint64_t 
 
     copy->next = NULL;
     copy->n_bytes = entry->length;
+    copy->said = said;
     memcpy(copy->bytes, buffer_bytes(entry), entry->length);
 
     pthread_mutex_lock(&journal->lock);
@@ -148,6 +152,7 @@ void journal_push(struct journal *journal, const struct buffer *entry, uint64_t 
         journal->last = &copy->next;
         journal->n_entries++;
         journal->n_bytes += copy->n_bytes;
+        journal->n_said += said;
         pthread_cond_signal(&journal->changed);
     }
     pthread_mutex_unlock(&journal->lock);
@@ -178,7 +183,7 @@ uint64_t journal_stop(struct journal *journal, uint64_t timeout_us)
     while (!journal->stopped && r != ETIMEDOUT)
         r = pthread_cond_timedwait(&journal->changed, &journal->lock, &until);
     journal->stuck = !journal->stopped;
-    lost = journal->n_dropped + journal->n_failed + journal->n_entries;
+    lost = journal->n_dropped + journal->n_failed + journal->n_entries + journal->n_said;
     pthread_mutex_unlock(&journal->lock);
     if (journal->stuck)
         pthread_detach(journal->thread);
