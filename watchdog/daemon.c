@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config/difference.h"
 #include "daemon_private.h"
 #include "util/format.h"
 
@@ -214,7 +215,10 @@ static void daemon_take_config(struct daemon *daemon, struct config *config)
         .command = {.type = COMMAND_CONFIG, .config = text},
     };
     struct config *old = daemon->config;
+    CLEANUP_FREE char *before = config_text(old, CONFIG_PLAIN);
+    CLEANUP_FREE char *difference = config_difference(before, text);
 
+    daemon_notice(daemon, PD_LEVEL_NOTICE, "reloaded", difference, 1);
     daemon_note_restart(daemon, config);
     daemon->config = config;
     sources_update(daemon->sources, config, daemon->plugins);

@@ -142,6 +142,8 @@ class Reload(Case):
         self.reload(dog)
         self.assertEqual(dog.decision("migrate")["conn"], peer.conn)
         self.assertEqual(len(node.links), 1)
+        notice = dog.wait_record("notice", what="reloaded")
+        self.assertEqual(notice["text"], "[trigger:srtt] threshold: 500ms → 200ms")
 
     def test_a_trigger_more_and_one_less(self):
         node = self.node()

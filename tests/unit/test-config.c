@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "config/difference.h"
 #include "config/value.h"
 #include "util/format.h"
 
@@ -463,20 +464,47 @@ static void test_drop_ins(void **state)
     free(drop_in);
 }
 
+static void expect_difference(const char *before, const char *now, const char *words)
+{
+    char *text = config_difference(before, now);
+
+    assert_string_equal(text, words);
+    free(text);
+}
+
+static void test_difference(void **state)
+{
+    static const char before[] = "[watchdog]\nnode = /a\nmode = active\n\n"
+                                 "[trigger:srtt]\nthreshold = 500ms\nstrikes = 2\n";
+    char *many = string_format("[watchdog]\nnode = %0300d\nmode = %0300d\n", 1, 2), *text;
+
+    (void)state;
+    expect_difference(before, before, "nothing has changed");
+    expect_difference(before,
+                      "[watchdog]\nnode = /a\nmode = observe\n"
+                      "[trigger:srtt]\nthreshold = 200ms\nrecover = 1s\n[trigger:route]\n"
+                      "settle = 1s\n",
+                      "[watchdog] mode: active → observe; "
+                      "[trigger:srtt] threshold: 500ms → 200ms; "
+                      "[trigger:srtt] recover: (not set) → 1s; new: [trigger:route]; "
+                      "[trigger:srtt] strikes: 2 → (not set)");
+    expect_difference(before, "[watchdog]\nnode = /a\nmode = active\n", "gone: [trigger:srtt]");
+    text = config_difference(before, many); /* cut, and it says so */
+    assert_true(strlen(text) < 450);
+    assert_non_null(strstr(text, "; and 2 more"));
+    free(text);
+    free(many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_example),
-        cmocka_unit_test(test_switched_off),
-        cmocka_unit_test(test_refused_keys),
-        cmocka_unit_test(test_refused_values),
-        cmocka_unit_test(test_refused_together),
-        cmocka_unit_test(test_refused_lines),
-        cmocka_unit_test(test_long_line),
-        cmocka_unit_test(test_plain_text_reads_back),
-        cmocka_unit_test(test_origins),
-        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_difference),
+        cmocka_unit_test(test_example),          cmocka_unit_test(test_switched_off),
+        cmocka_unit_test(test_refused_keys),     cmocka_unit_test(test_refused_values),
+        cmocka_unit_test(test_refused_together), cmocka_unit_test(test_refused_lines),
+        cmocka_unit_test(test_long_line),        cmocka_unit_test(test_plain_text_reads_back),
+        cmocka_unit_test(test_origins),          cmocka_unit_test(test_values),
         cmocka_unit_test(test_drop_ins),
     };
 
