@@ -135,9 +135,8 @@ static enum state_change address_take(struct netlink_state *state,
                                       const struct netlink_event *event)
 {
     size_t place = address_place(state, event->family, event->address, event->index);
-    struct address_state *address = state->addresses ? &state->addresses[place] : NULL;
-    bool found = place < state->n_addresses &&
-                 !address_order(address, event->family, event->address, event->index);
+    struct address_state *address = place < state->n_addresses ? &state->addresses[place] : NULL;
+    bool found = address && !address_order(address, event->family, event->address, event->index);
 
     if (event->removed || !event->usable) {
         if (!found)

@@ -19,7 +19,9 @@ struct entry {
 
 static bool span_equal(struct span a, struct span b)
 {
-    return a.length == b.length && (!a.length || memcmp(a.at, b.at, a.length) == 0);
+    if (a.length != b.length)
+        return false;
+    return !a.length || (a.at && b.at && memcmp(a.at, b.at, a.length) == 0);
 }
 
 /* The next entry at `*text`; `entry->section` is kept from call to call. */

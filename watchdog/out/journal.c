@@ -127,8 +127,12 @@ int journal_new(const struct journal_config *config, struct journal **ret_journa
     return 0;
 }
 
-uint64_t journal_dropped(const struct journal *journal)
+uint64_t journal_dropped(struct journal *journal)
 {
+    pthread_mutex_lock(&journal->lock);
+    journal->n_dropped += journal->n_failed;
+    journal->n_failed = 0;
+    pthread_mutex_unlock(&journal->lock);
     return journal->n_dropped;
 }
 

@@ -22,7 +22,7 @@ struct journal_config {
 int journal_new(const struct journal_config *config, struct journal **ret_journal);
 
 /* How many entries were lost and not said yet. */
-uint64_t journal_dropped(const struct journal *journal);
+uint64_t journal_dropped(struct journal *journal);
 
 /* Queues an entry (as record_journal makes it). `said` of the lost ones are
  * said in it. Never waits for journald. */
