@@ -218,7 +218,7 @@ def main():
     if not done or "# all were run" not in tap:
         print(f"not ok - the container did not get to the end (status {status}), see {out}")
     print(f"# {n} inside and one outside; logs: {out}")
-    return 1 if re.search(r"^not ok(?!.*# TODO)", tap, re.M) or left or not done else 0
+    return 1 if re.search(r"^not ok", tap, re.M) or left or not done else 0
 
 
 if __name__ == "__main__":
