@@ -22,6 +22,8 @@ struct send_errors {
 };
 
 struct send_errors_peer {
+    uint32_t errors; /* in the last row that had the column */
+    bool known;      /* there was one */
     bool said;
 };
 
@@ -45,6 +47,8 @@ static int send_errors_sample(struct pd_turn *turn, const struct pd_sample *samp
 
     if (errors == PD_UNKNOWN)
         return 0;
+    peer->known = true;
+    peer->errors = errors < UINT32_MAX ? (uint32_t)errors : UINT32_MAX;
     if (!errors)
         peer->said = false;
     if (peer->said || errors < send_errors->errors)
@@ -53,6 +57,21 @@ static int send_errors_sample(struct pd_turn *turn, const struct pd_sample *samp
     snprintf(reason, sizeof(reason), "%" PRIu64 " send error%s in a row", errors,
              errors == 1 ? "" : "s");
     return turn->host->advise(turn, sample->peer->index, &advice);
+}
+
+static int send_errors_tell(const void *self, const struct pd_peer *who, const void *state,
+                            uint64_t now_us, char *text, size_t size)
+{
+    const struct send_errors *send_errors = self;
+    const struct send_errors_peer *peer = state;
+
+    (void)who;
+    (void)now_us;
+    if (!peer->known)
+        return snprintf(text, size, "the node has not told send_errors of it");
+    return snprintf(text, size, "%" PRIu32 " of %" PRIu64 " send errors in a row%s", peer->errors,
+                    send_errors->errors,
+                    peer->said ? "; advised, and not again before it is 0" : "");
 }
 
 PD_TRIGGER(send_errors) = {
@@ -65,4 +84,5 @@ PD_TRIGGER(send_errors) = {
     .peer_size = sizeof(struct send_errors_peer),
     .start = send_errors_start,
     .sample = send_errors_sample,
+    .tell = send_errors_tell,
 };

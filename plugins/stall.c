@@ -42,6 +42,7 @@ static const struct pd_option options[] = {
 
 struct stall {
     uint64_t pto_multiple, min_us, silence_us;
+    uint64_t spacing_us; /* between two rows that may be a miss */
     uint32_t misses;
 };
 
@@ -49,7 +50,8 @@ struct stall_peer {
     uint64_t since_us;     /* of suspicion: something was owed, and nothing came */
     uint64_t sent_bytes;   /* then */
     uint64_t progress_us;  /* the last progress that was seen, or the first look */
-    uint64_t looked_bytes; /* bytes sent at the look before */
+    uint64_t looked_bytes; /* bytes sent at the look before; under suspicion at the last tick */
+    uint64_t tick_us;      /* under suspicion: no row before this is a miss */
     uint16_t misses;
     uint8_t fired; /* since the last progress */
     bool suspect;
@@ -65,6 +67,7 @@ static int stall_start(struct pd_turn *turn, const struct pd_start *start)
     stall->min_us = start->values[OPTION_MIN].number;
     stall->silence_us = start->values[OPTION_SILENCE].number;
     stall->misses = (uint32_t)start->values[OPTION_MISSES].number;
+    stall->spacing_us = start->sample_interval_us / 5 * 4;
     return 0;
 }
 
@@ -135,20 +138,40 @@ static int silence_advise(struct pd_turn *turn, const struct pd_sample *sample, 
     return turn->host->advise(turn, sample->peer->index, &advice);
 }
 
-/* The slower rule, for nodes that say little. Returns true if it fired. */
-static bool silence_counts(const struct pd_turn *turn, const struct pd_sample *sample, bool sends,
-                           uint64_t *ret_silence_us)
+/*
+ * The slower rule, for nodes that say little. Returns true if it fired. What was silent
+ * while nothing was owed proves nothing: the silence must have lasted since we began to
+ * send, too. And close looks do not make several misses out of one moment.
+ */
+static bool silence_counts(const struct pd_turn *turn, const struct pd_sample *sample, bool unpaid,
+                           uint64_t sent_bytes, uint64_t *ret_silence_us)
 {
     const struct stall *stall = turn->self;
     struct stall_peer *peer = sample->state;
     uint64_t silent_ms = sample->row->v[PD_SILENT_MS];
+    bool sends = unpaid || sent_bytes > peer->looked_bytes;
 
     *ret_silence_us = silent_ms == PD_UNKNOWN ? turn->now_us - peer->progress_us : silent_ms * 1000;
+    if (turn->now_us < peer->tick_us)
+        return false;
+    peer->tick_us = turn->now_us + stall->spacing_us;
+    peer->looked_bytes = sent_bytes;
     if (!sends || *ret_silence_us <= stall->silence_us) {
         peer->misses = 0;
         return false;
     }
     return ++peer->misses >= stall->misses;
+}
+
+static void suspicion_begin(struct pd_turn *turn, struct stall_peer *peer, uint64_t sent_bytes)
+{
+    const struct stall *stall = turn->self;
+
+    peer->suspect = peer->unpaid = true;
+    peer->since_us = turn->now_us;
+    peer->sent_bytes = peer->looked_bytes = sent_bytes;
+    peer->tick_us = turn->now_us + stall->silence_us;
+    peer->misses = 0;
 }
 
 /* Nothing came since the look before. */
@@ -160,25 +183,23 @@ static int stall_look(struct pd_turn *turn, const struct pd_sample *sample)
     uint64_t sent_bytes = row->v[PD_BYTES_SENT] == PD_UNKNOWN ? 0 : row->v[PD_BYTES_SENT];
     bool unpaid = (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN && row->v[PD_IN_FLIGHT_BYTES]) ||
                   (row->v[PD_PTO_COUNT] != PD_UNKNOWN && row->v[PD_PTO_COUNT]);
-    bool sends = unpaid || sent_bytes > peer->looked_bytes;
     uint64_t pto_us = pto_of(row), enough_us = stall->pto_multiple * pto_us, silence_us;
 
     enough_us = (enough_us > stall->min_us ? enough_us : stall->min_us) << peer->fired;
-    peer->looked_bytes = sent_bytes;
     if (!peer->suspect) {
-        peer->misses = 0;
-        if (!sends)
+        if (!unpaid && sent_bytes <= peer->looked_bytes) {
+            peer->looked_bytes = sent_bytes;
             return 0; /* an idle connection owes nothing */
-        peer->suspect = peer->unpaid = true;
-        peer->since_us = turn->now_us;
-        peer->sent_bytes = sent_bytes;
+        }
+        suspicion_begin(turn, peer, sent_bytes);
     }
     peer->unpaid &= unpaid;
     if (!peer->unpaid && turn->now_us > peer->since_us && sent_bytes <= peer->sent_bytes) {
         suspicion_end(turn, sample->peer->index, peer);
+        peer->looked_bytes = sent_bytes;
         return 0;
     }
-    if (silence_counts(turn, sample, sends, &silence_us))
+    if (silence_counts(turn, sample, unpaid, sent_bytes, &silence_us))
         return silence_advise(turn, sample, silence_us);
     turn->host->look(turn, sample->peer->index, turn->now_us + enough_us + LOOK_EXTRA_US);
     if (turn->now_us - peer->since_us < enough_us)

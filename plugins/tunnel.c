@@ -8,12 +8,14 @@
  * for the route trigger to see.
  */
 #include "ip-text.h"
+#include "tunnel-causes.h"
 #include "tunnel-options.h"
 
 #include "util/util.h"
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <pathdog/trigger.h>
 #include <stdio.h>
 
@@ -69,6 +71,14 @@ struct tunnel {
     uint32_t first, count;
     struct recent recent[RECENT];
     uint32_t next_recent;
+    uint64_t notices; /* so far, repeats apart */
+    struct tunnel_causes causes;
+};
+
+/* What is known of a connection. */
+struct tunnel_peer {
+    uint64_t told_us : 62; /* when a notice concerned it last, 0: never */
+    uint64_t down : 1;     /* that was EVENT=down */
 };
 
 /* ---- what is said ---- */
@@ -137,20 +147,6 @@ static void job_free(struct job *job)
     *job = (struct job){0};
 }
 
-/* Cuts at `size`, but not within a character. */
-static void text_cut(char *text, size_t size)
-{
-    size_t length = strlen(text);
-
-    if (length + 1 < size)
-        return;
-    while (length && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
-        length--;
-    if (length && (unsigned char)text[length - 1] >= 0xc0)
-        length--;
-    text[length] = '\0';
-}
-
 static void job_evidence(struct job *job, const char *name, const char *text, uint64_t number)
 {
     if (text ? *text : number != UINT64_MAX)
@@ -197,7 +193,7 @@ static void job_begin(struct job *job, const struct said *said)
              *tunnel ? tunnel : "", ": ", job->event, *said->reason ? ", " : "");
     snprintf(job->reason + strlen(job->reason), sizeof(job->reason) - strlen(job->reason), "%s",
              said->reason);
-    text_cut(job->reason, sizeof(job->reason));
+    tunnel_text_cut(job->reason, sizeof(job->reason));
     job_evidence(job, "event", job->event, 0);
     job_evidence(job, "tunnel", job->tunnel, 0);
     job_evidence(job, "pid", NULL, said->pid);
@@ -226,8 +222,10 @@ static bool job_concerns(const struct job *job, const struct pd_peer *peer)
     return false;
 }
 
-static int job_act(struct pd_turn *turn, struct job *job, uint32_t peer, bool again)
+static int job_act(struct pd_turn *turn, struct job *job, uint32_t index, struct tunnel_peer *peer,
+                   bool again)
 {
+    struct tunnel *tunnel = turn->self;
     struct pd_advice advice = {
         .kind = PD_KIND_MOVED,
         .reason = job->reason,
@@ -235,14 +233,16 @@ static int job_act(struct pd_turn *turn, struct job *job, uint32_t peer, bool ag
         .n_evidence = job->n_evidence,
     };
 
-    if (!strcmp(job->event, "down")) {
-        turn->host->look(turn, peer, add_u64(turn->now_us, LOOK_US));
+    peer->told_us = turn->now_us;
+    peer->down = !strcmp(job->event, "down");
+    if (peer->down) {
+        turn->host->look(turn, index, add_u64(turn->now_us, LOOK_US));
         return 0;
     }
     if (!job->cause)
-        job->cause = turn->host->open_cause(turn, job->reason);
+        job->cause = tunnel_cause_open(turn, &tunnel->causes, job->reason, job->tunnel);
     advice.cause = job->cause;
-    return turn->host->advise(turn, peer, again ? NULL : &advice);
+    return turn->host->advise(turn, index, again ? NULL : &advice);
 }
 
 /* Goes through as many peers as one callback may. Returns 0, or what the host refused with. */
@@ -259,11 +259,13 @@ static int job_step(struct pd_turn *turn, struct job *job)
         work = SLICE; /* one peer at a time */
     for (; job->next < tunnel->n_peers && left >= work; job->next++, left -= work) {
         const struct pd_peer *peer = turn->host->peer(turn, job->next);
+        struct tunnel_peer *state = turn->host->state(turn, job->next);
 
-        if (!peer || (!job->everybody && !job_concerns(job, peer)))
+        /* without a state: it belongs to another instance, by its `match` */
+        if (!peer || !state || (!job->everybody && !job_concerns(job, peer)))
             continue;
         job->found++;
-        r = job_act(turn, job, job->next, again);
+        r = job_act(turn, job, job->next, state, again);
         if (r < 0)
             return r;
         again = true;
@@ -273,13 +275,13 @@ static int job_step(struct pd_turn *turn, struct job *job)
 
 static void job_end(struct pd_turn *turn, struct job *job)
 {
+    struct tunnel *tunnel = turn->self;
     char name[100], text[160];
 
-    if (job->cause)
-        turn->host->close_cause(turn, job->cause);
+    tunnel_cause_close(turn, &tunnel->causes, job->cause);
     if (!job->found) {
         snprintf(name, sizeof(name), "%.99s", job->reason);
-        text_cut(name, sizeof(name));
+        tunnel_text_cut(name, sizeof(name));
         snprintf(text, sizeof(text), "%s: there is nobody whom that concerns", name);
         turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-nobody", text);
     }
@@ -299,10 +301,19 @@ static int jobs_step(struct pd_turn *turn)
         job_end(turn, job);
         tunnel->first++;
         tunnel->count--;
+        tunnel_causes_end(turn, &tunnel->causes); /* between two: nobody uses it now */
     }
+    return r;
+}
+
+static void timer_set(struct pd_turn *turn)
+{
+    const struct tunnel *tunnel = turn->self;
+
     if (tunnel->count)
         turn->host->set_timer(turn, turn->now_us ? turn->now_us : 1);
-    return r;
+    else
+        turn->host->set_timer(turn, tunnel->causes.shared ? tunnel->causes.shared_until_us : 0);
 }
 
 /* ---- callbacks ---- */
@@ -320,6 +331,7 @@ static int tunnel_signal(struct pd_turn *turn, const struct pd_signal *signal)
 {
     struct tunnel *tunnel = turn->self;
     struct said said;
+    int r = 0;
 
     if (strcmp(signal->kind, "notice") != 0)
         return 0;
@@ -331,13 +343,23 @@ static int tunnel_signal(struct pd_turn *turn, const struct pd_signal *signal)
                            "more notices than can be worked off: one was dropped");
         return 0;
     }
+    tunnel->notices++;
     job_begin(&tunnel->jobs[(tunnel->first + tunnel->count++) % JOBS_MAX], &said);
-    return tunnel->count == 1 ? jobs_step(turn) : 0;
+    if (tunnel->count == 1)
+        r = jobs_step(turn);
+    timer_set(turn);
+    return r;
 }
 
 static int tunnel_timer(struct pd_turn *turn)
 {
-    return jobs_step(turn);
+    struct tunnel *tunnel = turn->self;
+    int r = jobs_step(turn);
+
+    if (!tunnel->count)
+        tunnel_causes_end(turn, &tunnel->causes);
+    timer_set(turn);
+    return r;
 }
 
 static void tunnel_stop(struct pd_turn *turn)
@@ -348,6 +370,23 @@ static void tunnel_stop(struct pd_turn *turn)
         job_free(&tunnel->jobs[i]);
 }
 
+static int tunnel_tell(const void *self, const struct pd_peer *who, const void *state,
+                       uint64_t now_us, char *text, size_t size)
+{
+    const struct tunnel *tunnel = self;
+    const struct tunnel_peer *peer = state;
+    uint64_t ago_us = now_us - peer->told_us;
+
+    (void)who;
+    if (!tunnel->notices)
+        return snprintf(text, size, "no notice so far");
+    if (!peer->told_us)
+        return snprintf(text, size, "none of %" PRIu64 " notices concerned it", tunnel->notices);
+    return snprintf(text, size, "a notice concerned it %" PRIu64 ".%" PRIu64 " s ago%s",
+                    ago_us / 1000000, ago_us / 100000 % 10,
+                    peer->down ? " (down: only looked at)" : "");
+}
+
 PD_TRIGGER(tunnel) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
@@ -355,8 +394,10 @@ PD_TRIGGER(tunnel) = {
     .summary = "somebody says that a tunnel or a socket was rebound",
     .options = options,
     .instance_size = sizeof(struct tunnel),
+    .peer_size = sizeof(struct tunnel_peer),
     .stop = tunnel_stop,
     .peer = tunnel_peer,
     .signal = tunnel_signal,
     .timer = tunnel_timer,
+    .tell = tunnel_tell,
 };

@@ -12,6 +12,7 @@
 
 #include "config/difference.h"
 #include "daemon_private.h"
+#include "engine/inspect.h"
 #include "util/format.h"
 
 /* Events from the inbox between two looks at the descriptors. */
@@ -40,6 +41,18 @@ static void daemon_arm(struct daemon *daemon, uint64_t wake_at_us)
     sd_event_source_set_enabled(daemon->timer, SD_EVENT_ONESHOT);
 }
 
+/* A source whose policy is closed speaks to nobody. */
+static void daemon_close_sources(struct daemon *daemon, const struct record *record)
+{
+    struct inspect_instance instance;
+
+    if (record->type != RECORD_NOTICE || strcmp(record->notice.what->s, "trigger-closed") != 0)
+        return;
+    for (size_t i = 0; inspect_instance(daemon->engine, i, &instance); i++)
+        if (!instance.open)
+            sources_close(daemon->sources, i);
+}
+
 /* Requests first: they do not wait for their records. */
 void daemon_act(struct daemon *daemon, const struct outbox *outbox)
 {
@@ -51,6 +64,8 @@ void daemon_act(struct daemon *daemon, const struct outbox *outbox)
                           &outbox->actions[i].query.query);
     sink_write(daemon->sink, outbox->records, outbox->n_records);
     control_records(daemon->control, outbox->records, outbox->n_records);
+    for (size_t i = 0; i < outbox->n_records && daemon->sources; i++)
+        daemon_close_sources(daemon, &outbox->records[i]);
     daemon_arm(daemon, outbox->wake_at_us);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon_private.h"
+#include "engine/inspect.h"
 #include "util/format.h"
 
 /* How late a deadline may be, so that the kernel can join wake-ups. */
@@ -166,10 +167,22 @@ static void daemon_start_control(struct daemon *daemon)
         daemon_notice(daemon, PD_LEVEL_ERROR, "control-socket", error, 1);
 }
 
-static int daemon_start(struct daemon *daemon, char **ret_error)
+/* The policies have started, or failed to. */
+static void daemon_start_sources(struct daemon *daemon)
 {
     const struct sources_handlers handlers = {
         .signal = daemon_on_signal, .notice = daemon_on_notice, .user = daemon};
+    const struct config *config = daemon->config;
+    CLEANUP_FREE bool *closed = memory_new(config->engine.n_instances, sizeof(*closed));
+    struct inspect_instance instance;
+
+    for (size_t i = 0; inspect_instance(daemon->engine, i, &instance); i++)
+        closed[i] = !instance.open;
+    daemon->sources = sources_start(daemon->loop, config, daemon->plugins, closed, &handlers);
+}
+
+static int daemon_start(struct daemon *daemon, char **ret_error)
+{
     const struct config *config = daemon->config;
     uint64_t realtime_us;
     int r = daemon_name_run(daemon);
@@ -201,7 +214,7 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
     if (r < 0)
         return error_set(ret_error, r, "the engine does not take this configuration: %s",
                          strerror(-r));
-    daemon->sources = sources_start(daemon->loop, config, daemon->plugins, &handlers);
+    daemon_start_sources(daemon);
     daemon_act(daemon, engine_outbox(daemon->engine));
     r = daemon_start_keeper(daemon);
     if (r >= 0)

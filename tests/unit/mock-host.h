@@ -35,7 +35,7 @@ struct mock_query {
 struct mock_notice {
     enum pd_level level;
     char what[32];
-    char text[256];
+    char text[768];
 };
 
 #define MOCK_OPTIONS 16

@@ -80,15 +80,35 @@ static void of_a_trigger(void **state)
     lab_step(lab, POKE_NOTICE, 0)->text = "said";
     lab_step(lab, POKE_NOTICE, 0)->text = NULL;
     lab_signal(lab);
-    assert_string_equal(lab_notice(lab, "poke")->text->s, "said");
+    assert_string_equal(lab_notice(lab, "poke")->text->s, "poke: said");
     assert_null(lab_notice(lab, "poke"));
+    /* the same kind of somebody else is another */
+    see(lab, PD_LEVEL_WARNING, "poke", 1);
+    assert_string_equal(lab_notice(lab, "poke")->text->s, "text");
+}
+
+static void what_operators_did_is_said_each_time(void **state)
+{
+    static const char *const kinds[] = {"reloaded", "restart-needed", "hold", "release", "mode"};
+    struct lab *lab = *state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        for (unsigned k = 0; k < 3; k++) {
+            see(lab, PD_LEVEL_NOTICE, kinds[i], 1);
+            assert_int_equal(lab_notice(lab, kinds[i])->count, 1);
+        }
+    }
+    lab_time(lab, 2 * MIN);
+    lab_stop(lab);
+    assert_null(lab_notice(lab, "reloaded"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LAB_TEST(once_a_minute),  LAB_TEST(kinds_are_apart), LAB_TEST(the_rest_at_stop),
-        LAB_TEST(too_many_kinds), LAB_TEST(of_a_trigger),
+        LAB_TEST(once_a_minute),    LAB_TEST(kinds_are_apart),
+        LAB_TEST(the_rest_at_stop), LAB_TEST(too_many_kinds),
+        LAB_TEST(of_a_trigger),     LAB_TEST(what_operators_did_is_said_each_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

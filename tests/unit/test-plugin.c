@@ -261,7 +261,7 @@ static void test_sources(void **state)
         config_parse_text("t", config_text, strlen(config_text), &lookup, &config, &error), 0);
     assert_int_equal(sd_event_new(&loop), 0);
     handlers.user = open_memstream(&said, &size);
-    sources = sources_start(loop, config, lab->plugins, &handlers);
+    sources = sources_start(loop, config, lab->plugins, NULL, &handlers);
     sources_query(sources, 0, &(struct pd_query){.id = 11}); /* no source */
     sources_query(sources, 1, &(struct pd_query){.id = 12});
     sources_query(sources, 1, &(struct pd_query){.id = 13});
@@ -314,7 +314,7 @@ static void test_sources_update(void **state)
                             "[trigger:good-source:c]\nmatch = c\n");
     assert_int_equal(sd_event_new(&loop), 0);
     handlers.user = open_memstream(&said, &size);
-    sources = sources_start(loop, before, lab->plugins, &handlers);
+    sources = sources_start(loop, before, lab->plugins, NULL, &handlers);
     fputs("--\n", handlers.user);
     sources_update(sources, after, lab->plugins);
     config_free(before);
@@ -338,6 +338,44 @@ static void test_sources_update(void **state)
     sd_event_unref(loop);
 }
 
+/* Where the policy is closed nobody would hear its source: it is not started, or stopped. */
+static void test_sources_of_closed_policies(void **state)
+{
+    static const bool closed[] = {true, false};
+    struct lab *lab = *state;
+    struct sources_handlers handlers = {.signal = note_signal, .notice = note_notice};
+    struct config *config;
+    struct sources *sources;
+    sd_event *loop = NULL;
+    char *said = NULL;
+    size_t size;
+
+    lab_add(lab, "good-source");
+    config = parse_with(lab, "[trigger:good-source:a]\n[trigger:good-source:b]\nmatch = b\n");
+    assert_int_equal(sd_event_new(&loop), 0);
+    handlers.user = open_memstream(&said, &size);
+    sources = sources_start(loop, config, lab->plugins, closed, &handlers);
+    sources_query(sources, 0, &(struct pd_query){.id = 12}); /* did not start */
+    sources_close(sources, 1);
+    sources_close(sources, 1);
+    sources_close(sources, 2); /* no such instance */
+    sources_query(sources, 1, &(struct pd_query){.id = 14});
+    fputs("--\n", handlers.user);
+    sources_update(sources, config, lab->plugins); /* the policies are started anew */
+    sources_free(sources);
+    fclose(handlers.user);
+    assert_string_equal(said, "good-source:b: signal started query 0 fields 2\n"
+                              "notice 6 stopped: good-source:b: said by stop\n"
+                              "--\n"
+                              "good-source:a: signal started query 0 fields 2\n"
+                              "good-source:b: signal started query 0 fields 2\n"
+                              "notice 6 stopped: good-source:b: said by stop\n"
+                              "notice 6 stopped: good-source:a: said by stop\n");
+    free(said);
+    config_free(config);
+    sd_event_unref(loop);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +385,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sources_update, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sources_of_closed_policies, setup, teardown),
     };
 
     fixtures = argc > 1 ? argv[1] : ".";

@@ -142,29 +142,77 @@ static void test_a_move_under_way_is_waited_for(void **state)
     mock_stop(&mock);
 }
 
+/* Nothing comes, and `silent_ms` says for how long. */
+static void silent(struct mock *mock, uint64_t at_us, uint64_t sent, uint64_t silent_ms)
+{
+    struct pd_row row = row_of(PD_UNKNOWN, sent);
+
+    row.v[PD_SILENT_MS] = silent_ms;
+    mock_time(mock, at_us);
+    mock_sample(mock, 0, &row, false);
+}
+
+/* Samples are 5 s apart; the rule that is quicker is switched off. */
 static void test_silence(void **state)
 {
     struct mock mock;
-    struct pd_row row = row_of(PD_UNKNOWN, 0);
 
     begin(&mock, "min=600000000");
-    for (uint64_t i = 0; i < 4; i++) {
-        mock_time(&mock, (20 + i) * SECOND);
-        row.v[PD_BYTES_SENT] = 2000 + i;
-        row.v[PD_SILENT_MS] = i ? 9000 + i : 8000; /* exactly 8 s is not over it */
-        mock_sample(&mock, 0, &row, false);
-        assert_int_equal(mock.n_advice, i == 3);
-    }
+    silent(&mock, 6 * SECOND, 2000, 5000);   /* sent from here on, at the latest */
+    silent(&mock, 14 * SECOND, 2001, 8000);  /* exactly 8 s is not over it */
+    silent(&mock, 20 * SECOND, 2002, 14000); /* 1 */
+    silent(&mock, 25 * SECOND, 2003, 19000);
+    assert_int_equal(mock.n_advice, 0);
+    silent(&mock, 30 * SECOND, 2004, 24000);
+    assert_int_equal(mock.n_advice, 1);
+    assert_int_equal(mock.advice[0].kind, PD_KIND_DEAD);
     assert_string_equal(mock.advice[0].reason,
-                        "nothing received for 9003 ms though we send, 3 looks in a row");
+                        "nothing received for 24000 ms though we send, 3 looks in a row");
     /* Not sent to in between: not in a row. */
-    for (uint64_t i = 0; i < 12; i++) {
-        mock_time(&mock, (30 + i) * SECOND);
-        row.v[PD_BYTES_SENT] += i % 3 ? 1 : 0;
-        row.v[PD_SILENT_MS] = 9000;
-        mock_sample(&mock, 0, &row, false);
+    for (uint64_t i = 0, sent = 2004; i < 12; i++) {
+        sent += i % 3 ? 1 : 0;
+        silent(&mock, (35 + 5 * i) * SECOND, sent, 30000);
     }
     assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+}
+
+/* Idle for a minute, then something is sent: what was silent before is no miss, and
+ * close looks do not make misses out of one moment. */
+static void test_silence_begins_when_something_is_owed(void **state)
+{
+    struct mock mock;
+    uint64_t at_us;
+
+    begin(&mock, "min=600000000");
+    for (at_us = 6 * SECOND; at_us <= 61 * SECOND; at_us += 5 * SECOND)
+        silent(&mock, at_us, 1000, at_us / MS - 1000);
+    for (; at_us < 66 * SECOND + 8 * SECOND; at_us += 100 * MS) {
+        silent(&mock, at_us, at_us / MS, at_us / MS - 1000);
+        assert_int_equal(mock.n_advice, 0);
+    }
+    /* 8 s have gone: one miss now, and then one in 4 s, at the least. */
+    for (; at_us < 66 * SECOND + 16 * SECOND; at_us += 100 * MS) {
+        silent(&mock, at_us, at_us / MS, at_us / MS - 1000);
+        assert_int_equal(mock.n_advice, 0);
+    }
+    silent(&mock, at_us, at_us / MS, at_us / MS - 1000);
+    assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+}
+
+/* Without silent_ms the silence is the time since the last progress. */
+static void test_silence_without_the_column(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, "min=600000000");
+    for (uint64_t at_us = 6 * SECOND; at_us <= 21 * SECOND; at_us += 5 * SECOND)
+        look(&mock, at_us, PD_UNKNOWN, at_us / MS, false); /* misses: 16 s, 21 s */
+    assert_int_equal(mock.n_advice, 0);
+    look(&mock, 26 * SECOND, PD_UNKNOWN, 26000, false);
+    assert_int_equal(mock.n_advice, 1);
+    assert_string_equal(mock.advice[0].evidence, "silence_us=25000000 misses=3");
     mock_stop(&mock);
 }
 
@@ -199,6 +247,8 @@ int main(void)
         cmocka_unit_test(test_not_sooner_than_min),
         cmocka_unit_test(test_a_move_under_way_is_waited_for),
         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_silence_begins_when_something_is_owed),
+        cmocka_unit_test(test_silence_without_the_column),
         cmocka_unit_test(test_without_telling_columns_nothing_is_dead),
     };
 

@@ -281,6 +281,121 @@ static void test_too_many_notices(void **state)
     mock_stop(&mock); /* with all of them waiting */
 }
 
+/* By its `match` a peer belongs to one instance; the others have no state of it. */
+static void test_peers_of_another_instance(void **state)
+{
+    struct mock mock;
+    void *kept;
+
+    begin(&mock);
+    kept = mock.peers[1].state;
+    mock.peers[1].state = NULL;
+    mock_signal(&mock, "notice", 0, "event=rebind peers=*");
+    check_advised(&mock, 1, 0, 1, 1);
+    mock_signal(&mock, "notice", 0, "event=rebind tunnel=wg0 addresses=fd00::2");
+    check_advised(&mock, 0, 0, 1, 1);
+    mock_signal(&mock, "notice", 0, "event=down peers=b*");
+    assert_int_equal(mock.peers[1].look_until_us, 0);
+    assert_string_equal(mock.notices[0].what, "tunnel-nobody");
+    mock.peers[1].state = kept;
+    mock_stop(&mock);
+}
+
+static void rebind(struct mock *mock, const char *tunnel, size_t number)
+{
+    char fields[128];
+
+    snprintf(fields, sizeof(fields), "event=rebind peers=a*+x%zu%s%s", number,
+             *tunnel ? " tunnel=" : "", tunnel);
+    mock_signal(mock, "notice", 0, fields);
+}
+
+/* All of them act, but beyond 64 in quick succession they share a cause. */
+static void test_a_flood_shares_a_cause(void **state)
+{
+    struct mock mock;
+
+    begin(&mock);
+    for (size_t i = 0; i < 1000; i++)
+        rebind(&mock, i % 4 == 1 ? "wg0" : i % 4 == 2 ? "wg1" : "", i);
+    assert_int_equal(mock.n_advice, 1000);
+    assert_int_equal(mock.causes, 65);
+    assert_int_equal(mock.open_causes, 1); /* the shared one */
+    assert_string_equal(mock.cause_reason, "many notices, taken together");
+    assert_int_equal(mock.advice[63].cause, 64);
+    assert_int_equal(mock.advice[64].cause, 65);
+    assert_int_equal(mock.advice[999].cause, 65);
+    assert_int_equal(mock.n_notices, 1000 - 64); /* the host counts them */
+    assert_string_equal(mock.notices[935].what, "tunnel-folded");
+    assert_string_equal(mock.notices[935].text,
+                        "more notices than can have a cause each: they share cause 65; since the "
+                        "start: 468 of no tunnel, 234 of wg0, 234 of wg1");
+    /* After 6 s one has a cause of its own again, the next one not. */
+    mock_time(&mock, 16 * SECOND);
+    rebind(&mock, "", 1000);
+    rebind(&mock, "", 1001);
+    assert_int_equal(mock.advice[1000].cause, 66);
+    assert_int_equal(mock.advice[1001].cause, 65);
+    /* The shared one is closed after a minute, also if nothing comes. */
+    mock_time(&mock, 69 * SECOND);
+    assert_int_equal(mock.open_causes, 1);
+    mock_time(&mock, 70 * SECOND);
+    assert_int_equal(mock.open_causes, 0);
+    assert_int_equal(mock.timer_us, 0);
+    /* After six minutes all are there again. */
+    mock_time(&mock, 500 * SECOND);
+    for (size_t i = 0; i < 64; i++)
+        rebind(&mock, "wg0", i);
+    assert_int_equal(mock.causes, 66 + 64);
+    assert_int_equal(mock.open_causes, 0);
+    mock_stop(&mock);
+}
+
+/* However many tunnels there are, the notice has room; none is left out of the sum. */
+static void test_a_flood_of_names(void **state)
+{
+    struct mock mock;
+    char name[64];
+
+    begin(&mock);
+    for (size_t i = 0; i < 164; i++) {
+        memset(name, 'n', sizeof(name));
+        snprintf(name + 50, 14, "%zu", i);
+        memset(name, 'a' + (int)(i % 20), 10);
+        rebind(&mock, name, i);
+    }
+    assert_int_equal(mock.n_notices, 100);
+    assert_non_null(strstr(mock.notices[99].text, " 5 of eeeeeeeeee"));
+    assert_non_null(strstr(mock.notices[99].text, ", 70 of others"));
+    mock_stop(&mock);
+}
+
+static void check_tells(struct mock *mock, uint32_t peer, const char *wanted)
+{
+    char text[PD_SAVED_MAX];
+    int n =
+        pathdog_trigger_tunnel.tell(mock->turn.self, &mock->peers[peer].peer,
+                                    mock->peers[peer].state, mock->turn.now_us, text, sizeof(text));
+
+    assert_string_equal(text, wanted);
+    assert_int_equal(n, strlen(wanted));
+}
+
+static void test_what_it_tells(void **state)
+{
+    struct mock mock;
+
+    begin(&mock);
+    check_tells(&mock, 0, "no notice so far");
+    mock_signal(&mock, "notice", 0, "event=rebind peers=a*");
+    mock_signal(&mock, "notice", 0, "event=down peers=c*");
+    mock_time(&mock, mock.turn.now_us + 12345678);
+    check_tells(&mock, 0, "a notice concerned it 12.3 s ago");
+    check_tells(&mock, 1, "none of 2 notices concerned it");
+    check_tells(&mock, 2, "a notice concerned it 12.3 s ago (down: only looked at)");
+    mock_stop(&mock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +409,10 @@ int main(void)
         cmocka_unit_test(test_the_same_within_a_second_is_one),
         cmocka_unit_test(test_many_peers_in_slices),
         cmocka_unit_test(test_too_many_notices),
+        cmocka_unit_test(test_peers_of_another_instance),
+        cmocka_unit_test(test_a_flood_shares_a_cause),
+        cmocka_unit_test(test_a_flood_of_names),
+        cmocka_unit_test(test_what_it_tells),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

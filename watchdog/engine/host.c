@@ -172,7 +172,7 @@ static void host_notice(struct pd_turn *turn, enum pd_level level, const char *w
                         const char *text)
 {
     if (what && text)
-        notice(instance_of(turn)->engine, level, what, text, 1);
+        notice_of(instance_of(turn)->engine, instance_of(turn)->name, level, what, text);
 }
 
 static const struct pd_host host = {

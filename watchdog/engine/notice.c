@@ -12,6 +12,10 @@
 
 #define MINUTE_US 60000000u
 
+/* What operators did: the last of them does not stand for those before it. */
+static const char *const always[] = {"hold",   "mode",     "release",
+                                     "reload", "reloaded", "restart-needed"};
+
 static void say(struct engine *engine, enum pd_level level, struct text *what, struct text *text,
                 uint64_t count)
 {
@@ -36,39 +40,63 @@ static void minute_over(struct engine *engine, struct deadline *deadline)
     deadline_set(&engine->deadlines, deadline, engine->now_us + MINUTE_US);
 }
 
-static struct notice_kind *kind_of(struct engine *engine, const char *what)
+static bool is_said_always(enum pd_level level, const char *what)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+        if (!strcmp(always[i], what))
+            return true;
+    return level <= PD_LEVEL_ERROR;
+}
+
+static struct notice_kind *kind_of(struct engine *engine, const char *instance, const char *what)
 {
     struct notices *notices = &engine->notices;
     struct notice_kind *kind;
 
     for (size_t i = 0; i < notices->count; i++)
-        if (strcmp(notices->kinds[i]->what->s, what) == 0)
+        if (notices->kinds[i]->instance == instance && !strcmp(notices->kinds[i]->what->s, what))
             return notices->kinds[i];
     if (notices->count == ARRAY_SIZE(notices->kinds))
         return notices->kinds[notices->count - 1];
     if (notices->count == ARRAY_SIZE(notices->kinds) - 1)
         what = "more";
     kind = memory_new(1, sizeof(*kind));
+    kind->instance = instance;
     kind->what = text_new(what);
     kind->deadline.run = minute_over;
     notices->kinds[notices->count++] = kind;
     return kind;
 }
 
-void notice(struct engine *engine, enum pd_level level, const char *what, const char *text,
-            uint64_t count)
+static void notice_kind(struct engine *engine, struct notice_kind *kind, enum pd_level level,
+                        struct text *text, uint64_t count)
 {
-    struct notice_kind *kind = kind_of(engine, what);
-
     text_unref(kind->text);
-    kind->text = text_new(text);
+    kind->text = text;
     kind->level = level;
     kind->count += count;
-    if (deadline_is_on(&kind->deadline) && level > PD_LEVEL_ERROR)
+    if (deadline_is_on(&kind->deadline) && !is_said_always(level, kind->what->s))
         return;
     say(engine, level, kind->what, kind->text, kind->count);
     kind->count = 0;
     deadline_set(&engine->deadlines, &kind->deadline, engine->now_us + MINUTE_US);
+}
+
+void notice(struct engine *engine, enum pd_level level, const char *what, const char *text,
+            uint64_t count)
+{
+    notice_kind(engine, kind_of(engine, NULL, what), level, text_new(text), count);
+}
+
+void notice_of(struct engine *engine, const char *instance, enum pd_level level, const char *what,
+               const char *text)
+{
+    size_t size = strlen(instance) + 2 + strlen(text) + 1;
+    char *whole = memory_new(1, size);
+
+    snprintf(whole, size, "%s: %s", instance, text);
+    notice_kind(engine, kind_of(engine, instance, what), level, text_new(whole), 1);
+    free(whole);
 }
 
 void notice_format(struct engine *engine, enum pd_level level, const char *what, const char *format,

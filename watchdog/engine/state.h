@@ -281,6 +281,7 @@ struct causes {
 /* ---- notice.c ---- */
 
 struct notice_kind {
+    const char *instance; /* whose, by its one name; NULL: nobody's */
     struct text *what;
     struct text *text; /* the last */
     enum pd_level level;

@@ -76,12 +76,18 @@ static struct source *source_new(struct sources *sources, const struct instance_
     return source;
 }
 
+static void source_stop(struct source *source)
+{
+    if (source->ops)
+        source->ops->stop(source->self);
+    source->ops = NULL;
+}
+
 static struct source *source_free(struct source *source)
 {
     if (!source)
         return NULL;
-    if (source->ops)
-        source->ops->stop(source->self);
+    source_stop(source);
     for (size_t i = 0; i < source->n_values; i++)
         free((char *)source->values[i].text);
     free(source->values);
@@ -124,8 +130,8 @@ static bool source_fits(const struct source *source, const struct instance_confi
     return true;
 }
 
-void sources_update(struct sources *sources, const struct config *config,
-                    const struct plugins *plugins)
+static void update(struct sources *sources, const struct config *config,
+                   const struct plugins *plugins, const bool *closed)
 {
     const struct engine_config *engine = &config->engine;
     struct source **old = sources->list;
@@ -147,20 +153,32 @@ void sources_update(struct sources *sources, const struct config *config,
 
         if (!sources->list[i])
             sources->list[i] = source_new(sources, &engine->instances[i]);
-        if (ops && !sources->list[i]->ops)
+        if (ops && !sources->list[i]->ops && !(closed && closed[i]))
             source_start(sources->list[i], ops, engine);
     }
 }
 
+void sources_update(struct sources *sources, const struct config *config,
+                    const struct plugins *plugins)
+{
+    update(sources, config, plugins, NULL);
+}
+
+void sources_close(struct sources *sources, size_t instance)
+{
+    if (instance < sources->n)
+        source_stop(sources->list[instance]);
+}
+
 struct sources *sources_start(sd_event *loop, const struct config *config,
-                              const struct plugins *plugins,
+                              const struct plugins *plugins, const bool *closed,
                               const struct sources_handlers *handlers)
 {
     struct sources *sources = memory_new(1, sizeof(*sources));
 
     sources->handlers = *handlers;
     sources->loop = loop;
-    sources_update(sources, config, plugins);
+    update(sources, config, plugins, closed);
     return sources;
 }
 

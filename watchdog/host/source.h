@@ -22,15 +22,19 @@ struct sources_handlers {
 
 /* Starts the source of each enabled instance that has one; the config may go
  * afterwards. One that fails is
- * said by a notice and left out; the policy then hears nothing from it. */
+ * said by a notice and left out; the policy then hears nothing from it. `closed`, by
+ * instance, are those whose policy failed to start: nobody would hear them. NULL: none. */
 struct sources *sources_start(sd_event *loop, const struct config *config,
-                              const struct plugins *plugins,
+                              const struct plugins *plugins, const bool *closed,
                               const struct sources_handlers *handlers);
 
 /* After a reload: stops what is gone or set otherwise, then starts what is new
  * or was; the others go on undisturbed. */
 void sources_update(struct sources *sources, const struct config *config,
                     const struct plugins *plugins);
+
+/* Its policy is closed, so nobody hears it any more. */
+void sources_close(struct sources *sources, size_t instance);
 
 /* A policy's question; `instance` is its place in engine_config.instances. */
 void sources_query(struct sources *sources, uint32_t instance, const struct pd_query *query);

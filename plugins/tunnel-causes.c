@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which notice has a cause of its own. See tunnel-causes.h. */
+#include "tunnel-causes.h"
+
+#include "util/util.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Causes of their own: so many in quick succession, then one each time. */
+#define OWN_MOST    64u
+#define OWN_BACK_US 6000000u
+/* How long the shared one stays open. */
+#define SHARED_US 60000000u
+
+void tunnel_text_cut(char *text, size_t size)
+{
+    size_t length = strlen(text);
+
+    if (length + 1 < size)
+        return;
+    while (length && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
+        length--;
+    if (length && (unsigned char)text[length - 1] >= 0xc0)
+        length--;
+    text[length] = '\0';
+}
+
+static bool own_taken(struct tunnel_causes *causes, uint64_t now_us)
+{
+    uint64_t back = (now_us - causes->own_since_us) / OWN_BACK_US;
+
+    if (back >= causes->own) {
+        causes->own = 0;
+        causes->own_since_us = now_us;
+    } else {
+        causes->own -= (uint32_t)back;
+        causes->own_since_us += back * OWN_BACK_US;
+    }
+    if (causes->own == OWN_MOST)
+        return false;
+    causes->own++;
+    return true;
+}
+
+static void folded_count(struct tunnel_causes *causes, const char *tunnel)
+{
+    char name[sizeof(causes->folded[0].tunnel)];
+
+    snprintf(name, sizeof(name), "%.*s", (int)sizeof(name) - 1, *tunnel ? tunnel : "no tunnel");
+    tunnel_text_cut(name, sizeof(name));
+    for (size_t i = 0; i < TUNNEL_FOLDED_MAX; i++) {
+        if (causes->folded[i].count && strcmp(causes->folded[i].tunnel, name) != 0)
+            continue;
+        memcpy(causes->folded[i].tunnel, name, sizeof(name));
+        causes->folded[i].count++;
+        return;
+    }
+    causes->folded_others++;
+}
+
+/* One for each of them: the host counts them, and says the last one, once a minute and at the
+ * end. So the sums are never reset. */
+static void folded_say(struct pd_turn *turn, const struct tunnel_causes *causes)
+{
+    char text[TUNNEL_FOLDED_MAX * 80 + 160];
+    int n = snprintf(text, sizeof(text),
+                     "more notices than can have a cause each: they share cause %" PRIu64
+                     "; since the start:",
+                     causes->shared);
+
+    for (size_t i = 0; i < TUNNEL_FOLDED_MAX && causes->folded[i].count; i++)
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "%s %" PRIu64 " of %s", i ? "," : "",
+                      causes->folded[i].count, causes->folded[i].tunnel);
+    if (causes->folded_others)
+        snprintf(text + n, sizeof(text) - (size_t)n, ", %" PRIu64 " of others",
+                 causes->folded_others);
+    turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-folded", text);
+}
+
+uint64_t tunnel_cause_open(struct pd_turn *turn, struct tunnel_causes *causes, const char *reason,
+                           const char *tunnel)
+{
+    if (own_taken(causes, turn->now_us))
+        return turn->host->open_cause(turn, reason);
+    if (!causes->shared) {
+        causes->shared = turn->host->open_cause(turn, "many notices, taken together");
+        causes->shared_until_us = add_u64(turn->now_us, SHARED_US);
+    }
+    folded_count(causes, tunnel);
+    folded_say(turn, causes);
+    return causes->shared;
+}
+
+void tunnel_cause_close(struct pd_turn *turn, const struct tunnel_causes *causes, uint64_t cause)
+{
+    if (cause && cause != causes->shared)
+        turn->host->close_cause(turn, cause);
+}
+
+void tunnel_causes_end(struct pd_turn *turn, struct tunnel_causes *causes)
+{
+    if (!causes->shared || turn->now_us < causes->shared_until_us)
+        return;
+    turn->host->close_cause(turn, causes->shared);
+    causes->shared = 0;
+}
