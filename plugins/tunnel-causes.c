@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which notice has a cause of its own. See tunnel-causes.h. */
+/* Which notice has a cause. See tunnel-causes.h. */
 #include "tunnel-causes.h"
-
-#include "util/util.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-/* Causes of their own: so many in quick succession, then one each time. */
-#define OWN_MOST    64u
-#define OWN_BACK_US 6000000u
-/* How long the shared one stays open. */
-#define SHARED_US 60000000u
+/* So many in quick succession, then one each time. */
+#define OPENED_MOST 64u
+#define BACK_US     6000000u
 
 void tunnel_text_cut(char *text, size_t size)
 {
@@ -26,20 +23,20 @@ void tunnel_text_cut(char *text, size_t size)
     text[length] = '\0';
 }
 
-static bool own_taken(struct tunnel_causes *causes, uint64_t now_us)
+static bool may_open(struct tunnel_causes *causes, uint64_t now_us)
 {
-    uint64_t back = (now_us - causes->own_since_us) / OWN_BACK_US;
+    uint64_t back = (now_us - causes->opened_us) / BACK_US;
 
-    if (back >= causes->own) {
-        causes->own = 0;
-        causes->own_since_us = now_us;
+    if (back >= causes->opened) {
+        causes->opened = 0;
+        causes->opened_us = now_us;
     } else {
-        causes->own -= (uint32_t)back;
-        causes->own_since_us += back * OWN_BACK_US;
+        causes->opened -= (uint32_t)back;
+        causes->opened_us += back * BACK_US;
     }
-    if (causes->own == OWN_MOST)
+    if (causes->opened == OPENED_MOST)
         return false;
-    causes->own++;
+    causes->opened++;
     return true;
 }
 
@@ -65,9 +62,7 @@ static void folded_say(struct pd_turn *turn, const struct tunnel_causes *causes)
 {
     char text[TUNNEL_FOLDED_MAX * 80 + 160];
     int n = snprintf(text, sizeof(text),
-                     "more notices than can have a cause each: they share cause %" PRIu64
-                     "; since the start:",
-                     causes->shared);
+                     "more notices than can have a cause each; without one since the start:");
 
     for (size_t i = 0; i < TUNNEL_FOLDED_MAX && causes->folded[i].count; i++)
         n += snprintf(text + n, sizeof(text) - (size_t)n, "%s %" PRIu64 " of %s", i ? "," : "",
@@ -81,27 +76,9 @@ static void folded_say(struct pd_turn *turn, const struct tunnel_causes *causes)
 uint64_t tunnel_cause_open(struct pd_turn *turn, struct tunnel_causes *causes, const char *reason,
                            const char *tunnel)
 {
-    if (own_taken(causes, turn->now_us))
+    if (may_open(causes, turn->now_us))
         return turn->host->open_cause(turn, reason);
-    if (!causes->shared) {
-        causes->shared = turn->host->open_cause(turn, "many notices, taken together");
-        causes->shared_until_us = add_u64(turn->now_us, SHARED_US);
-    }
     folded_count(causes, tunnel);
     folded_say(turn, causes);
-    return causes->shared;
-}
-
-void tunnel_cause_close(struct pd_turn *turn, const struct tunnel_causes *causes, uint64_t cause)
-{
-    if (cause && cause != causes->shared)
-        turn->host->close_cause(turn, cause);
-}
-
-void tunnel_causes_end(struct pd_turn *turn, struct tunnel_causes *causes)
-{
-    if (!causes->shared || turn->now_us < causes->shared_until_us)
-        return;
-    turn->host->close_cause(turn, causes->shared);
-    causes->shared = 0;
+    return 0;
 }

@@ -50,6 +50,7 @@ struct job {
     char **globs;
     size_t n_globs;
     bool everybody;
+    bool asked; /* for a cause */
     struct tunnel_address *addresses;
     size_t n_addresses;
     uint64_t cause;
@@ -239,8 +240,9 @@ static int job_act(struct pd_turn *turn, struct job *job, uint32_t index, struct
         turn->host->look(turn, index, add_u64(turn->now_us, LOOK_US));
         return 0;
     }
-    if (!job->cause)
+    if (!job->asked) /* one for all of its peers, or none */
         job->cause = tunnel_cause_open(turn, &tunnel->causes, job->reason, job->tunnel);
+    job->asked = true;
     advice.cause = job->cause;
     return turn->host->advise(turn, index, again ? NULL : &advice);
 }
@@ -275,10 +277,10 @@ static int job_step(struct pd_turn *turn, struct job *job)
 
 static void job_end(struct pd_turn *turn, struct job *job)
 {
-    struct tunnel *tunnel = turn->self;
     char name[100], text[160];
 
-    tunnel_cause_close(turn, &tunnel->causes, job->cause);
+    if (job->cause)
+        turn->host->close_cause(turn, job->cause);
     if (!job->found) {
         snprintf(name, sizeof(name), "%.99s", job->reason);
         tunnel_text_cut(name, sizeof(name));
@@ -301,19 +303,10 @@ static int jobs_step(struct pd_turn *turn)
         job_end(turn, job);
         tunnel->first++;
         tunnel->count--;
-        tunnel_causes_end(turn, &tunnel->causes); /* between two: nobody uses it now */
     }
-    return r;
-}
-
-static void timer_set(struct pd_turn *turn)
-{
-    const struct tunnel *tunnel = turn->self;
-
     if (tunnel->count)
         turn->host->set_timer(turn, turn->now_us ? turn->now_us : 1);
-    else
-        turn->host->set_timer(turn, tunnel->causes.shared ? tunnel->causes.shared_until_us : 0);
+    return r;
 }
 
 /* ---- callbacks ---- */
@@ -331,7 +324,6 @@ static int tunnel_signal(struct pd_turn *turn, const struct pd_signal *signal)
 {
     struct tunnel *tunnel = turn->self;
     struct said said;
-    int r = 0;
 
     if (strcmp(signal->kind, "notice") != 0)
         return 0;
@@ -345,21 +337,12 @@ static int tunnel_signal(struct pd_turn *turn, const struct pd_signal *signal)
     }
     tunnel->notices++;
     job_begin(&tunnel->jobs[(tunnel->first + tunnel->count++) % JOBS_MAX], &said);
-    if (tunnel->count == 1)
-        r = jobs_step(turn);
-    timer_set(turn);
-    return r;
+    return tunnel->count == 1 ? jobs_step(turn) : 0;
 }
 
 static int tunnel_timer(struct pd_turn *turn)
 {
-    struct tunnel *tunnel = turn->self;
-    int r = jobs_step(turn);
-
-    if (!tunnel->count)
-        tunnel_causes_end(turn, &tunnel->causes);
-    timer_set(turn);
-    return r;
+    return jobs_step(turn);
 }
 
 static void tunnel_stop(struct pd_turn *turn)

@@ -310,8 +310,8 @@ static void rebind(struct mock *mock, const char *tunnel, size_t number)
     mock_signal(mock, "notice", 0, fields);
 }
 
-/* All of them act, but beyond 64 in quick succession they share a cause. */
-static void test_a_flood_shares_a_cause(void **state)
+/* All of them act, but beyond 64 in quick succession they have no cause. */
+static void test_a_flood_has_no_causes(void **state)
 {
     struct mock mock;
 
@@ -319,35 +319,46 @@ static void test_a_flood_shares_a_cause(void **state)
     for (size_t i = 0; i < 1000; i++)
         rebind(&mock, i % 4 == 1 ? "wg0" : i % 4 == 2 ? "wg1" : "", i);
     assert_int_equal(mock.n_advice, 1000);
-    assert_int_equal(mock.causes, 65);
-    assert_int_equal(mock.open_causes, 1); /* the shared one */
-    assert_string_equal(mock.cause_reason, "many notices, taken together");
+    assert_int_equal(mock.causes, 64);
+    assert_int_equal(mock.open_causes, 0);
     assert_int_equal(mock.advice[63].cause, 64);
-    assert_int_equal(mock.advice[64].cause, 65);
-    assert_int_equal(mock.advice[999].cause, 65);
+    assert_int_equal(mock.advice[64].cause, 0);
+    assert_string_equal(mock.advice[64].reason, "notice: rebind");
+    assert_int_equal(mock.advice[999].cause, 0);
     assert_int_equal(mock.n_notices, 1000 - 64); /* the host counts them */
     assert_string_equal(mock.notices[935].what, "tunnel-folded");
     assert_string_equal(mock.notices[935].text,
-                        "more notices than can have a cause each: they share cause 65; since the "
-                        "start: 468 of no tunnel, 234 of wg0, 234 of wg1");
-    /* After 6 s one has a cause of its own again, the next one not. */
+                        "more notices than can have a cause each; without one since the start: "
+                        "468 of no tunnel, 234 of wg0, 234 of wg1");
+    /* After 6 s one has a cause again, the next one not. */
     mock_time(&mock, 16 * SECOND);
     rebind(&mock, "", 1000);
     rebind(&mock, "", 1001);
-    assert_int_equal(mock.advice[1000].cause, 66);
-    assert_int_equal(mock.advice[1001].cause, 65);
-    /* The shared one is closed after a minute, also if nothing comes. */
-    mock_time(&mock, 69 * SECOND);
-    assert_int_equal(mock.open_causes, 1);
-    mock_time(&mock, 70 * SECOND);
-    assert_int_equal(mock.open_causes, 0);
-    assert_int_equal(mock.timer_us, 0);
-    /* After six minutes all are there again. */
+    assert_int_equal(mock.advice[1000].cause, 65);
+    assert_int_equal(mock.advice[1001].cause, 0);
+    /* After six minutes all have. */
     mock_time(&mock, 500 * SECOND);
     for (size_t i = 0; i < 64; i++)
         rebind(&mock, "wg0", i);
-    assert_int_equal(mock.causes, 66 + 64);
+    assert_int_equal(mock.causes, 65 + 64);
     assert_int_equal(mock.open_causes, 0);
+    mock_stop(&mock);
+}
+
+/* One that concerns many takes one, and asks once. */
+static void test_one_cause_for_all_peers_or_none(void **state)
+{
+    struct mock mock;
+    char fields[64];
+
+    begin(&mock);
+    for (size_t i = 0; i < 65; i++) {
+        snprintf(fields, sizeof(fields), "event=rebind peers=*+x%zu", i);
+        mock_signal(&mock, "notice", 0, fields);
+    }
+    assert_int_equal(mock.causes, 64);
+    assert_int_equal(mock.n_advice, 4 * 65);
+    assert_int_equal(mock.n_notices, 1);
     mock_stop(&mock);
 }
 
@@ -410,7 +421,8 @@ int main(void)
         cmocka_unit_test(test_many_peers_in_slices),
         cmocka_unit_test(test_too_many_notices),
         cmocka_unit_test(test_peers_of_another_instance),
-        cmocka_unit_test(test_a_flood_shares_a_cause),
+        cmocka_unit_test(test_a_flood_has_no_causes),
+        cmocka_unit_test(test_one_cause_for_all_peers_or_none),
         cmocka_unit_test(test_a_flood_of_names),
         cmocka_unit_test(test_what_it_tells),
     };
