@@ -11,8 +11,13 @@ import socket
 import threading
 import time
 
-# How long to wait for what must come, as a factor: more on a slow machine.
-PATIENCE = float(os.environ.get("E2E_PATIENCE", "1"))
+# How long to wait for what must come, as a factor. A test that passes never waits for so long,
+# so it may well be more than a slow and busy machine needs.
+PATIENCE = float(os.environ.get("E2E_PATIENCE", "4"))
+
+# What a slow machine may add to a time of pathdog's, or of the reader here, in seconds. Times have
+# sharp lower bounds; how late at most is for the engine's unit tests, which have their own clock.
+SLACK = 10
 
 MOVES = ("migrate_peer", "reconnect_peer")
 
@@ -151,6 +156,7 @@ class ScriptedNode:
         self.links = []
         self.told = {}  # (boot, conn) -> members of the first peer_up sent through here
         self.rounds = 0  # answered summaries of all peers
+        self.read_rounds = 0  # of these, what pathdog has read: it asked for something after them
         self.looks = 0  # answered summaries of some
         self.next_conn = 1000
         self.reading = threading.Event()
@@ -250,6 +256,8 @@ class ScriptedNode:
         request = Request(link, message)
         with self.cv:
             link.requests.append(request)
+            if request.method == "summary":  # one at a time: the answers before have been read
+                self.read_rounds = self.rounds
             self.cv.notify_all()
         handler = self.handlers.get(request.method) or getattr(
             self, f"do_{request.method}", lambda r: r.error(-32601, "unknown method"))
@@ -369,7 +377,8 @@ class ScriptedNode:
                     return value
                 left = end - time.monotonic()
                 if left <= 0:
-                    raise AssertionError(f"not within {deadline} s: {what}\n{self.story()}")
+                    raise AssertionError(f"not within {deadline * PATIENCE} s: {what}\n"
+                                         f"{self.story()}")
                 self.cv.wait(min(left, 0.2))
 
     def wait_request(self, method, conn=None, nth=1, deadline=10):
@@ -390,6 +399,17 @@ class ScriptedNode:
         return self.wait_for(lambda: len(self.links) >= number and self.links[number - 1],
                              deadline, f"connection number {number}")
 
+    def pace(self, seconds, before=None):
+        """Answers each summary no sooner than so long after it was asked. pathdog asks when it has
+        the rows before: whoever of the two is late, to pathdog the rows lie so far apart. `before`
+        is called with each request right before the rows are made."""
+        def summary(request):
+            time.sleep(max(0.0, request.time + seconds - time.monotonic()))
+            if before:
+                before(request)
+            self.do_summary(request)
+        return self.on("summary", summary)
+
     def quiet(self):
         """Holds a summary back, so that no answer lands in the middle of what a test writes."""
         held = []
@@ -398,9 +418,10 @@ class ScriptedNode:
         return held
 
     def wait_rounds(self, number=2, deadline=15):
-        """So many more rounds that were both asked and answered after this call."""
-        goal = self.rounds + number + 1
-        self.wait_for(lambda: self.rounds >= goal, deadline, f"{number} more rounds")
+        """So many more rounds that were asked and answered after this call, and the answers read
+        by pathdog: what they brought about it has decided."""
+        goal = self.rounds + number + 1  # one may be under way, with what was true before
+        self.wait_for(lambda: self.read_rounds >= goal, deadline, f"{number} more rounds")
 
     def story(self, last=25):
         lines = [f"link {link.index}: {'closed by ' + link.closed_by if link.closed else 'open'}"

@@ -127,7 +127,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=4)
-    parser.add_argument("--timeout", type=int, default=90, help="seconds for one test")
+    parser.add_argument("--timeout", type=int, default=300, help="seconds for one test")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()

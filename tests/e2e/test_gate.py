@@ -5,6 +5,7 @@ lets happen afterwards."""
 import time
 
 from case import Case, cases
+from node import SLACK
 
 SLOW = {"srtt": {"threshold": "200ms", "strikes": "1"}, "tunnel": {}}
 HIGH = 300000
@@ -45,13 +46,14 @@ class Migrate(Case):
         node, dog = self.pair()
         held = []
         node.on("migrate_peer", held.append)
+        begin = time.monotonic()
         dog.moved()
         asked = node.wait_request("migrate_peer")
         node.wait_for(lambda: time.monotonic() - asked.time > 0.3)
         node.do_migrate_peer(held[0])
         elapsed = dog.outcome("migrated")["elapsed_us"]
-        self.assertGreater(elapsed, 290000)
-        self.assertLess(elapsed, 2000000)
+        self.assertGreaterEqual(elapsed, 300000)
+        self.assertLess(elapsed, (time.monotonic() - begin) * 1e6)
 
 
 class Gone(Case):
@@ -264,10 +266,10 @@ class Degraded(Case):
         second = node.wait_request("migrate_peer", nth=2)
         # doubled, as it did not help: at least one, at most two cool-downs (and a round or two)
         self.assertGreater(second.time - first.time, 0.99)
-        self.assertLess(second.time - first.time, 3)
+        self.assertLess(second.time - first.time, 2 + SLACK)
 
     def test_backing_off(self):
-        node, dog = self.slow({"merge_window": "1ms"})
+        node, dog = self.slow({"merge_window": "1ms", "backoff_min": "1min"})
         node.on("migrate_peer", lambda r: r.error(-32007))
         dog.outcome("no-path")
         dog.decision("backing-off")
@@ -287,29 +289,36 @@ class Degraded(Case):
         times = [node.wait_request("migrate_peer", nth=n, deadline=15).time for n in (1, 2, 3, 4)]
         for number, base in enumerate((0.5, 1.0, 2.0)):
             gap = times[number + 1] - times[number]
-            self.assertGreater(gap, base * 0.8 - 0.02)
-            self.assertLess(gap, base * 1.2 + 0.5)
+            self.assertGreaterEqual(gap, base * 0.8)
+            self.assertLess(gap, base * 1.2 + SLACK)
 
     def test_backoff_has_an_end(self):
         node, dog = self.slow({"merge_window": "1ms", "backoff_min": "300ms",
                                "backoff_max": "400ms"})
         node.on("migrate_peer", lambda r: r.error(-1))
-        times = [node.wait_request("migrate_peer", nth=n, deadline=15).time
-                 for n in (1, 2, 3, 4, 5)]
-        self.assertLess(times[4] - times[3], 0.4 * 1.2 + 0.5)
+        times = [node.wait_request("migrate_peer", nth=n, deadline=15).time for n in range(1, 9)]
+        gaps = [b - a for a, b in zip(times, times[1:])]
+        self.assertGreaterEqual(min(gaps), 0.3 * 0.8)
+        # without an end these would be 2.4 s, 4.8 s … less 20 %; not each of them is late
+        self.assertLess(min(gaps[3:]), 2.4 * 0.8)
 
     def test_backoff_is_jittered(self):
         node, dog = self.pair(peers=16, triggers=SLOW, watchdog={
-            "merge_window": "1ms", "backoff_min": "2s", "sample_interval": "50ms"})
+            "merge_window": "1ms", "backoff_min": "1s", "sample_interval": "50ms"})
         node.on("migrate_peer", lambda r: r.error(-1))
         for peer in node.peers.values():
             peer.set(srtt_us=HIGH)
-        for conn in node.peers:
-            node.wait_request("migrate_peer", conn, nth=2)
-        gaps = [b.time - a.time for a, b in (node.moves(conn)[:2] for conn in node.peers)]
-        self.assertGreater(max(gaps) - min(gaps), 0.2)
-        self.assertGreater(min(gaps), 1.55)
-        self.assertLess(max(gaps), 3)
+        spreads = []
+        for nth, base in ((2, 1.0), (3, 2.0), (4, 4.0)):
+            for conn in node.peers:
+                node.wait_request("migrate_peer", conn, nth)
+            gaps = [node.moves(conn)[nth - 1].time - node.moves(conn)[nth - 2].time
+                    for conn in node.peers]
+            self.assertGreaterEqual(min(gaps), base * 0.8)
+            self.assertLess(max(gaps), base * 1.2 + SLACK)
+            spreads.append((max(gaps) - min(gaps)) / base)
+        # all at once where the machine stood still just then, but not each time
+        self.assertGreater(max(spreads), 0.1)
 
     def test_moved_passes_cooling_and_merging(self):
         node, dog = self.pair()
@@ -350,7 +359,7 @@ class Degraded(Case):
 
 class Damped(Case):
     def test_after_the_burst_and_back_with_the_token(self):
-        node, dog = self.pair(watchdog={"move_burst": "2", "move_refill": "2s"})
+        node, dog = self.pair(watchdog={"move_burst": "2", "move_refill": "6s"})
         for number in (1, 2):
             dog.moved()
             dog.outcome("migrated", nth=number)
@@ -360,9 +369,9 @@ class Damped(Case):
         again = dog.decision("migrate", nth=3)
         self.assertEqual(again["cause"], damped["cause"])
         self.assertNotEqual(again["decision"], damped["decision"])
-        first, third = node.wait_request("migrate_peer"), node.wait_request("migrate_peer", nth=3)
-        self.assertGreater(third.time - first.time, 1.9)
-        self.assertLess(third.time - first.time, 4.5)
+        took_us = again["time_us"] - dog.decision("migrate")["time_us"]
+        self.assertGreaterEqual(took_us, 6000000)
+        self.assertLess(took_us, (6 + SLACK) * 1e6)
 
     def test_the_default_burst_is_five(self):
         node, dog = self.pair()
@@ -374,7 +383,7 @@ class Damped(Case):
         self.assertEqual(len(node.moves()), 5)
 
     def test_only_the_latest_is_advised_again(self):
-        node, dog = self.pair(watchdog={"move_burst": "1", "move_refill": "2s"})
+        node, dog = self.pair(watchdog={"move_burst": "1", "move_refill": "6s"})
         dog.moved()
         dog.outcome("migrated")
         dog.moved(reason="older")
@@ -538,7 +547,9 @@ class Queue(Case):
         node.peers[2].set(srtt_us=1000)
         expired = dog.decision("expired", conn=2, deadline=20)
         self.assertEqual(expired["decision"], queued["decision"])
-        self.assertAlmostEqual((expired["time_us"] - queued["time_us"]) / 1e6, 10, delta=1.5)
+        took_us = expired["time_us"] - queued["time_us"]
+        self.assertGreaterEqual(took_us, 10000000)
+        self.assertLess(took_us, (10 + SLACK) * 1e6)
 
     def test_moved_before_degraded(self):
         node, dog = self.start(peers=3, triggers=SLOW)

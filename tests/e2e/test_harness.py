@@ -12,7 +12,7 @@ import unittest
 
 import invariants
 from case import Expand, cases
-from node import ScriptedNode
+from node import PATIENCE, ScriptedNode
 
 NOW = 1795170000123456
 DECISION = {"record": "decision", "time_us": NOW, "run": "r", "decision": 1, "cause": None,
@@ -96,7 +96,7 @@ class Client:
 
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(5)
+        self.sock.settimeout(10 * PATIENCE)
         self.sock.connect(path)
         self.file = self.sock.makefile("rb")
 
@@ -169,7 +169,7 @@ class Node(unittest.TestCase):
         self.node.on("migrate_peer", lambda r: None)
         self.client.hello()
         for number in (3, 4):
-            self.client.ask(number, "migrate_peer", conn=7, timeout_ms=5000, reason="r")
+            self.client.ask(number, "migrate_peer", conn=7, timeout_ms=60000, reason="r")
         self.assertNotEqual(self.complaints(4), [])
 
     def test_migrating_a_server_connection_is_noticed(self):

@@ -2,9 +2,11 @@
 """triggers.md, "srtt": each rule. Rows come from the node's answers, one round after another,
 so that every test says which rows came, in which order."""
 
+import itertools
 import time
 
 from case import Case, cases
+from node import Peer
 
 LOW, HIGH = 20000, 300000
 
@@ -30,14 +32,9 @@ class Srtt(Case):
         canary = node.add("canary@h", 99)
         script = [{"srtt_us": r} if isinstance(r, int) else r for r in rows]
 
-        last = [0.0]
-
-        def summary(request):
+        def row(request):
             if request.params:  # a close look does not count
-                return node.do_summary(request)
-            # a late round must not make the next row come too early to count
-            time.sleep(max(0.0, last[0] + 0.19 - time.monotonic()))
-            last[0] = time.monotonic()
+                return
             with self.cv:
                 if script:
                     row = script.pop(0)
@@ -48,8 +45,7 @@ class Srtt(Case):
                 else:
                     peer.silent = True
                     canary.set(srtt_us=HIGH)
-            node.do_summary(request)
-        node.on("summary", summary)
+        node.pace(0.17, row)  # 0.8 x 200 ms apart each row counts
         dog = self.dog(node, {"sample_interval": "200ms", **(watchdog or {})}, {
             "srtt:canary": {"match": "canary@*", "threshold": "200ms", "strikes": "1"},
             "srtt": {"threshold": "200ms", "strikes": "2", **options}})
@@ -121,73 +117,88 @@ class Srtt(Case):
         self.assertIn(312000, fired["evidence"].values())
         self.assertEqual(node.wait_request("migrate_peer", 1).params["reason"], fired["reason"])
 
-    def test_fires_in_the_round_of_its_last_strike(self):
-        node, dog = self.start({"strikes": "3"})
-        node.peers[1].set(srtt_us=HIGH)
-        begin = node.rounds
-        dog.decision("migrate", conn=1)
-        self.assertLessEqual(node.rounds - begin, 5)
-        self.assertGreaterEqual(node.rounds - begin, 2)
-
     def test_starts_again_from_none(self):
         # after a failure every advice is `backing-off`; the first such takes 3 more strikes
         node, dog = self.start({"strikes": "3"}, {"merge_window": "1ms"})
-        node.on("migrate_peer", lambda r: r.error(-1))
+        begin = []  # the node reads one line after the other: exact
+
+        def migrate(request):
+            begin.append(node.rounds)
+            request.error(-1)
+        node.on("migrate_peer", migrate)
         node.peers[1].set(srtt_us=HIGH)
-        node.wait_request("migrate_peer", 1)
-        begin = node.rounds
         dog.decision("backing-off", conn=1)
-        self.assertGreaterEqual(node.rounds - begin, 2)
+        self.assertGreaterEqual(node.rounds - begin[0], 2)
 
     def test_a_burst_of_unasked_rows_is_one_moment(self):
         node, dog = self.start({"strikes": "3"}, {"sample_interval": "500ms"})
         node.peers[1].silent = True
-        for number in range(100, 120):  # each a message of its own, 60 ms in all
-            node.send_rows([[1, HIGH, number]], ["conn", "srtt_us", "rtt_samples"])
-            time.sleep(0.003)
+        node.send(b"".join(  # each a message of its own, all in one write
+            b'{"jsonrpc":"2.0","method":"summaries","params":{"columns":["conn","srtt_us",'
+            b'"rtt_samples"],"rows":[[1,%d,%d]]}}\n' % (HIGH, number)
+            for number in range(100, 120)))
         node.peers[99].set(srtt_us=HIGH)
         dog.decision("migrate", conn=99)
         self.assertEqual(dog.records("decision", conn=1), [])
 
     def test_unasked_rows_count_when_far_enough_apart(self):
-        # rows come all the time; every 0.8 x 2 s one counts, where rounds alone would take 6 s
-        node, dog = self.start({"strikes": "3"}, {"sample_interval": "2s"})
-        begin = time.monotonic()
-        node.peers[1].set(srtt_us=HIGH)
-        number = 100
-        while not dog.records("decision", conn=1) and time.monotonic() < begin + 15:
-            number += 1
-            node.peers[1].set(rtt_samples=number)
-            node.send_rows([[1, HIGH, number]], ["conn", "srtt_us", "rtt_samples"])
-            time.sleep(0.05)
-        took = time.monotonic() - begin
-        # the last row before `begin` counted at most one round (and a bit) earlier
-        self.assertGreater(took, 3 * 1.6 - 0.5)
-        self.assertLess(took, 5.8)
+        # unasked rows come all the time, and no others: every 0.8 x 1 s one counts
+        node, dog = self.start({"strikes": "3"}, {"sample_interval": "1s"})
+        node.quiet()
+        begin_us = time.time_ns() // 1000
+        numbers = itertools.count(100)
+
+        def fired():
+            node.send_rows([[1, HIGH, next(numbers)]], ["conn", "srtt_us", "rtt_samples"])
+            return dog.records("decision", conn=1)
+        decision = dog.wait_for(fired, 20, "a decision")[0]
+        self.assertEqual(decision["trigger"], "srtt")
+        self.assertGreaterEqual(decision["time_us"] - begin_us, 2 * 800000)
 
     def test_peer_path_clears(self):
         node, dog = self.start({"strikes": "4"})
-        peer = node.peers[1].set(srtt_us=HIGH)
-        for number in range(4):
-            rounds = node.rounds
-            node.wait_for(lambda: node.rounds >= rounds + 2)
-            node.notify("peer_path", conn=1, local=f"127.0.0.1:{7000 + number}")
-        self.assertEqual(dog.records("decision", conn=1), [])
-        peer.set(srtt_us=HIGH)
-        dog.decision("migrate", conn=1)  # and undisturbed it fires
+        rounds = []
+
+        def summary(request):  # a change of path comes right after every second row
+            node.peers[1].set(srtt_us=HIGH)
+            node.do_summary(request)
+            rounds.append(request)
+            if len(rounds) <= 16 and len(rounds) % 2 == 0:
+                request.link.notify("peer_path", conn=1, local=f"127.0.0.1:{7000 + len(rounds)}")
+                if len(rounds) == 16:
+                    request.link.notify("peer_up", peer="after@h", conn=50)
+        node.on("summary", summary)
+        dog.decision("migrate", conn=1)  # undisturbed it fires
+        said = [r["record"] for r in dog.records() if r["record"] == "decision"
+                or r.get("peer") == "after@h"]
+        self.assertEqual(said[:1], ["peer"])  # and not before
 
     def test_a_move_of_ours_clears(self):
-        node = self.node()
-        node.add("p1@h", 1).set(srtt_us=HIGH)
-        dog = self.dog(node, {"merge_window": "1ms", "cooldown": "1s"},
-                       {"tunnel": {}, "srtt": {"threshold": "200ms", "strikes": "8"}})
-        node.wait_subscribed()
-        for _ in range(4):
-            rounds = node.rounds
-            node.wait_for(lambda: node.rounds >= rounds + 4)
-            dog.moved()
-        self.assertEqual(dog.records("decision", trigger="srtt"), [])
-        dog.wait_record("decision", trigger="srtt", deadline=5)
+        """After every fourth row the peer is moved, and there is no further row before it is."""
+        node, dog = self.pair(watchdog={"merge_window": "1ms", "cooldown": "1s"}, triggers={
+            "tunnel": {}, "srtt": {"threshold": "200ms", "strikes": "8"}})
+        rows, held = [], []
+
+        def summary(request):
+            node.peers[1].set(srtt_us=HIGH)
+            if len(rows) % 4 == 0 and len(node.moves()) < len(rows) // 4 <= 4:
+                held.append(request)
+                return
+            node.do_summary(request)
+            rows.append(request)
+            if len(rows) % 4 == 0 and len(rows) <= 16:
+                dog.moved()
+
+        def migrate(request):
+            node.do_migrate_peer(request)
+            if held:
+                node.do_summary(held.pop())
+                rows.append(request)
+        node.on("migrate_peer", migrate)
+        node.on("summary", summary)
+        dog.wait_record("decision", trigger="srtt")
+        self.assertEqual([r["trigger"] for r in dog.records("decision")][:5],
+                         ["tunnel"] * 4 + ["srtt"])
 
     def test_a_round_given_up_is_not_missing(self):
         node = self.node()
@@ -216,14 +227,24 @@ class Srtt(Case):
 
     def test_a_new_connection_of_the_peer_starts_from_none(self):
         node, dog = self.start({"strikes": "5"})
-        for conn in (2, 3, 4):
-            node.peers[conn - 1].set(srtt_us=HIGH)
-            rounds = node.rounds
-            node.wait_for(lambda: node.rounds >= rounds + 3)
-            node.peers.pop(conn - 1)
-            node.add("p1@h", conn)
+        rounds = []
+
+        def summary(request):  # another connection right after every third row
+            if not rounds:
+                node.peers[1].set(srtt_us=HIGH)
+            node.do_summary(request)
+            rounds.append(request)
+            if len(rounds) in (3, 6, 9):
+                with self.cv:
+                    peer = node.peers.pop(len(rounds) // 3)
+                    node.peers[peer.conn + 1] = Peer(peer.name, peer.conn + 1)
+                    node.peers[peer.conn + 1].set(srtt_us=HIGH if len(rounds) < 9 else LOW)
+                node.tell_up(node.peers[peer.conn + 1], request.link)
+        node.on("summary", summary)
+        node.wait_for(lambda: len(rounds) >= 12, what="12 rounds")
         node.wait_rounds(1)
         self.assertEqual(dog.records("decision"), [])
+        self.assertEqual(len(dog.records("peer", state="up", peer="p1@h")), 4)
 
 
 class Instances(Case):
