@@ -25,6 +25,8 @@ struct options {
     const char *plugins;   /* its plugin_directory */
     const char *directory; /* for sockets and configs; ours alone */
     const char *log;       /* pathdog's --log */
+    const char *log_level; /* pathdog's --log-level */
+    const char *journald;  /* what the stand-in for journald does: works, slow, stands, gone */
     const char *triggers;  /* words: sections of the config */
     const char *preload;   /* count-malloc.so, NULL: none */
     uint32_t peers;
@@ -33,6 +35,7 @@ struct options {
     uint32_t idle_ms; /* before each flip */
     uint32_t interval_ms;
     uint32_t seconds;
+    uint32_t records;    /* made a second, beside those of flips */
     uint32_t name_bytes; /* length of a peer's name */
     bool addresses;      /* peers have local and remote */
     bool verbose;
@@ -41,19 +44,24 @@ struct options {
 
 extern const struct options *const options; /* set once, by main */
 
-/* ---- text.c: bytes to be sent ---- */
+/* ---- bytes.c: bytes to be sent ---- */
 
-struct text {
+struct bytes {
     char *bytes;
     size_t length, capacity;
 };
 
-void text_add(struct text *text, const char *bytes, size_t length);
-void text_string(struct text *text, const char *string);
-void text_number(struct text *text, uint64_t number);
-__attribute__((format(printf, 2, 3))) void text_format(struct text *text, const char *format, ...);
+void bytes_add(struct bytes *text, const char *bytes, size_t length);
+void bytes_string(struct bytes *text, const char *string);
+void bytes_number(struct bytes *text, uint64_t number);
+__attribute__((format(printf, 2, 3))) void bytes_format(struct bytes *text, const char *format,
+                                                        ...);
 
 void write_all(int fd, const char *bytes, size_t length);
+void write_file(const char *path, const char *text);
+
+/* Memory that children forked from now on share. */
+void *shared_new(size_t size);
 
 /* ---- lab.c: a network namespace with two uplinks ---- */
 
@@ -73,7 +81,7 @@ uint64_t lab_flip(struct lab *lab);
 
 struct reader {
     int fd;
-    struct text kept;
+    struct bytes kept;
     size_t handled; /* lines before this were handled */
     size_t scanned; /* bytes before this were counted */
     uint32_t migrates;
@@ -114,7 +122,7 @@ struct node {
     int listener;
     pid_t daemon;
     struct reader reader;
-    struct text out;
+    struct bytes out;
     struct lab *lab;
     uint32_t round; /* counters in rows grow with it */
     uint32_t summaries_asked;
@@ -130,11 +138,14 @@ void node_stop(struct node *node);
 /* Handles what came; answers at once. */
 void node_handle(struct node *node);
 
+/* Tells of a connection beside `peers` that came or went. Sent by node_handle. */
+void node_tell_peer(struct node *node, uint32_t conn, bool up);
+
 /* Goes on until the daemon has used no CPU for `quiet_us`. */
 void node_settle(struct node *node, uint64_t quiet_us);
 
 /* Rows of all peers, as `summaries` lines, for the present round. */
-void node_rows(const struct node *node, struct text *text);
+void node_rows(const struct node *node, struct bytes *text);
 
 /* ---- floor.c: the least that has to be done ---- */
 
@@ -154,11 +165,55 @@ enum floor_work {
 
 pid_t floor_reader_start(enum floor_work work, int *ret_fd);
 
+/* ---- journald.c: a stand-in for journald ---- */
+
+enum journald_mode {
+    JOURNALD_WORKS,  /* reads as fast as it can */
+    JOURNALD_SLOW,   /* 100 entries a second */
+    JOURNALD_STANDS, /* has its socket and reads nothing */
+    JOURNALD_GONE,   /* has no socket */
+};
+
+struct journald {
+    pid_t pid;
+    struct journald_shared *shared;
+};
+
+/* Moves this process into a mount namespace where journald's socket is the stand-in's.
+ * Children forked from now on see it too. */
+void journald_start(struct journald *journald, enum journald_mode mode);
+void journald_set(struct journald *journald, enum journald_mode mode);
+void journald_stop(struct journald *journald);
+
+/* Entries taken so far, and what they say was dropped. */
+uint64_t journald_taken(const struct journald *journald);
+uint64_t journald_said(const struct journald *journald);
+
+/* ---- pinger.c: how late the loop is ---- */
+
+struct pinger {
+    pid_t pid, echo;
+    struct pinger_shared *shared;
+};
+
+/* A child that asks the control socket again and again, in turns with a program that
+ * only answers: what the machine's own pauses are. */
+void pinger_start(struct pinger *pinger);
+
+/* The samples since the last call, as a JSON object's members "control_us" and
+ * "echo_us", each {"p50":…,"p99":…,"p999":…,"worst":…,"n":…}. */
+void pinger_print(struct pinger *pinger);
+void pinger_begin(struct pinger *pinger);
+void pinger_stop(struct pinger *pinger);
+
 /* ---- the benches ---- */
 
 int bench_reaction(void);
 int bench_sampling(void);
 int bench_memory(void);
 int bench_idle(void);
+int bench_entry(void);
+int bench_late(void);
+int bench_saving(void);
 
 #endif

@@ -6,6 +6,7 @@
 #include "count-malloc.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 
 static struct malloc_counts unmapped;
 static struct malloc_counts *counts = &unmapped;
+static __thread bool is_main __attribute__((tls_model("initial-exec")));
 
 __attribute__((constructor)) static void counts_map(void)
 {
@@ -26,6 +28,7 @@ __attribute__((constructor)) static void counts_map(void)
     int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     void *memory;
 
+    is_main = true;
     if (fd < 0)
         return;
     memory = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -37,6 +40,8 @@ __attribute__((constructor)) static void counts_map(void)
 static void count(void)
 {
     __atomic_fetch_add(&counts->calls, 1, __ATOMIC_RELAXED);
+    if (is_main)
+        __atomic_fetch_add(&counts->main, 1, __ATOMIC_RELAXED);
 }
 
 EXPORT void *malloc(size_t size)

@@ -9,6 +9,7 @@
 
 struct malloc_counts {
     volatile uint64_t calls; /* malloc, calloc, realloc and their like */
+    volatile uint64_t main;  /* those of them that are the first thread's */
 };
 
 #endif

@@ -24,7 +24,7 @@ struct floor {
     int fd;
     uint32_t lookups;
     int lookup_fd;
-    struct text lines;
+    struct bytes lines;
 };
 
 /* ---- answering a change of the route ---- */
@@ -32,11 +32,11 @@ struct floor {
 static void lines_prepare(struct floor *floor, uint32_t count)
 {
     for (uint32_t i = 1; i <= count; i++)
-        text_format(&floor->lines,
-                    "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"migrate_peer\",\"params\":{"
-                    "\"conn\":%u,\"timeout_ms\":5000,\"reason\":\"default route flip: "
-                    "up0 via 10.0.1.1 → up1 via 10.0.2.1\"}}\n",
-                    i + 100000, i);
+        bytes_format(&floor->lines,
+                     "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"migrate_peer\",\"params\":{"
+                     "\"conn\":%u,\"timeout_ms\":5000,\"reason\":\"default route flip: "
+                     "up0 via 10.0.1.1 → up1 via 10.0.2.1\"}}\n",
+                     i + 100000, i);
 }
 
 /* Where does a packet to this peer go now? */

@@ -10,6 +10,8 @@
 
 static struct options given = {
     .log = "journal",
+    .log_level = "info",
+    .journald = "works",
     .triggers = "srtt",
     .peers = 1,
     .keys = 64,
@@ -25,14 +27,13 @@ static const struct {
     const char *name;
     int (*run)(void);
 } benches[] = {
-    {"reaction", bench_reaction},
-    {"sampling", bench_sampling},
-    {"memory", bench_memory},
-    {"idle", bench_idle},
+    {"reaction", bench_reaction}, {"sampling", bench_sampling}, {"memory", bench_memory},
+    {"idle", bench_idle},         {"entry", bench_entry},       {"late", bench_late},
+    {"saving", bench_saving},
 };
 
 static const char help_text[] =
-    "usage: pathdog-bench reaction|sampling|memory|idle OPTION...\n"
+    "usage: pathdog-bench reaction|sampling|memory|idle|entry|late|saving OPTION...\n"
     "\n"
     "  --daemon PATH      pathdog\n"
     "  --plugins DIR      its triggers\n"
@@ -45,6 +46,9 @@ static const char help_text[] =
     "  --seconds N        of idleness (default 10)\n"
     "  --triggers LIST    default srtt\n"
     "  --log WHERE        pathdog's --log; standard output is /dev/null (default journal)\n"
+    "  --log-level LEVEL  pathdog's --log-level (default info)\n"
+    "  --journald HOW     works, slow, stands or gone: the stand-in for journald (late)\n"
+    "  --records N        made a second, beside those of flips (late)\n"
     "  --name-bytes N     length of a peer's name, 8 to 80 (default 24)\n"
     "  --no-addresses     peers without local and remote\n"
     "  --preload LIBRARY  count-malloc.so: count allocations instead of time\n"
@@ -99,6 +103,15 @@ static void option_take(int option, const char *value)
     case 'L':
         given.log = value;
         break;
+    case 'E':
+        given.log_level = value;
+        break;
+    case 'j':
+        given.journald = value;
+        break;
+    case 'R':
+        given.records = number(value);
+        break;
     case 'n':
         given.name_bytes = number(value);
         break;
@@ -136,6 +149,9 @@ int main(int argc, char **argv)
         {"seconds", required_argument, NULL, 's'},
         {"triggers", required_argument, NULL, 't'},
         {"log", required_argument, NULL, 'L'},
+        {"log-level", required_argument, NULL, 'E'},
+        {"journald", required_argument, NULL, 'j'},
+        {"records", required_argument, NULL, 'R'},
         {"name-bytes", required_argument, NULL, 'n'},
         {"no-addresses", no_argument, NULL, 'A'},
         {"preload", required_argument, NULL, 'P'},

@@ -30,7 +30,7 @@ static const char columns[] =
 /* ---- what is told ---- */
 
 /* A healthy connection: every value plausible, most of them new in each round. */
-static void row_add(struct text *text, uint64_t conn, uint32_t round)
+static void row_add(struct bytes *text, uint64_t conn, uint32_t round)
 {
     uint64_t srtt = 20000 + (conn * 7919 + round * 131u) % 9000;
     const uint64_t values[] = {
@@ -53,22 +53,22 @@ static void row_add(struct text *text, uint64_t conn, uint32_t round)
     };
 
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        text_add(text, i ? "," : "[", 1);
-        text_number(text, values[i]);
+        bytes_add(text, i ? "," : "[", 1);
+        bytes_number(text, values[i]);
     }
-    text_add(text, "]", 1);
+    bytes_add(text, "]", 1);
 }
 
-void node_rows(const struct node *node, struct text *text)
+void node_rows(const struct node *node, struct bytes *text)
 {
     for (uint32_t i = 0; i < options->peers; i++) {
         if (i % ROWS_IN_LINE == 0)
-            text_string(text, columns);
+            bytes_string(text, columns);
         else
-            text_add(text, ",", 1);
+            bytes_add(text, ",", 1);
         row_add(text, i + 1, node->round);
         if (i % ROWS_IN_LINE == ROWS_IN_LINE - 1 || i + 1 == options->peers)
-            text_string(text, "]}}\n");
+            bytes_string(text, "]}}\n");
     }
 }
 
@@ -86,21 +86,21 @@ static void flush(struct node *node)
     node->out.length = 0;
 }
 
-static void peer_up_add(struct text *text, uint32_t conn)
+static void peer_up_add(struct bytes *text, uint32_t conn)
 {
     char name[256];
     uint32_t key = (conn - 1) % options->keys;
 
     snprintf(name, sizeof(name), "%08u%.*s", conn, (int)options->name_bytes - 8,
              "@a-peer-with-a-name-of-some-length.of-a-domain.example.net.and-longer-still");
-    text_format(text,
-                "{\"jsonrpc\":\"2.0\",\"method\":\"peer_up\",\"params\":{\"peer\":\"%s\","
-                "\"conn\":%u,\"role\":\"client\"",
-                name, conn);
+    bytes_format(text,
+                 "{\"jsonrpc\":\"2.0\",\"method\":\"peer_up\",\"params\":{\"peer\":\"%s\","
+                 "\"conn\":%u,\"role\":\"client\"",
+                 name, conn);
     if (options->addresses)
-        text_format(text, ",\"local\":\"10.0.1.2:9100\",\"remote\":\"10.%u.%u.%u:9100\"",
-                    64 + (key >> 16), key >> 8 & 255, key & 255);
-    text_string(text, "}}\n");
+        bytes_format(text, ",\"local\":\"10.0.1.2:9100\",\"remote\":\"10.%u.%u.%u:9100\"",
+                     64 + (key >> 16), key >> 8 & 255, key & 255);
+    bytes_string(text, "}}\n");
 }
 
 /* ---- what is asked ---- */
@@ -111,18 +111,18 @@ static void answer_subscribe(struct node *node, uint64_t id)
         peer_up_add(&node->out, conn);
         flush_if_full(node);
     }
-    text_format(&node->out, "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"result\":{\"peers\":%u}}\n",
-                (unsigned long long)id, options->peers);
+    bytes_format(&node->out, "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"result\":{\"peers\":%u}}\n",
+                 (unsigned long long)id, options->peers);
 }
 
 static void answer_move(struct node *node, uint64_t id)
 {
-    text_string(&node->out, "{\"jsonrpc\":\"2.0\",\"id\":");
-    text_number(&node->out, id);
-    text_string(&node->out,
-                node->lab->current
-                    ? ",\"result\":{\"local\":\"10.0.2.2:9100\",\"validated\":true}}\n"
-                    : ",\"result\":{\"local\":\"10.0.1.2:9100\",\"validated\":true}}\n");
+    bytes_string(&node->out, "{\"jsonrpc\":\"2.0\",\"id\":");
+    bytes_number(&node->out, id);
+    bytes_string(&node->out,
+                 node->lab->current
+                     ? ",\"result\":{\"local\":\"10.0.2.2:9100\",\"validated\":true}}\n"
+                     : ",\"result\":{\"local\":\"10.0.1.2:9100\",\"validated\":true}}\n");
     node->moves_answered++;
     flush_if_full(node);
 }
@@ -142,19 +142,19 @@ static void answer_summary(struct node *node, uint64_t id, const char *line, siz
         node_rows(node, &node->out);
         rows = options->peers;
     } else {
-        text_string(&node->out, columns);
+        bytes_string(&node->out, columns);
         for (conns += 9; *conns != ']'; conns += *conns == ',') {
             char *end;
 
             if (rows++)
-                text_add(&node->out, ",", 1);
+                bytes_add(&node->out, ",", 1);
             row_add(&node->out, strtoull(conns, &end, 10), node->round);
             conns = end;
         }
-        text_string(&node->out, "]}}\n");
+        bytes_string(&node->out, "]}}\n");
     }
-    text_format(&node->out, "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"result\":{\"rows\":%llu}}\n",
-                (unsigned long long)id, (unsigned long long)rows);
+    bytes_format(&node->out, "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"result\":{\"rows\":%llu}}\n",
+                 (unsigned long long)id, (unsigned long long)rows);
     flush_if_full(node);
 }
 
@@ -184,10 +184,10 @@ static void handle_line(struct node *node, const char *line, size_t length)
     else if (is_method(method, "subscribe"))
         answer_subscribe(node, id);
     else if (is_method(method, "hello"))
-        text_format(&node->out,
-                    "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"result\":{\"protocol\":1,\"node\":"
-                    "\"bench\",\"implementation\":\"bench\",\"boot\":\"%d\"}}\n",
-                    (unsigned long long)id, getpid());
+        bytes_format(&node->out,
+                     "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"result\":{\"protocol\":1,\"node\":"
+                     "\"bench\",\"implementation\":\"bench\",\"boot\":\"%d\"}}\n",
+                     (unsigned long long)id, getpid());
     else
         die("asked for something else: %.*s", (int)length, line);
 }
@@ -200,6 +200,16 @@ void node_handle(struct node *node)
     while ((line = reader_line(&node->reader, &length)))
         handle_line(node, line, length);
     flush(node);
+}
+
+void node_tell_peer(struct node *node, uint32_t conn, bool up)
+{
+    if (up)
+        peer_up_add(&node->out, conn);
+    else
+        bytes_format(&node->out,
+                     "{\"jsonrpc\":\"2.0\",\"method\":\"peer_down\",\"params\":{\"conn\":%u}}\n",
+                     conn);
 }
 
 static bool all_taken(const struct node *node)

@@ -88,7 +88,8 @@ static void daemon_exec(const char *config)
     unsetenv("NOTIFY_SOCKET");
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
         _exit(1);
-    execl(options->daemon, options->daemon, "--config", config, "--log", options->log, NULL);
+    execl(options->daemon, options->daemon, "--config", config, "--log", options->log,
+          "--log-level", options->log_level, NULL);
     fprintf(stderr, "bench: %s: %s\n", options->daemon, strerror(errno));
     _exit(127);
 }

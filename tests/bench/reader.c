@@ -46,7 +46,7 @@ static void count_lines(struct reader *reader)
 /* Returns whether anything was there. */
 static bool read_some(struct reader *reader, int flags)
 {
-    struct text *kept = &reader->kept;
+    struct bytes *kept = &reader->kept;
     ssize_t n;
 
     if (kept->capacity - kept->length < READ_BYTES) {

@@ -26,7 +26,7 @@ struct floors {
 
 /* ---- floors ---- */
 
-static uint64_t floor_round(pid_t pid, int fd, const struct text *rows)
+static uint64_t floor_round(pid_t pid, int fd, const struct bytes *rows)
 {
     uint64_t before = child_cpu_ns(pid), used;
     int left = 1;
@@ -78,7 +78,7 @@ static void summary_wait(struct node *node)
     }
 }
 
-static uint64_t pathdog_round(struct node *node, const struct text *rows)
+static uint64_t pathdog_round(struct node *node, const struct bytes *rows)
 {
     uint64_t before;
     char end[96];
@@ -110,7 +110,7 @@ int bench_sampling(void)
     static const char *const names[] = {[FLOOR_READ] = "read", [FLOOR_DIGITS] = "digits"};
     const struct malloc_counts *counts = counts_map();
     struct floors floors = {0};
-    struct text rows = {0};
+    struct bytes rows = {0};
     struct node node;
     struct lab lab;
 

@@ -29,10 +29,18 @@ static int slow_send(const struct iovec *fields, int n_fields)
     return journald.answer;
 }
 
+static uint64_t dropped(struct journal *journal)
+{
+    uint64_t n;
+
+    (void)journal_has_room(journal, &n);
+    return n;
+}
+
 static uint64_t push(struct journal *journal, unsigned number)
 {
     struct buffer entry = {0};
-    uint64_t said = journal_dropped(journal);
+    uint64_t said = dropped(journal);
     char text[32];
     uint32_t length = (uint32_t)snprintf(text, sizeof(text), "N=%u", number);
 
@@ -88,11 +96,11 @@ static void test_full_by_entries(void **state)
 
     for (unsigned i = 0; i < 30; i++)
         push(journal, i);
-    assert_int_equal(journal_dropped(journal), 22);
+    assert_int_equal(dropped(journal), 22);
     allow(8);
     assert_string_equal(journald.last, "N=7");
     /* The next one that fits says it, once. The thread may still hold the last. */
-    while (push(journal, 100), journal_dropped(journal))
+    while (push(journal, 100), dropped(journal))
         ;
     assert_int_equal(push(journal, 101), 0);
     allow(2);
@@ -107,10 +115,34 @@ static void test_full_by_bytes(void **state)
 
     for (unsigned i = 0; i < 5; i++)
         push(journal, i);
-    assert_int_equal(journal_dropped(journal), 2);
+    assert_int_equal(dropped(journal), 2);
     allow(3);
     assert_int_equal(journal_stop(journal, 10000000), 2);
     assert_int_equal(journald.n_sent, 3);
+    journal_free(journal);
+}
+
+/* What is not even made is said as well. */
+static void test_no_room(void **state)
+{
+    struct journal *journal = start(2, 1 << 20);
+    uint64_t n = 1;
+
+    assert_true(journal_has_room(journal, &n));
+    assert_int_equal(n, 0);
+    push(journal, 1);
+    push(journal, 2);
+    assert_false(journal_has_room(journal, &n));
+    journal_drop(journal);
+    journal_drop(journal);
+    assert_int_equal(dropped(journal), 2);
+    allow(2);
+    while (!journal_has_room(journal, &n)) /* the thread may still hold the last */
+        ;
+    assert_int_equal(push(journal, 3), 2);
+    assert_int_equal(dropped(journal), 0);
+    allow(1);
+    assert_int_equal(journal_stop(journal, 10000000), 0);
     journal_free(journal);
 }
 
@@ -132,10 +164,10 @@ static void test_refused_with_what_it_said(void **state)
 
     for (unsigned i = 0; i < 4; i++)
         push(journal, i);
-    assert_int_equal(journal_dropped(journal), 3);
+    assert_int_equal(dropped(journal), 3);
     allow(1);
     /* the thread may still hold the first: then this one is dropped, too */
-    while (push(journal, 100), journal_dropped(journal))
+    while (push(journal, 100), dropped(journal))
         ;
     journald.answer = -5;
     allow(1);
@@ -165,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_order_and_stop),
         cmocka_unit_test(test_full_by_entries),
         cmocka_unit_test(test_full_by_bytes),
+        cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_refused_by_journald),
         cmocka_unit_test(test_refused_with_what_it_said),
         cmocka_unit_test(test_stuck),

@@ -29,6 +29,7 @@ struct journal {
     uint64_t n_said;           /* the sum of what these tell of */
     uint64_t n_failed;         /* that journald refused, with what they would have told of */
     bool stopping, stopped, stuck;
+    bool waiting;       /* the thread, for an entry */
     unsigned refs;      /* the loop's, and the thread's: a thread that hangs outlives the loop */
     uint64_t n_dropped; /* only the loop's thread */
 };
@@ -76,7 +77,9 @@ static void *journal_run(void *user)
         if (!entry) {
             if (journal->stopping)
                 break;
+            journal->waiting = true;
             pthread_cond_wait(&journal->changed, &journal->lock);
+            journal->waiting = false;
             continue;
         }
         journal->first = entry->next;
@@ -88,7 +91,9 @@ static void *journal_run(void *user)
         journal->n_entries--;
         journal->n_bytes -= entry->n_bytes;
         journal->n_said -= entry->said;
+        pthread_mutex_unlock(&journal->lock);
         free(entry);
+        pthread_mutex_lock(&journal->lock);
     }
     journal->stopped = true;
     pthread_cond_broadcast(&journal->changed);
@@ -127,19 +132,41 @@ int journal_new(const struct journal_config *config, struct journal **ret_journa
     return 0;
 }
 
-uint64_t journal_dropped(struct journal *journal)
+/* With the lock held. */
+static bool journal_fits(const struct journal *journal, size_t n_bytes)
 {
-    pthread_mutex_lock(&journal->lock);
+    return journal->n_entries < journal->config.max_entries &&
+           journal->n_bytes + n_bytes <= journal->config.max_bytes;
+}
+
+/* With the lock held. */
+static void journal_take_failed(struct journal *journal)
+{
     journal->n_dropped += journal->n_failed;
     journal->n_failed = 0;
+}
+
+bool journal_has_room(struct journal *journal, uint64_t *ret_dropped)
+{
+    bool room;
+
+    pthread_mutex_lock(&journal->lock);
+    journal_take_failed(journal);
+    room = journal_fits(journal, 0);
     pthread_mutex_unlock(&journal->lock);
-    return journal->n_dropped;
+    *ret_dropped = journal->n_dropped;
+    return room;
+}
+
+void journal_drop(struct journal *journal)
+{
+    journal->n_dropped++;
 }
 
 void journal_push(struct journal *journal, const struct buffer *entry, uint64_t said)
 {
     struct journal_entry *copy = memory_check(malloc(sizeof(*copy) + entry->length));
-    bool full;
+    bool fits, wake = false;
 
     copy->next = NULL;
     copy->n_bytes = entry->length;
@@ -147,20 +174,22 @@ void journal_push(struct journal *journal, const struct buffer *entry, uint64_t 
     memcpy(copy->bytes, buffer_bytes(entry), entry->length);
 
     pthread_mutex_lock(&journal->lock);
-    full = journal->n_entries >= journal->config.max_entries ||
-           journal->n_bytes + copy->n_bytes > journal->config.max_bytes;
-    journal->n_dropped += journal->n_failed;
-    journal->n_failed = 0;
-    if (!full) {
+    fits = journal_fits(journal, copy->n_bytes);
+    journal_take_failed(journal);
+    if (fits) {
         *journal->last = copy;
         journal->last = &copy->next;
         journal->n_entries++;
         journal->n_bytes += copy->n_bytes;
         journal->n_said += said;
-        pthread_cond_signal(&journal->changed);
+        wake = journal->waiting;
+        journal->waiting = false; /* once is enough */
     }
     pthread_mutex_unlock(&journal->lock);
-    if (full) {
+    /* Not with the lock held: who is woken wants it. */
+    if (wake)
+        pthread_cond_signal(&journal->changed);
+    if (!fits) {
         journal->n_dropped++;
         free(copy);
     } else {

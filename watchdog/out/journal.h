@@ -21,11 +21,13 @@ struct journal_config {
 
 int journal_new(const struct journal_config *config, struct journal **ret_journal);
 
-/* How many entries were lost and not said yet. */
-uint64_t journal_dropped(struct journal *journal);
+/* Would an entry fit? One that would not need not be made: it is journal_drop'ped.
+ * `*ret_dropped` were lost and not said yet. */
+bool journal_has_room(struct journal *journal, uint64_t *ret_dropped);
+void journal_drop(struct journal *journal);
 
 /* Queues an entry (as record_journal makes it). `said` of the lost ones are
- * said in it. Never waits for journald. */
+ * said in it. What does not fit is dropped. Never waits for journald. */
 void journal_push(struct journal *journal, const struct buffer *entry, uint64_t said);
 
 /* Waits at most so long for the queue to be written, then ends the thread.

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION /* it is always the same line */
 #include <systemd/sd-journal.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,7 +64,7 @@ static void on_stream_dropped(void *user, uint64_t count, int error)
 
 static void sink_work(struct sink *sink, size_t n_left, uint64_t slice_us);
 
-static int on_backlog(sd_event_source *source, void *user)
+static int on_backlog(sd_event_source *source, int fd, uint32_t revents, void *user)
 {
     sink_work(user, 0, SLICE_US);
     return 0;
@@ -77,11 +79,20 @@ static int send_to_journal(const struct iovec *fields, int n_fields)
     return r >= 0 && access("/run/systemd/journal/socket", F_OK) < 0 ? -errno : r;
 }
 
-/* Behind everything else in the loop. */
+/* Behind everything else in the loop, by turns with the control socket. A descriptor
+ * that can always be read: sd-event has a defer source go before all others of its
+ * priority, each time. */
 static int sink_add_source(struct sink *sink, sd_event *loop)
 {
-    int r = sd_event_add_defer(loop, &sink->source, on_backlog, sink);
+    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), r;
 
+    if (fd < 0)
+        return -errno;
+    r = sd_event_add_io(loop, &sink->source, fd, EPOLLIN, on_backlog, sink);
+    if (r < 0)
+        close(fd);
+    else
+        r = sd_event_source_set_io_fd_own(sink->source, true);
     if (r >= 0)
         r = sd_event_source_set_priority(sink->source, SD_EVENT_PRIORITY_IDLE);
     if (r >= 0)
@@ -130,8 +141,12 @@ int sink_new(sd_event *loop, const struct sink_config *config, struct sink **ret
 
 static void write_journal(struct sink *sink, const struct record *record)
 {
-    uint64_t dropped = journal_dropped(sink->journal);
+    uint64_t dropped;
 
+    if (!journal_has_room(sink->journal, &dropped)) {
+        journal_drop(sink->journal);
+        return;
+    }
     sink->entry.length = 0;
     record_journal(&sink->entry, record, sink->config.run, dropped);
     journal_push(sink->journal, &sink->entry, dropped);
@@ -177,6 +192,17 @@ static void sink_work(struct sink *sink, size_t n_left, uint64_t slice_us)
     sd_event_source_set_enabled(sink->source, sink->backlog.n ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
+/* Into the backlog. Where it is full, journald does not keep up: the oldest one goes
+ * unwritten. Other logs are written in the loop's time then. */
+static void sink_keep(struct sink *sink, const struct record *record)
+{
+    if (sink->journal && sink->backlog.n >= BACKLOG_RECORDS) {
+        backlog_pop(&sink->backlog);
+        journal_drop(sink->journal);
+    }
+    backlog_push(&sink->backlog, record);
+}
+
 static bool is_wanted(const struct sink *sink, const struct record *record)
 {
     return record_level(record) <= sink->config.level &&
@@ -196,7 +222,7 @@ void sink_write(struct sink *sink, const struct record *records, size_t n_record
         else if (direct)
             write_record(sink, &records[i]);
         else
-            backlog_push(&sink->backlog, &records[i]);
+            sink_keep(sink, &records[i]);
     if (sink->backlog.n > BACKLOG_RECORDS)
         sink_work(sink, BACKLOG_RECORDS / 2, UINT64_MAX);
     else if (sink->backlog.n)

@@ -229,19 +229,18 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *user)
     keeper->began_us = loop_us(keeper);
     keeper->state = KEEPER_WALKING;
     walk_begin(keeper, false);
-    (void)sd_event_source_set_enabled(keeper->walk_source, SD_EVENT_ONESHOT);
+    (void)sd_event_source_set_enabled(keeper->walk_source, SD_EVENT_ON);
     return 0;
 }
 
-static int on_walk(sd_event_source *source, void *user)
+static int on_walk(sd_event_source *source, int fd, uint32_t revents, void *user)
 {
     struct keeper *keeper = user;
     struct save_result failed = {.step = "start a thread"};
 
-    if (walk_on(keeper)) {
-        (void)sd_event_source_set_enabled(keeper->walk_source, SD_EVENT_ONESHOT);
+    if (walk_on(keeper))
         return 0;
-    }
+    (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
     keeper->state = KEEPER_SAVING;
     failed.error = save_start(keeper->directory, &keeper->bytes, keeper->saved_digest,
                               keeper->done_fd, &keeper->save);
@@ -282,6 +281,28 @@ void keeper_event(struct keeper *keeper, const struct event *event, const struct
 
 /* ---- life ---- */
 
+/* After the node and the triggers, by turns with the control socket. A descriptor that
+ * can always be read: sd-event has a defer source go before all others of its priority,
+ * each time. */
+static int keeper_add_walk(struct keeper *keeper)
+{
+    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), r;
+
+    if (fd < 0)
+        return -errno;
+    r = sd_event_add_io(keeper->config.loop, &keeper->walk_source, fd, EPOLLIN, on_walk, keeper);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    r = sd_event_source_set_io_fd_own(keeper->walk_source, true);
+    if (r >= 0)
+        r = sd_event_source_set_priority(keeper->walk_source, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(keeper->walk_source, SD_EVENT_OFF);
+    return r;
+}
+
 int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
 {
     struct keeper *keeper = memory_new(1, sizeof(*keeper));
@@ -308,9 +329,7 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
     if (r >= 0)
         r = sd_event_source_set_enabled(keeper->timer, SD_EVENT_OFF);
     if (r >= 0)
-        r = sd_event_add_defer(config->loop, &keeper->walk_source, on_walk, keeper);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(keeper->walk_source, SD_EVENT_OFF);
+        r = keeper_add_walk(keeper);
     if (r >= 0)
         r = sd_event_add_io(config->loop, &keeper->done_source, keeper->done_fd, EPOLLIN, on_done,
                             keeper);

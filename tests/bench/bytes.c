@@ -3,10 +3,12 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,7 +44,7 @@ uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static char *text_space(struct text *text, size_t length)
+static char *bytes_space(struct bytes *text, size_t length)
 {
     if (text->length + length > text->capacity) {
         text->capacity = 2 * (text->length + length);
@@ -53,18 +55,18 @@ static char *text_space(struct text *text, size_t length)
     return text->bytes + text->length;
 }
 
-void text_add(struct text *text, const char *bytes, size_t length)
+void bytes_add(struct bytes *text, const char *bytes, size_t length)
 {
-    memcpy(text_space(text, length), bytes, length);
+    memcpy(bytes_space(text, length), bytes, length);
     text->length += length;
 }
 
-void text_string(struct text *text, const char *string)
+void bytes_string(struct bytes *text, const char *string)
 {
-    text_add(text, string, strlen(string));
+    bytes_add(text, string, strlen(string));
 }
 
-void text_number(struct text *text, uint64_t number)
+void bytes_number(struct bytes *text, uint64_t number)
 {
     char digits[20];
     size_t at = sizeof(digits);
@@ -73,10 +75,10 @@ void text_number(struct text *text, uint64_t number)
         digits[--at] = (char)('0' + number % 10);
         number /= 10;
     } while (number);
-    text_add(text, digits + at, sizeof(digits) - at);
+    bytes_add(text, digits + at, sizeof(digits) - at);
 }
 
-void text_format(struct text *text, const char *format, ...)
+void bytes_format(struct bytes *text, const char *format, ...)
 {
     char line[2048];
     va_list arguments;
@@ -87,7 +89,7 @@ void text_format(struct text *text, const char *format, ...)
     va_end(arguments);
     if (length < 0 || (size_t)length >= sizeof(line))
         die("a text of %d bytes is too long", length);
-    text_add(text, line, (size_t)length);
+    bytes_add(text, line, (size_t)length);
 }
 
 void write_all(int fd, const char *bytes, size_t length)
@@ -102,4 +104,23 @@ void write_all(int fd, const char *bytes, size_t length)
         bytes += n;
         length -= (size_t)n;
     }
+}
+
+void write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        die("%s: %s", path, strerror(errno));
+    write_all(fd, text, strlen(text));
+    close(fd);
+}
+
+void *shared_new(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        die("no memory");
+    return memory;
 }
