@@ -78,6 +78,12 @@ class Client:
         self.file.close()
         self.sock.close()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
 
 class ControlCase(Case):
     def setUp(self):

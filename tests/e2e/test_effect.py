@@ -2,9 +2,13 @@
 """decisions.md, "Effect": what pathdog finds out about a move, and what follows from it."""
 
 from case import Case, cases
+from control_case import Client
+from node import SLACK
 
 STRIKES = {"srtt": {"threshold": "200ms", "strikes": "4"}, "tunnel": {}}
 BEFORE = 300000
+# Where the window has to end. A machine that stands still for all of it would see no row in it.
+SHORT = {"effect_window": "3s"}
 
 
 class Degraded(Case):
@@ -59,7 +63,7 @@ class Degraded(Case):
         def after(peer):
             peer.advance = False
             peer.set(in_flight_bytes=5000)
-        node, dog = self.move(after)
+        node, dog = self.move(after, SHORT)
         record = dog.effect("stalled")
         self.assertIsNone(record["rtt_after_us"])
 
@@ -67,11 +71,11 @@ class Degraded(Case):
         def after(peer):
             peer.advance = False
             peer.set(pto_count=2)
-        node, dog = self.move(after)
+        node, dog = self.move(after, SHORT)
         dog.effect("stalled")
 
     def test_unknown_when_nothing_is_owed(self):
-        node, dog = self.move(lambda peer: setattr(peer, "advance", False))
+        node, dog = self.move(lambda peer: setattr(peer, "advance", False), SHORT)
         dog.effect("unknown")
 
     def test_down_before_anything_is_known(self):
@@ -83,15 +87,16 @@ class Degraded(Case):
         dog.effect("stalled")
 
     def test_close_looks_do_it(self):
-        # the next round is 10 s away: only close looks can bring three rows sooner
+        # the next round is an hour away: only close looks can bring three rows
         node = self.node()
         node.add("p1@h", 1)
-        dog = self.dog(node, {"sample_interval": "10s", "effect_window": "5s"})
+        dog = self.dog(node, {"sample_interval": "1h"})
         node.wait_for(lambda: node.rounds >= 1)
         dog.moved()
-        dog.effect("better", deadline=6)
+        self.assertEqual(dog.effect("better")["samples_after"], 3)
+        self.assertEqual(node.rounds, 1)
         asked = [r for r in node.requests("summary") if r.params]
-        self.assertTrue(asked)
+        self.assertGreaterEqual(len(asked), 3)
         self.assertEqual({c for r in asked for c in r.params["conns"]}, {1})
 
     def test_close_max(self):
@@ -107,28 +112,45 @@ class Degraded(Case):
 
     def test_same_doubles_the_cooldown(self):
         node, dog = self.move(lambda peer: None, {"cooldown": "1s", "cooldown_max": "4s"})
-        times = [node.wait_request("migrate_peer", nth=n, deadline=30).time for n in (1, 2, 3, 4)]
-        gaps = [b - a for a, b in zip(times, times[1:])]
-        for gap, base in zip(gaps, (2, 4, 4)):
-            self.assertGreater(gap, base - 0.05, gaps)
-            self.assertLess(gap, base + 1.0, gaps)
+        dog.decision("migrate", nth=4, deadline=30)
+        cooldown, cool_from, lengths = 1, None, []
+        for r in dog.records():  # in their order, each with pathdog's own time
+            if r["record"] == "effect" and r["effect"] != "unknown":
+                self.assertEqual(r["effect"], "same")
+                cooldown = min(2 * cooldown, 4)
+            elif r.get("outcome") == "migrated":
+                cool_from = r["time_us"]
+            elif r.get("verdict") == "migrate" and cool_from:
+                self.assertGreaterEqual(r["time_us"] - cool_from, cooldown * 1e6)
+                self.assertLess(r["time_us"] - cool_from, (cooldown + SLACK) * 1e6)
+                lengths.append(cooldown)
+        # [2, 4, 4], unless an effect was seen only after its cool-down: pathdog stood still
+        self.assertEqual((len(lengths), max(lengths)), (3, 4))
 
     def test_better_resets_it(self):
         answers = []
 
         def after(peer):
             answers.append(peer.columns["latest_rtt_us"])
-            # the second move helps (400 -> 100), though SRTT goes on to say it is slow
+            # the second move helps (300 -> 100), though SRTT goes on to say it is slow
             peer.set(latest_rtt_us=100000 if len(answers) == 2 else BEFORE)
-        node, dog = self.move(after, {"cooldown": "1s", "cooldown_max": "1min"})
-        times = [node.wait_request("migrate_peer", nth=n, deadline=30).time for n in (1, 2, 3)]
-        self.assertGreater(times[1] - times[0], 1.95)
-        self.assertLess(times[2] - times[1], 1.9)
+        node, dog = self.move(after, {"cooldown": "2s", "cooldown_max": "1min"})
+
+        def cooldown_us():
+            with Client(dog.control) as client:
+                return client.result("explain", peer="p1@h")["waiting"]["cooldown_us"]
+        self.assertEqual(cooldown_us(), 2000000)
+        dog.effect("same")
+        self.assertEqual(cooldown_us(), 4000000)
+        dog.effect("better")
+        self.assertEqual(cooldown_us(), 2000000)
+        second, third = dog.outcome("migrated", nth=2), dog.decision("migrate", nth=3)
+        self.assertGreaterEqual(third["time_us"] - second["time_us"], 2000000)
 
 
 class Moved(Case):
-    def moved(self, after, **columns):
-        node, dog = self.pair(triggers={"tunnel": {}})
+    def moved(self, after, watchdog=None, **columns):
+        node, dog = self.pair(triggers={"tunnel": {}}, watchdog=watchdog)
         peer = node.peers[1].set(latest_rtt_us=50000, **columns)
 
         def migrate(request):
@@ -148,29 +170,29 @@ class Moved(Case):
         def after(peer):
             peer.advance = False
             peer.script = [{"bytes_received": 10**6 + n * 1000} for n in range(1000)]
-        node, dog = self.moved(after)
+        node, dog = self.moved(after, SHORT)
         dog.effect("better")
 
     def test_stalled(self):
         def after(peer):
             peer.advance = False
             peer.set(in_flight_bytes=1)
-        node, dog = self.moved(after)
+        node, dog = self.moved(after, SHORT)
         dog.effect("stalled")
 
     def test_bytes_sent_growing_is_owed(self):
         def after(peer):
             peer.advance = False
             peer.script = [{"bytes_sent": 10**6 + n * 1000} for n in range(1000)]
-        node, dog = self.moved(after)
+        node, dog = self.moved(after, SHORT)
         dog.effect("stalled")
 
     def test_idle_is_unknown(self):
-        node, dog = self.moved(lambda peer: setattr(peer, "advance", False))
+        node, dog = self.moved(lambda peer: setattr(peer, "advance", False), SHORT)
         dog.effect("unknown")
 
     def test_no_row_at_all_is_unknown(self):
-        node, dog = self.moved(lambda peer: setattr(peer, "silent", True))
+        node, dog = self.moved(lambda peer: setattr(peer, "silent", True), SHORT)
         dog.effect("unknown")
 
     def test_peer_down(self):
@@ -180,26 +202,26 @@ class Moved(Case):
         dog.effect("stalled")
 
     def test_one_effect_for_each_move(self):
-        node, dog = self.moved(lambda peer: None)
+        node, dog = self.moved(lambda peer: None, SHORT)
         dog.effect("better")
         dog.moved()
         dog.effect("better", nth=2)
-        node.wait_rounds(12)  # longer than the effect window
+        node.wait_rounds(35)  # longer than the effect window
         self.assertEqual(len(dog.records("effect")), 2)
 
     def test_a_second_move_before_the_first_is_judged(self):
-        node, dog = self.moved(lambda peer: setattr(peer, "advance", False))
+        node, dog = self.moved(lambda peer: setattr(peer, "advance", False), SHORT)
         dog.outcome("migrated")
         dog.moved()
         dog.outcome("migrated", nth=2)
         dog.effect(nth=2)
-        node.wait_rounds(12)
+        node.wait_rounds(35)
         self.assertEqual(len(dog.records("effect")), 2)
 
     def test_failures_have_none(self):
-        node, dog = self.pair(watchdog={"retries": "0"})
+        node, dog = self.pair(watchdog={"retries": "0", **SHORT})
         node.on("migrate_peer", lambda r: r.error(-32007))
         dog.moved()
         dog.outcome("no-path")
-        node.wait_rounds(12)
+        node.wait_rounds(35)
         self.assertEqual(dog.records("effect"), [])

@@ -4,6 +4,7 @@
 import time
 
 from case import Case, cases
+from node import SLACK
 
 SLOW = {"srtt": {"threshold": "200ms", "strikes": "1"}, "tunnel": {}}
 
@@ -143,7 +144,9 @@ class Answers(Case):
         node, dog = self.pair(watchdog={"migrate_timeout": "500ms", "retries": "0"})
         node.on("migrate_peer", lambda r: None)
         dog.moved()
-        self.assertAlmostEqual(dog.outcome("unanswered")["elapsed_us"] / 1e6, 1.5, delta=0.3)
+        elapsed_us = dog.outcome("unanswered")["elapsed_us"]
+        self.assertGreaterEqual(elapsed_us, 1500000)
+        self.assertLess(elapsed_us, (1.5 + SLACK) * 1e6)
 
     def test_a_late_answer_changes_nothing_but_is_learnt_from(self):
         node, dog = self.pair(watchdog={"migrate_timeout": "200ms", "retries": "0"})
@@ -177,8 +180,8 @@ class Retries(Case):
         node.wait_rounds(20)  # a fourth would have come 1.6 s later
         self.assertEqual(len(node.moves()), 3)
         for a, b, least in zip(asked, asked[1:], (0.1, 0.4)):
-            self.assertGreater(b.time - a.time, least * 0.95)
-            self.assertLess(b.time - a.time, least * 1.5 + 0.3)
+            self.assertGreaterEqual(b.time - a.time, least)
+            self.assertLess(b.time - a.time, least + SLACK)
         outcomes = dog.records("outcome")
         self.assertEqual([r["attempt"] for r in outcomes], [1, 2, 3])
         self.assertEqual([r["request"] for r in outcomes], [1, 2, 3])
@@ -199,13 +202,15 @@ class Retries(Case):
         dog.moved()
         asked = [node.wait_request("migrate_peer", nth=n) for n in (1, 2, 3)]
         self.assertEqual([r.params["timeout_ms"] for r in asked], [1000, 2000, 3000])
-        self.assertLess(asked[2].time - asked[0].time, 0.5)
         dog.outcome("timeout", nth=3)
+        outcomes = dog.records("outcome")
+        for answered, again in zip(outcomes, outcomes[1:]):  # at once: by pathdog's own clock
+            self.assertLess(again["time_us"] - again["elapsed_us"] - answered["time_us"], 50000)
         node.wait_rounds(5)
         self.assertEqual(len(node.moves()), 3)
 
     def test_unanswered_is_retried(self):
-        node, dog = self.pair(watchdog={"migrate_timeout": "100ms"})
+        node, dog = self.pair(watchdog={"migrate_timeout": "2s"})
         node.on("migrate_peer", lambda r: None if len(node.moves()) == 1
                 else node.do_migrate_peer(r))
         dog.moved()
@@ -223,10 +228,14 @@ class Retries(Case):
 
     def test_down_between_retries(self):
         node, dog = self.pair()
-        node.on("migrate_peer", lambda r: r.error(-32006))
+
+        def migrate(request):  # the peer goes right after the second answer
+            request.error(-32006)
+            if len(node.moves()) == 2:
+                node.down(1)
+        node.on("migrate_peer", migrate)
         dog.moved()
         dog.outcome("busy", nth=2)
-        node.down(1)
         dog.wait_record("peer", state="down", conn=1)
         node.wait_rounds(8)
         self.assertEqual(len(node.moves()), 2)
