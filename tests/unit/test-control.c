@@ -241,7 +241,7 @@ static void commands(void **state)
     assert_non_null(strstr(ask(desk, fd,
                                "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"hold\",\"params\":"
                                "{\"peer\":\"a\"}}\n"),
-                           "\"id\":\"x\",\"result\":{\"peer\":\"a\",\"held\":true}"));
+                           "\"id\":\"x\",\"result\":{\"peer\":\"a\",\"held\":true,"));
     assert_int_equal(desk->notices, 1); /* who holds it */
     lab_skip(&desk->lab);
     lab_advise(&desk->lab, 1, PD_KIND_MOVED);
@@ -289,6 +289,96 @@ static void idle_clients_make_room(void **state)
     assert_int_equal(desk->control->n_clients, 0);
 }
 
+static size_t client_of(const struct desk *desk)
+{
+    size_t i = 0;
+
+    while (i < CLIENTS_MAX && !desk->control->clients[i])
+        i++;
+    assert_true(i < CLIENTS_MAX);
+    return i;
+}
+
+/* Answers wait, and their reader stays away: after 30 s it is closed. */
+static void who_does_not_read_is_closed(void **state)
+{
+    struct desk *desk = *state;
+    const char *line = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n";
+    int fd = desk_connect(desk), idle = desk_connect(desk);
+    struct client *client = desk->control->clients[client_of(desk)];
+    char byte;
+
+    while (!client->out.length) { /* until the socket takes no more */
+        assert_true(write(fd, line, strlen(line)) > 0);
+        desk_run(desk);
+    }
+    assert_true(control_sweep(desk->control, client->took_us + STOOD_US));
+    assert_int_equal(desk->control->n_clients, 2);
+    assert_false(control_sweep(desk->control, client->took_us + STOOD_US + 1));
+    assert_int_equal(desk->control->n_clients, 1); /* who owes nothing to anybody stays */
+    while (read(fd, &byte, 1) == 1)                /* what had been sent */
+        ;
+    assert_int_equal(read(fd, &byte, 1), 0);
+    assert_non_null(strstr(ask(desk, idle, line), "result"));
+    close(fd);
+    close(idle);
+    desk_run(desk);
+}
+
+/* Its time begins anew with each byte that it takes. */
+static void who_reads_slowly_is_not(void **state)
+{
+    struct desk *desk = *state;
+    const char *line = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n";
+    int fd = desk_connect(desk);
+    struct client *client = desk->control->clients[client_of(desk)];
+    uint64_t took_us;
+    char bytes[4096];
+
+    while (!client->out.length) {
+        assert_true(write(fd, line, strlen(line)) > 0);
+        desk_run(desk);
+    }
+    took_us = client->took_us = client->took_us - STOOD_US;
+    while (client->took_us == took_us) { /* room for a little more */
+        assert_true(read(fd, bytes, sizeof(bytes)) > 0);
+        desk_run(desk);
+    }
+    (void)control_sweep(desk->control, control_now_us());
+    assert_int_equal(desk->control->n_clients, 1);
+    close(fd);
+    desk_run(desk);
+}
+
+static void holds_that_are_left_are_named(void **state)
+{
+    struct desk *desk = *state;
+    int fd = desk_connect(desk);
+    const char *answer;
+    char line[128];
+
+    answer = ask(desk, fd,
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\",\"params\":{\"all\":true}}\n");
+    assert_non_null(strstr(answer, "\"held\":true,\"all_held\":true,\"n_held\":0,\"names\":[]"));
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(line, sizeof(line),
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\",\"params\":{\"peer\":\"p%u\","
+                 "\"absent\":true}}\n",
+                 i);
+        ask(desk, fd, line);
+    }
+    answer = ask(desk, fd,
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"release\",\"params\":{\"peer\":"
+                 "\"p3\"}}\n");
+    assert_non_null(strstr(answer, "\"held\":false,\"all_held\":true,\"n_held\":19"));
+    answer =
+        ask(desk, fd,
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"release\",\"params\":{\"all\":true}}\n");
+    assert_non_null(strstr(answer, "\"held\":false,\"all_held\":false,\"n_held\":19"));
+    close(fd);
+    desk_run(desk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +387,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(more_than_may_wait, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(commands, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(idle_clients_make_room, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(who_does_not_read_is_closed, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(who_reads_slowly_is_not, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(holds_that_are_left_are_named, desk_setup, desk_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,11 +46,32 @@ static bool filter_read(struct request *request, struct filter *ret)
     return false;
 }
 
-static void follow(struct client *client, const struct filter *filter)
+/* Which decisions the records before that number may belong to. Those of more than twice a
+ * walk ago are not found any more. */
+static void note_decisions(const struct request *request, struct filter *filter, uint64_t before)
 {
+    const struct record *record;
+
+    if (!filter_notes(filter))
+        return;
+    if (!filter->noted)
+        filter->noted = memory_new(1, sizeof(*filter->noted));
+    for (uint32_t i = 0;
+         i < 2 * RECORDS_WALK && (record = inspect_record(request->engine, &before)); i++)
+        filter_note(filter, record);
+}
+
+/* Takes over what is noted. */
+static void follow(struct request *request, struct filter *filter)
+{
+    struct client *client = request->client;
+
     follow_set(client, false);
     filter_clear(&client->filter);
+    if (param_given(request, "before"))
+        note_decisions(request, filter, 0);
     client->filter = *filter;
+    filter->noted = NULL;
     client->filter.peer = string_copy(filter->peer);
     client->filter.trigger = string_copy(filter->trigger);
     follow_set(client, true);
@@ -90,6 +111,7 @@ void answer_decisions(struct request *request)
 
     if (!filter_read(request, &filter))
         return;
+    note_decisions(request, &filter, param_u64(request, "before"));
     if (param_given(request, "follow") && !param_bool(request, "follow"))
         follow_set(request->client, false);
     out = answer_begin(request);
@@ -99,5 +121,6 @@ void answer_decisions(struct request *request)
     put_close(out, "}");
     answer_end(request);
     if (param_bool(request, "follow"))
-        follow(request->client, &filter);
+        follow(request, &filter);
+    free(filter.noted);
 }

@@ -13,6 +13,8 @@
 
 /* Names that something is kept of, known or not: not without end. */
 #define NAMES_MAX 65536u
+/* Of those that are held, in an answer. */
+#define NAMES_SHOWN 12u
 
 struct who {
     char text[32];
@@ -151,13 +153,22 @@ static bool whom(struct request *request, const char **ret_name)
     return false;
 }
 
+/* With the holds that are in force now, for one ends no other. */
 static void answer_held(struct request *request, const char *name, bool held)
 {
+    const char *names[NAMES_SHOWN];
+    uint32_t n_names = inspect_holds(request->engine, request->now_us, names, ARRAY_SIZE(names));
     struct buffer *out = answer_begin(request);
 
     put_open(out, NULL, "{");
     put_text(out, "peer", name);
     put_bool(out, "held", held);
+    put_bool(out, "all_held", inspect_status(request->engine, request->now_us).all_held);
+    put_u64(out, "n_held", n_names);
+    put_open(out, "names", "[");
+    for (uint32_t i = 0; i < n_names && i < ARRAY_SIZE(names); i++)
+        put_text(out, NULL, names[i]);
+    put_close(out, "]");
     put_close(out, "}");
     answer_end(request);
 }
@@ -216,7 +227,7 @@ void command_release(struct request *request)
     command.who = asker.text;
     dispatch(request, &command);
     snprintf(text, sizeof(text), "%s releases %s", asker.text,
-             command.peer ? command.peer : "all peers");
+             command.peer ? command.peer : "all peers but those held by name");
     say(request, "release", text);
     answer_held(request, command.peer, false);
 }

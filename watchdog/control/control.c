@@ -118,11 +118,8 @@ static int on_again(sd_event_source *source, void *user)
     return 0;
 }
 
-/* Closes those who stand still. */
-static int on_sweep(sd_event_source *source, uint64_t time_us, void *user)
+bool control_sweep(struct control *control, uint64_t now_us)
 {
-    struct control *control = user;
-    uint64_t now_us = control_now_us();
     bool more = false;
 
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
@@ -130,11 +127,19 @@ static int on_sweep(sd_event_source *source, uint64_t time_us, void *user)
 
         if (!client || !client->out.length)
             continue;
-        if (now_us - client->took_us > STOOD_US)
+        if (sub_u64(now_us, client->took_us) > STOOD_US)
             client_free(client);
         else
             more = true;
     }
+    return more;
+}
+
+static int on_sweep(sd_event_source *source, uint64_t time_us, void *user)
+{
+    struct control *control = user;
+    bool more = control_sweep(control, control_now_us());
+
     sd_event_source_set_enabled(control->accept, SD_EVENT_ON);
     sd_event_source_set_enabled(source, SD_EVENT_OFF);
     if (more)

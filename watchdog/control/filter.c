@@ -44,28 +44,87 @@ static bool is_trigger(const char *wanted, const char *instance)
     return !strncmp(wanted, instance, length) && (!instance[length] || instance[length] == ':');
 }
 
-/* Outcomes and effects do not name their trigger and verdict: those filters are
- * about decisions, and leave the others out. */
-bool filter_fits(const struct filter *filter, const struct record *record)
+bool filter_notes(const struct filter *filter)
+{
+    return filter->trigger || filter->verdict >= 0;
+}
+
+static bool decision_fits(const struct filter *filter, const struct record_decision *decision)
+{
+    if (filter->verdict >= 0 && decision->verdict != (enum verdict)filter->verdict)
+        return false;
+    return !filter->trigger || is_trigger(filter->trigger, decision->trigger);
+}
+
+static uint64_t *word_of(struct noted *noted, uint64_t decision)
+{
+    return &noted->bits[decision % NOTED_DECISIONS / 64];
+}
+
+/* Makes room for later numbers: of those that fall out nothing is known any more. */
+static void noted_reach(struct noted *noted, uint64_t decision)
+{
+    if (decision <= noted->newest)
+        return;
+    if (decision - noted->newest >= NOTED_DECISIONS)
+        memset(noted->bits, 0, sizeof(noted->bits));
+    else
+        for (uint64_t i = noted->newest + 1; i <= decision; i++)
+            *word_of(noted, i) &= ~(UINT64_C(1) << i % 64);
+    noted->newest = decision;
+}
+
+void filter_note(struct filter *filter, const struct record *record)
+{
+    struct noted *noted = filter->noted;
+    uint64_t decision;
+
+    if (!noted || record->type != RECORD_DECISION)
+        return;
+    decision = record->decision.decision;
+    noted_reach(noted, decision);
+    if (decision_fits(filter, &record->decision) && noted->newest - decision < NOTED_DECISIONS)
+        *word_of(noted, decision) |= UINT64_C(1) << decision % 64;
+}
+
+static bool is_noted(struct noted *noted, uint64_t decision)
+{
+    return noted && decision <= noted->newest && noted->newest - decision < NOTED_DECISIONS &&
+           *word_of(noted, decision) & UINT64_C(1) << decision % 64;
+}
+
+/* `any`: as if all decisions of outcomes and effects were noted. */
+static bool fits(const struct filter *filter, const struct record *record, bool any)
 {
     const struct record_subject *subject = subject_of(record);
+    uint64_t decision = decision_of(record);
 
     if (!(filter->types & 1u << record->type) || record->time_us < filter->since_us)
         return false;
-    if (filter->decision && decision_of(record) != filter->decision)
+    if (filter->decision && decision != filter->decision)
         return false;
-    if (filter->verdict >= 0 && (record->type != RECORD_DECISION ||
-                                 record->decision.verdict != (enum verdict)filter->verdict))
+    if (record->type == RECORD_DECISION && !decision_fits(filter, &record->decision))
         return false;
-    if (filter->trigger &&
-        (record->type != RECORD_DECISION || !is_trigger(filter->trigger, record->decision.trigger)))
+    if (record->type != RECORD_DECISION && filter_notes(filter) &&
+        (!decision || !(any || is_noted(filter->noted, decision))))
         return false;
     return !filter->peer || (subject && fnmatch(filter->peer, subject->peer->s, 0) == 0);
+}
+
+bool filter_fits(const struct filter *filter, const struct record *record)
+{
+    return fits(filter, record, false);
+}
+
+bool filter_may_fit(const struct filter *filter, const struct record *record)
+{
+    return fits(filter, record, true);
 }
 
 void filter_clear(struct filter *filter)
 {
     free(filter->peer);
     free(filter->trigger);
+    free(filter->noted);
     *filter = (struct filter){.verdict = -1};
 }

@@ -31,17 +31,21 @@ static bool is_wanted(const struct control *control, const struct record *record
 {
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if (control->clients[i] && control->clients[i]->follows &&
-            filter_fits(&control->clients[i]->filter, record))
+            filter_may_fit(&control->clients[i]->filter, record))
             return true;
     return false;
 }
 
 static void drop(struct control *control, const struct record *record)
 {
-    for (size_t i = 0; i < CLIENTS_MAX; i++)
-        if (control->clients[i] && control->clients[i]->follows &&
-            filter_fits(&control->clients[i]->filter, record))
-            control->clients[i]->n_dropped++;
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = control->clients[i];
+
+        if (!client || !client->follows)
+            continue;
+        filter_note(&client->filter, record);
+        client->n_dropped += filter_fits(&client->filter, record);
+    }
 }
 
 void control_records(struct control *control, const struct record *records, size_t n_records)
@@ -78,7 +82,10 @@ static void hand_out(struct control *control, const struct record *record)
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = control->clients[i];
 
-        if (!client || !client->follows || client->doomed || !filter_fits(&client->filter, record))
+        if (!client || !client->follows || client->doomed)
+            continue;
+        filter_note(&client->filter, record);
+        if (!filter_fits(&client->filter, record))
             continue;
         if (!client->out.length)
             client->took_us = control_now_us();

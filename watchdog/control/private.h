@@ -64,6 +64,9 @@ uint64_t control_now_us(void);
 
 /* Looks after those who stand still, then or sooner. */
 void control_sweep_in(struct control *control, uint64_t span_us);
+/* Closes those who, at that time, have stood still for long. Returns true if there are others
+ * to be looked after. */
+bool control_sweep(struct control *control, uint64_t now_us);
 
 /* ---- client.c ---- */
 

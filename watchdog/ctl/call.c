@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls of the daemon, and what is said when they fail. */
 #include <errno.h>
+#include <grp.h>
+#include <sys/stat.h>
 
 #include "../control/nearest.h"
 #include "../util/util.h"
@@ -10,6 +12,25 @@
 #define CALL_MS      10000
 #define UNKNOWN_PEER (-32040)
 #define SHOWN_MAX    12u
+
+void complain_denied(const char *path)
+{
+    struct stat there;
+    const struct group *group;
+    char number[16];
+
+    if (stat(path, &there) < 0) {
+        complain("%s: permission denied: the directory may not be entered. Are you a member of the "
+                 "group that pathdog runs with (\"pathdog\")?",
+                 path);
+        return;
+    }
+    group = getgrgid(there.st_gid);
+    snprintf(number, sizeof(number), "%u", (unsigned)there.st_gid);
+    complain("%s: permission denied: it is for root and the members of the group %s (as root: "
+             "\"usermod -aG %s USER\", and log in again)",
+             path, group ? group->gr_name : number, group ? group->gr_name : number);
+}
 
 static enum ctl_status no_daemon(const struct ctl *ctl, int error)
 {
@@ -27,12 +48,17 @@ static enum ctl_status no_daemon(const struct ctl *ctl, int error)
         break;
     case -EACCES:
     case -EPERM:
-        complain("%s: you may not: it is for root and the group that owns it (ls -l), see "
-                 "\"usermod -aG\"",
+        complain_denied(path);
+        break;
+    case -EAGAIN: /* of connect: nobody is let in, and no more can wait */
+        complain("%s: pathdog lets nobody in: it hangs, or is stopped (systemctl status pathdog, "
+                 "journalctl -u pathdog)",
                  path);
         break;
     case -ETIMEDOUT:
-        complain("%s: pathdog does not answer (journalctl -u pathdog)", path);
+        complain("%s: pathdog has not answered within %d s: it hangs, or is stopped (systemctl "
+                 "status pathdog, journalctl -u pathdog)",
+                 path, CALL_MS / 1000);
         break;
     case -ECONNRESET:
     case -EPIPE:

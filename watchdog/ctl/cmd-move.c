@@ -156,6 +156,24 @@ enum ctl_status command_migrate(struct ctl *ctl)
 
 /* ---- hold and release ---- */
 
+/* One hold ends no other: what is still in force. */
+static void show_holds(const struct ctl *ctl, const json_t *answer)
+{
+    const json_t *names = json_object_get(answer, "names");
+    uint64_t count = number_of(answer, "n_held");
+
+    if (!ctl->options.all && flag_of(answer, "all_held"))
+        puts("all peers are held; \"pathdogctl release --all\" ends that");
+    if (!ctl->options.all || !count)
+        return;
+    printf("%" PRIu64 " %s still held by name: ", count, count == 1 ? "is" : "are");
+    for (size_t i = 0; i < json_array_size(names); i++)
+        printf("%s%s", i ? ", " : "", json_string_value(json_array_get(names, i)));
+    if (count > json_array_size(names))
+        printf(" and %" PRIu64 " more", count - json_array_size(names));
+    puts("; \"pathdogctl release PEER\" ends that");
+}
+
 static enum ctl_status change_hold(struct ctl *ctl, const char *method, json_t *params)
 {
     enum ctl_status result = CTL_GOOD;
@@ -183,6 +201,8 @@ static enum ctl_status change_hold(struct ctl *ctl, const char *method, json_t *
             printf("held for %s\n", span_text(options->for_us));
         else
             puts(flag_of(answer, "held") ? "held until released" : "released");
+        if (!flag_of(answer, "held"))
+            show_holds(ctl, answer);
     }
     json_decref(answer);
     free(name);

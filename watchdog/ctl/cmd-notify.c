@@ -80,6 +80,10 @@ static enum ctl_status failed(const char *path, int error)
         complain("%s: nobody listens there", path);
         return CTL_NO_DAEMON;
     }
+    if (error == -EACCES || error == -EPERM) {
+        complain_denied(path);
+        return CTL_NO_DAEMON;
+    }
     complain("%s: %s", path, strerror(-error));
     return CTL_FAILED;
 }

@@ -69,6 +69,9 @@ json_t *ctl_records_of(const char *name, int limit);
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 enum ctl_status usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A socket may not be opened: who may, as far as it may be looked at. */
+void complain_denied(const char *path);
+
 /* Escape sequences, "" where there are to be no colours. */
 const char *bold(const struct ctl *ctl);
 const char *red(const struct ctl *ctl);

@@ -134,6 +134,26 @@ bool inspect_held(const struct engine *engine, uint64_t now_us, const char *name
     return held_left_us(engine, now_us, name);
 }
 
+uint32_t inspect_holds(const struct engine *engine, uint64_t now_us, const char **names,
+                       uint32_t most)
+{
+    uint32_t count = 0;
+
+    if (!engine->names.count)
+        return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(engine->names.buckets); i++) {
+        for (const struct name_state *state = engine->names.buckets[i]; state;
+             state = state->next) {
+            if (!state->held || !left_us(state->held_until_us, now_us))
+                continue;
+            if (count < most)
+                names[count] = state->name->s;
+            count++;
+        }
+    }
+    return count;
+}
+
 static uint64_t rtt_of(const struct peer *peer, size_t place)
 {
     return peer->rtt_last[place] == UINT32_MAX ? PD_UNKNOWN : peer->rtt_last[place];

@@ -110,6 +110,10 @@ void inspect_tally(const struct engine *engine, uint64_t now_us, uint32_t begin,
 
 bool inspect_held(const struct engine *engine, uint64_t now_us, const char *name);
 
+/* How many names are held each by itself, connected or not; some of them into `names`. */
+uint32_t inspect_holds(const struct engine *engine, uint64_t now_us, const char **names,
+                       uint32_t most);
+
 /* ---- why a peer was or was not moved ---- */
 
 #define INSPECT_QUESTIONS 6u

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control/filter.c: outcomes and effects belong to their decisions. */
+#include "check.h"
+#include "control/filter.h"
+#include "engine/text.h"
+#include "util/util.h"
+
+static struct text *peer;
+
+static int setup(void **state)
+{
+    peer = text_new("a@h");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    peer = text_unref(peer);
+    return 0;
+}
+
+static struct record decision(uint64_t number, const char *trigger, enum verdict verdict)
+{
+    return (struct record){
+        .type = RECORD_DECISION,
+        .time_us = number,
+        .decision = {.subject = {.peer = peer},
+                     .decision = number,
+                     .trigger = trigger,
+                     .verdict = verdict},
+    };
+}
+
+static struct record outcome(uint64_t number)
+{
+    return (struct record){
+        .type = RECORD_OUTCOME,
+        .time_us = number,
+        .outcome = {.subject = {.peer = peer}, .decision = number},
+    };
+}
+
+static struct record effect(uint64_t number)
+{
+    return (struct record){
+        .type = RECORD_EFFECT,
+        .time_us = number,
+        .effect = {.subject = {.peer = peer}, .decision = number},
+    };
+}
+
+static struct filter filter_of(const char *trigger, int verdict)
+{
+    struct filter filter = {.verdict = verdict, .types = UINT32_MAX};
+
+    filter.trigger = string_copy(trigger);
+    if (filter_notes(&filter))
+        filter.noted = memory_new(1, sizeof(*filter.noted));
+    return filter;
+}
+
+static bool goes(struct filter *filter, struct record record)
+{
+    filter_note(filter, &record);
+    return filter_fits(filter, &record);
+}
+
+static void without_them_all_fit(void **state)
+{
+    struct filter filter = filter_of(NULL, -1);
+
+    assert_false(filter_notes(&filter));
+    assert_true(goes(&filter, outcome(7)));
+    assert_true(goes(&filter, effect(7)));
+    filter_clear(&filter);
+}
+
+static void by_trigger(void **state)
+{
+    struct filter filter = filter_of("srtt", -1);
+
+    assert_true(goes(&filter, decision(1, "srtt", VERDICT_MIGRATE)));
+    assert_false(goes(&filter, decision(2, "route", VERDICT_MIGRATE)));
+    assert_true(goes(&filter, decision(3, "srtt:overseas", VERDICT_MIGRATE)));
+    assert_false(goes(&filter, decision(4, "srttx", VERDICT_MIGRATE)));
+    assert_true(goes(&filter, outcome(1)));
+    assert_false(goes(&filter, outcome(2)));
+    assert_true(goes(&filter, outcome(3)));
+    assert_true(goes(&filter, effect(3)));
+    assert_false(goes(&filter, effect(4)));
+    assert_false(goes(&filter, effect(5))); /* not known at all */
+    assert_false(goes(&filter, (struct record){.type = RECORD_NOTICE}));
+    filter_clear(&filter);
+}
+
+/* Written again out of the queue: what it became is what has outcomes. */
+static void by_verdict(void **state)
+{
+    struct filter filter = filter_of(NULL, VERDICT_MIGRATE);
+
+    assert_false(goes(&filter, decision(1, "srtt", VERDICT_QUEUED)));
+    assert_false(goes(&filter, outcome(1)));
+    assert_false(goes(&filter, decision(2, "srtt", VERDICT_COOLING)));
+    assert_true(goes(&filter, decision(1, "srtt", VERDICT_MIGRATE)));
+    assert_true(goes(&filter, outcome(1)));
+    assert_false(goes(&filter, outcome(2)));
+    filter_clear(&filter);
+}
+
+/* As a page is read: the newest first. */
+static void in_any_order(void **state)
+{
+    struct filter filter = filter_of("srtt", VERDICT_MIGRATE);
+
+    for (uint64_t i = 5000; i > 0; i--)
+        assert_int_equal(goes(&filter, decision(i, i % 3 ? "srtt" : "route", VERDICT_MIGRATE)),
+                         i % 3 != 0);
+    for (uint64_t i = 1; i <= 5000; i++)
+        assert_int_equal(goes(&filter, outcome(i)), i % 3 != 0);
+    assert_false(goes(&filter, outcome(0)));
+    assert_false(goes(&filter, outcome(5001)));
+    filter_clear(&filter);
+}
+
+/* Of a million decisions back it is known, and never is one taken for another. */
+static void numbers_that_fall_out(void **state)
+{
+    struct filter filter = filter_of("srtt", -1);
+    const uint64_t last = 3 * NOTED_DECISIONS + 77;
+
+    assert_true(goes(&filter, decision(5, "srtt", VERDICT_MIGRATE)));
+    assert_true(goes(&filter, decision(NOTED_DECISIONS + 4, "srtt", VERDICT_MIGRATE)));
+    assert_true(goes(&filter, outcome(5)));
+    assert_true(goes(&filter, decision(NOTED_DECISIONS + 6, "srtt", VERDICT_MIGRATE)));
+    assert_false(goes(&filter, outcome(5)));
+    assert_false(goes(&filter, outcome(NOTED_DECISIONS + 5)));
+    assert_true(goes(&filter, outcome(NOTED_DECISIONS + 4)));
+    assert_false(goes(&filter, decision(last, "route", VERDICT_MIGRATE)));
+    for (uint64_t i = last - NOTED_DECISIONS - 2; i <= last + 2; i++)
+        assert_false(goes(&filter, outcome(i)));
+    assert_true(goes(&filter, decision(6, "srtt", VERDICT_MIGRATE))); /* old, but it fits itself */
+    assert_false(goes(&filter, outcome(6)));
+    filter_clear(&filter);
+}
+
+static void before_they_are_noted(void **state)
+{
+    struct filter filter = filter_of("srtt", -1);
+    struct record later = outcome(9), other = decision(9, "route", VERDICT_MIGRATE);
+    struct record peer_record = {.type = RECORD_PEER, .peer = {.subject = {.peer = peer}}};
+
+    assert_true(filter_may_fit(&filter, &later));
+    assert_false(filter_may_fit(&filter, &other));
+    assert_false(filter_may_fit(&filter, &peer_record));
+    filter.peer = string_copy("b*");
+    assert_false(filter_may_fit(&filter, &later));
+    filter_clear(&filter);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_them_all_fit),
+        cmocka_unit_test(by_trigger),
+        cmocka_unit_test(by_verdict),
+        cmocka_unit_test(in_any_order),
+        cmocka_unit_test(numbers_that_fall_out),
+        cmocka_unit_test(before_they_are_noted),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
