@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The way of an event: daemon_dispatch → the recorder → engine_handle → link,
- * sources, sink, timer; and what calls in. How it all came to be is in start.c.
+ * The way of an event: daemon_dispatch → the recorder → engine_ask → link,
+ * sources; engine_settle → sink, timer; and what calls in. How it all came to be is in start.c.
  */
 #include <assert.h>
 #include <errno.h>
@@ -53,8 +53,7 @@ static void daemon_close_sources(struct daemon *daemon, const struct record *rec
             sources_close(daemon->sources, i);
 }
 
-/* Requests first: they do not wait for their records. */
-void daemon_act(struct daemon *daemon, const struct outbox *outbox)
+static void daemon_send(struct daemon *daemon, const struct outbox *outbox)
 {
     if (outbox->n_actions && daemon->link)
         link_send(daemon->link, outbox->actions, outbox->n_actions);
@@ -62,11 +61,21 @@ void daemon_act(struct daemon *daemon, const struct outbox *outbox)
         if (outbox->actions[i].type == ACTION_QUERY && daemon->sources)
             sources_query(daemon->sources, outbox->actions[i].query.instance,
                           &outbox->actions[i].query.query);
+}
+
+static void daemon_write(struct daemon *daemon, const struct outbox *outbox)
+{
     sink_write(daemon->sink, outbox->records, outbox->n_records);
     control_records(daemon->control, outbox->records, outbox->n_records);
     for (size_t i = 0; i < outbox->n_records && daemon->sources; i++)
         daemon_close_sources(daemon, &outbox->records[i]);
     daemon_arm(daemon, outbox->wake_at_us);
+}
+
+void daemon_act(struct daemon *daemon, const struct outbox *outbox)
+{
+    daemon_send(daemon, outbox);
+    daemon_write(daemon, outbox);
 }
 
 static void daemon_turn(struct daemon *daemon, struct event *event)
@@ -81,8 +90,10 @@ static void daemon_turn(struct daemon *daemon, struct event *event)
         r = recorder_event(daemon->recorder, event);
     if (r < 0)
         daemon_notice(daemon, PD_LEVEL_ERROR, "recording-stopped", strerror(-r), 1);
-    outbox = engine_handle(daemon->engine, event);
-    daemon_act(daemon, outbox);
+    /* Requests are on their way before anything is kept or written of them. */
+    daemon_send(daemon, engine_ask(daemon->engine, event));
+    outbox = engine_settle(daemon->engine);
+    daemon_write(daemon, outbox);
     keeper_event(daemon->keeper, event, outbox);
     status_event(daemon->status, daemon->engine, event);
 }

@@ -25,17 +25,12 @@ static uint32_t median(const uint32_t *values, uint8_t count)
     return (uint32_t)max_u64(less, min_u64(more, values[2]));
 }
 
-static bool network_kind(enum pd_kind kind)
-{
-    return kind == PD_KIND_MOVED || kind == PD_KIND_DEAD;
-}
-
 /* From what was seen so far; `owed`: somebody waits for an answer on it. */
 static enum effect judge(const struct effect_job *job, bool owed)
 {
     uint64_t before, after;
 
-    if (job->progress && (job->by == BY_RECONNECT || network_kind(job->kind)))
+    if (job->progress && (job->by == BY_RECONNECT || kind_is_network(job->kind)))
         return EFFECT_BETTER;
     if (!job->progress && owed)
         return EFFECT_STALLED;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine: one event in, one outbox out. engine_handle() is the whole flow;
- * every stage is called from here, and none calls an earlier one.
+ * The engine: one event in, one outbox out. engine_ask() and engine_settle() are
+ * the whole flow; every stage is called from here, and none calls an earlier one.
  */
 #include "engine.h"
+
+#include <assert.h>
 
 #include "cause.h"
 #include "command.h"
@@ -16,6 +18,7 @@
 #include "name.h"
 #include "notice.h"
 #include "outbox.h"
+#include "passed.h"
 #include "peer.h"
 #include "triggers.h"
 
@@ -33,13 +36,26 @@ static void flush_probes(struct engine *engine)
     engine->n_probes = 0;
 }
 
-/* The rest of a turn: advice is decided, requests go out, causes are closed. */
-static void finish_turn(struct engine *engine)
+/* Advice is decided, and requests are written. */
+static void ask(struct engine *engine)
 {
     gate_run(engine);
-    migration_pump(engine);
+    if (engine->migration.queue_count) {
+        passed_settle(engine);
+        migration_pump(engine);
+    }
     flush_probes(engine);
+    outbox_seal(engine);
+}
+
+/* What the requests need not wait for. */
+static void settle(struct engine *engine)
+{
+    size_t n_actions = engine->outbox.box.n_actions;
+
+    passed_settle(engine);
     causes_flush(engine);
+    assert(engine->outbox.box.n_actions == n_actions);
     outbox_seal(engine);
 }
 
@@ -74,7 +90,8 @@ int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t rea
         return result;
     }
     triggers_start(engine);
-    finish_turn(engine);
+    ask(engine);
+    settle(engine);
     *ret_engine = engine;
     return 0;
 }
@@ -84,6 +101,7 @@ struct engine *engine_free(struct engine *engine)
     if (!engine)
         return NULL;
     triggers_stop(engine);
+    passed_clear(engine);
     connections_free(engine);
     for (size_t i = 0; i < engine->n_advice; i++)
         because_unref(engine->advice[i].because);
@@ -159,18 +177,30 @@ static void dispatch(struct engine *engine, const struct event *event)
     }
 }
 
-const struct outbox *engine_handle(struct engine *engine, const struct event *event)
+const struct outbox *engine_ask(struct engine *engine, const struct event *event)
 {
     outbox_begin(engine);
     engine->now_us = max_u64(engine->now_us, event->now_us);
     engine->realtime_us = event->realtime_us;
     if (!engine->stopping) {
         dispatch(engine, event);
-        finish_turn(engine);
+        ask(engine);
     } else {
         outbox_seal(engine);
     }
     return &engine->outbox.box;
+}
+
+const struct outbox *engine_settle(struct engine *engine)
+{
+    settle(engine);
+    return &engine->outbox.box;
+}
+
+const struct outbox *engine_handle(struct engine *engine, const struct event *event)
+{
+    engine_ask(engine, event);
+    return engine_settle(engine);
 }
 
 int engine_configure(struct engine *engine, const struct engine_config *config)

@@ -83,6 +83,12 @@ struct engine *engine_free(struct engine *engine);
 /* Runs one event through. Memory that cannot be had ends the process. */
 const struct outbox *engine_handle(struct engine *engine, const struct event *event);
 
+/* The same in two steps. After the first all actions are in the outbox, to be
+ * carried out before the second, which enters what was asked: a request does not
+ * wait for its record, nor for what ten thousand others leave to be done. */
+const struct outbox *engine_ask(struct engine *engine, const struct event *event);
+const struct outbox *engine_settle(struct engine *engine);
+
 /* Another configuration: taken by the next EVENT_COMMAND / COMMAND_CONFIG. What was
  * learnt of connections stays. `config` must outlive the engine or the next
  * taking; the old one is not used after that event. -EINVAL: more instances or

@@ -12,6 +12,7 @@
 #include "migration.h"
 #include "name.h"
 #include "outbox.h"
+#include "passed.h"
 #include "peer.h"
 #include "waiting.h"
 #include "watch.h"
@@ -23,11 +24,6 @@ bool gate_reconnect_possible(const struct engine *engine, const struct peer *pee
     return (engine->node.features & NODE_RECONNECT) && peer->reconnectable && !peer->undialable;
 }
 
-static bool network_kind(enum pd_kind kind)
-{
-    return kind == PD_KIND_MOVED || kind == PD_KIND_DEAD;
-}
-
 enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
                        enum because_by by)
 {
@@ -37,7 +33,7 @@ enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enu
 
     if (by != BECAUSE_BY_RULE)
         return by == BECAUSE_BY_RECONNECT ? BY_RECONNECT : BY_MIGRATE;
-    return prefer_reconnect && network_kind(kind) && gate_reconnect_possible(engine, peer)
+    return prefer_reconnect && kind_is_network(kind) && gate_reconnect_possible(engine, peer)
                ? BY_RECONNECT
                : BY_MIGRATE;
 }
@@ -88,7 +84,7 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
         return affair && !asked && kind != PD_KIND_MOVED &&
                affair->backoff_until_us[by] > engine->now_us;
     case VERDICT_DAMPED:
-        return network_kind(kind) && waiting_damped_until_us(engine, peer, by);
+        return kind_is_network(kind) && waiting_damped_until_us(engine, peer, by);
     case VERDICT_OBSERVING:
         return !asked && engine->mode == MODE_OBSERVE;
     default:
@@ -192,7 +188,7 @@ void gate_take_back(struct engine *engine, struct peer *peer, const char *trigge
 /* The node's socket closed before it could be asked: again when it is back. */
 void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because)
 {
-    if (network_kind(because->kind))
+    if (kind_is_network(because->kind))
         remember(engine, peer, because, NEVER);
 }
 
@@ -200,7 +196,7 @@ void gate_remember_untold(struct engine *engine, struct peer *peer, struct becau
 static void remember_refused(struct engine *engine, struct peer *peer, struct because *because,
                              enum by by, enum verdict verdict)
 {
-    if (!network_kind(because->kind))
+    if (!kind_is_network(because->kind))
         return;
     if (verdict == VERDICT_IN_FLIGHT || (verdict == VERDICT_GONE && peer->state == PEER_UNTOLD))
         remember(engine, peer, because, NEVER);
@@ -208,19 +204,6 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct be
         remember(engine, peer, because, waiting_damped_until_us(engine, peer, by));
     else if (verdict == VERDICT_BACKING_OFF && because->by != BECAUSE_BY_RULE)
         remember(engine, peer, because, peer->affair->backoff_until_us[by]);
-}
-
-/* Through the gate: a move is made, and asked for when all advice is decided. */
-static void pass(struct engine *engine, struct peer *peer, struct because *because, enum by by,
-                 uint64_t decision, bool again)
-{
-    struct affair *affair = peer_affair(engine, peer);
-
-    if (network_kind(because->kind))
-        waiting_take_token(engine, affair);
-    if (affair->remembered && because->kind <= affair->remembered->kind)
-        gate_forget_remembered(engine, peer);
-    migration_pass(engine, peer, because, by, decision, again);
 }
 
 static void decide(struct engine *engine, struct peer *peer, const struct advice *advice)
@@ -232,23 +215,23 @@ static void decide(struct engine *engine, struct peer *peer, const struct advice
     uint64_t decision = ++engine->last_decision;
     uint64_t into = 0;
     enum verdict verdict;
-    bool passed;
 
+    if (peer->passing)
+        passed_make(engine);
     if (by == BY_RECONNECT)
         name_lived(engine, peer->name->s, peer->up_us);
     verdict = gate_verdict(engine, peer, &question, &into);
-    passed = verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT;
-    if (passed) {
-        pass(engine, peer, because, by, decision, advice->again);
-    } else {
-        if (verdict == VERDICT_OBSERVING)
-            peer_affair(engine, peer)->cooling_since_us = engine->now_us;
-        fold_refusal(engine, peer, because, by, decision, verdict, into);
-        remember_refused(engine, peer, because, by, verdict);
-        if (cause)
-            cause->verdicts[verdict]++;
+    if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT) {
+        passed_add(engine, peer, because, by, decision, advice->again);
+        return;
     }
-    if (network_kind(because->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
+    if (verdict == VERDICT_OBSERVING)
+        peer_affair(engine, peer)->cooling_since_us = engine->now_us;
+    fold_refusal(engine, peer, because, by, decision, verdict, into);
+    remember_refused(engine, peer, because, by, verdict);
+    if (cause)
+        cause->verdicts[verdict]++;
+    if (kind_is_network(because->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
         verdict != VERDICT_GONE)
         watch_advised(engine, peer, because);
 }
@@ -280,13 +263,14 @@ void gate_run(struct engine *engine)
     while (engine->n_advice) {
         size_t count = engine->n_advice;
 
+        passed_settle(engine);
         mark_bulk(engine);
         /* the strongest first, so that within one turn the weaker ones join it */
         for (enum pd_kind kind = PD_KIND_OPERATOR; kind < PD_KIND_COUNT; kind++)
             for (size_t i = 0; i < count; i++)
                 if (engine->advice[i].because && engine->advice[i].because->kind == kind)
                     decide_one(engine, &engine->advice[i]);
-        migration_ask_passed(engine);
+        passed_ask(engine);
         /* what was advised meanwhile */
         memmove(engine->advice, engine->advice + count,
                 (engine->n_advice - count) * sizeof(struct advice));

@@ -9,7 +9,12 @@
 
 #include "state.h"
 
-/* Decides on all advice of this turn. */
+static inline bool kind_is_network(enum pd_kind kind)
+{
+    return kind == PD_KIND_MOVED || kind == PD_KIND_DEAD;
+}
+
+/* Decides on all advice of this turn, and asks. */
 void gate_run(struct engine *engine);
 
 /* Advice of pathdog itself; decided at the end of this turn. `bulk`: it follows

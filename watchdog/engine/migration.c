@@ -59,6 +59,8 @@ void move_set_state(struct engine *engine, struct move *move, enum move_state st
     migration->open += (state == MOVE_OPEN) - (move->state == MOVE_OPEN);
     migration->waiting += (uint32_t)waits - (uint32_t)waited;
     move->state = state;
+    if (move->peer)
+        move->peer->in_flight = state == MOVE_OPEN;
     if (state == MOVE_OPEN && move->attempt == 1)
         deadline_append(&engine->deadlines, &engine->lanes.open, &move->deadline, deadline_us);
     else
@@ -87,15 +89,19 @@ void move_free(struct engine *engine, struct move *move)
     pool_give(&migration->pool, move);
 }
 
+static void write_decision(struct engine *engine, const struct move *move, enum verdict verdict)
+{
+    struct record_subject subject = {.peer = text_ref(move->name), .conn = move->conn};
+
+    decision_write(engine, &subject, move->because, move->by, move->decision, verdict,
+                   move->state == MOVE_OPEN ? move : NULL, 0, 0);
+}
+
 /* Ends a move that waits. Out of the queue its decision is written again. */
 static void end_waiting(struct engine *engine, struct move *move, enum verdict verdict)
 {
-    if (move->state == MOVE_QUEUED) {
-        struct record_subject subject = {.peer = text_ref(move->name), .conn = move->conn};
-
-        decision_write(engine, &subject, move->because, move->by, move->decision, verdict, NULL, 0,
-                       0);
-    }
+    if (move->state == MOVE_QUEUED)
+        write_decision(engine, move, verdict);
     move_free(engine, move);
 }
 
@@ -114,12 +120,27 @@ bool move_possible(const struct engine *engine, const struct move *move)
                                     : !peer_inbound(peer) && !peer->disabled && peer->migratable;
 }
 
-static void send_request(struct engine *engine, struct move *move)
+void request_write(struct engine *engine, struct because *because, enum by by,
+                   const struct action_move *move)
+{
+    bool migrate = by == BY_MIGRATE;
+    struct action *action = outbox_action(engine, migrate ? ACTION_MIGRATE : ACTION_RECONNECT);
+
+    outbox_keep(engine, because);
+    action->move = *move;
+    action->move.reason = because->reason;
+    if (migrate && (engine->node.features & NODE_BIND)) {
+        action->move.interface = because->interface;
+        action->move.local = because->local;
+    }
+    if (migrate && (engine->node.features & NODE_RELAY))
+        action->move.via = because->via;
+}
+
+/* Enters a request that is being made. */
+static void request_enter(struct engine *engine, struct move *move)
 {
     struct peer *peer = move->peer;
-    struct affair *affair = peer->affair;
-    const struct because *because = move->because;
-    struct action *action;
 
     move_set_state(engine, move, MOVE_OPEN,
                    engine->now_us + move->timeout_ms * (uint64_t)1000 + ANSWER_GRACE_US);
@@ -127,34 +148,48 @@ static void send_request(struct engine *engine, struct move *move)
     move->request = request_new(&engine->migration, move);
     move->rtt_count = peer->rtt_count;
     memcpy(move->rtt_before, peer->rtt, sizeof(move->rtt_before));
-    affair->last_request_us = engine->now_us;
-    affair->last_decision = move->decision;
+    peer->affair->last_request_us = engine->now_us;
+    peer->affair->last_decision = move->decision;
     if (move->by == BY_RECONNECT)
         name_reconnecting(engine, move->name->s, move->attempt > 1);
-    outbox_keep(engine, move->because);
-    action = outbox_action(engine, move->by == BY_RECONNECT ? ACTION_RECONNECT : ACTION_MIGRATE);
-    action->move = (struct action_move){
-        .request = move->request,
-        .conn = move->conn,
-        .timeout_ms = move->timeout_ms,
-        .reason = because->reason,
-    };
-    if (move->by == BY_MIGRATE && (engine->node.features & NODE_BIND)) {
-        action->move.interface = because->interface;
-        action->move.local = because->local;
-    }
-    if (move->by == BY_MIGRATE && (engine->node.features & NODE_RELAY))
-        action->move.via = because->via;
 }
 
-/* The first attempt: its decision is written with it. */
+static void send_request(struct engine *engine, struct move *move)
+{
+    request_enter(engine, move);
+    request_write(engine, move->because, move->by,
+                  &(struct action_move){
+                      .request = move->request,
+                      .conn = move->conn,
+                      .timeout_ms = move->timeout_ms,
+                  });
+}
+
+static enum verdict asked_verdict(const struct move *move)
+{
+    return move->by == BY_RECONNECT ? VERDICT_RECONNECT : VERDICT_MIGRATE;
+}
+
+/* Out of the queue. */
 static void ask(struct engine *engine, struct move *move)
 {
-    struct record_subject subject = {.peer = text_ref(move->name), .conn = move->conn};
-
     send_request(engine, move);
-    decision_write(engine, &subject, move->because, move->by, move->decision,
-                   move->by == BY_RECONNECT ? VERDICT_RECONNECT : VERDICT_MIGRATE, move, 0, 0);
+    write_decision(engine, move, asked_verdict(move));
+}
+
+static void count_verdict(struct engine *engine, const struct move *move, enum verdict verdict)
+{
+    struct cause *cause = move->again ? NULL : cause_find(engine, move->because->cause);
+
+    if (cause)
+        cause->verdicts[verdict]++;
+}
+
+void move_asked(struct engine *engine, struct move *move)
+{
+    count_verdict(engine, move, asked_verdict(move));
+    request_enter(engine, move);
+    write_decision(engine, move, asked_verdict(move));
 }
 
 void move_attempt(struct engine *engine, struct move *move)
@@ -190,45 +225,39 @@ static void move_due(struct engine *engine, struct deadline *deadline)
     }
 }
 
-void migration_pass(struct engine *engine, struct peer *peer, struct because *because, enum by by,
-                    uint64_t decision, bool again)
+uint32_t move_timeout_ms(const struct engine *engine)
 {
-    struct migration *migration = &engine->migration;
-    struct affair *affair = peer_affair(engine, peer);
+    return (uint32_t)(engine->config->migrate_timeout_us / 1000);
+}
+
+struct move *move_new(struct engine *engine, const struct passed *passed)
+{
+    struct peer *peer = passed->peer;
+    struct affair *affair = peer->affair;
     struct move *move;
 
     if (affair->move)
         end_waiting(engine, affair->move, VERDICT_SUPERSEDED);
-    move = pool_take(&migration->pool);
+    move = pool_take(&engine->migration.pool);
     *move = (struct move){
         .state = MOVE_QUEUED,
-        .by = by,
-        .again = again,
+        .by = passed->by,
+        .again = passed->again,
         .attempt = 1,
-        .timeout_ms = (uint32_t)(engine->config->migrate_timeout_us / 1000),
+        .timeout_ms = move_timeout_ms(engine),
         .conn = peer->conn,
-        .decision = decision,
+        .decision = passed->decision,
         .since_us = engine->now_us,
         .peer = peer,
         .name = text_ref(peer->name),
-        .because = because_ref(because),
+        .because = because_ref(passed->because),
         .deadline.run = move_due,
     };
     affair->move = move;
-    engine->passed = array_reserve(engine->passed, &engine->passed_capacity, engine->n_passed + 1,
-                                   sizeof(struct move *));
-    engine->passed[engine->n_passed++] = move;
+    return move;
 }
 
-static void count_verdict(struct engine *engine, const struct move *move, enum verdict verdict)
-{
-    struct cause *cause = move->again ? NULL : cause_find(engine, move->because->cause);
-
-    if (cause)
-        cause->verdicts[verdict]++;
-}
-
-static void queue(struct engine *engine, struct move *move)
+void move_queue(struct engine *engine, struct move *move)
 {
     bool degraded = move->because->kind == PD_KIND_DEGRADED;
 
@@ -238,44 +267,13 @@ static void queue(struct engine *engine, struct move *move)
                     &move->deadline, engine->now_us + (degraded ? EXPIRE_DEGRADED_US : EXPIRE_US));
 }
 
-/* Those that did not fit are `queued` in their decision; by then the best of
- * the turn have been taken out of the queue. */
-static void write_queued(struct engine *engine, struct move *move)
+void move_queued(struct engine *engine, const struct move *move)
 {
-    struct record_subject subject = {.peer = text_ref(move->name), .conn = move->conn};
+    bool queued = move->state == MOVE_QUEUED;
 
-    decision_write(engine, &subject, move->because, move->by, move->decision, VERDICT_QUEUED, NULL,
-                   0, 0);
-}
-
-void migration_ask_passed(struct engine *engine)
-{
-    struct migration *migration = &engine->migration;
-    struct move **passed = engine->passed;
-    size_t count = engine->n_passed;
-
-    engine->n_passed = 0;
-    if (!migration->queue_count && migration->open + count <= migration->budget) {
-        for (size_t i = 0; i < count; i++) {
-            count_verdict(engine, passed[i],
-                          passed[i]->by == BY_RECONNECT ? VERDICT_RECONNECT : VERDICT_MIGRATE);
-            ask(engine, passed[i]);
-        }
-        return;
-    }
-    for (size_t i = 0; i < count; i++)
-        queue(engine, passed[i]);
-    migration_pump(engine);
-    for (size_t i = 0; i < count; i++) {
-        bool queued = passed[i]->state == MOVE_QUEUED;
-
-        count_verdict(engine, passed[i],
-                      queued                          ? VERDICT_QUEUED
-                      : passed[i]->by == BY_RECONNECT ? VERDICT_RECONNECT
-                                                      : VERDICT_MIGRATE);
-        if (queued)
-            write_queued(engine, passed[i]);
-    }
+    count_verdict(engine, move, queued ? VERDICT_QUEUED : asked_verdict(move));
+    if (queued)
+        write_decision(engine, move, VERDICT_QUEUED);
 }
 
 void migration_pump(struct engine *engine)
@@ -339,6 +337,7 @@ void migration_peer_gone(struct engine *engine, struct peer *peer)
         /* our own doing: the answer, or the new connection, is still to come */
         migration_peer_path(peer);
         peer->affair->move = NULL;
+        peer->in_flight = false;
         move->peer = NULL;
         name = name_get(engine, move->name->s);
         name->orphan = move;
@@ -356,6 +355,7 @@ void migration_peer_up(struct engine *engine, struct peer *peer)
     name->orphan->peer = peer;
     name->orphan->adopted = true;
     peer_affair(engine, peer)->move = name->orphan;
+    peer->in_flight = true;
     name->orphan = NULL;
 }
 

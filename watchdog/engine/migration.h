@@ -14,14 +14,6 @@ void migration_clear(struct engine *engine);
 /* The budget is the config's, else the node's, else the default. */
 void migration_set_budget(struct engine *engine, uint32_t node_max_in_flight);
 
-/* The gate let it pass. Takes the place of what waits for this connection. */
-void migration_pass(struct engine *engine, struct peer *peer, struct because *because, enum by by,
-                    uint64_t decision, bool again);
-
-/* All advice of the turn is decided: ask as far as the budget allows, queue the
- * rest; the decision records are written here. */
-void migration_ask_passed(struct engine *engine);
-
 /* The budget may have room: asks for what is queued, the strongest first. */
 void migration_pump(struct engine *engine);
 
@@ -60,5 +52,25 @@ void migration_forget(struct engine *engine);
 
 /* The bytes in flight of a queued connection changed. */
 void migration_resort(struct engine *engine, struct peer *peer);
+
+/* ---- for passed.c ---- */
+
+/* Of a first attempt. */
+uint32_t move_timeout_ms(const struct engine *engine);
+
+/* Writes the action: `move`, with what the reason says. */
+void request_write(struct engine *engine, struct because *because, enum by by,
+                   const struct action_move *move);
+
+/* Takes the place of what waits for this connection. */
+struct move *move_new(struct engine *engine, const struct passed *passed);
+
+/* Its request is written: enters that, and writes the decision. */
+void move_asked(struct engine *engine, struct move *move);
+
+/* Puts it into the queue; and, when the best have been taken out of that, writes
+ * the decision of one that was not. */
+void move_queue(struct engine *engine, struct move *move);
+void move_queued(struct engine *engine, const struct move *move);
 
 #endif

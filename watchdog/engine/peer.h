@@ -50,7 +50,7 @@ static inline bool peer_inbound(const struct peer *peer)
 
 static inline bool peer_in_flight(const struct peer *peer)
 {
-    return peer->affair && peer->affair->move && peer->affair->move->state == MOVE_OPEN;
+    return peer->in_flight;
 }
 
 struct record_subject peer_subject(const struct peer *peer);

@@ -48,6 +48,18 @@ struct move {
     struct deadline deadline;
 };
 
+/* ---- passed.c: through the gate in this turn ---- */
+
+struct passed {
+    struct peer *peer;
+    struct because *because;
+    struct move *move; /* NULL: not made yet */
+    uint64_t decision;
+    uint64_t request; /* 0: not asked yet */
+    enum by by;
+    bool again; /* as in the advice */
+};
+
 /* What is kept of a request by its number, also after it ended: a late answer
  * changes nothing any more, but is learnt from. */
 struct request_slot {
@@ -161,6 +173,8 @@ struct peer {
     bool disabled : 1;        /* answered peer_disable_migration or not_migratable */
     bool undialable : 1;      /* the same, to a reconnect */
     bool measured : 1;        /* had a row with an SRTT */
+    bool in_flight : 1;       /* a request is open */
+    bool passing : 1;         /* in engine.passed, and its move is not made yet */
     uint8_t rtt_count;        /* of rtt */
     uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first */
     uint32_t round;           /* the last complete round that it was seen in */
@@ -390,7 +404,7 @@ struct engine {
     struct pool effect_pool, fold_pool;
     struct advice *advice; /* given in this turn, not decided yet */
     size_t n_advice, advice_capacity;
-    struct move **passed; /* through the gate in this turn, not asked yet */
+    struct passed *passed; /* not asked, or not entered yet */
     size_t n_passed, passed_capacity;
     uint64_t *probes; /* connections to be probed, of this turn */
     size_t n_probes, probes_capacity;

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between the gate and the request. Of ten thousand requests the last one waits
+ * for all before it, so that nothing is done here for each but what it says.
+ */
+#include "passed.h"
+
+#include <assert.h>
+
+#include "cause.h"
+#include "gate.h"
+#include "migration.h"
+#include "outbox.h"
+#include "peer.h"
+#include "queue.h"
+#include "waiting.h"
+#include "watch.h"
+
+void passed_add(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+                uint64_t decision, bool again)
+{
+    struct passed *passed;
+
+    engine->passed = array_reserve(engine->passed, &engine->passed_capacity, engine->n_passed + 1,
+                                   sizeof(struct passed));
+    passed = &engine->passed[engine->n_passed++];
+    *passed = (struct passed){
+        .peer = peer,
+        .because = because_ref(because),
+        .decision = decision,
+        .by = by,
+        .again = again,
+    };
+    peer->passing = true;
+    if (peer->affair && peer->affair->move) /* it gives way, maybe in the queue */
+        passed_make(engine);
+}
+
+static void make(struct engine *engine, struct passed *passed)
+{
+    struct peer *peer = passed->peer;
+    struct because *because = passed->because;
+    struct affair *affair = peer_affair(engine, peer);
+
+    if (passed->move)
+        return;
+    peer->passing = false;
+    if (kind_is_network(because->kind))
+        waiting_take_token(engine, affair);
+    if (affair->remembered && because->kind <= affair->remembered->kind)
+        gate_forget_remembered(engine, peer);
+    passed->move = move_new(engine, passed);
+    if (kind_is_network(because->kind))
+        watch_advised(engine, peer, because);
+}
+
+void passed_make(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_passed; i++)
+        make(engine, &engine->passed[i]);
+}
+
+/* Those that did not fit are `queued` in their decision; by then the best of
+ * the turn have been taken out of the queue. */
+static void queue_all(struct engine *engine)
+{
+    passed_make(engine);
+    for (size_t i = 0; i < engine->n_passed; i++)
+        move_queue(engine, engine->passed[i].move);
+    migration_pump(engine);
+    for (size_t i = 0; i < engine->n_passed; i++)
+        move_queued(engine, engine->passed[i].move);
+    passed_clear(engine);
+}
+
+void passed_ask(struct engine *engine)
+{
+    const struct migration *migration = &engine->migration;
+    uint64_t request = migration->last_request;
+
+    if (migration->queue_count || migration->open + engine->n_passed > migration->budget) {
+        queue_all(engine);
+        return;
+    }
+    for (size_t i = 0; i < engine->n_passed; i++) {
+        struct passed *passed = &engine->passed[i];
+
+        passed->request = ++request;
+        request_write(engine, passed->because, passed->by,
+                      &(struct action_move){
+                          .request = request,
+                          .conn = passed->peer->conn,
+                          .timeout_ms = move_timeout_ms(engine),
+                      });
+    }
+}
+
+void passed_settle(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_passed; i++) {
+        struct passed *passed = &engine->passed[i];
+
+        make(engine, passed);
+        move_asked(engine, passed->move);
+        assert(passed->move->request == passed->request); /* what the node was told */
+    }
+    passed_clear(engine);
+}
+
+void passed_clear(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_passed; i++)
+        because_unref(engine->passed[i].because);
+    engine->n_passed = 0;
+}
