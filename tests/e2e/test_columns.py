@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """node-protocol.md, "Columns of summaries", seen through the srtt trigger with one strike."""
 
+import time
+
 from case import Case, cases
+from node import SLACK
 
 COLUMNS = ["conn", "srtt_us", "rtt_samples"]
 SRTT = {"srtt": {"threshold": "200ms", "strikes": "1"}}
@@ -119,11 +122,12 @@ class Columns(Case):
 class Rounds(Case):
     def test_a_round_each_sample_interval(self):
         node, dog = self.pair(triggers={}, watchdog={"sample_interval": "200ms"})
-        node.wait_rounds(6)
-        times = [r.time for r in node.requests("summary")][1:7]
-        for a, b in zip(times, times[1:]):
-            self.assertGreater(b - a, 0.1)
-        self.assertAlmostEqual((times[-1] - times[0]) / 5, 0.2, delta=0.06)
+        node.wait_rounds(20)
+        times = [r.time for r in node.requests("summary")][1:]
+        # the first may have been read, and its successor asked, almost an interval late
+        self.assertGreaterEqual(times[-1] - times[0], 0.2 * (len(times) - 3))
+        # and not each of them was
+        self.assertLess(min(b - a for a, b in zip(times, times[1:])), 0.3)
 
     def test_one_outstanding(self):
         node = self.node()
@@ -133,7 +137,7 @@ class Rounds(Case):
         self.dog(node, None, {})
         first = node.wait_request("summary")
         node.wait_for(lambda: first.link.closed or len(held) > 1
-                      or __import__("time").monotonic() - first.time > 1)
+                      or time.monotonic() - first.time > 1)
         self.assertEqual(len(held), 1)  # ten intervals later
         node.handlers.clear()
         node.do_summary(held[0])
@@ -143,10 +147,12 @@ class Rounds(Case):
         node = self.node()
         node.on("summary", lambda r: None)
         node.add("p1@h", 1)
+        begin = time.monotonic()
         self.dog(node, None, {})
         first = node.wait_request("summary")
         second = node.wait_request("summary", nth=2, deadline=15)
-        self.assertAlmostEqual(second.time - first.time, 10, delta=1)
+        self.assertGreaterEqual(second.time - begin, 10)
+        self.assertLess(second.time - first.time, 10 + SLACK)
         self.assertEqual(len(node.links), 1)
 
     @cases({"error": {"error": {"code": -32603, "message": "no"}}, "no rows": {"result": {}},

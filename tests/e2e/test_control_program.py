@@ -62,6 +62,7 @@ class Decisions(ControlCase):
         dog.outcome("migrated")
         dog.moved("p2@h")
         dog.outcome("migrated", nth=2)
+        dog.effect(nth=2)  # nothing more comes by itself
         self.client(dog).result("hold", peer="p3@h")
         dog.moved("p3@h")
         dog.decision("held")

