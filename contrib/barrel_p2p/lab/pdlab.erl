@@ -1,0 +1,188 @@
+%% SPDX-License-Identifier: Apache-2.0
+%%
+%% The lab's hands inside a node: evaluates what the runner writes to standard input, one
+%% expression a line, and measures the longest gaps of a ping between pairs of processes.
+%% Knows nothing of pathdog; only the lab uses it, never a release.
+-module(pdlab).
+
+-export([main/0, up/1, nodes_up/0, role/1, connection/1, forbid/1, wedge/1]).
+-export([pings/3, mark/0, report/0, stop_pings/0]).
+
+-define(ECHOES, 64).
+-define(CALL_MS, 2000).
+
+%%% The command line
+
+main() ->
+    [register(echo_name(N), spawn(fun echo/0)) || N <- lists:seq(1, ?ECHOES)],
+    io:setopts([binary, {encoding, utf8}]),
+    io:put_chars("@ready\n"),
+    loop().
+
+loop() ->
+    case io:get_line("") of
+        Line when is_binary(Line) ->
+            [Id, Text] = binary:split(string:trim(Line), <<" ">>),
+            spawn(fun() -> answer(Id, Text) end),
+            loop();
+        _ ->
+            erlang:halt(0, [{flush, false}])
+    end.
+
+answer(Id, Text) ->
+    Result =
+        try
+            {ok, Tokens, _} = erl_scan:string(unicode:characters_to_list(Text)),
+            {ok, Expressions} = erl_parse:parse_exprs(Tokens),
+            {value, Value, _} = erl_eval:exprs(Expressions, []),
+            #{ok => plain(Value)}
+        catch
+            Class:Reason ->
+                #{error => text({Class, Reason})}
+        end,
+    io:put_chars([$@, Id, $\s, json:encode(Result), $\n]).
+
+plain(Value) when is_atom(Value); is_number(Value); is_binary(Value) -> Value;
+plain(List) when is_list(List) -> [plain(Value) || Value <- List];
+plain(Map) when is_map(Map) -> #{text(Key) => plain(Value) || Key := Value <- Map};
+plain(Value) -> text(Value).
+
+text(Atom) when is_atom(Atom) -> atom_to_binary(Atom);
+text(Binary) when is_binary(Binary) -> Binary;
+text(Term) -> unicode:characters_to_binary(io_lib:format("~0tp", [Term])).
+
+%%% What the node knows of its peers
+
+nodes_up() -> nodes().
+
+%% Both that it is connected and that HyParView has it.
+up(Node) ->
+    lists:member(Node, nodes()) andalso lists:member(Node, barrel_p2p:active_view()).
+
+controller(Node) ->
+    {Node, Controller} = lists:keyfind(Node, 1, erlang:system_info(dist_ctrl)),
+    {_, Data} = sys:get_state(Controller, ?CALL_MS),
+    Data.
+
+connection(Node) -> element(2, controller(Node)).
+
+role(Node) -> element(3, controller(Node)).
+
+%% No listener of quic 1.8.1 can be told to send disable_active_migration, so what the handshake
+%% would have stored is stored here. The field's place is read from quic_connection itself.
+forbid(Node) ->
+    Place = field(quic_connection, state, peer_disable_migration),
+    _ = sys:replace_state(
+        connection(Node),
+        fun({Name, Data}) -> {Name, setelement(Place, Data, true)} end,
+        ?CALL_MS
+    ),
+    ok.
+
+%% As a process that is stuck: it answers nothing, not even system messages.
+wedge(Node) ->
+    Connection = connection(Node),
+    Parent = self(),
+    spawn(fun() ->
+        true = erlang:suspend_process(Connection),
+        Parent ! wedged,
+        %% a suspended process goes on when the one that suspended it ends
+        timer:sleep(infinity)
+    end),
+    receive wedged -> ok after ?CALL_MS -> exit(not_wedged) end.
+
+field(Module, Record, Name) ->
+    {ok, {_, [{abstract_code, {_, Forms}}]}} =
+        beam_lib:chunks(code:which(Module), [abstract_code]),
+    [Fields] = [F || {attribute, _, record, {R, F}} <- Forms, R =:= Record],
+    Names = [field_name(Field) || Field <- Fields],
+    [Place] = [I || {I, N} <- lists:enumerate(2, Names), N =:= Name],
+    Place.
+
+field_name({typed_record_field, Field, _}) -> field_name(Field);
+field_name({record_field, _, {atom, _, Name}}) -> Name;
+field_name({record_field, _, {atom, _, Name}, _}) -> Name.
+
+%%% The ping
+
+echo_name(N) -> list_to_atom("pdlab_echo_" ++ integer_to_list(N)).
+
+%% Nothing here may connect by itself or wait for a busy connection: that would be
+%% another program than the one that is watched.
+echo() ->
+    receive
+        {ping, From, Sequence} ->
+            _ = erlang:send(From, {pong, Sequence}, [noconnect, nosuspend]),
+            echo();
+        _ ->
+            echo()
+    end.
+
+%% Count pairs, one ping every IntervalMs each. A pair's two process names decide which of the
+%% connection's streams carries it, so many pairs reach many streams.
+pings(Node, Count, IntervalMs) ->
+    Pids = [
+        spawn(fun() -> ping_start({echo_name(N), Node}, IntervalMs) end)
+     || N <- lists:seq(1, Count)
+    ],
+    persistent_term:put(?MODULE, Pids),
+    length(Pids).
+
+stop_pings() ->
+    [exit(Pid, kill) || Pid <- persistent_term:get(?MODULE, [])],
+    persistent_term:put(?MODULE, []),
+    ok.
+
+ping_start(To, IntervalMs) ->
+    %% Pairs in step would make bursts.
+    Now = now_us(),
+    First = Now + rand:uniform(IntervalMs * 1000),
+    ping(#{
+        to => To, interval => IntervalMs * 1000, next => First,
+        sequence => 0, last => Now, longest => 0, answered => 0, marked => 0
+    }).
+
+ping(#{next := Next} = State) ->
+    Wait = max(0, (Next - now_us()) div 1000),
+    receive
+        Message -> ping(heard(Message, now_us(), State))
+    after Wait ->
+        #{to := To, interval := Interval, sequence := Sequence} = State,
+        _ = erlang:send(To, {ping, self(), Sequence}, [noconnect, nosuspend]),
+        ping(State#{next := max(Next + Interval, now_us()), sequence := Sequence + 1})
+    end.
+
+%% Only an answer to a ping sent after the mark counts as answered; any answer ends a gap.
+heard({pong, Sequence}, Now, #{last := Last, longest := Longest} = State) ->
+    #{answered := Answered, marked := Marked} = State,
+    Counts = if Sequence >= Marked -> 1; true -> 0 end,
+    State#{last := Now, longest := max(Longest, Now - Last), answered := Answered + Counts};
+heard({mark, From, Reference}, _Now, #{sequence := Sequence} = State) ->
+    From ! {Reference, ok},
+    State#{longest := 0, answered := 0, marked := Sequence};
+heard({report, From, Reference}, Now, #{last := Last, longest := Longest} = State) ->
+    #{answered := Answered} = State,
+    From ! {Reference, #{
+        gap_us => max(Longest, Now - Last), quiet_us => Now - Last, answered => Answered
+    }},
+    State;
+heard(_, _, State) ->
+    State.
+
+mark() -> ask(mark), ok.
+
+report() -> ask(report).
+
+ask(What) ->
+    Asked = [
+        begin
+            Reference = make_ref(),
+            Pid ! {What, self(), Reference},
+            Reference
+        end
+     || Pid <- persistent_term:get(?MODULE, [])
+    ],
+    [receive {Reference, Answer} -> Answer after ?CALL_MS -> exit(ping_silent) end
+     || Reference <- Asked].
+
+now_us() -> erlang:monotonic_time(microsecond).

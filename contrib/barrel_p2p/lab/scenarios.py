@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is played on the stage, and how it is judged: the longest gap of a ping, and frozen or not.
+
+A scenario says who dialled whom and what happens; everything else is the same for all of them.
+"""
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from stage import LabError, PATIENCE_S, node_name
+
+PING_MS = 20
+FLIPS = 10
+FLIP_PACE_S = 0.3
+IN_STEP_US = 500_000
+
+
+@dataclass
+class Result:
+    scenario: str
+    pathdog: bool
+    frozen: bool = False
+    gap_ms: float = 0.0
+    frozen_pairs: int = 0
+    asked: list = field(default_factory=list)
+    fallback: bool = False
+
+
+class Play:
+    """One run: the nodes, their roles, the pings between alpha and bravo."""
+
+    def __init__(self, stage, settings, scenario, with_pathdog):
+        self.stage = stage
+        self.settings = settings
+        self.scenario = scenario
+        self.with_pathdog = with_pathdog
+        self.alpha = None
+        self.peer = f"'{node_name('bravo')}'"
+        self.peers = ["bravo"] + (["charlie"] if scenario.third else [])
+
+    def open(self):
+        self.stage.network.reset()
+        dialled = self.scenario.dialler == "alpha"
+        for name in self.peers:
+            self.stage.start_node(name, [] if dialled else ["alpha"])
+        self.start_alpha()
+        if self.with_pathdog:
+            self.stage.start_pathdog(self.config())
+            self.wait_known()
+        self.start_pings()
+
+    def start_alpha(self):
+        dialled = self.scenario.dialler == "alpha"
+        self.alpha = self.stage.start_node("alpha", self.peers if dialled else [],
+                                           bridge=self.with_pathdog)
+        for name in self.peers:
+            caller, other = (self.alpha, name) if dialled else (self.stage.nodes[name], "alpha")
+            caller.ask(f"barrel_p2p:join('{node_name(other)}')")
+        for name in self.peers:
+            self.alpha.wait_until(f"pdlab:up('{node_name(name)}')", f"{name} is up")
+            self.stage.nodes[name].wait_until(f"pdlab:up('{node_name('alpha')}')", "alpha is up")
+            role = self.alpha.ask(f"pdlab:role('{node_name(name)}')")
+            if role != ("client" if dialled else "server"):
+                raise LabError(f"alpha is the {role} of {name}, which is not what was asked for")
+
+    def config(self):
+        keys = {"node": f"{self.stage.directory}/alpha/pathdog.sock",
+                "control": f"{self.stage.directory}/control.sock",
+                "state_directory": self.stage.directory, **self.scenario.config}
+        if self.settings.plugins:
+            keys["plugin_directory"] = self.settings.plugins
+        return "[watchdog]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+
+    def wait_known(self):
+        """Until pathdog has the peers with a row each: then it knows their ways out, too."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.known():
+            if time.monotonic() > deadline:
+                raise LabError(f"pathdog has no samples of {', '.join(self.peers)}: "
+                               f"{self.stage.pathdog.records[-5:]}")
+            time.sleep(0.02)
+
+    def known(self):
+        done = subprocess.run(
+            [self.settings.pathdogctl, "--socket", f"{self.stage.directory}/control.sock",
+             "--json", "peers"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode != 0:
+            return False
+        rows = [row for line in done.stdout.splitlines() for row in rows_of(json.loads(line))]
+        boots = [r for r in self.stage.pathdog.records if r["record"] == "node"]
+        return bool(boots) and boots[-1]["state"] == "up" and all(
+            any(row.get("peer") == node_name(name) and row.get("srtt_us") is not None
+                for row in rows) for name in self.peers)
+
+    def start_pings(self):
+        self.alpha.ask(f"pdlab:pings({self.peer}, {self.settings.pairs}, {PING_MS})")
+        self.wait_in_step(50)
+
+    def wait_in_step(self, answers):
+        deadline = time.monotonic() + PATIENCE_S
+        while not all(pair["answered"] >= answers and pair["quiet_us"] < IN_STEP_US
+                      for pair in self.alpha.ask("pdlab:report()")):
+            if time.monotonic() > deadline:
+                raise LabError("the pings do not get going")
+            time.sleep(0.1)
+
+    def watch(self):
+        """Until every pair has been answered again and nothing more can come, or is frozen."""
+        began = time.monotonic()
+        while True:
+            pairs = self.alpha.ask("pdlab:report()")
+            elapsed = time.monotonic() - began
+            limit_us = self.settings.frozen_s * 1e6
+            frozen = [pair for pair in pairs if pair["quiet_us"] >= limit_us]
+            if frozen and elapsed >= self.settings.frozen_s:
+                return self.result(frozen, pairs)
+            if elapsed >= self.settings.watch_s and all(
+                    pair["quiet_us"] < IN_STEP_US and pair["answered"] > 0 for pair in pairs):
+                return self.result([], pairs)
+            time.sleep(0.1)
+
+    def result(self, frozen, pairs):
+        result = Result(self.scenario.name, self.with_pathdog, bool(frozen),
+                        max(pair["gap_us"] for pair in pairs) / 1000, len(frozen))
+        if self.with_pathdog:
+            records = list(self.stage.pathdog.records)
+            result.asked = [f"{r['by']}:{r['outcome']}" for r in records
+                            if r["record"] == "outcome"]
+            result.fallback = any(r["record"] == "decision" and r["trigger"] == "fallback"
+                                  and r["verdict"] == "reconnect" for r in records)
+        return result
+
+
+def rows_of(answer):
+    return answer if isinstance(answer, list) else answer.get("peers", [answer])
+
+
+# ---- what happens ----
+
+def flip(play):
+    play.stage.network.flip("up1")
+
+
+def down_and_flip(play):
+    play.stage.network.down_and_flip("up0", "up1")
+
+
+def forbid_then_down_and_flip(play):
+    play.alpha.ask(f"pdlab:forbid({play.peer})")
+    down_and_flip(play)
+
+
+def restart_then_down_and_flip(play):
+    play.stage.kill_node("alpha")
+    if play.with_pathdog:
+        play.stage.pathdog.wait_for(
+            lambda r: r["record"] == "node" and r["state"] == "down", "it lost the node")
+    play.start_alpha()
+    if play.with_pathdog:
+        play.wait_known()
+    play.start_pings()
+    play.alpha.ask("pdlab:mark()")
+    down_and_flip(play)
+
+
+def peer_restart(play):
+    play.stage.kill_node("bravo")
+    dialled = play.scenario.dialler == "alpha"
+    play.stage.start_node("bravo", [] if dialled else ["alpha"])
+
+
+def wedge_then_down_and_flip(play):
+    play.alpha.ask(f"pdlab:wedge('{node_name('charlie')}')")
+    down_and_flip(play)
+
+
+def ten_flips(play):
+    for count in range(FLIPS):
+        here, there = ("up0", "up1") if count % 2 == 0 else ("up1", "up0")
+        play.stage.network.link_up(there)
+        play.stage.network.down_and_flip(here, there)
+        time.sleep(FLIP_PACE_S)
+
+
+@dataclass
+class Scenario:
+    name: str
+    text: str
+    dialler: str
+    event: object
+    third: bool = False
+    config: dict = field(default_factory=dict)
+    only_with: bool = False
+
+
+SCENARIOS = [
+    Scenario("flip-dialler", "route flip, alpha dialled", "alpha", flip),
+    Scenario("flip-acceptor", "route flip, bravo dialled", "bravo", flip),
+    Scenario("down-flip-dialler", "link down and flip, alpha dialled", "alpha", down_and_flip),
+    Scenario("down-flip-acceptor", "link down and flip, bravo dialled", "bravo", down_and_flip),
+    Scenario("forbidden", "link down and flip, migration asked for and forbidden", "alpha",
+             forbid_then_down_and_flip, config={"prefer": "migrate"}),
+    Scenario("restart", "the node restarts, then link down and flip", "alpha",
+             restart_then_down_and_flip),
+    Scenario("wedged", "another connection's process stands still, then link down and flip",
+             "alpha", wedge_then_down_and_flip, third=True),
+    Scenario("ten-flips", f"ten times link down and flip, every {int(FLIP_PACE_S * 1000)} ms",
+             "alpha", ten_flips),
+]
+
+
+def play(stage, settings, scenario, with_pathdog):
+    """One run; raises LabError if the lab itself failed."""
+    one = Play(stage, settings, scenario, with_pathdog)
+    try:
+        one.open()
+        one.alpha.ask("pdlab:mark()")
+        scenario.event(one)
+        result = one.watch()
+        if settings.keep and (result.frozen or result.gap_ms > settings.keep_over_ms):
+            keep(one, result)
+        return result
+    except LabError:
+        if settings.keep:
+            keep(one, None)
+        raise
+    finally:
+        stage.end_run()
+
+
+def keep(one, result):
+    name = f"{one.scenario.name}-{'with' if one.with_pathdog else 'without'}-{time.time_ns()}"
+    where = os.path.join(one.settings.keep, name)
+    one.stage.keep(where)
+    with open(os.path.join(where, "result.json"), "w") as file:
+        json.dump(result.__dict__ if result else None, file)
+    if one.stage.pathdog:
+        with open(os.path.join(where, "records.json"), "w") as file:
+            for record in list(one.stage.pathdog.records):
+                file.write(json.dumps(record) + "\n")

@@ -1,0 +1,22 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% The application: reads the settings once and starts the supervisor. It must not start anything
+%% by hand, and it must not guess: a setting that it does not understand is refused with its name.
+-module(pathdog_bridge_app).
+-behaviour(application).
+
+-export([start/2, stop/1]).
+
+-spec start(application:start_type(), term()) -> {ok, pid()} | {error, term()}.
+start(_Type, _Args) ->
+    case pathdog_bridge_settings:read() of
+        {ok, Settings} ->
+            pathdog_bridge_boot:ensure(),
+            pathdog_bridge_sup:start_link(Settings);
+        {error, Bad} ->
+            logger:error("pathdog_bridge: not started, bad settings: ~tp", [Bad]),
+            {error, {bad_settings, Bad}}
+    end.
+
+-spec stop(term()) -> ok.
+stop(_State) ->
+    ok.

@@ -1,0 +1,112 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% Finds the QUIC connection behind a distribution controller, and its addresses. This is the only
+%% module that looks into another application's state.
+%%
+%% Why it must look: quic_dist hands out the controller, and quic wants the connection; between the
+%% two there is no function. barrel_p2p_path_stats:connection/1 is meant to be one, but takes what
+%% sys:get_state/2 gives for the state record, while a gen_statem gives {StateName, Record}; so it
+%% answers no_conn for every live peer, and then calls other processes without a limit. Known here:
+%%   {StateName, Record}  a gen_statem, as quic_dist_controller is up to 1.8.1
+%%   Record               the plain record, should it become a gen_server
+%%   a map                with `conn` and `role`, should the record become one
+%% In a record, element 2 is the connection and element 3 the role. Where they are not, the record
+%% is searched for a process that was started as quic_connection and for the word client or server;
+%% no process is asked what it is. Everything here may wait: call it within pathdog_bridge_call.
+-module(pathdog_bridge_conn).
+
+-export([find/2, from_state/1, local/1, remote/1, address/1]).
+-export_type([found/0]).
+
+-type found() :: #{conn := pid(), role := client | server}.
+-type address() :: {inet:ip_address(), inet:port_number()}.
+
+-spec find(pid(), timeout()) -> {ok, found()} | {error, no_conn}.
+find(Controller, Limit) ->
+    from_state(sys:get_state(Controller, Limit)).
+
+-spec from_state(term()) -> {ok, found()} | {error, no_conn}.
+from_state({StateName, Data}) when is_atom(StateName), is_tuple(Data); is_map(Data) ->
+    from_data(Data);
+from_state(Data) ->
+    from_data(Data).
+
+from_data(#{conn := Conn, role := Role}) ->
+    checked(Conn, Role);
+from_data(Record) when is_tuple(Record), tuple_size(Record) >= 3, is_atom(element(1, Record)) ->
+    case checked(element(2, Record), element(3, Record)) of
+        {ok, Found} -> {ok, Found};
+        {error, no_conn} -> search(tl(tuple_to_list(Record)))
+    end;
+from_data(_) ->
+    {error, no_conn}.
+
+%% More than one candidate is none: a guess could close the connection of another peer.
+search(Fields) ->
+    Conns = lists:usort([Pid || Pid <- Fields, is_pid(Pid), is_connection(Pid)]),
+    Roles = [Role || Role <- Fields, Role =:= client orelse Role =:= server],
+    case {Conns, Roles} of
+        {[Conn], [Role]} -> checked(Conn, Role);
+        _ -> {error, no_conn}
+    end.
+
+checked(Conn, Role) when is_pid(Conn), Role =:= client orelse Role =:= server ->
+    case node(Conn) =:= node() andalso is_process_alive(Conn) of
+        true -> {ok, #{conn => Conn, role => Role}};
+        false -> {error, no_conn}
+    end;
+checked(_, _) ->
+    {error, no_conn}.
+
+is_connection(Pid) when node(Pid) =:= node() ->
+    case process_info(Pid, dictionary) of
+        {dictionary, Dictionary} ->
+            case lists:keyfind('$initial_call', 1, Dictionary) of
+                {_, {quic_connection, _, _}} -> true;
+                _ -> false
+            end;
+        undefined ->
+            false
+    end;
+is_connection(_) ->
+    false.
+
+%% ---- addresses ----
+
+%% The connection's own idea of its local address is the one from before the last migration. Its
+%% socket knows better: a client's is a port that the connection process is linked to. (A server's
+%% belongs to the listener, and it does not migrate.)
+-spec local(pid()) -> address() | undefined.
+local(Conn) ->
+    case own_sockets(Conn) of
+        [Socket] -> named(inet:sockname(Socket));
+        _ -> named(quic:sockname(Conn))
+    end.
+
+-spec remote(pid()) -> address() | undefined.
+remote(Conn) ->
+    named(quic:peername(Conn)).
+
+own_sockets(Conn) ->
+    case process_info(Conn, links) of
+        {links, Links} ->
+            [
+                Port
+             || Port <- Links, is_port(Port), erlang:port_info(Port, name) =:= {name, "udp_inet"}
+            ];
+        undefined ->
+            []
+    end.
+
+named({ok, {Ip, Port}}) when is_tuple(Ip), is_integer(Port) -> {Ip, Port};
+named(_) -> undefined.
+
+%% As the protocol writes it.
+-spec address(address() | undefined) -> binary() | undefined.
+address(undefined) ->
+    undefined;
+address({Ip, Port}) when tuple_size(Ip) =:= 4 ->
+    iolist_to_binary([inet:ntoa(Ip), $:, integer_to_list(Port)]);
+address({Ip, Port}) when tuple_size(Ip) =:= 8 ->
+    iolist_to_binary([$[, inet:ntoa(Ip), $], $:, integer_to_list(Port)]);
+address(_) ->
+    undefined.

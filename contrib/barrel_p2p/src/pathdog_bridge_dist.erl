@@ -1,0 +1,73 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% The seam to the VM's distribution and to barrel_p2p's view of it; the tests put another module in
+%% its place. No policy here. Whoever calls what may wait does so inside pathdog_bridge_call.
+-module(pathdog_bridge_dist).
+
+-export([name/0, controllers/0, controller/1, monitor/0, connect/1, disconnect/1]).
+-export([active_view/0, subscribe/1, join/1, events/0]).
+
+-callback name() -> node().
+-callback controllers() -> [{node(), pid()}].
+-callback controller(node()) -> {ok, pid()} | {error, not_connected}.
+-callback monitor() -> ok | error.
+-callback connect(node()) -> boolean() | ignored.
+-callback disconnect(node()) -> term().
+-callback active_view() -> [node()].
+-callback subscribe(pid()) -> ok.
+-callback join(node()) -> ok | {error, term()}.
+-callback events() -> pid() | undefined.
+
+-spec name() -> node().
+name() ->
+    node().
+
+%% Whoever has a port is distribution over TCP: not ours.
+-spec controllers() -> [{node(), pid()}].
+controllers() ->
+    [{Node, Pid} || {Node, Pid} <- erlang:system_info(dist_ctrl), is_pid(Pid)].
+
+-spec controller(node()) -> {ok, pid()} | {error, not_connected}.
+controller(Node) ->
+    case lists:keyfind(Node, 1, controllers()) of
+        {Node, Pid} -> {ok, Pid};
+        false -> {error, not_connected}
+    end.
+
+-spec monitor() -> ok | error.
+monitor() ->
+    case net_kernel:monitor_nodes(true, [{node_type, all}]) of
+        ok -> ok;
+        _ -> error
+    end.
+
+%% Takes as long as a dial takes: seconds.
+-spec connect(node()) -> boolean() | ignored.
+connect(Node) ->
+    net_kernel:connect_node(Node).
+
+-spec disconnect(node()) -> term().
+disconnect(Node) ->
+    erlang:disconnect_node(Node).
+
+%% ---- barrel_p2p, where it is ----
+
+-spec active_view() -> [node()].
+active_view() ->
+    barrel_p2p:active_view().
+
+-spec subscribe(pid()) -> ok.
+subscribe(Pid) ->
+    barrel_p2p:subscribe(Pid).
+
+%% A node without barrel_p2p has nothing to join.
+-spec join(node()) -> ok | {error, term()}.
+join(Node) ->
+    case code:ensure_loaded(barrel_p2p) of
+        {module, barrel_p2p} -> barrel_p2p:join(Node);
+        {error, _} -> ok
+    end.
+
+%% The process whose end also ends our subscription.
+-spec events() -> pid() | undefined.
+events() ->
+    whereis(barrel_p2p_hyparview_events).

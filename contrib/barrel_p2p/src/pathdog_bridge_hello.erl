@@ -1,0 +1,75 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% What the node says about itself. It must not wait for anything.
+-module(pathdog_bridge_hello).
+
+-export([answer/1, prefer/2]).
+
+%% Up to this version of quic a move that changes the address loses what was not acknowledged: the
+%% accepting side throws its loss state away when it has validated the new path, and the streams
+%% stand still for ever. To be raised when a later version is known to be so as well.
+-define(LOSES_UP_TO, [1, 8, 1]).
+
+-spec answer(pathdog_bridge_settings:settings()) -> [{atom(), term()}].
+answer(#{dist := Dist, prefer := Prefer, max_in_flight := Max} = Settings) ->
+    [
+        {protocol, 1},
+        {node, atom_to_binary(Dist:name())},
+        {implementation, implementation()},
+        {boot, pathdog_bridge_boot:word()},
+        {features, features(Settings)},
+        {prefer, atom_to_binary(prefer(Prefer, version(quic)))},
+        {max_in_flight, Max},
+        {netns, netns()}
+    ].
+
+-spec prefer(auto | migrate | reconnect, string() | undefined) -> migrate | reconnect.
+prefer(auto, undefined) ->
+    reconnect;
+prefer(auto, Version) ->
+    case numbers(Version) =< ?LOSES_UP_TO of
+        true -> reconnect;
+        false -> migrate
+    end;
+prefer(Given, _) ->
+    Given.
+
+%% "1.8.1-rc.1" counts as 1.8.1; what is not a version counts as old.
+numbers(Version) ->
+    Release = hd(string:split(Version, "-")),
+    [number(Part) || Part <- string:split(Release, ".", all)].
+
+number(Part) ->
+    case string:to_integer(Part) of
+        {N, _} when is_integer(N) -> N;
+        _ -> 0
+    end.
+
+features(#{reconnectable := Which} = Settings) ->
+    [<<"reconnect">> || Which =/= none] ++
+        [<<"relay">> || pathdog_bridge_relay:is_configured(Settings)] ++
+        [<<"probe">>].
+
+implementation() ->
+    Known = [
+        [atom_to_list(App), $/, Version]
+     || App <- [barrel_p2p, quic, pathdog_bridge], (Version = version(App)) =/= undefined
+    ],
+    unicode:characters_to_binary(lists:join($\s, Known)).
+
+version(App) ->
+    case application:get_key(App, vsn) of
+        {ok, Version} -> Version;
+        undefined -> undefined
+    end.
+
+%% The inode, out of "net:[4026531840]".
+netns() ->
+    case file:read_link("/proc/self/ns/net") of
+        {ok, "net:[" ++ Rest} ->
+            case string:to_integer(Rest) of
+                {Inode, "]"} when is_integer(Inode) -> Inode;
+                _ -> undefined
+            end;
+        _ ->
+            undefined
+    end.

@@ -1,0 +1,109 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% One migration, from the request to its proof. It must never be tried on an inbound connection:
+%% quic 1.8 answers `ok` to that and closes the listener of the whole node.
+%%
+%% `ok` from quic says only that a socket was bound and a challenge was sent, also when that went
+%% into a black hole. The proof is that packets come in afterwards: the old socket is closed before
+%% the `ok`, and what was still queued from it is not counted by quic.
+-module(pathdog_bridge_migrate).
+
+-export([run/3]).
+
+-define(POLL_FIRST, 5).
+-define(POLL_MAX, 50).
+
+-spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
+run(#{conn := Id, via := Via} = Request, Deadline, Settings) ->
+    case pathdog_bridge_peers:lookup(Id) of
+        {ok, #{node := Node, ctrl := Ctrl}} ->
+            logger:info("pathdog_bridge: migrate ~ts (~b): ~ts", [
+                Node, Id, pathdog_bridge_errors:text(maps:get(reason, Request))
+            ]),
+            found(Id, Node, Via, find(Ctrl, Deadline, Settings), Deadline, Settings);
+        {replaced, _} ->
+            {error, no_conn};
+        {error, Reason} ->
+            {error, Reason}
+    end.
+
+%% Looked up anew, so that what is migrated is what this peer has now, in the role that it has now.
+find(Ctrl, Deadline, Settings) ->
+    limited(fun() -> pathdog_bridge_conn:find(Ctrl, infinity) end, Deadline, Settings).
+
+found(_, _, _, {error, Reason}, _, _) ->
+    {error, Reason};
+found(Id, Node, Via, {ok, #{conn := Quic, role := Role}}, Deadline, Settings) ->
+    case {Role, pathdog_bridge_relay:is_relayed(Node), Via} of
+        {server, _, _} -> {error, inbound};
+        {client, true, _} -> switch(Id, Node, Quic, Via, Deadline, Settings);
+        {client, false, undefined} -> migrate(Id, Quic, Deadline, Settings);
+        {client, false, <<"direct">>} -> migrate(Id, Quic, Deadline, Settings);
+        {client, false, _} -> {error, unknown_via}
+    end.
+
+migrate(Id, Quic, Deadline, Settings) ->
+    Limit = pathdog_bridge_call:left(Deadline),
+    Ask = fun() -> quic:migrate(Quic, #{timeout => max(1, Limit)}) end,
+    case pathdog_bridge_call:run(Ask, Limit) of
+        {ok, ok} -> prove(Id, Quic, Deadline, Settings);
+        {ok, {error, Reason}} -> {error, Reason};
+        {ok, Other} -> {error, {unexpected, Other}};
+        {error, Failure} -> {error, Failure}
+    end.
+
+%% The adapter below the connection moves, not the connection; only what comes in shows it.
+switch(Id, Node, Quic, Via, Deadline, Settings) ->
+    case pathdog_bridge_relay:switch(Node, Via, Deadline) of
+        ok -> prove(Id, Quic, Deadline, Settings);
+        {error, Reason} -> {error, Reason}
+    end.
+
+%% What is counted from here on came over the new path. The ping makes the peer say something.
+prove(Id, Quic, Deadline, Settings) ->
+    case received(Quic, Deadline, Settings) of
+        {ok, Before} ->
+            _ = limited(fun() -> quic:send_ping(Quic) end, Deadline, Settings),
+            poll(Id, Quic, Before, ?POLL_FIRST, Deadline, Settings);
+        {error, Reason} ->
+            {error, Reason}
+    end.
+
+poll(Id, Quic, Before, Pause, Deadline, Settings) ->
+    Left = pathdog_bridge_call:left(Deadline),
+    case Left > 0 andalso received(Quic, Deadline, Settings) of
+        {ok, Now} when Now > Before ->
+            moved(Id, Quic, Deadline, Settings);
+        {error, Reason} when Reason =/= timeout ->
+            {error, Reason};
+        false ->
+            {error, timeout};
+        _ ->
+            receive
+            after min(Pause, Left) -> ok
+            end,
+            poll(Id, Quic, Before, min(2 * Pause, ?POLL_MAX), Deadline, Settings)
+    end.
+
+moved(Id, Quic, Deadline, Settings) ->
+    Addresses = fun() -> {ok, {pathdog_bridge_conn:local(Quic), pathdog_bridge_conn:remote(Quic)}} end,
+    case limited(Addresses, Deadline, Settings) of
+        {ok, {Local, Remote}} ->
+            pathdog_bridge_peers:path(Id, Local, Remote),
+            {ok, [{local, pathdog_bridge_conn:address(Local)}, {validated, true}]};
+        {error, _} ->
+            {ok, [{validated, true}]}
+    end.
+
+received(Quic, Deadline, Settings) ->
+    case limited(fun() -> quic:get_stats(Quic) end, Deadline, Settings) of
+        {ok, #{packets_received := Packets}} -> {ok, Packets};
+        {ok, Other} -> {error, {unexpected, Other}};
+        {error, Reason} -> {error, Reason}
+    end.
+
+%% A call that answers {ok, _} or {error, _}, within its own limit and the deadline.
+limited(Fun, Deadline, #{call_timeout := Limit}) ->
+    case pathdog_bridge_call:run(Fun, min(Limit, pathdog_bridge_call:left(Deadline))) of
+        {ok, Answer} -> Answer;
+        {error, Failure} -> {error, Failure}
+    end.

@@ -1,0 +1,103 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% One clean close and new dial. The close goes through quic, so that the peer sees it:
+%% erlang:disconnect_node/1 is not seen by the peer and leaves the QUIC connection open at both ends.
+%% Only a connection that does not close any more is torn down by force.
+-module(pathdog_bridge_reconnect).
+
+-export([run/3]).
+
+-define(CLOSE_MAX, 1000).
+-define(PAUSE_FIRST, 5).
+-define(PAUSE_MAX, 200).
+
+-spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
+run(#{conn := Id, reason := Reason}, Deadline, Settings) ->
+    case pathdog_bridge_peers:lookup(Id) of
+        {ok, #{node := Node} = Conn} ->
+            logger:notice("pathdog_bridge: reconnect ~ts (~b): ~ts", [
+                Node, Id, pathdog_bridge_errors:text(Reason)
+            ]),
+            close_and_dial(Conn, Deadline, Settings);
+        {replaced, Newer} ->
+            {ok, [{conn, Newer}]};
+        {error, Error} ->
+            {error, Error}
+    end.
+
+close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Deadline, Settings) ->
+    Dist = maps:get(dist, Settings),
+    %% net_kernel must have seen the end, else it takes the old one for the new
+    ok = monitor_nodes(Dist),
+    Monitor = monitor(process, Ctrl),
+    pathdog_bridge_peers:leaving(Id, <<"reconnect">>),
+    close(Quic, Settings),
+    Grace = min(?CLOSE_MAX, pathdog_bridge_call:left(Deadline) div 3),
+    case gone(Monitor, Ctrl, Grace) of
+        true -> ok;
+        false -> force(Dist, Node, Ctrl, Quic, Monitor, Deadline, Settings)
+    end,
+    dial(Id, Node, Ctrl, ?PAUSE_FIRST, Deadline, Settings).
+
+monitor_nodes(Dist) ->
+    case Dist:monitor() of
+        ok -> ok;
+        error -> ok
+    end.
+
+%% quic:close/2 is a cast, but that is its own business.
+close(undefined, _) ->
+    ok;
+close(Quic, #{call_timeout := Limit}) ->
+    _ = pathdog_bridge_call:run(fun() -> quic:close(Quic, normal) end, Limit),
+    ok.
+
+gone(Monitor, Ctrl, Limit) ->
+    receive
+        {'DOWN', Monitor, process, Ctrl, _} -> true
+    after Limit -> false
+    end.
+
+force(Dist, Node, Ctrl, Quic, Monitor, Deadline, #{call_timeout := Limit}) ->
+    logger:warning("pathdog_bridge: the connection to ~ts does not close; torn down", [Node]),
+    _ = pathdog_bridge_call:run(fun() -> Dist:disconnect(Node) end, Limit),
+    is_pid(Quic) andalso exit(Quic, kill),
+    case gone(Monitor, Ctrl, min(Limit, pathdog_bridge_call:left(Deadline) div 2)) of
+        true -> ok;
+        false -> exit(Ctrl, kill)
+    end.
+
+%% Until there is a connection that is not the old one: `true` from net_kernel may still mean the
+%% old one, and a `false` may mean that the peer dialled at the same time.
+dial(Id, Node, Old, Pause, Deadline, Settings) ->
+    #{dist := Dist} = Settings,
+    Limit = pathdog_bridge_call:left(Deadline),
+    ok = pathdog_bridge_relay:before_dial(Node),
+    Answer = pathdog_bridge_call:run(fun() -> Dist:connect(Node) end, Limit),
+    case Dist:controller(Node) of
+        {ok, New} when New =/= Old ->
+            join(Id, Node, Deadline, Settings);
+        _ when Limit =:= 0 ->
+            {error, {dial_failed, Answer}};
+        _ ->
+            _ = wait_for_change(Node, min(Pause, Limit)),
+            dial(Id, Node, Old, min(2 * Pause, ?PAUSE_MAX), Deadline, Settings)
+    end.
+
+%% net_kernel tells when it is done with the old one; so most dials need no second try.
+wait_for_change(Node, Limit) ->
+    receive
+        {nodedown, Node, _} -> ok;
+        {nodeup, Node, _} -> ok
+    after Limit -> ok
+    end.
+
+join(Id, Node, Deadline, #{dist := Dist, call_timeout := Limit}) ->
+    Left = pathdog_bridge_call:left(Deadline),
+    _ = pathdog_bridge_call:run(fun() -> Dist:join(Node) end, min(Limit, Left)),
+    pathdog_bridge_peers:refresh(),
+    Wait = pathdog_bridge_call:left(Deadline),
+    Await = fun() -> pathdog_bridge_peers:await(Node, Id, Deadline, Wait + 1000) end,
+    case pathdog_bridge_call:run(Await, Wait) of
+        {ok, {ok, #{id := New}}} -> {ok, [{conn, New}]};
+        {error, Failure} -> {error, {dial_failed, Failure}}
+    end.

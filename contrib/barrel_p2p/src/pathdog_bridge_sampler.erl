@@ -1,0 +1,199 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% Asks connections for their numbers, many at a time, each in a process of its own. One that does
+%% not answer in time is left out of the round, and is not asked again before that process got its
+%% answer: so a wedged connection costs one waiting process and two messages, however long it lasts,
+%% and delays nobody. It must not call a connection itself.
+-module(pathdog_bridge_sampler).
+-behaviour(gen_server).
+
+-export([start_link/1, round/2, probe/1]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
+
+-define(ROWS, 256). % rows of one line
+-define(GATHER_MS, 10). % how long a row waits for others
+-define(WAITING_MAX, 8192).
+
+%% ---- for the others ----
+
+-spec start_link(pathdog_bridge_settings:settings()) -> {ok, pid()} | {error, term()} | ignore.
+start_link(Settings) ->
+    gen_server:start_link({local, ?MODULE}, ?MODULE, Settings, []).
+
+%% The caller gets {sampler, Tag, {rows, Rows}} as often as there are some, then {sampler, Tag, done}.
+-spec round(reference(), all | [pos_integer()]) -> ok.
+round(Tag, Conns) ->
+    gen_server:cast(?MODULE, {round, self(), Tag, Conns}).
+
+%% Makes each of them send something that has to be acknowledged.
+-spec probe([pos_integer()]) -> ok.
+probe(Conns) ->
+    gen_server:cast(?MODULE, {probe, Conns}).
+
+%% ---- the process ----
+
+-spec init(pathdog_bridge_settings:settings()) -> {ok, map()}.
+init(Settings) ->
+    {ok, #{
+        settings => Settings,
+        workers => #{}, % monitor => {job, timely | late}
+        busy => #{}, % quic pid => true, while a worker waits for it
+        waiting => queue:new(), % jobs: {probe, quic pid} | {{tag, conn}, quic pid}
+        free => maps:get(summary_parallel, Settings),
+        rounds => #{} % tag => {client, jobs open, rows, is a flush coming?}
+    }}.
+
+-spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
+handle_call(_Request, _From, State) ->
+    {reply, {error, unknown_request}, State}.
+
+-spec handle_cast(term(), map()) -> {noreply, map()}.
+handle_cast({round, Client, Tag, Which}, #{settings := Settings, rounds := Rounds} = State) ->
+    erlang:send_after(maps:get(summary_timeout, Settings), self(), {over, Tag}),
+    Conns = pathdog_bridge_peers:connections(Which),
+    Jobs = [{{Tag, Conn}, Quic} || #{quic := Quic} = Conn <- Conns],
+    Round = {Client, length(Jobs), [], false},
+    {noreply, settle(Tag, pump(enqueue(Jobs, State#{rounds := Rounds#{Tag => Round}})))};
+handle_cast({probe, Which}, #{waiting := Waiting} = State) ->
+    case queue:len(Waiting) < ?WAITING_MAX of
+        true ->
+            Jobs = [{probe, Quic} || #{quic := Quic} <- pathdog_bridge_peers:connections(Which)],
+            {noreply, pump(enqueue(Jobs, State))};
+        false ->
+            {noreply, State} % somebody asks faster than it can be done
+    end;
+handle_cast(_Message, State) ->
+    {noreply, State}.
+
+-spec handle_info(term(), map()) -> {noreply, map()}.
+handle_info({'DOWN', Monitor, process, _, Reason}, #{workers := Workers} = State) ->
+    case Workers of
+        #{Monitor := {Job, When}} -> {noreply, pump(ended(Monitor, Job, When, Reason, State))};
+        _ -> {noreply, State}
+    end;
+handle_info({late, Monitor}, #{workers := Workers, free := Free} = State) ->
+    case Workers of
+        #{Monitor := {Job, timely}} ->
+            Late = State#{workers := Workers#{Monitor := {Job, late}}, free := Free + 1},
+            {noreply, pump(job_over(Job, Late))};
+        _ ->
+            {noreply, State}
+    end;
+handle_info({flush, Tag}, State) ->
+    {noreply, flush(Tag, State)};
+handle_info({over, Tag}, State) ->
+    {noreply, end_round(Tag, State)};
+handle_info(_Message, State) ->
+    {noreply, State}.
+
+%% ---- jobs ----
+
+enqueue(Jobs, #{waiting := Waiting} = State) ->
+    State#{waiting := queue:join(Waiting, queue:from_list(Jobs))}.
+
+pump(#{free := 0} = State) ->
+    State;
+pump(#{waiting := Waiting} = State) ->
+    case queue:out(Waiting) of
+        {empty, _} -> State;
+        {{value, Job}, Rest} -> pump(begin_job(Job, State#{waiting := Rest}))
+    end.
+
+begin_job({_, Quic} = Job, #{busy := Busy} = State) when is_map_key(Quic, Busy) ->
+    job_over(Job, State);
+begin_job({{Tag, _}, _}, #{rounds := Rounds} = State) when not is_map_key(Tag, Rounds) ->
+    State;
+begin_job({What, Quic} = Job, #{settings := Settings} = State) ->
+    #{workers := Workers, busy := Busy, free := Free} = State,
+    {_, Monitor} = spawn_monitor(fun() -> work(What, Quic) end),
+    erlang:send_after(maps:get(sample_timeout, Settings), self(), {late, Monitor}),
+    State#{
+        workers := Workers#{Monitor => {Job, timely}},
+        busy := Busy#{Quic => true},
+        free := Free - 1
+    }.
+
+%% Its answer is what it ends with.
+-spec work(term(), pid()) -> no_return().
+work(What, Quic) ->
+    exit(
+        try
+            {answer, ask(What, Quic)}
+        catch
+            _:_ -> none
+        end
+    ).
+
+ask(probe, Quic) -> quic:send_ping(Quic);
+ask(_, Quic) -> pathdog_bridge_summary:look(Quic).
+
+ended(Monitor, {What, Quic} = Job, When, Reason, State0) ->
+    #{workers := Workers, busy := Busy, free := Free} = State0,
+    State1 = State0#{workers := maps:remove(Monitor, Workers), busy := maps:remove(Quic, Busy)},
+    State2 = take(What, Reason, State1),
+    case When of
+        timely -> job_over(Job, State2#{free := Free + 1});
+        late -> State2
+    end.
+
+%% Also a late answer counts, if its round is still there.
+take({Tag, #{id := Id} = Conn}, {answer, {ok, Look}}, State) ->
+    moved(Conn, Look),
+    add_row(Tag, pathdog_bridge_summary:row(Id, Look), State);
+take(_, _, State) ->
+    State.
+
+moved(#{local := Local, remote := Remote}, #{local := Local, remote := Remote}) ->
+    ok;
+moved(#{id := Id}, #{local := Local, remote := Remote}) ->
+    pathdog_bridge_peers:path(Id, Local, Remote).
+
+%% ---- rounds ----
+
+add_row(Tag, Row, #{rounds := Rounds} = State) ->
+    case Rounds of
+        #{Tag := {Client, Open, Rows, Coming}} ->
+            Coming orelse erlang:send_after(?GATHER_MS, self(), {flush, Tag}),
+            Added = State#{rounds := Rounds#{Tag := {Client, Open, [Row | Rows], true}}},
+            case length(Rows) + 1 >= ?ROWS of
+                true -> flush(Tag, Added);
+                false -> Added
+            end;
+        _ ->
+            State
+    end.
+
+flush(Tag, #{rounds := Rounds} = State) ->
+    case Rounds of
+        #{Tag := {Client, Open, Rows, _}} ->
+            Rows =:= [] orelse (Client ! {sampler, Tag, {rows, lists:reverse(Rows)}}),
+            State#{rounds := Rounds#{Tag := {Client, Open, [], false}}};
+        _ ->
+            State
+    end.
+
+%% One job less to wait for.
+job_over({{Tag, _}, _}, #{rounds := Rounds} = State) ->
+    case Rounds of
+        #{Tag := {Client, Open, Rows, Coming}} ->
+            settle(Tag, State#{rounds := Rounds#{Tag := {Client, Open - 1, Rows, Coming}}});
+        _ ->
+            State
+    end;
+job_over({probe, _}, State) ->
+    State.
+
+settle(Tag, #{rounds := Rounds} = State) ->
+    case Rounds of
+        #{Tag := {_, 0, _, _}} -> end_round(Tag, State);
+        _ -> State
+    end.
+
+end_round(Tag, State0) ->
+    #{rounds := Rounds} = State1 = flush(Tag, State0),
+    case Rounds of
+        #{Tag := {Client, _, _, _}} ->
+            Client ! {sampler, Tag, done},
+            State1#{rounds := maps:remove(Tag, Rounds)};
+        _ ->
+            State1
+    end.

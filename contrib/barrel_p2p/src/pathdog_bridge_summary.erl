@@ -1,0 +1,95 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% One connection's numbers as a row of `summaries`. Pure but for look/1, which asks the connection
+%% and may wait for ever: call it within a limit.
+%%
+%% What quic cannot tell is not among the columns: rtt_samples, pto_count, packets_lost. What it tells
+%% before it has measured is null here: 100 ms is its guess, not a time.
+-module(pathdog_bridge_summary).
+
+-export([columns/0, look/1, row/2]).
+
+%% Bytes of a short-header packet that carries next to nothing: header, connection id, packet number,
+%% a frame, the AEAD's tag. quic counts packets, and only the bytes of streams; so an acknowledgement
+%% alone would not show in its bytes, and would be no progress.
+-define(PACKET_BYTES, 28).
+-define(GUESS_US, 100000).
+
+-type look() :: #{
+    path := map(), stats := map(), local := term(), remote := term()
+}.
+
+-spec columns() -> [binary()].
+columns() ->
+    [
+        <<"conn">>,
+        <<"srtt_us">>,
+        <<"latest_rtt_us">>,
+        <<"min_rtt_us">>,
+        <<"rttvar_us">>,
+        <<"cwnd_bytes">>,
+        <<"in_flight_bytes">>,
+        <<"congested">>,
+        <<"in_recovery">>,
+        <<"bytes_sent">>,
+        <<"bytes_received">>
+    ].
+
+-spec look(pid()) -> {ok, look()} | {error, term()}.
+look(Quic) ->
+    case quic:get_path_stats(Quic) of
+        {ok, Path} ->
+            Stats =
+                case quic:get_stats(Quic) of
+                    {ok, S} when is_map(S) -> S;
+                    _ -> #{}
+                end,
+            {ok, #{
+                path => Path,
+                stats => Stats,
+                local => pathdog_bridge_conn:local(Quic),
+                remote => pathdog_bridge_conn:remote(Quic)
+            }};
+        {error, Reason} ->
+            {error, Reason}
+    end.
+
+-spec row(pos_integer(), look()) -> [non_neg_integer() | null].
+row(Id, #{path := Path, stats := Stats}) ->
+    Rtt = fun(Key) ->
+        case measured(Path) of
+            true -> number(maps:get(Key, Path, null));
+            false -> null
+        end
+    end,
+    [
+        Id,
+        Rtt(srtt),
+        Rtt(latest_rtt),
+        Rtt(min_rtt),
+        Rtt(rtt_var),
+        number(maps:get(cwnd, Path, null)),
+        number(maps:get(bytes_in_flight, Path, null)),
+        flag(maps:get(congested, Path, null)),
+        flag(maps:get(in_recovery, Path, null)),
+        %% only what has to be acknowledged: pathdog takes growth for a debt of the peer
+        number(maps:get(data_sent, Stats, null)),
+        received(Stats)
+    ].
+
+%% The first sample sets all four at once; a first sample of 0 ms sets SRTT to 0.
+measured(#{srtt := ?GUESS_US, latest_rtt := 0, min_rtt := 0}) -> false;
+measured(_) -> true.
+
+received(#{packets_received := Packets, data_received := Bytes}) when
+    is_integer(Packets), is_integer(Bytes)
+->
+    number(Bytes + Packets * ?PACKET_BYTES);
+received(_) ->
+    null.
+
+number(Value) when is_integer(Value), Value >= 0, Value < 1 bsl 53 -> Value;
+number(_) -> null.
+
+flag(true) -> 1;
+flag(false) -> 0;
+flag(_) -> null.

@@ -1,0 +1,26 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% What a relay module does for the bridge: it knows over which relay a peer is reached, and can
+%% change that underneath a running connection. Optional; see docs/barrel_p2p.md. The callbacks are
+%% called in whatever process needs them, so State is what init/1 gave and never changes: names,
+%% pids of processes that the module started. Processes linked in init/1 and connect_options/2 live
+%% with the bridge's keeper of relays.
+-module(pathdog_relay).
+
+-type via() :: binary().
+-export_type([via/0]).
+
+-callback init(Args :: term()) -> {ok, State :: term()} | {error, term()}.
+
+%% The peers whose connections are made with connect_options/2. They do not migrate: their adapter
+%% switches.
+-callback relayed(State :: term()) -> [node()].
+
+%% A map for quic_dist:set_connect_options/2, good for one connect attempt. Must not wait.
+-callback connect_options(node(), State :: term()) -> {ok, map()} | {error, term()}.
+
+%% Over what the peer is reached now, `<<"direct">>` or a relay's name. Must not wait.
+-callback via(node(), State :: term()) -> via().
+
+%% Go over Via from now on; `undefined`: stay there, on a fresh local port. May wait for Limit ms.
+-callback switch(node(), via() | undefined, Limit :: non_neg_integer(), State :: term()) ->
+    {ok, via()} | {error, unknown_via | not_connected | no_path | term()}.

@@ -1,0 +1,127 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% Stand-in for quic_connection of erlang_quic 1.8.1: a gen_statem with a real UDP socket when it is
+%% the client, which answers as the real one does, also where that is a pity. What the network does
+%% to it is set with set/2:
+%%   alive      packets come in (what was asked for is answered)
+%%   on_migrate ok | black_hole | {error, Term} | hang | {exit, Reason}
+%%   measured   an RTT sample was taken
+%%   on_close   normal | hang
+-module(quic_connection).
+-behaviour(gen_statem).
+
+-export([start_link/3, set/2, received/2, info/1, move_peer/2]).
+-export([init/1, callback_mode/0, connected/3, draining/3, terminate/3]).
+
+-record(state, {
+    scid = <<"scid">>, role, socket, local_addr, remote_addr, owner,
+    packets_received = 10, packets_sent = 10, data_received = 1000, data_sent = 1000,
+    alive = true, on_migrate = ok, measured = true, on_close = normal,
+    srtt = 20000, latest = 21000, min = 19000, var = 1000, in_flight = 0,
+    migrations = 0, pings = 0
+}).
+
+start_link(Role, Remote, Owner) -> gen_statem:start_link(?MODULE, {Role, Remote, Owner}, []).
+
+set(Conn, Changes) -> gen_statem:call(Conn, {set, Changes}).
+received(Conn, Packets) -> gen_statem:call(Conn, {received, Packets}).
+info(Conn) -> gen_statem:call(Conn, info).
+move_peer(Conn, Remote) -> gen_statem:call(Conn, {move_peer, Remote}).
+
+callback_mode() -> state_functions.
+
+init({Role, Remote, Owner}) ->
+    {Socket, Local} =
+        case Role of
+            client -> open();
+            server -> {listener, {{127, 0, 0, 1}, 9100}}
+        end,
+    {ok, connected, #state{
+        role = Role, socket = Socket, local_addr = Local, remote_addr = Remote, owner = Owner
+    }}.
+
+open() ->
+    {ok, Socket} = gen_udp:open(0, [binary, inet, {ip, {127, 0, 0, 1}}, {active, false}]),
+    {ok, Local} = inet:sockname(Socket),
+    {Socket, Local}.
+
+terminate(_, _, _) -> ok.
+
+connected({call, From}, {set, Changes}, State) ->
+    {keep_state, maps:fold(fun change/3, State, Changes), [{reply, From, ok}]};
+connected({call, From}, {received, N}, #state{packets_received = P} = State) ->
+    {keep_state, State#state{packets_received = P + N}, [{reply, From, ok}]};
+connected({call, From}, info, #state{migrations = M, pings = P, role = R} = State) ->
+    {keep_state, State, [{reply, From, #{migrations => M, pings => P, role => R}}]};
+connected({call, From}, {move_peer, Remote}, State) ->
+    {keep_state, State#state{remote_addr = Remote}, [{reply, From, ok}]};
+connected({call, From}, get_path_stats, State) ->
+    {keep_state, State, [{reply, From, {ok, path_stats(State)}}]};
+connected({call, From}, get_stats, #state{packets_received = P, alive = Alive} = State) ->
+    Stats = #{
+        packets_received => P, packets_sent => State#state.packets_sent,
+        data_received => State#state.data_received, data_sent => State#state.data_sent,
+        ack_sent => 3, retransmits => 0, batch_flushes => 0, packets_coalesced => 0
+    },
+    %% a living peer goes on talking
+    Next = case Alive of true -> State#state{packets_received = P + 1}; _ -> State end,
+    {keep_state, Next, [{reply, From, {ok, Stats}}]};
+connected({call, From}, send_ping, #state{pings = N, alive = Alive} = State) ->
+    More = case Alive of true -> 1; false -> 0; once -> 0 end,
+    {keep_state,
+        State#state{pings = N + 1, packets_received = State#state.packets_received + More},
+        [{reply, From, ok}]};
+connected({call, From}, sockname, #state{local_addr = Local} = State) ->
+    {keep_state, State, [{reply, From, {ok, Local}}]}; % the one from before a migration
+connected({call, From}, peername, #state{remote_addr = Remote} = State) ->
+    {keep_state, State, [{reply, From, {ok, Remote}}]};
+connected({call, From}, {migrate, _}, State) ->
+    migrate(State#state.on_migrate, From, State);
+connected(cast, {close, _}, #state{on_close = hang}) ->
+    keep_state_and_data;
+connected(cast, {close, Reason}, #state{owner = Owner} = State) ->
+    is_pid(Owner) andalso (Owner ! {quic, self(), {closed, Reason}}),
+    {next_state, draining, State, [{state_timeout, 100, drained}]};
+connected({call, From}, _, State) ->
+    {keep_state, State, [{reply, From, {error, {invalid_state, connected}}}]};
+connected(_, _, _) ->
+    keep_state_and_data.
+
+draining(state_timeout, drained, _) -> {stop, normal};
+draining({call, From}, get_path_stats, State) ->
+    {keep_state, State, [{reply, From, {error, not_connected}}]};
+draining({call, From}, _, State) ->
+    {keep_state, State, [{reply, From, {error, {invalid_state, draining}}}]};
+draining(_, _, _) -> keep_state_and_data.
+
+%% An inbound connection shares the listener's socket: the real one closes it, and says ok.
+migrate(_, From, #state{role = server, owner = Owner} = State) ->
+    is_pid(Owner) andalso (Owner ! {quic, self(), listener_closed}),
+    {keep_state, State#state{migrations = State#state.migrations + 1}, [{reply, From, ok}]};
+migrate({error, _} = Error, From, State) ->
+    {keep_state, State, [{reply, From, Error}]};
+migrate(hang, _, State) ->
+    {keep_state, State};
+migrate({exit, Reason}, _, _) ->
+    {stop, Reason};
+migrate(How, From, #state{socket = Old, migrations = N} = State) ->
+    {Socket, _} = open(),
+    gen_udp:close(Old),
+    {keep_state,
+        State#state{socket = Socket, migrations = N + 1, alive = How =:= ok},
+        [{reply, From, ok}]}.
+
+path_stats(#state{measured = false}) ->
+    (path_stats(#state{}))#{srtt => 100000, latest_rtt => 0, min_rtt => 0, rtt_var => 50000};
+path_stats(#state{srtt = S, latest = L, min = M, var = V, in_flight = I}) ->
+    #{
+        srtt => S, latest_rtt => L, min_rtt => M, rtt_var => V, cwnd => 65536,
+        bytes_in_flight => I, in_recovery => false, congested => false
+    }.
+
+change(alive, V, S) -> S#state{alive = V};
+change(on_migrate, V, S) -> S#state{on_migrate = V};
+change(on_close, V, S) -> S#state{on_close = V};
+change(measured, V, S) -> S#state{measured = V};
+change(srtt, V, S) -> S#state{srtt = V, latest = V, min = min(V, S#state.min)};
+change(in_flight, V, S) -> S#state{in_flight = V};
+change(data_sent, V, S) -> S#state{data_sent = V}.

@@ -1,0 +1,180 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% The stand-in for net_kernel and barrel_p2p together: which nodes are connected, who is told of it,
+%% what a dial does. It is both named processes of barrel_p2p, and the `dist` module of the bridge.
+-module(standin_net).
+-behaviour(gen_server).
+-behaviour(pathdog_bridge_dist).
+
+%% for tests
+-export([start/0, stop/0, up/2, up/3, down/1, quic/1, ctrl/1, dial/2, dials/0, set_view/2]).
+-export([listener_closed/0, is_listener_open/0, hint/1, silent/1, joined/0]).
+%% for the bridge
+-export([name/0, controllers/0, controller/1, monitor/0, connect/1, disconnect/1]).
+-export([active_view/0, subscribe/1, join/1, events/0]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
+
+-define(LIMIT, 30000).
+
+%% ---- for tests ----
+
+start() ->
+    {ok, Pid} = gen_server:start({local, ?MODULE}, ?MODULE, net, []),
+    {ok, _} = gen_server:start({local, barrel_p2p_hyparview}, ?MODULE, view, []),
+    {ok, _} = gen_server:start({local, barrel_p2p_hyparview_events}, ?MODULE, events, []),
+    {ok, Pid}.
+
+stop() ->
+    [gen_server:stop(P) || P <- [?MODULE, barrel_p2p_hyparview, barrel_p2p_hyparview_events]],
+    ok.
+
+%% A connection of Role to Node, in the active view.
+up(Node, Role) -> up(Node, Role, true).
+up(Node, Role, InView) -> gen_server:call(?MODULE, {up, Node, Role, InView}, ?LIMIT).
+down(Node) -> gen_server:call(?MODULE, {down, Node}, ?LIMIT).
+ctrl(Node) -> gen_server:call(?MODULE, {ctrl, Node}, ?LIMIT).
+quic(Node) ->
+    {_, Record} = sys:get_state(ctrl(Node), ?LIMIT),
+    element(2, Record).
+%% How: ok | false | hang | {wait, Ms}
+dial(Node, How) -> gen_server:call(?MODULE, {dial, Node, How}, ?LIMIT).
+dials() -> gen_server:call(?MODULE, dials, ?LIMIT).
+set_view(Node, InView) -> gen_server:call(barrel_p2p_hyparview, {set, Node, InView}, ?LIMIT).
+joined() -> gen_server:call(barrel_p2p_hyparview, joined, ?LIMIT).
+hint(Event) -> gen_server:call(barrel_p2p_hyparview_events, {notify, Event}, ?LIMIT).
+%% Events are lost from now on.
+silent(Is) -> gen_server:call(barrel_p2p_hyparview_events, {silent, Is}, ?LIMIT).
+listener_closed() -> gen_server:cast(?MODULE, listener_closed).
+is_listener_open() -> gen_server:call(?MODULE, is_listener_open, ?LIMIT).
+
+%% ---- for the bridge ----
+
+name() -> 'alpha@127.0.0.1'.
+controllers() -> gen_server:call(?MODULE, controllers, ?LIMIT).
+controller(Node) ->
+    case lists:keyfind(Node, 1, controllers()) of
+        {Node, Pid} -> {ok, Pid};
+        false -> {error, not_connected}
+    end.
+monitor() -> gen_server:call(?MODULE, {monitor, self()}, ?LIMIT).
+connect(Node) -> gen_server:call(?MODULE, {connect, Node}, infinity).
+disconnect(Node) -> gen_server:call(?MODULE, {disconnect, Node}, ?LIMIT).
+active_view() -> barrel_p2p:active_view().
+subscribe(Pid) -> barrel_p2p:subscribe(Pid).
+join(Node) -> barrel_p2p:join(Node).
+events() -> whereis(barrel_p2p_hyparview_events).
+
+%% ---- the processes ----
+
+init(net) ->
+    {ok, #{nodes => #{}, subscribers => [], dials => #{}, dialled => [], listener => true}};
+init(view) ->
+    {ok, #{view => [], joined => []}};
+init(events) ->
+    {ok, #{subscribers => [], silent => false}}.
+
+handle_call({up, Node, Role, InView}, _From, State) ->
+    {Ctrl, Next} = connected(Node, Role, State),
+    InView andalso view(Node, true),
+    {reply, Ctrl, Next};
+handle_call({down, Node}, _From, #{nodes := Nodes} = State) ->
+    case Nodes of
+        #{Node := Ctrl} -> gen_statem:stop(Ctrl);
+        _ -> ok
+    end,
+    {reply, ok, State};
+handle_call({ctrl, Node}, _From, #{nodes := Nodes} = State) ->
+    {reply, maps:get(Node, Nodes, undefined), State};
+handle_call({dial, Node, How}, _From, #{dials := Dials} = State) ->
+    {reply, ok, State#{dials := Dials#{Node => How}}};
+handle_call(dials, _From, #{dialled := Dialled} = State) ->
+    {reply, lists:reverse(Dialled), State};
+handle_call(is_listener_open, _From, #{listener := Open} = State) ->
+    {reply, Open, State};
+handle_call(controllers, _From, #{nodes := Nodes} = State) ->
+    {reply, maps:to_list(Nodes), State};
+handle_call({monitor, Pid}, _From, #{subscribers := Subscribers} = State) ->
+    {reply, ok, State#{subscribers := [Pid | Subscribers]}};
+handle_call({connect, Node}, From, #{nodes := Nodes, dials := Dials, dialled := Done} = State) ->
+    Counted = State#{dialled := [Node | Done]},
+    case {Nodes, maps:get(Node, Dials, ok)} of
+        {#{Node := _}, _} -> {reply, true, Counted};
+        {_, ok} -> {reply, true, element(2, connected(Node, client, Counted))};
+        {_, false} ->
+            _ = quic_dist:take_connect_options(Node), % a failed attempt uses them up as well
+            {reply, false, Counted};
+        {_, hang} -> {noreply, Counted};
+        {_, {wait, Ms}} ->
+            erlang:send_after(Ms, self(), {dialled, Node, From}),
+            {noreply, Counted}
+    end;
+handle_call({disconnect, Node}, _From, #{nodes := Nodes} = State) ->
+    case Nodes of
+        #{Node := Ctrl} -> exit(Ctrl, kill);
+        _ -> ok
+    end,
+    {reply, true, State};
+%% barrel_p2p_hyparview
+handle_call(active_view, _From, #{view := View} = State) ->
+    {reply, View, State};
+handle_call({set, Node, InView}, _From, State) ->
+    {reply, ok, set(Node, InView, State)};
+handle_call({join, Node}, _From, #{joined := Joined} = State) ->
+    {reply, ok, set(Node, true, State#{joined := [Node | Joined]})};
+handle_call(joined, _From, #{joined := Joined} = State) ->
+    {reply, lists:reverse(Joined), State};
+%% barrel_p2p_hyparview_events
+handle_call({subscribe, Pid}, _From, #{subscribers := Subscribers} = State) ->
+    {reply, ok, State#{subscribers := lists:usort([Pid | Subscribers])}};
+handle_call({silent, Is}, _From, State) ->
+    {reply, ok, State#{silent := Is}};
+handle_call({notify, Event}, _From, State) ->
+    {reply, notify(Event, State), State}.
+
+handle_cast({notify, Event}, State) ->
+    notify(Event, State),
+    {noreply, State};
+handle_cast({set, Node, InView}, State) ->
+    {noreply, set(Node, InView, State)};
+handle_cast(listener_closed, State) ->
+    {noreply, State#{listener := false}}.
+
+handle_info({dialled, Node, From}, State) ->
+    gen_server:reply(From, true),
+    {noreply, element(2, connected(Node, client, State))};
+handle_info({'DOWN', _, process, Ctrl, _}, #{nodes := Nodes, subscribers := Subscribers} = State) ->
+    case [Node || {Node, C} <- maps:to_list(Nodes), C =:= Ctrl] of
+        [Node] ->
+            [S ! {nodedown, Node, []} || S <- Subscribers],
+            view(Node, false),
+            {noreply, State#{nodes := maps:remove(Node, Nodes)}};
+        [] ->
+            {noreply, State}
+    end.
+
+connected(Node, Role, #{nodes := Nodes, subscribers := Subscribers} = State) ->
+    _ = quic_dist:take_connect_options(Node),
+    Remote = {{127, 0, 0, 1}, 20000 + erlang:phash2(Node, 20000)},
+    {ok, Ctrl} = quic_dist_controller:start({start, Role, Remote}, Role),
+    erlang:monitor(process, Ctrl),
+    [S ! {nodeup, Node, []} || S <- Subscribers],
+    {Ctrl, State#{nodes := Nodes#{Node => Ctrl}}}.
+
+view(Node, InView) ->
+    gen_server:cast(barrel_p2p_hyparview, {set, Node, InView}).
+
+set(Node, InView, #{view := View} = State) ->
+    case {InView, lists:member(Node, View)} of
+        {true, _} -> event({peer_up, Node});
+        {false, true} -> event({peer_down, Node, nodedown});
+        {false, false} -> ok
+    end,
+    Without = lists:delete(Node, View),
+    State#{view := case InView of true -> [Node | Without]; false -> Without end}.
+
+event(Event) ->
+    gen_server:cast(barrel_p2p_hyparview_events, {notify, Event}).
+
+notify(_, #{silent := true}) -> ok;
+notify(Event, #{subscribers := Subscribers}) ->
+    [S ! {barrel_p2p_event, Event} || S <- Subscribers],
+    ok.
