@@ -20,6 +20,8 @@
 
 #define MS     1000ull
 #define SECOND 1000000ull
+/* For what must come: more than a slow and busy machine needs. */
+#define PATIENCE_US (60 * SECOND)
 
 extern const struct pd_trigger pathdog_trigger_route;
 extern const struct pd_source pathdog_source;
@@ -114,11 +116,11 @@ static void lab_turn(struct lab *lab, uint64_t timeout_us)
 
 static void lab_wait_advice(struct lab *lab, size_t count)
 {
-    uint64_t deadline_us = now_us() + 10 * SECOND;
+    uint64_t deadline_us = now_us() + PATIENCE_US;
 
     while (lab->mock.n_advice < count) {
         if (now_us() > deadline_us)
-            fail_msg("advice %zu of %zu after 10 s", lab->mock.n_advice, count);
+            fail_msg("advice %zu of %zu after 60 s", lab->mock.n_advice, count);
         lab_turn(lab, 10 * MS);
     }
 }
@@ -151,7 +153,7 @@ __attribute__((format(printf, 1, 2))) static void ip(const char *format, ...)
 /* The kernel is done with the links: no event of theirs comes later by itself. */
 static void links_wait(void)
 {
-    uint64_t deadline_us = now_us() + 10 * SECOND;
+    uint64_t deadline_us = now_us() + PATIENCE_US;
 
     while (system("ip -o link show up | grep -E '(up|far)[01]@' | grep -qv 'state UP'") == 0) {
         assert_true(now_us() < deadline_us);
@@ -222,7 +224,7 @@ static void lab_peers(struct lab *lab, const char *local, const char *remote)
 
 static size_t lab_canary(struct lab *lab)
 {
-    uint64_t deadline_us = now_us() + 10 * SECOND;
+    uint64_t deadline_us = now_us() + PATIENCE_US;
     uint32_t before = lab->mock.peers[1].advised;
 
     ip("route add 203.0.113.0/24 nexthop dev lo");
@@ -413,7 +415,7 @@ static void test_changes(void **state)
 static void test_carrier(void **state)
 {
     struct lab lab;
-    uint64_t deadline_us = now_us() + 10 * SECOND;
+    uint64_t deadline_us = now_us() + PATIENCE_US;
 
     lab_begin(&lab, "settle=0");
     ip("route add default via 10.0.2.1 dev up1 metric 200");
@@ -556,7 +558,7 @@ static void test_many_keys(void **state)
     while (lab.mock.n_advice < 5000) {
         uint64_t turn_us = now_us();
 
-        assert_true(turn_us < begin_us + 10 * SECOND);
+        assert_true(turn_us < begin_us + PATIENCE_US);
         assert_true(sd_event_run(lab.host.loop, 10 * MS) >= 0);
         turn_us = now_us() - turn_us;
         if (turn_us > longest_us)

@@ -199,15 +199,17 @@ static void test_state_is_small(void **state)
     assert_true(pathdog_trigger_route.peer_size <= 40);
 }
 
+/* Of this thread alone: others that run meanwhile do not count. */
 static uint64_t clock_ns(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* The bound is generous: the host of this test does little, but runs anywhere. */
+/* The bound is generous: the host of this test does little, but runs anywhere, also under a
+ * sanitizer on a slow machine. What is quadratic would take much longer. */
 static void test_fan_out(void **state)
 {
     struct mock mock;
@@ -240,7 +242,7 @@ static void test_fan_out(void **state)
     took_ns = clock_ns() - took_ns;
     assert_int_equal(mock.n_advice, 100000);
     print_message("advice for 100000 peers: %" PRIu64 " ns each\n", took_ns / 100000);
-    assert_true(took_ns / 100000 < 1000);
+    assert_true(took_ns / 100000 < 10000);
     mock_stop(&mock);
 }
 

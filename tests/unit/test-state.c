@@ -135,10 +135,10 @@ static void touch(struct rig *rig)
     keeper_event(rig->keeper, &event, engine_outbox(rig->lab.engine));
 }
 
-/* Turns the loop until the file says so, ten seconds at most. */
+/* Turns the loop until the file says so, a minute at most. */
 static bool turn_until(struct rig *rig, const char *text, size_t n_said)
 {
-    for (unsigned i = 0; i < 1000; i++) {
+    for (unsigned i = 0; i < 6000; i++) {
         if ((!text || file_has(rig, text)) && rig->n_said >= n_said)
             return true;
         assert_true(sd_event_run(rig->loop, 10000) >= 0);
@@ -488,7 +488,7 @@ static void rows_are_nothing(void **state)
         keeper_event(rig->keeper, &(struct event){.type = types[i]}, &nothing);
     assert_int_equal(sd_event_run(rig->loop, 1500000), 0); /* nothing was due */
     keeper_event(rig->keeper, &(struct event){.type = EVENT_PEER_DOWN}, &nothing);
-    assert_true(sd_event_run(rig->loop, 1500000) > 0);
+    assert_true(sd_event_run(rig->loop, 30000000) > 0);
 }
 
 #define RIG_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
