@@ -1,52 +1,120 @@
 # SPDX-License-Identifier: Apache-2.0
 # bash completion for pathdogctl(1). Peers' names are asked of the daemon, at most 200.
 
-# Lines of $1 that begin with the current word, escaped for the shell.
-_pathdogctl_lines()
+# The line up to the cursor as words without their quoting, by the shell's rules and not by bash's
+# COMP_WORDS: "@", ":" and "=" are parts of names. `quote`: the last word is within such quotes;
+# `before`: what of it bash leaves as it is when it puts in what is found.
+__pathdogctl_split()
+{
+    local line=${COMP_LINE:0:COMP_POINT} char word= begun= i
+
+    words=() quote= before=
+    for ((i = 0; i < ${#line}; i++)); do
+        char=${line:i:1}
+        if [[ $quote ]]; then
+            if [[ $char == "$quote" ]]; then
+                quote=
+            elif [[ $quote$char == '"\' && ${line:i+1:1} == [\"\\\$\`] ]]; then
+                ((++i)) && word+=${line:i:1}
+            else
+                word+=$char
+            fi
+            continue
+        fi
+        case $char in
+            [[:blank:]])
+                [[ $begun ]] && words+=("$word")
+                word= begun= before=
+                continue ;;
+            [\"\'])
+                quote=$char before=$word ;;
+            \\)
+                ((++i)) && word+=${line:i:1} ;;
+            [@\$]) # these bash takes to what comes after them
+                [[ $COMP_WORDBREAKS == *"$char"* ]] && before=$word
+                word+=$char ;;
+            *)
+                word+=$char
+                [[ $COMP_WORDBREAKS == *"$char"* ]] && before=$word ;;
+        esac
+        begun=1
+    done
+    words+=("$word")
+}
+
+# What begins with the last word, of the lines of $1, quoted as the shell needs it there.
+__pathdogctl_lines()
 {
     local line
+
     COMPREPLY=()
     while IFS= read -r line; do
-        [[ $line && $line == "$cur"* ]] && COMPREPLY+=("$(printf '%q' "$line")")
+        [[ $line && $line == "$cur"* ]] || continue
+        line=${line#"$before"}
+        case $quote in
+            \') line=${line//\'/\'\\\'\'} ;;
+            \") line=${line//\\/\\\\} line=${line//\"/\\\"} line=${line//\$/\\\$} line=${line//\`/\\\`} ;;
+            *) printf -v line %q "$line" ;;
+        esac
+        COMPREPLY+=("$line")
     done <<< "$1"
+}
+
+__pathdogctl_peers()
+{
+    __pathdogctl_lines "$(pathdogctl "${socket[@]}" names -n 200 -- "$cur" 2> /dev/null)"
+}
+
+__pathdogctl_words()
+{
+    __pathdogctl_lines "$(printf '%s\n' "$@")"
+}
+
+__pathdogctl_files()
+{
+    local i
+
+    compopt -o filenames 2> /dev/null # bash quotes them
+    COMPREPLY=($(IFS=$'\n'; compgen -f -- "$cur"))
+    for i in "${!COMPREPLY[@]}"; do
+        COMPREPLY[i]=${COMPREPLY[i]#"$before"}
+    done
+}
+
+__pathdogctl_interfaces()
+{
+    __pathdogctl_words $(cd /sys/class/net 2> /dev/null && echo *)
 }
 
 _pathdogctl()
 {
-    local cur prev words cword command= socket=() i
-    local commands='status peers decisions explain migrate hold release mode notify reload check version'
+    local IFS=$' \t\n' words quote before cur prev command= subject= socket=() i
+    local triggers='route srtt stall tunnel congestion send-errors operator fallback'
     local verdicts='gone inbound disabled held no-target in-flight merged cooling backing-off damped observing
         queued migrate reconnect superseded expired'
 
-    # by the line, not by bash's words: "@" and ":" are parts of names
-    read -ra words <<< "${COMP_LINE:0:COMP_POINT}"
-    [[ ${COMP_LINE:0:COMP_POINT} == *[[:space:]] ]] && words+=('')
-    cword=$((${#words[@]} - 1)) cur=${words[cword]} prev=${words[cword-1]}
+    __pathdogctl_split
+    cur=${words[-1]} prev=${words[-2]}
 
-    for ((i = 1; i < cword; i++)); do
+    for ((i = 1; i < ${#words[@]} - 1; i++)); do
         case ${words[i]} in
-            --socket|-s) socket=(--socket "${words[i+1]}"); ((i++)) ;;
+            --socket|-s) socket=(--socket "${words[++i]}") ;;
             --socket=*) socket=("${words[i]}") ;;
             --by|--for|--peer|--peers|--trigger|--verdict|--since|--reason|--interface|--local|--via|--limit|-n)
                 ((i++)) ;;
             -*) ;;
-            *) [[ $command ]] || command=${words[i]} ;;
+            *) if [[ ! $command ]]; then command=${words[i]}; else subject=${words[i]}; fi ;;
         esac
     done
 
     case $prev in
-        --socket|-s) COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames 2> /dev/null; return ;;
-        --by) COMPREPLY=($(compgen -W 'migrate reconnect' -- "$cur")); return ;;
-        --for|--since) COMPREPLY=($(compgen -W '1min 10min 1h 1d' -- "$cur")); return ;;
-        --verdict) COMPREPLY=($(compgen -W "$verdicts" -- "$cur")); return ;;
-        --trigger)
-            COMPREPLY=($(compgen -W 'route srtt stall tunnel congestion send-errors operator fallback' -- "$cur"))
-            return ;;
-        --interface)
-            COMPREPLY=($(compgen -W "$(cd /sys/class/net 2> /dev/null && echo *)" -- "$cur")); return ;;
-        --peer|--peers)
-            _pathdogctl_lines "$(pathdogctl "${socket[@]}" names "$cur" -n 200 2> /dev/null)"
-            __pathdogctl_colons; return ;;
+        --socket|-s) __pathdogctl_files; return ;;
+        --by) __pathdogctl_words migrate reconnect; return ;;
+        --for|--since) __pathdogctl_words 1min 10min 1h 1d; return ;;
+        --verdict) __pathdogctl_words $verdicts; return ;;
+        --trigger) __pathdogctl_words $triggers; return ;;
+        --interface) __pathdogctl_interfaces; return ;;
+        --peer|--peers) __pathdogctl_peers; return ;;
         --reason|--local|--via|--limit|-n) return ;;
     esac
 
@@ -61,35 +129,24 @@ _pathdogctl()
             release) options+=' --all' ;;
             notify) options+=' --peers --reason' ;;
         esac
-        COMPREPLY=($(compgen -W "$options" -- "$cur"))
+        __pathdogctl_words $options
         return
     fi
 
     case $command in
-        '') COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
-        explain|migrate|hold|release)
-            _pathdogctl_lines "$(pathdogctl "${socket[@]}" names "$cur" -n 200 2> /dev/null)"
-            __pathdogctl_colons ;;
-        mode) COMPREPLY=($(compgen -W 'active observe' -- "$cur")) ;;
+        '')
+            __pathdogctl_words status peers decisions explain migrate hold release mode notify reload check \
+                version ;;
+        explain|migrate|hold|release) [[ $subject ]] || __pathdogctl_peers ;;
+        mode) __pathdogctl_words active observe ;;
         notify)
-            if [[ $prev == notify ]]; then
-                COMPREPLY=($(compgen -W 'rebind up moved down' -- "$cur"))
+            if [[ ! $subject ]]; then
+                __pathdogctl_words rebind up moved down
             else
-                COMPREPLY=($(compgen -W "$(cd /sys/class/net 2> /dev/null && echo *)" -- "$cur"))
+                __pathdogctl_interfaces
             fi ;;
-        check) COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames 2> /dev/null ;;
+        check) __pathdogctl_files ;;
     esac
-}
-
-# Where bash ends words at "@" or ":", it replaces only what comes after the last of them.
-__pathdogctl_colons()
-{
-    local breaks=${COMP_WORDBREAKS//[^@:]/} before i
-    [[ $breaks && $cur == *[$breaks]* ]] || return
-    before=${cur%"${cur##*[$breaks]}"}
-    for i in "${!COMPREPLY[@]}"; do
-        COMPREPLY[i]=${COMPREPLY[i]#"$before"}
-    done
 }
 
 complete -F _pathdogctl pathdogctl

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""journald standing still, and gone: a second pathdog, of the template unit, beside a scripted node
-that makes as many records as the test wants."""
+"""journald standing still, slow, full, and gone: a second pathdog, of the template unit, beside a
+scripted node that makes as many records as the test wants."""
 
+import errno
 import os
 import signal
 import socket
+import threading
 import time
 
 import box
@@ -73,17 +75,17 @@ def counted(since):
 def said_at_last(made, since):
     """What is dropped is said by the next record that gets through: one more peer each second,
     until there is one with nothing before it that was not said. How many that took."""
-    tried = 0
+    before = SHARED.setdefault("tried", 0)
 
     def through():
-        nonlocal tried
-        tried += 1
-        peers(made, 1, 100000 + tried)
+        SHARED["tried"] += 1
+        conn = 100000 + SHARED["tried"]
+        peers(made, 1, conn)
         time.sleep(1)  # what is waited for is a record more, not a moment
-        return box.journal(f"PATHDOG_PEER=p{100000 + tried}@flood", since=since)
+        return box.journal(f"PATHDOG_PEER=p{conn}@flood", since=since)
 
     box.wait(through, "a record that gets through")
-    return tried
+    return SHARED["tried"] - before
 
 
 def rounds_gap(made, seconds):
@@ -127,6 +129,73 @@ def test_journald_stands_still_and_the_loop_goes_on():
     assert 0 <= written + dropped - n <= OTHERS, (n, written, dropped)
 
 
+def slowed(pid, ended):
+    """It runs for some milliseconds of each tenth of a second, until `ended` is set."""
+    while not ended.wait(0.1):
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.002)
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGCONT)
+
+
+def test_journald_is_slow_and_the_loop_goes_on():
+    made, since, ended = node(), box.mark(), threading.Event()
+    brake = threading.Thread(target=slowed, args=(journald(), ended))
+    os.kill(journald(), signal.SIGSTOP)
+    brake.start()
+    try:
+        peers(made, 2 * MANY, 200000)
+        gap = rounds_gap(made, 3)
+        took = moved_within(made)
+    finally:
+        ended.set()
+        brake.join()
+    assert gap < 2, f"the loop stood still for {gap:.2f} s"
+    assert took < 2, f"a move took {took:.2f} s"
+    n = 2 * MANY + said_at_last(made, since)
+    written, dropped, _ = counted(since)
+    print(f"# longest gap between rounds of 200 ms: {1000 * gap:.0f} ms; a move took "
+          f"{1000 * took:.0f} ms; {n} records: {written} in the journal, {dropped} dropped and said")
+    assert 0 <= written + dropped - n <= OTHERS, (n, written, dropped)
+
+
+def fill(path):
+    """Until there is no place any more."""
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+
+
+# What journald takes and cannot keep is not pathdog's to know.
+def test_journald_is_full_and_the_loop_goes_on():
+    made, place, unit = node(), "/var/log/journal", "systemd-journald.service"
+    pid, run = box.main_pid(UNIT), box.show(UNIT, "InvocationID")
+    os.makedirs(place, exist_ok=True)
+    box.sh("mount", "-t", "tmpfs", "-o", "size=16M,mode=755", "tmpfs", place)
+    try:
+        box.sh("systemctl", "restart", unit)
+        peers(made, 1, 300000)
+        box.wait_entry("PATHDOG_PEER=p300000@flood")
+        fill(place + "/fill")
+        peers(made, MANY, 300001)
+        gap = rounds_gap(made, 3)
+        took = moved_within(made)
+        os.unlink(place + "/fill")
+        said_at_last(made, 0)
+        written = len(box.journal(f"_SYSTEMD_UNIT={UNIT}", "PATHDOG_RECORD=peer"))
+        print(f"# {MANY} records, {written} of them in the journal; longest gap {1000 * gap:.0f} ms, "
+              f"a move took {1000 * took:.0f} ms")
+    finally:
+        box.sh("umount", "--lazy", place)
+        box.sh("systemctl", "restart", unit)
+    assert gap < 2 and took < 2, (gap, took)
+    assert (box.main_pid(UNIT), box.show(UNIT, "InvocationID")) == (pid, run), "it was restarted"
+    assert written < MANY, "the disk was not full: the test is too small"
+
+
 def test_journald_is_stopped_and_the_loop_goes_on():
     made, since = node(), box.mark()
     names = ("systemd-journald.socket", "systemd-journald-dev-log.socket",
@@ -152,4 +221,6 @@ def test_journald_is_stopped_and_the_loop_goes_on():
 
 TESTS = [test_an_instance_of_the_template_runs_beside,
          test_journald_stands_still_and_the_loop_goes_on,
+         test_journald_is_slow_and_the_loop_goes_on,
+         test_journald_is_full_and_the_loop_goes_on,
          test_journald_is_stopped_and_the_loop_goes_on]
