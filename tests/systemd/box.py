@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 IDS = {"decision": "ba21fb45e7d34a96a0c3bb25477bfffe", "outcome": "d3ca71ae0c76441dbbd9d81556582efb",
        "node": "699c6a171fbf4f09b44a58334a05413b", "notice": "f586e0420dab4a798f6d5e63bf0d74f0"}
@@ -15,7 +15,7 @@ IDS = {"decision": "ba21fb45e7d34a96a0c3bb25477bfffe", "outcome": "d3ca71ae0c764
 
 def sh(*words, check=True, **more):
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=60, **more)
+                          timeout=120, **more)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(words)}: {done.returncode}: {done.stdout}{done.stderr}")
     return done

@@ -217,7 +217,7 @@ def test_hung_it_is_started_again():
     pid, restarts, since = main_pid(), int(show(UNIT, "NRestarts")), mark()
     begin = time.monotonic()
     os.kill(pid, 19)
-    wait(lambda: int(show(UNIT, "NRestarts")) == restarts + 1, "the watchdog fires", 45)
+    wait(lambda: int(show(UNIT, "NRestarts")) == restarts + 1, "the watchdog fires")
     check(time.monotonic() - begin > 5, "that was not the watchdog")
     wait_node("up", since)
     check(journal("_PID=1", f"UNIT={UNIT}", since=since) and any(

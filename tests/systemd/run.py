@@ -23,7 +23,7 @@ TOOLS = ("systemd-nspawn", "debootstrap", "apt-get", "meson", "ninja")
 # Beside the libraries that what is built here needs, which are looked up.
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "iproute2", "procps", "python3", "mandoc",
             "zsh")
-PATIENCE_S = 240
+PATIENCE_S = 600
 NODE = "contrib/quic-node/quic-node"
 
 
