@@ -28,13 +28,15 @@
 #define SLICE 32768u
 /* How long those whose tunnel went down are looked at closely. */
 #define LOOK_US 10000000u
+/* Of a socket's name there may be 107; it is bound with a dot and a pid behind it first. */
+#define SOCKET_BYTES 96u
 
 static const struct pd_option options[] = {
-    [TUNNEL_OPTION_SOCKET] = {"socket", PD_OPTION_TEXT, "/run/pathdog/notify", 0, 0,
+    [TUNNEL_OPTION_SOCKET] = {"socket", PD_OPTION_PATH, "/run/pathdog/notify", 0, SOCKET_BYTES,
                               "datagram socket that notices come to"},
-    [TUNNEL_OPTION_GROUP] = {"group", PD_OPTION_TEXT, NULL, 0, 0,
+    [TUNNEL_OPTION_GROUP] = {"group", PD_OPTION_GROUP, NULL, 0, 0,
                              "its group; default: pathdog, if there is one"},
-    [TUNNEL_OPTION_MODE] = {"mode", PD_OPTION_TEXT, "0660", 0, 0, "its mode, octal"},
+    [TUNNEL_OPTION_MODE] = {"mode", PD_OPTION_MODE, "0660", 0, 0, "its mode, octal"},
     {0},
 };
 

@@ -259,8 +259,11 @@ int daemon_reload(struct daemon *daemon, char **ret_error)
     struct config *config = NULL;
     int r = config_load(daemon->options.config_path, &lookup, &config, ret_error);
 
+    if (r >= 0)
+        r = config_check_accounts(config, ret_error);
     if (r < 0) {
         daemon_notice(daemon, PD_LEVEL_ERROR, "reload-failed", *ret_error, 1);
+        config_free(config);
         return r;
     }
     if (daemon->options.observe)

@@ -93,6 +93,10 @@ static int with_plugins(const struct arguments *arguments, struct plugins *plugi
         return list_triggers(arguments, plugins);
     if (config_load(arguments->options.config_path, &lookup, &config, &error) < 0)
         return complain(EXIT_BAD_INPUT, error);
+    if (config_check_accounts(config, &error) < 0) {
+        config_free(config);
+        return complain(EXIT_BAD_INPUT, error);
+    }
     if (arguments->options.observe)
         config_set_observe(config);
     return arguments->what == DO_CHECK ? check(config) : run(arguments, config, plugins);

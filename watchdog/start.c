@@ -11,6 +11,7 @@
 
 #include "daemon_private.h"
 #include "engine/inspect.h"
+#include "state/lock.h"
 #include "util/format.h"
 
 /* How late a deadline may be, so that the kernel can join wake-ups. */
@@ -97,6 +98,26 @@ static int daemon_start_recorder(struct daemon *daemon, uint64_t realtime_us)
     return recorder_new(daemon->options.record_path, &header, &daemon->recorder);
 }
 
+/* The argument is to blame, unless the machine has no more to give. */
+static int recorder_failed(const char *path, int error, char **ret_error)
+{
+    static const int machine[] = {EAGAIN, ENOMEM, ENOSPC, EDQUOT, EIO, EMFILE, ENFILE};
+    const char *why = strerror(-error);
+    int r = -EINVAL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(machine); i++)
+        if (error == -machine[i])
+            r = -EIO;
+    if (error == -EINVAL)
+        why = "is not a regular file";
+    else if (error == -ELOOP)
+        why = "is a symbolic link, or there are too many on the way to it";
+    else if (error == -EAGAIN)
+        why = "no thread can be started to write it: there is too little memory, or there are too "
+              "many processes (ulimit, or the unit's MemoryMax= and TasksMax=)";
+    return error_set(ret_error, r, "--record %s: %s", path, why);
+}
+
 static int daemon_start_link(struct daemon *daemon)
 {
     struct stat netns = {0};
@@ -130,6 +151,22 @@ static int daemon_start_keeper(struct daemon *daemon)
     if (r >= 0 && keeper_load(daemon->keeper, &event))
         daemon_dispatch(daemon, &event);
     return r;
+}
+
+/* Before anything is made that another pathdog may have, too. */
+static int daemon_lock_state(struct daemon *daemon, char **ret_error)
+{
+    CLEANUP_FREE char *place = config_place(daemon->config, "state_directory");
+    CLEANUP_FREE char *who = NULL;
+    pid_t pid;
+    int r = lock_take(daemon->config->state_directory, &daemon->state_lock, &pid);
+
+    if (r >= 0)
+        return 0;
+    who = pid ? string_format(" (pid %d)", (int)pid) : string_copy("");
+    return error_set(ret_error, -EINVAL,
+                     "%s: \"%s\" is in use by another pathdog%s; each needs a directory of its own",
+                     place, daemon->config->state_directory, who);
 }
 
 static const struct config *control_config(void *user)
@@ -193,13 +230,15 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
         r = daemon_start_sink(daemon);
     if (r < 0)
         return error_set(ret_error, r == -EINVAL ? -EIO : r, "cannot start: %s", strerror(-r));
+    r = daemon_lock_state(daemon, ret_error);
+    if (r < 0)
+        return r;
     daemon->now_us = clock_us(CLOCK_MONOTONIC);
     realtime_us = clock_us(CLOCK_REALTIME);
     if (daemon->options.record_path) {
         r = daemon_start_recorder(daemon, realtime_us);
         if (r < 0)
-            return error_set(ret_error, -EINVAL, "--record %s: %s", daemon->options.record_path,
-                             r == -EINVAL ? "is not a regular file" : strerror(-r));
+            return recorder_failed(daemon->options.record_path, r, ret_error);
     }
     r = daemon_start_link(daemon);
     if (r < 0) {
@@ -235,6 +274,7 @@ int daemon_new(const struct daemon_options *options, struct config *config, stru
     daemon->options = *options;
     daemon->config = config;
     daemon->plugins = plugins;
+    daemon->state_lock = -1;
     daemon->inbox = inbox_new();
     daemon->status = status_new(config->node);
     r = daemon_start(daemon, ret_error);
@@ -261,6 +301,8 @@ struct daemon *daemon_free(struct daemon *daemon)
     if (daemon->sink)
         sink_settle(daemon->sink);
     keeper_free(daemon->keeper);
+    if (daemon->state_lock >= 0)
+        close(daemon->state_lock);
     engine_free(daemon->engine);
     if (daemon->recorder)
         r = recorder_stop(daemon->recorder);

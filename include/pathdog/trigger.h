@@ -29,13 +29,16 @@ enum pd_option_type {
     PD_OPTION_FRACTION, /* "1/4": number, permille */
     PD_OPTION_TEXT,     /* text */
     PD_OPTION_GLOBS,    /* text: fnmatch(3) patterns separated by spaces */
+    PD_OPTION_PATH,     /* text: an absolute path, of at most `max` bytes */
+    PD_OPTION_GROUP,    /* text: a group of this machine */
+    PD_OPTION_MODE,     /* text: a file's mode, octal, at most 0777 */
 };
 
 struct pd_option {
     const char *name;
     enum pd_option_type type;
     const char *default_text; /* as the file would say it; NULL: not set */
-    uint64_t min, max;        /* of a number, both allowed; max 0: no limit */
+    uint64_t min, max;        /* of a number, both allowed; max 0: no limit, also of a path */
     const char *help;         /* one line, no full stop */
 };
 

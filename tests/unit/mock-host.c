@@ -189,7 +189,7 @@ static void mock_default(struct mock *mock, size_t i, const struct pd_option *op
     mock->values[i].given = option->default_text;
     if (!option->default_text)
         return;
-    if (option->type == PD_OPTION_TEXT || option->type == PD_OPTION_GLOBS)
+    if (option->type >= PD_OPTION_TEXT)
         mock->values[i].text = mock->texts[i] = string_copy(option->default_text);
     else
         mock->values[i].number = default_number(option);
@@ -203,7 +203,7 @@ static void mock_given(struct mock *mock, const char *name, const char *value)
         if (strcmp(options[i].name, name) != 0)
             continue;
         mock->values[i].given = true;
-        if (options[i].type != PD_OPTION_TEXT && options[i].type != PD_OPTION_GLOBS) {
+        if (options[i].type < PD_OPTION_TEXT) {
             mock->values[i].number = strtoull(value, NULL, 0);
             return;
         }

@@ -20,6 +20,9 @@ static const struct pd_option srtt_options[] = {
     {"close", PD_OPTION_BOOLEAN, "yes", 0, 0, "a flag"},
     {"ignore", PD_OPTION_GLOBS, "docker* veth*", 0, 0, "globs"},
     {"command", PD_OPTION_TEXT, NULL, 0, 0, "a text"},
+    {"socket", PD_OPTION_PATH, "/run/s", 0, 20, "a path"},
+    {"group", PD_OPTION_GROUP, NULL, 0, 0, "a group"},
+    {"mode", PD_OPTION_MODE, "0660", 0, 0, "a mode"},
     {NULL},
 };
 
@@ -224,6 +227,69 @@ static void test_refused_values(void **state)
             "interface names of at most 15 bytes");
 }
 
+static void test_paths_groups_modes(void **state)
+{
+    static const struct {
+        const char *line, *expected;
+    } bad[] = {
+        {"socket = run/s", "socket: \"run/s\" is not an absolute path; allowed is an absolute path "
+                           "of at most 20 bytes"},
+        {"socket =", "socket: \"\" is not an absolute path; allowed is an absolute path of at most "
+                     "20 bytes"},
+        {"socket = /run/0123456789abcdef", "socket: \"/run/0123456789abcdef\" is too long; allowed "
+                                           "is an absolute path of at most 20 bytes"},
+        {"group =", "group: \"\" is not a group's name; allowed is the name of a group that there "
+                    "is"},
+        {"group = a b", "group: \"a b\" is not a group's name; allowed is the name of a group that "
+                        "there is"},
+        {"mode = 0680", "mode: \"0680\" is not a file's mode, in octal; allowed is a mode from 000 "
+                        "to 0777"},
+        {"mode = 1777", "mode: \"1777\" is not a file's mode, in octal; allowed is a mode from 000 "
+                        "to 0777"},
+        {"mode = 00660", "mode: \"00660\" is not a file's mode, in octal; allowed is a mode from "
+                         "000 to 0777"},
+        {"mode = rw", "mode: \"rw\" is not a file's mode, in octal; allowed is a mode from 000 to "
+                      "0777"},
+    };
+    struct config *config = parse_good(NODE "[trigger:srtt]\nsocket = /run/0123456789abcde\n"
+                                            "group = root\nmode = 600\n");
+    char *error = NULL;
+
+    assert_string_equal(config->instances[0].values[8].text, "/run/0123456789abcde");
+    assert_string_equal(config->instances[0].values[10].text, "600");
+    assert_int_equal(config_check_accounts(config, &error), 0);
+    config_free(config);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CLEANUP_FREE char *text = string_format(NODE "[trigger:srtt]\n%s\n", bad[i].line);
+        CLEANUP_FREE char *expected = string_format("t.conf:4: [trigger:srtt] %s", bad[i].expected);
+
+        refused(text, expected);
+    }
+}
+
+/* Those that a recording names need not be here; whoever runs must have them. */
+static void test_accounts(void **state)
+{
+    struct config *config =
+        parse_good(NODE "node_user = no-such-user\n[trigger:srtt]\ngroup = no-such-group\n");
+    char *error = NULL;
+
+    assert_int_equal(config_check_accounts(config, &error), -EINVAL);
+    assert_string_equal(error,
+                        "t.conf:3: [watchdog] node_user: \"no-such-user\": there is no such user");
+    free(error);
+    config_free(config);
+    config = parse_good(NODE "node_user = 4711\n[trigger:srtt]\ngroup = no-such-group\n");
+    assert_int_equal(config_check_accounts(config, &error), -EINVAL);
+    assert_string_equal(
+        error, "t.conf:5: [trigger:srtt] group: \"no-such-group\": there is no such group");
+    free(error);
+    config_free(config);
+    config = parse_good(NODE "node_user = root\n");
+    assert_int_equal(config_check_accounts(config, &error), 0);
+    config_free(config);
+}
+
 static void test_refused_together(void **state)
 {
     refused("[watchdog]\n", "t.conf: [watchdog] node: is not set; it is the node's socket, an "
@@ -267,6 +333,10 @@ static void test_refused_lines(void **state)
                                          "continued by the next");
     refused("[watchdog]\nnode = /\x01\n", "t.conf:2: control character 0x01");
     refused("[watchdog]\nnode = /\xc3\n", "t.conf:2: not UTF-8");
+    refused("[watchdog]\nnode = /n ; gr\xf6\xdf"
+            "er\n",
+            "t.conf:2: not UTF-8, in a comment");
+    refused("# \xe4\n[watchdog]\nnode = /n\n", "t.conf:1: not UTF-8, in a comment");
     text = string_format("[watchdog]\nnode = /n\n%5000s\n", "x");
     refused(text, "t.conf:3: line of 5000 bytes; at most 4096 are read");
     free(text);
@@ -505,7 +575,8 @@ int main(void)
         cmocka_unit_test(test_refused_together), cmocka_unit_test(test_refused_lines),
         cmocka_unit_test(test_long_line),        cmocka_unit_test(test_plain_text_reads_back),
         cmocka_unit_test(test_origins),          cmocka_unit_test(test_values),
-        cmocka_unit_test(test_drop_ins),
+        cmocka_unit_test(test_drop_ins),         cmocka_unit_test(test_paths_groups_modes),
+        cmocka_unit_test(test_accounts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,8 @@ struct recorder;
 
 /* Creates or overwrites `path` (mode 0640; no symbolic link, a regular file
  * only) and writes the header. Returns 0 or -errno: -EINVAL not a regular file,
- * -ELOOP a symbolic link, or what open(2) says. */
+ * -ELOOP a symbolic link, -EAGAIN no thread could be started, or what open(2) or
+ * write(2) says. */
 int recorder_new(const char *path, const struct recording_header *header,
                  struct recorder **ret_recorder);
 

@@ -64,6 +64,10 @@ int config_parse_text(const char *name, const char *text, size_t n_bytes,
                       const struct config_lookup *lookup, struct config **ret_config,
                       char **ret_error);
 
+/* Are the users and groups that it names there? Returns 0, or -EINVAL and an error text as
+ * above. Not for a config out of a recording: that may be of another machine. */
+int config_check_accounts(const struct config *config, char **ret_error);
+
 /* Where triggers are, as far as the files can be read; else the default. For
  * --list-triggers, which is there to help when the config is not good yet. The
  * caller frees it. */

@@ -121,6 +121,11 @@ static bool reader_next_line(struct reader *reader)
     }
     while (kept && is_blank(s[kept - 1]))
         kept--;
+    for (size_t i = kept, n; i < length; i += n) { /* a comment is of the file, too */
+        n = utf8_length(s + i, length - i);
+        if (!n)
+            return reader_fail(reader, "not UTF-8, in a comment") == 0;
+    }
     memcpy(reader->buffer, s, kept);
     reader->buffer[kept] = '\0';
     return true;

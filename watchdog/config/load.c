@@ -10,31 +10,43 @@
 #include <unistd.h>
 
 #include "../util/format.h"
+#include "../util/printable.h"
 #include "build.h"
 
+/* A name may hold whatever its maker liked; what is said of it goes to terminals. */
+static char *printable(const char *path)
+{
+    size_t length = strlen(path);
+    char *shown = memory_new(length + 8, 1);
+
+    text_printable(shown, length + 8, path, length);
+    return shown;
+}
+
 /* Regular files only: opening a FIFO would hold up the loop of a reload for ever. */
-static int open_file(const char *path, FILE **ret_file, char **ret_error)
+static int open_file(const char *path, const char *shown, FILE **ret_file, char **ret_error)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), error;
     struct stat st;
 
     if (fd < 0)
-        return error_set(ret_error, -errno, "%s: %s", path, strerror(errno));
+        return error_set(ret_error, -errno, "%s: %s", shown, strerror(errno));
     if (fstat(fd, &st) >= 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
         *ret_file = memory_check(fdopen(fd, "r")); /* a directory: read(2) says so */
         return 0;
     }
-    error = error_set(ret_error, -EINVAL, "%s: is not a regular file", path);
+    error = error_set(ret_error, -EINVAL, "%s: is not a regular file", shown);
     close(fd);
     return error;
 }
 
-static int read_file(const char *path, char **ret_text, size_t *ret_bytes, char **ret_error)
+static int read_file(const char *path, const char *shown, char **ret_text, size_t *ret_bytes,
+                     char **ret_error)
 {
     FILE *file = NULL;
     char *text;
     size_t n;
-    int error = open_file(path, &file, ret_error);
+    int error = open_file(path, shown, &file, ret_error);
 
     if (error < 0)
         return error;
@@ -46,7 +58,7 @@ static int read_file(const char *path, char **ret_text, size_t *ret_bytes, char 
     fclose(file);
     if (error) {
         free(text);
-        return error_set(ret_error, -error, "%s: %s", path, strerror(error));
+        return error_set(ret_error, -error, "%s: %s", shown, strerror(error));
     }
     *ret_text = text;
     *ret_bytes = n;
@@ -55,11 +67,11 @@ static int read_file(const char *path, char **ret_text, size_t *ret_bytes, char 
 
 static int load_file(struct ini *ini, const char *path, char **ret_error)
 {
-    CLEANUP_FREE char *text = NULL;
+    CLEANUP_FREE char *text = NULL, *shown = printable(path);
     size_t n_bytes = 0;
-    int r = read_file(path, &text, &n_bytes, ret_error);
+    int r = read_file(path, shown, &text, &n_bytes, ret_error);
 
-    return r < 0 ? r : ini_read(ini, path, text, n_bytes, ret_error);
+    return r < 0 ? r : ini_read(ini, shown, text, n_bytes, ret_error);
 }
 
 static int is_drop_in(const struct dirent *entry)

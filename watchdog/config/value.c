@@ -31,7 +31,8 @@ static const struct unit size_units[] = {
 static const char *const type_names[] = {
     [PD_OPTION_TIME] = "time",       [PD_OPTION_INTEGER] = "integer",   [PD_OPTION_SIZE] = "size",
     [PD_OPTION_BOOLEAN] = "boolean", [PD_OPTION_FRACTION] = "fraction", [PD_OPTION_TEXT] = "text",
-    [PD_OPTION_GLOBS] = "globs",
+    [PD_OPTION_GLOBS] = "globs",     [PD_OPTION_PATH] = "path",         [PD_OPTION_GROUP] = "group",
+    [PD_OPTION_MODE] = "mode",
 };
 
 const char *option_type_name(enum pd_option_type type)
@@ -230,6 +231,20 @@ static int check_text(const char *text, const char **ret_why)
     return 0;
 }
 
+static int check_word(enum pd_option_type type, const char *text, const char **ret_why)
+{
+    if (type == PD_OPTION_PATH && text[0] != '/')
+        *ret_why = "is not an absolute path";
+    else if (type == PD_OPTION_GROUP && (!*text || strpbrk(text, " \t/:")))
+        *ret_why = "is not a group's name";
+    else if (type == PD_OPTION_MODE && (!*text || strspn(text, "01234567") != strlen(text) ||
+                                        strlen(text) > 4 || (strlen(text) == 4 && text[0] != '0')))
+        *ret_why = "is not a file's mode, in octal";
+    else
+        return check_text(text, ret_why);
+    return -EINVAL;
+}
+
 int value_parse(enum pd_option_type type, const char *text, uint64_t *ret_number,
                 const char **ret_why)
 {
@@ -247,6 +262,10 @@ int value_parse(enum pd_option_type type, const char *text, uint64_t *ret_number
     case PD_OPTION_TEXT:
     case PD_OPTION_GLOBS:
         return check_text(text, ret_why);
+    case PD_OPTION_PATH:
+    case PD_OPTION_GROUP:
+    case PD_OPTION_MODE:
+        return check_word(type, text, ret_why);
     }
     *ret_why = "is of no type that is known";
     return -EINVAL;
@@ -323,11 +342,17 @@ char *option_allowed(const struct pd_option *option)
         [PD_OPTION_FRACTION] = "a fraction",
         [PD_OPTION_TEXT] = "a text",
         [PD_OPTION_GLOBS] = "globs, separated by spaces",
+        [PD_OPTION_PATH] = "an absolute path",
+        [PD_OPTION_GROUP] = "the name of a group that there is",
+        [PD_OPTION_MODE] = "a mode from 000 to 0777",
     };
     CLEANUP_FREE char *least = NULL, *most = NULL;
 
     if ((size_t)option->type >= ARRAY_SIZE(articles))
         return string_copy("nothing");
+    if (option->type == PD_OPTION_PATH && option->max)
+        return string_format("an absolute path of at most %llu bytes",
+                             (unsigned long long)option->max);
     if (option->type == PD_OPTION_BOOLEAN || option->type >= PD_OPTION_TEXT)
         return string_copy(articles[option->type]);
     least = value_format(option->type, option->min);
@@ -346,6 +371,10 @@ int option_parse(const struct pd_option *option, const char *text, struct pd_val
 
     if (value_parse(option->type, text, &value.number, &why) < 0)
         goto refused;
+    if (option->type == PD_OPTION_PATH && option->max && strlen(text) > option->max) {
+        why = "is too long";
+        goto refused;
+    }
     if (option->type >= PD_OPTION_TEXT) {
         value.text = text;
     } else if (option->type != PD_OPTION_BOOLEAN) {

@@ -40,7 +40,7 @@ static int check_option(const struct pd_option *options, size_t i, char **ret_er
     for (size_t j = 0; j < i; j++)
         if (!strcmp(options[j].name, option->name))
             return error_set(ret_error, -EINVAL, "option %s is there twice", option->name);
-    if ((unsigned)option->type > PD_OPTION_GLOBS)
+    if ((unsigned)option->type > PD_OPTION_MODE)
         return error_set(ret_error, -EINVAL, "option %s has the unknown type %u", option->name,
                          (unsigned)option->type);
     if (option->max && option->min > option->max)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is refused before anything is done: accounts that are not there, a state directory that
+another pathdog has, a recording that cannot be written; and how file names are shown."""
+
+import os
+import resource
+import signal
+import subprocess
+
+from case import Case, cases
+from node import PATIENCE
+from watchdog import build_directory, config_text, daemon, environment, run_tool
+
+
+class StartCase(Case):
+    def config(self, sections, name="p.conf"):
+        path = os.path.join(self.directory, name)
+        head = {"node": f"{self.directory}/node", "control": f"{self.directory}/ctl",
+                "state_directory": f"{self.directory}/state",
+                "plugin_directory": os.path.join(build_directory(), "plugins")}
+        with open(path, "w") as file:
+            file.write(config_text({"watchdog": {**head, **sections.pop("watchdog", {})},
+                                    **sections}))
+        return path
+
+
+class Checked(StartCase):
+    @cases({
+        "user": ({"watchdog": {"node_user": "no-such-user"}}, 6, "[watchdog] node_user",
+                 "no-such-user"),
+        "group": ({"trigger:tunnel": {"group": "no-such-group"}}, 8, "[trigger:tunnel] group",
+                  "no-such-group"),
+        "mode": ({"trigger:tunnel": {"mode": "0999"}}, 8, "[trigger:tunnel] mode", "0999"),
+        "mode too large": ({"trigger:tunnel": {"mode": "4755"}}, 8, "[trigger:tunnel] mode",
+                           "4755"),
+        "socket": ({"trigger:tunnel": {"socket": "notify"}}, 8, "[trigger:tunnel] socket",
+                   "notify"),
+        "socket too long": ({"trigger:tunnel": {"socket": "/" + "x" * 100}}, 8,
+                            "[trigger:tunnel] socket", "/xxx"),
+        "also where it is switched off": (
+            {"trigger:tunnel": {"group": "no-such-group", "enabled": "no"}}, 8,
+            "[trigger:tunnel] group", "no-such-group"),
+    })
+    def test_refused_by_check_and_at_start(self, sections, line, place, value):
+        path = self.config(sections)
+        for more in (["--check"], []):
+            status, out, err = run_tool(daemon(), "--config", path, *more, timeout=15 * PATIENCE)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn(f"{path}:{line}: {place}: \"{value}", err)
+
+    def test_a_reload_refuses_them_too(self):
+        node, dog = self.pair()
+        dog.sections["trigger:tunnel"]["group"] = "no-such-group"
+        dog.write_config()
+        dog.process.send_signal(signal.SIGHUP)
+        self.assertIn("no-such-group", dog.notice("reload-failed")["text"])
+        dog.moved()
+        dog.decision("migrate")
+
+    def test_a_comment_is_of_the_file_too(self):
+        path = self.config({})
+        with open(path, "ab") as file:
+            file.write(b"# gr\xf6\xdfer\n")
+        status, out, err = run_tool(daemon(), "--config", path, "--check", timeout=15 * PATIENCE)
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("not UTF-8, in a comment", err)
+
+    def test_file_names_are_shown_without_control_characters(self):
+        path = self.config({})
+        os.mkdir(path + ".d")
+        with open(os.path.join(path + ".d", "a\x1b[31m\n.conf"), "w") as file:
+            file.write("[watchdog]\nmode = observe\n")
+        status, out, err = run_tool(daemon(), "--config", path, "--check", timeout=15 * PATIENCE)
+        self.assertEqual((status, err), (0, ""))
+        self.assertNotIn("\x1b", out)
+        self.assertIn("a?[31m?.conf:2", out)
+        with open(os.path.join(path + ".d", "b\x1b]0;x\x07.conf"), "w") as file:
+            file.write("[watchdog]\nmode = what\n")
+        status, out, err = run_tool(daemon(), "--config", path, "--check", timeout=15 * PATIENCE)
+        self.assertEqual(status, 2)
+        self.assertNotIn("\x1b", err)
+        self.assertIn("b?]0;x?.conf:2", err)
+
+
+class Shared(StartCase):
+    def test_a_state_directory_has_one_pathdog(self):
+        node, dog = self.pair()
+        path = self.config({"watchdog": {"control": f"{self.directory}/other"}})
+        recording = os.path.join(self.directory, "other.recording")
+        with open(recording, "w") as file:
+            file.write("precious")
+        status, out, err = run_tool(daemon(), "--config", path, "--record", recording,
+                                    timeout=30 * PATIENCE)
+        self.assertEqual((status, out), (2, ""), err)
+        self.assertIn(f"{self.directory}/state\" is in use by another pathdog", err)
+        self.assertIn(f"(pid {dog.process.pid})", err)
+        self.assertIn("[watchdog] state_directory", err)
+        with open(recording) as file:
+            self.assertEqual(file.read(), "precious")
+        self.assertEqual(os.listdir(os.path.join(self.directory, "state")), ["state.json"])
+        dog.moved()
+        dog.decision("migrate")  # and nothing happened to the first
+
+    def test_however_the_first_one_ended(self):
+        node, dog = self.pair()
+        dog.finished = True  # it leaves no records of its end
+        dog.terminate(signal.SIGKILL)
+        second = self.dog(node, name="second")
+        second.wait_record("node", state="up")
+
+
+class Recording(StartCase):
+    def test_without_memory_for_a_thread(self):
+        """A thread's stack is as large as the limit of stacks: one that cannot be had."""
+        path = self.config({})
+        soft = 0x7f0000000000
+        run = subprocess.run(
+            [daemon(), "--config", path, "--log", "json", "--record",
+             os.path.join(self.directory, "r")], stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=60 * PATIENCE, env=environment(),
+            preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_STACK, (soft, resource.getrlimit(resource.RLIMIT_STACK)[1])))
+        self.assertEqual((run.returncode, run.stdout), (1, ""), run.stderr)
+        self.assertIn("no thread can be started to write it", run.stderr)
+
+    @cases({"a link": ("link", "is a symbolic link"), "a directory": (".", "Is a directory"),
+            "nowhere": ("none/r", "No such file or directory")})
+    def test_what_is_wrong_with_it(self, name, words):
+        path = self.config({})
+        os.symlink("elsewhere", os.path.join(self.directory, "link"))
+        status, out, err = run_tool(daemon(), "--config", path, "--record",
+                                    os.path.join(self.directory, name), timeout=30 * PATIENCE)
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("--record ", err)
+        self.assertIn(words, err)
