@@ -15,19 +15,21 @@
 -spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
 run(#{conn := Id, via := Via} = Request, Deadline, Settings) ->
     case pathdog_bridge_peers:lookup(Id) of
-        {ok, #{node := Node, ctrl := Ctrl}} ->
+        {ok, #{node := Node} = Conn} ->
             logger:info("pathdog_bridge: migrate ~ts (~b): ~ts", [
                 Node, Id, pathdog_bridge_errors:text(maps:get(reason, Request))
             ]),
-            found(Id, Node, Via, find(Ctrl, Deadline, Settings), Deadline, Settings);
+            found(Id, Node, Via, behind(Conn, Deadline, Settings), Deadline, Settings);
         {replaced, _} ->
             {error, no_conn};
         {error, Reason} ->
             {error, Reason}
     end.
 
-%% Looked up anew, so that what is migrated is what this peer has now, in the role that it has now.
-find(Ctrl, Deadline, Settings) ->
+%% Neither changes while a controller lives; so only what could not be seen yet is looked at again.
+behind(#{quic := Quic, role := Role}, _, _) when is_pid(Quic) ->
+    {ok, #{conn => Quic, role => Role}};
+behind(#{ctrl := Ctrl}, Deadline, Settings) ->
     limited(fun() -> pathdog_bridge_conn:find(Ctrl, infinity) end, Deadline, Settings).
 
 found(_, _, _, {error, Reason}, _, _) ->

@@ -409,7 +409,7 @@ down(Monitor, Pid, Reason, #{monitors := Monitors, client := Client} = State) ->
     end.
 
 why({connection_closed, Reason}) -> pathdog_bridge_errors:text(Reason);
-why({shutdown, Reason}) -> pathdog_bridge_errors:text(Reason);
+why({shutdown, Reason}) -> why(Reason);
 why(Reason) -> pathdog_bridge_errors:text(Reason).
 
 retire(Id, Reason, #{conns := Conns, nodes := Nodes, monitors := Monitors} = State) ->

@@ -26,6 +26,7 @@ run(#{conn := Id, reason := Reason}, Deadline, Settings) ->
 
 close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Deadline, Settings) ->
     Dist = maps:get(dist, Settings),
+    Join = belongs(Node, Settings),
     %% net_kernel must have seen the end, else it takes the old one for the new
     ok = monitor_nodes(Dist),
     Monitor = monitor(process, Ctrl),
@@ -36,7 +37,16 @@ close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Deadline, 
         true -> ok;
         false -> force(Dist, Node, Ctrl, Quic, Monitor, Deadline, Settings)
     end,
-    dial(Id, Node, Ctrl, ?PAUSE_FIRST, Deadline, Settings).
+    dial(#{id => Id, node => Node, old => Ctrl, join => Join}, ?PAUSE_FIRST, Deadline, Settings).
+
+%% Only who was in the active view is brought into it again.
+belongs(_, #{connections := active_view}) ->
+    true;
+belongs(Node, #{dist := Dist, call_timeout := Limit}) ->
+    case pathdog_bridge_call:run(fun() -> lists:member(Node, Dist:active_view()) end, Limit) of
+        {ok, Is} -> Is;
+        {error, _} -> false
+    end.
 
 monitor_nodes(Dist) ->
     case Dist:monitor() of
@@ -68,19 +78,18 @@ force(Dist, Node, Ctrl, Quic, Monitor, Deadline, #{call_timeout := Limit}) ->
 
 %% Until there is a connection that is not the old one: `true` from net_kernel may still mean the
 %% old one, and a `false` may mean that the peer dialled at the same time.
-dial(Id, Node, Old, Pause, Deadline, Settings) ->
-    #{dist := Dist} = Settings,
+dial(#{node := Node, old := Old} = Peer, Pause, Deadline, #{dist := Dist} = Settings) ->
     Limit = pathdog_bridge_call:left(Deadline),
     ok = pathdog_bridge_relay:before_dial(Node),
     Answer = pathdog_bridge_call:run(fun() -> Dist:connect(Node) end, Limit),
     case Dist:controller(Node) of
         {ok, New} when New =/= Old ->
-            join(Id, Node, Deadline, Settings);
+            join(Peer, Deadline, Settings);
         _ when Limit =:= 0 ->
             {error, {dial_failed, Answer}};
         _ ->
             _ = wait_for_change(Node, min(Pause, Limit)),
-            dial(Id, Node, Old, min(2 * Pause, ?PAUSE_MAX), Deadline, Settings)
+            dial(Peer, min(2 * Pause, ?PAUSE_MAX), Deadline, Settings)
     end.
 
 %% net_kernel tells when it is done with the old one; so most dials need no second try.
@@ -91,9 +100,10 @@ wait_for_change(Node, Limit) ->
     after Limit -> ok
     end.
 
-join(Id, Node, Deadline, #{dist := Dist, call_timeout := Limit}) ->
+join(#{id := Id, node := Node, join := Join}, Deadline, Settings) ->
+    #{dist := Dist, call_timeout := Limit} = Settings,
     Left = pathdog_bridge_call:left(Deadline),
-    _ = pathdog_bridge_call:run(fun() -> Dist:join(Node) end, min(Limit, Left)),
+    Join andalso pathdog_bridge_call:run(fun() -> Dist:join(Node) end, min(Limit, Left)),
     pathdog_bridge_peers:refresh(),
     Wait = pathdog_bridge_call:left(Deadline),
     Await = fun() -> pathdog_bridge_peers:await(Node, Id, Deadline, Wait + 1000) end,

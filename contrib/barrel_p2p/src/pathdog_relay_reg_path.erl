@@ -1,0 +1,176 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% The datagrams of one connection: out over the direct path or over a relay, in from whichever they
+%% come. It changes between them while the connection runs; the far end sees an ordinary change of
+%% address and validates it.
+%%
+%% A relay's member that registers again from another port is acknowledged and then forgotten: so a
+%% socket that is registered is kept for as long as the connection lives, and a fresh port sends data
+%% without registering.
+-module(pathdog_relay_reg_path).
+-behaviour(gen_server).
+
+-export([start/1, send/4, close/1, switch/4]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
+
+-define(AGAIN_MS, 200). % until the next REG
+-define(HELD_MAX, 32). % datagrams kept while a relay has not answered; QUIC sends the rest again
+-define(DIRECT, <<"direct">>).
+
+-spec start(map()) -> pid().
+start(Args) ->
+    {ok, Path} = gen_server:start(?MODULE, Args, []),
+    Path.
+
+%% Called in the connection's process, by quic: this is how the path learns whose it is.
+-spec send(pid(), inet:ip_address(), inet:port_number(), iodata()) -> ok.
+send(Path, Ip, Port, Data) ->
+    gen_server:cast(Path, {send, self(), {Ip, Port}, Data}).
+
+-spec close(pid()) -> ok.
+close(Path) ->
+    gen_server:cast(Path, close).
+
+%% ok: the relay acknowledged. That is no proof of a path; only what comes in is.
+-spec switch(pid(), pathdog_relay:via(), kept | fresh, non_neg_integer()) -> ok | {error, term()}.
+switch(Path, Via, Port, Limit) ->
+    try
+        gen_server:call(Path, {switch, Via, Port}, Limit)
+    catch
+        exit:{timeout, _} -> {error, no_path};
+        exit:_ -> {error, not_connected}
+    end.
+
+%% ---- the process ----
+
+-spec init(map()) -> {ok, map()}.
+init(#{via := Via, keeper := Keeper} = Args) ->
+    Keeping = monitor(process, Keeper),
+    {ok,
+        use(Via, kept, Args#{
+            sockets => #{}, % via => {socket, registered | {registering, timer}}
+            conn => undefined,
+            owner => Keeping,
+            peer => undefined,
+            held => [],
+            waiting => []
+        })}.
+
+-spec handle_call(term(), gen_server:from(), map()) ->
+    {reply, term(), map()} | {noreply, map()}.
+handle_call({switch, _, _}, _From, #{conn := undefined} = State) ->
+    {reply, {error, not_connected}, State};
+handle_call({switch, Via, Port}, From, #{waiting := Waiting} = State0) ->
+    State1 = use(Via, Port, State0#{via := Via}),
+    case ready(Via, State1) of
+        true -> {reply, ok, State1};
+        false -> {noreply, State1#{waiting := [{From, Via} | Waiting]}}
+    end.
+
+-spec handle_cast(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
+handle_cast({send, Conn, Peer, Data}, State) ->
+    {noreply, out(Data, owned(Conn, State#{peer := Peer}))};
+handle_cast(close, State) ->
+    {stop, normal, State}.
+
+-spec handle_info(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
+handle_info({udp, Socket, Ip, Port, Data}, #{sockets := Sockets} = State) ->
+    case [Via || {Via, {S, _}} <- maps:to_list(Sockets), S =:= Socket] of
+        [?DIRECT] -> {noreply, in(Ip, Port, Data, State)};
+        [Via] -> {noreply, from_relay(Via, Data, State)};
+        [] -> {noreply, State}
+    end;
+handle_info({again, Via, Timer}, #{sockets := Sockets} = State) ->
+    case Sockets of
+        #{Via := {Socket, {registering, Timer}}} -> {noreply, register_at(Via, Socket, State)};
+        _ -> {noreply, State}
+    end;
+handle_info({'DOWN', Owner, process, _, _}, #{owner := Owner} = State) ->
+    {stop, normal, State};
+handle_info(_Message, State) ->
+    {noreply, State}.
+
+%% From the first datagram on it lives as long as the connection.
+owned(Conn, #{conn := Conn} = State) ->
+    State;
+owned(Conn, #{owner := Before, table := Table, node := Node} = State) ->
+    demonitor(Before, [flush]),
+    ets:insert(Table, {{path, Node}, self()}),
+    State#{conn := Conn, owner := monitor(process, Conn)}.
+
+%% ---- sockets ----
+
+use(Via, Port, #{sockets := Sockets} = State) ->
+    case {Sockets, Port} of
+        {#{Via := _}, kept} -> State;
+        {#{Via := {Old, How}}, fresh} ->
+            Socket = open(),
+            gen_udp:close(Old),
+            State#{sockets := Sockets#{Via := {Socket, How}}};
+        {_, _} when Via =:= ?DIRECT ->
+            State#{sockets := Sockets#{Via => {open(), registered}}};
+        {_, _} ->
+            register_at(Via, open(), State)
+    end.
+
+%% Bound to no address, so that it follows the host's routes.
+open() ->
+    {ok, Socket} = gen_udp:open(0, [binary, {active, true}]),
+    Socket.
+
+register_at(Via, Socket, #{sockets := Sockets, relays := Relays, id := Id} = State) ->
+    #{Via := {Ip, Port}} = Relays,
+    _ = gen_udp:send(Socket, Ip, Port, [<<"REG:">>, Id, <<"\n">>]),
+    Timer = make_ref(),
+    erlang:send_after(?AGAIN_MS, self(), {again, Via, Timer}),
+    State#{sockets := Sockets#{Via => {Socket, {registering, Timer}}}}.
+
+ready(Via, #{sockets := Sockets}) ->
+    case Sockets of
+        #{Via := {_, registered}} -> true;
+        _ -> false
+    end.
+
+%% ---- datagrams ----
+
+out(Data, #{via := Via, sockets := Sockets, held := Held, peer := Peer, relays := Relays} = State) ->
+    #{Via := {Socket, How}} = Sockets,
+    case {Via, How} of
+        {?DIRECT, _} ->
+            {Ip, Port} = Peer,
+            _ = gen_udp:send(Socket, Ip, Port, Data),
+            State;
+        {_, registered} ->
+            #{Via := {Ip, Port}} = Relays,
+            _ = gen_udp:send(Socket, Ip, Port, Data),
+            State;
+        {_, _} when length(Held) < ?HELD_MAX ->
+            State#{held := [Data | Held]};
+        {_, _} ->
+            State
+    end.
+
+from_relay(Via, <<"ACK\n">>, #{sockets := Sockets} = State) ->
+    case Sockets of
+        #{Via := {Socket, {registering, _}}} ->
+            acknowledged(Via, State#{sockets := Sockets#{Via := {Socket, registered}}});
+        _ ->
+            State
+    end;
+from_relay(_, Data, #{peer := {Ip, Port}} = State) ->
+    in(Ip, Port, Data, State);
+from_relay(_, _, State) ->
+    State.
+
+acknowledged(Via, #{waiting := Waiting, held := Held} = State) ->
+    {Here, Others} = lists:partition(fun({_, For}) -> For =:= Via end, Waiting),
+    [gen_server:reply(From, ok) || {From, _} <- Here],
+    Open = State#{waiting := Others},
+    case Open of
+        #{via := Via} -> lists:foldr(fun out/2, Open#{held := []}, Held);
+        _ -> Open
+    end.
+
+%% As a socket of its own would give it.
+in(Ip, Port, Data, #{conn := Conn, ref := Ref} = State) ->
+    is_pid(Conn) andalso (Conn ! {udp, Ref, Ip, Port, Data}),
+    State.
