@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "out/stream.h"
@@ -16,13 +17,15 @@ struct lab {
     int fds[2];
     uint64_t dropped;
     int error;
+    bool stood; /* as last said */
 };
 
-static void on_dropped(void *user, uint64_t count, int error)
+static void on_dropped(void *user, uint64_t count, bool stood, int error)
 {
     struct lab *lab = user;
 
     lab->dropped += count;
+    lab->stood = stood;
     lab->error = error;
 }
 
@@ -164,12 +167,47 @@ static void test_drain_gives_up(void **state)
     lab_end(&lab);
 }
 
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Too slow for a burst is one thing, and taking nothing for a second another. */
+static void test_slow_or_still(void **state)
+{
+    struct lab lab = {0};
+    uint64_t began_us;
+
+    assert_int_equal(pipe2(lab.fds, O_CLOEXEC), 0);
+    lab_start(&lab, 101 * 50);
+    began_us = now_us();
+    for (unsigned i = 0; i < 10000; i++)
+        put(&lab, i);
+    (void)read_lines(&lab, 0);
+    assert_true(lab.dropped > 0);
+    if (now_us() - began_us < 1000000) /* else this test itself stood still */
+        assert_false(lab.stood);
+    lab.dropped = 0;
+    for (unsigned i = 0; i < 2000; i++)
+        put(&lab, i);
+    for (began_us = now_us(); now_us() - began_us <= 1000000;)
+        usleep(100000); /* nothing is taken in this time */
+    put(&lab, 0);
+    (void)read_lines(&lab, 0);
+    assert_true(lab.dropped > 0);
+    assert_true(lab.stood);
+    lab_end(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipe),           cmocka_unit_test(test_socket),
         cmocka_unit_test(test_reader_gone),    cmocka_unit_test(test_file),
-        cmocka_unit_test(test_drain_gives_up),
+        cmocka_unit_test(test_drain_gives_up), cmocka_unit_test(test_slow_or_still),
     };
 
     signal(SIGPIPE, SIG_IGN);

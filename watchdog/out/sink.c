@@ -54,12 +54,14 @@ static bool stderr_is_journal(void)
            fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
-static void on_stream_dropped(void *user, uint64_t count, int error)
+static void on_stream_dropped(void *user, uint64_t count, bool stood, int error)
 {
     struct sink *sink = user;
 
     sink->config.dropped(sink->config.user, count,
-                         error ? strerror(error) : "the reader of the log stood still");
+                         error   ? strerror(error)
+                         : stood ? "the reader of the log stood still"
+                                 : "the reader of the log was slower than they came");
 }
 
 static void sink_work(struct sink *sink, size_t n_left, uint64_t slice_us);

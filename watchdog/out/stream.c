@@ -29,7 +29,8 @@ struct stream {
     uint64_t n_dropped;
     uint64_t taken_us; /* when the reader last took something */
     int fd;
-    int error; /* nobody will ever read again */
+    int error;  /* nobody will ever read again */
+    bool stood; /* some were dropped because the reader stood still, not because it was slow */
     bool own_fd, is_socket, waiting;
 };
 
@@ -68,7 +69,8 @@ static void stream_tell(struct stream *stream)
     if (!count)
         return;
     stream->n_dropped = 0;
-    stream->config.dropped(stream->config.user, count, stream->error);
+    stream->config.dropped(stream->config.user, count, stream->stood, stream->error);
+    stream->stood = false;
 }
 
 /* The reader is gone for good: say so once, with what it did not get. */
@@ -124,13 +126,16 @@ struct buffer *stream_line(struct stream *stream)
 }
 
 /* A burst is given all the room; a reader that stands still is not. */
-static bool stream_is_full(const struct stream *stream)
+static bool stream_is_full(struct stream *stream)
 {
     size_t n_bytes = stream->queue.length;
+    bool stands;
 
     if (n_bytes <= stream->config.stood_bytes)
         return false;
-    return n_bytes > stream->config.queue_bytes || now_us() - stream->taken_us > STREAM_STOOD_US;
+    stands = now_us() - stream->taken_us > STREAM_STOOD_US;
+    stream->stood |= stands;
+    return stands || n_bytes > stream->config.queue_bytes;
 }
 
 void stream_end_line(struct stream *stream)

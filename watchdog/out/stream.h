@@ -18,8 +18,9 @@ struct stream_config {
     size_t queue_bytes; /* kept while the reader takes something now and then */
     size_t stood_bytes; /* kept once it took nothing for a second */
     /* The reader takes again, or (`error` set) never will: so many lines were
-     * lost. Called from the loop or from stream_end_line; must only note it. */
-    void (*dropped)(void *user, uint64_t count, int error);
+     * lost, because it stood still or, else, was too slow. Called from the loop or
+     * from stream_end_line; must only note it. */
+    void (*dropped)(void *user, uint64_t count, bool stood, int error);
     void *user;
 };
 
