@@ -101,19 +101,20 @@ static void test_decision(void **state)
                 "\"min_rtt_us\":null},\"verdict\":\"migrate\",\"request\":12,\"attempt\":1,"
                 "\"timeout_ms\":5000}\n");
     assert_sentence(&record, "bravo@10.0.0.2 (conn 17): route says moved: default route flip: "
-                             "up0 → up1 → migrate (request 12, 5 s)");
-    assert_journal(&record, 3,
-                   "MESSAGE=bravo@10.0.0.2 (conn 17): route says moved: default route flip: up0 "
-                   "→ up1 → migrate (request 12, 5 s) (3 records before this one were dropped)\n"
-                   "PATHDOG_LOG_DROPPED=3\nPRIORITY=5\n"
-                   "MESSAGE_ID=ba21fb45e7d34a96a0c3bb25477bfffe\nSYSLOG_IDENTIFIER=pathdog\n"
-                   "PATHDOG_RECORD=decision\nPATHDOG_TIME_US=1795170000123456\nPATHDOG_RUN=5f0c\n"
-                   "PATHDOG_DECISION=41\nPATHDOG_CAUSE=7\nPATHDOG_PEER=bravo@10.0.0.2\n"
-                   "PATHDOG_CONN=17\nPATHDOG_TRIGGER=route\nPATHDOG_KIND=moved\n"
-                   "PATHDOG_BY=migrate\nPATHDOG_REASON=default route flip: up0 → up1\n"
-                   "PATHDOG_EVIDENCE_OIF_BEFORE=up\"0\nPATHDOG_EVIDENCE_SRTT_US=312000\n"
-                   "PATHDOG_VERDICT=migrate\nPATHDOG_REQUEST=12\nPATHDOG_ATTEMPT=1\n"
-                   "PATHDOG_TIMEOUT_MS=5000\n");
+                             "up0 → up1 → migrate (request 12, within 5 s)");
+    assert_journal(
+        &record, 3,
+        "MESSAGE=bravo@10.0.0.2 (conn 17): route says moved: default route flip: up0 "
+        "→ up1 → migrate (request 12, within 5 s) (3 records before this one were dropped)\n"
+        "PATHDOG_LOG_DROPPED=3\nPRIORITY=5\n"
+        "MESSAGE_ID=ba21fb45e7d34a96a0c3bb25477bfffe\nSYSLOG_IDENTIFIER=pathdog\n"
+        "PATHDOG_RECORD=decision\nPATHDOG_TIME_US=1795170000123456\nPATHDOG_RUN=5f0c\n"
+        "PATHDOG_DECISION=41\nPATHDOG_CAUSE=7\nPATHDOG_PEER=bravo@10.0.0.2\n"
+        "PATHDOG_CONN=17\nPATHDOG_TRIGGER=route\nPATHDOG_KIND=moved\n"
+        "PATHDOG_BY=migrate\nPATHDOG_REASON=default route flip: up0 → up1\n"
+        "PATHDOG_EVIDENCE_OIF_BEFORE=up\"0\nPATHDOG_EVIDENCE_SRTT_US=312000\n"
+        "PATHDOG_VERDICT=migrate\nPATHDOG_REQUEST=12\nPATHDOG_ATTEMPT=1\n"
+        "PATHDOG_TIMEOUT_MS=5000\n");
 
     record.decision.evidence = NULL;
     record.decision.cause = 0;
@@ -131,6 +132,19 @@ static void test_decision(void **state)
     assert_sentence(&record, "bravo@10.0.0.2 (conn 17): route says moved: default route flip: "
                              "up0 → up1 → merged into decision 40");
     assert_int_equal(record_level(&record), PD_LEVEL_INFO);
+    record.decision.into = 0;
+    record.decision.repeats = 59;
+    record.decision.verdict = VERDICT_INBOUND;
+    assert_sentence(&record, "bravo@10.0.0.2 (conn 17): route says moved: default route flip: "
+                             "up0 → up1 → inbound: the peer opened it, and only a client may "
+                             "migrate (59 times more)");
+    record.decision.repeats = 0;
+    record.decision.kind = PD_KIND_OPERATOR;
+    record.decision.trigger = "operator";
+    record.decision.by = BY_RECONNECT;
+    record.decision.verdict = VERDICT_DISABLED;
+    assert_sentence(&record, "bravo@10.0.0.2 (conn 17): operator: default route flip: up0 → up1 → "
+                             "disabled: it may not be reconnected");
     free(record.decision.subject.peer);
     free(record.decision.reason);
     free(evidence);

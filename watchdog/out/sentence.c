@@ -111,17 +111,62 @@ static void say_subject(struct buffer *buffer, const struct record_subject *subj
     say_count(buffer, " (conn ", subject->conn, ")");
 }
 
+/* Why nothing is asked, in a few words; docs/decisions.md has them all. */
+static const char *refusal(const struct record_decision *decision)
+{
+    bool reconnect = decision->by == BY_RECONNECT;
+
+    switch (decision->verdict) {
+    case VERDICT_GONE:
+        return "the connection, or its node, is not there";
+    case VERDICT_INBOUND:
+        return "the peer opened it, and only a client may migrate";
+    case VERDICT_DISABLED:
+        return reconnect ? "it may not be reconnected" : "it may not be migrated";
+    case VERDICT_HELD:
+        return "an operator holds it";
+    case VERDICT_NO_TARGET:
+        return "there is no other path to go to";
+    case VERDICT_IN_FLIGHT:
+        return "a request for it is open";
+    case VERDICT_COOLING:
+        return "too soon after its last move";
+    case VERDICT_BACKING_OFF:
+        return "too soon after the last one failed";
+    case VERDICT_DAMPED:
+        return reconnect ? "too soon after the last reconnect" : "it was moved too often";
+    case VERDICT_OBSERVING:
+        return "it would have been asked, but the mode is observe";
+    case VERDICT_QUEUED:
+        return "it waits, too many requests are open";
+    case VERDICT_SUPERSEDED:
+        return "a newer decision took its place";
+    case VERDICT_EXPIRED:
+        return "it waited too long";
+    default:
+        return NULL;
+    }
+}
+
 static void say_decision(struct buffer *buffer, const struct record_decision *decision)
 {
+    const char *why = refusal(decision);
+
     say_subject(buffer, &decision->subject);
     buffer_text(buffer, ": ");
     buffer_text(buffer, decision->trigger);
-    buffer_text(buffer, " says ");
-    buffer_text(buffer, kind_name(decision->kind));
+    if (decision->kind != PD_KIND_OPERATOR) {
+        buffer_text(buffer, " says ");
+        buffer_text(buffer, kind_name(decision->kind));
+    }
     buffer_text(buffer, ": ");
     say(buffer, decision->reason, "no reason given");
     buffer_text(buffer, " → ");
     buffer_text(buffer, verdict_name(decision->verdict));
+    if (why) {
+        buffer_text(buffer, ": ");
+        buffer_text(buffer, why);
+    }
     if (decision->into)
         say_count(buffer, " into decision ", decision->into, "");
     if (decision->repeats)
@@ -131,7 +176,7 @@ static void say_decision(struct buffer *buffer, const struct record_decision *de
     say_count(buffer, " (request ", decision->request, "");
     if (decision->attempt > 1)
         say_count(buffer, ", attempt ", decision->attempt, "");
-    buffer_text(buffer, ", ");
+    buffer_text(buffer, ", within ");
     say_time(buffer, (uint64_t)decision->timeout_ms * 1000);
     buffer_append(buffer, ")", 1);
 }
