@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LAB_SH = os.environ.get("LAB_SH", os.path.join(HERE, "lab.sh"))
 NETSHIM = os.environ.get("NETSHIM", "netshim")
 PREFIX = f"ns-{os.getpid()}"
-PATIENCE_S = 10
+PATIENCE_S = 60  # more than a slow and busy machine needs; costs nothing
 CLONE_NEWNET = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,7 +37,7 @@ def namespace(name):
 
 def run(*words, check=True, **options):
     done = subprocess.run(words, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=60, **options)
+                          stderr=subprocess.PIPE, timeout=5 * PATIENCE_S, **options)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(words)}: {done.returncode}: {done.stderr}")
     return done
@@ -120,7 +120,8 @@ class LabCase(unittest.TestCase):
     def stats(self, uplink):
         """{'a': {'received': 1, …}, 'b': {…}}"""
         result = {}
-        for line in self.lab("stats", uplink).stdout.splitlines():
+        done = run(NETSHIM, "ctl", f"{self.directory}/{uplink}.ctl", "stats")
+        for line in done.stdout.splitlines():
             result[line[0]] = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", line)}
         return result
 
@@ -128,11 +129,21 @@ class LabCase(unittest.TestCase):
         return self.stats(uplink)[direction][counter] - before[direction][counter]
 
     @staticmethod
-    def drain(sock):
+    def drain(sock, least=0):
+        """All that is there, and at least so many."""
         received = []
-        while select.select([sock], [], [], 0.05)[0]:
+        while select.select([sock], [], [], 0.05 if len(received) >= least else PATIENCE_S)[0]:
             received.append(sock.recv(65536))
         return received
+
+    def send_all(self, sender, frames, uplink, direction):
+        """No more at a time than the kernel queues before a shim that is late."""
+        before = self.stats(uplink)
+        for at in range(0, len(frames), 500):
+            for frame in frames[at:at + 500]:
+                sender.send(frame)
+            wait_for("the frames seen by the shim", lambda: self.grown(
+                uplink, direction, before, "received") >= min(at + 500, len(frames)))
 
     def one_way_s(self, sender, receiver):
         begin = time.monotonic()
