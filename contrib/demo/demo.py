@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from stage import Stage, StageError
+from stage import PATIENCE_S, Stage, StageError
 from story import Story
 
 PEERS = {"bravo": "10.9.0.2:4433", "charlie": "10.9.0.3:4433", "delta": "10.9.0.4:4433"}
@@ -38,7 +38,7 @@ class Play:
         self.mark = len(self.stage.records)
         self.story.act(number, title, *explanation)
 
-    def until(self, what, patience_s=30, **members):
+    def until(self, what, patience_s=PATIENCE_S, **members):
         """The first record of this act with these members; tells all that came before it."""
         def fits(record):
             return all(record.get(key) == value for key, value in members.items())
@@ -59,10 +59,14 @@ class Play:
 
     def tell_gaps(self, **limits_ms):
         gaps = self.gaps()
+        late_ms = self.stage.metronome.take_ms()
+        allowed = "allowed here: {} ms"
+        if late_ms:
+            allowed += f", and five times the {late_ms:.0f} ms that this machine was late"
         for name, limit_ms in limits_ms.items():
-            self.story.check(gaps[name] <= limit_ms,
+            self.story.check(gaps[name] <= limit_ms + 5 * late_ms,
                              f"{name}: longest gap without a byte {gaps[name]:.0f} ms "
-                             f"(allowed here: {limit_ms} ms)")
+                             f"({allowed.format(limit_ms)})")
 
     # ---- the acts ----
 
@@ -89,6 +93,7 @@ class Play:
         for name, role in sorted(up.items()):
             story.line(time.time(), "pathdog", f"watches {name} (alpha is the {role})")
         self.gaps()
+        stage.metronome.take_ms()
 
     def flip(self):
         stage = self.stage

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 CONFIG = """\
 [watchdog]
@@ -28,7 +28,7 @@ fallback_after = 1s
 migrate_timeout = 2s
 timeout_max = 10s
 cooldown = 5s
-effect_window = 4s
+effect_window = 10s
 
 [trigger:srtt]
 threshold = 200ms
@@ -44,6 +44,31 @@ socket = {directory}/notify
 
 class StageError(Exception):
     """Something on the stage did not do what the play needs."""
+
+
+class Metronome:
+    """How much this machine stood still, or was busy otherwise: what happens on it meanwhile is
+    late by as much, whatever pathdog and the nodes do."""
+
+    BEAT_S = 0.01
+
+    def __init__(self):
+        self.late_s = 0.0
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def _beat(self):
+        last = time.monotonic()
+        while True:
+            time.sleep(self.BEAT_S)
+            now = time.monotonic()
+            if now - last > 3 * self.BEAT_S:
+                self.late_s += now - last - self.BEAT_S
+            last = now
+
+    def take_ms(self):
+        """All since the last call."""
+        late_s, self.late_s = self.late_s, 0.0
+        return late_s * 1000
 
 
 class Process:
@@ -96,6 +121,7 @@ class Stage:
         self.lines = queue.Queue()  # (name, text): everything that anybody printed
         self.records = []
         self.kept = []  # lines already read, not waited for yet
+        self.metronome = Metronome()
 
     # ---- the network ----
 
