@@ -156,6 +156,40 @@ static void withdrawn_is_superseded(void **state)
     expect_no_decision(lab);
 }
 
+/* What the move of such a node has lost is lost, also when the way is back. */
+static void reconnects_are_not_withdrawn(void **state)
+{
+    struct lab *lab = memory_new(1, sizeof(*lab));
+    uint64_t id;
+
+    *state = lab;
+    lab_init(lab);
+    lab->config.max_in_flight = 1;
+    lab->prefer_reconnect = true;
+    lab->features |= NODE_RECONNECT;
+    lab_begin(lab);
+    lab_peer_up(lab, "a", 17);
+    lab_peer_up(lab, "b", 18);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_RECONNECT);
+    lab_advise(lab, 18, PD_KIND_MOVED);
+    id = expect_decision(lab, 18, VERDICT_QUEUED)->decision;
+    lab_withdraw(lab, 18);
+    expect_no_decision(lab);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_IN_FLIGHT);
+    lab_withdraw(lab, 17);
+    assert_int_equal(engine_counts(lab->engine).remembered, 1);
+    lab_answer_error(lab, expect_reconnect(lab, 17), NODE_NOT_CONNECTED);
+    assert_int_equal(expect_decision(lab, 18, VERDICT_RECONNECT)->decision, id);
+    expect_reconnect(lab, 18);
+    lab_peer_up(lab, "c", 19);
+    lab_advise(lab, 19, PD_KIND_DEAD); /* of what is dead the return is a proof */
+    expect_decision(lab, 19, VERDICT_QUEUED);
+    lab_withdraw(lab, 19);
+    expect_decision(lab, 19, VERDICT_SUPERSEDED);
+}
+
 static void order(void **state)
 {
     struct lab *lab = *state;
@@ -289,6 +323,7 @@ int main(void)
         FULL_TEST(weaker_and_equal_join),
         FULL_TEST(expires_after_its_time),
         FULL_TEST(withdrawn_is_superseded),
+        cmocka_unit_test_teardown(reconnects_are_not_withdrawn, lab_teardown),
         FULL_TEST(order),
         FULL_TEST(order_follows_the_rows),
         FULL_TEST(one_turn),

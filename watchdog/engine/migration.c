@@ -305,15 +305,25 @@ void migration_answer(struct engine *engine, const struct event_answer *answer)
         slot->conn = 0; /* a second answer is not learnt from */
 }
 
+/* A node is reconnected after `moved` because its moves lose data: it followed the kernel by
+ * itself, and what was lost on the way there does not come back with the way. */
+static bool withdrawable(const struct engine *engine, const struct peer *peer,
+                         const struct because *because, const char *trigger)
+{
+    return because->trigger == trigger &&
+           !(because->kind == PD_KIND_MOVED &&
+             gate_choose_by(engine, peer, because->kind, because->by) == BY_RECONNECT);
+}
+
 void migration_withdraw(struct engine *engine, struct peer *peer, const char *trigger)
 {
     struct affair *affair = peer->affair;
+    struct move *move = affair->move;
 
-    if (affair->remembered && affair->remembered->trigger == trigger)
+    if (affair->remembered && withdrawable(engine, peer, affair->remembered, trigger))
         gate_forget_remembered(engine, peer);
-    if (affair->move && affair->move->state != MOVE_OPEN &&
-        affair->move->because->trigger == trigger)
-        end_waiting(engine, affair->move, VERDICT_SUPERSEDED);
+    if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->because, trigger))
+        end_waiting(engine, move, VERDICT_SUPERSEDED);
 }
 
 void migration_peer_path(struct peer *peer)
