@@ -182,6 +182,58 @@ static void progress_too_soon(void **state)
     assert_false(lab_peer(lab, 17)->affair->watch.on);
 }
 
+/* A row covers all the time since the one before it: in a storm the first look at a
+ * connection comes late, and what it shows is from before the advice. */
+static void progress_from_before_the_advice(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up_role(lab, "a", 17, PD_ROLE_SERVER);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=1200 received=100");
+    lab_time(lab, 4 * SEC);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_INBOUND);
+    lab_time(lab, 2 * SEC);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=1200 received=500");
+    assert_true(lab_peer(lab, 17)->affair->watch.on);
+    for (unsigned i = 0; i < 6; i++) {
+        lab_time(lab, SEC);
+        lab_row(lab, 17, "srtt=50000 samples=1 in_flight=1200 received=500");
+    }
+    expect_decision(lab, 17, VERDICT_RECONNECT);
+}
+
+/* Where the node says when the last packet came, the first look is enough. */
+static void progress_that_says_when(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, PD_KIND_MOVED);
+    lab_time(lab, 2 * SEC);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=1200 silent=1100"); /* too soon */
+    assert_true(lab_peer(lab, 17)->affair->watch.on);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    lab_time(lab, 2 * SEC);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=1200 silent=900");
+    assert_false(lab_peer(lab, 17)->affair->watch.on);
+}
+
+/* Who says again that it is dead does not make it live. */
+static void said_dead_again_and_again(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, PD_KIND_DEAD);
+    for (unsigned i = 0; i < 6; i++) {
+        lab_silent(lab, 17);
+        lab_advise(lab, 17, PD_KIND_DEAD);
+        lab_time(lab, SEC);
+    }
+    expect_no_decision(lab); /* the refusals are counted */
+    lab_silent(lab, 17);
+    assert_string_equal(expect_decision(lab, 17, VERDICT_RECONNECT)->trigger, "fallback");
+}
+
 static void an_answer_counts_as_well(void **state)
 {
     struct lab *lab = *state;
@@ -408,6 +460,9 @@ int main(void)
         cmocka_unit_test(owed_by_pto_and_by_sending),
         cmocka_unit_test(any_progress_clears),
         LAB_TEST(progress_too_soon),
+        LAB_TEST(progress_from_before_the_advice),
+        LAB_TEST(progress_that_says_when),
+        LAB_TEST(said_dead_again_and_again),
         LAB_TEST(an_answer_counts_as_well),
         LAB_TEST(sixty_seconds),
         LAB_TEST(not_watched),

@@ -103,8 +103,9 @@ struct effect_job {
 struct watch {
     bool on;
     bool probed;
-    bool said; /* the present silence has led to a decision */
-    bool bulk; /* as the advice */
+    bool said;   /* the present silence has led to a decision */
+    bool looked; /* a row has come since `advised_us` */
+    bool bulk;   /* as the advice */
     uint64_t cause;
     uint64_t advised_us; /* also the last answer since */
     uint64_t until_us;

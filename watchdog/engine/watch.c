@@ -64,20 +64,32 @@ void watch_off(struct engine *engine, struct peer *peer)
     look_update(engine, peer);
 }
 
+/* Progress counts from here on. */
+static void watch_since_now(const struct engine *engine, struct watch *watch)
+{
+    watch->advised_us = engine->now_us;
+    watch->looked = false;
+}
+
 void watch_advised(struct engine *engine, struct peer *peer, const struct because *because)
 {
     struct watch *watch = &peer_affair(engine, peer)->watch;
+    bool own = because->trigger == fallback_name;
+    /* said of a silence that is known, and must not be put off by being said again */
+    bool known = watch->on && because->kind == PD_KIND_DEAD && !own;
 
-    if (because->trigger != fallback_name || !watch->on)
+    if (!own || !watch->on)
         watch->until_us = engine->now_us + WATCH_US;
     watch->on = true;
     watch->probed = false;
-    watch->said = false;
     watch->cause = because->cause;
     watch->bulk = because->bulk;
-    watch->advised_us = engine->now_us;
+    watch_since_now(engine, watch);
     watch->deadline.run = watch_due;
-    look_quiet_restart(engine, peer);
+    if (!known) {
+        watch->said = false;
+        look_quiet_restart(engine, peer);
+    }
     set_deadline(engine, peer);
     look_update(engine, peer);
 }
@@ -136,7 +148,7 @@ bool watch_answered(struct engine *engine, struct peer *peer, bool ok)
 
     if (!watch->on)
         return false;
-    watch->advised_us = engine->now_us;
+    watch_since_now(engine, watch);
     if (!ok)
         return judge(engine, peer);
     look_quiet_restart(engine, peer); /* the new path gets its own time */
@@ -177,12 +189,25 @@ static void call_off(struct engine *engine, struct peer *peer)
         move->outlived = true;
 }
 
-static void progressed(struct engine *engine, struct peer *peer)
+/* A row tells of all the time since the row before it. The first one since the
+ * advice proves something only where it says when the last packet came. */
+static bool is_sure(const struct engine *engine, const struct watch *watch,
+                    const struct pd_row *row)
+{
+    uint64_t since_us = watch->advised_us + SURE_US, silent_ms = row->v[PD_SILENT_MS];
+
+    if (engine->now_us <= since_us)
+        return false;
+    return watch->looked ||
+           (silent_ms != PD_UNKNOWN && silent_ms < (engine->now_us - since_us) / 1000);
+}
+
+static void progressed(struct engine *engine, struct peer *peer, const struct pd_row *row)
 {
     struct watch *watch = &peer->affair->watch;
 
     watch->said = false;
-    if (engine->now_us > watch->advised_us + SURE_US && !peer_in_flight(peer))
+    if (is_sure(engine, watch, row) && !peer_in_flight(peer))
         watch_off(engine, peer);
     else
         set_deadline(engine, peer);
@@ -207,7 +232,7 @@ void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *ro
         return;
     notice_unjudgeable(engine);
     if (progress) {
-        progressed(engine, peer);
+        progressed(engine, peer, row);
     } else if (!peer_in_flight(peer)) {
         probe(engine, peer, row);
         if (peer->owed_since_us == engine->now_us) /* nothing is owed */
@@ -215,6 +240,7 @@ void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *ro
         else
             (void)judge(engine, peer);
     }
+    peer->affair->watch.looked = true;
     if (engine->now_us >= peer->affair->watch.until_us)
         watch_off(engine, peer);
 }
