@@ -65,12 +65,16 @@ def test_units_are_good_for_systemd():
         same(said, [], unit)
 
 
-def test_exposure_is_at_most_one():
+def exposure_is_at_most_one():
     for unit in (UNIT, "pathdog@x.service"):
         text = sh("systemd-analyze", "security", "--no-pager", unit, check=False).stdout
         line = [line for line in text.splitlines() if "Overall exposure level" in line][0]
         score = float(line.split(":")[1].split()[0])
         check(0 < score <= 1.0, line)
+
+
+def test_exposure_is_at_most_one():
+    exposure_is_at_most_one()
 
 
 def test_without_a_configuration_it_fails_and_is_not_tried_again():
@@ -112,6 +116,7 @@ def test_ready_while_the_node_may_not_be_reached():
 
 def test_the_nodes_group_is_all_it_needs():
     drop_in(UNIT, "node", "[Service]\nSupplementaryGroups=mynode\n")
+    exposure_is_at_most_one()
     since = mark()
     sh("systemctl", "restart", UNIT)
     entry = wait_node("up", since)
@@ -152,6 +157,10 @@ def test_the_catalog_explains_each_kind():
     listed = sh("journalctl", "--list-catalog", "--no-pager").stdout
     for kind, number in box.IDS.items():
         check(f"{number} pathdog: " in listed, f"{kind} has no entry")
+    for entry in journal(f"_SYSTEMD_UNIT={UNIT}", "SYSLOG_IDENTIFIER=pathdog"):
+        check("MESSAGE_ID" not in entry or entry["MESSAGE_ID"] in listed, entry)
+    text = sh("journalctl", "-x", "--no-pager", "_SYSTEMD_UNIT=" + UNIT).stdout
+    check("@PATHDOG" not in text, "a field that is not there")
 
 
 # ---- reload ----
