@@ -45,11 +45,21 @@ class Play:
         dialled = self.scenario.dialler == "alpha"
         for name in self.peers:
             self.stage.start_node(name, [] if dialled else ["alpha"])
+        if self.scenario.third:
+            self.meet()
         self.start_alpha()
         if self.with_pathdog:
             self.stage.start_pathdog(self.config())
             self.wait_known()
         self.start_pings()
+
+    def meet(self):
+        """Before alpha comes: else both dial each other at once, as soon as both know alpha, and
+        that alone makes net_kernel stand still for seconds (quic 1.8)."""
+        bravo, charlie = self.stage.nodes["bravo"], self.stage.nodes["charlie"]
+        charlie.ask(f"barrel_p2p:join({self.peer})")
+        charlie.wait_until(f"pdlab:up({self.peer})", "bravo is up")
+        bravo.wait_until(f"pdlab:up('{node_name('charlie')}')", "charlie is up")
 
     def start_alpha(self):
         dialled = self.scenario.dialler == "alpha"
@@ -200,7 +210,9 @@ SCENARIOS = [
     Scenario("flip-acceptor", "route flip, bravo dialled", "bravo", flip),
     Scenario("down-flip-dialler", "link down and flip, alpha dialled", "alpha", down_and_flip),
     Scenario("down-flip-acceptor", "link down and flip, bravo dialled", "bravo", down_and_flip),
-    Scenario("forbidden", "link down and flip, migration asked for and forbidden", "alpha",
+    Scenario("forbidden", "link down and flip, the peer forbids migration", "alpha",
+             forbid_then_down_and_flip),
+    Scenario("forbidden-migrate", "the same, with prefer = migrate", "alpha",
              forbid_then_down_and_flip, config={"prefer": "migrate"}),
     Scenario("restart", "the node restarts, then link down and flip", "alpha",
              restart_then_down_and_flip),

@@ -52,7 +52,7 @@ handle_cast({start, Kind, Client, Tag, #{conn := Conn, timeout_ms := Limit} = Re
     {Pid, Monitor} = spawn_monitor(fun() -> exit({answer, guarded(Work)}) end),
     erlang:send_after(Limit - Margin div 2, self(), {over, Monitor}),
     {noreply, State#{
-        moves := Moves#{Monitor => {Pid, Client, Tag, Conn}}, busy := Busy#{Conn => true}
+        moves := Moves#{Monitor => {Pid, Client, Tag, Conn, Kind}}, busy := Busy#{Conn => true}
     }};
 handle_cast(_Message, State) ->
     {noreply, State}.
@@ -66,10 +66,10 @@ handle_info({'DOWN', Monitor, process, _, Reason}, #{moves := Moves} = State) ->
     end;
 handle_info({over, Monitor}, #{moves := Moves} = State) ->
     case Moves of
-        #{Monitor := {Pid, _, _, _}} ->
+        #{Monitor := {Pid, _, _, _, Kind}} ->
             demonitor(Monitor, [flush]),
             exit(Pid, kill),
-            {noreply, ended(Monitor, {error, timeout}, State)};
+            {noreply, ended(Monitor, {error, too_late(Kind)}, State)};
         _ ->
             {noreply, State}
     end;
@@ -78,12 +78,15 @@ handle_info(_Message, State) ->
 
 -spec terminate(term(), map()) -> ok.
 terminate(_Reason, #{moves := Moves}) ->
-    maps:foreach(fun(_, {Pid, _, _, _}) -> exit(Pid, kill) end, Moves).
+    maps:foreach(fun(_, {Pid, _, _, _, _}) -> exit(Pid, kill) end, Moves).
 
 ended(Monitor, Answer, #{moves := Moves, busy := Busy} = State) ->
-    #{Monitor := {_, Client, Tag, Conn}} = Moves,
+    #{Monitor := {_, Client, Tag, Conn, _}} = Moves,
     answer(Client, Tag, Answer),
     State#{moves := maps:remove(Monitor, Moves), busy := maps:remove(Conn, Busy)}.
+
+too_late(migrate) -> timeout;
+too_late(reconnect) -> dial_failed.
 
 %% By way of the peers, so that it comes after the notifications that belong to it.
 answer(Client, Tag, Answer) ->

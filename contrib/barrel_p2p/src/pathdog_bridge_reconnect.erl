@@ -9,6 +9,7 @@
 -define(CLOSE_MAX, 1000).
 -define(PAUSE_FIRST, 5).
 -define(PAUSE_MAX, 200).
+-define(REDIAL_AFTER, 500).
 
 -spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
 run(#{conn := Id, reason := Reason}, Deadline, Settings) ->
@@ -27,9 +28,8 @@ run(#{conn := Id, reason := Reason}, Deadline, Settings) ->
 close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Deadline, Settings) ->
     Dist = maps:get(dist, Settings),
     Join = belongs(Node, Settings),
-    %% net_kernel must have seen the end, else it takes the old one for the new
-    ok = monitor_nodes(Dist),
     Monitor = monitor(process, Ctrl),
+    pathdog_bridge_redial:add(Node, Join, pathdog_bridge_call:left(Deadline) + ?REDIAL_AFTER),
     pathdog_bridge_peers:leaving(Id, <<"reconnect">>),
     close(Quic, Settings),
     Grace = min(?CLOSE_MAX, pathdog_bridge_call:left(Deadline) div 3),
@@ -37,7 +37,7 @@ close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Deadline, 
         true -> ok;
         false -> force(Dist, Node, Ctrl, Quic, Monitor, Deadline, Settings)
     end,
-    dial(#{id => Id, node => Node, old => Ctrl, join => Join}, ?PAUSE_FIRST, Deadline, Settings).
+    again(#{id => Id, node => Node, old => Ctrl, join => Join}, Deadline, Settings).
 
 %% Only who was in the active view is brought into it again.
 belongs(_, #{connections := active_view}) ->
@@ -46,12 +46,6 @@ belongs(Node, #{dist := Dist, call_timeout := Limit}) ->
     case pathdog_bridge_call:run(fun() -> lists:member(Node, Dist:active_view()) end, Limit) of
         {ok, Is} -> Is;
         {error, _} -> false
-    end.
-
-monitor_nodes(Dist) ->
-    case Dist:monitor() of
-        ok -> ok;
-        error -> ok
     end.
 
 %% quic:close/2 is a cast, but that is its own business.
@@ -76,21 +70,47 @@ force(Dist, Node, Ctrl, Quic, Monitor, Deadline, #{call_timeout := Limit}) ->
         false -> exit(Ctrl, kill)
     end.
 
-%% Until there is a connection that is not the old one: `true` from net_kernel may still mean the
-%% old one, and a `false` may mean that the peer dialled at the same time.
-dial(#{node := Node, old := Old} = Peer, Pause, Deadline, #{dist := Dist} = Settings) ->
+%% Two at once: who dials, and who waits for a new connection, since the peer may dial us first.
+again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
+    Dialler = spawn_link(fun() ->
+        _ = Dist:monitor(),
+        dial(Peer, ?PAUSE_FIRST, Deadline, Settings)
+    end),
     Limit = pathdog_bridge_call:left(Deadline),
+    Await = fun() -> pathdog_bridge_peers:await(Node, Id, Deadline, Limit + 1000) end,
+    Result = pathdog_bridge_call:run(Await, Limit),
+    unlink(Dialler),
+    exit(Dialler, kill),
+    case Result of
+        {ok, {ok, #{id := New}}} ->
+            maps:get(connections, Settings) =:= all andalso join(Peer, Deadline, Settings),
+            {ok, [{conn, New}]};
+        {error, Failure} ->
+            {error, {dial_failed, Failure}}
+    end.
+
+%% Until there is a connection that is not the old one: `true` from net_kernel may still mean the
+%% old one, and `false` that the peer dialled at the same time.
+dial(#{node := Node, old := Old} = Peer, Pause, Deadline, #{dist := Dist} = Settings) ->
     ok = pathdog_bridge_relay:before_dial(Node),
-    Answer = pathdog_bridge_call:run(fun() -> Dist:connect(Node) end, Limit),
+    Limit = pathdog_bridge_call:left(Deadline),
+    _ = pathdog_bridge_call:run(fun() -> Dist:connect(Node) end, Limit),
     case Dist:controller(Node) of
         {ok, New} when New =/= Old ->
-            join(Peer, Deadline, Settings);
-        _ when Limit =:= 0 ->
-            {error, {dial_failed, Answer}};
+            %% only in the active view does it count
+            join(Peer, Deadline, Settings),
+            pathdog_bridge_peers:refresh();
         _ ->
-            _ = wait_for_change(Node, min(Pause, Limit)),
+            wait_for_change(Node, min(Pause, Limit)),
             dial(Peer, min(2 * Pause, ?PAUSE_MAX), Deadline, Settings)
     end.
+
+join(#{node := Node, join := true}, Deadline, #{dist := Dist, call_timeout := Limit}) ->
+    Left = pathdog_bridge_call:left(Deadline),
+    _ = pathdog_bridge_call:run(fun() -> Dist:join(Node) end, min(Limit, Left)),
+    ok;
+join(#{join := false}, _, _) ->
+    ok.
 
 %% net_kernel tells when it is done with the old one; so most dials need no second try.
 wait_for_change(Node, Limit) ->
@@ -98,16 +118,4 @@ wait_for_change(Node, Limit) ->
         {nodedown, Node, _} -> ok;
         {nodeup, Node, _} -> ok
     after Limit -> ok
-    end.
-
-join(#{id := Id, node := Node, join := Join}, Deadline, Settings) ->
-    #{dist := Dist, call_timeout := Limit} = Settings,
-    Left = pathdog_bridge_call:left(Deadline),
-    Join andalso pathdog_bridge_call:run(fun() -> Dist:join(Node) end, min(Limit, Left)),
-    pathdog_bridge_peers:refresh(),
-    Wait = pathdog_bridge_call:left(Deadline),
-    Await = fun() -> pathdog_bridge_peers:await(Node, Id, Deadline, Wait + 1000) end,
-    case pathdog_bridge_call:run(Await, Wait) of
-        {ok, {ok, #{id := New}}} -> {ok, [{conn, New}]};
-        {error, Failure} -> {error, {dial_failed, Failure}}
     end.

@@ -3,6 +3,9 @@
 %% not answer in time is left out of the round, and is not asked again before that process got its
 %% answer: so a wedged connection costs one waiting process and two messages, however long it lasts,
 %% and delays nobody. It must not call a connection itself.
+%%
+%% It also remembers each connection's last row and the holes in its streams, since only two looks
+%% together show that a stream stands still.
 -module(pathdog_bridge_sampler).
 -behaviour(gen_server).
 
@@ -39,7 +42,8 @@ init(Settings) ->
         busy => #{}, % quic pid => true, while a worker waits for it
         waiting => queue:new(), % jobs: {probe, quic pid} | {{tag, conn}, quic pid}
         free => maps:get(summary_parallel, Settings),
-        rounds => #{} % tag => {client, jobs open, rows, is a flush coming?}
+        rounds => #{}, % tag => {client, jobs open, rows, is a flush coming?}
+        seen => #{} % conn => #{row, stuck, holes}
     }}.
 
 -spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
@@ -52,7 +56,8 @@ handle_cast({round, Client, Tag, Which}, #{settings := Settings, rounds := Round
     Conns = pathdog_bridge_peers:connections(Which),
     Jobs = [{{Tag, Conn}, Quic} || #{quic := Quic} = Conn <- Conns],
     Round = {Client, length(Jobs), [], false},
-    {noreply, settle(Tag, pump(enqueue(Jobs, State#{rounds := Rounds#{Tag => Round}})))};
+    Begun = forget(Which, Conns, State#{rounds := Rounds#{Tag => Round}}),
+    {noreply, settle(Tag, pump(enqueue(Jobs, Begun)))};
 handle_cast({probe, Which}, #{waiting := Waiting} = State) ->
     case queue:len(Waiting) < ?WAITING_MAX of
         true ->
@@ -104,7 +109,8 @@ begin_job({{Tag, _}, _}, #{rounds := Rounds} = State) when not is_map_key(Tag, R
     State;
 begin_job({What, Quic} = Job, #{settings := Settings} = State) ->
     #{workers := Workers, busy := Busy, free := Free} = State,
-    {_, Monitor} = spawn_monitor(fun() -> work(What, Quic) end),
+    Holes = maps:get(stuck_after, Settings) > 0,
+    {_, Monitor} = spawn_monitor(fun() -> work(What, Quic, Holes) end),
     erlang:send_after(maps:get(sample_timeout, Settings), self(), {late, Monitor}),
     State#{
         workers := Workers#{Monitor => {Job, timely}},
@@ -113,18 +119,18 @@ begin_job({What, Quic} = Job, #{settings := Settings} = State) ->
     }.
 
 %% Its answer is what it ends with.
--spec work(term(), pid()) -> no_return().
-work(What, Quic) ->
+-spec work(term(), pid(), boolean()) -> no_return().
+work(What, Quic, Holes) ->
     exit(
         try
-            {answer, ask(What, Quic)}
+            {answer, ask(What, Quic, Holes)}
         catch
             _:_ -> none
         end
     ).
 
-ask(probe, Quic) -> quic:send_ping(Quic);
-ask(_, Quic) -> pathdog_bridge_summary:look(Quic).
+ask(probe, Quic, _) -> quic:send_ping(Quic);
+ask(_, Quic, Holes) -> pathdog_bridge_summary:look(Quic, Holes).
 
 ended(Monitor, {What, Quic} = Job, When, Reason, State0) ->
     #{workers := Workers, busy := Busy, free := Free} = State0,
@@ -138,8 +144,40 @@ ended(Monitor, {What, Quic} = Job, When, Reason, State0) ->
 %% Also a late answer counts, if its round is still there.
 take({Tag, #{id := Id} = Conn}, {answer, {ok, Look}}, State) ->
     moved(Conn, Look),
-    add_row(Tag, pathdog_bridge_summary:row(Id, Look), State);
+    {Row, Judged} = judge(Conn, Look, pathdog_bridge_summary:row(Id, Look), State),
+    add_row(Tag, Row, Judged);
 take(_, _, State) ->
+    State.
+
+%% ---- streams that stand still ----
+
+judge(#{id := Id} = Conn, #{path := Path} = Look, Row, #{settings := Settings} = State) ->
+    #{seen := Seen} = State,
+    Before = maps:get(Id, Seen, #{row => Row, stuck => false, holes => pathdog_bridge_stuck:new()}),
+    #{row := LastRow, stuck := WasStuck, holes := Memory} = Before,
+    Limit = pathdog_bridge_stuck:limit_ms(max(1, maps:get(stuck_after, Settings)), Path),
+    Holes = maps:get(holes, Look, []),
+    {Stuck, NewMemory} = pathdog_bridge_stuck:seen(
+        Holes, pathdog_bridge_call:now_ms(), Limit, Memory
+    ),
+    Stuck andalso not WasStuck andalso tell_stuck(Conn, Holes),
+    Told =
+        case Stuck of
+            true -> pathdog_bridge_summary:stuck_row(LastRow, Row);
+            false -> Row
+        end,
+    Kept = #{row => Told, stuck => Stuck, holes => NewMemory},
+    {Told, State#{seen := Seen#{Id => Kept}}}.
+
+tell_stuck(#{node := Node, id := Id}, Holes) ->
+    logger:warning("pathdog_bridge: ~b streams of the connection to ~ts (~b) stand still", [
+        length(Holes), Node, Id
+    ]).
+
+%% What is not there any more need not be remembered.
+forget(all, Conns, #{seen := Seen} = State) ->
+    State#{seen := maps:with([Id || #{id := Id} <- Conns], Seen)};
+forget(_, _, State) ->
     State.
 
 moved(#{local := Local, remote := Remote}, #{local := Local, remote := Remote}) ->

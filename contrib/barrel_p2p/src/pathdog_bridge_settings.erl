@@ -41,9 +41,11 @@ table() ->
         {call_timeout, 1000, {integer, 10, 60000}},
         {sample_timeout, 250, {integer, 10, 10000}},
         {summary_timeout, 2000, {integer, 10, 9000}},
+        {stuck_after, 500, {integer, 0, 3600000}}, % 0: streams are not looked at
         {summary_parallel, 32, {integer, 1, 10000}},
         {refresh_interval, 5000, {integer, 10, 3600000}},
         {retry_interval, 2000, {integer, 10, 3600000}},
+        {redial_for, 600000, {integer, 0, 86400000}},
         {output_buffer, 4 * 1024 * 1024, {integer, 1024 * 1024, 1024 * 1024 * 1024}},
         {send_timeout, 30000, {integer, 100, 600000}},
         {relay, undefined, {optional, relay}},

@@ -36,7 +36,7 @@ steps(Path, Temporary, Settings) ->
     end.
 
 options(Temporary) ->
-    [{ifaddr, {local, native(Temporary)}}, binary, {packet, raw}, {active, false}, {backlog, 64}].
+    [{ifaddr, {local, native(Temporary)}}, binary, {packet, raw}, {active, false}, {backlog, 128}].
 
 publish(Socket, Path, Temporary, #{mode := Mode, group := Group}) ->
     Steps = [

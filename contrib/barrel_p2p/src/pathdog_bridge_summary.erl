@@ -6,7 +6,7 @@
 %% before it has measured is null here: 100 ms is its guess, not a time.
 -module(pathdog_bridge_summary).
 
--export([columns/0, look/1, row/2]).
+-export([columns/0, look/1, look/2, row/2, stuck_row/2]).
 
 %% Bytes of a short-header packet that carries next to nothing: header, connection id, packet number,
 %% a frame, the AEAD's tag. quic counts packets, and only the bytes of streams; so an acknowledgement
@@ -14,9 +14,14 @@
 -define(PACKET_BYTES, 28).
 -define(GUESS_US, 100000).
 
+-define(STATE_MS, 100). % for the look at the streams, which is worth no more
+
 -type look() :: #{
-    path := map(), stats := map(), local := term(), remote := term()
+    path := map(), stats := map(), local := term(), remote := term(),
+    holes => pathdog_bridge_stuck:holes()
 }.
+-type row() :: [non_neg_integer() | null].
+-export_type([row/0]).
 
 -spec columns() -> [binary()].
 columns() ->
@@ -53,7 +58,31 @@ look(Quic) ->
             {error, Reason}
     end.
 
--spec row(pos_integer(), look()) -> [non_neg_integer() | null].
+%% With what is seen of the streams; that copies the connection's state.
+-spec look(pid(), boolean()) -> {ok, look()} | {error, term()}.
+look(Quic, Holes) ->
+    case look(Quic) of
+        {ok, Look} when Holes ->
+            {ok, Look#{holes => pathdog_bridge_conn:holes(Quic, ?STATE_MS)}};
+        Other ->
+            Other
+    end.
+
+%% The row of a connection that has streams which stand still. To the processes on them it is dead,
+%% whatever else comes in: so nothing has come since the row Before, and something is owed.
+-spec stuck_row(row(), row()) -> row().
+stuck_row(Before, Now) ->
+    [stuck(Column, Old, New) || {Column, Old, New} <- lists:zip3(columns(), Before, Now)].
+
+stuck(<<"srtt_us">>, Old, _) -> Old;
+stuck(<<"latest_rtt_us">>, Old, _) -> Old;
+stuck(<<"min_rtt_us">>, Old, _) -> Old;
+stuck(<<"rttvar_us">>, Old, _) -> Old;
+stuck(<<"bytes_received">>, Old, _) -> Old;
+stuck(<<"in_flight_bytes">>, _, 0) -> 1;
+stuck(_, _, New) -> New.
+
+-spec row(pos_integer(), look()) -> row().
 row(Id, #{path := Path, stats := Stats}) ->
     Rtt = fun(Key) ->
         case measured(Path) of

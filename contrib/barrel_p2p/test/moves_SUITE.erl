@@ -15,7 +15,7 @@ all() ->
         old_packets_are_no_proof, every_error, a_call_that_never_returns, it_dies_meanwhile,
         it_closes_meanwhile, unknown_numbers, one_at_a_time, many_at_once, a_wedged_one,
         a_wedged_controller, via_without_relays,
-        reconnected_in_order, reconnected_though_inbound, it_does_not_close, the_dial_fails,
+        reconnected_in_order, reconnected_though_inbound, it_does_not_close, the_dial_fails, it_goes_on_dialling,
         the_dial_fails_at_first, the_dial_hangs, the_dial_is_slow, the_peer_was_quicker, already_reconnected,
         the_view_takes_its_time, outside_of_the_view, reconnect_while_it_migrates, the_client_vanishes,
         ten_in_a_row, reconnect_is_off, only_those_dialled_from_here
@@ -25,6 +25,7 @@ settings(outside_of_the_view) -> [{connections, all}];
 settings(reconnect_is_off) -> [{reconnectable, none}];
 settings(only_those_dialled_from_here) -> [{reconnectable, client}];
 settings(a_wedged_controller) -> [{call_timeout, 100}];
+settings(the_dial_fails) -> [{redial_for, 0}];
 settings(_) -> [].
 
 init_per_testcase(Case, Config) -> bridge:start(settings(Case), Config).
@@ -246,6 +247,18 @@ the_dial_fails(Config) ->
     standin_net:up(?B, server),
     ?assert(bridge:note(Client, peer_up, <<"conn">>) > Conn).
 
+%% The bridge closed it, so the bridge does not leave it at that.
+it_goes_on_dialling(Config) ->
+    {Client, Conn, _} = up(client, Config),
+    standin_net:dial(?B, false),
+    ?REFUSED(-32009, reconnect(Client, Conn, 300)),
+    Dials = length(standin_net:dials()),
+    bridge:wait(fun() -> length(standin_net:dials()) > Dials end),
+    standin_net:dial(?B, ok),
+    ?assert(bridge:note(Client, peer_up, <<"conn">>) > Conn),
+    bridge:wait(fun() -> standin_net:joined() =:= [?B] end),
+    bridge:wait(fun() -> #{nodes => #{}} =:= maps:with([nodes], sys:get_state(pathdog_bridge_redial)) end).
+
 the_dial_fails_at_first(Config) ->
     {Client, Conn, _} = up(client, Config),
     standin_net:dial(?B, false),
@@ -268,7 +281,7 @@ the_dial_is_slow(Config) ->
 the_peer_was_quicker(Config) ->
     {Client, Conn, _} = up(client, Config),
     standin_net:dial(?B, hang),
-    bridge:post(Client, 5, reconnect_peer, params(Conn, 3000)),
+    bridge:post(Client, 5, reconnect_peer, params(Conn, 60000)),
     bridge:note(Client, peer_down),
     standin_net:up(?B, server),
     #{<<"conn">> := New} = bridge:note(Client, peer_up),

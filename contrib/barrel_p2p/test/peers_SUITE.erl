@@ -228,7 +228,8 @@ a_crash_of_each_process(Config) ->
             exit(whereis(Name), kill),
             bridge:closed(Client)
         end
-     || Name <- [pathdog_bridge_listener, pathdog_bridge_moves, pathdog_bridge_sampler, pathdog_bridge_peers]
+     || Name <- [pathdog_bridge_listener, pathdog_bridge_moves, pathdog_bridge_sampler,
+                    pathdog_bridge_redial, pathdog_bridge_peers]
     ],
     ?assertMatch({_, #{?BRAVO := _}}, bridge:subscribed(Config)).
 
