@@ -338,6 +338,41 @@ static void test_sources_update(void **state)
     sd_event_unref(loop);
 }
 
+/* What a policy is started anew for, its source is, too: it was told the same at its
+ * start, and what it has told its policy so far is not known to the new one. */
+static void test_sources_of_new_policies(void **state)
+{
+    struct lab *lab = *state;
+    struct sources_handlers handlers = {.signal = note_signal, .notice = note_notice};
+    struct config *before, *after;
+    struct sources *sources;
+    sd_event *loop = NULL;
+    char *said = NULL;
+    size_t size;
+
+    lab_add(lab, "good-source");
+    before = parse_with(lab, "[trigger:good-source]\n");
+    after = parse_with(lab, "sample_interval = 7s\n[trigger:good-source]\n");
+    assert_int_equal(sd_event_new(&loop), 0);
+    handlers.user = open_memstream(&said, &size);
+    sources = sources_start(loop, before, lab->plugins, NULL, &handlers);
+    fputs("--\n", handlers.user);
+    sources_update(sources, after, lab->plugins);
+    fputs("--\n", handlers.user);
+    sources_free(sources);
+    fclose(handlers.user);
+    assert_string_equal(said, "good-source: signal started query 0 fields 2\n"
+                              "--\n"
+                              "notice 6 stopped: good-source: said by stop\n"
+                              "good-source: signal started query 0 fields 2\n"
+                              "--\n"
+                              "notice 6 stopped: good-source: said by stop\n");
+    free(said);
+    config_free(before);
+    config_free(after);
+    sd_event_unref(loop);
+}
+
 /* Where the policy is closed nobody would hear its source: it is not started, or stopped. */
 static void test_sources_of_closed_policies(void **state)
 {
@@ -385,6 +420,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sources_update, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sources_of_new_policies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sources_of_closed_policies, setup, teardown),
     };
 

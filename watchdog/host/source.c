@@ -17,7 +17,8 @@ struct source {
     char *instance;
     struct pd_value *values;
     size_t n_values;
-    const struct pd_source *ops; /* NULL: no source, or it did not start */
+    uint64_t sample_interval_us, close_interval_us; /* as told at its start */
+    const struct pd_source *ops;                    /* NULL: no source, or it did not start */
     void *self;
 };
 
@@ -54,7 +55,8 @@ static size_t count_options(const struct pd_trigger *trigger)
     return n;
 }
 
-static struct source *source_new(struct sources *sources, const struct instance_config *instance)
+static struct source *source_new(struct sources *sources, const struct engine_config *engine,
+                                 const struct instance_config *instance)
 {
     struct source *source = memory_new(1, sizeof(*source));
 
@@ -67,6 +69,8 @@ static struct source *source_new(struct sources *sources, const struct instance_
     source->all = sources;
     source->trigger = instance->trigger;
     source->instance = string_copy(instance->name);
+    source->sample_interval_us = engine->sample_interval_us;
+    source->close_interval_us = engine->close_interval_us;
     source->n_values = count_options(instance->trigger);
     source->values = memory_new(source->n_values, sizeof(*source->values));
     for (size_t i = 0; i < source->n_values; i++) {
@@ -96,14 +100,13 @@ static struct source *source_free(struct source *source)
     return NULL;
 }
 
-static void source_start(struct source *source, const struct pd_source *ops,
-                         const struct engine_config *engine)
+static void source_start(struct source *source, const struct pd_source *ops)
 {
     const struct pd_start start = {
         .instance = source->instance,
         .values = source->values,
-        .sample_interval_us = engine->sample_interval_us,
-        .close_interval_us = engine->close_interval_us,
+        .sample_interval_us = source->sample_interval_us,
+        .close_interval_us = source->close_interval_us,
     };
     int r = ops->start(&source->host, &start, &source->self);
 
@@ -116,11 +119,15 @@ static void source_start(struct source *source, const struct pd_source *ops,
     source->ops = ops;
 }
 
-/* Is it the same instance, set the same way, and running where it can? */
-static bool source_fits(const struct source *source, const struct instance_config *instance)
+/* Is it the same instance, set the same way? A policy that is started anew gets a new
+ * source, too (engine/configure.c): it knows nothing of what the old one was told. */
+static bool source_fits(const struct source *source, const struct engine_config *engine,
+                        const struct instance_config *instance)
 {
     if (!source || source->trigger != instance->trigger ||
-        strcmp(source->instance, instance->name) != 0)
+        strcmp(source->instance, instance->name) != 0 ||
+        source->sample_interval_us != engine->sample_interval_us ||
+        source->close_interval_us != engine->close_interval_us)
         return false;
     for (size_t i = 0; i < source->n_values; i++)
         if (source->values[i].given != instance->values[i].given ||
@@ -141,7 +148,7 @@ static void update(struct sources *sources, const struct config *config,
     sources->list = memory_new(sources->n, sizeof(struct source *));
     for (size_t i = 0; i < sources->n; i++)
         for (size_t j = 0; j < n_old && !sources->list[i]; j++)
-            if (source_fits(old[j], &engine->instances[i])) {
+            if (source_fits(old[j], engine, &engine->instances[i])) {
                 sources->list[i] = old[j];
                 old[j] = NULL;
             }
@@ -152,9 +159,9 @@ static void update(struct sources *sources, const struct config *config,
         const struct pd_source *ops = plugins_source(plugins, engine->instances[i].trigger);
 
         if (!sources->list[i])
-            sources->list[i] = source_new(sources, &engine->instances[i]);
+            sources->list[i] = source_new(sources, engine, &engine->instances[i]);
         if (ops && !sources->list[i]->ops && !(closed && closed[i]))
-            source_start(sources->list[i], ops, engine);
+            source_start(sources->list[i], ops);
     }
 }
 
