@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ANSWER_SECONDS 5
+#define ANSWER_SECONDS 30
 
 static int call_fail(const char *path, const char *what, int error)
 {
@@ -47,7 +47,13 @@ static int answer_print(const char *path, FILE *stream)
 {
     char line[CONTROL_REPLY_MAX];
 
-    while (fgets(line, sizeof(line), stream)) {
+    for (;;) {
+        if (!fgets(line, sizeof(line), stream)) {
+            if (!ferror(stream) || errno != EINTR)
+                break;
+            clearerr(stream); /* stopped, and going on */
+            continue;
+        }
         if (strcmp(line, "ok\n") == 0)
             return 0;
         if (strncmp(line, "error: ", 7) == 0) {
