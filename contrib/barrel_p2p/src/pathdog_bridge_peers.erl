@@ -237,10 +237,10 @@ take_over(View, Controllers, #{nodes := Nodes} = State0) ->
     ]),
     State1 = maps:fold(
         fun(Node, Id, State) ->
-            case {Counts, conn(Id, State)} of
-                {#{Node := Ctrl}, #{ctrl := Ctrl}} -> State;
-                {#{Node := _}, _} -> retire(Id, <<"replaced">>, State);
-                {_, #{ctrl := Ctrl}} -> retire(Id, left(Node, Ctrl, Controllers), State)
+            #{ctrl := Ctrl} = conn(Id, State),
+            case Counts of
+                #{Node := Ctrl} -> State;
+                _ -> gone(Id, Ctrl, why_gone(Node, Ctrl, Counts, Controllers), State)
             end
         end,
         State0,
@@ -248,9 +248,17 @@ take_over(View, Controllers, #{nodes := Nodes} = State0) ->
     ),
     maps:fold(fun appear/3, State1, Counts).
 
-left(Node, Ctrl, Controllers) ->
+%% One that died says why by itself, in a message that is on its way.
+gone(Id, Ctrl, Reason, State) ->
+    case is_process_alive(Ctrl) of
+        true -> retire(Id, Reason, State);
+        false -> State
+    end.
+
+why_gone(Node, Ctrl, Counts, Controllers) ->
     case lists:member({Node, Ctrl}, Controllers) of
         true -> <<"left the active view">>;
+        false when is_map_key(Node, Counts) -> <<"replaced">>;
         false -> <<"disconnected">>
     end.
 

@@ -38,7 +38,9 @@ switch(Node, Via, Deadline) ->
     case read(module) of
         {ok, {Module, State}} ->
             Limit = pathdog_bridge_call:left(Deadline),
-            Switch = fun() -> Module:switch(Node, Via, Limit, State) end,
+            %% so that it can still say itself what went wrong
+            Inner = Limit - min(100, Limit div 4),
+            Switch = fun() -> Module:switch(Node, Via, Inner, State) end,
             case pathdog_bridge_call:run(Switch, Limit) of
                 {ok, {ok, Now}} ->
                     gen_server:cast(?MODULE, {via, Node, Now}),

@@ -97,12 +97,12 @@ byte_by_byte(Config) ->
     ?assertMatch(#{<<"result">> := _}, bridge:answer(Client, 1)).
 
 deep_json(Config) ->
-    N = 250000,
+    N = 50000,
     fatal([binary:copy(<<"[">>, N), binary:copy(<<"]">>, N), $\n], Config),
     fatal([binary:copy(<<"[">>, ?LINE_MAX - 1), $\n], Config),
     Client = bridge:connect(Config),
     bridge:hello(Client),
-    Deep = [binary:copy(<<"{\"a\":">>, 100000), "1", binary:copy(<<"}">>, 100000)],
+    Deep = [binary:copy(<<"{\"a\":">>, 50000), "1", binary:copy(<<"}">>, 50000)],
     ?assertMatch(#{<<"result">> := _}, bridge:ask(Client, summary, Deep)),
     alive(Config).
 

@@ -1,0 +1,324 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% The relay seam, with the REG/ACK example against a small relay.
+-module(relay_SUITE).
+-include_lib("stdlib/include/assert.hrl").
+-compile([export_all, nowarn_export_all]).
+
+-define(B, 'bravo@127.0.0.1').
+-define(C, 'charlie@127.0.0.1').
+-define(BRAVO, <<"bravo@127.0.0.1">>).
+-define(LOCALHOST, {127, 0, 0, 1}).
+
+all() ->
+    [
+        options_are_there_before_the_first_dial, again_after_a_failed_dial, again_after_a_connection,
+        owned_by_who_stays, only_for_relayed_peers, told, unknown_via, over_the_relay, there_and_back,
+        a_relay_that_is_silent, a_relay_that_wakes_up, a_fresh_port, registered_once, the_path_ends_with_its_connection,
+        an_unused_path_ends_with_its_keeper, migrate_peer_switches, a_switch_into_a_black_hole,
+        not_connected_yet, an_inbound_one_does_not_switch, bad_arguments
+    ].
+
+init_per_testcase(Case, Config) ->
+    {Relay, Port} = start_relay(),
+    {Listener, ListenerPort} = start_echo(),
+    {ok, Deaf} = gen_udp:open(0, [binary, {ip, ?LOCALHOST}, {active, false}]),
+    {ok, DeafPort} = inet:port(Deaf),
+    Args = #{
+        relays => #{<<"eu">> => {?LOCALHOST, Port}, <<"us">> => {?LOCALHOST, DeafPort}},
+        peers => #{?B => #{id => <<"alpha-bravo">>, via => via(Case)}},
+        doors => [#{id => <<"alpha-bravo">>, relay => <<"eu">>, port => ListenerPort}]
+    },
+    Settings = [{relay, {pathdog_relay_reg, Args}}, {relay_interval, 10}],
+    [{relay, Relay}, {echo, ListenerPort}, {helpers, [Relay, Listener]}, {deaf, Deaf}, {args, Args}
+     | bridge:start(Settings, Config)].
+
+via(over_the_relay) -> <<"eu">>;
+via(told) -> <<"eu">>;
+via(registered_once) -> <<"eu">>;
+via(a_relay_that_is_silent) -> <<"us">>;
+via(a_relay_that_wakes_up) -> <<"us">>;
+via(_) -> <<"direct">>.
+
+end_per_testcase(_, Config) ->
+    bridge:stop(Config),
+    [exit(Pid, kill) || Pid <- proplists:get_value(helpers, Config)],
+    gen_udp:close(proplists:get_value(deaf, Config)).
+
+%% ---- a small relay, and a listener that answers with what it got ----
+
+start_relay() ->
+    start_udp(fun(Socket) -> relay(Socket, #{}, []) end).
+
+start_echo() ->
+    start_udp(fun echo/1).
+
+start_udp(Loop) ->
+    Self = self(),
+    Pid = spawn(fun() ->
+        {ok, Socket} = gen_udp:open(0, [binary, {ip, ?LOCALHOST}, {active, true}]),
+        {ok, Port} = inet:port(Socket),
+        Self ! {self(), Port},
+        Loop(Socket)
+    end),
+    receive {Pid, Port} -> {Pid, Port} end.
+
+relay(Socket, Sessions, Log) ->
+    receive
+        {udp, Socket, Ip, Port, <<"REG:", Rest/binary>>} ->
+            Id = string:trim(Rest),
+            Members = lists:usort([{Ip, Port} | maps:get(Id, Sessions, [])]),
+            gen_udp:send(Socket, Ip, Port, <<"ACK\n">>),
+            relay(Socket, Sessions#{Id => Members}, [{reg, Id, Port} | Log]);
+        {udp, Socket, Ip, Port, Data} ->
+            [
+                gen_udp:send(Socket, OtherIp, OtherPort, Data)
+             || {_, Members} <- maps:to_list(Sessions),
+                lists:member({Ip, Port}, Members),
+                {OtherIp, OtherPort} <- Members -- [{Ip, Port}]
+            ],
+            relay(Socket, Sessions, [{data, Data, Port} | Log]);
+        {log, From} ->
+            From ! {log, lists:reverse(Log)},
+            relay(Socket, Sessions, Log)
+    end.
+
+echo(Socket) ->
+    receive
+        {udp, Socket, Ip, Port, Data} ->
+            gen_udp:send(Socket, Ip, Port, <<"echo ", Data/binary>>),
+            echo(Socket)
+    end.
+
+log(Config) ->
+    proplists:get_value(relay, Config) ! {log, self()},
+    receive {log, Log} -> Log end.
+
+relayed(Config) -> [Data || {data, Data, _} <- log(Config)].
+
+%% ---- a connection's part: who sends is who receives ----
+
+options() ->
+    bridge:wait(fun() ->
+        case quic_dist:take_connect_options(?B) of
+            #{socket_adapter := Adapter} -> Adapter;
+            _ -> false
+        end
+    end).
+
+%% Over and over, as QUIC does, until the answer is there.
+exchange(#{send_fun := Send, socket_ref := Ref} = Adapter, Text, Config) ->
+    ok = Send(?LOCALHOST, proplists:get_value(echo, Config), [Text]),
+    Answer = <<"echo ", Text/binary>>,
+    Port = proplists:get_value(echo, Config),
+    receive
+        {udp, Ref, ?LOCALHOST, Port, Answer} -> ok
+    after 200 -> exchange(Adapter, Text, Config)
+    end.
+
+switch(Via) ->
+    pathdog_bridge_relay:switch(?B, Via, pathdog_bridge_call:now_ms() + 60000).
+
+%% ---- connect options ----
+
+is_registered() -> quic_dist:get_connect_options(?B) =/= #{}.
+
+options_are_there_before_the_first_dial(_Config) ->
+    bridge:wait(fun is_registered/0),
+    ?assertMatch(
+        #{socket_backend := adapter, socket_adapter := #{socket_ref := _, send_fun := _, close_fun := _}},
+        quic_dist:get_connect_options(?B)
+    ).
+
+again_after_a_failed_dial(_Config) ->
+    standin_net:dial(?B, false),
+    [
+        begin
+            bridge:wait(fun is_registered/0),
+            #{socket_adapter := #{socket_ref := Ref}} = quic_dist:get_connect_options(?B),
+            false = standin_net:connect(?B),
+            bridge:wait(fun() ->
+                case quic_dist:get_connect_options(?B) of
+                    #{socket_adapter := #{socket_ref := New}} -> New =/= Ref;
+                    _ -> false
+                end
+            end)
+        end
+     || _ <- lists:seq(1, 5)
+    ].
+
+again_after_a_connection(Config) ->
+    bridge:wait(fun is_registered/0),
+    standin_net:up(?B, client),
+    bridge:wait(fun is_registered/0),
+    {Client, #{?BRAVO := #{<<"conn">> := Conn}}} = bridge:subscribed(Config),
+    #{<<"result">> := _} =
+        bridge:ask(Client, reconnect_peer, io_lib:format("{\"conn\":~b,\"timeout_ms\":60000}", [Conn])),
+    bridge:wait(fun is_registered/0).
+
+owned_by_who_stays(_Config) ->
+    bridge:wait(fun is_registered/0),
+    ?assertEqual(whereis(pathdog_bridge_relay), ets:info(quic_dist_connect_opts, owner)).
+
+only_for_relayed_peers(_Config) ->
+    bridge:wait(fun is_registered/0),
+    ?assertEqual(#{}, quic_dist:get_connect_options(?C)),
+    ?assertEqual(undefined, pathdog_bridge_relay:via(?C)).
+
+told(Config) ->
+    standin_net:up(?B, client),
+    Client = bridge:connect(Config),
+    #{<<"features">> := Features} = bridge:hello(Client),
+    ?assert(lists:member(<<"relay">>, Features)),
+    bridge:close(Client),
+    ?assertMatch({_, #{?BRAVO := #{<<"via">> := <<"eu">>}}}, bridge:subscribed(Config)).
+
+%% ---- datagrams ----
+
+unknown_via(Config) ->
+    exchange(options(), <<"one">>, Config),
+    ?assertEqual({error, unknown_via}, switch(<<"mars">>)),
+    ?assertEqual(<<"direct">>, pathdog_bridge_relay:via(?B)).
+
+over_the_relay(Config) ->
+    exchange(options(), <<"one">>, Config),
+    ?assert(lists:member(<<"one">>, relayed(Config))).
+
+there_and_back(Config) ->
+    Adapter = options(),
+    exchange(Adapter, <<"one">>, Config),
+    ?assertNot(lists:member(<<"one">>, relayed(Config))),
+    ok = switch(<<"eu">>),
+    exchange(Adapter, <<"two">>, Config),
+    ?assert(lists:member(<<"two">>, relayed(Config))),
+    bridge:wait(fun() -> pathdog_bridge_relay:via(?B) =:= <<"eu">> end),
+    ok = switch(<<"direct">>),
+    exchange(Adapter, <<"three">>, Config),
+    ?assertNot(lists:member(<<"three">>, relayed(Config))).
+
+a_relay_that_is_silent(_Config) ->
+    #{send_fun := Send} = options(),
+    [ok = Send(?LOCALHOST, 9, <<"x">>) || _ <- lists:seq(1, 1000)],
+    {error, Reason} = pathdog_bridge_relay:switch(?B, <<"us">>, pathdog_bridge_call:now_ms() + 300),
+    ?assert(Reason =:= no_path orelse Reason =:= timeout).
+
+%% What was sent meanwhile is not lost.
+a_relay_that_wakes_up(Config) ->
+    #{send_fun := Send} = options(),
+    ok = Send(?LOCALHOST, 9, <<"held">>),
+    Deaf = proplists:get_value(deaf, Config),
+    {ok, {Ip, Port, <<"REG:alpha-bravo\n">>}} = gen_udp:recv(Deaf, 0, 60000),
+    ok = gen_udp:send(Deaf, Ip, Port, <<"ACK\n">>),
+    ?assertEqual({Ip, Port, <<"held">>}, recv_data(Deaf)).
+
+recv_data(Socket) ->
+    case gen_udp:recv(Socket, 0, 60000) of
+        {ok, {_, _, <<"REG:", _/binary>>}} -> recv_data(Socket);
+        {ok, Data} -> Data
+    end.
+
+a_fresh_port(Config) ->
+    {ok, Far} = gen_udp:open(0, [binary, {ip, ?LOCALHOST}, {active, false}]),
+    {ok, FarPort} = inet:port(Far),
+    #{send_fun := Send} = options(),
+    ok = Send(?LOCALHOST, FarPort, <<"one">>),
+    {ok, {_, Before, <<"one">>}} = gen_udp:recv(Far, 0, 60000),
+    ok = switch(undefined),
+    ok = Send(?LOCALHOST, FarPort, <<"two">>),
+    {ok, {_, After, <<"two">>}} = gen_udp:recv(Far, 0, 60000),
+    ?assertNotEqual(Before, After),
+    ?assertEqual([], [Port || {data, _, Port} <- log(Config)]),
+    gen_udp:close(Far).
+
+%% To register again from another port would end in nowhere.
+registered_once(Config) ->
+    Adapter = options(),
+    exchange(Adapter, <<"one">>, Config),
+    ok = switch(<<"direct">>),
+    ok = switch(<<"eu">>),
+    exchange(Adapter, <<"two">>, Config),
+    [Port] = lists:usort([P || {data, Data, P} <- log(Config), Data =:= <<"one">> orelse Data =:= <<"two">>]),
+    ?assert(lists:member({reg, <<"alpha-bravo">>, Port}, log(Config))).
+
+path() ->
+    {ok, {_, #{table := Table}}} = {ok, lookup(module)},
+    case ets:lookup(Table, {path, ?B}) of
+        [{_, Path}] -> Path;
+        [] -> false
+    end.
+
+lookup(Key) -> ets:lookup_element(pathdog_bridge_relay, Key, 2).
+
+the_path_ends_with_its_connection(Config) ->
+    Adapter = options(),
+    Self = self(),
+    Conn = spawn(fun() ->
+        exchange(Adapter, <<"one">>, Config),
+        Self ! ready,
+        receive stop -> ok end
+    end),
+    receive ready -> ok end,
+    Monitor = monitor(process, path()),
+    Conn ! stop,
+    receive {'DOWN', Monitor, process, _, normal} -> ok after 60000 -> ct:fail(left_behind) end.
+
+an_unused_path_ends_with_its_keeper(_Config) ->
+    bridge:wait(fun is_registered/0),
+    Before = paths(),
+    ?assert(length(Before) >= 1),
+    Monitors = [monitor(process, Path) || Path <- Before],
+    ok = application:stop(pathdog_bridge),
+    [receive {'DOWN', M, process, _, _} -> ok after 60000 -> ct:fail(left_behind) end || M <- Monitors].
+
+paths() ->
+    [
+        Pid
+     || Pid <- erlang:processes(),
+        {dictionary, Dictionary} <- [process_info(Pid, dictionary)],
+        {'$initial_call', {pathdog_relay_reg_path, init, 1}} <- Dictionary
+    ].
+
+%% ---- by request ----
+
+connected(Role, Config) ->
+    bridge:wait(fun is_registered/0),
+    #{socket_adapter := Adapter} = quic_dist:get_connect_options(?B),
+    standin_net:up(?B, Role),
+    exchange(Adapter, <<"one">>, Config),
+    {Client, #{?BRAVO := #{<<"conn">> := Conn, <<"via">> := <<"direct">>}}} = bridge:subscribed(Config),
+    {Client, Conn, Adapter}.
+
+migrate(Client, Conn, Via, Ms) ->
+    bridge:ask(Client, migrate_peer, io_lib:format(
+        "{\"conn\":~b,\"timeout_ms\":~b,\"via\":\"~s\"}", [Conn, Ms, Via])).
+
+migrate_peer_switches(Config) ->
+    {Client, Conn, Adapter} = connected(client, Config),
+    #{<<"result">> := #{<<"validated">> := true}} = migrate(Client, Conn, "eu", 60000),
+    ?assertMatch(#{<<"conn">> := Conn, <<"via">> := <<"eu">>}, bridge:note(Client, peer_path)),
+    exchange(Adapter, <<"two">>, Config),
+    ?assert(lists:member(<<"two">>, relayed(Config))),
+    ?assertMatch(#{migrations := 0}, quic_connection:info(standin_net:quic(?B))),
+    ?assertMatch(#{<<"error">> := #{<<"code">> := -32008}}, migrate(Client, Conn, "mars", 60000)).
+
+%% The relay acknowledges; that is no path.
+a_switch_into_a_black_hole(Config) ->
+    {Client, Conn, _} = connected(client, Config),
+    quic_connection:set(standin_net:quic(?B), #{alive => false}),
+    ?assertMatch(#{<<"error">> := #{<<"code">> := -32004}}, migrate(Client, Conn, "eu", 1000)).
+
+not_connected_yet(Config) ->
+    standin_net:up(?B, client),
+    {Client, #{?BRAVO := #{<<"conn">> := Conn}}} = bridge:subscribed(Config),
+    ?assertMatch(#{<<"error">> := #{<<"code">> := -32001}}, migrate(Client, Conn, "eu", 60000)).
+
+an_inbound_one_does_not_switch(Config) ->
+    {Client, Conn, _} = connected(server, Config),
+    ?assertMatch(#{<<"error">> := #{<<"code">> := -32005}}, migrate(Client, Conn, "eu", 60000)).
+
+bad_arguments(Config) ->
+    Args = proplists:get_value(args, Config),
+    Try = fun(Peer) -> pathdog_relay_reg:init(Args#{peers := #{?B => Peer}}) end,
+    ?assertMatch({error, {bad_peers, [?B]}}, Try(#{id => <<>>, via => <<"eu">>})),
+    ?assertMatch({error, {bad_peers, [?B]}}, Try(#{id => <<"x">>, via => <<"mars">>})),
+    ?assertMatch({error, {bad_peers, [?B]}}, Try(#{id => "x", via => <<"eu">>})),
+    ?assertEqual({error, badarg}, pathdog_relay_reg:init([])).
