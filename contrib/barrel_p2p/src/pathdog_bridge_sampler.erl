@@ -155,7 +155,12 @@ judge(#{id := Id} = Conn, #{path := Path} = Look, Row, #{settings := Settings} =
     #{seen := Seen} = State,
     Before = maps:get(Id, Seen, #{row => Row, stuck => false, holes => pathdog_bridge_stuck:new()}),
     #{row := LastRow, stuck := WasStuck, holes := Memory} = Before,
-    Limit = pathdog_bridge_stuck:limit_ms(max(1, maps:get(stuck_after, Settings)), Path),
+    %% what stands still goes on doing so however the RTT changes, until it moves
+    Limit =
+        case WasStuck of
+            true -> 1;
+            false -> pathdog_bridge_stuck:limit_ms(max(1, maps:get(stuck_after, Settings)), Path)
+        end,
     Holes = maps:get(holes, Look, []),
     {Stuck, NewMemory} = pathdog_bridge_stuck:seen(
         Holes, pathdog_bridge_call:now_ms(), Limit, Memory

@@ -13,12 +13,16 @@ all() ->
     [
         rows_of_all, rows_of_some, no_rows, many_rows, never_measured, one_wedged_delays_nobody,
         a_wedged_one_costs_two_messages, more_wedged_than_places, it_wakes_up, one_that_drains,
-        one_that_dies, one_at_a_time, probe, probe_a_wedged_one, a_flood_of_probes
+        one_that_dies, one_at_a_time, probe, probe_a_wedged_one, a_flood_of_probes,
+        a_stream_that_stands_still, a_hole_that_moves, streams_not_looked_at
     ].
 
 settings(more_wedged_than_places) -> [{summary_parallel, 2}, {sample_timeout, 50}];
 settings(one_wedged_delays_nobody) -> [{sample_timeout, 10000}, {summary_timeout, 9000}];
 settings(one_at_a_time) -> [{sample_timeout, 1000}];
+settings(a_stream_that_stands_still) -> [{stuck_after, 1}];
+settings(a_hole_that_moves) -> [{stuck_after, 1}];
+settings(streams_not_looked_at) -> [{stuck_after, 0}];
 settings(_) -> [].
 
 init_per_testcase(Case, Config) -> bridge:start(settings(Case), Config).
@@ -176,3 +180,55 @@ a_flood_of_probes(Config) ->
     sys:resume(pathdog_bridge_sampler),
     ?assert(maps:size(ask(Client, "{}")) >= 1),
     ?assert(is_process_alive(Quic)).
+
+%% ---- streams that stand still ----
+
+received(Client, Conn) ->
+    #{Conn := #{<<"bytes_received">> := Bytes} = Row} = ask(Client, "{}"),
+    {Bytes, Row}.
+
+%% Packets come in all the time (the stand-in counts one at each look), and there is no progress.
+a_stream_that_stands_still(Config) ->
+    {Client, B, C, Quic} = two(Config),
+    quic_connection:set(Quic, #{hole => 4212}),
+    bridge:wait(fun() ->
+        {Before, _} = received(Client, B),
+        {After, _} = received(Client, B),
+        Before =:= After
+    end),
+    {Held, #{<<"in_flight_bytes">> := InFlight, <<"srtt_us">> := Srtt}} = received(Client, B),
+    ?assertEqual(1, InFlight),
+    quic_connection:set(Quic, #{srtt => 777000}),
+    ?assertMatch({Held, #{<<"srtt_us">> := Srtt}}, received(Client, B)),
+    {Others, _} = received(Client, C),
+    {More, _} = received(Client, C),
+    ?assert(More > Others),
+    quic_connection:set(Quic, #{hole => undefined}), % it came after all
+    {Again, #{<<"srtt_us">> := 777000}} = received(Client, B),
+    ?assert(Again > Held).
+
+a_hole_that_moves(Config) ->
+    {Client, B, _, Quic} = two(Config),
+    lists:foldl(
+        fun(N, Before) ->
+            quic_connection:set(Quic, #{hole => N}),
+            {Bytes, _} = received(Client, B),
+            ?assert(Bytes > Before),
+            Bytes
+        end,
+        0,
+        lists:seq(1, 20)
+    ).
+
+streams_not_looked_at(Config) ->
+    {Client, B, _, Quic} = two(Config),
+    quic_connection:set(Quic, #{hole => 4212}),
+    lists:foldl(
+        fun(_, Before) ->
+            {Bytes, _} = received(Client, B),
+            ?assert(Bytes > Before),
+            Bytes
+        end,
+        0,
+        lists:seq(1, 20)
+    ).

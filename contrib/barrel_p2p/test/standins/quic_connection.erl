@@ -6,6 +6,7 @@
 %%   on_migrate ok | black_hole | {error, Term} | hang | {exit, Reason}
 %%   measured   an RTT sample was taken
 %%   on_close   normal | hang
+%%   hole       undefined | where stream 13 waits for what is missing
 -module(quic_connection).
 -behaviour(gen_statem).
 
@@ -17,7 +18,7 @@
     packets_received = 10, packets_sent = 10, data_received = 1000, data_sent = 1000,
     alive = true, on_migrate = ok, measured = true, on_close = normal,
     srtt = 20000, latest = 21000, min = 19000, var = 1000, in_flight = 0,
-    migrations = 0, pings = 0
+    migrations = 0, pings = 0, streams = #{}
 }).
 
 start_link(Role, Remote, Owner) -> gen_statem:start_link(?MODULE, {Role, Remote, Owner}, []).
@@ -124,4 +125,10 @@ change(on_close, V, S) -> S#state{on_close = V};
 change(measured, V, S) -> S#state{measured = V};
 change(srtt, V, S) -> S#state{srtt = V, latest = V, min = min(V, S#state.min)};
 change(in_flight, V, S) -> S#state{in_flight = V};
-change(data_sent, V, S) -> S#state{data_sent = V}.
+change(data_sent, V, S) -> S#state{data_sent = V};
+change(hole, undefined, S) -> S#state{streams = #{13 => stream(#{})}};
+change(hole, Offset, S) -> S#state{streams = #{13 => setelement(9, stream(#{Offset + 9 => <<"late">>}), Offset)}}.
+
+%% As #stream_state{} of 1.8.1 begins.
+stream(Buffer) ->
+    {stream_state, 13, open, 0, 1000, false, [], false, 0, 1000, false, Buffer, false}.
