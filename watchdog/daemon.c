@@ -155,10 +155,14 @@ void daemon_on_notice(void *user, enum pd_level level, const char *what, const c
 
 void daemon_on_log_dropped(void *user, uint64_t count, const char *why)
 {
+    struct daemon *daemon = user;
     CLEANUP_FREE char *text =
         string_format("%llu records were left out of the log: %s", (unsigned long long)count, why);
 
-    daemon_notice(user, PD_LEVEL_WARNING, "log-dropped", text, count);
+    if (daemon->stopped) /* there will be no turn to say it in */
+        dprintf(STDERR_FILENO, "pathdog: %s\n", text);
+    else
+        daemon_notice(daemon, PD_LEVEL_WARNING, "log-dropped", text, count);
 }
 
 int daemon_on_deferred(sd_event_source *source, void *user)
@@ -201,8 +205,8 @@ int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
         sd_notify(false, "STOPPING=1");
         daemon->dispatching = true;
         daemon_drain_inbox(daemon);
-        daemon_turn(daemon, &event); /* the last one */
         daemon->stopped = true;
+        daemon_turn(daemon, &event); /* the last one */
         daemon_keep_last(daemon);
     }
     return sd_event_exit(daemon->loop, 0);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -431,6 +432,26 @@ class StandingStill(Case):
         dog.process.send_signal(signal.SIGTERM)
         self.assertEqual(dog.process.wait(15 * PATIENCE), 0)
         self.finish_with = {"replay": False, "whole": False}
+
+    def test_what_was_dropped_is_said_at_the_stop_at_the_latest(self):
+        self.finish_with = {"replay": False, "whole": False}
+        node = self.node(max_in_flight=10000)
+        for conn in range(1, 8001):
+            node.add(f"p{conn}@h", conn)
+        dog = self.dog(node, {"sample_interval": "500ms"}, read=False)
+        node.wait_rounds(1, deadline=30)
+        for asked in 8000, 16000:
+            dog.moved()
+            node.wait_for(lambda: len(node.moves()) >= asked, 40)
+            node.wait_rounds(3, deadline=30)
+        dog.process.send_signal(signal.SIGTERM)
+        dog.reads.set()  # it is read on, for the 2 s that are given at the end
+        self.assertEqual(dog.terminate(), 0)
+        said = sum(int(count) for count in re.findall(r"(\d+) records", dog.stderr()))
+        said += sum(r["count"] for r in dog.records("notice", what="log-dropped"))
+        lines = [line for line in dog.raw if line.endswith(b"\n")]
+        _, out, _ = run_tool(replay_program(), dog.recording, "--log", "json")
+        self.assertEqual(len(lines) + said, out.count("\n"))
 
     def test_a_reader_that_goes_away(self):
         node, dog = self.pair(peers=3)
