@@ -9,7 +9,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from stage import LabError, PATIENCE_S, node_name
+from stage import LabError, NODES, PATIENCE_S, node_name
 
 PING_MS = 20
 FLIPS = 10
@@ -149,6 +149,20 @@ def rows_of(answer):
 
 # ---- what happens ----
 
+def samples(play):
+    """Nothing happens. What the bridge finds in the real modules is what is there."""
+    for name in play.peers:
+        found = play.alpha.ask(
+            f"begin {{_, C}} = lists:keyfind('{node_name(name)}', 1, erlang:system_info(dist_ctrl)),"
+            " {ok, F} = pathdog_bridge_conn:find(C, 2000), Q = maps:get(conn, F),"
+            f" [maps:get(role, F), Q =:= pdlab:connection('{node_name(name)}'),"
+            " pathdog_bridge_conn:address(pathdog_bridge_conn:remote(Q)),"
+            " pathdog_bridge_conn:holes(Q, 2000)] end")
+        _, port, address = NODES[name]
+        if found != ["client", True, f"{address}:{port}", []]:
+            raise LabError(f"the bridge finds {found} behind {name}")
+
+
 def flip(play):
     play.stage.network.flip("up1")
 
@@ -206,6 +220,7 @@ class Scenario:
 
 
 SCENARIOS = [
+    Scenario("samples", "nothing happens: samples arrive", "alpha", samples, only_with=True),
     Scenario("flip-dialler", "route flip, alpha dialled", "alpha", flip),
     Scenario("flip-acceptor", "route flip, bravo dialled", "bravo", flip),
     Scenario("down-flip-dialler", "link down and flip, alpha dialled", "alpha", down_and_flip),
