@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Looked up before other events have their turn. */
+/* Looked up, and questions taken, before other events have their turn. */
 #define SLICE 256u
 
 /* Somewhere out there, for the default way out: a root name server, which no
@@ -205,61 +205,46 @@ static bool prefix_text(const struct netlink_way *match, char *text, size_t size
     return true;
 }
 
-static void address_emit(struct answers *answers, const struct question *question)
+static void address_answer(struct answers *answers, const struct question *question)
 {
-    struct pd_field field = {
-        .name = "on_host",
-        .number = address_on_host(answers, question->lookup.source_family, question->lookup.source),
-    };
-    struct pd_signal signal = {
-        .kind = "address", .query = question->id, .fields = &field, .n_fields = 1};
-
-    answers->host->emit(answers->host, &signal);
+    said_begin(&answers->said, question->id);
+    said_number(&answers->said, "on_host",
+                address_on_host(answers, question->lookup.source_family, question->lookup.source));
 }
 
-static void same_emit(struct answers *answers, const struct question *question)
+static void way_say(struct answers *answers, const struct question *question, uint64_t token,
+                    const struct netlink_way *way, const struct netlink_way *also,
+                    const char *prefix)
 {
-    struct pd_field field = {.name = "token", .number = question->token};
-    struct pd_signal signal = {
-        .kind = "way-out", .query = question->id, .fields = &field, .n_fields = 1};
+    struct said *said = &answers->said;
+    struct said_texts *texts = said_begin(said, question->id);
 
-    answers->host->emit(answers->host, &signal);
-}
-
-static void way_emit(struct answers *answers, const struct question *question, uint64_t token,
-                     const struct netlink_way *way, const struct netlink_way *also,
-                     const char *prefix)
-{
-    char name[16], gateway[IP_TEXT_SIZE], source[IP_TEXT_SIZE], other[96];
-    struct pd_field fields[9], *end = fields;
-    struct pd_signal signal = {.kind = "way-out", .query = question->id, .fields = fields};
-
-    *end++ = (struct pd_field){.name = "token", .number = token};
+    said_number(said, "token", token);
     if (way->error) {
-        *end++ = (struct pd_field){.name = "error", .text = error_name(way->error)};
+        said_text(said, "error", error_name(way->error));
     } else {
-        link_text(answers, way->oif, name);
-        *end++ = (struct pd_field){.name = "oif", .number = way->oif};
-        *end++ = (struct pd_field){.name = "ifname", .text = name};
+        said_number(said, "oif", way->oif);
+        link_text(answers, way->oif, texts->ifname);
+        said_text(said, "ifname", texts->ifname);
         if (way->gateway_family) {
-            ip_format(gateway, way->gateway_family, way->gateway);
-            *end++ = (struct pd_field){.name = "gateway", .text = gateway};
+            ip_format(texts->gateway, way->gateway_family, way->gateway);
+            said_text(said, "gateway", texts->gateway);
         }
         if (way->source_family) {
-            ip_format(source, way->source_family, way->source);
-            *end++ = (struct pd_field){.name = "source", .text = source};
+            ip_format(texts->source, way->source_family, way->source);
+            said_text(said, "source", texts->source);
         }
         if (also) {
-            also_text(answers, also, other, sizeof(other));
-            *end++ = (struct pd_field){.name = "also", .text = other};
+            also_text(answers, also, texts->also, sizeof(texts->also));
+            said_text(said, "also", texts->also);
         }
-        if (prefix)
-            *end++ = (struct pd_field){.name = "prefix", .text = prefix};
+        if (prefix) {
+            snprintf(texts->prefix, sizeof(texts->prefix), "%s", prefix);
+            said_text(said, "prefix", texts->prefix);
+        }
     }
     if (question->source_gone)
-        *end++ = (struct pd_field){.name = "source_gone", .number = 1};
-    signal.n_fields = (size_t)(end - fields);
-    answers->host->emit(answers->host, &signal);
+        said_number(said, "source_gone", 1);
 }
 
 /* One that differs from the answer before is worth saying which route it is by. */
@@ -282,11 +267,12 @@ static void way_answer(struct answers *answers, const struct question *question,
     }
     token = token_of(question, way, also);
     if (question->token >> 1 == token >> 1) {
-        same_emit(answers, question);
+        said_begin(&answers->said, question->id);
+        said_number(&answers->said, "token", question->token);
         return;
     }
     if (way->error) {
-        way_emit(answers, question, token, way, NULL, NULL);
+        way_say(answers, question, token, way, NULL, NULL);
         return;
     }
     if (answers->default_only && question->token & 1) {
@@ -301,7 +287,7 @@ static void way_answer(struct answers *answers, const struct question *question,
     }
     told = prefix_text(&match, prefix, sizeof(prefix));
     token |= told && !match.prefix_length;
-    way_emit(answers, question, token, way, also, told ? prefix : NULL);
+    way_say(answers, question, token, way, also, told ? prefix : NULL);
 }
 
 /* ---- slices ---- */
@@ -336,7 +322,7 @@ static size_t batch_answer(struct answers *answers)
         struct netlink_way *way = &ways[places[i]];
 
         if (questions[i]->is_address) {
-            address_emit(answers, questions[i]);
+            address_answer(answers, questions[i]);
             continue;
         }
         if (questions[i]->no_such_link)
@@ -362,6 +348,7 @@ static int answers_defer(sd_event_source *source, void *user)
     }
     while (answers->count && done < SLICE)
         done += batch_answer(answers);
+    said_emit(&answers->said, answers->host);
     return sd_event_source_set_enabled(answers->defer, SD_EVENT_ONESHOT);
 }
 
@@ -383,6 +370,7 @@ int answers_query(struct answers *answers, const struct pd_query *query)
     /* The first is answered at once: mostly it is the only one. */
     answers->busy = true;
     batch_answer(answers);
+    said_emit(&answers->said, answers->host);
     return sd_event_source_set_enabled(answers->defer, SD_EVENT_ONESHOT);
 }
 
@@ -392,6 +380,7 @@ int answers_start(struct answers *answers, struct pd_source_host *host, struct n
 
     answers->host = host;
     answers->state = state;
+    said_init(&answers->said);
     r = lookup_socket_new(&answers->socket);
     if (r < 0)
         return r;
@@ -405,5 +394,6 @@ void answers_stop(struct answers *answers)
 {
     answers->defer = sd_event_source_disable_unref(answers->defer);
     answers->socket = lookup_socket_free(answers->socket);
+    said_clear(&answers->said);
     free(answers->queue);
 }

@@ -5,9 +5,10 @@
  * Pure: it asks by query and is told by signals, so that it can be replayed.
  *
  * query {destination | family, interface, source, uid, mark, sport, dport, token}
- *   → way-out {token, oif, ifname, gateway, source, source_gone, prefix, also, error};
+ *   → answer {token, oif, ifname, gateway, source, source_gone, prefix, also, error};
  *     only {token} where it is the same as the token asked with
- * query {address} → address {on_host}
+ * query {address} → answer {on_host}
+ * answers {query, …, query, …}: several of them, each behind its query's id
  * changed {}: something may be different now; keys {ports}: what lookups need
  */
 #include "route.h"
@@ -47,13 +48,13 @@ static void text_take(char *target, size_t size, const char *text)
     snprintf(target, size, "%s", text ? text : "");
 }
 
-static void answer_read(const struct pd_signal *signal, struct answer *ret_answer)
+static void answer_read(const struct pd_field *fields, size_t n_fields, struct answer *ret_answer)
 {
     struct answer *answer = ret_answer;
 
     memset(answer, 0, sizeof(*answer));
-    for (size_t i = 0; i < signal->n_fields; i++) {
-        const struct pd_field *field = &signal->fields[i];
+    for (size_t i = 0; i < n_fields; i++) {
+        const struct pd_field *field = &fields[i];
         const char *name = field->name;
 
         if (!strcmp(name, "token")) {
@@ -190,14 +191,15 @@ static int way_answered(struct pd_turn *turn, uint16_t index, bool on_host)
     return r;
 }
 
-static int route_answer(struct pd_turn *turn, const struct pd_signal *signal)
+/* What follows from one answer. */
+static int route_answer(struct pd_turn *turn, uint64_t query, const struct pd_field *fields,
+                        size_t n_fields)
 {
     struct route *route = turn->self;
-    uint32_t index = (uint32_t)(signal->query >> 1) & ((1u << ROUTE_ID_INDEX_BITS) - 1);
-    uint32_t ticket = (uint32_t)(signal->query >> (ROUTE_ID_INDEX_BITS + 1));
-    bool is_way = signal->query & 1;
+    uint32_t index = (uint32_t)(query >> 1) & ((1u << ROUTE_ID_INDEX_BITS) - 1);
+    uint32_t ticket = (uint32_t)(query >> (ROUTE_ID_INDEX_BITS + 1));
+    bool is_way = query & 1;
     struct answer answer;
-    int r = 0;
 
     if (!ticket || index >= (is_way ? route->ways.n_slots : route->keys.n_slots))
         return 0;
@@ -209,26 +211,49 @@ static int route_answer(struct pd_turn *turn, const struct pd_signal *signal)
     *open = 0;
     route->outstanding--;
     route->round.heard_us = turn->now_us;
-    answer_read(signal, &answer);
-    if (is_way)
-        way_answered(turn, (uint16_t)index, answer.on_host);
-    else
-        r = key_answered(turn, index, &answer);
+    answer_read(fields, n_fields, &answer);
+    return is_way ? way_answered(turn, (uint16_t)index, answer.on_host)
+                  : key_answered(turn, index, &answer);
+}
+
+/* Each from its "query" to the next. */
+static int route_answers(struct pd_turn *turn, const struct pd_field *fields, size_t n_fields)
+{
+    int r = 0;
+
+    for (size_t i = 0, n; i < n_fields; i += n) {
+        for (n = 1; i + n < n_fields && strcmp(fields[i + n].name, "query"); n++)
+            ;
+        r = first_error(r, route_answer(turn, fields[i].number, fields + i + 1, n - 1));
+    }
+    return r;
+}
+
+/* Ask on, and see whether the round is over. */
+static void route_go_on(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+
     if (route->outstanding <= ROUTE_SLICE / 2)
         route_pump(turn);
     route_step(turn);
-    return r;
 }
 
 static int route_signal(struct pd_turn *turn, const struct pd_signal *signal)
 {
     struct route *route = turn->self;
+    bool several = !signal->query && !strcmp(signal->kind, "answers");
     struct answer answer;
+    int r;
 
-    if (signal->query)
-        return route_answer(turn, signal);
+    if (signal->query || several) {
+        r = several ? route_answers(turn, signal->fields, signal->n_fields)
+                    : route_answer(turn, signal->query, signal->fields, signal->n_fields);
+        route_go_on(turn);
+        return r;
+    }
     if (!strcmp(signal->kind, "keys")) {
-        answer_read(signal, &answer);
+        answer_read(signal->fields, signal->n_fields, &answer);
         if (answer.ports == route->ports)
             return 0;
         route->ports = answer.ports;

@@ -17,6 +17,8 @@
 
 /* Events from the inbox between two looks at the descriptors. */
 #define INBOX_BURST 1024u
+/* Requests entered before the node is given more of them, if it did not take all. */
+#define SETTLE_SLICE 512u
 
 uint64_t clock_us(clockid_t clock)
 {
@@ -92,7 +94,9 @@ static void daemon_turn(struct daemon *daemon, struct event *event)
         daemon_notice(daemon, PD_LEVEL_ERROR, "recording-stopped", strerror(-r), 1);
     /* Requests are on their way before anything is kept or written of them. */
     daemon_send(daemon, engine_ask(daemon->engine, event));
-    outbox = engine_settle(daemon->engine);
+    while (!engine_settle(daemon->engine, SETTLE_SLICE))
+        link_push(daemon->link);
+    outbox = engine_outbox(daemon->engine);
     daemon_write(daemon, outbox);
     keeper_event(daemon->keeper, event, outbox);
     status_event(daemon->status, daemon->engine, event);

@@ -66,7 +66,7 @@ static void kernel_answer_one(struct mock *mock, uint64_t id, const char *query)
     else
         snprintf(text + strlen(text), sizeof(text) - strlen(text), " token=%" PRIu64,
                  text_hash(text));
-    mock_signal(mock, "way-out", id, text);
+    mock_signal(mock, "answer", id, text);
 }
 
 /* Answers the oldest `count` questions. */

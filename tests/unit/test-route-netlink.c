@@ -29,9 +29,7 @@ extern const struct pd_source pathdog_source;
 struct kept {
     char kind[16];
     uint64_t query;
-    struct pd_field fields[12];
-    char names[12][16];
-    char texts[12][128];
+    struct pd_field *fields; /* and their texts: its own */
     size_t n_fields;
 };
 
@@ -65,15 +63,22 @@ static void lab_emit(struct pd_source_host *host, const struct pd_signal *signal
     snprintf(kept->kind, sizeof(kept->kind), "%s", signal->kind);
     kept->query = signal->query;
     kept->n_fields = signal->n_fields;
-    assert_true(signal->n_fields <= 12);
+    kept->fields = memory_new(signal->n_fields, sizeof(*kept->fields));
     for (size_t i = 0; i < signal->n_fields; i++) {
-        snprintf(kept->names[i], sizeof(kept->names[i]), "%s", signal->fields[i].name);
+        kept->fields[i].name = string_copy(signal->fields[i].name);
+        kept->fields[i].text = string_copy(signal->fields[i].text);
         kept->fields[i].number = signal->fields[i].number;
-        kept->fields[i].text = signal->fields[i].text;
-        if (signal->fields[i].text)
-            snprintf(kept->texts[i], sizeof(kept->texts[i]), "%s", signal->fields[i].text);
     }
     lab->n_changed += !strcmp(signal->kind, "changed");
+}
+
+static void kept_clear(struct kept *kept)
+{
+    for (size_t i = 0; i < kept->n_fields; i++) {
+        free((char *)kept->fields[i].name);
+        free((char *)kept->fields[i].text);
+    }
+    free(kept->fields);
 }
 
 static void lab_notice(struct pd_source_host *host, enum pd_level level, const char *what,
@@ -102,13 +107,9 @@ static void lab_turn(struct lab *lab, uint64_t timeout_us)
         struct kept kept = lab->queue[i]; /* the queue may grow meanwhile */
         struct pd_signal signal = {kept.kind, kept.query, kept.fields, kept.n_fields};
 
-        for (size_t j = 0; j < kept.n_fields; j++) {
-            kept.fields[j].name = kept.names[j];
-            if (kept.fields[j].text)
-                kept.fields[j].text = kept.texts[j];
-        }
         mock_time(&lab->mock, now_us());
         mock_signal_fields(&lab->mock, &signal);
+        kept_clear(&kept);
     }
     lab->n_queue = 0;
     mock_time(&lab->mock, now_us());

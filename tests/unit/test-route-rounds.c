@@ -89,7 +89,7 @@ static void test_lost_answers(void **state)
     mock_time(&mock, 4 * SECOND);
     assert_int_equal(mock.n_notices, 1);
     assert_string_equal(mock.notices[0].what, "route-lookups-lost");
-    mock_signal(&mock, "way-out", late, UP2); /* too late: not believed */
+    mock_signal(&mock, "answer", late, UP2); /* too late: not believed */
     assert_int_equal(mock.n_advice, 0);
     kernel.rules[0].answer = UP1;
     kernel_answer_all(&mock);

@@ -41,21 +41,10 @@ static void ask(struct engine *engine)
 {
     gate_run(engine);
     if (engine->migration.queue_count) {
-        passed_settle(engine);
+        (void)passed_settle(engine, SIZE_MAX);
         migration_pump(engine);
     }
     flush_probes(engine);
-    outbox_seal(engine);
-}
-
-/* What the requests need not wait for. */
-static void settle(struct engine *engine)
-{
-    size_t n_actions = engine->outbox.box.n_actions;
-
-    passed_settle(engine);
-    causes_flush(engine);
-    assert(engine->outbox.box.n_actions == n_actions);
     outbox_seal(engine);
 }
 
@@ -91,7 +80,7 @@ int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t rea
     }
     triggers_start(engine);
     ask(engine);
-    settle(engine);
+    (void)engine_settle(engine, SIZE_MAX);
     *ret_engine = engine;
     return 0;
 }
@@ -191,16 +180,23 @@ const struct outbox *engine_ask(struct engine *engine, const struct event *event
     return &engine->outbox.box;
 }
 
-const struct outbox *engine_settle(struct engine *engine)
+bool engine_settle(struct engine *engine, size_t most)
 {
-    settle(engine);
-    return &engine->outbox.box;
+    size_t n_actions = engine->outbox.box.n_actions;
+    bool done = passed_settle(engine, most);
+
+    if (done)
+        causes_flush(engine);
+    assert(engine->outbox.box.n_actions == n_actions); /* they may be carried out already */
+    outbox_seal(engine);
+    return done;
 }
 
 const struct outbox *engine_handle(struct engine *engine, const struct event *event)
 {
     engine_ask(engine, event);
-    return engine_settle(engine);
+    (void)engine_settle(engine, SIZE_MAX);
+    return &engine->outbox.box;
 }
 
 int engine_configure(struct engine *engine, const struct engine_config *config)

@@ -85,9 +85,10 @@ const struct outbox *engine_handle(struct engine *engine, const struct event *ev
 
 /* The same in two steps. After the first all actions are in the outbox, to be
  * carried out before the second, which enters what was asked: a request does not
- * wait for its record, nor for what ten thousand others leave to be done. */
+ * wait for its record, nor for what ten thousand others leave to be done. Enters
+ * `most` of them and returns false while there are more; then all is in the outbox. */
 const struct outbox *engine_ask(struct engine *engine, const struct event *event);
-const struct outbox *engine_settle(struct engine *engine);
+bool engine_settle(struct engine *engine, size_t most);
 
 /* Another configuration: taken by the next EVENT_COMMAND / COMMAND_CONFIG. What was
  * learnt of connections stays. `config` must outlive the engine or the next

@@ -236,16 +236,26 @@ static void decide(struct engine *engine, struct peer *peer, const struct advice
         watch_advised(engine, peer, because);
 }
 
-/* Before deciding: which causes concern so many that their records are bulk. */
-static void mark_bulk(struct engine *engine)
+/* Before deciding: which causes concern so many that their records are bulk.
+ * Returns which kinds there are, one bit each. */
+static unsigned mark_bulk(struct engine *engine)
 {
+    const struct because *last = NULL; /* neighbours mostly have the same */
+    unsigned kinds = 0;
+
     for (size_t i = 0; i < engine->n_advice; i++) {
         struct because *because = engine->advice[i].because;
-        struct cause *cause = because ? cause_find(engine, because->cause) : NULL;
+        struct cause *cause;
 
+        if (!because || because == last)
+            continue;
+        cause = cause_find(engine, because->cause);
         if (cause && cause->advised > BULK_ABOVE)
             because->bulk = true;
+        kinds |= 1u << because->kind;
+        last = because;
     }
+    return kinds;
 }
 
 static void decide_one(struct engine *engine, struct advice *advice)
@@ -258,18 +268,43 @@ static void decide_one(struct engine *engine, struct advice *advice)
     advice->because = because_unref(because);
 }
 
+/* The connections of a storm do not fit the caches: the next ones are fetched while
+ * this one is decided. */
+static void prefetch(const struct engine *engine, size_t i, size_t count)
+{
+    const char *affair;
+
+    if (i + 16 >= count)
+        return;
+    __builtin_prefetch(peer_at(engine, engine->advice[i + 16].peer));
+    affair = (const char *)peer_at(engine, engine->advice[i + 8].peer)->affair;
+    if (affair) {
+        __builtin_prefetch(affair);
+        __builtin_prefetch(affair + offsetof(struct affair, peer) - 1);
+    }
+}
+
+/* The strongest first, so that within one turn the weaker ones join it. */
+static void decide_all(struct engine *engine, size_t count, unsigned kinds)
+{
+    for (enum pd_kind kind = PD_KIND_OPERATOR; kind < PD_KIND_COUNT; kind++) {
+        if (!(kinds & 1u << kind))
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            prefetch(engine, i, count);
+            if (engine->advice[i].because && engine->advice[i].because->kind == kind)
+                decide_one(engine, &engine->advice[i]);
+        }
+    }
+}
+
 void gate_run(struct engine *engine)
 {
     while (engine->n_advice) {
         size_t count = engine->n_advice;
 
-        passed_settle(engine);
-        mark_bulk(engine);
-        /* the strongest first, so that within one turn the weaker ones join it */
-        for (enum pd_kind kind = PD_KIND_OPERATOR; kind < PD_KIND_COUNT; kind++)
-            for (size_t i = 0; i < count; i++)
-                if (engine->advice[i].because && engine->advice[i].because->kind == kind)
-                    decide_one(engine, &engine->advice[i]);
+        (void)passed_settle(engine, SIZE_MAX);
+        decide_all(engine, count, mark_bulk(engine));
         passed_ask(engine);
         /* what was advised meanwhile */
         memmove(engine->advice, engine->advice + count,

@@ -26,6 +26,7 @@ void passed_add(struct engine *engine, struct peer *peer, struct because *becaus
     passed = &engine->passed[engine->n_passed++];
     *passed = (struct passed){
         .peer = peer,
+        .conn = peer->conn,
         .because = because_ref(because),
         .decision = decision,
         .by = by,
@@ -56,7 +57,7 @@ static void make(struct engine *engine, struct passed *passed)
 
 void passed_make(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->n_passed; i++)
+    for (size_t i = engine->n_settled; i < engine->n_passed; i++)
         make(engine, &engine->passed[i]);
 }
 
@@ -89,27 +90,47 @@ void passed_ask(struct engine *engine)
         request_write(engine, passed->because, passed->by,
                       &(struct action_move){
                           .request = request,
-                          .conn = passed->peer->conn,
+                          .conn = passed->conn,
                           .timeout_ms = move_timeout_ms(engine),
                       });
     }
 }
 
-void passed_settle(struct engine *engine)
+/* The next ones, while this one is worked on. */
+static void prefetch(const struct engine *engine, size_t i)
 {
-    for (size_t i = 0; i < engine->n_passed; i++) {
-        struct passed *passed = &engine->passed[i];
+    const struct affair *affair;
 
+    if (i + 8 >= engine->n_passed)
+        return;
+    __builtin_prefetch(engine->passed[i + 8].peer);
+    __builtin_prefetch(engine->passed[i + 6].peer->name);
+    affair = engine->passed[i + 6].peer->affair;
+    for (size_t at = 0; affair && at < sizeof(*affair); at += 64)
+        __builtin_prefetch((const char *)affair + at, 1);
+}
+
+bool passed_settle(struct engine *engine, size_t most)
+{
+    size_t end = engine->n_settled + min_u64(most, engine->n_passed - engine->n_settled);
+
+    for (; engine->n_settled < end; engine->n_settled++) {
+        struct passed *passed = &engine->passed[engine->n_settled];
+
+        prefetch(engine, engine->n_settled);
         make(engine, passed);
         move_asked(engine, passed->move);
         assert(passed->move->request == passed->request); /* what the node was told */
     }
+    if (end < engine->n_passed)
+        return false;
     passed_clear(engine);
+    return true;
 }
 
 void passed_clear(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_passed; i++)
         because_unref(engine->passed[i].because);
-    engine->n_passed = 0;
+    engine->n_passed = engine->n_settled = 0;
 }

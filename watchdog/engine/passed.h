@@ -19,8 +19,9 @@ void passed_make(struct engine *engine);
 /* All advice is decided: ask as far as the budget allows, queue the rest. */
 void passed_ask(struct engine *engine);
 
-/* Enters what was asked; the decision records are written here. */
-void passed_settle(struct engine *engine);
+/* Enters what was asked, `most` of them; the decision records are written here.
+ * Returns false while there is more. */
+bool passed_settle(struct engine *engine, size_t most);
 
 void passed_clear(struct engine *engine);
 

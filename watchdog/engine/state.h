@@ -52,6 +52,7 @@ struct move {
 
 struct passed {
     struct peer *peer;
+    uint64_t conn;
     struct because *because;
     struct move *move; /* NULL: not made yet */
     uint64_t decision;
@@ -129,27 +130,27 @@ struct fold {
 /* All that a connection needs once somebody advised something about it; most
  * connections never have one. */
 struct affair {
-    struct peer *peer;
-    /* gate.c */
+    /* gate.c, waiting.c: what a verdict looks at, in one cache line */
+    struct move *move;
     uint64_t cooling_since_us;    /* the last move, 0: none */
     uint64_t backoff_until_us[2]; /* per enum by */
-    uint8_t backoffs[2];          /* doublings */
-    uint8_t cooldown_doublings;
-    uint32_t tokens_used; /* as of tokens_us */
     uint64_t tokens_us;
     uint64_t last_request_us; /* 0: none */
     uint64_t last_decision;
+    uint32_t tokens_used; /* as of tokens_us */
+    uint8_t backoffs[2];  /* doublings */
+    uint8_t cooldown_doublings;
+    bool looked; /* in the list of those looked at closely */
+    /* the rest */
+    struct peer *peer;
     struct because *remembered;
     struct deadline remembered_deadline;
     struct fold *folds;
-    /* migration.c, effect.c, watch.c */
-    struct move *move;
     struct effect_job *effect;
     struct watch watch;
     /* look.c: those looked at closely */
     uint64_t look_until_us; /* asked for by triggers */
     struct peer *look_previous, *look_next;
-    bool looked;
 };
 
 /* ---- peer.c: the table of connections ---- */
@@ -406,7 +407,7 @@ struct engine {
     struct advice *advice; /* given in this turn, not decided yet */
     size_t n_advice, advice_capacity;
     struct passed *passed; /* not asked, or not entered yet */
-    size_t n_passed, passed_capacity;
+    size_t n_passed, n_settled, passed_capacity;
     uint64_t *probes; /* connections to be probed, of this turn */
     size_t n_probes, probes_capacity;
     struct outbox_store outbox;

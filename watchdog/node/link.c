@@ -239,6 +239,12 @@ void link_send(struct link *link, const struct action *actions, size_t n_actions
     link_arm(link);
 }
 
+void link_push(struct link *link)
+{
+    if (link_is_up(link) && !link->reading && protocol_output(link->protocol)->length)
+        link_flush(link);
+}
+
 /* ---- reading ---- */
 
 /* Returns whether there may be more to read. */

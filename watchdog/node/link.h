@@ -52,6 +52,9 @@ void link_set_sample_interval(struct link *link, uint64_t sample_interval_us);
  * up they are dropped: EVENT_NODE_DOWN has been said. ACTION_QUERY is passed over. */
 void link_send(struct link *link, const struct action *actions, size_t n_actions);
 
+/* Writes more of what waits, if anything does. */
+void link_push(struct link *link);
+
 bool link_is_up(const struct link *link);        /* hello was answered */
 uint32_t link_peer_uid(const struct link *link); /* UINT32_MAX: not known */
 
