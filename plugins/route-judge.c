@@ -13,12 +13,14 @@
 struct judging {
     struct pd_turn *turn;
     struct route *route;
-    struct key *key;
-    const char *prefix; /* that the answer goes by; NULL: not told */
+    struct key *key;    /* of the peer that is judged now */
+    const char *prefix; /* that its answer goes by, or default_flip; NULL: not told */
     bool allowed;
     int result;
-    struct verdict_text text; /* peers of one key mostly have the same to say */
+    struct verdict_text text;
 };
+
+static const char default_flip[] = "default";
 
 /* ---- what it says ---- */
 
@@ -31,7 +33,6 @@ static void evidence_add(struct verdict_text *text, const char *name, const char
 static void reason_write(struct judging *judging, const struct way *base, const struct way *now)
 {
     struct verdict_text *text = &judging->text;
-    const struct key *key = judging->key;
     char before[160], after[160], what[IP_TEXT_SIZE + 32] = "way out changed";
 
     way_text(base, before, sizeof(before));
@@ -46,11 +47,22 @@ static void reason_write(struct judging *judging, const struct way *base, const 
                  base->source, now->source, after);
         return;
     }
-    if (key->by_default && key->default_before)
+    if (judging->prefix == default_flip)
         snprintf(what, sizeof(what), "default route flip");
     else if (judging->prefix)
         snprintf(what, sizeof(what), "route to %s changed", judging->prefix);
     snprintf(text->reason, sizeof(text->reason), "%s: %s → %s", what, before, after);
+}
+
+/* Would it say the same as of the peer before? */
+static bool verdict_same(const struct judging *judging, uint16_t base, uint16_t now)
+{
+    const struct verdict_text *text = &judging->text;
+
+    if (!text->valid || text->base != base || text->now != now)
+        return false;
+    return text->prefix == judging->prefix ||
+           (text->prefix && judging->prefix && !strcmp(text->prefix, judging->prefix));
 }
 
 static const struct verdict_text *verdict_write(struct judging *judging, uint16_t base,
@@ -62,6 +74,7 @@ static const struct verdict_text *verdict_write(struct judging *judging, uint16_
 
     text->base = base;
     text->now = now;
+    text->prefix = judging->prefix;
     text->valid = true;
     text->n_evidence = 0;
     evidence_add(text, "oif_before", before->ifname);
@@ -82,8 +95,8 @@ static void judge_advise(struct judging *judging, uint32_t index, struct route_p
     uint16_t base = in_flight ? peer->open : peer->known, now = judging->key->answer;
     int r;
 
-    if (judging->text.valid && judging->text.base == base && judging->text.now == now) {
-        r = turn->host->advise(turn, index, NULL); /* the same as of the peer before */
+    if (verdict_same(judging, base, now)) {
+        r = turn->host->advise(turn, index, NULL);
     } else {
         const struct verdict_text *text = verdict_write(judging, base, now);
         struct pd_advice advice = {
@@ -215,31 +228,93 @@ static void judge_peer(struct judging *judging, uint32_t index, struct route_pee
     judge_advise(judging, index, peer, in_flight);
 }
 
-int route_judge(struct pd_turn *turn, uint32_t index, const char *prefix)
+/* ---- whose peers ---- */
+
+void route_judge_key(struct route *route, uint32_t index, const char *prefix)
 {
-    struct route *route = turn->self;
     struct key *key = &route->keys.slots[index];
-    struct judging judging = {
-        .turn = turn,
-        .route = route,
-        .key = key,
-        .prefix = prefix,
-        .allowed = route_may_fire(route),
-    };
+
+    if (key->judged)
+        return;
+    route->judged = array_reserve(route->judged, &route->judged_capacity, route->n_judged + 1,
+                                  sizeof(*route->judged));
+    route->judged[route->n_judged++] = (struct judged){.key = index, .prefix = prefix};
+    key->judged = (uint32_t)route->n_judged;
+}
+
+static void judge_by(struct judging *judging, const struct judged *judged)
+{
+    struct key *key = &judging->route->keys.slots[judged->key];
+
+    judging->key = key;
+    judging->prefix = key->by_default && key->default_before ? default_flip : judged->prefix;
+}
+
+/* The peers of each key in turn. */
+static void judge_keys(struct judging *judging)
+{
+    struct route *route = judging->route;
     uint32_t next;
 
-    if (key->no_way || !key->answer)
-        return 0;
-    key->unsettled = false;
-    for (uint32_t peer = key->first; peer != ROUTE_NONE; peer = next) {
-        struct route_peer *state = turn->host->state(turn, peer);
+    for (size_t i = 0; i < route->n_judged; i++) {
+        judge_by(judging, &route->judged[i]);
+        for (uint32_t peer = judging->key->first; peer != ROUTE_NONE; peer = next) {
+            struct route_peer *state = judging->turn->host->state(judging->turn, peer);
 
-        next = state->next;
-        judge_peer(&judging, peer, state);
+            next = state->next;
+            judge_peer(judging, peer, state);
+        }
     }
-    if (!key->unsettled) {
+}
+
+/* All peers in the order in which they lie in memory, which the peers of one key do
+ * not: of a hundred thousand, that is what the time goes to. */
+static void judge_in_order(struct judging *judging)
+{
+    struct route *route = judging->route;
+
+    for (uint32_t peer = 0; peer < route->n_indices; peer++) {
+        struct route_peer *state = judging->turn->host->state(judging->turn, peer);
+        uint32_t judged = state && state->linked ? route->keys.slots[state->key].judged : 0;
+
+        if (!judged)
+            continue;
+        judge_by(judging, &route->judged[judged - 1]);
+        judge_peer(judging, peer, state);
+    }
+}
+
+int route_judge(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+    struct judging judging = {.turn = turn, .route = route, .allowed = route_may_fire(route)};
+    uint32_t n_peers = 0, kept = 0;
+
+    for (size_t i = 0; i < route->n_judged; i++) {
+        struct key *key = &route->keys.slots[route->judged[i].key];
+
+        key->judged = 0;
+        if (key->no_way || !key->answer)
+            continue;
+        key->unsettled = false;
+        n_peers += key->n_peers;
+        route->judged[kept++] = route->judged[i];
+        key->judged = kept;
+    }
+    route->n_judged = kept;
+    if (kept > 1 && n_peers > route->n_indices / 2)
+        judge_in_order(&judging);
+    else
+        judge_keys(&judging);
+    for (size_t i = 0; i < kept; i++) {
+        struct key *key = &route->keys.slots[route->judged[i].key];
+
+        key->judged = 0;
+        if (key->unsettled)
+            continue;
         ways_set(&route->ways, &key->before, key->answer);
         key->default_before = key->by_default;
     }
+    route->n_judged = 0;
     return judging.result;
 }

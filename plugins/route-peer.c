@@ -59,6 +59,8 @@ static bool peer_link(struct pd_turn *turn, const struct pd_peer *who, struct ro
     }
     key->last = who->index;
     key->n_peers++;
+    if (who->index >= route->n_indices)
+        route->n_indices = who->index + 1;
     key->in_flight_bytes += peer->in_flight_bytes;
     return true;
 }

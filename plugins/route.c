@@ -164,8 +164,7 @@ static int key_answered(struct pd_turn *turn, uint32_t index, const struct answe
         r = key_found(route, key, answer);
     }
     if (key->unsettled)
-        r = first_error(r, route_judge(turn, index, answer->prefix));
-    key = &route->keys.slots[index];
+        route_judge_key(route, index, answer->prefix);
     if (key->again && !key->queued && key->n_peers)
         route_queue(route, index);
     key->again = false;
@@ -174,21 +173,17 @@ static int key_answered(struct pd_turn *turn, uint32_t index, const struct answe
 }
 
 /* A source that went, or came back: all who use it are judged again. */
-static int way_answered(struct pd_turn *turn, uint16_t index, bool on_host)
+static void way_answered(struct route *route, uint16_t index, bool on_host)
 {
-    struct route *route = turn->self;
     struct way_slot *slot = ways_slot(&route->ways, index);
     bool differs = slot->source_gone == on_host;
-
-    int r = 0;
 
     slot->source_gone = !on_host;
     if (differs)
         for (uint32_t i = 0; i < route->keys.n_slots; i++)
             if (route->keys.slots[i].live && route->keys.slots[i].n_peers)
-                r = first_error(r, route_judge(turn, i, NULL));
+                route_judge_key(route, i, NULL);
     ways_unref(&route->ways, index);
-    return r;
 }
 
 /* What follows from one answer. */
@@ -212,8 +207,10 @@ static int route_answer(struct pd_turn *turn, uint64_t query, const struct pd_fi
     route->outstanding--;
     route->round.heard_us = turn->now_us;
     answer_read(fields, n_fields, &answer);
-    return is_way ? way_answered(turn, (uint16_t)index, answer.on_host)
-                  : key_answered(turn, index, &answer);
+    if (!is_way)
+        return key_answered(turn, index, &answer);
+    way_answered(route, (uint16_t)index, answer.on_host);
+    return 0;
 }
 
 /* Each from its "query" to the next. */
@@ -249,6 +246,7 @@ static int route_signal(struct pd_turn *turn, const struct pd_signal *signal)
     if (signal->query || several) {
         r = several ? route_answers(turn, signal->fields, signal->n_fields)
                     : route_answer(turn, signal->query, signal->fields, signal->n_fields);
+        r = first_error(r, route_judge(turn));
         route_go_on(turn);
         return r;
     }
@@ -294,6 +292,7 @@ static void route_stop(struct pd_turn *turn)
     route_close_cause(turn);
     keys_done(&route->keys);
     ways_done(&route->ways);
+    free(route->judged);
     free(route->queue);
 }
 

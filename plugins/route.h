@@ -104,6 +104,7 @@ struct key {
     uint32_t first, last; /* peers, linked through their state */
     uint32_t n_peers;
     uint32_t ticket;   /* of the open question; 0: none */
+    uint32_t judged;   /* its place among route.judged, from 1; 0: none */
     uint32_t asked_at; /* epoch when the open question was asked */
     uint32_t epoch;    /* when the present answer was asked for; 0: never answered */
     uint16_t answer;   /* the last way out */
@@ -151,6 +152,13 @@ void keys_release(struct keys *keys, struct ways *ways, uint32_t index);
 
 /* ---- one instance (route.c) ---- */
 
+/* A key whose peers are to be judged; the prefix that its answer goes by, NULL: not
+ * told. It lives as long as the callback. */
+struct judged {
+    uint32_t key;
+    const char *prefix;
+};
+
 struct route_round {
     bool active; /* something waits to be asked, or to be answered */
     bool full;   /* for all keys, by an event */
@@ -187,24 +195,32 @@ struct route {
     uint64_t cause;
     uint64_t timer_us;
 
+    struct judged *judged; /* by what was answered in this callback */
+    size_t n_judged, judged_capacity;
+    uint32_t n_indices; /* of peers, that were ever used */
+
     uint32_t lost_keys, lost_peers; /* without a way out since the last notice */
     char lost_text[96];
 };
 
 /* ---- judging (route-judge.c, and the window in route-rounds.c) ---- */
 
-/* What advice to the peers of one key says, kept while it stays the same. */
+/* What advice says, kept while it stays the same: mostly for all peers. */
 struct verdict_text {
     uint16_t base, now;
     bool valid;
+    const char *prefix;
     char reason[448];
     struct pd_field evidence[8];
     size_t n_evidence;
 };
 
-/* Compares what each peer of this key uses with the key's answer, and advises.
+/* Have the peers of this key judged by its answer, with the next route_judge. */
+void route_judge_key(struct route *route, uint32_t key, const char *prefix);
+
+/* Compares what the peers of these keys use with the answers, and advises.
  * Returns 0, or what the host refused advice with. */
-int route_judge(struct pd_turn *turn, uint32_t key, const char *prefix);
+int route_judge(struct pd_turn *turn);
 
 /* Whether what changed may be advised now, or waits for the window's end. */
 bool route_may_fire(const struct route *route);

@@ -16,27 +16,6 @@
 #include "waiting.h"
 #include "watch.h"
 
-void passed_add(struct engine *engine, struct peer *peer, struct because *because, enum by by,
-                uint64_t decision, bool again)
-{
-    struct passed *passed;
-
-    engine->passed = array_reserve(engine->passed, &engine->passed_capacity, engine->n_passed + 1,
-                                   sizeof(struct passed));
-    passed = &engine->passed[engine->n_passed++];
-    *passed = (struct passed){
-        .peer = peer,
-        .conn = peer->conn,
-        .because = because_ref(because),
-        .decision = decision,
-        .by = by,
-        .again = again,
-    };
-    peer->passing = true;
-    if (peer->affair && peer->affair->move) /* it gives way, maybe in the queue */
-        passed_make(engine);
-}
-
 static void make(struct engine *engine, struct passed *passed)
 {
     struct peer *peer = passed->peer;
@@ -55,10 +34,31 @@ static void make(struct engine *engine, struct passed *passed)
         watch_advised(engine, peer, because);
 }
 
+void passed_add(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+                uint64_t decision, bool again)
+{
+    struct passed *passed;
+
+    engine->passed = array_reserve(engine->passed, &engine->passed_capacity, engine->n_passed + 1,
+                                   sizeof(struct passed));
+    passed = &engine->passed[engine->n_passed++];
+    *passed = (struct passed){
+        .peer = peer,
+        .conn = peer->conn,
+        .because = because_ref(because),
+        .decision = decision,
+        .by = by,
+        .again = again,
+    };
+    peer->passing = true;
+    if (peer->affair && peer->affair->move) /* it gives way, maybe in the queue */
+        make(engine, passed);
+}
+
 void passed_make(struct engine *engine)
 {
-    for (size_t i = engine->n_settled; i < engine->n_passed; i++)
-        make(engine, &engine->passed[i]);
+    for (; engine->n_made < engine->n_passed; engine->n_made++)
+        make(engine, &engine->passed[engine->n_made]);
 }
 
 /* Those that did not fit are `queued` in their decision; by then the best of
@@ -132,5 +132,5 @@ void passed_clear(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_passed; i++)
         because_unref(engine->passed[i].because);
-    engine->n_passed = engine->n_settled = 0;
+    engine->n_passed = engine->n_made = engine->n_settled = 0;
 }
