@@ -109,8 +109,6 @@ static void daemon_drain_inbox(struct daemon *daemon)
 
     for (unsigned i = 0; i < INBOX_BURST && (event = inbox_take(daemon->inbox)); i++)
         daemon_turn(daemon, event);
-    if (!inbox_is_empty(daemon->inbox))
-        sd_event_source_set_enabled(daemon->deferred, SD_EVENT_ONESHOT);
 }
 
 void daemon_dispatch(struct daemon *daemon, struct event *event)
@@ -126,17 +124,10 @@ void daemon_dispatch(struct daemon *daemon, struct event *event)
 
 /* ---- what calls in ---- */
 
-static void daemon_defer(struct daemon *daemon)
-{
-    if (!daemon->dispatching && daemon->deferred)
-        sd_event_source_set_enabled(daemon->deferred, SD_EVENT_ONESHOT);
-}
-
 void daemon_notice(struct daemon *daemon, enum pd_level level, const char *what, const char *text,
                    uint64_t count)
 {
     inbox_notice(daemon->inbox, level, what, text, count);
-    daemon_defer(daemon);
 }
 
 void daemon_on_event(void *user, struct event *event)
@@ -149,7 +140,6 @@ void daemon_on_signal(void *user, const char *instance, const struct pd_signal *
     struct daemon *daemon = user;
 
     inbox_signal(daemon->inbox, instance, signal);
-    daemon_defer(daemon);
 }
 
 void daemon_on_notice(void *user, enum pd_level level, const char *what, const char *text)
@@ -167,18 +157,6 @@ void daemon_on_log_dropped(void *user, uint64_t count, const char *why)
         dprintf(STDERR_FILENO, "pathdog: %s\n", text);
     else
         daemon_notice(daemon, PD_LEVEL_WARNING, "log-dropped", text, count);
-}
-
-int daemon_on_deferred(sd_event_source *source, void *user)
-{
-    struct daemon *daemon = user;
-
-    if (daemon->stopped)
-        return 0;
-    daemon->dispatching = true;
-    daemon_drain_inbox(daemon);
-    daemon->dispatching = false;
-    return 0;
 }
 
 int daemon_on_timer(sd_event_source *source, uint64_t time_us, void *user)
@@ -304,6 +282,19 @@ int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 
 int daemon_run(struct daemon *daemon)
 {
+    int r, code;
+
     status_ready(daemon->status);
-    return sd_event_loop(daemon->loop);
+    do {
+        /* What a source said is an event at once, without another turn of the loop. */
+        if (!daemon->stopped) {
+            daemon->dispatching = true;
+            daemon_drain_inbox(daemon);
+            daemon->dispatching = false;
+        }
+        r = sd_event_run(daemon->loop, inbox_is_empty(daemon->inbox) ? UINT64_MAX : 0);
+    } while (r >= 0 && sd_event_get_state(daemon->loop) != SD_EVENT_FINISHED);
+    if (r >= 0)
+        r = sd_event_get_exit_code(daemon->loop, &code);
+    return r < 0 ? r : code;
 }

@@ -22,7 +22,7 @@ struct daemon {
     struct config *config;
     struct plugins *plugins;
     sd_event *loop;
-    sd_event_source *timer, *deferred;
+    sd_event_source *timer;
     struct inbox *inbox;
     struct sink *sink;
     struct recorder *recorder;
@@ -53,7 +53,6 @@ void daemon_on_event(void *user, struct event *event);
 void daemon_on_signal(void *user, const char *instance, const struct pd_signal *signal);
 void daemon_on_notice(void *user, enum pd_level level, const char *what, const char *text);
 void daemon_on_log_dropped(void *user, uint64_t count, const char *why);
-int daemon_on_deferred(sd_event_source *source, void *user);
 int daemon_on_timer(sd_event_source *source, uint64_t time_us, void *user);
 int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *user);
 int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *user);

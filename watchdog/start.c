@@ -50,8 +50,6 @@ static int daemon_start_loop(struct daemon *daemon)
     if (r >= 0)
         r = sd_event_add_time(daemon->loop, &daemon->timer, CLOCK_MONOTONIC, UINT64_MAX,
                               TIMER_ACCURACY_US, daemon_on_timer, daemon);
-    if (r >= 0)
-        r = sd_event_add_defer(daemon->loop, &daemon->deferred, daemon_on_deferred, daemon);
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
         if (sources[i]) {
             sd_event_source_set_floating(sources[i], true);
@@ -62,11 +60,8 @@ static int daemon_start_loop(struct daemon *daemon)
     if (r < 0)
         return r;
     sd_event_source_set_enabled(daemon->timer, SD_EVENT_OFF);
-    sd_event_source_set_enabled(daemon->deferred, SD_EVENT_OFF);
     sd_event_source_set_exit_on_failure(daemon->timer, true);
-    sd_event_source_set_exit_on_failure(daemon->deferred, true);
     sd_event_source_set_description(daemon->timer, "deadline");
-    sd_event_source_set_description(daemon->deferred, "inbox");
     r = sd_event_set_watchdog(daemon->loop, true);
     return r < 0 ? r : 0;
 }
@@ -314,7 +309,6 @@ struct daemon *daemon_free(struct daemon *daemon)
     sink_free(daemon->sink);
     status_free(daemon->status);
     sd_event_source_disable_unref(daemon->timer);
-    sd_event_source_disable_unref(daemon->deferred);
     sd_event_unref(daemon->loop);
     inbox_free(daemon->inbox);
     config_free(daemon->config);
