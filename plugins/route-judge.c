@@ -8,8 +8,6 @@
 
 #include "util/util.h"
 
-#include <stdio.h>
-
 struct judging {
     struct pd_turn *turn;
     struct route *route;
@@ -30,28 +28,37 @@ static void evidence_add(struct verdict_text *text, const char *name, const char
         text->evidence[text->n_evidence++] = (struct pd_field){.name = name, .text = value};
 }
 
+/* What it is that changed: beside the two ways out the beginning of the reason. */
+static const char *what_changed(const struct judging *judging, char *text, size_t size)
+{
+    const char *const parts[] = {"route to ", judging->prefix, " changed: "};
+
+    if (judging->prefix == default_flip)
+        return "default route flip: ";
+    if (!judging->prefix)
+        return "way out changed: ";
+    texts_join(text, size, parts, ARRAY_SIZE(parts));
+    return text;
+}
+
 static void reason_write(struct judging *judging, const struct way *base, const struct way *now)
 {
     struct verdict_text *text = &judging->text;
-    char before[160], after[160], what[IP_TEXT_SIZE + 32] = "way out changed";
+    char before[160], after[160], what[IP_TEXT_SIZE + 32];
+    const char *const lost[] = {"local address ", base->source, " is on no interface, way out is ",
+                                after};
+    const char *const source[] = {"source address ", base->source, " is gone: now ",
+                                  now->source,       " on ",       after};
+    const char *const moved[] = {what_changed(judging, what, sizeof(what)), before, " → ", after};
 
     way_text(base, before, sizeof(before));
     way_text(now, after, sizeof(after));
-    if (!base->oif) {
-        snprintf(text->reason, sizeof(text->reason),
-                 "local address %s is on no interface, way out is %s", base->source, after);
-        return;
-    }
-    if (ways_same(&judging->route->ways, text->base, text->now)) {
-        snprintf(text->reason, sizeof(text->reason), "source address %s is gone: now %s on %s",
-                 base->source, now->source, after);
-        return;
-    }
-    if (judging->prefix == default_flip)
-        snprintf(what, sizeof(what), "default route flip");
-    else if (judging->prefix)
-        snprintf(what, sizeof(what), "route to %s changed", judging->prefix);
-    snprintf(text->reason, sizeof(text->reason), "%s: %s → %s", what, before, after);
+    if (!base->oif)
+        texts_join(text->reason, sizeof(text->reason), lost, ARRAY_SIZE(lost));
+    else if (ways_same(&judging->route->ways, text->base, text->now))
+        texts_join(text->reason, sizeof(text->reason), source, ARRAY_SIZE(source));
+    else
+        texts_join(text->reason, sizeof(text->reason), moved, ARRAY_SIZE(moved));
 }
 
 /* Would it say the same as of the peer before? */

@@ -7,7 +7,6 @@
 
 #include "util/util.h"
 
-#include <stdio.h>
 
 static uint8_t way_hash(const struct way *way)
 {
@@ -88,8 +87,24 @@ bool ways_same(const struct ways *ways, uint16_t a, uint16_t b)
     return !one->also[0] || !other->also[0] || !strcmp(one->also, other->also);
 }
 
+void texts_join(char *text, size_t size, const char *const *parts, size_t n_parts)
+{
+    size_t left = size - 1;
+
+    for (size_t i = 0; i < n_parts; i++) {
+        size_t length = strnlen(parts[i], left);
+
+        memcpy(text, parts[i], length);
+        text += length;
+        left -= length;
+    }
+    *text = '\0';
+}
+
 void way_text(const struct way *way, char *text, size_t size)
 {
-    snprintf(text, size, "%s%s%s%s%s", way->ifname, way->gateway[0] ? " via " : "", way->gateway,
-             way->also[0] ? " and " : "", way->also);
+    const char *const parts[] = {way->ifname, way->gateway[0] ? " via " : "", way->gateway,
+                                 way->also[0] ? " and " : "", way->also};
+
+    texts_join(text, size, parts, ARRAY_SIZE(parts));
 }

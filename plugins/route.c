@@ -45,7 +45,10 @@ struct answer {
 
 static void text_take(char *target, size_t size, const char *text)
 {
-    snprintf(target, size, "%s", text ? text : "");
+    size_t length = text ? strnlen(text, size - 1) : 0;
+
+    memcpy(target, text ? text : "", length);
+    target[length] = '\0';
 }
 
 static void answer_read(const struct pd_field *fields, size_t n_fields, struct answer *ret_answer)

@@ -82,6 +82,10 @@ static inline void ways_set(struct ways *ways, uint16_t *slot, uint16_t way)
 /* Interface and gateway are the same. */
 bool ways_same(const struct ways *ways, uint16_t a, uint16_t b);
 
+/* One behind the other, as far as there is room: a reaction waits for these, and
+ * printf takes a thousand instructions for each. */
+void texts_join(char *text, size_t size, const char *const *parts, size_t n_parts);
+
 /* "up0 via 10.0.1.1" */
 void way_text(const struct way *way, char *text, size_t size);
 

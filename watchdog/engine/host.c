@@ -47,15 +47,23 @@ void host_note_advice(struct engine *engine, struct peer *peer, struct because *
 }
 
 /* Keys are journal field names, too: [a-z][a-z0-9_]{0,31} */
+static bool name_readable(const char *name)
+{
+    size_t length = 0;
+
+    if (!name || name[0] < 'a' || name[0] > 'z')
+        return false;
+    while ((name[length] >= 'a' && name[length] <= 'z') ||
+           (name[length] >= '0' && name[length] <= '9') || name[length] == '_')
+        length++;
+    return !name[length] && length <= 32;
+}
+
 static bool evidence_readable(const struct pd_field *fields, size_t n_fields)
 {
-    for (size_t i = 0; i < n_fields; i++) {
-        const char *name = fields[i].name;
-
-        if (!name || name[0] < 'a' || name[0] > 'z' || strlen(name) > 32 ||
-            name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")])
+    for (size_t i = 0; i < n_fields; i++)
+        if (!name_readable(fields[i].name))
             return false;
-    }
     return true;
 }
 
