@@ -21,26 +21,27 @@ static bool address_link_local(const struct pd_address *address)
 
 void key_name_of(const struct pd_peer *peer, bool ports, struct key_name *ret_name)
 {
+    const struct pd_address *local = &peer->path->local, *remote = &peer->path->remote;
     struct key_name name;
 
     memset(&name, 0, sizeof(name));
-    if (address_specific(&peer->remote)) {
-        name.destination_family = peer->remote.family;
-        memcpy(name.destination, peer->remote.bytes, ip_length(peer->remote.family));
-        if (address_link_local(&peer->remote))
-            memcpy(name.scope, peer->remote.scope, sizeof(name.scope));
+    if (address_specific(remote)) {
+        name.destination_family = remote->family;
+        memcpy(name.destination, remote->bytes, ip_length(remote->family));
+        if (address_link_local(remote))
+            memcpy(name.scope, remote->scope, sizeof(name.scope));
     } else {
-        name.family = peer->local.family;
+        name.family = local->family;
     }
     /* An unspecified local still tells the family, but no source. */
-    if (address_specific(&peer->local) &&
-        (!name.destination_family || name.destination_family == peer->local.family)) {
-        name.source_family = peer->local.family;
-        memcpy(name.source, peer->local.bytes, ip_length(peer->local.family));
+    if (address_specific(local) &&
+        (!name.destination_family || name.destination_family == local->family)) {
+        name.source_family = local->family;
+        memcpy(name.source, local->bytes, ip_length(local->family));
     }
     if (ports && name.destination_family) {
-        name.sport = peer->local.port;
-        name.dport = peer->remote.port;
+        name.sport = local->port;
+        name.dport = remote->port;
     }
     *ret_name = name;
 }

@@ -7,7 +7,6 @@
 
 #include "util/util.h"
 
-
 static uint8_t way_hash(const struct way *way)
 {
     const char *texts[] = {way->ifname, way->gateway, way->source, way->also};

@@ -142,9 +142,9 @@ struct route_peer {
     uint16_t known; /* the way out it is known to use; 0: not seen yet */
     uint16_t asked; /* the last one it was advised to move to; 0: none */
     uint16_t open;  /* the one that its open request goes to; 0: not known */
-    bool linked;
-    bool adopt; /* it was moved: its source address is not known yet */
-    bool moved; /* and that a moment ago: not judged since */
+    bool linked : 1;
+    bool adopt : 1; /* it was moved: its source address is not known yet */
+    bool moved : 1; /* and that a moment ago: not judged since */
 };
 
 void key_name_of(const struct pd_peer *peer, bool ports, struct key_name *ret_name);

@@ -215,12 +215,13 @@ static bool job_concerns(const struct job *job, const struct pd_peer *peer)
     }
     if (!*job->tunnel)
         return false;
-    if ((peer->via && !strcmp(peer->via, job->tunnel)) ||
-        (peer->local.family && !strcmp(peer->local.scope, job->tunnel)))
+    if ((peer->path->via && !strcmp(peer->path->via, job->tunnel)) ||
+        (peer->path->local.family && !strcmp(peer->path->local.scope, job->tunnel)))
         return true;
     for (size_t i = 0; i < job->n_addresses; i++)
-        if (job->addresses[i].family == peer->local.family &&
-            !memcmp(job->addresses[i].bytes, peer->local.bytes, ip_length(peer->local.family)))
+        if (job->addresses[i].family == peer->path->local.family &&
+            !memcmp(job->addresses[i].bytes, peer->path->local.bytes,
+                    ip_length(peer->path->local.family)))
             return true;
     return false;
 }

@@ -58,18 +58,23 @@ struct pd_address {
     uint16_t port;
 };
 
-/* One connection to a peer, as a trigger sees it. Owned by the engine; the
- * strings live as long as the callback that was given them. */
-struct pd_peer {
-    uint32_t index; /* dense, stable while the connection is known, then reused */
-    enum pd_role role;
-    uint64_t conn;
-    const char *name;
+/* Where a connection goes, as the node told it. */
+struct pd_path {
     const char *via;         /* relay or "direct"; NULL: not told */
     const char *local_text;  /* as the node wrote it; NULL: not told */
     const char *remote_text; /* the same */
     struct pd_address local;
     struct pd_address remote;
+};
+
+/* One connection to a peer, as a trigger sees it. Owned by the engine; the path and
+ * the strings live as long as the callback that was given them. */
+struct pd_peer {
+    uint32_t index; /* dense, stable while the connection is known, then reused */
+    enum pd_role role;
+    uint64_t conn;
+    const char *name;
+    const struct pd_path *path; /* never NULL */
 };
 
 /* A named value: text where `text` is not NULL, else the number. */

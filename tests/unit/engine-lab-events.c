@@ -121,7 +121,7 @@ void lab_row_only(struct lab *lab, uint64_t conn, const char *text)
 void lab_fresh(struct lab *lab, uint64_t conn, uint64_t rtt_us)
 {
     const struct peer *peer = lab_peer(lab, conn);
-    uint64_t samples = peer->rtt_samples == PD_UNKNOWN ? 1 : peer->rtt_samples + 1;
+    uint64_t samples = peer->samples_known ? peer->rtt_samples + 1 : 1;
     char text[96];
 
     snprintf(text, sizeof(text), "srtt=%lu latest=%lu samples=%lu", (unsigned long)rtt_us,
@@ -135,7 +135,7 @@ void lab_silent(struct lab *lab, uint64_t conn)
     char text[96];
 
     snprintf(text, sizeof(text), "srtt=50000 samples=%lu in_flight=1200",
-             (unsigned long)(peer->rtt_samples == PD_UNKNOWN ? 1 : peer->rtt_samples));
+             (unsigned long)(peer->samples_known ? peer->rtt_samples : 1));
     lab_row(lab, conn, text);
 }
 
@@ -154,7 +154,7 @@ struct poke_step *lab_step(struct lab *lab, enum poke_do what, uint64_t conn)
     struct poke_step *step = poke_add(&lab->poke, POKE_IN_SIGNAL, what);
     const struct peer *peer = conn ? lab_peer(lab, conn) : NULL;
 
-    step->peer = peer ? peer->index : PD_NO_PEER;
+    step->peer = peer ? peer->view.index : PD_NO_PEER;
     return step;
 }
 

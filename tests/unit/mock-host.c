@@ -128,11 +128,22 @@ static void host_query(struct pd_turn *turn, const struct pd_query *query)
     fields_text(kept->fields, sizeof(kept->fields), query->fields, query->n_fields);
 }
 
+/* The peers live in one array that may move; the pointers are set for each call. */
+static struct pd_peer *mock_pointers(struct mock_peer *found)
+{
+    found->peer.name = found->name;
+    found->path.local_text = found->local[0] ? found->local : NULL;
+    found->path.remote_text = found->remote[0] ? found->remote : NULL;
+    found->path.via = found->via[0] ? found->via : NULL;
+    found->peer.path = &found->path;
+    return &found->peer;
+}
+
 static const struct pd_peer *host_peer(struct pd_turn *turn, uint32_t peer)
 {
     struct mock_peer *found = mock_find(mock_of(turn), peer);
 
-    return found ? &found->peer : NULL;
+    return found ? mock_pointers(found) : NULL;
 }
 
 static void *host_state(struct pd_turn *turn, uint32_t peer)
@@ -322,18 +333,8 @@ void mock_peer_set(struct mock *mock, uint32_t peer, const char *local, const ch
 
     snprintf(found->local, sizeof(found->local), "%s", local ? local : "");
     snprintf(found->remote, sizeof(found->remote), "%s", remote ? remote : "");
-    mock_address(local, &found->peer.local);
-    mock_address(remote, &found->peer.remote);
-}
-
-/* The peers live in one array that may move; the pointers are set for each call. */
-static struct pd_peer *mock_pointers(struct mock_peer *found)
-{
-    found->peer.name = found->name;
-    found->peer.local_text = found->local[0] ? found->local : NULL;
-    found->peer.remote_text = found->remote[0] ? found->remote : NULL;
-    found->peer.via = found->via[0] ? found->via : NULL;
-    return &found->peer;
+    mock_address(local, &found->path.local);
+    mock_address(remote, &found->path.remote);
 }
 
 uint32_t mock_peer_up(struct mock *mock, const char *name, const char *local, const char *remote)

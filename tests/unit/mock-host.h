@@ -10,6 +10,7 @@
 
 struct mock_peer {
     struct pd_peer peer;
+    struct pd_path path;
     char name[64], local[64], remote[64], via[64];
     void *state;
     bool up;

@@ -91,7 +91,7 @@ static void an_instance_that_leaves(void **state)
     lab_signal(lab);
     *poke_add(&lab->poke, POKE_IN_STOP, POKE_ADVISE) = (struct poke_step){
         .what = POKE_ADVISE,
-        .peer = lab_peer(lab, 17)->index,
+        .peer = lab_peer(lab, 17)->view.index,
         .advice = {.kind = PD_KIND_MOVED, .reason = "last words", .cause = lab->poke.last_cause},
     };
     poke_add(&lab->poke, POKE_IN_STOP, POKE_QUERY)->number = 9;

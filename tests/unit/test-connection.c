@@ -47,7 +47,7 @@ static void greater_conns_replace(void **state)
     assert_true(lab->poke.state_was_zero); /* state belongs to a connection */
     assert_int_equal(lab->poke.changes[PD_PEER_DOWN], 1);
     lab_peer_up(lab, "b", 18); /* that is a's */
-    assert_string_equal(lab_peer(lab, 18)->name->s, "a");
+    assert_string_equal(lab_peer(lab, 18)->view.name, "a");
     assert_non_null(lab_notice(lab, "bad-peer-up"));
 }
 
@@ -70,9 +70,9 @@ static void told_again_is_a_path(void **state)
     event.remote = NULL; /* absent: stays */
     lab_peer_told(lab, &event);
     assert_int_equal(lab->poke.changes[PD_PEER_PATH], 1);
-    assert_string_equal(lab_peer(lab, 17)->view->local_text, "10.0.2.2:40001");
-    assert_string_equal(lab_peer(lab, 17)->view->remote_text, "10.0.9.9:9100");
-    assert_int_equal(lab_peer(lab, 17)->view->local.bytes[2], 2);
+    assert_string_equal(lab_peer(lab, 17)->view.path->local_text, "10.0.2.2:40001");
+    assert_string_equal(lab_peer(lab, 17)->view.path->remote_text, "10.0.9.9:9100");
+    assert_int_equal(lab_peer(lab, 17)->view.path->local.bytes[2], 2);
     assert_int_equal(lab->poke.changes[PD_PEER_UP], 1);
 }
 
@@ -86,7 +86,7 @@ static void paths(void **state)
                        .peer_path = {.conn = 17, .via = "relay-1"},
                    });
     assert_int_equal(lab->poke.changes[PD_PEER_PATH], 1);
-    assert_string_equal(lab_peer(lab, 17)->view->via, "relay-1");
+    assert_string_equal(lab_peer(lab, 17)->view.path->via, "relay-1");
     lab_event(lab, &(struct event){.type = EVENT_PEER_PATH, .peer_path = {.conn = 99}});
     assert_int_equal(engine_counts(lab->engine).ignored, 1);
 }
@@ -96,8 +96,8 @@ static void addresses_that_cannot_be_read(void **state)
     struct lab *lab = *state;
 
     lab_peer_told(lab, &(struct event_peer_up){.peer = "a", .conn = 17, .local = "nonsense"});
-    assert_int_equal(lab_peer(lab, 17)->view->local.family, 0);
-    assert_int_equal(lab_peer(lab, 17)->view->remote.family, 0);
+    assert_int_equal(lab_peer(lab, 17)->view.path->local.family, 0);
+    assert_int_equal(lab_peer(lab, 17)->view.path->remote.family, 0);
 }
 
 static void too_many(void **state)

@@ -66,7 +66,7 @@ static void kept_apart(void **state)
     expect_decision(lab, 18, VERDICT_INBOUND);
     *poke_add(&lab->second, POKE_IN_SIGNAL, POKE_ADVISE) = (struct poke_step){
         .what = POKE_ADVISE,
-        .peer = lab_peer(lab, 17)->index,
+        .peer = lab_peer(lab, 17)->view.index,
         .advice = {.kind = PD_KIND_DEGRADED, .reason = "r"},
     };
     lab_event(lab, &(struct event){

@@ -23,7 +23,7 @@ static void at_random(void **state)
         peer = peers_find_name(lab->engine, name);
         assert_int_equal(peer != NULL, conns[i] != 0);
         if (peer) {
-            assert_int_equal(peer->conn, conns[i]);
+            assert_int_equal(peer->view.conn, conns[i]);
             assert_ptr_equal(peers_find(lab->engine, conns[i]), peer);
         }
         if (conns[i] && choose(&choice, 2)) {

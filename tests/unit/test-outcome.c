@@ -217,7 +217,7 @@ static void late_migrated(void **state)
     lab_time(lab, 6 * SEC);
     lab_answer_ok(lab, request);
     assert_int_equal(lab->poke.changes[PD_PEER_MIGRATED], 1);
-    assert_string_equal(lab_peer(lab, 17)->view->local_text, "10.0.2.2:51313");
+    assert_string_equal(lab_peer(lab, 17)->view.path->local_text, "10.0.2.2:51313");
     expect_outcome(lab, 17, OUTCOME_UNANSWERED);
     expect_no_outcome(lab);
     expect_no_effect(lab);

@@ -102,7 +102,7 @@ static void in_its_last_callback(void **state)
     lab_peer_up(lab, "a", 17);
     *poke_add(&lab->poke, POKE_IN_PEER, POKE_ADVISE) = (struct poke_step){
         .what = POKE_ADVISE,
-        .peer = lab_peer(lab, 17)->index,
+        .peer = lab_peer(lab, 17)->view.index,
         .advice = {.kind = PD_KIND_MOVED, .reason = "r"},
     };
     lab_peer_down(lab, 17);

@@ -98,7 +98,7 @@ static void begin(struct mock *mock)
     mock_peer_up(mock, "d@us-2", NULL, NULL);
     strcpy(mock->peers[3].via, "wg0");
     mock_peer_change(mock, 3, PD_PEER_PATH);
-    mock->peers[3].peer.via = mock->peers[3].via;
+    mock->peers[3].path.via = mock->peers[3].via;
 }
 
 static void check_advised(struct mock *mock, unsigned a, unsigned b, unsigned c, unsigned d)

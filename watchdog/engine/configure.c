@@ -58,7 +58,7 @@ static struct instance *next_instance(const struct triggers *next,
                                       const struct engine_config *config,
                                       const struct pd_trigger *trigger, const struct peer *peer)
 {
-    size_t chosen = triggers_choose(config, trigger, peer->name->s);
+    size_t chosen = triggers_choose(config, trigger, peer->view.name);
 
     return chosen == TRIGGERS_NONE ? NULL : next->instances[chosen];
 }
@@ -73,7 +73,7 @@ static void tell_leaving(struct engine *engine, const struct engine_config *conf
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         for (size_t kind = 0; kind < now->n_kinds; kind++) {
             struct instance *instance = triggers_instance(now, peer, kind);
-            struct pd_peer_event event = {.change = PD_PEER_DOWN, .peer = peer->view};
+            struct pd_peer_event event = {.change = PD_PEER_DOWN, .peer = &peer->view};
 
             if (!instance || !goes_on(next, instance) ||
                 next_instance(next, config, instance->trigger, peer) == instance)
@@ -93,7 +93,7 @@ static void copy_peer(const struct triggers *now, const struct triggers *next,
     for (size_t kind = 0; kind < next->n_kinds; kind++) {
         const struct pd_trigger *trigger = next->kinds[kind].trigger;
         size_t old_kind = triggers_kind_of(now, trigger);
-        size_t place = triggers_choose(config, trigger, from->name->s);
+        size_t place = triggers_choose(config, trigger, from->view.name);
 
         to->slots[kind] = TRIGGERS_NO_PLACE;
         if (old_kind == now->n_kinds || place == TRIGGERS_NONE || !next->instances[place] ||
@@ -115,7 +115,7 @@ struct moved_table {
 static void turn(const struct moved_table *table, struct peer **pointer)
 {
     if (*pointer)
-        *pointer = peer_at(table->engine, (*pointer)->index);
+        *pointer = peer_at(table->engine, (*pointer)->view.index);
 }
 
 static void turn_affair(const struct moved_table *table, struct affair *affair)
@@ -175,8 +175,9 @@ static void tell_joining(struct engine *engine, const bool *started)
                                                   .same_boot = true});
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         for (size_t kind = 0; kind < now->n_kinds; kind++) {
-            struct pd_peer_event event = {.change = PD_PEER_UP, .peer = peer->view};
-            size_t place = triggers_choose(engine->config, now->kinds[kind].trigger, peer->name->s);
+            struct pd_peer_event event = {.change = PD_PEER_UP, .peer = &peer->view};
+            size_t place =
+                triggers_choose(engine->config, now->kinds[kind].trigger, peer->view.name);
 
             if (place == TRIGGERS_NONE || peer->slots[kind] != TRIGGERS_NO_PLACE)
                 continue;

@@ -21,7 +21,7 @@
 /* Everybody who knows the connection lets go of it, each saying what is open. */
 static void remove_peer(struct engine *engine, struct peer *peer, const char *reason)
 {
-    name_lived(engine, peer->name->s, peer->up_us);
+    name_lived(engine, peer->view.name, peer->up_us);
     triggers_peer(engine, peer, PD_PEER_DOWN);
     peer_set_state(engine, peer, PEER_GONE, NULL);
     gate_peer_gone(engine, peer);
@@ -138,10 +138,10 @@ static void told_again(struct engine *engine, struct peer *peer, const struct ev
     enum peer_state was = peer->state;
     bool moved;
 
-    if (strcmp(peer->name->s, event->peer) != 0) {
+    if (strcmp(peer->view.name, event->peer) != 0) {
         notice_format(engine, PD_LEVEL_WARNING, "bad-peer-up",
-                      "conn %" PRIu64 " is %s and was told as another peer: ignored", peer->conn,
-                      peer->name->s);
+                      "conn %" PRIu64 " is %s and was told as another peer: ignored",
+                      peer->view.conn, peer->view.name);
         return;
     }
     peer->migratable = event->migratable;
@@ -169,7 +169,7 @@ void connection_peer_up(struct engine *engine, const struct event_peer_up *event
         return;
     }
     peer = peers_find_name(engine, event->peer);
-    if (peer && peer->conn > event->conn) {
+    if (peer && peer->view.conn > event->conn) {
         engine->ignored++;
         return;
     }
@@ -227,7 +227,6 @@ void connections_free(struct engine *engine)
             gate_forget_remembered(engine, peer);
             folds_flush(engine, peer);
         }
-        free(peer->view);
-        text_unref(peer->name);
+        peer_texts_free(peer);
     }
 }

@@ -127,8 +127,8 @@ void effect_start_reconnected(struct engine *engine, const struct move *move, ui
     struct name_state *name;
 
     /* that one, or one that has followed it; an answer need not name it */
-    if (peer && peer->conn >= conn && (peer->conn != move->conn || conn == move->conn)) {
-        job->conn = peer->conn;
+    if (peer && peer->view.conn >= conn && (peer->view.conn != move->conn || conn == move->conn)) {
+        job->conn = peer->view.conn;
         attach(engine, job, peer);
         waiting_moved(engine, peer);
         return;
@@ -142,13 +142,13 @@ void effect_start_reconnected(struct engine *engine, const struct move *move, ui
 
 void effect_peer_up(struct engine *engine, struct peer *peer)
 {
-    struct name_state *name = engine->names.count ? name_find(engine, peer->name->s) : NULL;
+    struct name_state *name = engine->names.count ? name_find(engine, peer->view.name) : NULL;
     struct effect_job *job = name ? name->awaited : NULL;
 
-    if (!job || peer->conn < job->conn)
+    if (!job || peer->view.conn < job->conn)
         return;
     name->awaited = NULL;
-    job->conn = peer->conn;
+    job->conn = peer->view.conn;
     attach(engine, job, peer);
     waiting_moved(engine, peer);
     name_release(engine, name);

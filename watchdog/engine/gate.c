@@ -70,7 +70,7 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
         return by == BY_MIGRATE ? peer->disabled || !peer->migratable
                                 : !gate_reconnect_possible(engine, peer);
     case VERDICT_HELD:
-        return !asked && name_held(engine, peer->name->s);
+        return !asked && name_held(engine, peer->view.name);
     case VERDICT_NO_TARGET:
         return !asked && question->no_target;
     case VERDICT_IN_FLIGHT:
@@ -180,7 +180,8 @@ void gate_take_back(struct engine *engine, struct peer *peer, const char *trigge
     for (size_t i = 0; i < engine->n_advice; i++) {
         struct advice *advice = &engine->advice[i];
 
-        if (advice->because && advice->peer == peer->index && advice->because->trigger == trigger)
+        if (advice->because && advice->peer == peer->view.index &&
+            advice->because->trigger == trigger)
             advice->because = because_unref(advice->because);
     }
 }
@@ -219,7 +220,7 @@ static void decide(struct engine *engine, struct peer *peer, const struct advice
     if (peer->passing)
         passed_make(engine);
     if (by == BY_RECONNECT)
-        name_lived(engine, peer->name->s, peer->up_us);
+        name_lived(engine, peer->view.name, peer->up_us);
     verdict = gate_verdict(engine, peer, &question, &into);
     if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT) {
         passed_add(engine, peer, because, by, decision, advice->again);
@@ -316,6 +317,6 @@ void gate_run(struct engine *engine)
 void gate_peer_gone(struct engine *engine, struct peer *peer)
 {
     for (size_t i = 0; i < engine->n_advice; i++)
-        if (engine->advice[i].peer == peer->index && engine->advice[i].because)
+        if (engine->advice[i].peer == peer->view.index && engine->advice[i].because)
             decide_one(engine, &engine->advice[i]);
 }

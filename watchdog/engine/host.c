@@ -39,8 +39,8 @@ void host_note_advice(struct engine *engine, struct peer *peer, struct because *
     engine->advice = array_reserve(engine->advice, &engine->advice_capacity, engine->n_advice + 1,
                                    sizeof(struct advice));
     engine->advice[engine->n_advice++] = (struct advice){
-        .peer = peer->index,
-        .conn = peer->conn,
+        .peer = peer->view.index,
+        .conn = peer->view.conn,
         .because = because,
         .again = again,
     };
@@ -158,7 +158,7 @@ static const struct pd_peer *host_peer(struct pd_turn *turn, uint32_t index)
 {
     struct peer *peer = peer_of(instance_of(turn)->engine, index);
 
-    return peer ? peer->view : NULL;
+    return peer ? &peer->view : NULL;
 }
 
 static void *host_state(struct pd_turn *turn, uint32_t index)

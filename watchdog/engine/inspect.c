@@ -70,7 +70,7 @@ static void tell(struct instance *instance, struct peer *peer, uint64_t now_us,
                  char text[PD_SAVED_MAX])
 {
     char said[PD_SAVED_MAX] = "";
-    int n = instance->trigger->tell(instance->self, peer->view, triggers_state(instance, peer),
+    int n = instance->trigger->tell(instance->self, &peer->view, triggers_state(instance, peer),
                                     now_us, said, sizeof(said));
 
     if (n > 0)
@@ -162,16 +162,16 @@ static uint64_t rtt_of(const struct peer *peer, size_t place)
 static void tell_peer(const struct engine *engine, uint64_t now_us, const struct peer *peer,
                       struct inspect_peer *ret)
 {
-    uint64_t held_us = held_left_us(engine, now_us, peer->name->s);
+    uint64_t held_us = held_left_us(engine, now_us, peer->view.name);
 
     *ret = (struct inspect_peer){
-        .index = peer->index,
-        .conn = peer->conn,
-        .name = peer->name->s,
-        .local = peer->view->local_text,
-        .remote = peer->view->remote_text,
-        .via = peer->view->via,
-        .role = peer->view->role,
+        .index = peer->view.index,
+        .conn = peer->view.conn,
+        .name = peer->view.name,
+        .local = peer->view.path->local_text,
+        .remote = peer->view.path->remote_text,
+        .via = peer->view.path->via,
+        .role = peer->view.role,
         .state = state_of(peer),
         .move = move_of(peer),
         .migratable = peer->migratable,
@@ -185,7 +185,7 @@ static void tell_peer(const struct engine *engine, uint64_t now_us, const struct
         .srtt_us = rtt_of(peer, 0),
         .latest_rtt_us = rtt_of(peer, 1),
         .rttvar_us = rtt_of(peer, 2),
-        .rtt_samples = peer->rtt_samples,
+        .rtt_samples = peer->samples_known ? peer->rtt_samples : PD_UNKNOWN,
         .bytes_sent = peer->bytes_sent,
         .bytes_received = peer->bytes_received,
         .in_flight_bytes = peer->in_flight_bytes,
@@ -263,7 +263,7 @@ void inspect_tally(const struct engine *engine, uint64_t now_us, uint32_t begin,
     const struct peer *peer;
 
     while ((peer = next_before(engine, &begin, end))) {
-        tally->held += inspect_held(engine, now_us, peer->name->s);
+        tally->held += inspect_held(engine, now_us, peer->view.name);
         if (peer->state == PEER_UP)
             tally_up(engine, peer, tally);
         else if (peer->state == PEER_GONE)

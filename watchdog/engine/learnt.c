@@ -67,8 +67,8 @@ static void give_peer(const struct engine *engine, struct peer *peer,
     struct learnt_saved saved[LEARNT_SAVED_MAX];
     char texts[LEARNT_SAVED_MAX * PD_SAVED_MAX];
     struct learnt_peer learnt = {
-        .peer = peer->name->s,
-        .conn = peer->conn,
+        .peer = peer->view.name,
+        .conn = peer->view.conn,
         .disabled = peer->disabled,
         .undialable = peer->undialable,
         .saved = saved,
@@ -197,13 +197,13 @@ static void take_affair(struct engine *engine, struct peer *peer, const struct l
 const struct learnt_peer *learnt_take(struct engine *engine, struct peer *peer)
 {
     const struct restoring *restoring = &engine->restoring;
-    const struct waiting_peer key = {.learnt.conn = peer->conn};
+    const struct waiting_peer key = {.learnt.conn = peer->view.conn};
     struct waiting_peer *waiting;
 
     if (!restoring->n_peers)
         return NULL;
     waiting = bsearch(&key, restoring->peers, restoring->n_peers, sizeof(key), compare_conns);
-    if (!waiting || waiting->used || strcmp(waiting->learnt.peer, peer->name->s) != 0)
+    if (!waiting || waiting->used || strcmp(waiting->learnt.peer, peer->view.name) != 0)
         return NULL;
     waiting->used = true;
     peer->disabled = waiting->learnt.disabled;

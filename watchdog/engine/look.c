@@ -90,7 +90,7 @@ static void ask_close(struct engine *engine)
 
         list_remove(engine, peer);
         list_append(engine, peer);
-        conns[count++] = peer->conn;
+        conns[count++] = peer->view.conn;
     }
     action = outbox_action(engine, ACTION_SUMMARY);
     looks->open = ++looks->last;
@@ -252,14 +252,12 @@ void look_quiet_restart(struct engine *engine, struct peer *peer)
     peer->quiet_since_us = peer->owed_since_us = engine->now_us;
     peer->quiet_looks = peer->owed_telling = 0;
     peer->quiet_owed = true;
-    peer->quiet_bytes_sent = peer->owed_bytes_sent = PD_UNKNOWN;
+    peer->sent_known = peer->sent_since = false;
 }
 
 bool look_owed(const struct peer *peer)
 {
     if (!peer->quiet_looks)
         return false;
-    return peer->quiet_owed ||
-           (peer->bytes_sent != PD_UNKNOWN && peer->quiet_bytes_sent != PD_UNKNOWN &&
-            peer->bytes_sent > peer->quiet_bytes_sent);
+    return peer->quiet_owed || peer->sent_since;
 }

@@ -245,11 +245,11 @@ struct move *move_new(struct engine *engine, const struct passed *passed)
         .again = passed->again,
         .attempt = 1,
         .timeout_ms = move_timeout_ms(engine),
-        .conn = peer->conn,
+        .conn = peer->view.conn,
         .decision = passed->decision,
         .since_us = engine->now_us,
         .peer = peer,
-        .name = text_ref(peer->name),
+        .name = text_ref(peer_name(peer)),
         .because = because_ref(passed->because),
         .deadline.run = move_due,
     };
@@ -331,7 +331,7 @@ void migration_peer_path(struct peer *peer)
     struct move *move = peer->affair ? peer->affair->move : NULL;
 
     if (move && move->state == MOVE_OPEN && !move->local_before)
-        move->local_before = text_new(peer->view->local_text);
+        move->local_before = text_new(peer->view.path->local_text);
 }
 
 void migration_peer_gone(struct engine *engine, struct peer *peer)
@@ -358,7 +358,7 @@ void migration_peer_gone(struct engine *engine, struct peer *peer)
 
 void migration_peer_up(struct engine *engine, struct peer *peer)
 {
-    struct name_state *name = engine->names.count ? name_find(engine, peer->name->s) : NULL;
+    struct name_state *name = engine->names.count ? name_find(engine, peer->view.name) : NULL;
 
     if (!name || !name->orphan)
         return;

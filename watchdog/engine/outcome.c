@@ -114,7 +114,7 @@ static void succeeded(struct engine *engine, struct move *move, const struct eve
 {
     struct peer *peer = move->peer;
     bool reconnected = move->by == BY_RECONNECT;
-    bool same = peer && !move->adopted && peer->conn == move->conn;
+    bool same = peer && !move->adopted && peer->view.conn == move->conn;
 
     if (reconnected)
         effect_start_reconnected(engine, move, answer->conn);
@@ -139,7 +139,7 @@ static bool may_retry(const struct engine *engine, const struct move *move, enum
 
     if (move->because->kind != PD_KIND_MOVED && move->because->kind != PD_KIND_DEAD)
         return false;
-    if (!peer || peer->conn != move->conn || !move_possible(engine, move) || engine->stopping)
+    if (!peer || peer->view.conn != move->conn || !move_possible(engine, move) || engine->stopping)
         return false;
     if (move->outlived || move->retries >= engine->config->retries)
         return false;

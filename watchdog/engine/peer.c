@@ -37,22 +37,22 @@ void peers_clear(struct engine *engine)
 
 static bool match_conn(const struct peer *peer, const void *key)
 {
-    return peer->conn == *(const uint64_t *)key;
+    return peer->view.conn == *(const uint64_t *)key;
 }
 
 static bool match_name(const struct peer *peer, const void *key)
 {
-    return strcmp(peer->name->s, key) == 0;
+    return strcmp(peer->view.name, key) == 0;
 }
 
 static uint64_t hash_peer_conn(const struct peer *peer)
 {
-    return hash_conn(peer->conn);
+    return hash_conn(peer->view.conn);
 }
 
 static uint64_t hash_peer_name(const struct peer *peer)
 {
-    return hash_name(peer->name->s);
+    return hash_name(peer->view.name);
 }
 
 struct peer *peers_find(const struct engine *engine, uint64_t conn)
@@ -80,39 +80,52 @@ struct peer *peers_next(const struct engine *engine, uint32_t *index)
     return NULL;
 }
 
-/* A view and its strings in one block. The name is the peer's own. */
-static struct pd_peer *view_new(const struct peer *peer, enum pd_role role, const char *local,
-                                const char *remote, const char *via)
+static const struct pd_path not_told;
+
+/* A path and its strings in one block; nothing of its own where nothing was told. */
+static const struct pd_path *path_new(const char *local, const char *remote, const char *via)
 {
     const char *texts[] = {local, remote, via};
     const char *copies[ARRAY_SIZE(texts)] = {0};
-    size_t size = sizeof(struct pd_peer);
-    struct pd_peer *view;
+    size_t size = sizeof(struct pd_path);
+    struct pd_path *path;
     char *end;
 
+    if (!local && !remote && !via)
+        return &not_told;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         size += texts[i] ? strlen(texts[i]) + 1 : 0;
-    view = memory_check(malloc(size));
-    end = (char *)(view + 1);
+    path = memory_check(malloc(size));
+    end = (char *)(path + 1);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (texts[i]) {
             copies[i] = end;
             end = stpcpy(end, texts[i]) + 1;
         }
-    *view = (struct pd_peer){
-        .index = peer->index,
-        .role = role,
-        .conn = peer->conn,
-        .name = peer->name->s,
+    *path = (struct pd_path){
         .local_text = copies[0],
         .remote_text = copies[1],
         .via = copies[2],
     };
     if (local)
-        (void)address_parse(local, &view->local); /* absent if it cannot be read */
+        (void)address_parse(local, &path->local); /* absent if it cannot be read */
     if (remote)
-        (void)address_parse(remote, &view->remote);
-    return view;
+        (void)address_parse(remote, &path->remote);
+    return path;
+}
+
+static void path_free(const struct pd_path *path)
+{
+    if (path != &not_told)
+        free((void *)path);
+}
+
+void peer_texts_free(struct peer *peer)
+{
+    path_free(peer->view.path);
+    text_unref(peer_name(peer));
+    peer->view.path = NULL;
+    peer->view.name = NULL;
 }
 
 static uint32_t take_index(struct peers *peers)
@@ -134,20 +147,22 @@ struct peer *peer_add(struct engine *engine, const struct event_peer_up *event)
     struct peer *peer = peer_at(engine, index);
 
     memset(peer, 0, peers->stride);
-    peer->index = index;
     peer->state = PEER_REMOVED;
-    peer->conn = event->conn;
-    peer->name = text_new(event->peer);
-    peer->view = view_new(peer, event->role, event->local, event->remote, event->via);
-    peer->inbound = event->role == PD_ROLE_SERVER;
+    peer->view = (struct pd_peer){
+        .index = index,
+        .role = event->role,
+        .conn = event->conn,
+        .name = text_new(event->peer)->s,
+        .path = path_new(event->local, event->remote, event->via),
+    };
     peer->migratable = event->migratable;
     peer->reconnectable = event->reconnectable;
     memset(peer->rtt_last, 0xff, sizeof(peer->rtt_last));
-    peer->rtt_samples = peer->bytes_received = peer->bytes_sent = PD_UNKNOWN;
+    peer->bytes_received = peer->bytes_sent = PD_UNKNOWN;
     peer->round = engine->looks.round;
     peer->up_us = engine->now_us;
-    index_add(engine, &peers->by_conn, hash_conn(peer->conn), index, hash_peer_conn);
-    index_add(engine, &peers->by_name, hash_name(peer->name->s), index, hash_peer_name);
+    index_add(engine, &peers->by_conn, hash_conn(peer->view.conn), index, hash_peer_conn);
+    index_add(engine, &peers->by_name, hash_name(peer->view.name), index, hash_peer_name);
     peers->count++;
     peer_set_state(engine, peer, PEER_UP, NULL);
     return peer;
@@ -163,7 +178,7 @@ static void write_record(struct engine *engine, const struct peer *peer, bool up
     record->peer = (struct record_peer){
         .subject = peer_subject(peer),
         .up = up,
-        .role = peer->view->role,
+        .role = peer->view.role,
         .reason = text_new(reason),
     };
 }
@@ -172,16 +187,14 @@ static void take_out(struct engine *engine, struct peer *peer)
 {
     struct peers *peers = &engine->peers;
 
-    index_remove(&peers->by_conn, hash_conn(peer->conn), peer->index);
-    index_remove(&peers->by_name, hash_name(peer->name->s), peer->index);
+    index_remove(&peers->by_conn, hash_conn(peer->view.conn), peer->view.index);
+    index_remove(&peers->by_name, hash_name(peer->view.name), peer->view.index);
     pool_give(&peers->affairs, peer->affair);
     peer->affair = NULL;
-    free(peer->view);
-    peer->view = NULL;
-    peer->name = text_unref(peer->name);
+    peer_texts_free(peer);
     peers->free =
         array_reserve(peers->free, &peers->free_capacity, peers->n_free + 1, sizeof(uint32_t));
-    peers->free[peers->n_free++] = peer->index;
+    peers->free[peers->n_free++] = peer->view.index;
     peers->count--;
 }
 
@@ -192,7 +205,7 @@ void peer_set_state(struct engine *engine, struct peer *peer, enum peer_state st
 
     if (old == state)
         return;
-    peer->state = (uint8_t)state;
+    peer->state = (uint8_t)state & 3;
     if (old == PEER_REMOVED)
         write_record(engine, peer, true, reason);
     if (state == PEER_REMOVED) {
@@ -203,7 +216,7 @@ void peer_set_state(struct engine *engine, struct peer *peer, enum peer_state st
 
 bool peer_set_path(struct peer *peer, const char *local, const char *remote, const char *via)
 {
-    struct pd_peer *old = peer->view;
+    const struct pd_path *old = peer->view.path;
 
     local = local ? local : old->local_text;
     remote = remote ? remote : old->remote_text;
@@ -211,8 +224,8 @@ bool peer_set_path(struct peer *peer, const char *local, const char *remote, con
     if (string_equal(local, old->local_text) && string_equal(remote, old->remote_text) &&
         string_equal(via, old->via))
         return false;
-    peer->view = view_new(peer, old->role, local, remote, via);
-    free(old);
+    peer->view.path = path_new(local, remote, via);
+    path_free(old);
     return true;
 }
 
@@ -227,5 +240,5 @@ struct affair *peer_affair(struct engine *engine, struct peer *peer)
 
 struct record_subject peer_subject(const struct peer *peer)
 {
-    return (struct record_subject){.peer = text_ref(peer->name), .conn = peer->conn};
+    return (struct record_subject){.peer = text_ref(peer_name(peer)), .conn = peer->view.conn};
 }

@@ -40,17 +40,26 @@ void peer_set_state(struct engine *engine, struct peer *peer, enum peer_state st
  * is different now. */
 bool peer_set_path(struct peer *peer, const char *local, const char *remote, const char *via);
 
+/* At its end: what it has of its own beside the table. */
+void peer_texts_free(struct peer *peer);
+
 /* The connection's affair, made if it had none. */
 struct affair *peer_affair(struct engine *engine, struct peer *peer);
 
 static inline bool peer_inbound(const struct peer *peer)
 {
-    return peer->inbound;
+    return peer->view.role == PD_ROLE_SERVER;
 }
 
 static inline bool peer_in_flight(const struct peer *peer)
 {
     return peer->in_flight;
+}
+
+/* The name as a text, to be counted; view.name is its string. */
+static inline struct text *peer_name(const struct peer *peer)
+{
+    return CONTAINER_OF(peer->view.name, struct text, s);
 }
 
 struct record_subject peer_subject(const struct peer *peer);

@@ -37,11 +37,13 @@ static bool take_fresh(struct peer *peer, const struct pd_row *row)
     bool changed = take_rtt(peer, row);
     bool fresh;
 
-    if (samples != PD_UNKNOWN && peer->rtt_samples != PD_UNKNOWN)
-        changed = samples != peer->rtt_samples;
+    if (samples != PD_UNKNOWN && peer->samples_known)
+        changed = (uint32_t)samples != peer->rtt_samples;
     fresh = measured && (changed || !peer->measured);
-    if (samples != PD_UNKNOWN)
-        peer->rtt_samples = samples;
+    if (samples != PD_UNKNOWN) {
+        peer->rtt_samples = (uint32_t)samples;
+        peer->samples_known = true;
+    }
     peer->measured |= measured;
     return fresh;
 }
@@ -65,20 +67,30 @@ static bool received_more(const struct peer *peer, const struct pd_row *row, uin
            silent_ms < (now_us - peer->last_look_us) / 1000;
 }
 
+/* How much was sent when the stretch began, by its first row that says so, is what is
+ * compared with: more since then, or not? */
+static void take_sent(struct peer *peer, const struct pd_row *row)
+{
+    uint64_t sent = row->v[PD_BYTES_SENT];
+
+    if (sent == PD_UNKNOWN)
+        return;
+    peer->sent_since |= peer->sent_known && sent > peer->bytes_sent;
+    peer->sent_known = true;
+}
+
 /* Who is idle for a minute and then sends owes from then on, not for a minute. */
 static void take_owed(struct engine *engine, struct peer *peer, const struct pd_row *row,
                       bool outstanding)
 {
     uint64_t sent = row->v[PD_BYTES_SENT];
 
-    if (peer->owed_bytes_sent == PD_UNKNOWN)
-        peer->owed_bytes_sent = sent;
-    if (!outstanding && (sent == PD_UNKNOWN || sent <= peer->owed_bytes_sent)) {
+    if (!outstanding && (sent == PD_UNKNOWN || !peer->sent_since)) {
         peer->owed_since_us = engine->now_us;
         peer->owed_telling = 0;
     } else if (row->v[PD_RTT_SAMPLES] != PD_UNKNOWN || row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN ||
                row->v[PD_SILENT_MS] != PD_UNKNOWN) {
-        peer->owed_telling++;
+        peer->owed_telling += peer->owed_telling < UINT8_MAX;
     }
 }
 
@@ -91,11 +103,10 @@ static void take_quiet(struct engine *engine, struct peer *peer, const struct pd
 
     if (progress || !peer->quiet_since_us) {
         look_quiet_restart(engine, peer);
-        peer->quiet_bytes_sent = peer->owed_bytes_sent = row->v[PD_BYTES_SENT];
+        take_sent(peer, row);
         return;
     }
-    if (peer->quiet_bytes_sent == PD_UNKNOWN)
-        peer->quiet_bytes_sent = row->v[PD_BYTES_SENT];
+    take_sent(peer, row);
     peer->quiet_looks++;
     peer->quiet_owed &= outstanding;
     take_owed(engine, peer, row, outstanding);
@@ -109,7 +120,7 @@ void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row
     bool progress = fresh || received_more(peer, row, engine->now_us);
     uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES];
     struct pd_sample sample = {
-        .peer = peer->view,
+        .peer = &peer->view,
         .row = row,
         .columns = columns,
         .fresh = fresh,

@@ -22,9 +22,12 @@ static uint8_t *instance_of(struct peer *peer, size_t kind)
     return &peer->slots[kind];
 }
 
-static size_t align_up(size_t size)
+/* Nothing needs to be aligned to more than what divides its size. */
+static size_t align_for(size_t at, size_t size)
 {
-    return (size + 7) & ~(size_t)7;
+    size_t alignment = min_u64(size & -size, 8);
+
+    return alignment ? (at + alignment - 1) & ~(alignment - 1) : at;
 }
 
 size_t triggers_kind_of(const struct triggers *triggers, const struct pd_trigger *trigger)
@@ -48,10 +51,13 @@ int triggers_lay_out(const struct engine_config *config, struct triggers *ret_tr
         if (triggers_kind_of(&triggers, config->instances[i].trigger) == triggers.n_kinds)
             triggers.kinds[triggers.n_kinds++].trigger = config->instances[i].trigger;
     /* The states are aligned in memory: the slots begin where the struct ends. */
-    offset = align_up(offsetof(struct peer, slots) + triggers.n_kinds);
+    offset = offsetof(struct peer, slots) + triggers.n_kinds;
     for (size_t i = 0; i < triggers.n_kinds; i++) {
+        size_t size = triggers.kinds[i].trigger->peer_size;
+
+        offset = align_for(offset, size);
         triggers.kinds[i].offset = offset - offsetof(struct peer, slots);
-        offset = align_up(offset + triggers.kinds[i].trigger->peer_size);
+        offset += size;
     }
     triggers.slots_size = offset - offsetof(struct peer, slots);
     if (triggers.slots_size > SLOTS_SIZE_MAX) {
@@ -141,7 +147,7 @@ void triggers_adopt(struct engine *engine, struct peer *peer)
 {
     for (size_t i = 0; i < engine->triggers.n_kinds; i++) {
         size_t chosen =
-            triggers_choose(engine->config, engine->triggers.kinds[i].trigger, peer->name->s);
+            triggers_choose(engine->config, engine->triggers.kinds[i].trigger, peer->view.name);
 
         *instance_of(peer, i) = chosen == TRIGGERS_NONE ? TRIGGERS_NO_PLACE : (uint8_t)chosen;
     }
@@ -176,7 +182,7 @@ void *triggers_state(struct instance *instance, struct peer *peer)
 void triggers_peer(struct engine *engine, struct peer *peer, enum pd_peer_change change)
 {
     for (size_t i = 0; i < engine->triggers.n_kinds; i++) {
-        struct pd_peer_event event = {.change = change, .peer = peer->view};
+        struct pd_peer_event event = {.change = change, .peer = &peer->view};
         struct instance *instance = member(engine, peer, i, &event.state);
 
         if (instance)
@@ -201,7 +207,7 @@ size_t triggers_save(const struct engine *engine, struct peer *peer, struct lear
         instance = triggers_instance(triggers, peer, i);
         if (!instance || !instance->open)
             continue;
-        length = trigger->save(instance->self, peer->view, peer->slots + triggers->kinds[i].offset,
+        length = trigger->save(instance->self, &peer->view, peer->slots + triggers->kinds[i].offset,
                                text, PD_SAVED_MAX);
         if (length <= 0 || (unsigned)length >= PD_SAVED_MAX)
             continue;
@@ -214,7 +220,7 @@ size_t triggers_save(const struct engine *engine, struct peer *peer, struct lear
 void triggers_restore(struct engine *engine, struct peer *peer, const struct learnt_peer *learnt)
 {
     for (size_t i = 0; i < engine->triggers.n_kinds; i++) {
-        struct pd_peer_event event = {.change = PD_PEER_UP, .peer = peer->view};
+        struct pd_peer_event event = {.change = PD_PEER_UP, .peer = &peer->view};
         struct instance *instance = member(engine, peer, i, &event.state);
 
         for (size_t k = 0; instance && k < learnt->n_saved; k++)

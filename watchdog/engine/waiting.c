@@ -56,7 +56,7 @@ uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer 
     uint64_t until_us = peer->affair ? token_at_us(engine, peer->affair) : 0;
 
     if (by == BY_RECONNECT)
-        until_us = max_u64(until_us, name_reconnect_allowed_us(engine, peer->name->s));
+        until_us = max_u64(until_us, name_reconnect_allowed_us(engine, peer->view.name));
     return until_us;
 }
 

@@ -162,15 +162,14 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
     uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
     struct watch *watch = &peer->affair->watch;
     bool owes = (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0) ||
-                (peer->bytes_sent != PD_UNKNOWN && peer->quiet_bytes_sent != PD_UNKNOWN &&
-                 peer->bytes_sent > peer->quiet_bytes_sent);
+                peer->sent_since;
 
     if (watch->probed || owes || !(engine->node.features & NODE_PROBE))
         return;
     watch->probed = true;
     engine->probes = array_reserve(engine->probes, &engine->probes_capacity, engine->n_probes + 1,
                                    sizeof(uint64_t));
-    engine->probes[engine->n_probes++] = peer->conn;
+    engine->probes[engine->n_probes++] = peer->view.conn;
     look_quiet_restart(engine, peer); /* from here on something is owed */
     set_deadline(engine, peer);
 }
