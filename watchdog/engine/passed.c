@@ -56,8 +56,8 @@ static void make(struct engine *engine, struct passed *passed)
 
 void passed_make(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->n_passed; i++)
-        make(engine, &engine->passed[i]);
+    while (engine->n_made < engine->n_passed)
+        make(engine, &engine->passed[engine->n_made++]);
 }
 
 /* Those that did not fit are `queued` in their decision; by then the best of
@@ -111,5 +111,5 @@ void passed_clear(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_passed; i++)
         because_unref(engine->passed[i].because);
-    engine->n_passed = 0;
+    engine->n_passed = engine->n_made = 0;
 }

@@ -407,6 +407,7 @@ struct engine {
     size_t n_advice, advice_capacity;
     struct passed *passed; /* not asked, or not entered yet */
     size_t n_passed, passed_capacity;
+    size_t n_made;    /* of these, from the first: their moves are made */
     uint64_t *probes; /* connections to be probed, of this turn */
     size_t n_probes, probes_capacity;
     struct outbox_store outbox;
