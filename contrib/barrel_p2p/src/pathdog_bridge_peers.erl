@@ -184,7 +184,8 @@ watch(#{dist := Dist, settings := #{call_timeout := Limit} = Settings} = State) 
                 ok = Dist:subscribe(Self),
                 Dist:events()
             end,
-            pathdog_bridge_call:async(watched, Subscribe, Limit);
+            _ = pathdog_bridge_call:async(watched, Subscribe, Limit),
+            ok;
         #{connections := all} ->
             ok
     end,
@@ -369,8 +370,11 @@ word(server) -> <<"server">>;
 word(client) -> <<"client">>;
 word(undefined) -> undefined.
 
-tell(undefined, _Event) -> ok;
-tell({Client, _}, Event) -> Client ! {pathdog_bridge, Event}.
+tell(undefined, _Event) ->
+    ok;
+tell({Client, _}, Event) ->
+    Client ! {pathdog_bridge, Event},
+    ok.
 
 seen_at(Id, Local, Remote, #{conns := Conns} = State) ->
     case Conns of
@@ -392,13 +396,13 @@ seen_via(Node, Via, #{conns := Conns, nodes := Nodes} = State) ->
 
 tell_path(#{id := Id, told := Told} = Conn, #{conns := Conns, client := Client} = State) ->
     #{local := Local, remote := Remote, via := Via} = Conn,
-    Told andalso
-        tell(Client, {peer_path, [
-            {conn, Id},
-            {local, pathdog_bridge_conn:address(Local)},
-            {remote, pathdog_bridge_conn:address(Remote)},
-            {via, Via}
-        ]}),
+    Path = [
+        {conn, Id},
+        {local, pathdog_bridge_conn:address(Local)},
+        {remote, pathdog_bridge_conn:address(Remote)},
+        {via, Via}
+    ],
+    ok = tell(case Told of true -> Client; false -> undefined end, {peer_path, Path}),
     State#{conns := Conns#{Id := Conn}}.
 
 %% ---- going ----
@@ -498,7 +502,9 @@ begin_snapshot(Client, State0) ->
     end,
     State2 = State1#{client := {Client, monitor(process, Client)}},
     Told = lists:sort([Id || {Id, #{told := true}} <- maps:to_list(maps:get(conns, State2))]),
-    [tell({Client, none}, {peer_up, up(conn(Id, State2), State2)}) || Id <- Told],
+    lists:foreach(
+        fun(Id) -> tell({Client, none}, {peer_up, up(conn(Id, State2), State2)}) end, Told
+    ),
     Timer = make_ref(),
     erlang:send_after(?SNAPSHOT_LIMIT, self(), {snapshot_limit, Timer}),
     refresh(maps:remove(refreshed, State2#{snapshot := {Timer, fresh}})).
