@@ -17,7 +17,7 @@ all() ->
         a_wedged_controller, via_without_relays,
         reconnected_in_order, reconnected_though_inbound, it_does_not_close, the_dial_fails, it_goes_on_dialling,
         the_dial_fails_at_first, the_dial_hangs, the_dial_is_slow, the_peer_was_quicker, already_reconnected,
-        the_view_takes_its_time, outside_of_the_view, reconnect_while_it_migrates, the_client_vanishes,
+        the_view_takes_its_time, the_view_crashes, outside_of_the_view, reconnect_while_it_migrates, the_client_vanishes,
         ten_in_a_row, reconnect_is_off, only_those_dialled_from_here
     ].
 
@@ -310,6 +310,16 @@ the_view_takes_its_time(Config) ->
     bridge:wait(fun() -> standin_net:dials() =/= [] end),
     sys:resume(barrel_p2p_hyparview),
     ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)).
+
+%% As barrel_p2p's does when it promotes a passive peer.
+the_view_crashes(Config) ->
+    {Client, Conn, _} = up(client, Config),
+    exit(whereis(barrel_p2p_hyparview), kill),
+    bridge:post(Client, 5, reconnect_peer, params(Conn, 60000)),
+    bridge:wait(fun() -> standin_net:dials() =/= [] end),
+    {ok, _} = gen_server:start({local, barrel_p2p_hyparview}, standin_net, view, []),
+    ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)),
+    ?assert(lists:member(?B, barrel_p2p:active_view())).
 
 %% It was in nobody's active view, and is not brought into it.
 outside_of_the_view(Config) ->
