@@ -53,7 +53,7 @@ void daemon_on_event(void *user, struct event *event);
 void daemon_on_signal(void *user, const char *instance, const struct pd_signal *signal);
 void daemon_on_notice(void *user, enum pd_level level, const char *what, const char *text);
 void daemon_on_log_dropped(void *user, uint64_t count, const char *why);
-int daemon_on_deferred(sd_event_source *source, void *user);
+int daemon_on_deferred(sd_event_source *source, int fd, uint32_t revents, void *user);
 int daemon_on_timer(sd_event_source *source, uint64_t time_us, void *user);
 int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *user);
 int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *user);

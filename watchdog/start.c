@@ -13,6 +13,7 @@
 #include "engine/inspect.h"
 #include "state/lock.h"
 #include "util/format.h"
+#include "util/ready.h"
 
 /* How late a deadline may be, so that the kernel can join wake-ups. */
 #define TIMER_ACCURACY_US UINT64_C(1000)
@@ -51,7 +52,7 @@ static int daemon_start_loop(struct daemon *daemon)
         r = sd_event_add_time(daemon->loop, &daemon->timer, CLOCK_MONOTONIC, UINT64_MAX,
                               TIMER_ACCURACY_US, daemon_on_timer, daemon);
     if (r >= 0)
-        r = sd_event_add_defer(daemon->loop, &daemon->deferred, daemon_on_deferred, daemon);
+        r = ready_add(daemon->loop, &daemon->deferred, daemon_on_deferred, daemon);
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
         if (sources[i]) {
             sd_event_source_set_floating(sources[i], true);
@@ -62,7 +63,6 @@ static int daemon_start_loop(struct daemon *daemon)
     if (r < 0)
         return r;
     sd_event_source_set_enabled(daemon->timer, SD_EVENT_OFF);
-    sd_event_source_set_enabled(daemon->deferred, SD_EVENT_OFF);
     sd_event_source_set_exit_on_failure(daemon->timer, true);
     sd_event_source_set_exit_on_failure(daemon->deferred, true);
     sd_event_source_set_description(daemon->timer, "deadline");
@@ -307,7 +307,8 @@ struct daemon *daemon_free(struct daemon *daemon)
     if (daemon->recorder)
         r = recorder_stop(daemon->recorder);
     if (r < 0)
-        dprintf(STDERR_FILENO, "pathdog: the recording is not complete: %s\n", strerror(-r));
+        dprintf(STDERR_FILENO, "%spathdog: the recording is not complete: %s\n",
+                sink_error_prefix(), strerror(-r));
     recorder_free(daemon->recorder);
     if (daemon->sink)
         sink_drain(daemon->sink, DRAIN_US);
