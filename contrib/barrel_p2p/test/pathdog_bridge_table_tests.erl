@@ -51,7 +51,9 @@ what_is_gone_is_not_put_back_test() ->
     ?assertEqual(Empty, pathdog_bridge_table:put(A, Empty)).
 
 %% Years of reconnects do not make it grow.
-the_late_are_bounded_test() ->
+the_late_are_bounded_test_() -> {timeout, 60, fun the_late_are_bounded/0}.
+
+the_late_are_bounded() ->
     Table = lists:foldl(
         fun(Id, T) -> Conn = conn(Id, a), pathdog_bridge_table:remove(Conn, pathdog_bridge_table:add(Conn, T)) end,
         pathdog_bridge_table:new(),
