@@ -154,7 +154,7 @@ void daemon_on_log_dropped(void *user, uint64_t count, const char *why)
         string_format("%llu records were left out of the log: %s", (unsigned long long)count, why);
 
     if (daemon->stopped) /* there will be no turn to say it in */
-        dprintf(STDERR_FILENO, "pathdog: %s\n", text);
+        dprintf(STDERR_FILENO, "%spathdog: %s\n", sink_error_prefix(), text);
     else
         daemon_notice(daemon, PD_LEVEL_WARNING, "log-dropped", text, count);
 }
@@ -175,7 +175,8 @@ static void daemon_keep_last(struct daemon *daemon)
     int r = keeper_stop(daemon->keeper);
 
     if (r < 0)
-        dprintf(STDERR_FILENO, "pathdog: what was learnt could not be saved: %s\n", strerror(-r));
+        dprintf(STDERR_FILENO, "%spathdog: what was learnt could not be saved: %s\n",
+                sink_error_prefix(), strerror(-r));
 }
 
 int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *user)

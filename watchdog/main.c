@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "out/sink.h"
+#include "util/format.h"
 #include "util/util.h"
 
 enum {
@@ -40,7 +42,7 @@ static void block_signals(void)
 
 static int complain(int status, const char *error)
 {
-    fprintf(stderr, "pathdog: %s\n", error ? error : "cannot start");
+    fprintf(stderr, "%spathdog: %s\n", sink_error_prefix(), error ? error : "cannot start");
     return status;
 }
 
@@ -83,16 +85,34 @@ static int run(const struct arguments *arguments, struct config *config, struct 
     return r < 0 ? complain(EXIT_FAILED, strerror(-r)) : EXIT_GOOD;
 }
 
+/* An install leaves it beside the file that is not there yet. */
+static void point_to_example(const char *path, char **error)
+{
+    CLEANUP_FREE char *example = string_format("%s.example", path);
+    char *whole;
+
+    if (access(path, F_OK) == 0 || access(example, R_OK) < 0)
+        return;
+    whole = string_format("%s (%s is there to begin with)", *error, example);
+    free(*error);
+    *error = whole;
+}
+
 static int with_plugins(const struct arguments *arguments, struct plugins *plugins)
 {
     const struct config_lookup lookup = plugins_lookup(plugins);
     CLEANUP_FREE char *error = NULL;
     struct config *config;
+    int r;
 
     if (arguments->what == DO_LIST_TRIGGERS)
         return list_triggers(arguments, plugins);
-    if (config_load(arguments->options.config_path, &lookup, &config, &error) < 0)
+    r = config_load(arguments->options.config_path, &lookup, &config, &error);
+    if (r < 0) {
+        if (r == -ENOENT)
+            point_to_example(arguments->options.config_path, &error);
         return complain(EXIT_BAD_INPUT, error);
+    }
     if (config_check_accounts(config, &error) < 0) {
         config_free(config);
         return complain(EXIT_BAD_INPUT, error);

@@ -302,7 +302,8 @@ struct daemon *daemon_free(struct daemon *daemon)
     if (daemon->recorder)
         r = recorder_stop(daemon->recorder);
     if (r < 0)
-        dprintf(STDERR_FILENO, "pathdog: the recording is not complete: %s\n", strerror(-r));
+        dprintf(STDERR_FILENO, "%spathdog: the recording is not complete: %s\n",
+                sink_error_prefix(), strerror(-r));
     recorder_free(daemon->recorder);
     if (daemon->sink)
         sink_drain(daemon->sink, DRAIN_US);

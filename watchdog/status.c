@@ -17,6 +17,7 @@ struct status {
     char *reason;
     uint32_t peers;
     uint64_t told_us;
+    bool told; /* all of its peers */
     bool enabled, changed;
 };
 
@@ -31,8 +32,11 @@ struct status *status_new(const char *node_path)
 
 static char *status_text(const struct status *status)
 {
+    if (status->node && !status->told)
+        return string_format("STATUS=Node %s is up, and tells its peers", status->node);
     if (status->node)
-        return string_format("STATUS=Node %s is up, %u peers", status->node, status->peers);
+        return string_format("STATUS=Node %s is up, %u peer%s", status->node, status->peers,
+                             status->peers == 1 ? "" : "s");
     return string_format("STATUS=Waiting for the node at %s%s%s", status->node_path,
                          status->reason ? ": " : "", status->reason ? status->reason : "");
 }
@@ -59,14 +63,23 @@ static void status_set_node(struct status *status, const char *node, const char 
     free(status->reason);
     status->node = string_copy(node);
     status->reason = string_copy(reason);
+    status->told = false;
     status->changed = true;
     status->told_us = 0; /* worth telling at once */
 }
 
+static void status_set_peers(struct status *status, uint32_t peers, bool told)
+{
+    status->changed |= peers != status->peers || told;
+    status->peers = peers;
+    if (!told)
+        return;
+    status->told = true;
+    status->told_us = 0; /* the same */
+}
+
 void status_event(struct status *status, const struct engine *engine, const struct event *event)
 {
-    uint32_t peers;
-
     if (!status->enabled)
         return;
     switch (event->type) {
@@ -80,9 +93,7 @@ void status_event(struct status *status, const struct engine *engine, const stru
     case EVENT_PEER_UP:
     case EVENT_PEER_DOWN:
     case EVENT_TIMER:
-        peers = engine_counts(engine).peers;
-        status->changed |= peers != status->peers;
-        status->peers = peers;
+        status_set_peers(status, engine_counts(engine).peers, event->type == EVENT_SNAPSHOT);
         break;
     default:
         return;

@@ -189,7 +189,10 @@ void kit_client_close(struct pathdog_node *kit, const char *why)
 
     if (kit->client_fd < 0)
         return;
-    close(kit->client_fd); /* leaves the epoll set with it */
+    /* A child that the node has forked may still hold it: then close() alone would leave it in the
+     * epoll set, and what comes of it could not be silenced any more. */
+    epoll_ctl(kit->epoll_fd, EPOLL_CTL_DEL, kit->client_fd, NULL);
+    close(kit->client_fd);
     kit->client_fd = -1;
     kit->client_serial++;
     kit->greeted = kit->subscribed = kit->want_write = false;

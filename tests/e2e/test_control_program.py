@@ -232,7 +232,7 @@ class Completion(ControlCase):
         self.assertIn("explain", self.complete(dog, line))
         self.assertEqual(self.complete(dog, line + "st"), ["status"])
         self.assertEqual(self.complete(dog, line + "explain br"), ["bravo@10.0.0.2", "bravo@10.0.0.3"])
-        self.assertEqual(self.complete(dog, line + "migrate bravo@10.0.0.3"), ["10.0.0.3"])
+        self.assertEqual(self.complete(dog, line + "migrate bravo@10.0.0.3"), ["@10.0.0.3"])
         self.assertEqual(self.complete(dog, line + "migrate bravo@10.0.0.3", " "), ["bravo@10.0.0.3"])
         self.assertEqual(self.complete(dog, line + "hold char:l"), ["lie@h"])
         self.assertEqual(self.complete(dog, line + "hold a"), ["a\\ b@h"])

@@ -90,6 +90,34 @@ class Unreachable(ControlCase):
         self.assertIn("the directory may not be entered", err)
 
 
+class Words(ControlCase):
+    def test_no_peer_is_known_at_all(self):
+        node = self.node(start=False)
+        dog = self.dog(node)
+        for command in ("explain", "migrate", "hold"):
+            _, err = self.ctl(dog, command, "bravo", status=1)
+            self.assertIn("the node is down", err)
+            self.assertNotIn("lists them", err)
+        node.start()
+        node.wait_rounds(1)
+        self.assertIn("the node has none", self.ctl(dog, "explain", "bravo", status=1)[1])
+        node.add("charlie@h", 1)
+        dog.wait_record("peer", state="up")
+        self.assertIn("\"pathdogctl peers\" lists them",
+                      self.ctl(dog, "explain", "no-such-name-at-all", status=1)[1])
+
+    def test_what_an_operator_asked_is_said_once(self):
+        node, dog = self.pair()
+        out, _ = self.ctl(dog, "migrate", "p1@h")
+        self.assertIn("  operator: asked by uid", out)
+        self.assertNotIn("operator operator", out)
+
+    def test_how_long_a_mode_lasts(self):
+        node, dog = self.pair()
+        out, _ = self.ctl(dog, "mode", "observe")
+        self.assertIn("until \"mode\" in the configuration changes, or a restart", out)
+
+
 class Holds(ControlCase):
     def test_what_is_still_held_is_named(self):
         node, dog = self.pair(peers=3)

@@ -82,6 +82,57 @@ class Checked(StartCase):
         self.assertIn("b?]0;x?.conf:2", err)
 
 
+    def test_an_example_is_pointed_to(self):
+        path = os.path.join(self.directory, "pathdog.conf")
+        status, out, err = run_tool(daemon(), "--config", path, timeout=15 * PATIENCE)
+        self.assertEqual((status, err), (2, f"pathdog: {path}: No such file or directory\n"))
+        with open(path + ".example", "w") as file:
+            file.write("[watchdog]\n")
+        status, out, err = run_tool(daemon(), "--config", path, timeout=15 * PATIENCE)
+        self.assertEqual(status, 2)
+        self.assertIn(f"({path}.example is there to begin with)", err)
+
+    def test_in_the_journal_it_is_an_error(self):
+        """systemd says what it connected standard error to, and reads levels from there."""
+        path = os.path.join(self.directory, "stderr")
+        with open(path, "w+") as file:
+            there = os.fstat(file.fileno())
+            for stream, begins in ((f"{there.st_dev}:{there.st_ino}", "<3>pathdog: "),
+                                   ("1:1", "pathdog: "), ("", "pathdog: ")):
+                file.seek(0)
+                file.truncate()
+                run = subprocess.run(
+                    [daemon(), "--config", os.path.join(self.directory, "none")], stderr=file,
+                    stdin=subprocess.DEVNULL, env=environment(JOURNAL_STREAM=stream),
+                    timeout=30 * PATIENCE)
+                self.assertEqual(run.returncode, 2)
+                file.seek(0)
+                self.assertTrue(file.read().startswith(begins))
+
+
+class Status(StartCase):
+    def status(self, dog):
+        lines = [line for state in dog.states for line in state.split("\n")
+                 if line.startswith("STATUS=")]
+        return lines[-1] if lines else None
+
+    def test_peers_are_counted_once_all_are_told(self):
+        node = self.node()
+        node.add("p1@h", 1)
+        node.add("p2@h", 2)
+        held = []
+        node.on("subscribe", held.append)
+        dog = self.dog(node)
+        node.wait_for(lambda: held, what="a subscribe")
+        dog.wait_for(lambda: self.status(dog) == "STATUS=Node alpha@127.0.0.1 is up, and tells its "
+                     "peers", what="a status before the snapshot is whole")
+        for peer in list(node.peers.values()):
+            node.tell_up(peer, held[0].link)
+        held[0].answer({"peers": 2})
+        dog.wait_for(lambda: self.status(dog) == "STATUS=Node alpha@127.0.0.1 is up, 2 peers",
+                     what="the status after it")
+
+
 class Shared(StartCase):
     def test_a_state_directory_has_one_pathdog(self):
         node, dog = self.pair()

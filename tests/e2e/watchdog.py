@@ -3,6 +3,7 @@
 every test what always holds: exit status, invariants, and that a replay writes the same bytes.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import time
 import invariants
 from node import PATIENCE
 
-SAMPLE = 0.1  # seconds; sample_interval of every test unless it says otherwise
+F_SETPIPE_SZ = 1031  # fcntl has it only from Python 3.10 on
 # Short is what a test waits for; long is what must not end while a slow node still answers.
 WATCHDOG = {
     "sample_interval": "100ms", "close_interval": "50ms", "migrate_timeout": "20s",
@@ -131,6 +132,8 @@ class Watchdog:
                            "--record", self.recording] + self.args,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=environment(NOTIFY_SOCKET=path, **self.env))
+        if self.reads.is_set():
+            self._widen()
         self.readers = [threading.Thread(target=work, daemon=True) for work in
                         (self._read_records, self._read_errors, self._read_states)]
         for reader in self.readers:
@@ -138,6 +141,16 @@ class Watchdog:
         if ready:
             self.wait_for(self._is_ready, 15, "READY=1")
         return self
+
+    def _widen(self):
+        """At its end pathdog waits no more than two seconds for its reader: a late one finds all
+        of its records in the pipe nevertheless."""
+        for size in (1 << 24, 1 << 20):
+            try:
+                fcntl.fcntl(self.process.stdout, F_SETPIPE_SZ, size)
+                return
+            except OSError:
+                pass  # not root: less is allowed
 
     def _is_ready(self):
         if self.process.poll() is not None:

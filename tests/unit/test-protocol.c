@@ -96,6 +96,34 @@ static void test_hello_of_a_terse_node(void **state)
            "\"max_in_flight\":0,\"uid\":1000\n");
 }
 
+/* What is shown of a boot may be cut or have marks in it, but two that differ stay
+ * different: else the connections of the one would be taken for the other's. */
+static void test_boots_that_look_alike(void **state)
+{
+    char boots[4][700] = {"a\\u0001", "a\\u0002", "", ""}, text[900], *told[4];
+
+    for (size_t i = 2; i < ARRAY_SIZE(boots); i++) {
+        memset(boots[i], 'a', 600);
+        strcpy(boots[i] + 600, i == 2 ? "b" : "c");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(boots); i++) {
+        protocol_open(rig.protocol, rig.now_us, 1000);
+        snprintf(text, sizeof(text),
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"boot\":\"%s\"}}",
+                 boots[i]);
+        line(text);
+        buffer_append(&rig.told, "", 1);
+        told[i] = string_copy(buffer_bytes(&rig.told));
+        buffer_take(&rig.told, rig.told.length);
+        assert_non_null(strstr(told[i], "\"node_up\""));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(boots); i++)
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(told[i], told[j]);
+    for (size_t i = 0; i < ARRAY_SIZE(boots); i++)
+        free(told[i]);
+}
+
 static void test_netns(void **state)
 {
     static const char answer[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,"
@@ -344,6 +372,7 @@ int main(void)
         CLOSED(test_hello_spoiled),
         CLOSED(test_hello_refused),
         CLOSED(test_hello_of_a_terse_node),
+        CLOSED(test_boots_that_look_alike),
         CLOSED(test_netns),
         CLOSED(test_deadlines),
         CLOSED(test_subscribe_refused),

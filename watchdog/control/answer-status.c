@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How things are: version, node, triggers, counts. */
+#include "../node/summaries.h"
 #include "private.h"
 
 void answer_version(struct request *request)
@@ -43,28 +44,10 @@ static void put_node(struct buffer *out, const struct inspect_status *status, co
 
 static void put_columns(struct buffer *out, uint32_t columns)
 {
-    static const char *const names[PD_COLUMN_COUNT] = {
-        [PD_SRTT_US] = "srtt_us",
-        [PD_LATEST_RTT_US] = "latest_rtt_us",
-        [PD_MIN_RTT_US] = "min_rtt_us",
-        [PD_RTTVAR_US] = "rttvar_us",
-        [PD_RTT_SAMPLES] = "rtt_samples",
-        [PD_CWND_BYTES] = "cwnd_bytes",
-        [PD_IN_FLIGHT_BYTES] = "in_flight_bytes",
-        [PD_CONGESTED] = "congested",
-        [PD_IN_RECOVERY] = "in_recovery",
-        [PD_PTO_COUNT] = "pto_count",
-        [PD_BYTES_SENT] = "bytes_sent",
-        [PD_BYTES_RECEIVED] = "bytes_received",
-        [PD_PACKETS_LOST] = "packets_lost",
-        [PD_SEND_ERRORS] = "send_errors",
-        [PD_SILENT_MS] = "silent_ms",
-    };
-
     put_open(out, "columns", "[");
     for (size_t i = 0; i < PD_COLUMN_COUNT; i++)
         if (columns & 1u << i)
-            put_text(out, NULL, names[i]);
+            put_text(out, NULL, column_name((enum pd_column)i));
     put_close(out, "]");
 }
 

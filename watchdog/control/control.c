@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../util/format.h"
+#include "../util/ready.h"
 #include "private.h"
 
 #define ACCEPT_BURST    16u
@@ -108,7 +109,7 @@ static int on_accept(sd_event_source *source, int listen_fd, uint32_t revents, v
 }
 
 /* Lines that were read and not answered yet: each client in turn. */
-static int on_again(sd_event_source *source, void *user)
+static int on_again(sd_event_source *source, int fd, uint32_t revents, void *user)
 {
     struct control *control = user;
 
@@ -154,16 +155,14 @@ static int control_add_sources(struct control *control)
         sd_event_add_io(loop, &control->accept, control->listener.fd, EPOLLIN, on_accept, control);
 
     if (r >= 0)
-        r = sd_event_add_defer(loop, &control->again, on_again, control);
+        r = ready_add(loop, &control->again, on_again, control);
     if (r >= 0)
-        r = sd_event_add_defer(loop, &control->work, follow_work, control);
+        r = ready_add(loop, &control->work, follow_work, control);
     if (r >= 0)
         r = sd_event_add_time(loop, &control->sweep, CLOCK_MONOTONIC, UINT64_MAX, SWEEP_SLACK_US,
                               on_sweep, control);
     if (r < 0)
         return r;
-    sd_event_source_set_enabled(control->again, SD_EVENT_OFF);
-    sd_event_source_set_enabled(control->work, SD_EVENT_OFF);
     sd_event_source_set_enabled(control->sweep, SD_EVENT_OFF);
     sd_event_source_set_description(control->accept, "control");
     sd_event_source_set_description(control->again, "control-again");

@@ -132,7 +132,7 @@ void follow_finish(struct control *control)
         }
 }
 
-int follow_work(sd_event_source *source, void *user)
+int follow_work(sd_event_source *source, int fd, uint32_t revents, void *user)
 {
     struct control *control = user;
     uint64_t until_us = control_now_us() + SLICE_US;

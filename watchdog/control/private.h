@@ -82,7 +82,7 @@ bool client_has_line(const struct client *client);
 /* ---- follow.c ---- */
 
 /* Formats what waits, for a short while. */
-int follow_work(sd_event_source *source, void *user);
+int follow_work(sd_event_source *source, int fd, uint32_t revents, void *user);
 /* The end: formats all that waits, and writes what can be written at once. */
 void follow_finish(struct control *control);
 void follow_set(struct client *client, bool follows);

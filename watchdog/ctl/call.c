@@ -182,7 +182,26 @@ static void list_names(const json_t *names, uint64_t count)
         fprintf(stderr, "  and %llu more\n", (unsigned long long)(count - json_array_size(names)));
 }
 
-static void say_unknown(const char *name, const struct meant *meant)
+/* Where none is known at all, that is it. Returns false: some are. */
+static bool say_no_peers(struct ctl *ctl, const char *name)
+{
+    enum ctl_status ignored = CTL_GOOD;
+    json_t *status = ctl_call(ctl, "status", NULL, &ignored);
+    const json_t *node = json_object_get(status, "node");
+    const char *state = text_of(node, "state"), *reason = text_of(node, "reason");
+    bool none = status && !number_of(status, "n_peers");
+
+    if (none && !strcmp(state, "down"))
+        complain("no peer \"%s\" is known, nor any other: the node is down (%s)", name, reason);
+    else if (none && !strcmp(state, "snapshot"))
+        complain("no peer \"%s\" is known: the node has told none of its peers yet", name);
+    else if (none)
+        complain("no peer \"%s\" is known: the node has none", name);
+    json_decref(status);
+    return none;
+}
+
+static void say_unknown(struct ctl *ctl, const char *name, const struct meant *meant)
 {
     if (meant->n_begins > 1) {
         complain("\"%s\" is the beginning of %llu names; say more of the one that is meant:", name,
@@ -191,7 +210,7 @@ static void say_unknown(const char *name, const struct meant *meant)
     } else if (json_array_size(meant->near)) {
         complain("no peer \"%s\" is known. Did you mean", name);
         list_near(name, meant->near);
-    } else {
+    } else if (!say_no_peers(ctl, name)) {
         complain("no peer \"%s\" is known; \"pathdogctl peers\" lists them", name);
     }
 }
@@ -206,7 +225,7 @@ static char *resolve(struct ctl *ctl, const char *name, json_t *error, enum ctl_
         if (meant.n_begins == 1) {
             found = string_copy(json_string_value(json_array_get(meant.begins, 0)));
         } else {
-            say_unknown(name, &meant);
+            say_unknown(ctl, name, &meant);
             *ret_status = CTL_FAILED;
         }
     }

@@ -243,8 +243,10 @@ enum ctl_status command_mode(struct ctl *ctl)
     if (answer && ctl->options.json)
         show_json(answer);
     else if (answer && strcmp(text_of(answer, "mode"), text_of(answer, "before")) != 0)
-        printf("the mode is %s now, until the configuration says otherwise; it was %s\n",
-               text_of(answer, "mode"), text_of(answer, "before"));
+        printf(
+            "the mode is %s now, until \"mode\" in the configuration changes, or a restart; it was "
+            "%s\n",
+            text_of(answer, "mode"), text_of(answer, "before"));
     else if (answer)
         printf("the mode is %s\n", text_of(answer, "mode"));
     json_decref(answer);

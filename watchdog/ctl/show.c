@@ -149,10 +149,12 @@ static const char *colour_of(const struct ctl *ctl, const char *word)
 
 static void show_decision(const struct ctl *ctl, const json_t *record)
 {
-    const char *verdict = text_of(record, "verdict");
+    const char *verdict = text_of(record, "verdict"), *trigger = text_of(record, "trigger");
+    const char *kind = text_of(record, "kind");
+    bool one = !strcmp(trigger, kind); /* an operator's */
 
-    printf("#%-5" PRIu64 " %s%s%s  %s %s: %s → %s%s%s", number_of(record, "decision"), bold(ctl),
-           text_of(record, "peer"), plain(ctl), text_of(record, "trigger"), text_of(record, "kind"),
+    printf("#%-5" PRIu64 " %s%s%s  %s%s%s: %s → %s%s%s", number_of(record, "decision"), bold(ctl),
+           text_of(record, "peer"), plain(ctl), trigger, one ? "" : " ", one ? "" : kind,
            text_of(record, "reason"), colour_of(ctl, verdict), verdict, plain(ctl));
     if (has(record, "into"))
         printf(" into #%" PRIu64, number_of(record, "into"));

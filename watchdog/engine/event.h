@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Everything that can happen to the engine, as plain values. Each has a codec
- * to one JSON line (watchdog/out/codec.h), so that a recording is the whole
+ * to one JSON line (watchdog/codec/codec.h), so that a recording is the whole
  * input. Pointers are borrowed for the call.
  */
 #ifndef ENGINE_EVENT_H

@@ -402,9 +402,9 @@ struct engine {
     struct advice *advice; /* given in this turn, not decided yet */
     size_t n_advice, advice_capacity;
     struct passed *passed; /* not asked, or not entered yet */
-    size_t n_passed, n_made, n_settled,
-        passed_capacity; /* made, settled: so many from the first on */
-    uint64_t *probes;    /* connections to be probed, of this turn */
+    size_t n_passed, passed_capacity;
+    size_t n_made, n_settled; /* so many from the first on have their move, are entered */
+    uint64_t *probes;         /* connections to be probed, of this turn */
     size_t n_probes, probes_capacity;
     struct outbox_store outbox;
     struct ring ring;

@@ -6,6 +6,7 @@
 #include "decode.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "../util/printable.h"
 #include "../util/util.h"
@@ -133,6 +134,23 @@ static void scratch_begin(struct scratch *scratch)
 
 /* ---- hello and subscribe ---- */
 
+/* A boot is compared, not only shown: where it must be cut or cleaned, a digest of all
+ * of it follows, so that two that differ stay different. */
+static const char *boot_clean(const json_t *string, char scratch[static SCRATCH_TEXT_MAX])
+{
+    const char *text = json_string_value(string);
+    size_t length = json_string_length(string), used;
+    uint64_t digest = 0xcbf29ce484222325u;
+
+    if (length < SCRATCH_TEXT_MAX && text_is_printable(text, length))
+        return text;
+    for (size_t i = 0; i < length; i++) /* FNV-1a */
+        digest = (digest ^ (unsigned char)text[i]) * 0x100000001b3u;
+    used = text_printable(scratch, SCRATCH_TEXT_MAX - 17, text, length);
+    snprintf(scratch + used, SCRATCH_TEXT_MAX - used, "~%016" PRIx64, digest);
+    return scratch;
+}
+
 static int features_get(const json_t *result, uint32_t *ret, struct problem *problem)
 {
     static const char *const names[] = {"reconnect", "bind", "relay", "probe"};
@@ -157,7 +175,7 @@ static int features_get(const json_t *result, uint32_t *ret, struct problem *pro
 int hello_decode(const json_t *result, struct hello *ret, struct scratch *scratch,
                  struct problem *problem)
 {
-    const json_t *protocol = json_object_get(result, "protocol");
+    const json_t *protocol = json_object_get(result, "protocol"), *boot;
     const char *prefer;
     uint64_t max_in_flight;
 
@@ -172,10 +190,10 @@ int hello_decode(const json_t *result, struct hello *ret, struct scratch *scratc
         text_get(result, "prefer", &prefer, scratch->texts[2], problem))
         return -EPROTO;
     ret->node.prefer_reconnect = string_equal(prefer, "reconnect");
-    if (text_get(result, "boot", &ret->node.boot, scratch->texts[2], problem))
-        return -EPROTO;
-    if (!ret->node.boot)
-        return wrong(problem, "boot", "is missing");
+    boot = member_get(result, "boot");
+    if (!json_is_string(boot))
+        return wrong(problem, "boot", boot ? "is not a string" : "is missing");
+    ret->node.boot = boot_clean(boot, scratch->texts[2]);
     if (!ret->node.node)
         ret->node.node = "";
     if (features_get(result, &ret->node.features, problem) ||

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The queue in front of journald and the thread behind it. The lock is held
- * for moments only, never over a send.
+ * The queue in front of journald and the thread behind it. The loop's thread takes no
+ * lock: a thread that has one may be kept from the processor for long. So it alone
+ * appends, allocates and frees; the other one only goes along the list.
  */
 #include "journal.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "format.h"
 
 struct journal_entry {
-    struct journal_entry *next;
+    struct journal_entry *_Atomic next;
     size_t n_bytes;
     uint64_t said; /* of records dropped before, that it tells of */
     char bytes[];
@@ -22,17 +25,30 @@ struct journal_entry {
 struct journal {
     struct journal_config config;
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed; /* an entry came, or was sent, or the end */
-    struct journal_entry *first, **last;
-    size_t n_entries, n_bytes; /* queued, and the one being sent */
-    uint64_t n_said;           /* the sum of what these tell of */
-    uint64_t n_failed;         /* that journald refused, with what they would have told of */
-    bool stopping, stopped, stuck;
-    bool waiting;       /* the thread, for an entry */
-    unsigned refs;      /* the loop's, and the thread's: a thread that hangs outlives the loop */
-    uint64_t n_dropped; /* only the loop's thread */
+    sem_t queued; /* one for each entry, and one for the end */
+    sem_t ended;
+    struct journal_entry *_Atomic sent; /* the last one that was; all after it wait */
+    atomic_uint_fast64_t n_failed; /* that journald refused, with what they would have told of */
+    atomic_uint refs; /* the loop's, and the thread's: a thread that hangs outlives the loop */
+    /* the loop's thread only: */
+    struct journal_entry *first, *last; /* from the one that was sent and is not freed yet */
+    size_t n_entries, n_bytes;          /* queued, and the one being sent */
+    uint64_t n_said;                    /* the sum of what these tell of */
+    uint64_t n_dropped;
 };
+
+static struct journal_entry *entry_new(const struct buffer *bytes, uint64_t said)
+{
+    size_t n_bytes = bytes ? bytes->length : 0;
+    struct journal_entry *entry = memory_check(malloc(sizeof(*entry) + n_bytes));
+
+    atomic_init(&entry->next, NULL);
+    entry->n_bytes = n_bytes;
+    entry->said = said;
+    if (n_bytes)
+        memcpy(entry->bytes, buffer_bytes(bytes), n_bytes);
+    return entry;
+}
 
 static void journal_send(struct journal *journal, const struct journal_entry *entry)
 {
@@ -40,64 +56,40 @@ static void journal_send(struct journal *journal, const struct journal_entry *en
     size_t n = journal_split(entry->bytes, entry->n_bytes, fields, ARRAY_SIZE(fields));
     int r = journal->config.send(fields, (int)n);
 
-    if (r < 0) {
-        pthread_mutex_lock(&journal->lock);
-        journal->n_failed += 1 + entry->said;
-        pthread_mutex_unlock(&journal->lock);
-    }
+    if (r < 0)
+        atomic_fetch_add(&journal->n_failed, 1 + entry->said);
 }
 
 static void journal_unref(struct journal *journal)
 {
     struct journal_entry *entry;
-    bool last;
 
-    pthread_mutex_lock(&journal->lock);
-    last = --journal->refs == 0;
-    pthread_mutex_unlock(&journal->lock);
-    if (!last)
+    if (atomic_fetch_sub(&journal->refs, 1) > 1)
         return;
     while ((entry = journal->first)) {
-        journal->first = entry->next;
+        journal->first = atomic_load(&entry->next);
         free(entry);
     }
-    pthread_cond_destroy(&journal->changed);
-    pthread_mutex_destroy(&journal->lock);
+    sem_destroy(&journal->queued);
+    sem_destroy(&journal->ended);
     free(journal);
 }
 
 static void *journal_run(void *user)
 {
     struct journal *journal = user;
+    struct journal_entry *entry;
 
-    pthread_mutex_lock(&journal->lock);
     for (;;) {
-        struct journal_entry *entry = journal->first;
-
-        if (!entry) {
-            if (journal->stopping)
-                break;
-            journal->waiting = true;
-            pthread_cond_wait(&journal->changed, &journal->lock);
-            journal->waiting = false;
-            continue;
-        }
-        journal->first = entry->next;
-        if (!journal->first)
-            journal->last = &journal->first;
-        pthread_mutex_unlock(&journal->lock);
+        while (sem_wait(&journal->queued))
+            ; /* EINTR */
+        entry = atomic_load_explicit(&atomic_load(&journal->sent)->next, memory_order_acquire);
+        if (!entry)
+            break; /* the end, and nothing is left */
         journal_send(journal, entry);
-        pthread_mutex_lock(&journal->lock);
-        journal->n_entries--;
-        journal->n_bytes -= entry->n_bytes;
-        journal->n_said -= entry->said;
-        pthread_mutex_unlock(&journal->lock);
-        free(entry);
-        pthread_mutex_lock(&journal->lock);
+        atomic_store_explicit(&journal->sent, entry, memory_order_release);
     }
-    journal->stopped = true;
-    pthread_cond_broadcast(&journal->changed);
-    pthread_mutex_unlock(&journal->lock);
+    sem_post(&journal->ended);
     journal_unref(journal);
     return NULL;
 }
@@ -105,57 +97,57 @@ static void *journal_run(void *user)
 int journal_new(const struct journal_config *config, struct journal **ret_journal)
 {
     struct journal *journal = memory_new(1, sizeof(*journal));
-    pthread_condattr_t attributes;
     sigset_t all, before;
     int r;
 
     journal->config = *config;
-    journal->last = &journal->first;
-    journal->refs = 2;
-    pthread_mutex_init(&journal->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&journal->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    journal->first = journal->last = entry_new(NULL, 0);
+    atomic_init(&journal->sent, journal->first);
+    atomic_init(&journal->refs, 2);
+    sem_init(&journal->queued, 0, 0);
+    sem_init(&journal->ended, 0, 0);
     /* Signals are the loop's. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     r = pthread_create(&journal->thread, NULL, journal_run, journal);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r) {
-        pthread_cond_destroy(&journal->changed);
-        pthread_mutex_destroy(&journal->lock);
-        free(journal);
+        atomic_store(&journal->refs, 1);
+        journal_unref(journal);
         return -r;
     }
     *ret_journal = journal;
     return 0;
 }
 
-/* With the lock held. */
+/* Frees what was sent, and takes over what was refused. */
+static void journal_look(struct journal *journal)
+{
+    struct journal_entry *sent = atomic_load_explicit(&journal->sent, memory_order_acquire);
+
+    while (journal->first != sent) {
+        struct journal_entry *next = atomic_load(&journal->first->next);
+
+        free(journal->first);
+        journal->first = next;
+        journal->n_entries--;
+        journal->n_bytes -= next->n_bytes;
+        journal->n_said -= next->said;
+    }
+    journal->n_dropped += atomic_exchange(&journal->n_failed, 0);
+}
+
 static bool journal_fits(const struct journal *journal, size_t n_bytes)
 {
     return journal->n_entries < journal->config.max_entries &&
            journal->n_bytes + n_bytes <= journal->config.max_bytes;
 }
 
-/* With the lock held. */
-static void journal_take_failed(struct journal *journal)
-{
-    journal->n_dropped += journal->n_failed;
-    journal->n_failed = 0;
-}
-
 bool journal_has_room(struct journal *journal, uint64_t *ret_dropped)
 {
-    bool room;
-
-    pthread_mutex_lock(&journal->lock);
-    journal_take_failed(journal);
-    room = journal_fits(journal, 0);
-    pthread_mutex_unlock(&journal->lock);
+    journal_look(journal);
     *ret_dropped = journal->n_dropped;
-    return room;
+    return journal_fits(journal, 0);
 }
 
 void journal_drop(struct journal *journal)
@@ -163,45 +155,29 @@ void journal_drop(struct journal *journal)
     journal->n_dropped++;
 }
 
-void journal_push(struct journal *journal, const struct buffer *entry, uint64_t said)
+void journal_push(struct journal *journal, const struct buffer *bytes, uint64_t said)
 {
-    struct journal_entry *copy = memory_check(malloc(sizeof(*copy) + entry->length));
-    bool fits, wake = false;
+    struct journal_entry *entry;
 
-    copy->next = NULL;
-    copy->n_bytes = entry->length;
-    copy->said = said;
-    memcpy(copy->bytes, buffer_bytes(entry), entry->length);
-
-    pthread_mutex_lock(&journal->lock);
-    fits = journal_fits(journal, copy->n_bytes);
-    journal_take_failed(journal);
-    if (fits) {
-        *journal->last = copy;
-        journal->last = &copy->next;
-        journal->n_entries++;
-        journal->n_bytes += copy->n_bytes;
-        journal->n_said += said;
-        wake = journal->waiting;
-        journal->waiting = false; /* once is enough */
+    journal_look(journal);
+    if (!journal_fits(journal, bytes->length)) {
+        journal_drop(journal);
+        return;
     }
-    pthread_mutex_unlock(&journal->lock);
-    /* Not with the lock held: who is woken wants it. */
-    if (wake)
-        pthread_cond_signal(&journal->changed);
-    if (!fits) {
-        journal->n_dropped++;
-        free(copy);
-    } else {
-        journal->n_dropped -= said;
-    }
+    entry = entry_new(bytes, said);
+    journal->n_entries++;
+    journal->n_bytes += entry->n_bytes;
+    journal->n_said += said;
+    journal->n_dropped -= said;
+    atomic_store_explicit(&journal->last->next, entry, memory_order_release);
+    journal->last = entry;
+    sem_post(&journal->queued);
 }
 
 uint64_t journal_stop(struct journal *journal, uint64_t timeout_us)
 {
     struct timespec until;
-    uint64_t lost;
-    int r = 0;
+    int r;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(timeout_us / 1000000);
@@ -210,19 +186,16 @@ uint64_t journal_stop(struct journal *journal, uint64_t timeout_us)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    pthread_mutex_lock(&journal->lock);
-    journal->stopping = true;
-    pthread_cond_broadcast(&journal->changed);
-    while (!journal->stopped && r != ETIMEDOUT)
-        r = pthread_cond_timedwait(&journal->changed, &journal->lock, &until);
-    journal->stuck = !journal->stopped;
-    lost = journal->n_dropped + journal->n_failed + journal->n_entries + journal->n_said;
-    pthread_mutex_unlock(&journal->lock);
-    if (journal->stuck)
+    sem_post(&journal->queued);
+    do {
+        r = sem_clockwait(&journal->ended, CLOCK_MONOTONIC, &until);
+    } while (r < 0 && errno == EINTR);
+    journal_look(journal);
+    if (r < 0)
         pthread_detach(journal->thread);
     else
         pthread_join(journal->thread, NULL);
-    return lost;
+    return journal->n_dropped + journal->n_entries + journal->n_said;
 }
 
 struct journal *journal_free(struct journal *journal)

@@ -54,6 +54,11 @@ static bool stderr_is_journal(void)
            fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
+const char *sink_error_prefix(void)
+{
+    return stderr_is_journal() ? "<3>" : "";
+}
+
 static void on_stream_dropped(void *user, uint64_t count, bool stood, int error)
 {
     struct sink *sink = user;

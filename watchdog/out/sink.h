@@ -45,6 +45,9 @@ void sink_drain(struct sink *sink, uint64_t timeout_us);
 /* NULL is fine. Returns NULL. */
 struct sink *sink_free(struct sink *sink);
 
+/* "<3>" where stderr is the journal, so that what is said there counts as an error; else "". */
+const char *sink_error_prefix(void);
+
 /* Reads "auto", "journal", "text" or "json". Returns 0 or -EINVAL. */
 int sink_target_parse(const char *text, enum sink_target *ret_target);
 

@@ -67,13 +67,14 @@ def suites(erlang, code_paths, scratch):
                   "_ -> 1 end).", "EUnit")
     return _erl(erlang, binds, paths,
                 f"halt(case ct:run_test([{{dir, \"{INSIDE}/tests\"}}, {{suite, [{common}]}}, "
-                f"{{logdir, \"{INSIDE}/tests/logs\"}}, {{auto_compile, false}}, {{basic_html, true}}]) "
-                "of {_, 0, {0, 0}} -> 0; _ -> 1 end).", "Common Test") and passed
+                f"{{logdir, \"{INSIDE}/tests/logs\"}}, {{auto_compile, false}}, "
+                "{basic_html, true}]) of {_, 0, {0, 0}} -> 0; _ -> 1 end).", "Common Test") and passed
 
 
 def _erl(erlang, binds, paths, expression, name):
     done = subprocess.run(
-        erlang.command(binds, ["env", "HOME=/tmp", "LC_ALL=C.UTF-8", "erl", "-noshell", *paths, "-eval", expression]),
+        erlang.command(binds, ["env", "HOME=/tmp", "LC_ALL=C.UTF-8", "erl", "-noshell", *paths,
+                               "-eval", expression]),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         failed = re.findall(r"^.*_SUITE:\w+ failed on line.*$|^Testing .* FAILED .*$|^not ok.*$",

@@ -22,8 +22,9 @@ PORT = 9100
 NODES = {"alpha": ("host", PORT, "10.0.1.2"),
          "bravo": ("peer", PORT, "10.9.0.2"),
          "charlie": ("peer", PORT + 1, "10.9.0.2")}
-# Inside the chroot (or outside, without one) everything is found here.
-INSIDE = "/pdlab"
+# Where everything is found by what runs in the lab, in the chroot or without one: a directory that
+# every system has, so that none need be made.
+INSIDE = "/mnt"
 
 
 class LabError(Exception):
@@ -166,7 +167,7 @@ class Erlang:
         """The bind mounts are private to the process, so there is nothing to unmount."""
         root = self.root or "/"
         top = os.path.join(root, INSIDE.lstrip("/"))
-        script = ["set -e", f"mkdir -p '{top}'", f"mount -t tmpfs none '{top}'"]
+        script = ["set -e", f"mount -t tmpfs none '{top}'"]
         for source, name in {**self.binds, **binds}.items():
             script.append(f"mkdir '{top}/{name}'")
             script.append(f"mount --bind '{source}' '{top}/{name}'")

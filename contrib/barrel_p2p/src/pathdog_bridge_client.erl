@@ -103,6 +103,7 @@ line(Line, State) ->
         {fatal, Why} -> fatal(Why, State)
     end.
 
+-spec fatal(atom(), #client{}) -> no_return().
 fatal(Why, State) ->
     logger:warning("pathdog_bridge: cut off the client: a line is ~p", [Why]),
     finish(atom_to_binary(Why), State).

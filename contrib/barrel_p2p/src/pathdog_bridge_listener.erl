@@ -88,10 +88,14 @@ replace(Socket, #{client := Old, settings := Settings} = State) ->
     is_pid(Old) andalso stop(Old),
     Client = pathdog_bridge_client:start_link(Socket, Settings),
     case gen_tcp:controlling_process(Socket, Client) of
-        ok -> Client ! {pathdog_bridge, go};
-        {error, _} -> exit(Client, shutdown)
-    end,
-    State#{client := Client}.
+        ok ->
+            Client ! {pathdog_bridge, go},
+            State#{client := Client};
+        {error, _} ->
+            gen_tcp:close(Socket),
+            exit(Client, shutdown),
+            State#{client := Client}
+    end.
 
 %% A client process never waits, so it is gone at once; a moment later it would be killed.
 stop(Old) ->

@@ -9,25 +9,10 @@
 -export([start_link/1, subscribe/1, connections/1, lookup/1, await/4, leaving/2, path/3, via/2]).
 -export([forward/2, refresh/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
--export_type([conn/0, event/0]).
+-export_type([event/0]).
 
--type address() :: {inet:ip_address(), inet:port_number()} | undefined.
--type conn() :: #{
-    id := pos_integer(),
-    node := node(),
-    name := binary(),
-    ctrl := pid(),
-    mon := reference(),
-    state := resolving | known | unknown,
-    told := boolean(),
-    quic := pid() | undefined,
-    role := client | server | undefined,
-    local := address(),
-    remote := address(),
-    via := binary() | undefined,
-    reason := binary() | undefined,
-    retry := {pos_integer(), pos_integer()} % ticks until the next look, and after it
-}.
+-type address() :: pathdog_bridge_table:address().
+-type conn() :: pathdog_bridge_table:conn().
 %% What a client gets, as {pathdog_bridge, Event}.
 -type event() ::
     {peer_up, [{atom(), term()}]}
@@ -36,7 +21,6 @@
     | {snapshot, non_neg_integer()}
     | {forwarded, term()}.
 
--define(RETIRED_MAX, 4096).
 -define(SNAPSHOT_LIMIT, 3000).
 -define(CALL_LIMIT, 5000). % to this process, which never waits
 
@@ -99,10 +83,7 @@ init(Settings) ->
     {ok, #{
         settings => Settings,
         dist => maps:get(dist, Settings),
-        conns => #{}, % id => conn()
-        nodes => #{}, % node() => id of its connection
-        monitors => #{}, % monitor of a controller => id
-        retired => {queue:new(), #{}}, % ids of late => node
+        table => pathdog_bridge_table:new(),
         client => undefined, % {pid, monitor}
         snapshot => undefined, % {timer, until which ids are resolved}
         waiters => [], % {From, node, id, deadline}
@@ -113,15 +94,15 @@ init(Settings) ->
 
 -spec handle_call(term(), gen_server:from(), map()) ->
     {reply, term(), map()} | {noreply, map()}.
-handle_call({connections, Which}, _From, #{conns := Conns} = State) ->
+handle_call({connections, Which}, _From, #{table := Table} = State) ->
     Chosen =
         case Which of
-            all -> maps:values(Conns);
-            _ -> maps:values(maps:with(Which, Conns))
+            all -> pathdog_bridge_table:all(Table);
+            _ -> [Conn || Id <- lists:usort(Which), (Conn = conn(Id, State)) =/= undefined]
         end,
     {reply, [C || #{told := true, quic := Quic} = C <- Chosen, is_pid(Quic)], State};
-handle_call({lookup, Id}, _From, State) ->
-    {reply, find(Id, State), State};
+handle_call({lookup, Id}, _From, #{table := Table} = State) ->
+    {reply, pathdog_bridge_table:find(Id, Table), State};
 handle_call({await, Node, Id, Deadline}, From, #{waiters := Waiters} = State) ->
     Waiter = {From, Node, Id, Deadline},
     {noreply, serve_waiters(State#{waiters := [Waiter | Waiters]})};
@@ -131,10 +112,10 @@ handle_call(_Request, _From, State) ->
 -spec handle_cast(term(), map()) -> {noreply, map()}.
 handle_cast({subscribe, Client}, State) ->
     {noreply, begin_snapshot(Client, State)};
-handle_cast({leaving, Id, Reason}, #{conns := Conns} = State) ->
-    case Conns of
-        #{Id := Conn} -> {noreply, State#{conns := Conns#{Id := Conn#{reason := Reason}}}};
-        _ -> {noreply, State}
+handle_cast({leaving, Id, Reason}, State) ->
+    case conn(Id, State) of
+        undefined -> {noreply, State};
+        Conn -> {noreply, put_conn(Conn#{reason := Reason}, State)}
     end;
 handle_cast({path, Id, Local, Remote}, State) ->
     {noreply, seen_at(Id, Local, Remote, State)};
@@ -180,11 +161,9 @@ watch(#{dist := Dist, settings := #{call_timeout := Limit} = Settings} = State) 
     Self = self(),
     case Settings of
         #{connections := active_view} ->
-            Subscribe = fun() ->
-                ok = Dist:subscribe(Self),
-                Dist:events()
-            end,
-            pathdog_bridge_call:async(watched, Subscribe, Limit);
+            Subscribe = fun() -> pathdog_bridge_view:subscribe(Dist, Self) end,
+            _ = pathdog_bridge_call:async(watched, Subscribe, Limit),
+            ok;
         #{connections := all} ->
             ok
     end,
@@ -205,12 +184,7 @@ watched(_, #{settings := #{retry_interval := Interval}} = State) ->
 %% At most one question is under way; hints meanwhile mean one more after it.
 refresh(#{refreshing := no, dist := Dist, settings := Settings} = State) ->
     #{connections := Mode, call_timeout := Limit} = Settings,
-    Ask = fun() ->
-        case Mode of
-            all -> {all, Dist:controllers()};
-            active_view -> {Dist:active_view(), Dist:controllers()}
-        end
-    end,
+    Ask = fun() -> pathdog_bridge_view:ask(Dist, Mode) end,
     pathdog_bridge_call:async(refreshed, Ask, Limit),
     State#{refreshing := yes};
 refresh(State) ->
@@ -220,7 +194,7 @@ refreshed(Result, #{refreshing := Wanted} = State0) ->
     State1 = State0#{refreshing := no},
     State2 =
         case Result of
-            {ok, {View, Controllers}} -> take_over(View, Controllers, State1);
+            {ok, View} -> take_over(View, State1);
             %% barrel_p2p does not answer: what is known stays
             {error, _} -> State1
         end,
@@ -229,50 +203,43 @@ refreshed(Result, #{refreshing := Wanted} = State0) ->
         yes -> check_snapshot(State2#{refreshed => true})
     end.
 
-take_over(View, Controllers, #{nodes := Nodes} = State0) ->
-    Counts = maps:from_list([
-        {Node, Ctrl}
-     || {Node, Ctrl} <- Controllers,
-        View =:= all orelse lists:member(Node, View)
-    ]),
-    State1 = maps:fold(
-        fun(Node, Id, State) ->
-            #{ctrl := Ctrl} = conn(Id, State),
-            case Counts of
+take_over(View, #{table := Table} = State0) ->
+    Counted = pathdog_bridge_view:counted(View),
+    State1 = lists:foldl(
+        fun(#{node := Node, ctrl := Ctrl} = Conn, State) ->
+            case Counted of
                 #{Node := Ctrl} -> State;
-                _ -> gone(Id, Ctrl, why_gone(Node, Ctrl, Counts, Controllers), State)
+                _ -> gone(Conn, pathdog_bridge_view:why_gone(Node, Ctrl, View), State)
             end
         end,
         State0,
-        Nodes
+        pathdog_bridge_table:all(Table)
     ),
-    maps:fold(fun appear/3, State1, Counts).
+    maps:fold(fun appear/3, State1, Counted).
 
 %% One that died says why by itself, in a message that is on its way.
-gone(Id, Ctrl, Reason, State) ->
+gone(#{ctrl := Ctrl} = Conn, Reason, State) ->
     case is_process_alive(Ctrl) of
-        true -> retire(Id, Reason, State);
+        true -> retire(Conn, Reason, State);
         false -> State
     end.
 
-why_gone(Node, Ctrl, Counts, Controllers) ->
-    case lists:member({Node, Ctrl}, Controllers) of
-        true -> <<"left the active view">>;
-        false when is_map_key(Node, Counts) -> <<"replaced">>;
-        false -> <<"disconnected">>
+appear(Node, Ctrl, #{table := Table} = State) ->
+    case pathdog_bridge_table:of_node(Node, Table) of
+        undefined ->
+            #{id := Id} = Conn = new_conn(Node, Ctrl),
+            resolve(Id, State#{table := pathdog_bridge_table:add(Conn, Table)});
+        _ ->
+            State
     end.
 
-appear(Node, _Ctrl, #{nodes := Nodes} = State) when is_map_key(Node, Nodes) ->
-    State;
-appear(Node, Ctrl, #{conns := Conns, nodes := Nodes, monitors := Monitors} = State) ->
-    Id = pathdog_bridge_boot:next_id(),
-    Monitor = monitor(process, Ctrl),
-    Conn = #{
-        id => Id,
+new_conn(Node, Ctrl) ->
+    #{
+        id => pathdog_bridge_boot:next_id(),
         node => Node,
         name => atom_to_binary(Node),
         ctrl => Ctrl,
-        mon => Monitor,
+        mon => monitor(process, Ctrl),
         state => resolving,
         told => false,
         quic => undefined,
@@ -282,12 +249,7 @@ appear(Node, Ctrl, #{conns := Conns, nodes := Nodes, monitors := Monitors} = Sta
         via => pathdog_bridge_relay:via(Node),
         reason => undefined,
         retry => {1, 1}
-    },
-    resolve(Id, State#{
-        conns := Conns#{Id => Conn},
-        nodes := Nodes#{Node => Id},
-        monitors := Monitors#{Monitor => Id}
-    }).
+    }.
 
 %% ---- the process behind it ----
 
@@ -300,7 +262,7 @@ next_resolution(#{resolving := N, queue := Queue, settings := Settings} = State)
         {{value, Id}, Rest} when N < Parallel ->
             case conn(Id, State) of
                 #{ctrl := Ctrl} ->
-                    Look = fun() -> look(Ctrl, Limit) end,
+                    Look = fun() -> pathdog_bridge_view:look(Ctrl, Limit) end,
                     pathdog_bridge_call:async({resolved, Id}, Look, Limit),
                     next_resolution(State#{queue := Rest, resolving := N + 1});
                 undefined ->
@@ -310,47 +272,38 @@ next_resolution(#{resolving := N, queue := Queue, settings := Settings} = State)
             State
     end.
 
-look(Ctrl, Limit) ->
-    case pathdog_bridge_conn:find(Ctrl, Limit) of
-        {ok, #{conn := Quic} = Found} ->
-            Found#{
-                local => pathdog_bridge_conn:local(Quic),
-                remote => pathdog_bridge_conn:remote(Quic)
-            };
-        {error, no_conn} ->
-            none
-    end.
-
-resolved(Id, Result, #{conns := Conns} = State) ->
-    case {Conns, Result} of
-        {#{Id := Conn}, {ok, #{conn := Quic, role := Role, local := Local, remote := Remote}}} ->
-            Known = Conn#{
-                state := known, quic := Quic, role := Role, local := Local, remote := Remote
-            },
-            tell_up(Known, State);
-        %% tried again at every tick; until then it is told as one that nobody can migrate
-        {#{Id := #{state := resolving} = Conn}, _} ->
-            tell_up(Conn#{state := unknown}, State);
-        _ ->
-            State
+resolved(Id, Result, State) ->
+    case {conn(Id, State), Result} of
+        {undefined, _} -> State;
+        {Conn, {ok, Found}} when is_map(Found) ->
+            tell_up(maps:merge(Conn, Found#{state => known}), State);
+        %% tried again at the ticks; until then it is told as one that nobody can migrate
+        {#{state := resolving} = Conn, _} -> tell_up(Conn#{state := unknown}, State);
+        _ -> State
     end.
 
 %% More and more seldom: each look at a wedged process leaves a message in its mailbox.
-resolve_again(#{conns := Conns} = State) ->
-    maps:fold(fun resolve_again/3, State, Conns).
+resolve_again(#{table := Table} = State) ->
+    lists:foldl(fun resolve_again/2, State, pathdog_bridge_table:all(Table)).
 
-resolve_again(Id, #{state := unknown, retry := {1, Next}} = Conn, #{conns := Conns} = State) ->
-    resolve(Id, State#{conns := Conns#{Id := Conn#{retry := {Next, 2 * Next}}}});
-resolve_again(Id, #{state := unknown, retry := {Ticks, Next}} = Conn, #{conns := Conns} = State) ->
-    State#{conns := Conns#{Id := Conn#{retry := {Ticks - 1, Next}}}};
-resolve_again(_, _, State) ->
+resolve_again(#{id := Id, state := unknown, retry := {1, Next}} = Conn, State) ->
+    resolve(Id, put_conn(Conn#{retry := {Next, 2 * Next}}, State));
+resolve_again(#{state := unknown, retry := {Ticks, Next}} = Conn, State) ->
+    put_conn(Conn#{retry := {Ticks - 1, Next}}, State);
+resolve_again(_, State) ->
     State.
+
+conn(Id, #{table := Table}) ->
+    pathdog_bridge_table:get(Id, Table).
+
+put_conn(Conn, #{table := Table} = State) ->
+    State#{table := pathdog_bridge_table:put(Conn, Table)}.
 
 %% ---- telling ----
 
-tell_up(#{id := Id} = Conn, #{conns := Conns, client := Client} = State) ->
+tell_up(Conn, #{client := Client} = State) ->
     tell(Client, {peer_up, up(Conn, State)}),
-    check_snapshot(serve_waiters(State#{conns := Conns#{Id := Conn#{told := true}}})).
+    check_snapshot(serve_waiters(put_conn(Conn#{told := true}, State))).
 
 up(#{id := Id, name := Name, role := Role, local := Local, remote := Remote, via := Via}, State) ->
     #{settings := #{reconnectable := Which}} = State,
@@ -369,117 +322,79 @@ word(server) -> <<"server">>;
 word(client) -> <<"client">>;
 word(undefined) -> undefined.
 
-tell(undefined, _Event) -> ok;
-tell({Client, _}, Event) -> Client ! {pathdog_bridge, Event}.
+tell(undefined, _Event) ->
+    ok;
+tell({Client, _}, Event) ->
+    Client ! {pathdog_bridge, Event},
+    ok.
 
-seen_at(Id, Local, Remote, #{conns := Conns} = State) ->
-    case Conns of
-        #{Id := #{local := Local, remote := Remote}} -> State;
-        #{Id := Conn} -> tell_path(Conn#{local := Local, remote := Remote}, State);
-        _ -> State
+seen_at(Id, Local, Remote, State) ->
+    case conn(Id, State) of
+        undefined -> State;
+        #{local := Local, remote := Remote} -> State;
+        Conn -> tell_path(Conn#{local := Local, remote := Remote}, State)
     end.
 
-seen_via(Node, Via, #{conns := Conns, nodes := Nodes} = State) ->
-    case Nodes of
-        #{Node := Id} ->
-            case Conns of
-                #{Id := #{via := Via}} -> State;
-                #{Id := Conn} -> tell_path(Conn#{via := Via}, State)
-            end;
-        _ ->
-            State
+seen_via(Node, Via, #{table := Table} = State) ->
+    case pathdog_bridge_table:of_node(Node, Table) of
+        undefined -> State;
+        #{via := Via} -> State;
+        Conn -> tell_path(Conn#{via := Via}, State)
     end.
 
-tell_path(#{id := Id, told := Told} = Conn, #{conns := Conns, client := Client} = State) ->
+tell_path(#{id := Id, told := Told} = Conn, #{client := Client} = State) ->
     #{local := Local, remote := Remote, via := Via} = Conn,
-    Told andalso
-        tell(Client, {peer_path, [
-            {conn, Id},
-            {local, pathdog_bridge_conn:address(Local)},
-            {remote, pathdog_bridge_conn:address(Remote)},
-            {via, Via}
-        ]}),
-    State#{conns := Conns#{Id := Conn}}.
+    Path = [
+        {conn, Id},
+        {local, pathdog_bridge_conn:address(Local)},
+        {remote, pathdog_bridge_conn:address(Remote)},
+        {via, Via}
+    ],
+    ok = tell(case Told of true -> Client; false -> undefined end, {peer_path, Path}),
+    put_conn(Conn, State).
 
 %% ---- going ----
 
-down(Monitor, Pid, Reason, #{monitors := Monitors, client := Client} = State) ->
-    case {Monitors, State} of
-        {#{Monitor := Id}, _} ->
-            refresh(retire(Id, why(Reason), State));
-        {_, #{events := Monitor}} ->
+down(Monitor, Pid, Reason, #{table := Table, client := Client} = State) ->
+    case {pathdog_bridge_table:of_monitor(Monitor, Table), State} of
+        {undefined, #{events := Monitor}} ->
             self() ! watch,
             maps:remove(events, State);
-        _ when Client =:= {Pid, Monitor} ->
+        {undefined, _} when Client =:= {Pid, Monitor} ->
             cancel_snapshot(State#{client := undefined});
-        _ ->
-            State
+        {undefined, _} ->
+            State;
+        {Conn, _} ->
+            refresh(retire(Conn, why(Reason), State))
     end.
 
 why({connection_closed, Reason}) -> pathdog_bridge_errors:text(Reason);
 why({shutdown, Reason}) -> why(Reason);
 why(Reason) -> pathdog_bridge_errors:text(Reason).
 
-retire(Id, Reason, #{conns := Conns, nodes := Nodes, monitors := Monitors} = State) ->
-    #{Id := #{node := Node, mon := Monitor, told := Told, reason := Given}} = Conns,
+retire(#{id := Id, mon := Monitor, told := Told, reason := Given} = Conn, Reason, State) ->
+    #{table := Table, client := Client} = State,
     demonitor(Monitor, [flush]),
-    case Told of
-        true ->
-            Text = case Given of undefined -> Reason; _ -> Given end,
-            tell(maps:get(client, State), {peer_down, [{conn, Id}, {reason, Text}]});
-        false ->
-            ok
-    end,
-    check_snapshot(State#{
-        conns := maps:remove(Id, Conns),
-        nodes := maps:remove(Node, Nodes),
-        monitors := maps:remove(Monitor, Monitors),
-        retired := remember(Id, Node, maps:get(retired, State))
-    }).
+    Text = case Given of undefined -> Reason; _ -> Given end,
+    ok = tell(
+        case Told of true -> Client; false -> undefined end,
+        {peer_down, [{conn, Id}, {reason, Text}]}
+    ),
+    check_snapshot(State#{table := pathdog_bridge_table:remove(Conn, Table)}).
 
-remember(Id, Node, {Queue, Map}) when map_size(Map) < ?RETIRED_MAX ->
-    {queue:in(Id, Queue), Map#{Id => Node}};
-remember(Id, Node, {Queue, Map}) ->
-    {{value, Oldest}, Rest} = queue:out(Queue),
-    {queue:in(Id, Rest), (maps:remove(Oldest, Map))#{Id => Node}}.
+%% ---- who waits for a new connection ----
 
-%% ---- asked by number ----
+serve_waiters(#{waiters := Waiters, table := Table} = State) ->
+    State#{waiters := [Waiter || Waiter <- Waiters, not served(Waiter, Table)]}.
 
-conn(Id, #{conns := Conns}) ->
-    maps:get(Id, Conns, undefined).
-
-find(Id, #{nodes := Nodes, retired := {_, Retired}} = State) ->
-    case {conn(Id, State), Retired} of
-        {#{told := true} = Conn, _} ->
-            {ok, Conn};
-        {undefined, #{Id := Node}} when is_map_key(Node, Nodes) ->
-            #{Node := Newer} = Nodes,
-            case conn(Newer, State) of
-                #{told := true} -> {replaced, Newer};
-                _ -> {error, not_connected}
-            end;
+served({From, Node, Id, _}, Table) ->
+    case pathdog_bridge_table:of_node(Node, Table) of
+        #{id := Newer, told := true} = Conn when Newer > Id ->
+            gen_server:reply(From, {ok, Conn}),
+            true;
         _ ->
-            {error, not_connected}
+            false
     end.
-
-serve_waiters(#{waiters := Waiters, nodes := Nodes} = State) ->
-    Left = [
-        Waiter
-     || {From, Node, Id, _} = Waiter <- Waiters,
-        case Nodes of
-            #{Node := Newer} when Newer > Id ->
-                case conn(Newer, State) of
-                    #{told := true} = Conn ->
-                        gen_server:reply(From, {ok, Conn}),
-                        false;
-                    _ ->
-                        true
-                end;
-            _ ->
-                true
-        end
-    ],
-    State#{waiters := Left}.
 
 %% Those who asked are gone by then.
 prune_waiters(#{waiters := Waiters} = State) ->
@@ -497,29 +412,31 @@ begin_snapshot(Client, State0) ->
         {_, Old} -> demonitor(Old, [flush])
     end,
     State2 = State1#{client := {Client, monitor(process, Client)}},
-    Told = lists:sort([Id || {Id, #{told := true}} <- maps:to_list(maps:get(conns, State2))]),
-    [tell({Client, none}, {peer_up, up(conn(Id, State2), State2)}) || Id <- Told],
+    lists:foreach(
+        fun(Conn) -> tell({Client, none}, {peer_up, up(Conn, State2)}) end,
+        [Conn || #{told := true} = Conn <- pathdog_bridge_table:all(maps:get(table, State2))]
+    ),
     Timer = make_ref(),
     erlang:send_after(?SNAPSHOT_LIMIT, self(), {snapshot_limit, Timer}),
     refresh(maps:remove(refreshed, State2#{snapshot := {Timer, fresh}})).
 
-check_snapshot(#{snapshot := {_, fresh}, refreshed := true, conns := Conns} = State) ->
-    case [Id || {Id, #{told := false}} <- maps:to_list(Conns)] of
-        [] -> end_snapshot(State);
+check_snapshot(#{snapshot := {_, fresh}, refreshed := true, table := Table} = State) ->
+    case pathdog_bridge_table:untold(Table) of
+        0 -> end_snapshot(State);
         _ -> State
     end;
 check_snapshot(State) ->
     State.
 
-end_snapshot(#{conns := Conns} = State0) ->
-    Late = [C || #{told := false} = C <- maps:values(Conns)],
-    State1 = State0#{snapshot := undefined},
-    State2 = lists:foldl(
-        fun(Conn, State) -> tell_up(Conn#{state := unknown}, State) end, State1, Late
+end_snapshot(#{table := Table} = State0) ->
+    Late = [Conn || #{told := false} = Conn <- pathdog_bridge_table:all(Table)],
+    State1 = lists:foldl(
+        fun(Conn, State) -> tell_up(Conn#{state := unknown}, State) end,
+        State0#{snapshot := undefined},
+        Late
     ),
-    Told = length([Id || {Id, #{told := true}} <- maps:to_list(maps:get(conns, State2))]),
-    tell(maps:get(client, State2), {snapshot, Told}),
-    State2.
+    tell(maps:get(client, State1), {snapshot, length(pathdog_bridge_table:all(Table))}),
+    State1.
 
 cancel_snapshot(State) ->
     State#{snapshot := undefined}.

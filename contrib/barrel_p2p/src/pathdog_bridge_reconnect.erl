@@ -10,6 +10,7 @@
 -define(PAUSE_FIRST, 5).
 -define(PAUSE_MAX, 200).
 -define(REDIAL_AFTER, 500).
+-define(JOIN_AGAIN, 300).
 
 -spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
 run(#{conn := Id, reason := Reason}, Deadline, Settings) ->
@@ -70,6 +71,8 @@ force(Dist, Node, Ctrl, Quic, Monitor, Deadline, #{call_timeout := Limit}) ->
         false -> exit(Ctrl, kill)
     end.
 
+%% (The dialler never returns: it is ended.)
+-dialyzer({no_return, again/3}).
 %% Two at once: who dials, and who waits for a new connection, since the peer may dial us first.
 again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
     Dialler = spawn_link(fun() ->
@@ -83,6 +86,7 @@ again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
     exit(Dialler, kill),
     case Result of
         {ok, {ok, #{id := New}}} ->
+            pathdog_bridge_redial:remove(Node),
             maps:get(connections, Settings) =:= all andalso join(Peer, Deadline, Settings),
             {ok, [{conn, New}]};
         {error, Failure} ->
@@ -91,18 +95,27 @@ again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
 
 %% Until there is a connection that is not the old one: `true` from net_kernel may still mean the
 %% old one, and `false` that the peer dialled at the same time.
+-spec dial(map(), pos_integer(), integer(), pathdog_bridge_settings:settings()) -> no_return().
 dial(#{node := Node, old := Old} = Peer, Pause, Deadline, #{dist := Dist} = Settings) ->
     ok = pathdog_bridge_relay:before_dial(Node),
     Limit = pathdog_bridge_call:left(Deadline),
     _ = pathdog_bridge_call:run(fun() -> Dist:connect(Node) end, Limit),
     case Dist:controller(Node) of
         {ok, New} when New =/= Old ->
-            %% only in the active view does it count
-            join(Peer, Deadline, Settings),
-            pathdog_bridge_peers:refresh();
+            settle(Peer, Deadline, Settings);
         _ ->
             wait_for_change(Node, min(Pause, Limit)),
             dial(Peer, min(2 * Pause, ?PAUSE_MAX), Deadline, Settings)
+    end.
+
+%% Only in the active view does it count. Again and again, until it is there and this process is ended:
+%% barrel_p2p's keeper of the view may crash when a peer goes, and knows nothing afterwards.
+-spec settle(map(), integer(), pathdog_bridge_settings:settings()) -> no_return().
+settle(Peer, Deadline, Settings) ->
+    join(Peer, Deadline, Settings),
+    pathdog_bridge_peers:refresh(),
+    receive
+    after ?JOIN_AGAIN -> settle(Peer, Deadline, Settings)
     end.
 
 join(#{node := Node, join := true}, Deadline, #{dist := Dist, call_timeout := Limit}) ->

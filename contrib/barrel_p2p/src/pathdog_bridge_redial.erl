@@ -5,7 +5,7 @@
 -module(pathdog_bridge_redial).
 -behaviour(gen_server).
 
--export([start_link/1, add/3]).
+-export([start_link/1, add/3, remove/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(PAUSE_FIRST, 1000).
@@ -22,9 +22,14 @@ start_link(Settings) ->
 add(Node, Join, After) ->
     gen_server:cast(?MODULE, {add, Node, Join, After}).
 
+%% It is connected.
+-spec remove(node()) -> ok.
+remove(Node) ->
+    gen_server:cast(?MODULE, {remove, Node}).
+
 -spec init(pathdog_bridge_settings:settings()) -> {ok, map()}.
 init(Settings) ->
-    {ok, #{settings => Settings, nodes => #{}}}. % node => {join, pause, until}
+    {ok, #{settings => Settings, nodes => #{}}}. % node => {join, pause, until, timer or none}
 
 -spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
 handle_call(_Request, _From, State) ->
@@ -34,45 +39,53 @@ handle_call(_Request, _From, State) ->
 handle_cast({add, Node, Join, After}, #{nodes := Nodes, settings := Settings} = State) ->
     #{redial_for := For} = Settings,
     Until = pathdog_bridge_call:now_ms() + After + For,
-    case Nodes of
-        #{Node := {_, Pause, _}} ->
-            {noreply, State#{nodes := Nodes#{Node := {Join, Pause, Until}}}};
-        _ ->
-            erlang:send_after(After, self(), {again, Node}),
-            {noreply, State#{nodes := Nodes#{Node => {Join, ?PAUSE_FIRST, Until}}}}
-    end;
+    {noreply, State#{nodes := Nodes#{Node => {Join, ?PAUSE_FIRST, Until, again(Node, After)}}}};
+handle_cast({remove, Node}, #{nodes := Nodes} = State) ->
+    {noreply, State#{nodes := maps:remove(Node, Nodes)}};
 handle_cast(_Message, State) ->
     {noreply, State}.
 
+%% A timer or an answer of an entry that is gone, or was made anew, finds another timer there.
 -spec handle_info(term(), map()) -> {noreply, map()}.
-handle_info({again, Node}, #{nodes := Nodes} = State) ->
-    #{Node := {Join, _, Until}} = Nodes,
-    case pathdog_bridge_call:now_ms() < Until of
-        true ->
-            dial(Node, Join, State),
+handle_info({again, Node, Timer}, #{nodes := Nodes} = State) ->
+    Now = pathdog_bridge_call:now_ms(),
+    case Nodes of
+        #{Node := {Join, _, Until, Timer}} when Now < Until ->
+            dial(Node, Timer, Join, State),
             {noreply, State};
-        false ->
-            {noreply, State#{nodes := maps:remove(Node, Nodes)}}
+        #{Node := {_, _, _, Timer}} ->
+            {noreply, State#{nodes := maps:remove(Node, Nodes)}};
+        _ ->
+            {noreply, State}
     end;
-handle_info({{dialled, Node}, {ok, connected}}, #{nodes := Nodes} = State) ->
-    {noreply, State#{nodes := maps:remove(Node, Nodes)}};
-handle_info({{dialled, Node}, _}, #{nodes := Nodes} = State) ->
-    #{Node := {Join, Pause, Until}} = Nodes,
-    erlang:send_after(Pause, self(), {again, Node}),
-    {noreply, State#{nodes := Nodes#{Node := {Join, min(2 * Pause, ?PAUSE_MAX), Until}}}};
+handle_info({{dialled, Node, Timer}, Result}, #{nodes := Nodes} = State) ->
+    case {Nodes, Result} of
+        {#{Node := {_, _, _, Timer}}, {ok, connected}} ->
+            {noreply, State#{nodes := maps:remove(Node, Nodes)}};
+        {#{Node := {Join, Pause, Until, Timer}}, _} ->
+            Next = {Join, min(2 * Pause, ?PAUSE_MAX), Until, again(Node, Pause)},
+            {noreply, State#{nodes := Nodes#{Node := Next}}};
+        _ ->
+            {noreply, State}
+    end;
 handle_info(_Message, State) ->
     {noreply, State}.
 
-dial(Node, Join, #{settings := #{dist := Dist}}) ->
+again(Node, Pause) ->
+    Timer = make_ref(),
+    erlang:send_after(Pause, self(), {again, Node, Timer}),
+    Timer.
+
+dial(Node, Timer, Join, #{settings := #{dist := Dist}}) ->
     Dial = fun() ->
         case Dist:controller(Node) of
             {ok, _} ->
-                connected;
+                ok;
             {error, not_connected} ->
                 ok = pathdog_bridge_relay:before_dial(Node),
-                true = Dist:connect(Node),
-                Join andalso Dist:join(Node),
-                connected
-        end
+                true = Dist:connect(Node)
+        end,
+        Join andalso not lists:member(Node, Dist:active_view()) andalso (ok = Dist:join(Node)),
+        connected
     end,
-    pathdog_bridge_call:async({dialled, Node}, Dial, ?DIAL_LIMIT).
+    pathdog_bridge_call:async({dialled, Node, Timer}, Dial, ?DIAL_LIMIT).

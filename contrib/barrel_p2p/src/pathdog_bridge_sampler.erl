@@ -103,6 +103,8 @@ pump(#{waiting := Waiting} = State) ->
         {{value, Job}, Rest} -> pump(begin_job(Job, State#{waiting := Rest}))
     end.
 
+%% The worker's fun does not return: its exit is its answer.
+-dialyzer({no_return, begin_job/2}).
 begin_job({_, Quic} = Job, #{busy := Busy} = State) when is_map_key(Quic, Busy) ->
     job_over(Job, State);
 begin_job({{Tag, _}, _}, #{rounds := Rounds} = State) when not is_map_key(Tag, Rounds) ->

@@ -68,10 +68,12 @@ first_error([Step | Rest]) ->
 close({Socket, Identity}, Path) ->
     gen_tcp:close(Socket),
     case identity(Path) of
-        Identity -> file:delete(Path);
-        _ -> ok
-    end,
-    ok.
+        Identity ->
+            _ = file:delete(Path),
+            ok;
+        _ ->
+            ok
+    end.
 
 temporary(Path) ->
     Path ++ "." ++ integer_to_list(rand:uniform(36 * 36 * 36 * 36) - 1, 36) ++ "~".

@@ -19,7 +19,9 @@ start(Settings, Config) ->
     Dir = string:trim(os:cmd("mktemp -d -t brXXXXXX")),
     Path = filename:join(Dir, "s"),
     {ok, _} = standin_net:start(),
-    boot([{socket, Path}, {dist, standin_net} | Settings]),
+    %% limits that a slow machine does not reach, unless the test is about them
+    Patient = [{call_timeout, 30000}, {sample_timeout, 10000}, {summary_timeout, 9000}],
+    boot([{socket, Path}, {dist, standin_net} | lists:ukeymerge(1, lists:ukeysort(1, Settings), Patient)]),
     [{dir, Dir}, {path, Path} | Config].
 
 boot(Settings) ->

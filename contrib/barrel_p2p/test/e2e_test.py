@@ -38,7 +38,7 @@ class Node:
         env = {**os.environ, "BRIDGE_SOCKET": self.path, "BRIDGE_SETTINGS": self.settings,
                "ERL_CRASH_DUMP": "/dev/null"}
         self.process = subprocess.Popen(
-            ["erl", "-noshell", "-kernel", "logger_level", "info",
+            ["erl", "-noshell", "-kernel", "logger_level", "notice",
              "-kernel", "logger", "[{handler, default, logger_std_h, "
              "#{config => #{type => standard_error}}}]",
              "-pa", os.path.join(BUILD, "pathdog_bridge", "ebin"),
@@ -194,7 +194,7 @@ class Together(unittest.TestCase):
         self.assertEqual(node.tell("standin_net:is_listener_open()"), "true")
 
     def test_forbidden_by_the_peer(self):
-        node, dog = self.pair("[{prefer, migrate}]", watchdog={"fallback": "none"})
+        node, dog = self.pair("[{prefer, migrate}]", watchdog={"fallback": "off"})
         node.set("b@h", on_migrate="{error, migration_disabled}")
         dog.moved()
         dog.outcome("disabled", peer="b@h")
@@ -204,11 +204,12 @@ class Together(unittest.TestCase):
 
     def test_a_black_hole_times_out(self):
         node, dog = self.pair("[{prefer, migrate}]",
-                              watchdog={"migrate_timeout": "300ms", "fallback": "none"})
+                              watchdog={"migrate_timeout": "300ms", "fallback": "off"})
         node.set("b@h", on_migrate="black_hole")
         dog.moved()
         dog.outcome("timeout", peer="b@h")
         node.set("b@h", on_migrate="ok")
+        dog.moved()  # all retries may have been used up by now
         dog.outcome("migrated", peer="b@h")
 
     # -- reconnects ---------------------------------------------------------------------------
@@ -223,7 +224,7 @@ class Together(unittest.TestCase):
         self.assertEqual(dog.wait_record("peer", state="down", conn=first)["reason"], "reconnect")
         dog.wait_record("peer", state="up", conn=outcome["conn_new"])
         self.assertEqual(dog.effect(peer="b@h")["effect"], "better")
-        self.assertEqual(node.tell("standin_net:joined()"), "[b@h]")
+        self.assertEqual(node.tell("lists:usort(standin_net:joined())"), "[b@h]")
 
     def test_inbound_is_reconnected(self):
         node, dog = self.pair(peers=(("b@h", "server"),))

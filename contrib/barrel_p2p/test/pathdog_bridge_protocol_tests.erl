@@ -134,7 +134,9 @@ depth_test_() ->
     ]}.
 
 %% Only whole numbers, words and lists are made of what is read.
-no_atoms_test() ->
+no_atoms_test_() -> {timeout, 60, fun no_atoms/0}.
+
+no_atoms() ->
     decode("{\"warm\":\"up\"}"),
     Before = erlang:system_info(atom_count),
     [decode(io_lib:format("{\"key_~b\":\"value_~b\",\"method\":\"m_~b\",\"id\":\"i_~b\"}", [N, N, N, N]))

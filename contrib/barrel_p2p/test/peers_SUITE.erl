@@ -21,8 +21,8 @@ all() ->
     ].
 
 settings(events_that_never_come) -> [{refresh_interval, 20}];
-settings(a_wedged_controller) -> [{refresh_interval, 50}, {call_timeout, 100}];
-settings(a_wedged_view) -> [{call_timeout, 50}];
+settings(a_wedged_controller) -> [{refresh_interval, 50}, {call_timeout, 2000}];
+settings(a_wedged_view) -> [{call_timeout, 2000}];
 settings(all_connections) -> [{connections, all}];
 settings(barrel_p2p_begins_anew) -> [{retry_interval, 20}, {refresh_interval, 3600000}];
 settings(barrel_p2p_comes_later) -> [{retry_interval, 20}, {refresh_interval, 20}];

@@ -304,7 +304,7 @@ migrate_peer_switches(Config) ->
 a_switch_into_a_black_hole(Config) ->
     {Client, Conn, _} = connected(client, Config),
     quic_connection:set(standin_net:quic(?B), #{alive => false}),
-    ?assertMatch(#{<<"error">> := #{<<"code">> := -32004}}, migrate(Client, Conn, "eu", 1000)).
+    ?assertMatch(#{<<"error">> := #{<<"code">> := -32004}}, migrate(Client, Conn, "eu", 5000)).
 
 not_connected_yet(Config) ->
     standin_net:up(?B, client),

@@ -1,0 +1,49 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% What is asked of the VM, barrel_p2p and the controllers for the table of connections: which there
+%% are, which of them count, what is behind one. It keeps nothing; all but counted/1 and why_gone/3
+%% may wait, and is called by pathdog_bridge_call.
+-module(pathdog_bridge_view).
+
+-export([ask/2, subscribe/2, look/2, counted/1, why_gone/3]).
+-export_type([view/0]).
+
+-type view() :: {all | [node()], [{node(), pid()}]}.
+
+-spec ask(module(), active_view | all) -> view().
+ask(Dist, all) -> {all, Dist:controllers()};
+ask(Dist, active_view) -> {Dist:active_view(), Dist:controllers()}.
+
+%% The process whose end ends the subscription.
+-spec subscribe(module(), pid()) -> pid() | undefined.
+subscribe(Dist, Pid) ->
+    ok = Dist:subscribe(Pid),
+    Dist:events().
+
+-spec look(pid(), timeout()) -> map() | none.
+look(Ctrl, Limit) ->
+    case pathdog_bridge_conn:find(Ctrl, Limit) of
+        {ok, #{conn := Quic, role := Role}} ->
+            #{
+                quic => Quic,
+                role => Role,
+                local => pathdog_bridge_conn:local(Quic),
+                remote => pathdog_bridge_conn:remote(Quic)
+            };
+        {error, no_conn} ->
+            none
+    end.
+
+-spec counted(view()) -> #{node() => pid()}.
+counted({all, Controllers}) ->
+    maps:from_list(Controllers);
+counted({Nodes, Controllers}) ->
+    maps:with(Nodes, maps:from_list(Controllers)).
+
+%% Why a connection that lives counts no more.
+-spec why_gone(node(), pid(), view()) -> binary().
+why_gone(Node, Ctrl, {_, Controllers}) ->
+    case lists:keyfind(Node, 1, Controllers) of
+        {Node, Ctrl} -> <<"left the active view">>;
+        {Node, _} -> <<"replaced">>;
+        false -> <<"disconnected">>
+    end.

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the journal costs, how long it holds the loop, and how long saving what was learnt does: the
+tables of pathdog-bench entry, late and saving."""
+
+import statistics
+
+from report import count_text, quantile, time_text, verdict
+
+JOURNALD = {"works": "works", "slow": "takes 100 a second", "stands": "stands still",
+            "gone": "is not there"}
+
+
+def bench(run, table):
+    rounds = 3 if run.quick else 8
+    rows = run.bench("entry", rounds=rounds)
+    counted = run.bench("entry", rounds=2, counted=True)
+    if rows and counted:
+        journal_cost(rows, counted, table)
+        journal_hold(rows, table)
+    journal_late(run, table)
+
+
+def journal_cost(rows, counted, table):
+    table.group("Journal: cost of an entry (a decision with evidence, 24 fields)", "how",
+                "loop's thread", "÷ floor", "writing thread", "÷ floor", "allocations in the loop",
+                "in the writing thread")
+
+    def middle(some, who, what):
+        return statistics.median(r[what] / r["entries"] for r in some if r["who"] == who)
+
+    floor = middle(rows, "sendv", "loop_ns")
+    table.row("sd_journal_sendv, the floor", f"{floor:.0f} ns", "1.00", "–", "–", "–", "–")
+    for who, label in (("burst", "4000 in one turn"), ("single", "one, the thread sleeps")):
+        loop, writer = middle(rows, who, "loop_ns"), middle(rows, who, "writer_ns")
+        table.row(label, f"{loop:.0f} ns", f"{loop / floor:.2f}", f"{writer:.0f} ns",
+                  f"{writer / floor:.2f}", f"{middle(counted, who, 'loop_allocations'):.2f}",
+                  f"{middle(counted, who, 'writer_allocations'):.2f}")
+
+
+def journal_hold(rows, table):
+    table.group("Journal: how long the log holds the loop, in one turn of it",
+                "40 000 entries, 100 each ms; journald", "taken", "longest, CPU", "longest, wall clock",
+                "times it had to wait", "≤ 5 ms")
+    for row in rows:
+        if row["who"] == "hold":
+            table.row(JOURNALD[row["journald"]], row["taken"], time_text(row["cpu_ns"] / 1000),
+                      time_text(row["wall_ns"] / 1000), row["waits"],
+                      verdict(row["wall_ns"] <= 5e6))
+
+
+def worst_of(windows, who):
+    return statistics.median(w[who]["worst"] for w in windows)
+
+
+def journal_late(run, table):
+    table.group("Journal: the daemon, 4000 records a second and a flip of 1000 peers each 250 ms",
+                "journald", "control: median", "99.9 %", "worst of a second", "later than without log",
+                "≤ 5 ms", "echo: worst", "flip → first request: median", "worst", "entries taken",
+                "dropped and said")
+    floor = None
+    for level, mode in (("error", "works"), ("info", "works"), ("info", "slow"),
+                        ("info", "stands"), ("info", "gone")):
+        rows = run.bench("late", peers=1000, records=4000, rounds=3 if run.quick else 7,
+                         triggers="route", interval=3600000, journald=mode, log_level=level)
+        windows = [r for r in rows if r["what"] == "window"]
+        sums = [r for r in rows if r["what"] == "sums"]
+        if not windows or not sums:
+            continue
+        worst = worst_of(windows, "control_us")
+        floor = worst if level == "error" else floor
+        table.row("nothing is logged" if level == "error" else JOURNALD[mode],
+                  time_text(statistics.median(w["control_us"]["p50"] for w in windows)),
+                  time_text(statistics.median(w["control_us"]["p999"] for w in windows)),
+                  time_text(worst),
+                  *(("–", "–") if level == "error" or not floor else
+                    (f"{(worst - floor) / 1000:+.1f} ms", verdict(worst - floor <= 5000))),
+                  time_text(worst_of(windows, "echo_us")),
+                  time_text(quantile(sums[0]["first_us"], .5)), time_text(max(sums[0]["first_us"])),
+                  sums[0]["taken"], sums[0]["said"])
+
+
+def bench_saving(run, table):
+    table.group("Saving what was learnt: how long it holds the loop", "peers",
+                "control: median", "99 %", "worst of 3 s", "while it saves: median", "99 %",
+                "worst of 3 s", "echo: worst")
+    for peers in (10000, 100000):
+        rows = run.bench("saving", peers=peers, rounds=1 if run.quick else 3, triggers="route",
+                         interval=3600000)
+        cells = []
+        for saves in (False, True):
+            windows = [r for r in rows if r["saves"] == saves]
+            if windows:
+                cells += [time_text(statistics.median(w["control_us"][q] for w in windows))
+                          for q in ("p50", "p99", "worst")]
+        if cells:
+            table.row(count_text(peers), *cells, time_text(worst_of(rows, "echo_us")))
