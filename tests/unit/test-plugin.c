@@ -217,7 +217,7 @@ static void test_list(void **state)
     expected = string_format(
         "[\n {\"name\":\"bad-abi\",\"error\":\"%s/bad-abi.so: was built for trigger ABI 3; this "
         "pathdog has 2\"},\n"
-        " {\"name\":\"good\",\"summary\":\"a fixture\",\"abi\":1,\"source\":false,\"options\":[\n"
+        " {\"name\":\"good\",\"summary\":\"a fixture\",\"abi\":2,\"source\":false,\"options\":[\n"
         "   {\"name\":\"threshold\",\"type\":\"time\",\"default\":\"200ms\",\"min\":1000,"
         "\"max\":60000000,\"allowed\":\"a time from 1ms to 1min\",\"help\":\"above is slow\"},\n"
         "   {\"name\":\"match_all\",\"type\":\"boolean\",\"default\":null,\"min\":null,"
