@@ -75,18 +75,18 @@ static void queue_all(struct engine *engine)
 void passed_ask(struct engine *engine)
 {
     const struct migration *migration = &engine->migration;
-    uint64_t request = migration->last_request; /* counted on when it is entered */
 
     if (migration->queue_count || migration->open + engine->n_passed > migration->budget) {
         queue_all(engine);
         return;
     }
+    /* Their numbers are those that they will be entered by. */
     for (size_t i = 0; i < engine->n_passed; i++) {
-        struct passed *passed = &engine->passed[i];
+        const struct passed *passed = &engine->passed[i];
 
         request_write(engine, passed->because, passed->by,
                       &(struct action_move){
-                          .request = ++request,
+                          .request = migration->last_request + 1 + i,
                           .conn = passed->conn,
                           .timeout_ms = move_timeout_ms(engine),
                       });
