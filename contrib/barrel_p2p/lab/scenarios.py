@@ -28,6 +28,10 @@ class Result:
     fallback: bool = False
 
 
+class NotReady(LabError):
+    """The nodes did not come together. No run: it may be tried again."""
+
+
 class Play:
     """One run: the nodes, their roles, the pings between alpha and bravo."""
 
@@ -37,6 +41,7 @@ class Play:
         self.scenario = scenario
         self.with_pathdog = with_pathdog
         self.alpha = None
+        self.stacks = None
         self.peer = f"'{node_name('bravo')}'"
         self.peers = ["bravo"] + (["charlie"] if scenario.third else [])
 
@@ -121,6 +126,10 @@ class Play:
         began = time.monotonic()
         while True:
             pairs = self.alpha.ask("pdlab:report()")
+            if self.settings.keep and not self.stacks and any(
+                    pair["quiet_us"] > 1_000_000 for pair in pairs):
+                self.stacks = {name: node.ask("pdlab:stacks()")
+                               for name, node in self.stage.nodes.items()}
             elapsed = time.monotonic() - began
             limit_us = self.settings.frozen_s * 1e6
             frozen = [pair for pair in pairs if pair["quiet_us"] >= limit_us]
@@ -243,7 +252,10 @@ def play(stage, settings, scenario, with_pathdog):
     """One run; raises LabError if the lab itself failed."""
     one = Play(stage, settings, scenario, with_pathdog)
     try:
-        one.open()
+        try:
+            one.open()
+        except LabError as error:
+            raise NotReady(str(error)) from error
         one.alpha.ask("pdlab:mark()")
         scenario.event(one)
         result = one.watch()
@@ -264,6 +276,8 @@ def keep(one, result):
     one.stage.keep(where)
     with open(os.path.join(where, "result.json"), "w") as file:
         json.dump(result.__dict__ if result else None, file)
+    with open(os.path.join(where, "stacks.json"), "w") as file:
+        json.dump(one.stacks, file, indent=1)
     if one.stage.pathdog:
         with open(os.path.join(where, "records.json"), "w") as file:
             for record in list(one.stage.pathdog.records):

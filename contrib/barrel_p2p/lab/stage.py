@@ -15,7 +15,7 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PATIENCE_S = 60
+PATIENCE_S = 30
 COOKIE = "pdlab"
 PORT = 9100
 # name → namespace, port, address that others dial
@@ -293,7 +293,7 @@ class Stage:
         names = ", ".join(f"'{node_name(contact)}'" for contact in contacts)
         at = f"{INSIDE}/work/{name}"
         return f"""[
-{{kernel, [{{logger_level, info}}, {{logger, [{{handler, default, logger_std_h,
+{{kernel, [{{net_setuptime, 2}}, {{logger_level, info}}, {{logger, [{{handler, default, logger_std_h,
     #{{config => #{{file => "{at}/log"}}}}}}]}}]}},
 {{quic, [{{dist, [{{nodes, [{addresses}]}}]}}]}},
 {{pathdog_bridge, [{{socket, "{at}/pathdog.sock"}}{self.settings.bridge_env}]}},
@@ -317,8 +317,7 @@ class Stage:
         paths = [f"{INSIDE}/work/ebin", *self.settings.code_paths]
         command = self.erlang.command(
             {self.directory: "work"},
-            ["env", f"HOME={at}", "erl", "-noshell", "+S", "2:2", "+sbwt", "none",
-             "+sbwtdcpu", "none", "+sbwtdio", "none", "-name", node_name(name),
+            ["env", f"HOME={at}", "erl", "-noshell", "-name", node_name(name),
              "-proto_dist", "barrel_p2p", "-epmd_module", "barrel_p2p_epmd", "-start_epmd",
              "false", "-barrel_p2p_dist_cert_dir", f"{at}/quic", "-config", f"{at}/sys", "-pa",
              *paths, "-eval", f"{started}, pdlab:main()."],
