@@ -42,6 +42,15 @@ class Notify(ControlCase):
         finally:
             dog.process.send_signal(signal.SIGCONT)
 
+    def test_asks_a_daemon_that_hangs_but_shortly(self):
+        node, dog = self.pair()
+        dog.process.send_signal(signal.SIGSTOP)
+        try:
+            _, err = self.ctl(dog, "notify", "rebind", "--peers", "*", status=3)
+            self.assertIn("has not answered within 3 s", err)
+        finally:
+            dog.process.send_signal(signal.SIGCONT)
+
     def test_without_the_trigger(self):
         node, dog = self.pair(triggers={"srtt": {}})
         _, err = self.ctl(dog, "notify", "up", "wg0", status=1)
