@@ -33,7 +33,8 @@ class Notify(ControlCase):
             begin = time.monotonic()
             for number in range(40):
                 run = subprocess.run([ctl_program(), "--socket", dog.notify_path, "notify", "rebind",
-                                      "--peers", f"p1@h x{number}"], capture_output=True, timeout=20)
+                                      "--peers", f"p1@h x{number}"], capture_output=True,
+                                     timeout=20 * PATIENCE)
                 self.assertIn(run.returncode, (0, 1))
                 if run.returncode:
                     break
@@ -226,7 +227,8 @@ class Completion(ControlCase):
                   'printf "%s\\n" "${COMPREPLY[@]}"')
         run = subprocess.run(
             ["bash", "--norc", "-c", script, "bash", os.path.join(COMPLETION, "pathdogctl.bash"),
-             line.replace("$S", dog.control), breaks], capture_output=True, text=True, timeout=30,
+             line.replace("$S", dog.control), breaks], capture_output=True, text=True,
+            timeout=30 * PATIENCE,
             env={**os.environ, "PATH": os.path.dirname(ctl_program()) + ":" + os.environ["PATH"]})
         self.assertEqual(run.stderr, "")
         return [word for word in run.stdout.split("\n") if word]
