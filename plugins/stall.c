@@ -48,7 +48,6 @@ struct stall {
 
 struct stall_peer {
     uint64_t since_us;     /* of suspicion: something was owed, and nothing came */
-    uint64_t sent_bytes;   /* then */
     uint64_t progress_us;  /* the last progress that was seen, or the first look */
     uint64_t looked_bytes; /* bytes sent at the look before; under suspicion at the last tick */
     uint64_t tick_us;      /* under suspicion: no row before this is a miss */
@@ -56,6 +55,7 @@ struct stall_peer {
     uint8_t fired; /* since the last progress */
     bool suspect;
     bool unpaid; /* in every look since, something was in flight */
+    bool sent;   /* something was sent since */
     bool known;  /* progress_us and looked_bytes are set */
 };
 
@@ -169,7 +169,8 @@ static void suspicion_begin(struct pd_turn *turn, struct stall_peer *peer, uint6
 
     peer->suspect = peer->unpaid = true;
     peer->since_us = turn->now_us;
-    peer->sent_bytes = peer->looked_bytes = sent_bytes;
+    peer->sent = false;
+    peer->looked_bytes = sent_bytes;
     peer->tick_us = turn->now_us + stall->silence_us;
     peer->misses = 0;
 }
@@ -194,7 +195,8 @@ static int stall_look(struct pd_turn *turn, const struct pd_sample *sample)
         suspicion_begin(turn, peer, sent_bytes);
     }
     peer->unpaid &= unpaid;
-    if (!peer->unpaid && turn->now_us > peer->since_us && sent_bytes <= peer->sent_bytes) {
+    peer->sent |= sent_bytes > peer->looked_bytes;
+    if (!peer->unpaid && turn->now_us > peer->since_us && !peer->sent) {
         suspicion_end(turn, sample->peer->index, peer);
         peer->looked_bytes = sent_bytes;
         return 0;

@@ -127,16 +127,18 @@ static uint64_t hash_text(uint64_t hash, const char *text)
     return hash;
 }
 
-/* Was the same said less than a second ago? */
-static bool said_again(struct tunnel *tunnel, const struct said *said, uint64_t now_us)
+static uint64_t said_hash(const struct said *said)
 {
-    uint64_t hash = hash_text(hash_text(hash_text(0xcbf29ce484222325u, said->event), said->tunnel),
-                              said->peers);
+    return hash_text(hash_text(hash_text(0xcbf29ce484222325u, said->event), said->tunnel),
+                     said->peers);
+}
 
+/* Was the same said less than a second ago? */
+static bool said_again(const struct tunnel *tunnel, uint64_t hash, uint64_t now_us)
+{
     for (size_t i = 0; i < RECENT; i++)
         if (tunnel->recent[i].hash == hash && now_us - tunnel->recent[i].at_us < REPEAT_US)
             return true;
-    tunnel->recent[tunnel->next_recent++ % RECENT] = (struct recent){hash, now_us};
     return false;
 }
 
@@ -327,17 +329,21 @@ static int tunnel_signal(struct pd_turn *turn, const struct pd_signal *signal)
 {
     struct tunnel *tunnel = turn->self;
     struct said said;
+    uint64_t hash;
 
     if (strcmp(signal->kind, "notice") != 0)
         return 0;
     said_read(signal, &said);
-    if (said_again(tunnel, &said, turn->now_us))
+    hash = said_hash(&said);
+    if (said_again(tunnel, hash, turn->now_us))
         return 0;
     if (tunnel->count == JOBS_MAX) {
         turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-busy",
                            "more notices than can be worked off: one was dropped");
         return 0;
     }
+    /* only now: one that was dropped may be said again at once */
+    tunnel->recent[tunnel->next_recent++ % RECENT] = (struct recent){hash, turn->now_us};
     tunnel->notices++;
     job_begin(&tunnel->jobs[(tunnel->first + tunnel->count++) % JOBS_MAX], &said);
     return tunnel->count == 1 ? jobs_step(turn) : 0;

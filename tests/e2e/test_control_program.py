@@ -33,12 +33,22 @@ class Notify(ControlCase):
             begin = time.monotonic()
             for number in range(40):
                 run = subprocess.run([ctl_program(), "--socket", dog.notify_path, "notify", "rebind",
-                                      "--peers", f"p1@h x{number}"], capture_output=True, timeout=20)
+                                      "--peers", f"p1@h x{number}"], capture_output=True,
+                                     timeout=20 * PATIENCE)
                 self.assertIn(run.returncode, (0, 1))
                 if run.returncode:
                     break
             self.assertEqual(run.returncode, 1, "a full queue is said")
             self.assertLess(time.monotonic() - begin, 20 * PATIENCE)
+        finally:
+            dog.process.send_signal(signal.SIGCONT)
+
+    def test_asks_a_daemon_that_hangs_but_shortly(self):
+        node, dog = self.pair()
+        dog.process.send_signal(signal.SIGSTOP)
+        try:
+            _, err = self.ctl(dog, "notify", "rebind", "--peers", "*", status=3)
+            self.assertIn("has not answered within 3 s", err)
         finally:
             dog.process.send_signal(signal.SIGCONT)
 
@@ -217,7 +227,8 @@ class Completion(ControlCase):
                   'printf "%s\\n" "${COMPREPLY[@]}"')
         run = subprocess.run(
             ["bash", "--norc", "-c", script, "bash", os.path.join(COMPLETION, "pathdogctl.bash"),
-             line.replace("$S", dog.control), breaks], capture_output=True, text=True, timeout=30,
+             line.replace("$S", dog.control), breaks], capture_output=True, text=True,
+            timeout=30 * PATIENCE,
             env={**os.environ, "PATH": os.path.dirname(ctl_program()) + ":" + os.environ["PATH"]})
         self.assertEqual(run.stderr, "")
         return [word for word in run.stdout.split("\n") if word]

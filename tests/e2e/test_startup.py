@@ -148,7 +148,8 @@ class Shared(StartCase):
         self.assertIn("[watchdog] state_directory", err)
         with open(recording) as file:
             self.assertEqual(file.read(), "precious")
-        self.assertEqual(os.listdir(os.path.join(self.directory, "state")), ["state.json"])
+        dog.wait_for(lambda: os.listdir(os.path.join(self.directory, "state")) == ["state.json"],
+                     what="nothing but its file, when it does not write it just now")
         dog.moved()
         dog.decision("migrate")  # and nothing happened to the first
 

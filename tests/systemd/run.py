@@ -75,6 +75,24 @@ def files(directory):
                   for name in names + directories)
 
 
+# Where Debian has such things; the triggers are in a directory by architecture.
+PLACES = ("etc/pathdog/pathdog.conf.example", "usr/bin/pathdog", "usr/bin/pathdog-replay",
+          "usr/bin/pathdogctl", "usr/include/pathdog/trigger.h",
+          "usr/lib/systemd/catalog/pathdog.catalog", "usr/lib/systemd/system/pathdog.service",
+          "usr/lib/systemd/system/pathdog@.service", "usr/lib/sysusers.d/pathdog.conf",
+          "usr/share/bash-completion/completions/pathdogctl",
+          "usr/share/zsh/vendor-completions/_pathdogctl", "usr/share/man/man1/pathdog-replay.1",
+          "usr/share/man/man1/pathdogctl.1", "usr/share/man/man5/pathdog.conf.5",
+          "usr/share/man/man7/pathdog-trigger.7", "usr/share/man/man8/pathdog.8")
+
+
+def misplaced(destination):
+    """What is not where Debian expects it, or is where nothing should be."""
+    there = [name for name in files(destination) if os.path.isfile(os.path.join(destination, name))]
+    return sorted(set(PLACES) - set(there)) + [
+        name for name in there if not re.match("usr/(bin|include|lib|share)/|etc/pathdog/[^/]*$", name)]
+
+
 def uninstall_leaves(directory, destination, log):
     """The names of what an uninstall leaves."""
     install(directory, destination, log)
@@ -201,6 +219,7 @@ def main():
         directory, log, root = prepare(base)
         left = uninstall_leaves(directory, os.path.join(base, "removed"), log)
         install(directory, os.path.join(base, "installed"), log)
+        wrong = misplaced(os.path.join(base, "installed"))
     except (Trouble, OSError, subprocess.CalledProcessError) as trouble:
         if os.getuid() != 0 and os.environ.get("CI", "") in ("", "false", "0"):
             print(f"1..0 # SKIP {trouble}")
@@ -216,10 +235,11 @@ def main():
     done = re.search(r"^1\.\.(\d+)$", tap, re.M)
     n = int(done[1]) if done else 0
     print(f"{'not ' if left else ''}ok - an uninstall leaves nothing" + f" {left}" * bool(left))
+    print(f"{'not ' if wrong else ''}ok - all is where Debian expects it" + f" {wrong}" * bool(wrong))
     if not done or "# all were run" not in tap:
         print(f"not ok - the container did not get to the end (status {status}), see {out}")
-    print(f"# {n} inside and one outside; logs: {out}")
-    return 1 if re.search(r"^not ok", tap, re.M) or left or not done else 0
+    print(f"# {n} inside and two outside; logs: {out}")
+    return 1 if re.search(r"^not ok", tap, re.M) or left or wrong or not done else 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@
 #include "channel.h"
 #include "ctl.h"
 
-#define CALL_MS      10000
 #define UNKNOWN_PEER (-32040)
 #define SHOWN_MAX    12u
 
@@ -58,7 +57,7 @@ static enum ctl_status no_daemon(const struct ctl *ctl, int error)
     case -ETIMEDOUT:
         complain("%s: pathdog has not answered within %d s: it hangs, or is stopped (systemctl "
                  "status pathdog, journalctl -u pathdog)",
-                 path, CALL_MS / 1000);
+                 path, ctl->call_ms / 1000);
         break;
     case -ECONNRESET:
     case -EPIPE:
@@ -91,12 +90,12 @@ static json_t *exchange(struct ctl *ctl, const char *method, json_t *params,
     if (!ctl->channel)
         r = channel_open(ctl->options.socket, &ctl->channel);
     if (r == 0)
-        r = channel_send(ctl->channel, request, CALL_MS);
+        r = channel_send(ctl->channel, request, ctl->call_ms);
     json_decref(request);
     if (r == -EPIPE) /* it may have said why */
         r = 0;
     while (r == 0) {
-        r = channel_receive(ctl->channel, CALL_MS, &answer);
+        r = channel_receive(ctl->channel, ctl->call_ms, &answer);
         if (r < 0 || json_object_get(answer, "id") || is_refusal(answer))
             break;
         json_array_append_new(ctl->pending, answer);

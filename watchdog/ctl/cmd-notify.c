@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pathdogctl notify: tells the tunnel trigger that a socket was rebound. Made for
- * hooks (WireGuard's PostUp, a VPN's up script): it never waits for anybody.
+ * hooks (WireGuard's PostUp, a VPN's up script): it never waits for a notice to be read.
+ * Only where the trigger's socket is not at its usual place the daemon is asked, shortly.
  */
 #include <errno.h>
 #include <string.h>
@@ -51,10 +52,13 @@ static int notice_send(const char *path, const char *text, size_t length)
 /* Where the daemon's tunnel trigger listens; NULL: said why not. */
 static char *ask_path(struct ctl *ctl, enum ctl_status *ret_status)
 {
-    json_t *status = ctl_call(ctl, "status", NULL, ret_status);
-    const json_t *triggers = json_object_get(status, "triggers");
+    const json_t *triggers;
     char *path = NULL;
+    json_t *status;
 
+    ctl->call_ms = CALL_HOOK_MS;
+    status = ctl_call(ctl, "status", NULL, ret_status);
+    triggers = json_object_get(status, "triggers");
     for (size_t i = 0; i < json_array_size(triggers) && !path; i++) {
         const json_t *trigger = json_array_get(triggers, i);
 

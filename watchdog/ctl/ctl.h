@@ -32,11 +32,15 @@ struct options {
     bool json, all, follow, no_wait, absent, everything, socket_given;
 };
 
+#define CALL_MS      10000
+#define CALL_HOOK_MS 3000 /* where nobody sits in front of it */
+
 struct channel; /* channel.h */
 
 struct ctl {
     struct options options;
     struct channel *channel; /* NULL until the daemon is asked */
+    int call_ms;             /* how long an answer is waited for */
     json_t *pending;         /* notifications that came before an answer; an array */
     bool colour;
     char **words; /* of the command, without its name; ends in NULL */

@@ -291,6 +291,7 @@ int main(int argc, char **argv)
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     struct ctl ctl = {
         .options = {.socket = DEFAULT_CONTROL},
+        .call_ms = CALL_MS,
         .pending = json_array(),
         .colour =
             isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0,

@@ -275,25 +275,20 @@ void inspect_tally(const struct engine *engine, uint64_t now_us, uint32_t begin,
 
 /* ---- records ---- */
 
-static bool kept(const struct record *record)
-{
-    return record->type == RECORD_DECISION || record->type == RECORD_OUTCOME ||
-           record->type == RECORD_EFFECT;
-}
+/* Looked through for those of the last turn; beyond there were others only. */
+#define OUTBOX_WALK 4096u
 
 /* Those of the last turn are still in the outbox; the ring will number them on. */
 const struct record *inspect_record(const struct engine *engine, uint64_t *before)
 {
     const struct outbox *box = &engine->outbox.box;
     const struct ring *ring = &engine->ring;
-    size_t first = box->n_records - min_u64(box->n_records, ring->capacity);
-    uint64_t number = ring->pushed;
+    size_t end = box->n_records - min_u64(box->n_records, max_u64(OUTBOX_WALK, ring->capacity));
+    uint64_t number = ring->pushed + engine->outbox.n_kept;
     uint64_t back;
 
-    for (size_t i = first; i < box->n_records; i++)
-        number += kept(&box->records[i]);
-    for (size_t i = box->n_records; i > first; i--) {
-        if (!kept(&box->records[i - 1]))
+    for (size_t i = box->n_records; i > end && number > ring->pushed; i--) {
+        if (!record_is_kept(&box->records[i - 1]))
             continue;
         if (!*before || number < *before) {
             *before = number;
@@ -301,6 +296,7 @@ const struct record *inspect_record(const struct engine *engine, uint64_t *befor
         }
         number--;
     }
+    number = ring->pushed;
     if (*before && *before <= number)
         number = *before - 1;
     back = ring->pushed - number; /* 0: the newest of the ring */

@@ -67,22 +67,33 @@ static void ring_push(struct ring *ring, struct record *record)
     ring->pushed++;
 }
 
-static bool kept(const struct record *record)
+bool record_is_kept(const struct record *record)
 {
     return record->type == RECORD_DECISION || record->type == RECORD_OUTCOME ||
            record->type == RECORD_EFFECT;
 }
 
+/* Of a storm only the end would stay: where that begins. */
+static size_t kept_from(const struct engine *engine, size_t *ret_count)
+{
+    const struct outbox_store *store = &engine->outbox;
+    size_t from = store->box.n_records, count = 0;
+
+    for (; from && count < engine->ring.capacity; from--)
+        count += record_is_kept(&store->records[from - 1]);
+    *ret_count = count;
+    return from;
+}
+
 static void store_records(struct engine *engine)
 {
     struct outbox_store *store = &engine->outbox;
-    size_t keep = engine->ring.capacity;
+    size_t count, from = kept_from(engine, &count);
 
     for (size_t i = 0; i < store->box.n_records; i++) {
         struct record *record = &store->records[i];
 
-        /* of a storm only the end would stay: do not push the rest through */
-        if (kept(record) && store->box.n_records - i <= keep)
+        if (record_is_kept(record) && i >= from)
             ring_push(&engine->ring, record);
         else
             record_release(record);
@@ -118,6 +129,7 @@ void outbox_seal(struct engine *engine)
 
     store->box.actions = store->actions;
     store->box.records = store->records;
+    (void)kept_from(engine, &store->n_kept);
     store->box.wake_at_us = engine->stopping ? NEVER : deadlines_next(&engine->deadlines);
 }
 

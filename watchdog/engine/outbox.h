@@ -8,6 +8,9 @@
 
 #include "state.h"
 
+/* Does the ring take it? */
+bool record_is_kept(const struct record *record);
+
 void outbox_begin(struct engine *engine);
 void outbox_seal(struct engine *engine);
 void outbox_clear(struct engine *engine);

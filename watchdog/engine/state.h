@@ -327,6 +327,7 @@ struct looks {
 
 struct outbox_store {
     struct outbox box; /* what the shell sees of it */
+    size_t n_kept;     /* of its records, that the ring will take */
     struct action *actions;
     size_t actions_capacity;
     struct record *records;

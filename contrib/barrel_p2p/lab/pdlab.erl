@@ -5,7 +5,7 @@
 %% Knows nothing of pathdog; only the lab uses it, never a release.
 -module(pdlab).
 
--export([main/0, up/1, nodes_up/0, role/1, connection/1, forbid/1, wedge/1]).
+-export([main/0, up/1, role/1, connection/1, forbid/1, wedge/1, stacks/0]).
 -export([pings/3, mark/0, report/0, stop_pings/0]).
 
 -define(ECHOES, 64).
@@ -53,8 +53,6 @@ text(Term) -> unicode:characters_to_binary(io_lib:format("~0tp", [Term])).
 
 %%% What the node knows of its peers
 
-nodes_up() -> nodes().
-
 %% Both that it is connected and that HyParView has it.
 up(Node) ->
     lists:member(Node, nodes()) andalso lists:member(Node, barrel_p2p:active_view()).
@@ -90,6 +88,21 @@ wedge(Node) ->
         timer:sleep(infinity)
     end),
     receive wedged -> ok after ?CALL_MS -> exit(not_wedged) end.
+
+%% Where everybody is who has to do with the distribution; for what is kept of a bad run.
+stacks() ->
+    Modules = [net_kernel, dist_util, quic_dist, quic_dist_controller, barrel_p2p_dist_auth_stream,
+        pathdog_bridge_reconnect, pathdog_bridge_redial],
+    [
+        text({Pid, Info})
+     || Pid <- processes(),
+        Info <- [process_info(Pid, [registered_name, messages, current_stacktrace])],
+        is_list(Info),
+        lists:any(
+            fun(Call) -> lists:member(element(1, Call), Modules) end,
+            proplists:get_value(current_stacktrace, Info)
+        )
+    ].
 
 field(Module, Record, Name) ->
     {ok, {_, [{abstract_code, {_, Forms}}]}} =

@@ -28,6 +28,10 @@ class Result:
     fallback: bool = False
 
 
+class NotReady(LabError):
+    """The nodes did not come together. No run: it may be tried again."""
+
+
 class Play:
     """One run: the nodes, their roles, the pings between alpha and bravo."""
 
@@ -37,6 +41,7 @@ class Play:
         self.scenario = scenario
         self.with_pathdog = with_pathdog
         self.alpha = None
+        self.stacks = None
         self.peer = f"'{node_name('bravo')}'"
         self.peers = ["bravo"] + (["charlie"] if scenario.third else [])
 
@@ -44,14 +49,21 @@ class Play:
         self.stage.network.reset()
         dialled = self.scenario.dialler == "alpha"
         for name in self.peers:
-            self.stage.start_node(name, [] if dialled else ["alpha"])
+            self.stage.start_node(name, [] if dialled else ["alpha"],
+                                  bridge=name in self.watched())
         if self.scenario.third:
             self.meet()
         self.start_alpha()
-        if self.with_pathdog:
-            self.stage.start_pathdog(self.config())
-            self.wait_known()
+        for name in self.watched():
+            self.stage.start_pathdog(name, self.config(name))
+            self.wait_known(name)
         self.start_pings()
+
+    def watched(self):
+        """The nodes with a pathdog beside them."""
+        if not self.with_pathdog:
+            return []
+        return ["alpha", "bravo"] if self.scenario.both else ["alpha"]
 
     def meet(self):
         """Before alpha comes: else both dial each other at once, as soon as both know alpha, and
@@ -75,34 +87,35 @@ class Play:
             if role != ("client" if dialled else "server"):
                 raise LabError(f"alpha is the {role} of {name}, which is not what was asked for")
 
-    def config(self):
-        keys = {"node": f"{self.stage.directory}/alpha/pathdog.sock",
-                "control": f"{self.stage.directory}/control.sock",
-                "state_directory": self.stage.directory, **self.scenario.config}
+    def config(self, name):
+        directory = f"{self.stage.directory}/{name}"
+        keys = {"node": f"{directory}/pathdog.sock", "control": f"{directory}/control.sock",
+                "state_directory": directory, **self.scenario.config}
         if self.settings.plugins:
             keys["plugin_directory"] = self.settings.plugins
         return "[watchdog]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
 
-    def wait_known(self):
+    def wait_known(self, name="alpha"):
         """Until pathdog has the peers with a row each: then it knows their ways out, too."""
+        peers = self.peers if name == "alpha" else ["alpha"]
         deadline = time.monotonic() + PATIENCE_S
-        while not self.known():
+        while not self.known(name, peers):
             if time.monotonic() > deadline:
-                raise LabError(f"pathdog has no samples of {', '.join(self.peers)}: "
-                               f"{self.stage.pathdog.records[-5:]}")
+                raise LabError(f"{name}'s pathdog has no samples of {', '.join(peers)}: "
+                               f"{self.stage.pathdogs[name].records[-5:]}")
             time.sleep(0.02)
 
-    def known(self):
+    def known(self, name, peers):
         done = subprocess.run(
-            [self.settings.pathdogctl, "--socket", f"{self.stage.directory}/control.sock",
+            [self.settings.pathdogctl, "--socket", f"{self.stage.directory}/{name}/control.sock",
              "--json", "peers"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode != 0:
             return False
         rows = [row for line in done.stdout.splitlines() for row in rows_of(json.loads(line))]
-        boots = [r for r in self.stage.pathdog.records if r["record"] == "node"]
+        boots = [r for r in self.stage.pathdogs[name].records if r["record"] == "node"]
         return bool(boots) and boots[-1]["state"] == "up" and all(
-            any(row.get("peer") == node_name(name) and row.get("srtt_us") is not None
-                for row in rows) for name in self.peers)
+            any(row.get("peer") == node_name(peer) and row.get("srtt_us") is not None
+                for row in rows) for peer in peers)
 
     def start_pings(self):
         self.alpha.ask(f"pdlab:pings({self.peer}, {self.settings.pairs}, {PING_MS})")
@@ -121,6 +134,10 @@ class Play:
         began = time.monotonic()
         while True:
             pairs = self.alpha.ask("pdlab:report()")
+            if self.settings.keep and not self.stacks and any(
+                    pair["quiet_us"] > 1_000_000 for pair in pairs):
+                self.stacks = {name: node.ask("pdlab:stacks()")
+                               for name, node in self.stage.nodes.items()}
             elapsed = time.monotonic() - began
             limit_us = self.settings.frozen_s * 1e6
             frozen = [pair for pair in pairs if pair["quiet_us"] >= limit_us]
@@ -135,7 +152,8 @@ class Play:
         result = Result(self.scenario.name, self.with_pathdog, bool(frozen),
                         max(pair["gap_us"] for pair in pairs) / 1000, len(frozen))
         if self.with_pathdog:
-            records = list(self.stage.pathdog.records)
+            records = [record for pathdog in self.stage.pathdogs.values()
+                       for record in list(pathdog.records)]
             result.asked = [f"{r['by']}:{r['outcome']}" for r in records
                             if r["record"] == "outcome"]
             result.fallback = any(r["record"] == "decision" and r["trigger"] == "fallback"
@@ -180,7 +198,7 @@ def forbid_then_down_and_flip(play):
 def restart_then_down_and_flip(play):
     play.stage.kill_node("alpha")
     if play.with_pathdog:
-        play.stage.pathdog.wait_for(
+        play.stage.pathdogs["alpha"].wait_for(
             lambda r: r["record"] == "node" and r["state"] == "down", "it lost the node")
     play.start_alpha()
     if play.with_pathdog:
@@ -216,6 +234,7 @@ class Scenario:
     dialler: str
     event: object
     third: bool = False
+    both: bool = False  # a pathdog beside bravo, too
     config: dict = field(default_factory=dict)
     only_with: bool = False
 
@@ -226,6 +245,10 @@ SCENARIOS = [
     Scenario("flip-acceptor", "route flip, bravo dialled", "bravo", flip),
     Scenario("down-flip-dialler", "link down and flip, alpha dialled", "alpha", down_and_flip),
     Scenario("down-flip-acceptor", "link down and flip, bravo dialled", "bravo", down_and_flip),
+    Scenario("both-dialler", "the same, alpha dialled, pathdog on both sides", "alpha",
+             down_and_flip, both=True, only_with=True),
+    Scenario("both-acceptor", "the same, bravo dialled, pathdog on both sides", "bravo",
+             down_and_flip, both=True, only_with=True),
     Scenario("forbidden", "link down and flip, the peer forbids migration", "alpha",
              forbid_then_down_and_flip),
     Scenario("forbidden-migrate", "the same, with prefer = migrate", "alpha",
@@ -243,7 +266,10 @@ def play(stage, settings, scenario, with_pathdog):
     """One run; raises LabError if the lab itself failed."""
     one = Play(stage, settings, scenario, with_pathdog)
     try:
-        one.open()
+        try:
+            one.open()
+        except LabError as error:
+            raise NotReady(str(error)) from error
         one.alpha.ask("pdlab:mark()")
         scenario.event(one)
         result = one.watch()
@@ -264,7 +290,9 @@ def keep(one, result):
     one.stage.keep(where)
     with open(os.path.join(where, "result.json"), "w") as file:
         json.dump(result.__dict__ if result else None, file)
-    if one.stage.pathdog:
-        with open(os.path.join(where, "records.json"), "w") as file:
-            for record in list(one.stage.pathdog.records):
+    with open(os.path.join(where, "stacks.json"), "w") as file:
+        json.dump(one.stacks, file, indent=1)
+    for name, pathdog in one.stage.pathdogs.items():
+        with open(os.path.join(where, name, "records.json"), "w") as file:
+            for record in list(pathdog.records):
                 file.write(json.dumps(record) + "\n")

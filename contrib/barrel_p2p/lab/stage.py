@@ -15,7 +15,7 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PATIENCE_S = 60
+PATIENCE_S = 30
 COOKIE = "pdlab"
 PORT = 9100
 # name → namespace, port, address that others dial
@@ -268,7 +268,7 @@ class Stage:
         self.network = Network(settings.prefix)
         self.erlang = Erlang(settings.root, settings.p2p, settings.bridge)
         self.nodes = {}
-        self.pathdog = None
+        self.pathdogs = {}
 
     def __enter__(self):
         try:
@@ -293,7 +293,7 @@ class Stage:
         names = ", ".join(f"'{node_name(contact)}'" for contact in contacts)
         at = f"{INSIDE}/work/{name}"
         return f"""[
-{{kernel, [{{logger_level, info}}, {{logger, [{{handler, default, logger_std_h,
+{{kernel, [{{net_setuptime, 2}}, {{logger_level, info}}, {{logger, [{{handler, default, logger_std_h,
     #{{config => #{{file => "{at}/log"}}}}}}]}}]}},
 {{quic, [{{dist, [{{nodes, [{addresses}]}}]}}]}},
 {{pathdog_bridge, [{{socket, "{at}/pathdog.sock"}}{self.settings.bridge_env}]}},
@@ -317,8 +317,7 @@ class Stage:
         paths = [f"{INSIDE}/work/ebin", *self.settings.code_paths]
         command = self.erlang.command(
             {self.directory: "work"},
-            ["env", f"HOME={at}", "erl", "-noshell", "+S", "2:2", "+sbwt", "none",
-             "+sbwtdcpu", "none", "+sbwtdio", "none", "-name", node_name(name),
+            ["env", f"HOME={at}", "erl", "-noshell", "-name", node_name(name),
              "-proto_dist", "barrel_p2p", "-epmd_module", "barrel_p2p_epmd", "-start_epmd",
              "false", "-barrel_p2p_dist_cert_dir", f"{at}/quic", "-config", f"{at}/sys", "-pa",
              *paths, "-eval", f"{started}, pdlab:main()."],
@@ -331,37 +330,34 @@ class Stage:
     def kill_node(self, name):
         self.nodes.pop(name).stop(signal.SIGKILL)
 
-    def start_pathdog(self, drop_in):
-        """With the example's configuration, and `drop_in` over it."""
-        file = os.path.join(self.directory, "pathdog.conf")
+    def start_pathdog(self, name, drop_in):
+        """Beside that node, with the example's configuration and `drop_in` over it."""
+        directory = os.path.join(self.directory, name)
+        file = os.path.join(directory, "pathdog.conf")
         shutil.copyfile(os.path.join(HERE, "pathdog.conf"), file)
         os.makedirs(f"{file}.d", exist_ok=True)
         with open(os.path.join(f"{file}.d", "lab.conf"), "w") as out:
             out.write(drop_in)
-        self.pathdog = Pathdog(
-            ["ip", "netns", "exec", self.network.name("host"),
-             self.settings.pathdog, "--config", file,
-             "--log", "json", "--record", os.path.join(self.directory, "recording")],
-            self.directory)
+        self.pathdogs[name] = Pathdog(
+            ["ip", "netns", "exec", self.network.name(NODES[name][0]), self.settings.pathdog,
+             "--config", file, "--log", "json", "--record", os.path.join(directory, "recording")],
+            directory)
 
     def end_run(self):
         """All that a run started; what nodes keep on disk (keys) stays for the next one."""
-        if self.pathdog:
-            self.pathdog.stop()
-            self.pathdog = None
+        for pathdog in self.pathdogs.values():
+            pathdog.stop()
+        self.pathdogs = {}
         for name in list(self.nodes):
             self.kill_node(name)
         for name in NODES:
-            for part in ("log", "stderr", "reminders", "maps", "pathdog.sock"):
+            for part in ("log", "stderr", "reminders", "maps", "pathdog.sock", "state.json",
+                         "recording", "pathdog.err"):
                 path = os.path.join(self.directory, name, part)
                 if os.path.isdir(path):
                     shutil.rmtree(path)
                 elif os.path.lexists(path):
                     os.unlink(path)
-        for part in ("state.json", "recording", "pathdog.err"):
-            path = os.path.join(self.directory, part)
-            if os.path.exists(path):
-                os.unlink(path)
 
     def keep(self, where):
         """What a run left, for those who want to know why."""
@@ -369,8 +365,7 @@ class Stage:
                         ignore=lambda _, names: [n for n in names if n.endswith(".sock")])
 
     def close(self):
-        for process in [self.pathdog, *self.nodes.values()]:
-            if process:
-                process.stop(signal.SIGKILL)
+        for process in [*self.pathdogs.values(), *self.nodes.values()]:
+            process.stop(signal.SIGKILL)
         self.network.close()
         shutil.rmtree(self.directory, ignore_errors=True)

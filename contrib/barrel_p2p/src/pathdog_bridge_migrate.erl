@@ -16,10 +16,12 @@
 run(#{conn := Id, via := Via} = Request, Deadline, Settings) ->
     case pathdog_bridge_peers:lookup(Id) of
         {ok, #{node := Node} = Conn} ->
-            logger:info("pathdog_bridge: migrate ~ts (~b): ~ts", [
-                Node, Id, pathdog_bridge_errors:text(maps:get(reason, Request))
+            Found = behind(Conn, Deadline, Settings),
+            Answer = found(Id, Node, Via, Found, Deadline, Settings),
+            logger:info("pathdog_bridge: migration of ~ts (~b), ~ts: ~0tp", [
+                Node, Id, pathdog_bridge_errors:text(maps:get(reason, Request)), Answer
             ]),
-            found(Id, Node, Via, behind(Conn, Deadline, Settings), Deadline, Settings);
+            Answer;
         {replaced, _} ->
             {error, no_conn};
         {error, Reason} ->

@@ -16,10 +16,12 @@
 run(#{conn := Id, reason := Reason}, Deadline, Settings) ->
     case pathdog_bridge_peers:lookup(Id) of
         {ok, #{node := Node} = Conn} ->
-            logger:notice("pathdog_bridge: reconnect ~ts (~b): ~ts", [
-                Node, Id, pathdog_bridge_errors:text(Reason)
+            Answer = close_and_dial(Conn, Deadline, Settings),
+            %% only now: a logger that is slow must not hold up the dial
+            logger:notice("pathdog_bridge: reconnect of ~ts (~b), ~ts: ~0tp", [
+                Node, Id, pathdog_bridge_errors:text(Reason), Answer
             ]),
-            close_and_dial(Conn, Deadline, Settings);
+            Answer;
         {replaced, Newer} ->
             {ok, [{conn, Newer}]};
         {error, Error} ->

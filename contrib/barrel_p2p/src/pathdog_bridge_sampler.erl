@@ -38,8 +38,8 @@ probe(Conns) ->
 init(Settings) ->
     {ok, #{
         settings => Settings,
-        workers => #{}, % monitor => {job, timely | late}
-        busy => #{}, % quic pid => true, while a worker waits for it
+        workers => #{}, % monitor => {quic pid, probe | look, for what, timely | late}
+        busy => #{}, % quic pid => monitor of the worker that waits for it
         waiting => queue:new(), % jobs: {probe, quic pid} | {{tag, conn}, quic pid}
         free => maps:get(summary_parallel, Settings),
         rounds => #{}, % tag => {client, jobs open, rows, is a flush coming?}
@@ -72,14 +72,15 @@ handle_cast(_Message, State) ->
 -spec handle_info(term(), map()) -> {noreply, map()}.
 handle_info({'DOWN', Monitor, process, _, Reason}, #{workers := Workers} = State) ->
     case Workers of
-        #{Monitor := {Job, When}} -> {noreply, pump(ended(Monitor, Job, When, Reason, State))};
+        #{Monitor := _} -> {noreply, pump(ended(Monitor, Reason, State))};
         _ -> {noreply, State}
     end;
 handle_info({late, Monitor}, #{workers := Workers, free := Free} = State) ->
     case Workers of
-        #{Monitor := {Job, timely}} ->
-            Late = State#{workers := Workers#{Monitor := {Job, late}}, free := Free + 1},
-            {noreply, pump(job_over(Job, Late))};
+        #{Monitor := {Quic, Kind, Whats, timely}} ->
+            Given = Workers#{Monitor := {Quic, Kind, Whats, late}},
+            Late = State#{workers := Given, free := Free + 1},
+            {noreply, pump(lists:foldl(fun job_over/2, Late, Whats))};
         _ ->
             {noreply, State}
     end;
@@ -105,18 +106,26 @@ pump(#{waiting := Waiting} = State) ->
 
 %% The worker's fun does not return: its exit is its answer.
 -dialyzer({no_return, begin_job/2}).
-begin_job({_, Quic} = Job, #{busy := Busy} = State) when is_map_key(Quic, Busy) ->
-    job_over(Job, State);
+begin_job({What, Quic}, #{busy := Busy, workers := Workers} = State) when is_map_key(Quic, Busy) ->
+    #{Quic := Monitor} = Busy,
+    case Workers of
+        %% being asked already, for the round of an older client perhaps: the answer is for both
+        #{Monitor := {Quic, Kind, Whats, timely}} ->
+            With = lists:usort([What | Whats]), % one probe is enough for many
+            State#{workers := Workers#{Monitor := {Quic, Kind, With, timely}}};
+        _ ->
+            job_over(What, State)
+    end;
 begin_job({{Tag, _}, _}, #{rounds := Rounds} = State) when not is_map_key(Tag, Rounds) ->
     State;
-begin_job({What, Quic} = Job, #{settings := Settings} = State) ->
+begin_job({What, Quic}, #{settings := Settings} = State) ->
     #{workers := Workers, busy := Busy, free := Free} = State,
     Holes = maps:get(stuck_after, Settings) > 0,
     {_, Monitor} = spawn_monitor(fun() -> work(What, Quic, Holes) end),
     erlang:send_after(maps:get(sample_timeout, Settings), self(), {late, Monitor}),
     State#{
-        workers := Workers#{Monitor => {Job, timely}},
-        busy := Busy#{Quic => true},
+        workers := Workers#{Monitor => {Quic, kind(What), [What], timely}},
+        busy := Busy#{Quic => Monitor},
         free := Free - 1
     }.
 
@@ -134,14 +143,22 @@ work(What, Quic, Holes) ->
 ask(probe, Quic, _) -> quic:send_ping(Quic);
 ask(_, Quic, Holes) -> pathdog_bridge_summary:look(Quic, Holes).
 
-ended(Monitor, {What, Quic} = Job, When, Reason, State0) ->
-    #{workers := Workers, busy := Busy, free := Free} = State0,
+ended(Monitor, Reason, #{workers := Workers, busy := Busy, free := Free} = State0) ->
+    #{Monitor := {Quic, Kind, Whats, When}} = Workers,
+    {Done, Others} = lists:partition(fun(What) -> kind(What) =:= Kind end, Whats),
     State1 = State0#{workers := maps:remove(Monitor, Workers), busy := maps:remove(Quic, Busy)},
-    State2 = take(What, Reason, State1),
+    State2 = lists:foldl(fun(What, State) -> take(What, Reason, State) end, State1, Done),
     case When of
-        timely -> job_over(Job, State2#{free := Free + 1});
-        late -> State2
+        timely ->
+            %% those of the other kind have waited for the connection, and are done now
+            Next = enqueue([{What, Quic} || What <- Others], State2#{free := Free + 1}),
+            lists:foldl(fun job_over/2, Next, Done);
+        late ->
+            State2
     end.
+
+kind(probe) -> probe;
+kind({_Tag, _Conn}) -> look.
 
 %% Also a late answer counts, if its round is still there.
 take({Tag, #{id := Id} = Conn}, {answer, {ok, Look}}, State) ->
@@ -217,14 +234,14 @@ flush(Tag, #{rounds := Rounds} = State) ->
     end.
 
 %% One job less to wait for.
-job_over({{Tag, _}, _}, #{rounds := Rounds} = State) ->
+job_over({Tag, _}, #{rounds := Rounds} = State) ->
     case Rounds of
         #{Tag := {Client, Open, Rows, Coming}} ->
             settle(Tag, State#{rounds := Rounds#{Tag := {Client, Open - 1, Rows, Coming}}});
         _ ->
             State
     end;
-job_over({probe, _}, State) ->
+job_over(probe, State) ->
     State.
 
 settle(Tag, #{rounds := Rounds} = State) ->

@@ -198,6 +198,7 @@ there_and_back(Config) ->
 a_relay_that_is_silent(_Config) ->
     #{send_fun := Send} = options(),
     [ok = Send(?LOCALHOST, 9, <<"x">>) || _ <- lists:seq(1, 1000)],
+    bridge:wait(fun path/0),
     {error, Reason} = pathdog_bridge_relay:switch(?B, <<"us">>, pathdog_bridge_call:now_ms() + 300),
     ?assert(Reason =:= no_path orelse Reason =:= timeout).
 

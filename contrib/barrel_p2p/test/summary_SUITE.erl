@@ -13,7 +13,7 @@ all() ->
     [
         rows_of_all, rows_of_some, no_rows, many_rows, never_measured, one_wedged_delays_nobody,
         a_wedged_one_costs_two_messages, more_wedged_than_places, it_wakes_up, one_that_drains,
-        one_that_dies, one_at_a_time, probe, probe_a_wedged_one, a_flood_of_probes,
+        one_that_dies, one_at_a_time, probe, probe_and_ask, two_clients_at_once, probe_a_wedged_one, a_flood_of_probes,
         a_stream_that_stands_still, a_hole_that_moves, streams_not_looked_at
     ].
 
@@ -161,6 +161,35 @@ probe(Config) ->
     Params = io_lib:format("{\"conns\":~w}", [[B, C, C + 100]]),
     ?assertEqual(#{}, maps:get(<<"result">>, bridge:ask(Client, probe, Params))),
     bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) =:= 1 end).
+
+%% Neither takes the other's place.
+probe_and_ask(Config) ->
+    {Client, B, C, Quic} = two(Config),
+    Params = io_lib:format("{\"conns\":~w}", [[B, C]]),
+    [
+        begin
+            bridge:post(Client, 2 * N, probe, Params),
+            bridge:post(Client, 2 * N + 1, summary, "{}"),
+            ?assertMatch(#{<<"result">> := _}, bridge:answer(Client, 2 * N)),
+            ?assertEqual(2, maps:size(rows(Client, 2 * N + 1, #{})))
+        end
+     || N <- lists:seq(10, 100)
+    ],
+    bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) >= 1 end).
+
+%% The older one is gone, its round is not: the newer one gets its rows all the same.
+two_clients_at_once(Config) ->
+    {First, B, C, Quic} = two(Config),
+    sys:suspend(Quic),
+    bridge:post(First, 5, summary, "{}"),
+    bridge:note(First, summaries),
+    {Second, _} = bridge:subscribed(Config),
+    bridge:post(Second, 6, summary, "{}"),
+    bridge:note(Second, summaries), % of the other one
+    sys:resume(Quic),
+    #{<<"rows">> := [[B | _]]} = bridge:note(Second, summaries),
+    ?assertMatch(#{<<"result">> := #{<<"rows">> := 2}}, bridge:answer(Second, 6)),
+    ?assert(C =/= B).
 
 probe_a_wedged_one(Config) ->
     {Client, B, C, Quic} = two(Config),
