@@ -183,7 +183,7 @@ static void host_notice(struct pd_turn *turn, enum pd_level level, const char *w
         notice_of(instance_of(turn)->engine, instance_of(turn)->name, level, what, text);
 }
 
-static const struct pd_host host = {
+const struct pd_host host_calls = {
     .size = sizeof(struct pd_host),
     .advise = host_advise,
     .withdraw = host_withdraw,
@@ -197,14 +197,6 @@ static const struct pd_host host = {
     .in_flight = host_in_flight,
     .notice = host_notice,
 };
-
-struct host_turn host_turn(struct instance *instance)
-{
-    return (struct host_turn){
-        .pd = {.host = &host, .self = instance->self, .now_us = instance->engine->now_us},
-        .instance = instance,
-    };
-}
 
 void host_instance_closed(struct instance *instance)
 {

@@ -14,7 +14,17 @@ struct host_turn {
     bool advised; /* in this callback */
 };
 
-struct host_turn host_turn(struct instance *instance);
+/* All that a policy may call. */
+extern const struct pd_host host_calls;
+
+/* Inline: made for each row and policy. */
+static inline struct host_turn host_turn(struct instance *instance)
+{
+    return (struct host_turn){
+        .pd = {.host = &host_calls, .self = instance->self, .now_us = instance->engine->now_us},
+        .instance = instance,
+    };
+}
 
 /* Notes advice for the gate. `because` is taken over. */
 void host_note_advice(struct engine *engine, struct peer *peer, struct because *because,

@@ -167,8 +167,10 @@ void instance_restore(struct instance *instance, const struct pd_peer_event *eve
 void instance_sample(struct instance *instance, const struct pd_sample *sample)
 {
     struct host_turn turn = host_turn(instance);
+    int result = instance->trigger->sample(&turn.pd, sample);
 
-    returned(instance, "sample", instance->trigger->sample(&turn.pd, sample));
+    if (result < 0)
+        returned(instance, "sample", result);
 }
 
 void instance_signal(struct instance *instance, const struct pd_signal *signal)

@@ -240,11 +240,19 @@ void triggers_missing(struct engine *engine)
 
 void triggers_sample(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
-    for (size_t i = 0; i < engine->triggers.n_kinds; i++) {
-        struct instance *instance = member(engine, peer, i, &sample->state);
+    const struct triggers *triggers = &engine->triggers;
 
-        if (instance && instance->trigger->sample)
-            instance_sample(instance, sample);
+    for (size_t i = 0; i < triggers->n_kinds; i++) {
+        const struct trigger_kind *kind = &triggers->kinds[i];
+        struct instance *instance;
+
+        if (!kind->trigger->sample || peer->slots[i] == TRIGGERS_NO_PLACE)
+            continue;
+        instance = triggers->instances[peer->slots[i]];
+        if (!instance->open)
+            continue;
+        sample->state = peer->slots + kind->offset;
+        instance_sample(instance, sample);
     }
 }
 
