@@ -51,7 +51,9 @@ class RouteCase(Case):
 
 class Changes(RouteCase):
     def test_the_default_route_flips(self):
-        node, dog = self.start()
+        # with a window: lookups for another reason (an address got ready) may be under way at the
+        # flip, and see it for some peers before its own event does for the others
+        node, dog = self.start(options={"settle": "2s"})
         self.host.default("up1")
         for conn in (1, 2, 3, 9):
             decision = dog.decision("migrate", conn=conn)
@@ -352,7 +354,7 @@ class Settle(RouteCase):
     def test_the_first_acts_at_once(self):
         node, dog = self.start(options={"settle": "10min"})
         self.host.default("up1")
-        dog.decision("migrate", conn=1)  # long before the window would be over
+        dog.decision("migrate")  # long before the window would be over
 
     def test_within_the_window_they_are_taken_together(self):
         node, dog = self.start(options={"settle": "8s"}, watchdog={"move_burst": "50"})
@@ -386,7 +388,7 @@ class Settle(RouteCase):
         self.host.ip("route", "add", "198.51.100.0/24", "dev", "up1")
         self.host.ip("link", "set", "up1", "mtu", "1400")
         self.host.default("up1")
-        dog.decision("migrate", conn=1)  # long before a window would be over
+        dog.decision("migrate")  # long before a window would be over
 
 
 class Memory(RouteCase):

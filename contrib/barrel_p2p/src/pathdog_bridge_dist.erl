@@ -3,7 +3,7 @@
 %% its place. No policy here. Whoever calls what may wait does so inside pathdog_bridge_call.
 -module(pathdog_bridge_dist).
 
--export([name/0, controllers/0, controller/1, monitor/0, connect/1, disconnect/1]).
+-export([name/0, controllers/0, controller/1, monitor/0, connect/1, pending/1, disconnect/1]).
 -export([active_view/0, subscribe/1, join/1, events/0]).
 
 -callback name() -> node().
@@ -11,6 +11,7 @@
 -callback controller(node()) -> {ok, pid()} | {error, not_connected}.
 -callback monitor() -> ok | error.
 -callback connect(node()) -> boolean() | ignored.
+-callback pending(node()) -> pid() | undefined.
 -callback disconnect(node()) -> term().
 -callback active_view() -> [node()].
 -callback subscribe(pid()) -> ok.
@@ -44,6 +45,23 @@ monitor() ->
 -spec connect(node()) -> boolean() | ignored.
 connect(Node) ->
     net_kernel:connect_node(Node).
+
+%% The process that makes a connection to Node just now. net_kernel says it to nobody, so its table is
+%% read: {connection, Node, Id, State, Owner, …}.
+-spec pending(node()) -> pid() | undefined.
+pending(Node) ->
+    try ets:lookup(sys_dist, Node) of
+        [Connection] when
+            element(1, Connection) =:= connection,
+            element(4, Connection) =:= pending,
+            is_pid(element(5, Connection))
+        ->
+            element(5, Connection);
+        _ ->
+            undefined
+    catch
+        error:badarg -> undefined
+    end.
 
 -spec disconnect(node()) -> term().
 disconnect(Node) ->

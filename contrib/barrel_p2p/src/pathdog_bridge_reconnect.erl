@@ -79,7 +79,7 @@ force(Dist, Node, Ctrl, Quic, Monitor, Deadline, #{call_timeout := Limit}) ->
 again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
     Dialler = spawn_link(fun() ->
         _ = Dist:monitor(),
-        dial(Peer, ?PAUSE_FIRST, Deadline, Settings)
+        dial(Peer, ?PAUSE_FIRST, maps:get(dial_timeout, Settings), Deadline, Settings)
     end),
     Limit = pathdog_bridge_call:left(Deadline),
     Await = fun() -> pathdog_bridge_peers:await(Node, Id, Deadline, Limit + 1000) end,
@@ -96,18 +96,18 @@ again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
     end.
 
 %% Until there is a connection that is not the old one: `true` from net_kernel may still mean the
-%% old one, and `false` that the peer dialled at the same time.
--spec dial(map(), pos_integer(), integer(), pathdog_bridge_settings:settings()) -> no_return().
-dial(#{node := Node, old := Old} = Peer, Pause, Deadline, #{dist := Dist} = Settings) ->
-    ok = pathdog_bridge_relay:before_dial(Node),
-    Limit = pathdog_bridge_call:left(Deadline),
-    _ = pathdog_bridge_call:run(fun() -> Dist:connect(Node) end, Limit),
+%% old one, and `false` that the peer dialled at the same time. Each attempt may take twice as long.
+-spec dial(map(), pos_integer(), pos_integer(), integer(), pathdog_bridge_settings:settings()) ->
+    no_return().
+dial(#{node := Node, old := Old} = Peer, Pause, Attempt, Deadline, #{dist := Dist} = Settings) ->
+    Limit = min(Attempt, pathdog_bridge_call:left(Deadline)),
+    _ = pathdog_bridge_dial:connect(Node, Limit, Settings),
     case Dist:controller(Node) of
         {ok, New} when New =/= Old ->
             settle(Peer, Deadline, Settings);
         _ ->
             wait_for_change(Node, min(Pause, Limit)),
-            dial(Peer, min(2 * Pause, ?PAUSE_MAX), Deadline, Settings)
+            dial(Peer, min(2 * Pause, ?PAUSE_MAX), 2 * Attempt, Deadline, Settings)
     end.
 
 %% Only in the active view does it count. Again and again, until it is there and this process is ended:

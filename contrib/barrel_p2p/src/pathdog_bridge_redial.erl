@@ -10,7 +10,8 @@
 
 -define(PAUSE_FIRST, 1000).
 -define(PAUSE_MAX, 30000).
--define(DIAL_LIMIT, 10000). % net_kernel takes 7 s by default
+-define(DIAL_LIMIT, 10000). % for all of it; net_kernel takes 7 s for a dial by default
+-define(DIAL_TIMES, 5). % so many times what the first attempt of a reconnect may take
 
 -spec start_link(pathdog_bridge_settings:settings()) -> {ok, pid()} | {error, term()} | ignore.
 start_link(Settings) ->
@@ -76,14 +77,14 @@ again(Node, Pause) ->
     erlang:send_after(Pause, self(), {again, Node, Timer}),
     Timer.
 
-dial(Node, Timer, Join, #{settings := #{dist := Dist}}) ->
+dial(Node, Timer, Join, #{settings := #{dist := Dist, dial_timeout := Attempt} = Settings}) ->
+    Limit = min(?DIAL_LIMIT - 1000, ?DIAL_TIMES * Attempt),
     Dial = fun() ->
         case Dist:controller(Node) of
             {ok, _} ->
                 ok;
             {error, not_connected} ->
-                ok = pathdog_bridge_relay:before_dial(Node),
-                true = Dist:connect(Node)
+                true = pathdog_bridge_dial:connect(Node, Limit, Settings)
         end,
         Join andalso not lists:member(Node, Dist:active_view()) andalso (ok = Dist:join(Node)),
         connected

@@ -16,7 +16,8 @@ all() ->
         it_closes_meanwhile, unknown_numbers, one_at_a_time, many_at_once, a_wedged_one,
         a_wedged_controller, via_without_relays,
         reconnected_in_order, reconnected_though_inbound, it_does_not_close, the_dial_fails, it_goes_on_dialling,
-        the_dial_fails_at_first, the_dial_hangs, the_dial_is_slow, the_peer_was_quicker, already_reconnected,
+        the_dial_fails_at_first, the_dial_hangs, a_dial_that_hangs_is_ended,
+        a_half_made_connection_is_closed, the_dial_is_slow, the_peer_was_quicker, already_reconnected,
         the_view_takes_its_time, the_view_crashes, outside_of_the_view, reconnect_while_it_migrates, the_client_vanishes,
         ten_in_a_row, reconnect_is_off, only_those_dialled_from_here
     ].
@@ -25,6 +26,8 @@ settings(outside_of_the_view) -> [{connections, all}];
 settings(reconnect_is_off) -> [{reconnectable, none}];
 settings(only_those_dialled_from_here) -> [{reconnectable, client}];
 settings(a_wedged_controller) -> [{call_timeout, 2000}];
+settings(a_dial_that_hangs_is_ended) -> [{dial_timeout, 10}];
+settings(a_half_made_connection_is_closed) -> [{dial_timeout, 10}];
 settings(the_dial_fails) -> [{redial_for, 0}];
 settings(_) -> [].
 
@@ -271,6 +274,38 @@ the_dial_hangs(Config) ->
     {Client, Conn, _} = up(client, Config),
     standin_net:dial(?B, hang),
     ?REFUSED(-32009, reconnect(Client, Conn, 3000)).
+
+%% The process that dials traps exits, and takes its own time-out for a message.
+a_dial_that_hangs_is_ended(Config) ->
+    {Client, Conn, _} = up(client, Config),
+    Setup = spawn(fun() -> process_flag(trap_exit, true), wait_for_ever() end),
+    standin_net:dial(?B, {stuck, Setup}),
+    ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, reconnect(Client, Conn, 60000)),
+    ?assertNot(is_process_alive(Setup)).
+
+%% What it has made of a connection is closed through quic, so that the peer hears of it; that ends it, too.
+a_half_made_connection_is_closed(Config) ->
+    {Client, Conn, _} = up(client, Config),
+    Self = self(),
+    Setup = spawn(fun() ->
+        process_flag(trap_exit, true),
+        {ok, Ctrl} = quic_dist_controller:start({start, client, {{127, 0, 0, 1}, 1}}, client),
+        link(Ctrl),
+        Self ! {controller, Ctrl},
+        receive {'EXIT', Ctrl, _} -> ok end
+    end),
+    Ctrl = receive {controller, C} -> C after 60000 -> error(no_controller) end,
+    Monitor = monitor(process, Ctrl),
+    standin_net:dial(?B, {stuck, Setup}),
+    ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, reconnect(Client, Conn, 60000)),
+    receive
+        {'DOWN', Monitor, process, Ctrl, Reason} ->
+            ?assertEqual({shutdown, {connection_closed, normal}}, Reason)
+    after 60000 -> error(not_closed)
+    end.
+
+wait_for_ever() ->
+    receive _ -> wait_for_ever() end.
 
 the_dial_is_slow(Config) ->
     {Client, Conn, _} = up(client, Config),

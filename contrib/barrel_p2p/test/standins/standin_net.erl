@@ -9,7 +9,7 @@
 -export([start/0, stop/0, up/2, up/3, down/1, quic/1, ctrl/1, dial/2, dials/0, set_view/2]).
 -export([listener_closed/0, is_listener_open/0, hint/1, silent/1, joined/0]).
 %% for the bridge
--export([name/0, controllers/0, controller/1, monitor/0, connect/1, disconnect/1]).
+-export([name/0, controllers/0, controller/1, monitor/0, connect/1, pending/1, disconnect/1]).
 -export([active_view/0, subscribe/1, join/1, events/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
@@ -57,6 +57,7 @@ controller(Node) ->
     end.
 monitor() -> gen_server:call(?MODULE, {monitor, self()}, ?LIMIT).
 connect(Node) -> gen_server:call(?MODULE, {connect, Node}, infinity).
+pending(Node) -> gen_server:call(?MODULE, {pending, Node}, ?LIMIT).
 disconnect(Node) -> gen_server:call(?MODULE, {disconnect, Node}, ?LIMIT).
 active_view() -> barrel_p2p:active_view().
 subscribe(Pid) -> barrel_p2p:subscribe(Pid).
@@ -103,9 +104,18 @@ handle_call({connect, Node}, From, #{nodes := Nodes, dials := Dials, dialled := 
             _ = quic_dist:take_connect_options(Node), % a failed attempt uses them up as well
             {reply, false, Counted};
         {_, hang} -> {noreply, Counted};
+        {_, {stuck, Setup}} ->
+            %% until the process that dials is ended; then all is well
+            monitor(process, Setup),
+            {noreply, Counted#{stuck => {Node, Setup, From}}};
         {_, {wait, Ms}} ->
             erlang:send_after(Ms, self(), {dialled, Node, From}),
             {noreply, Counted}
+    end;
+handle_call({pending, Node}, _From, State) ->
+    case State of
+        #{stuck := {Node, Setup, _}} -> {reply, Setup, State};
+        _ -> {reply, undefined, State}
     end;
 handle_call({disconnect, Node}, _From, #{nodes := Nodes} = State) ->
     case Nodes of
@@ -141,6 +151,10 @@ handle_cast(listener_closed, State) ->
 handle_info({dialled, Node, From}, State) ->
     gen_server:reply(From, true),
     {noreply, element(2, connected(Node, client, State))};
+handle_info({'DOWN', _, process, Setup, _}, #{stuck := {Node, Setup, From}} = State) ->
+    gen_server:reply(From, false),
+    #{dials := Dials} = State,
+    {noreply, maps:remove(stuck, State#{dials := Dials#{Node => ok}})};
 handle_info({'DOWN', _, process, Ctrl, _}, #{nodes := Nodes, subscribers := Subscribers} = State) ->
     case [Node || {Node, C} <- maps:to_list(Nodes), C =:= Ctrl] of
         [Node] ->

@@ -1,0 +1,68 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% One attempt to dial a node, which ends. With quic up to 1.8.1 an attempt may hang for ever: the
+%% hand-over of a connection that comes in can lose the first message, and the process that dials
+%% takes its own time-out for a message. net_kernel then waits for it, and nobody else can dial that
+%% node either. So what has taken too long is ended here. It must not decide whether to dial again.
+-module(pathdog_bridge_dial).
+
+-export([connect/3]).
+
+-define(GRACE, 100).
+
+%% True if it is connected, by whomever.
+-spec connect(node(), non_neg_integer(), pathdog_bridge_settings:settings()) -> boolean().
+connect(Node, Limit, #{dist := Dist}) ->
+    ok = pathdog_bridge_relay:before_dial(Node),
+    case pathdog_bridge_call:run(fun() -> Dist:connect(Node) end, Limit) of
+        {ok, Connected} ->
+            Connected =:= true;
+        {error, timeout} ->
+            give_up(Node, Dist:pending(Node)),
+            false;
+        {error, _} ->
+            false
+    end.
+
+give_up(_, undefined) ->
+    ok;
+give_up(Node, Setup) ->
+    Monitor = monitor(process, Setup),
+    %% through quic, so that the peer is told and does not wait for its own time-out
+    [close(Controller) || Controller <- controllers(Setup)],
+    gone(Monitor, Setup) orelse exit(Setup, kill),
+    gone(Monitor, Setup),
+    demonitor(Monitor, [flush]),
+    logger:warning("pathdog_bridge: the dial of ~ts hung; ended", [Node]).
+
+gone(Monitor, Setup) ->
+    receive
+        {'DOWN', Monitor, process, Setup, _} -> true
+    after ?GRACE -> not is_process_alive(Setup)
+    end.
+
+%% The half-made connection is that of the controller which the process that dials started.
+controllers(Setup) ->
+    case process_info(Setup, links) of
+        {links, Links} -> [Pid || Pid <- Links, is_pid(Pid), is_controller(Pid)];
+        undefined -> []
+    end.
+
+is_controller(Pid) when node(Pid) =:= node() ->
+    case process_info(Pid, dictionary) of
+        {dictionary, Dictionary} ->
+            case lists:keyfind('$initial_call', 1, Dictionary) of
+                {_, {quic_dist_controller, _, _}} -> true;
+                _ -> false
+            end;
+        undefined ->
+            false
+    end;
+is_controller(_) ->
+    false.
+
+close(Controller) ->
+    Close = fun() ->
+        {ok, #{conn := Quic}} = pathdog_bridge_conn:find(Controller, ?GRACE),
+        quic:close(Quic, normal)
+    end,
+    pathdog_bridge_call:run(Close, ?GRACE).
