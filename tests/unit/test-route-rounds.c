@@ -246,12 +246,48 @@ static void test_fan_out(void **state)
     mock_stop(&mock);
 }
 
+/* Several answers in one signal: one turn, the peers in the order of their indices. */
+static void test_answers_together(void **state)
+{
+    struct mock mock;
+    struct kernel kernel;
+    char text[400];
+    int n = 0;
+
+    kernel_begin(&mock, &kernel, "settle=0");
+    kernel_peer_up(&mock, "a", NULL, "192.0.2.1:443");
+    kernel_peer_up(&mock, "b", NULL, "192.0.2.2:443");
+    kernel_peer_up(&mock, "c", NULL, "192.0.2.1:443");
+    mock_signal(&mock, "changed", 0, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        const char *way = strstr(kernel.queries[i], "192.0.2.2") ? UP2 : UP1;
+
+        assert_non_null(strstr(kernel.queries[i], "destination="));
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "query=%" PRIu64 " token=%zu %s ",
+                      kernel.ids[i], i + 1, way);
+    }
+    mock_signal(&mock, "answers", 0, text);
+    assert_int_equal(mock.n_advice, 3);
+    for (uint32_t peer = 0; peer < 3; peer++) {
+        assert_int_equal(mock.advice[peer].peer, peer);
+        assert_non_null(strstr(mock.advice[peer].reason, peer == 1 ? "→ up2" : "→ up1"));
+    }
+    /* Answered once, each of them: a second time they mean nothing. */
+    mock_signal(&mock, "answers", 0, text);
+    assert_int_equal(mock.n_advice, 3);
+    mock_stop(&mock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slices_busiest_first), cmocka_unit_test(test_events_during_a_round),
-        cmocka_unit_test(test_lost_answers),         cmocka_unit_test(test_peers_come_and_go),
-        cmocka_unit_test(test_state_is_small),       cmocka_unit_test(test_fan_out),
+        cmocka_unit_test(test_answers_together),
+        cmocka_unit_test(test_slices_busiest_first),
+        cmocka_unit_test(test_events_during_a_round),
+        cmocka_unit_test(test_lost_answers),
+        cmocka_unit_test(test_peers_come_and_go),
+        cmocka_unit_test(test_state_is_small),
+        cmocka_unit_test(test_fan_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
