@@ -259,16 +259,19 @@ class Watchdog:
 
     def wait_for(self, predicate, deadline=10, what="something"):
         end = time.monotonic() + deadline * PATIENCE
-        with self.cv:
-            while True:
+        while True:
+            with self.cv:
+                begin = time.monotonic()
                 value = predicate()
                 if value:
                     return value
-                left = end - time.monotonic()
-                if left <= 0:
+                now = time.monotonic()
+                if now >= end:
                     raise AssertionError(f"not within {deadline * PATIENCE} s: {what}\n"
                                          f"{self.story()}")
-                self.cv.wait(min(left, 0.2))
+                self.cv.wait(min(end - now, 0.2))
+            if now - begin > 0.002:  # a long look must not keep the readers from their work
+                time.sleep(min(5 * (now - begin), 0.5))
 
     def records(self, record=None, **members):
         with self.cv:

@@ -397,9 +397,34 @@ static void link_lost_degraded(void **state)
     expect_decision(lab, 17, VERDICT_BACKING_OFF);
 }
 
+/* The last token is used up: what came meanwhile would have to wait for the next one, and a
+ * further attempt of what is under way need not. */
+static void retried_where_the_remembered_is_damped(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t request;
+
+    lab_peer_up(lab, "a", 17);
+    for (unsigned i = 1; i < lab->config.move_burst; i++)
+        lab_migrated(lab, 17, PD_KIND_MOVED);
+    lab_skip(lab);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    request = expect_migrate(lab, 17);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    lab_skip(lab);
+    lab_answer_error(lab, request, NODE_BUSY);
+    lab_time(lab, 100 * MS);
+    request = expect_migrate(lab, 17);
+    lab_answer_ok(lab, request);
+    expect_decision(lab, 17, VERDICT_DAMPED); /* the remembered one */
+    lab_time(lab, lab->config.move_refill_us);
+    expect_migrate(lab, 17);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LAB_TEST(retried_where_the_remembered_is_damped),
         LAB_TEST(migrated),
         LAB_TEST(path_told_first),
         cmocka_unit_test(codes),

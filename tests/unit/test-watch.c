@@ -234,6 +234,22 @@ static void said_dead_again_and_again(void **state)
     assert_string_equal(expect_decision(lab, 17, VERDICT_RECONNECT)->trigger, "fallback");
 }
 
+/* A route that flaps faster than fallback_after does not keep it from being healed. */
+static void said_moved_again_and_again(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, PD_KIND_MOVED);
+    for (unsigned i = 0; i < 6; i++) {
+        lab_silent(lab, 17);
+        lab_advise(lab, 17, PD_KIND_MOVED);
+        lab_time(lab, SEC);
+    }
+    expect_no_decision(lab); /* the refusals are counted */
+    lab_silent(lab, 17);
+    assert_string_equal(expect_decision(lab, 17, VERDICT_RECONNECT)->trigger, "fallback");
+}
+
 static void an_answer_counts_as_well(void **state)
 {
     struct lab *lab = *state;
@@ -463,6 +479,7 @@ int main(void)
         LAB_TEST(progress_from_before_the_advice),
         LAB_TEST(progress_that_says_when),
         LAB_TEST(said_dead_again_and_again),
+        LAB_TEST(said_moved_again_and_again),
         LAB_TEST(an_answer_counts_as_well),
         LAB_TEST(sixty_seconds),
         LAB_TEST(not_watched),

@@ -166,6 +166,18 @@ void gate_advise_remembered(struct engine *engine, struct peer *peer)
     host_note_advice(engine, peer, because, true);
 }
 
+bool gate_remembered_damped(struct engine *engine, struct peer *peer)
+{
+    struct affair *affair = peer->affair;
+    const struct because *because = affair->remembered;
+    enum by by = gate_choose_by(engine, peer, because->kind, because->by);
+    uint64_t until_us = waiting_damped_until_us(engine, peer, by);
+
+    if (until_us)
+        deadline_set(&engine->deadlines, &affair->remembered_deadline, until_us);
+    return until_us;
+}
+
 void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,
                  bool bulk, const struct pd_advice *advice)
 {

@@ -27,6 +27,9 @@ void gate_take_back(struct engine *engine, struct peer *peer, const char *trigge
 
 /* Gives remembered advice once more, as a new decision. */
 void gate_advise_remembered(struct engine *engine, struct peer *peer);
+
+/* There is some, and it would be damped now: then it is given when there is a token. */
+bool gate_remembered_damped(struct engine *engine, struct peer *peer);
 void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because);
 void gate_forget_remembered(struct engine *engine, struct peer *peer);
 

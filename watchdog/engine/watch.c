@@ -75,8 +75,8 @@ void watch_advised(struct engine *engine, struct peer *peer, const struct becaus
 {
     struct watch *watch = &peer_affair(engine, peer)->watch;
     bool own = because->trigger == fallback_name;
-    /* said of a silence that is known, and must not be put off by being said again */
-    bool known = watch->on && because->kind == PD_KIND_DEAD && !own;
+    /* a silence that is known must not be put off by being said again, nor by a route that flaps */
+    bool known = watch->on && !own;
 
     if (!own || !watch->on)
         watch->until_us = engine->now_us + WATCH_US;
@@ -86,10 +86,10 @@ void watch_advised(struct engine *engine, struct peer *peer, const struct becaus
     watch->bulk = because->bulk;
     watch_since_now(engine, watch);
     watch->deadline.run = watch_due;
-    if (!known) {
-        watch->said = false;
+    if (!known)
         look_quiet_restart(engine, peer);
-    }
+    if (!known || because->kind == PD_KIND_MOVED)
+        watch->said = false;
     set_deadline(engine, peer);
     look_update(engine, peer);
 }

@@ -252,7 +252,7 @@ SCENARIOS = [
     Scenario("forbidden", "link down and flip, the peer forbids migration", "alpha",
              forbid_then_down_and_flip),
     Scenario("forbidden-migrate", "the same, with prefer = migrate", "alpha",
-             forbid_then_down_and_flip, config={"prefer": "migrate"}),
+             forbid_then_down_and_flip, config={"prefer": "migrate"}, only_with=True),
     Scenario("restart", "the node restarts, then link down and flip", "alpha",
              restart_then_down_and_flip),
     Scenario("wedged", "another connection's process stands still, then link down and flip",

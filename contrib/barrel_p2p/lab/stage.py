@@ -284,14 +284,14 @@ class Stage:
         self.close()
 
     def compile_hands(self):
-        run(self.erlang.command({HERE: "lab", self.directory: "work"},
-                                ["erlc", "-o", f"{INSIDE}/work/ebin", f"{INSIDE}/lab/pdlab.erl"]))
+        run(self.erlang.command({HERE: "lab", self.directory: "run"},
+                                ["erlc", "-o", f"{INSIDE}/run/ebin", f"{INSIDE}/lab/pdlab.erl"]))
 
     def sys_config(self, name, contacts):
         addresses = ", ".join(f"{{'{node_name(other)}', {{\"{where[2]}\", {where[1]}}}}}"
                               for other, where in NODES.items())
         names = ", ".join(f"'{node_name(contact)}'" for contact in contacts)
-        at = f"{INSIDE}/work/{name}"
+        at = f"{INSIDE}/run/{name}"
         return f"""[
 {{kernel, [{{net_setuptime, 2}}, {{logger_level, info}}, {{logger, [{{handler, default, logger_std_h,
     #{{config => #{{file => "{at}/log"}}}}}}]}}]}},
@@ -310,13 +310,13 @@ class Stage:
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, "sys.config"), "w") as file:
             file.write(self.sys_config(name, contacts))
-        at = f"{INSIDE}/work/{name}"
+        at = f"{INSIDE}/run/{name}"
         applications = ["barrel_p2p"] + (["pathdog_bridge"] if bridge else [])
         started = ", ".join(f"{{ok, _}} = application:ensure_all_started({a})"
                             for a in applications)
-        paths = [f"{INSIDE}/work/ebin", *self.settings.code_paths]
+        paths = [f"{INSIDE}/run/ebin", *self.settings.code_paths]
         command = self.erlang.command(
-            {self.directory: "work"},
+            {self.directory: "run"},
             ["env", f"HOME={at}", "erl", "-noshell", "-name", node_name(name),
              "-proto_dist", "barrel_p2p", "-epmd_module", "barrel_p2p_epmd", "-start_epmd",
              "false", "-barrel_p2p_dist_cert_dir", f"{at}/quic", "-config", f"{at}/sys", "-pa",

@@ -28,7 +28,7 @@ give_up(_, undefined) ->
 give_up(Node, Setup) ->
     Monitor = monitor(process, Setup),
     %% through quic, so that the peer is told and does not wait for its own time-out
-    [close(Controller) || Controller <- controllers(Setup)],
+    _ = [close(Controller) || Controller <- controllers(Setup)],
     gone(Monitor, Setup) orelse exit(Setup, kill),
     gone(Monitor, Setup),
     demonitor(Monitor, [flush]),

@@ -11,6 +11,9 @@
 -define(PAUSE_MAX, 200).
 -define(REDIAL_AFTER, 500).
 -define(JOIN_AGAIN, 300).
+-define(STATS_MAX, 50).
+-define(DIAL_RTTS, 16).
+-define(DIAL_MIN, 50).
 
 -spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
 run(#{conn := Id, reason := Reason}, Deadline, Settings) ->
@@ -31,6 +34,7 @@ run(#{conn := Id, reason := Reason}, Deadline, Settings) ->
 close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Deadline, Settings) ->
     Dist = maps:get(dist, Settings),
     Join = belongs(Node, Settings),
+    Attempt = attempt(Quic, Settings),
     Monitor = monitor(process, Ctrl),
     pathdog_bridge_redial:add(Node, Join, pathdog_bridge_call:left(Deadline) + ?REDIAL_AFTER),
     pathdog_bridge_peers:leaving(Id, <<"reconnect">>),
@@ -40,7 +44,18 @@ close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Deadline, 
         true -> ok;
         false -> force(Dist, Node, Ctrl, Quic, Monitor, Deadline, Settings)
     end,
-    again(#{id => Id, node => Node, old => Ctrl, join => Join}, Deadline, Settings).
+    Peer = #{id => Id, node => Node, old => Ctrl, join => Join, attempt => Attempt},
+    again(Peer, Deadline, Settings).
+
+%% How long the first dial may take. A peer that is far away needs longer: QUIC's handshake, the
+%% authentication's and the distribution's are some eight round trips.
+attempt(undefined, #{dial_timeout := Timeout}) ->
+    Timeout;
+attempt(Quic, #{dial_timeout := Timeout}) ->
+    case pathdog_bridge_call:run(fun() -> quic:get_path_stats(Quic) end, ?STATS_MAX) of
+        {ok, {ok, #{srtt := Srtt}}} when is_integer(Srtt) -> max(Timeout, ?DIAL_RTTS * Srtt div 1000);
+        _ -> Timeout
+    end.
 
 %% Only who was in the active view is brought into it again.
 belongs(_, #{connections := active_view}) ->
@@ -79,7 +94,7 @@ force(Dist, Node, Ctrl, Quic, Monitor, Deadline, #{call_timeout := Limit}) ->
 again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
     Dialler = spawn_link(fun() ->
         _ = Dist:monitor(),
-        dial(Peer, ?PAUSE_FIRST, maps:get(dial_timeout, Settings), Deadline, Settings)
+        dial(Peer, ?PAUSE_FIRST, maps:get(attempt, Peer), Deadline, Settings)
     end),
     Limit = pathdog_bridge_call:left(Deadline),
     Await = fun() -> pathdog_bridge_peers:await(Node, Id, Deadline, Limit + 1000) end,
@@ -101,6 +116,8 @@ again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
     no_return().
 dial(#{node := Node, old := Old} = Peer, Pause, Attempt, Deadline, #{dist := Dist} = Settings) ->
     Limit = min(Attempt, pathdog_bridge_call:left(Deadline)),
+    %% one that would be ended at once is not begun
+    Limit >= min(Attempt, ?DIAL_MIN) orelse wait_for_the_end(),
     _ = pathdog_bridge_dial:connect(Node, Limit, Settings),
     case Dist:controller(Node) of
         {ok, New} when New =/= Old ->
@@ -108,6 +125,12 @@ dial(#{node := Node, old := Old} = Peer, Pause, Attempt, Deadline, #{dist := Dis
         _ ->
             wait_for_change(Node, min(Pause, Limit)),
             dial(Peer, min(2 * Pause, ?PAUSE_MAX), 2 * Attempt, Deadline, Settings)
+    end.
+
+-spec wait_for_the_end() -> no_return().
+wait_for_the_end() ->
+    receive
+    after infinity -> exit(normal)
     end.
 
 %% Only in the active view does it count. Again and again, until it is there and this process is ended:

@@ -241,6 +241,15 @@ class Together(unittest.TestCase):
         dog.decision("reconnect", peer="b@h", trigger="fallback")
         dog.outcome("reconnected", peer="b@h")
 
+    def test_a_stream_that_stands_still(self):
+        """Packets come in all the time; only the hole shows that somebody waits for ever."""
+        node, dog = self.pair("[{stuck_after, 200}]", triggers={"stall": {}})
+        first = self.conn(dog, "b@h")
+        node.set("b@h", hole=4212)
+        dog.decision("reconnect", peer="b@h", conn=first, trigger="stall")
+        outcome = dog.outcome("reconnected", peer="b@h")
+        self.assertEqual(dog.effect(conn=outcome["conn_new"])["effect"], "better")
+
     def test_the_dial_fails(self):
         node, dog = self.pair(watchdog={"migrate_timeout": "500ms"})
         node.tell("standin_net:dial('b@h', false)")

@@ -17,7 +17,7 @@ all() ->
         a_wedged_controller, via_without_relays,
         reconnected_in_order, reconnected_though_inbound, it_does_not_close, the_dial_fails, it_goes_on_dialling,
         the_dial_fails_at_first, the_dial_hangs, a_dial_that_hangs_is_ended,
-        a_half_made_connection_is_closed, the_dial_is_slow, the_peer_was_quicker, already_reconnected,
+        a_half_made_connection_is_closed, the_dial_is_slow, the_peer_is_far_away, the_peer_was_quicker, already_reconnected,
         the_view_takes_its_time, the_view_crashes, outside_of_the_view, reconnect_while_it_migrates, the_client_vanishes,
         ten_in_a_row, reconnect_is_off, only_those_dialled_from_here
     ].
@@ -28,6 +28,7 @@ settings(only_those_dialled_from_here) -> [{reconnectable, client}];
 settings(a_wedged_controller) -> [{call_timeout, 2000}];
 settings(a_dial_that_hangs_is_ended) -> [{dial_timeout, 10}];
 settings(a_half_made_connection_is_closed) -> [{dial_timeout, 10}];
+settings(the_peer_is_far_away) -> [{dial_timeout, 100}];
 settings(the_dial_fails) -> [{redial_for, 0}];
 settings(_) -> [].
 
@@ -311,6 +312,14 @@ the_dial_is_slow(Config) ->
     {Client, Conn, _} = up(client, Config),
     standin_net:dial(?B, {wait, 300}),
     ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, reconnect(Client, Conn)).
+
+%% Half a second away: a dial that takes its time there is not ended and begun again.
+the_peer_is_far_away(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{srtt => 500000}),
+    standin_net:dial(?B, {wait, 500}),
+    ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, reconnect(Client, Conn)),
+    ?assertEqual([?B], standin_net:dials()).
 
 %% It dialled us while our own dial was refused: its connection is the answer.
 the_peer_was_quicker(Config) ->
