@@ -255,7 +255,6 @@ int daemon_reload(struct daemon *daemon, char **ret_error)
     }
     if (daemon->options.observe)
         config_set_observe(config);
-    sink_settle(daemon->sink); /* its records borrow the instances' names */
     r = engine_configure(daemon->engine, &config->engine);
     if (r < 0) {
         (void)error_set(ret_error, r, "the engine does not take the new configuration");
