@@ -293,7 +293,8 @@ class Stage:
         names = ", ".join(f"'{node_name(contact)}'" for contact in contacts)
         at = f"{INSIDE}/run/{name}"
         return f"""[
-{{kernel, [{{net_setuptime, 2}}, {{logger_level, info}}, {{logger, [{{handler, default, logger_std_h,
+{{kernel, [{{net_setuptime, 2}}, {{prevent_overlapping_partitions, false}},
+    {{logger_level, info}}, {{logger, [{{handler, default, logger_std_h,
     #{{config => #{{file => "{at}/log"}}}}}}]}}]}},
 {{quic, [{{dist, [{{nodes, [{addresses}]}}]}}]}},
 {{pathdog_bridge, [{{socket, "{at}/pathdog.sock"}}{self.settings.bridge_env}]}},
