@@ -4,7 +4,7 @@
 -module(bridge).
 
 -export([start/1, start/2, stop/1, path/1, wait/1, wait/2]).
--export([connect/1, raw/1, hello/1, subscribed/1, send/2, send_line/2, ask/3, ask/4, post/4]).
+-export([connect/1, raw/1, try_raw/1, hello/1, subscribed/1, send/2, send_line/2, ask/3, ask/4, post/4]).
 -export([answer/2, note/2, note/3, closed/1, close/1, quiet/1, conns/2, nodes/1]).
 
 -define(LIMIT, 60000).
@@ -68,17 +68,13 @@ connect(Config) ->
     Reader ! go,
     {Socket, Reader}.
 
-raw(Config) ->
-    Path = path(Config),
-    wait(
-        fun() ->
-            case gen_tcp:connect({local, Path}, 0, [local, binary, {active, false}]) of
-                {ok, Socket} -> really(Socket);
-                {error, _} -> false
-            end
-        end,
-        connect
-    ).
+raw(Config) -> wait(fun() -> try_raw(Config) end, connect).
+
+try_raw(Config) ->
+    case gen_tcp:connect({local, path(Config)}, 0, [local, binary, {active, false}]) of
+        {ok, Socket} -> really(Socket);
+        {error, _} -> false
+    end.
 
 %% With a full backlog the kernel says EAGAIN, and OTP takes that for a connection.
 really(Socket) ->

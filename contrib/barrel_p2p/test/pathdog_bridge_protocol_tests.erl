@@ -125,7 +125,7 @@ numbers_are_never_made_that_are_too_big_test_() ->
 
 depth_test_() ->
     Deep = fun(Open, Close) ->
-        decode([binary:copy(Open, 100000), "1", binary:copy(Close, 100000)])
+        decode([binary:copy(Open, 30000), "1", binary:copy(Close, 30000)])
     end,
     {timeout, 60, [
         ?_assertEqual({fatal, not_an_object}, Deep(<<"[">>, <<"]">>)),
