@@ -298,7 +298,7 @@ static size_t batch_answer(struct answers *answers)
     struct question *questions[LOOKUP_BATCH];
     size_t places[LOOKUP_BATCH], n_questions = 0, n_lookups = 0;
     struct lookup lookups[LOOKUP_BATCH];
-    struct netlink_way ways[LOOKUP_BATCH];
+    struct netlink_way ways[LOOKUP_BATCH] = {0};
 
     while (n_questions < answers->count && n_lookups + 2 <= LOOKUP_BATCH &&
            n_questions < LOOKUP_BATCH) {
