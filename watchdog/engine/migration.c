@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moves from the gate to the request: queue, budget, sending, and what happens
- * to them when a connection or the node's socket goes. How a request ends is
- * outcome.c.
+ * Moves from the gate to the request: queue, budget, sending. How a request ends is
+ * outcome.c; what becomes of it when its connection goes is migration-gone.c.
  */
 #include "migration.h"
 
@@ -97,8 +96,7 @@ static void write_decision(struct engine *engine, const struct move *move, enum 
                    move->state == MOVE_OPEN ? move : NULL, 0, 0);
 }
 
-/* Ends a move that waits. Out of the queue its decision is written again. */
-static void end_waiting(struct engine *engine, struct move *move, enum verdict verdict)
+void move_end_waiting(struct engine *engine, struct move *move, enum verdict verdict)
 {
     if (move->state == MOVE_QUEUED)
         write_decision(engine, move, verdict);
@@ -185,7 +183,7 @@ static void count_verdict(struct engine *engine, const struct move *move, enum v
         cause->verdicts[verdict]++;
 }
 
-void move_asked(struct engine *engine, struct move *move)
+void move_enter_asked(struct engine *engine, struct move *move)
 {
     count_verdict(engine, move, asked_verdict(move));
     request_enter(engine, move);
@@ -207,7 +205,7 @@ static void move_due(struct engine *engine, struct deadline *deadline)
 
     switch (move->state) {
     case MOVE_QUEUED:
-        end_waiting(engine, move, VERDICT_EXPIRED);
+        move_end_waiting(engine, move, VERDICT_EXPIRED);
         break;
     case MOVE_OPEN:
         outcome_unanswered(engine, move);
@@ -237,7 +235,7 @@ struct move *move_new(struct engine *engine, const struct passed *passed)
     struct move *move;
 
     if (affair->move)
-        end_waiting(engine, affair->move, VERDICT_SUPERSEDED);
+        move_end_waiting(engine, affair->move, VERDICT_SUPERSEDED);
     move = pool_take(&engine->migration.pool);
     *move = (struct move){
         .state = MOVE_QUEUED,
@@ -257,7 +255,7 @@ struct move *move_new(struct engine *engine, const struct passed *passed)
     return move;
 }
 
-void move_queue(struct engine *engine, struct move *move)
+void move_enqueue(struct engine *engine, struct move *move)
 {
     bool degraded = move->because->kind == PD_KIND_DEGRADED;
 
@@ -267,7 +265,7 @@ void move_queue(struct engine *engine, struct move *move)
                     &move->deadline, engine->now_us + (degraded ? EXPIRE_DEGRADED_US : EXPIRE_US));
 }
 
-void move_queued(struct engine *engine, const struct move *move)
+void move_record_queued(struct engine *engine, const struct move *move)
 {
     bool queued = move->state == MOVE_QUEUED;
 
@@ -285,8 +283,8 @@ void migration_pump(struct engine *engine)
         if (move_possible(engine, move))
             ask(engine, move);
         else
-            end_waiting(engine, move,
-                        move->peer->state == PEER_UP ? VERDICT_SUPERSEDED : VERDICT_GONE);
+            move_end_waiting(engine, move,
+                             move->peer->state == PEER_UP ? VERDICT_SUPERSEDED : VERDICT_GONE);
     }
 }
 
@@ -323,82 +321,7 @@ void migration_withdraw(struct engine *engine, struct peer *peer, const char *tr
     if (affair->remembered && withdrawable(engine, peer, affair->remembered, trigger))
         gate_forget_remembered(engine, peer);
     if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->because, trigger))
-        end_waiting(engine, move, VERDICT_SUPERSEDED);
-}
-
-void migration_peer_path(struct peer *peer)
-{
-    struct move *move = peer->affair ? peer->affair->move : NULL;
-
-    if (move && move->state == MOVE_OPEN && !move->local_before)
-        move->local_before = text_new(peer->view.path->local_text);
-}
-
-void migration_peer_gone(struct engine *engine, struct peer *peer)
-{
-    struct move *move = peer->affair ? peer->affair->move : NULL;
-    struct name_state *name;
-
-    if (!move)
-        return;
-    if (move->state != MOVE_OPEN) {
-        end_waiting(engine, move, VERDICT_GONE);
-    } else if (move->by == BY_RECONNECT && engine->node.up) {
-        /* our own doing: the answer, or the new connection, is still to come */
-        migration_peer_path(peer);
-        peer->affair->move = NULL;
-        peer->in_flight = false;
-        move->peer = NULL;
-        name = name_get(engine, move->name->s);
-        name->orphan = move;
-    } else {
-        outcome_gone(engine, move);
-    }
-}
-
-void migration_peer_up(struct engine *engine, struct peer *peer)
-{
-    struct name_state *name = engine->names.count ? name_find(engine, peer->view.name) : NULL;
-
-    if (!name || !name->orphan)
-        return;
-    name->orphan->peer = peer;
-    name->orphan->adopted = true;
-    peer_affair(engine, peer)->move = name->orphan;
-    peer->in_flight = true;
-    name->orphan = NULL;
-}
-
-void migration_link_lost(struct engine *engine)
-{
-    struct migration *migration = &engine->migration;
-    struct move *move;
-    uint64_t request = 0;
-
-    while ((move = requests_next(migration, &request)))
-        outcome_link_lost(engine, move);
-}
-
-void migration_peer_untold(struct engine *engine, struct peer *peer)
-{
-    struct move *move = peer->affair ? peer->affair->move : NULL;
-
-    if (!move)
-        return;
-    if (move->state == MOVE_QUEUED) {
-        gate_remember_untold(engine, peer, move->because);
-        end_waiting(engine, move, VERDICT_GONE);
-    } else if (move->state == MOVE_WAITING) {
-        move_set_state(engine, move, MOVE_LINKLESS, NEVER);
-    }
-}
-
-void migration_link_back(struct engine *engine, struct peer *peer)
-{
-    struct move *move = peer->affair ? peer->affair->move : NULL;
-
-    if (move && move->state == MOVE_LINKLESS)
-        move_set_state(engine, move, MOVE_WAITING, engine->now_us);
+        move_end_waiting(engine, move, VERDICT_SUPERSEDED);
 }
 
 void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict verdict)
@@ -407,11 +330,11 @@ void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict
 
     if (peer) {
         if (peer->affair && peer->affair->move && peer->affair->move->state == MOVE_QUEUED)
-            end_waiting(engine, peer->affair->move, verdict);
+            move_end_waiting(engine, peer->affair->move, verdict);
         return;
     }
     while (queue_first(migration))
-        end_waiting(engine, queue_first(migration), verdict);
+        move_end_waiting(engine, queue_first(migration), verdict);
 }
 
 void migration_forget(struct engine *engine)

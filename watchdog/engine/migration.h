@@ -66,11 +66,11 @@ void request_write(struct engine *engine, struct because *because, enum by by,
 struct move *move_new(struct engine *engine, const struct passed *passed);
 
 /* Its request is written: enters that, and writes the decision. */
-void move_asked(struct engine *engine, struct move *move);
+void move_enter_asked(struct engine *engine, struct move *move);
 
 /* Puts it into the queue; and, when the best have been taken out of that, writes
  * the decision of one that was not. */
-void move_queue(struct engine *engine, struct move *move);
-void move_queued(struct engine *engine, const struct move *move);
+void move_enqueue(struct engine *engine, struct move *move);
+void move_record_queued(struct engine *engine, const struct move *move);
 
 #endif

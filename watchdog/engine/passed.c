@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between the gate and the request. Of ten thousand requests the last one waits
- * for all before it, so that nothing is done here for each but what it says.
+ * Between the gate and the request, in two steps. Of ten thousand requests the last one
+ * waits for all before it: so the lines go out first, and what is to be entered of them
+ * comes when the node has them.
+ *
+ *   engine_ask     gate → passed_add: who, why, which decision
+ *                       → passed_ask: the lines, under the numbers after the last one
+ *   (the shell sends them)
+ *   engine_settle  passed_settle → make: token taken, move made, connection watched
+ *                                → move_enter_asked: entered under that number, recorded
+ *
+ * Nothing else gives out a number between the two. Where the budget does not suffice for
+ * all, they are made in the first step and go through the queue.
  */
 #include "passed.h"
 
@@ -65,10 +75,10 @@ static void queue_all(struct engine *engine)
 {
     passed_make(engine);
     for (size_t i = 0; i < engine->n_passed; i++)
-        move_queue(engine, engine->passed[i].move);
+        move_enqueue(engine, engine->passed[i].move);
     migration_pump(engine);
     for (size_t i = 0; i < engine->n_passed; i++)
-        move_queued(engine, engine->passed[i].move);
+        move_record_queued(engine, engine->passed[i].move);
     passed_clear(engine);
 }
 
@@ -116,7 +126,7 @@ bool passed_settle(struct engine *engine, size_t most)
 
         prefetch(engine, engine->n_settled);
         make(engine, passed);
-        move_asked(engine, passed->move);
+        move_enter_asked(engine, passed->move);
     }
     if (end < engine->n_passed)
         return false;
