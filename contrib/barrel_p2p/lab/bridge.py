@@ -77,7 +77,7 @@ def _erl(erlang, binds, paths, expression, name):
                                "-eval", expression]),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        failed = re.findall(r"^.*_SUITE:\w+ failed on line.*$|^Testing .* FAILED .*$|^not ok.*$",
+        failed = re.findall(r"^.*_SUITE:\w+ failed on line.*\n.*$|^Testing .* FAILED .*$|^not ok.*$",
                             done.stdout, re.MULTILINE)
         print("\n".join(failed) or done.stdout[-6000:], file=sys.stderr)
     print(f"{name}: {'passed' if done.returncode == 0 else 'FAILED'}", file=sys.stderr,

@@ -6,7 +6,6 @@
 
 -export([run/3]).
 
--define(CLOSE_MAX, 1000).
 -define(PAUSE_FIRST, 5).
 -define(PAUSE_MAX, 200).
 -define(REDIAL_AFTER, 500).
@@ -39,7 +38,8 @@ close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Deadline, 
     pathdog_bridge_redial:add(Node, Join, pathdog_bridge_call:left(Deadline) + ?REDIAL_AFTER),
     pathdog_bridge_peers:leaving(Id, <<"reconnect">>),
     close(Quic, Settings),
-    Grace = min(?CLOSE_MAX, pathdog_bridge_call:left(Deadline) div 3),
+    Close = maps:get(close_timeout, Settings),
+    Grace = min(Close, pathdog_bridge_call:left(Deadline) div 3),
     case gone(Monitor, Ctrl, Grace) of
         true -> ok;
         false -> force(Dist, Node, Ctrl, Quic, Monitor, Deadline, Settings)

@@ -45,6 +45,7 @@ table() ->
         {summary_parallel, 32, {integer, 1, 10000}},
         {refresh_interval, 5000, {integer, 10, 3600000}},
         {retry_interval, 2000, {integer, 10, 3600000}},
+        {close_timeout, 1000, {integer, 10, 60000}},
         {dial_timeout, 1000, {integer, 10, 60000}},
         {redial_for, 600000, {integer, 0, 86400000}},
         {output_buffer, 4 * 1024 * 1024, {integer, 1024 * 1024, 1024 * 1024 * 1024}},

@@ -26,6 +26,7 @@ settings(outside_of_the_view) -> [{connections, all}];
 settings(reconnect_is_off) -> [{reconnectable, none}];
 settings(only_those_dialled_from_here) -> [{reconnectable, client}];
 settings(a_wedged_controller) -> [{call_timeout, 2000}];
+settings(reconnected_in_order) -> [{close_timeout, 60000}]; % else a pause tears it down
 settings(a_dial_that_hangs_is_ended) -> [{dial_timeout, 10}];
 settings(a_half_made_connection_is_closed) -> [{dial_timeout, 10}];
 settings(the_peer_is_far_away) -> [{dial_timeout, 100}];
