@@ -314,7 +314,8 @@ a_flood_of_moves(Config) ->
     [#{id := Id}] = pathdog_bridge_peers:connections(all),
     [bridge:post(Client, N, migrate_peer, io_lib:format("{\"conn\":~b,\"timeout_ms\":1000}", [Id])) || N <- lists:seq(1, 3000)],
     Codes = [maps:get(<<"code">>, maps:get(<<"error">>, bridge:answer(Client, N))) || N <- lists:seq(1, 3000)],
-    ?assertEqual([-32006, -32004], lists:usort(Codes) -- [x]),
+    %% which of them, and how often, is a matter of how fast they come
+    ?assertEqual([], lists:usort(Codes) -- [-32006, -32004]),
     small_mailboxes().
 
 a_thousand_one_after_another(Config) ->
