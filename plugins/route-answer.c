@@ -296,7 +296,7 @@ static void way_answer(struct answers *answers, const struct question *question,
 static size_t batch_answer(struct answers *answers)
 {
     struct question *questions[LOOKUP_BATCH];
-    size_t places[LOOKUP_BATCH], n_questions = 0, n_lookups = 0;
+    size_t places[LOOKUP_BATCH] = {0}, n_questions = 0, n_lookups = 0;
     struct lookup lookups[LOOKUP_BATCH];
     struct netlink_way ways[LOOKUP_BATCH] = {0};
 
