@@ -11,7 +11,7 @@
  * answers {query, …, query, …}: several of them, each behind its query's id
  * changed {}: something may be different now; keys {ports}: what lookups need
  */
-#include "route.h"
+#include "route-policy.h"
 #include "route-options.h"
 
 #include "util/util.h"

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "config/difference.h"
@@ -19,14 +18,6 @@
 #define INBOX_BURST 1024u
 /* Requests entered before the node is given more of them, if it did not take all. */
 #define SETTLE_SLICE 512u
-
-uint64_t clock_us(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* ---- one event ---- */
 

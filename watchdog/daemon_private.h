@@ -15,6 +15,7 @@
 #include "node/link.h"
 #include "state/keeper.h"
 #include "status.h"
+#include "util/clock.h"
 
 struct daemon {
     struct daemon_options options;
@@ -37,8 +38,6 @@ struct daemon {
     uint64_t armed_us; /* when the timer is set to, 0: not */
     bool dispatching, stopped;
 };
-
-uint64_t clock_us(clockid_t clock);
 
 /* Does what the engine's outbox asks for. */
 void daemon_act(struct daemon *daemon, const struct outbox *outbox);

@@ -93,7 +93,7 @@ void put_tally(struct buffer *out, const struct engine *engine, uint32_t begin)
 {
     struct inspect_tally tally = {0};
 
-    inspect_tally(engine, control_now_us(), begin, begin + PLACES_TALLY, &tally);
+    inspect_tally(engine, clock_us(CLOCK_MONOTONIC), begin, begin + PLACES_TALLY, &tally);
     put_open(out, NULL, "{");
     put_u64(out, "up", tally.up);
     put_u64(out, "gone", tally.gone);

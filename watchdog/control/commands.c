@@ -35,7 +35,7 @@ static void dispatch(struct request *request, struct event_command *command)
     struct event event = {.type = EVENT_COMMAND, .command = *command};
 
     host->dispatch(host->user, &event);
-    request->now_us = control_now_us();
+    request->now_us = clock_us(CLOCK_MONOTONIC);
 }
 
 static void say(struct request *request, const char *what, const char *text)

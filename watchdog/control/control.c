@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../util/format.h"
@@ -17,23 +16,119 @@
 #define SWEEP_SLACK_US  UINT64_C(1000000)
 #define ACCEPT_AGAIN_US UINT64_C(1000000) /* after a failure that will not pass at once */
 
-uint64_t control_now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-void control_sweep_in(struct control *control, uint64_t span_us)
+static void control_sweep_in(struct control *control, uint64_t span_us)
 {
     int enabled;
 
     if (sd_event_source_get_enabled(control->sweep, &enabled) < 0 || enabled != SD_EVENT_OFF)
         return;
-    sd_event_source_set_time(control->sweep, control_now_us() + span_us);
+    sd_event_source_set_time(control->sweep, clock_us(CLOCK_MONOTONIC) + span_us);
     sd_event_source_set_enabled(control->sweep, SD_EVENT_ONESHOT);
 }
+
+/* It follows no more, and is gone. */
+static void drop(struct client *client)
+{
+    if (!client)
+        return;
+    follow_set(client, false);
+    client_free(client);
+}
+
+/* ---- one client's turn ---- */
+
+static void too_long(struct client *client)
+{
+    struct request request = {.control = client->control, .client = client, .out = &client->out};
+
+    answer_error(&request, ERROR_INVALID, "a line is longer than %zu bytes", LINE_BYTES_MAX);
+    client->doomed = true;
+}
+
+/* Answers whole lines, a few at a time. */
+static void client_answer(struct client *client)
+{
+    const char *end;
+
+    for (unsigned i = 0; i < REQUESTS_BURST && !client->doomed &&
+                         client->out.length < OUT_PAUSE_BYTES && (end = client_line_end(client));
+         i++) {
+        const char *line = buffer_bytes(&client->in);
+        size_t length = (size_t)(end - line);
+
+        client->asked_us = clock_us(CLOCK_MONOTONIC);
+        if (length)
+            request_line(client, line, length);
+        buffer_take(&client->in, length + 1);
+        if (client->rubbish >= RUBBISH_MAX)
+            client->doomed = true;
+    }
+    if (!client->doomed && client->in.length >= LINE_BYTES_MAX && !client_line_end(client))
+        too_long(client);
+}
+
+/* What is waited for, and the sweep that ends the waiting. */
+static void client_wait(struct client *client)
+{
+    struct control *control = client->control;
+    bool reads = !client->eof && !client->doomed && client->out.length < OUT_PAUSE_BYTES &&
+                 !client_line_end(client);
+
+    sd_event_source_set_io_events(client->io, (reads ? (uint32_t)EPOLLIN : 0) |
+                                                  (client->out.length ? (uint32_t)EPOLLOUT : 0));
+    if (client_has_line(client) && client->out.length < OUT_PAUSE_BYTES)
+        sd_event_source_set_enabled(control->again, SD_EVENT_ONESHOT);
+    if (client->out.length)
+        control_sweep_in(control, SWEEP_US);
+}
+
+static void client_turn(struct client *client)
+{
+    bool there;
+
+    if (!client->out.length)
+        client->took_us = clock_us(CLOCK_MONOTONIC);
+    if (!client->doomed && client->out.length < OUT_PAUSE_BYTES && !client_line_end(client))
+        (void)client_read(client);
+    client_answer(client);
+    there = client_write(client);
+    if (there && client->follows)
+        follow_drained(client);
+    if (!there || (!client->out.length &&
+                   (client->doomed || (client->eof && !client->follows && !client_line_end(client))))) {
+        drop(client);
+        return;
+    }
+    client_wait(client);
+}
+
+/* At the end all of them, and they are only written to. */
+static void turn_those_with_output(struct control *control, bool end)
+{
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = control->clients[i];
+
+        if (!client || (!client->out.length && (end || !client->n_dropped)) ||
+            (!end && !client->follows))
+            continue;
+        client->doomed |= end;
+        client_turn(client);
+    }
+}
+
+static int on_client(sd_event_source *source, int fd, uint32_t revents, void *user)
+{
+    struct client *client = user;
+
+    if (revents & (EPOLLHUP | EPOLLERR) && !(revents & EPOLLIN)) {
+        drop(client); /* nobody is there to be answered */
+        return 0;
+    }
+    client_turn(client);
+    return 0;
+}
+
+/* ---- who may come in ---- */
 
 /* One too many: told so, and closed. */
 static void refuse(struct control *control, int fd)
@@ -53,7 +148,7 @@ static void refuse(struct control *control, int fd)
 /* Closes the one that has been idle the longest, if any has been for long. */
 static void make_room(struct control *control)
 {
-    uint64_t before_us = sub_u64(control_now_us(), IDLE_US);
+    uint64_t before_us = sub_u64(clock_us(CLOCK_MONOTONIC), IDLE_US);
     struct client *idlest = NULL;
 
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
@@ -63,7 +158,7 @@ static void make_room(struct control *control)
             (!idlest || client->asked_us < idlest->asked_us))
             idlest = client;
     }
-    client_free(idlest);
+    drop(idlest);
 }
 
 static void admit(struct control *control, int fd)
@@ -76,7 +171,7 @@ static void admit(struct control *control, int fd)
         refuse(control, fd);
         return;
     }
-    if (client_new(control, fd, &client) < 0)
+    if (client_new(control, fd, on_client, &client) < 0)
         return;
     control->n_refused = 0;
     for (size_t i = 0; i < CLIENTS_MAX; i++)
@@ -108,6 +203,14 @@ static int on_accept(sd_event_source *source, int listen_fd, uint32_t revents, v
     return 0;
 }
 
+/* Records for those who follow. */
+static int on_records(sd_event_source *source, int fd, uint32_t revents, void *user)
+{
+    follow_work(user);
+    turn_those_with_output(user, false);
+    return 0;
+}
+
 /* Lines that were read and not answered yet: each client in turn. */
 static int on_again(sd_event_source *source, int fd, uint32_t revents, void *user)
 {
@@ -129,7 +232,7 @@ bool control_sweep(struct control *control, uint64_t now_us)
         if (!client || !client->out.length)
             continue;
         if (sub_u64(now_us, client->took_us) > STOOD_US)
-            client_free(client);
+            drop(client);
         else
             more = true;
     }
@@ -139,7 +242,7 @@ bool control_sweep(struct control *control, uint64_t now_us)
 static int on_sweep(sd_event_source *source, uint64_t time_us, void *user)
 {
     struct control *control = user;
-    bool more = control_sweep(control, control_now_us());
+    bool more = control_sweep(control, clock_us(CLOCK_MONOTONIC));
 
     sd_event_source_set_enabled(control->accept, SD_EVENT_ON);
     sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -157,7 +260,7 @@ static int control_add_sources(struct control *control)
     if (r >= 0)
         r = ready_add(loop, &control->again, on_again, control);
     if (r >= 0)
-        r = ready_add(loop, &control->work, follow_work, control);
+        r = ready_add(loop, &control->work, on_records, control);
     if (r >= 0)
         r = sd_event_add_time(loop, &control->sweep, CLOCK_MONOTONIC, UINT64_MAX, SWEEP_SLACK_US,
                               on_sweep, control);
@@ -201,8 +304,9 @@ struct control *control_free(struct control *control)
     if (!control)
         return NULL;
     follow_finish(control);
+    turn_those_with_output(control, true);
     for (size_t i = 0; i < CLIENTS_MAX; i++)
-        client_free(control->clients[i]);
+        drop(control->clients[i]);
     sd_event_source_disable_unref(control->accept);
     sd_event_source_disable_unref(control->again);
     sd_event_source_disable_unref(control->work);

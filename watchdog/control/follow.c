@@ -88,7 +88,7 @@ static void hand_out(struct control *control, const struct record *record)
         if (!filter_fits(&client->filter, record))
             continue;
         if (!client->out.length)
-            client->took_us = control_now_us();
+            client->took_us = clock_us(CLOCK_MONOTONIC);
         if (client->n_dropped || client->out.length + control->line.length > OUT_MOST_BYTES)
             client->n_dropped++;
         else
@@ -125,29 +125,19 @@ void follow_finish(struct control *control)
         hand_out(control, backlog_first(&control->backlog));
         backlog_pop(&control->backlog);
     }
-    for (size_t i = 0; i < CLIENTS_MAX; i++)
-        if (control->clients[i] && control->clients[i]->out.length) {
-            control->clients[i]->doomed = true; /* it is only written to */
-            client_turn(control->clients[i]);
-        }
 }
 
-int follow_work(sd_event_source *source, int fd, uint32_t revents, void *user)
+void follow_work(struct control *control)
 {
-    struct control *control = user;
-    uint64_t until_us = control_now_us() + SLICE_US;
+    uint64_t until_us = clock_us(CLOCK_MONOTONIC) + SLICE_US;
 
     do {
         for (unsigned i = 0; i < SLICE_RECORDS && control->backlog.n && has_room(control); i++) {
             hand_out(control, backlog_first(&control->backlog));
             backlog_pop(&control->backlog);
         }
-    } while (control->backlog.n && has_room(control) && control_now_us() < until_us);
-    sd_event_source_set_enabled(source, control->backlog.n && has_room(control) ? SD_EVENT_ON
-                                                                                : SD_EVENT_OFF);
-    for (size_t i = 0; i < CLIENTS_MAX; i++)
-        if (control->clients[i] && control->clients[i]->follows &&
-            (control->clients[i]->out.length || control->clients[i]->n_dropped))
-            client_turn(control->clients[i]);
-    return 0;
+    } while (control->backlog.n && has_room(control) && clock_us(CLOCK_MONOTONIC) < until_us);
+    sd_event_source_set_enabled(control->work, control->backlog.n && has_room(control)
+                                                   ? SD_EVENT_ON
+                                                   : SD_EVENT_OFF);
 }

@@ -10,6 +10,7 @@
 
 #include "../engine/inspect.h"
 #include "../out/backlog.h"
+#include "../util/clock.h"
 #include "control.h"
 #include "filter.h"
 #include "json.h"
@@ -19,6 +20,7 @@
 #define LINE_BYTES_MAX  ((size_t)64 * 1024)   /* of a request, its LF included */
 #define OUT_PAUSE_BYTES ((size_t)256 * 1024)  /* unread: no further request is read */
 #define OUT_MOST_BYTES  ((size_t)1024 * 1024) /* unread: records for a follower are dropped */
+#define ID_BYTES_MAX    128u
 #define RUBBISH_MAX     10u                   /* bad lines until a client is closed */
 #define REQUESTS_BURST  8u                    /* of one client, until the others have a turn */
 #define STOOD_US        UINT64_C(30000000) /* a client that takes nothing for so long is closed */
@@ -60,10 +62,6 @@ struct control {
     struct buffer line;
 };
 
-uint64_t control_now_us(void);
-
-/* Looks after those who stand still, then or sooner. */
-void control_sweep_in(struct control *control, uint64_t span_us);
 /* Closes those who, at that time, have stood still for long. Returns true if there are others
  * to be looked after. */
 bool control_sweep(struct control *control, uint64_t now_us);
@@ -71,19 +69,21 @@ bool control_sweep(struct control *control, uint64_t now_us);
 /* ---- client.c ---- */
 
 /* Takes `fd` over. */
-int client_new(struct control *control, int fd, struct client **ret_client);
+int client_new(struct control *control, int fd, sd_event_io_handler_t handler,
+               struct client **ret_client);
 struct client *client_free(struct client *client);
 
-/* Reads, answers, writes, as far as it goes without waiting. The client may be
- * gone afterwards. */
-void client_turn(struct client *client);
+/* Each as far as it goes without waiting; false: nothing more can be read, it is gone. */
+bool client_read(struct client *client);
+bool client_write(struct client *client);
+const char *client_line_end(const struct client *client); /* of its next line, NULL: none */
 bool client_has_line(const struct client *client);
 
 /* ---- follow.c ---- */
 
 /* Formats what waits, for a short while. */
-int follow_work(sd_event_source *source, int fd, uint32_t revents, void *user);
-/* The end: formats all that waits, and writes what can be written at once. */
+void follow_work(struct control *control);
+/* The end: formats all that waits. */
 void follow_finish(struct control *control);
 void follow_set(struct client *client, bool follows);
 void follow_drained(struct client *client);
@@ -110,8 +110,11 @@ struct request {
     uint64_t now_us;
 };
 
-/* Answers one line. */
+/* Answers one line (methods.c). */
 void request_line(struct client *client, const char *line, size_t length);
+
+/* "a, b and c" */
+void list_words(char *text, size_t size, const char *const *words, size_t n);
 
 /* Both write one whole answer; exactly one of them for each request. */
 struct buffer *answer_begin(struct request *request); /* what follows is the result */

@@ -9,7 +9,7 @@
 
 #include "instance.h"
 #include "look.h"
-#include "migration.h"
+#include "move.h"
 #include "outbox.h"
 #include "peer.h"
 #include "triggers.h"

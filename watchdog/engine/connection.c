@@ -5,12 +5,14 @@
 #include <inttypes.h>
 
 #include "effect.h"
-#include "fold.h"
+#include "advice.h"
+#include "decision.h"
 #include "gate.h"
 #include "index.h"
 #include "learnt-keep.h"
 #include "look.h"
 #include "migration.h"
+#include "move.h"
 #include "name.h"
 #include "notice.h"
 #include "outbox.h"

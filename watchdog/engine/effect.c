@@ -5,11 +5,12 @@
  */
 #include "effect.h"
 
-#include "gate.h"
+#include "advice.h"
 #include "look.h"
 #include "name.h"
 #include "outbox.h"
 #include "peer.h"
+#include "progress.h"
 #include "waiting.h"
 
 static uint32_t median(const uint32_t *values, uint8_t count)

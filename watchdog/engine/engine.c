@@ -13,11 +13,13 @@
 #include "learnt-keep.h"
 #include "look.h"
 #include "migration.h"
+#include "move.h"
 #include "name.h"
 #include "notice.h"
 #include "outbox.h"
 #include "passed.h"
 #include "peer.h"
+#include "row.h"
 #include "triggers.h"
 
 /* Probes that were wanted in this turn, in lists of at most what one may name. */
@@ -138,7 +140,9 @@ static void dispatch(struct engine *engine, const struct event *event)
         looks_samples(engine, &event->samples);
         break;
     case EVENT_SUMMARY_DONE:
-        looks_done(engine, &event->summary_done);
+        if (looks_done(engine, &event->summary_done))
+            triggers_missing(engine);
+        looks_ask_due(engine);
         break;
     case EVENT_ANSWER:
         migration_answer(engine, &event->answer);

@@ -5,11 +5,9 @@
  */
 #include "gate.h"
 
+#include "advice.h"
 #include "cause.h"
-#include "fold.h"
-#include "host.h"
-#include "look.h"
-#include "migration.h"
+#include "decision.h"
 #include "name.h"
 #include "outbox.h"
 #include "passed.h"
@@ -18,25 +16,6 @@
 #include "watch.h"
 
 #define BULK_ABOVE 1000u
-
-bool gate_reconnect_possible(const struct engine *engine, const struct peer *peer)
-{
-    return (engine->node.features & NODE_RECONNECT) && peer->reconnectable && !peer->undialable;
-}
-
-enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
-                       enum because_by by)
-{
-    bool prefer_reconnect = engine->config->prefer == PREFER_NODE
-                                ? engine->node.prefer_reconnect
-                                : engine->config->prefer == PREFER_RECONNECT;
-
-    if (by != BECAUSE_BY_RULE)
-        return by == BECAUSE_BY_RECONNECT ? BY_RECONNECT : BY_MIGRATE;
-    return prefer_reconnect && kind_is_network(kind) && gate_reconnect_possible(engine, peer)
-               ? BY_RECONNECT
-               : BY_MIGRATE;
-}
 
 /* Does it join something that is under way? Then which decision. */
 static uint64_t joins(const struct engine *engine, const struct affair *affair, enum pd_kind kind)
@@ -101,110 +80,6 @@ enum verdict gate_verdict(const struct engine *engine, const struct peer *peer,
     return question->by == BY_MIGRATE ? VERDICT_MIGRATE : VERDICT_RECONNECT;
 }
 
-void decision_write(struct engine *engine, const struct record_subject *subject,
-                    struct because *because, enum by by, uint64_t decision, enum verdict verdict,
-                    const struct move *move, uint64_t into, uint64_t repeats)
-{
-    struct record *record = outbox_record(engine, RECORD_DECISION);
-
-    record->bulk = because->bulk;
-    record->decision = (struct record_decision){
-        .subject = *subject,
-        .decision = decision,
-        .cause = because->cause,
-        .trigger = because->trigger,
-        .kind = because->kind,
-        .by = by,
-        .verdict = verdict,
-        .reason = text_ref(because->reason),
-        .evidence = evidence_ref(because->evidence),
-        .request = move ? move->request : 0,
-        .attempt = move ? move->attempt : 0,
-        .timeout_ms = move ? move->timeout_ms : 0,
-        .into = into,
-        .repeats = repeats,
-    };
-}
-
-static void remembered_due(struct engine *engine, struct deadline *deadline)
-{
-    gate_advise_remembered(engine,
-                           CONTAINER_OF(deadline, struct affair, remembered_deadline)->peer);
-}
-
-static void remember(struct engine *engine, struct peer *peer, struct because *because,
-                     uint64_t until_us)
-{
-    struct affair *affair = peer_affair(engine, peer);
-
-    gate_forget_remembered(engine, peer);
-    affair->remembered = because_ref(because);
-    affair->remembered_deadline.run = remembered_due;
-    deadline_set(&engine->deadlines, &affair->remembered_deadline, until_us);
-    engine->remembered++;
-}
-
-void gate_forget_remembered(struct engine *engine, struct peer *peer)
-{
-    struct affair *affair = peer->affair;
-
-    if (!affair || !affair->remembered)
-        return;
-    affair->remembered = because_unref(affair->remembered);
-    deadline_set(&engine->deadlines, &affair->remembered_deadline, NEVER);
-    engine->remembered--;
-}
-
-void gate_advise_remembered(struct engine *engine, struct peer *peer)
-{
-    struct because *because;
-
-    if (!peer->affair || !peer->affair->remembered)
-        return;
-    because = because_ref(peer->affair->remembered);
-    gate_forget_remembered(engine, peer);
-    host_note_advice(engine, peer, because, true);
-}
-
-bool gate_remembered_damped(struct engine *engine, struct peer *peer)
-{
-    struct affair *affair = peer->affair;
-    const struct because *because = affair->remembered;
-    enum by by = gate_choose_by(engine, peer, because->kind, because->by);
-    uint64_t until_us = waiting_damped_until_us(engine, peer, by);
-
-    if (until_us)
-        deadline_set(&engine->deadlines, &affair->remembered_deadline, until_us);
-    return until_us;
-}
-
-void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,
-                 bool bulk, const struct pd_advice *advice)
-{
-    struct because *because = because_new(trigger, by, advice);
-
-    because->bulk = bulk;
-    host_note_advice(engine, peer, because, true);
-}
-
-void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger)
-{
-    for (size_t i = 0; i < engine->n_advice; i++) {
-        struct advice *advice = &engine->advice[i];
-
-        if (advice->because && advice->peer == peer->view.index &&
-            advice->because->trigger == trigger)
-            advice->because = because_unref(advice->because);
-    }
-}
-
-/* The node's socket closed before it could be asked: again when it is back. */
-void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because)
-{
-    if (kind_is_network(because->kind))
-        remember(engine, peer, because, NEVER);
-}
-
 /* Refused for now: is it to be given again later, and when? */
 static void remember_refused(struct engine *engine, struct peer *peer, struct because *because,
                              enum by by, enum verdict verdict)
@@ -212,11 +87,11 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct be
     if (!kind_is_network(because->kind))
         return;
     if (verdict == VERDICT_IN_FLIGHT || (verdict == VERDICT_GONE && peer->state == PEER_UNTOLD))
-        remember(engine, peer, because, NEVER);
+        advice_remember(engine, peer, because, NEVER);
     else if (verdict == VERDICT_DAMPED)
-        remember(engine, peer, because, waiting_damped_until_us(engine, peer, by));
+        advice_remember(engine, peer, because, waiting_damped_until_us(engine, peer, by));
     else if (verdict == VERDICT_BACKING_OFF && because->by != BECAUSE_BY_RULE)
-        remember(engine, peer, because, peer->affair->backoff_until_us[by]);
+        advice_remember(engine, peer, because, peer->affair->backoff_until_us[by]);
 }
 
 static void decide(struct engine *engine, struct peer *peer, const struct advice *advice)

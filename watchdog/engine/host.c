@@ -7,9 +7,10 @@
 
 #include <errno.h>
 
+#include "advice.h"
 #include "cause.h"
 #include "look.h"
-#include "migration.h"
+#include "move.h"
 #include "notice.h"
 #include "outbox.h"
 #include "peer.h"
@@ -28,22 +29,6 @@ static struct peer *peer_of(struct engine *engine, uint32_t index)
         return NULL;
     peer = peer_at(engine, index);
     return peer->state == PEER_REMOVED ? NULL : peer;
-}
-
-void host_note_advice(struct engine *engine, struct peer *peer, struct because *because, bool again)
-{
-    struct cause *cause = again ? NULL : cause_find(engine, because->cause);
-
-    if (cause)
-        cause->advised++;
-    engine->advice = array_reserve(engine->advice, &engine->advice_capacity, engine->n_advice + 1,
-                                   sizeof(struct advice));
-    engine->advice[engine->n_advice++] = (struct advice){
-        .peer = peer->view.index,
-        .conn = peer->view.conn,
-        .because = because,
-        .again = again,
-    };
 }
 
 /* Keys are journal field names, too: [a-z][a-z0-9_]{0,31} */
@@ -65,6 +50,13 @@ static bool evidence_readable(const struct pd_field *fields, size_t n_fields)
         if (!name_readable(fields[i].name))
             return false;
     return true;
+}
+
+void *triggers_state(struct instance *instance, struct peer *peer)
+{
+    if (peer->slots[instance->kind] != instance->index)
+        return NULL;
+    return peer->slots + instance->engine->triggers.kinds[instance->kind].offset;
 }
 
 static int host_advise(struct pd_turn *turn, uint32_t index, const struct pd_advice *advice)

@@ -26,14 +26,10 @@ static inline struct host_turn host_turn(struct instance *instance)
     };
 }
 
-/* Notes advice for the gate. `because` is taken over. */
-void host_note_advice(struct engine *engine, struct peer *peer, struct because *because,
-                      bool again);
-
 /* Lets go of what only a running instance can end. */
 void host_instance_closed(struct instance *instance);
 
-/* triggers.c: the instance's state of a peer, NULL if another instance has it. */
+/* The instance's state of a peer, NULL if another instance has it. */
 void *triggers_state(struct instance *instance, struct peer *peer);
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef ENGINE_INDEX_H
 #define ENGINE_INDEX_H
 
-#include "peer.h"
+#include "state.h"
 
 #define INDEX_NONE UINT32_MAX
 

@@ -3,11 +3,12 @@
  * Why a peer was or was not moved: all that the gate would look at, and what it
  * would say, asked of the gate itself. Changes nothing.
  */
+#include "advice.h"
 #include "gate.h"
 #include "inspect.h"
-#include "look.h"
 #include "name.h"
 #include "peer.h"
+#include "progress.h"
 #include "waiting.h"
 
 static void ask_gate(const struct engine *engine, const struct peer *peer, enum because_by by,

@@ -5,11 +5,8 @@
  */
 #include "look.h"
 
-#include "index.h"
 #include "outbox.h"
 #include "peer.h"
-#include "row.h"
-#include "triggers.h"
 
 #define SOON_GAP_US 20000u /* close looks out of turn are at least so far apart */
 
@@ -98,8 +95,7 @@ static void ask_close(struct engine *engine)
     action->summary = (struct action_summary){looks->open, conns, count};
 }
 
-/* Whatever is due and may be asked now. */
-static void ask_due(struct engine *engine)
+void looks_ask_due(struct engine *engine)
 {
     struct looks *looks = &engine->looks;
 
@@ -123,7 +119,7 @@ static void tick_due(struct engine *engine, struct deadline *deadline)
     deadline_set(&engine->deadlines, deadline, next);
     if (!looks->open || !looks->open_all)
         looks->all_due = true; /* else this round is skipped */
-    ask_due(engine);
+    looks_ask_due(engine);
 }
 
 static void close_due(struct engine *engine, struct deadline *deadline)
@@ -137,7 +133,7 @@ static void close_due(struct engine *engine, struct deadline *deadline)
         look_update(engine, peer); /* a trigger's wish may be over */
     }
     looks->close_due = looks->looked > 0;
-    ask_due(engine);
+    looks_ask_due(engine);
 }
 
 void looks_start(struct engine *engine)
@@ -149,7 +145,7 @@ void looks_start(struct engine *engine)
     looks->all_due = true;
     deadline_set(&engine->deadlines, &looks->tick,
                  engine->now_us + engine->config->sample_interval_us);
-    ask_due(engine);
+    looks_ask_due(engine);
     if (looks->looked)
         look_soon(engine);
 }
@@ -171,49 +167,17 @@ void looks_stop(struct engine *engine)
     deadline_set(&engine->deadlines, &looks->close, NEVER);
 }
 
-void looks_done(struct engine *engine, const struct event_summary_done *event)
+bool looks_done(struct engine *engine, const struct event_summary_done *event)
 {
     struct looks *looks = &engine->looks;
     bool all = looks->open_all;
 
     if (event->look != looks->open || !looks->open) {
         engine->ignored++;
-        return;
+        return false;
     }
     looks->open = 0;
-    if (all && !event->failed)
-        triggers_missing(engine);
-    ask_due(engine);
-}
-
-/* The table is larger than the caches: what the next rows are about is fetched
- * while this one is worked on. */
-static void prefetch(const struct engine *engine, const struct event_samples *event, size_t row)
-{
-    const struct index *index = &engine->peers.by_conn;
-
-    if (row + 16 < event->n_rows)
-        index_prefetch_slot(index, hash_conn(event->rows[row + 16].conn));
-    if (row + 8 < event->n_rows)
-        index_prefetch_peer(engine, index, hash_conn(event->rows[row + 8].conn));
-}
-
-void looks_samples(struct engine *engine, const struct event_samples *event)
-{
-    if (!engine->node.up)
-        return;
-    engine->looks.columns |= event->columns;
-    for (size_t i = 0; i < event->n_rows; i++) {
-        struct peer *peer;
-
-        prefetch(engine, event, i);
-        peer = peers_find(engine, event->rows[i].conn);
-
-        if (peer && peer->state != PEER_UNTOLD)
-            row_take(engine, peer, &event->rows[i].row, event->columns);
-        else
-            engine->ignored++;
-    }
+    return all && !event->failed;
 }
 
 void look_soon(struct engine *engine)
@@ -245,19 +209,4 @@ void look_update(struct engine *engine, struct peer *peer)
     } else if (!wanted && affair->looked) {
         list_remove(engine, peer);
     }
-}
-
-void look_quiet_restart(struct engine *engine, struct peer *peer)
-{
-    peer->quiet_since_us = peer->owed_since_us = engine->now_us;
-    peer->quiet_looks = peer->owed_telling = 0;
-    peer->quiet_owed = true;
-    peer->sent_known = peer->sent_since = false;
-}
-
-bool look_owed(const struct peer *peer)
-{
-    if (!peer->quiet_looks)
-        return false;
-    return peer->quiet_owed || peer->sent_since;
 }

@@ -19,8 +19,11 @@ void looks_stop(struct engine *engine);
 /* The sample interval is another one. */
 void looks_retime(struct engine *engine);
 
-void looks_samples(struct engine *engine, const struct event_samples *event);
-void looks_done(struct engine *engine, const struct event_summary_done *event);
+/* Returns whether a round of all is over: then those that were not in it are missing. */
+bool looks_done(struct engine *engine, const struct event_summary_done *event);
+
+/* Whatever is due and may be asked now. */
+void looks_ask_due(struct engine *engine);
 
 /* Puts the connection among those looked at closely, or takes it out, by what
  * wants it: the watch, an effect, a trigger. */
@@ -29,11 +32,5 @@ void look_remove(struct engine *engine, struct peer *peer);
 
 /* The next close look as soon as it is possible. */
 void look_soon(struct engine *engine);
-
-/* The stretch without progress begins anew. */
-void look_quiet_restart(struct engine *engine, struct peer *peer);
-
-/* Was something owed in all of the present stretch without progress? */
-bool look_owed(const struct peer *peer);
 
 #endif

@@ -7,8 +7,8 @@
 #include "outcome.h"
 
 #include "effect.h"
-#include "gate.h"
-#include "migration.h"
+#include "advice.h"
+#include "move.h"
 #include "name.h"
 #include "notice.h"
 #include "outbox.h"

@@ -18,13 +18,4 @@ void outcome_gone(struct engine *engine, struct move *move);
 void outcome_link_lost(struct engine *engine, struct move *move);
 void outcome_stopped(struct engine *engine, struct move *move);
 
-/* migration.c, for this module and migration-gone.c. */
-void move_set_state(struct engine *engine, struct move *move, enum move_state state,
-                    uint64_t deadline_us);
-bool move_possible(const struct engine *engine, const struct move *move);
-void move_free(struct engine *engine, struct move *move);
-/* Ends a move that waits. Out of the queue its decision is written again. */
-void move_end_waiting(struct engine *engine, struct move *move, enum verdict verdict);
-void move_attempt(struct engine *engine, struct move *move);
-
 #endif

@@ -15,9 +15,8 @@
  */
 #include "passed.h"
 
-#include "cause.h"
-#include "gate.h"
-#include "migration.h"
+#include "advice.h"
+#include "move.h"
 #include "outbox.h"
 #include "peer.h"
 #include "queue.h"

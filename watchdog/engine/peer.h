@@ -14,14 +14,6 @@ void peers_init(struct engine *engine);
 size_t peers_stride(size_t slots_size);
 void peers_clear(struct engine *engine);
 
-#define PEERS_PER_BLOCK 1024u
-
-static inline struct peer *peer_at(const struct engine *engine, uint32_t index)
-{
-    return (struct peer *)(void *)(engine->peers.blocks[index / PEERS_PER_BLOCK] +
-                                   engine->peers.stride * (index % PEERS_PER_BLOCK));
-}
-
 /* NULL if it is not known. */
 struct peer *peers_find(const struct engine *engine, uint64_t conn);
 struct peer *peers_find_name(const struct engine *engine, const char *name);

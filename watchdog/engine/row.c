@@ -3,10 +3,11 @@
 #include "row.h"
 
 #include "effect.h"
-#include "look.h"
-#include "migration.h"
+#include "index.h"
+#include "move.h"
 #include "name.h"
 #include "peer.h"
+#include "progress.h"
 #include "triggers.h"
 #include "watch.h"
 
@@ -67,51 +68,6 @@ static bool received_more(const struct peer *peer, const struct pd_row *row, uin
            silent_ms < (now_us - peer->last_look_us) / 1000;
 }
 
-/* How much was sent when the stretch began, by its first row that says so, is what is
- * compared with: more since then, or not? */
-static void take_sent(struct peer *peer, const struct pd_row *row)
-{
-    uint64_t sent = row->v[PD_BYTES_SENT];
-
-    if (sent == PD_UNKNOWN)
-        return;
-    peer->sent_since |= peer->sent_known && sent > peer->bytes_sent;
-    peer->sent_known = true;
-}
-
-/* Who is idle for a minute and then sends owes from then on, not for a minute. */
-static void take_owed(struct engine *engine, struct peer *peer, const struct pd_row *row,
-                      bool outstanding)
-{
-    uint64_t sent = row->v[PD_BYTES_SENT];
-
-    if (!outstanding && (sent == PD_UNKNOWN || !peer->sent_since)) {
-        peer->owed_since_us = engine->now_us;
-        peer->owed_telling = 0;
-    } else if (row->v[PD_RTT_SAMPLES] != PD_UNKNOWN || row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN ||
-               row->v[PD_SILENT_MS] != PD_UNKNOWN) {
-        peer->owed_telling += peer->owed_telling < UINT8_MAX;
-    }
-}
-
-/* The stretch without progress goes on, or begins anew with this row. */
-static void take_quiet(struct engine *engine, struct peer *peer, const struct pd_row *row,
-                       bool progress)
-{
-    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
-    bool outstanding = (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0);
-
-    if (progress || !peer->quiet_since_us) {
-        look_quiet_restart(engine, peer);
-        take_sent(peer, row);
-        return;
-    }
-    take_sent(peer, row);
-    peer->quiet_looks++;
-    peer->quiet_owed &= outstanding;
-    take_owed(engine, peer, row, outstanding);
-}
-
 void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row, uint32_t columns)
 {
     uint64_t rtt_us =
@@ -132,7 +88,7 @@ void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row
     if (peer->state == PEER_GONE && fresh)
         peer_set_state(engine, peer, PEER_UP, NULL);
     peer->round = engine->looks.round;
-    take_quiet(engine, peer, row, progress);
+    progress_row(engine, peer, row, progress);
     peer->last_look_us = engine->now_us;
     if (row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN)
         peer->bytes_received = row->v[PD_BYTES_RECEIVED];
@@ -148,4 +104,34 @@ void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row
     if (fresh)
         keep_rtt(peer, rtt_us);
     triggers_sample(engine, peer, &sample);
+}
+
+/* The table is larger than the caches: what the next rows are about is fetched
+ * while this one is worked on. */
+static void prefetch(const struct engine *engine, const struct event_samples *event, size_t row)
+{
+    const struct index *index = &engine->peers.by_conn;
+
+    if (row + 16 < event->n_rows)
+        index_prefetch_slot(index, hash_conn(event->rows[row + 16].conn));
+    if (row + 8 < event->n_rows)
+        index_prefetch_peer(engine, index, hash_conn(event->rows[row + 8].conn));
+}
+
+void looks_samples(struct engine *engine, const struct event_samples *event)
+{
+    if (!engine->node.up)
+        return;
+    engine->looks.columns |= event->columns;
+    for (size_t i = 0; i < event->n_rows; i++) {
+        struct peer *peer;
+
+        prefetch(engine, event, i);
+        peer = peers_find(engine, event->rows[i].conn);
+
+        if (peer && peer->state != PEER_UNTOLD)
+            row_take(engine, peer, &event->rows[i].row, event->columns);
+        else
+            engine->ignored++;
+    }
 }

@@ -78,6 +78,7 @@ struct migration {
     uint64_t last_request;
     uint32_t open, waiting;
     uint32_t budget;
+    deadline_run due; /* of a move */
 };
 
 /* ---- effect.c: did the last move help? ---- */
@@ -410,6 +411,15 @@ struct engine {
     struct outbox_store outbox;
     struct ring ring;
 };
+
+/* The connection at that place of the table. */
+#define PEERS_PER_BLOCK 1024u
+
+static inline struct peer *peer_at(const struct engine *engine, uint32_t index)
+{
+    return (struct peer *)(void *)(engine->peers.blocks[index / PEERS_PER_BLOCK] +
+                                   engine->peers.stride * (index % PEERS_PER_BLOCK));
+}
 
 /* From an embedded deadline back to what it is part of. */
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))

@@ -172,13 +172,6 @@ static struct instance *member(struct engine *engine, struct peer *peer, size_t 
     return instance;
 }
 
-void *triggers_state(struct instance *instance, struct peer *peer)
-{
-    if (*instance_of(peer, instance->kind) != instance->index)
-        return NULL;
-    return peer->slots + instance->engine->triggers.kinds[instance->kind].offset;
-}
-
 void triggers_peer(struct engine *engine, struct peer *peer, enum pd_peer_change change)
 {
     for (size_t i = 0; i < engine->triggers.n_kinds; i++) {

@@ -5,12 +5,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "gate.h"
+#include "advice.h"
 #include "look.h"
-#include "migration.h"
+#include "move.h"
 #include "notice.h"
 #include "outbox.h"
 #include "peer.h"
+#include "progress.h"
 
 #define WATCH_US    60000000u
 #define SURE_US     1000000u /* progress so long after the advice is not left from before it */

@@ -6,7 +6,6 @@
 #include "protocol_private.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 /* A move is unanswered one second after its time; its answer is late after that. */
@@ -67,16 +66,6 @@ void protocol_open(struct protocol *protocol, uint64_t now_us, uint32_t uid)
     hello_append(&protocol->out,
                  asked_add(&protocol->asked, now_us, protocol->deadline_us, ASKED_HELLO, 0),
                  protocol->client);
-}
-
-int protocol_fail(struct protocol *protocol, int error, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(protocol->reason, sizeof(protocol->reason), format, arguments);
-    va_end(arguments);
-    return error;
 }
 
 /* ---- input ---- */

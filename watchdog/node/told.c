@@ -8,6 +8,18 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+int protocol_fail(struct protocol *protocol, int error, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(protocol->reason, sizeof(protocol->reason), format, arguments);
+    va_end(arguments);
+    return error;
+}
 
 static void tell(struct protocol *protocol, struct event event)
 {

@@ -7,13 +7,13 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #define SD_JOURNAL_SUPPRESS_LOCATION /* it is always the same line */
 #include <systemd/sd-journal.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../util/clock.h"
+#include "../util/ready.h"
 #include "backlog.h"
 #include "format.h"
 #include "journal.h"
@@ -86,24 +86,13 @@ static int send_to_journal(const struct iovec *fields, int n_fields)
     return r >= 0 && access("/run/systemd/journal/socket", F_OK) < 0 ? -errno : r;
 }
 
-/* Behind everything else in the loop, by turns with the control socket. A descriptor
- * that can always be read: sd-event has a defer source go before all others of its
- * priority, each time. */
+/* Behind everything else in the loop, by turns with the control socket. */
 static int sink_add_source(struct sink *sink, sd_event *loop)
 {
-    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), r;
+    int r = ready_add(loop, &sink->source, on_backlog, sink);
 
-    if (fd < 0)
-        return -errno;
-    r = sd_event_add_io(loop, &sink->source, fd, EPOLLIN, on_backlog, sink);
-    if (r < 0)
-        close(fd);
-    else
-        r = sd_event_source_set_io_fd_own(sink->source, true);
     if (r >= 0)
         r = sd_event_source_set_priority(sink->source, SD_EVENT_PRIORITY_IDLE);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(sink->source, SD_EVENT_OFF);
     if (r >= 0)
         r = sd_event_source_set_description(sink->source, "log-backlog");
     return r;
@@ -175,25 +164,17 @@ static void write_record(struct sink *sink, const struct record *record)
     }
 }
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Writes what waits, until so many are left or the time is over. */
 static void sink_work(struct sink *sink, size_t n_left, uint64_t slice_us)
 {
-    uint64_t until_us = add_u64(now_us(), slice_us);
+    uint64_t until_us = add_u64(clock_us(CLOCK_MONOTONIC), slice_us);
 
     do {
         for (unsigned i = 0; i < SLICE_RECORDS && sink->backlog.n > n_left; i++) {
             write_record(sink, backlog_first(&sink->backlog));
             backlog_pop(&sink->backlog);
         }
-    } while (sink->backlog.n > n_left && now_us() < until_us);
+    } while (sink->backlog.n > n_left && clock_us(CLOCK_MONOTONIC) < until_us);
     if (sink->stream)
         stream_flush(sink->stream);
     sd_event_source_set_enabled(sink->source, sink->backlog.n ? SD_EVENT_ON : SD_EVENT_OFF);

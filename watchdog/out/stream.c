@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../util/clock.h"
 
 /* Written in pieces of this size while a burst is still being made. */
 #define STREAM_CHUNK_BYTES ((size_t)64 * 1024)
@@ -33,14 +34,6 @@ struct stream {
     bool stood; /* some were dropped because the reader stood still, not because it was slow */
     bool own_fd, is_socket, waiting;
 };
-
-static uint64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* One write that does not wait. Returns as write(2), with -errno. */
 static ssize_t stream_put(const struct stream *stream, const char *bytes, size_t n_bytes)
@@ -106,7 +99,7 @@ void stream_flush(struct stream *stream)
             stream_give_up(stream, (int)-n);
             return;
         }
-        stream->taken_us = now_us();
+        stream->taken_us = clock_us(CLOCK_MONOTONIC);
         stream->line_start -= (size_t)n;
         buffer_take(&stream->queue, (size_t)n);
     }
@@ -133,7 +126,7 @@ static bool stream_is_full(struct stream *stream)
 
     if (n_bytes <= stream->config.stood_bytes)
         return false;
-    stands = now_us() - stream->taken_us > STREAM_STOOD_US;
+    stands = clock_us(CLOCK_MONOTONIC) - stream->taken_us > STREAM_STOOD_US;
     stream->stood |= stands;
     return stands || n_bytes > stream->config.queue_bytes;
 }
@@ -141,7 +134,7 @@ static bool stream_is_full(struct stream *stream)
 void stream_end_line(struct stream *stream)
 {
     if (!stream->line_start) /* only now there is something to be taken */
-        stream->taken_us = now_us();
+        stream->taken_us = clock_us(CLOCK_MONOTONIC);
     if (stream->error || stream_is_full(stream)) {
         stream->queue.length = stream->line_start;
         stream->n_dropped++;
@@ -179,7 +172,7 @@ int stream_new(sd_event *loop, const struct stream_config *config, struct stream
 
     stream->config = *config;
     stream->fd = config->fd;
-    stream->taken_us = now_us();
+    stream->taken_us = clock_us(CLOCK_MONOTONIC);
     if (fstat(stream->fd, &st) < 0) {
         r = -errno;
         free(stream);
@@ -203,10 +196,10 @@ int stream_new(sd_event *loop, const struct stream_config *config, struct stream
 
 uint64_t stream_drain(struct stream *stream, uint64_t timeout_us)
 {
-    uint64_t until_us = now_us() + timeout_us, at_us;
+    uint64_t until_us = clock_us(CLOCK_MONOTONIC) + timeout_us, at_us;
 
     stream_flush(stream);
-    while (stream->line_start && (at_us = now_us()) < until_us) {
+    while (stream->line_start && (at_us = clock_us(CLOCK_MONOTONIC)) < until_us) {
         struct pollfd poll_fd = {.fd = stream->fd, .events = POLLOUT};
 
         if (poll(&poll_fd, 1, (int)((until_us - at_us) / 1000) + 1) > 0)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../util/format.h"
+#include "../util/ready.h"
 #include "file.h"
 #include "save.h"
 #include "text.h"
@@ -281,26 +282,12 @@ void keeper_event(struct keeper *keeper, const struct event *event, const struct
 
 /* ---- life ---- */
 
-/* After the node and the triggers, by turns with the control socket. A descriptor that
- * can always be read: sd-event has a defer source go before all others of its priority,
- * each time. */
+/* After the node and the triggers, by turns with the control socket. */
 static int keeper_add_walk(struct keeper *keeper)
 {
-    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), r;
+    int r = ready_add(keeper->config.loop, &keeper->walk_source, on_walk, keeper);
 
-    if (fd < 0)
-        return -errno;
-    r = sd_event_add_io(keeper->config.loop, &keeper->walk_source, fd, EPOLLIN, on_walk, keeper);
-    if (r < 0) {
-        close(fd);
-        return r;
-    }
-    r = sd_event_source_set_io_fd_own(keeper->walk_source, true);
-    if (r >= 0)
-        r = sd_event_source_set_priority(keeper->walk_source, SD_EVENT_PRIORITY_IDLE);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(keeper->walk_source, SD_EVENT_OFF);
-    return r;
+    return r < 0 ? r : sd_event_source_set_priority(keeper->walk_source, SD_EVENT_PRIORITY_IDLE);
 }
 
 int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)

@@ -1,11 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Refusals that repeat, counted per connection, trigger and verdict. */
-#include "fold.h"
+#include "decision.h"
 
-#include "gate.h"
+#include "outbox.h"
 #include "peer.h"
 
 #define MINUTE_US 60000000u
+
+void decision_write(struct engine *engine, const struct record_subject *subject,
+                    struct because *because, enum by by, uint64_t decision, enum verdict verdict,
+                    const struct move *move, uint64_t into, uint64_t repeats)
+{
+    struct record *record = outbox_record(engine, RECORD_DECISION);
+
+    record->bulk = because->bulk;
+    record->decision = (struct record_decision){
+        .subject = *subject,
+        .decision = decision,
+        .cause = because->cause,
+        .trigger = because->trigger,
+        .kind = because->kind,
+        .by = by,
+        .verdict = verdict,
+        .reason = text_ref(because->reason),
+        .evidence = evidence_ref(because->evidence),
+        .request = move ? move->request : 0,
+        .attempt = move ? move->attempt : 0,
+        .timeout_ms = move ? move->timeout_ms : 0,
+        .into = into,
+        .repeats = repeats,
+    };
+}
 
 static void say(struct engine *engine, struct fold *fold)
 {
