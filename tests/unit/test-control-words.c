@@ -3,7 +3,7 @@
 #include "check.h"
 #include "control/duration.h"
 #include "control/filter.h"
-#include "control/nearest.h"
+#include "util/nearest.h"
 #include "engine/text.h"
 
 static void spans_as_text(void **state)

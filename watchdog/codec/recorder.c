@@ -7,11 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "../util/thread.h"
 
 #define WRITE_AT_BYTES ((size_t)256 * 1024) /* no waiting for more */
 #define GATHER_NS      500000000L           /* how long a first event waits for others */
@@ -174,20 +174,6 @@ static int file_open(const char *path)
     return fd;
 }
 
-/* Signals are the loop's business: the thread takes none. */
-static int thread_start(struct recorder *recorder)
-{
-    sigset_t all, before;
-    int r;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = -pthread_create(&recorder->thread, NULL, recorder_run, recorder);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    recorder->started = r == 0;
-    return r;
-}
-
 int recorder_new(const char *path, const struct recording_header *header,
                  struct recorder **ret_recorder)
 {
@@ -210,7 +196,8 @@ int recorder_new(const char *path, const struct recording_header *header,
     r = write_all(fd, buffer_bytes(&recorder->encoded), recorder->encoded.length);
     buffer_take(&recorder->encoded, recorder->encoded.length);
     if (r == 0)
-        r = thread_start(recorder);
+        r = thread_start(&recorder->thread, recorder_run, recorder);
+    recorder->started = r == 0;
     if (r < 0) {
         recorder_free(recorder);
         return r;

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "../util/format.h"
+#include "../util/nearest.h"
 #include "build.h"
 #include "settings.h"
 #include "value.h"

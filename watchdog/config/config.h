@@ -91,7 +91,4 @@ enum config_style {
 /* The effective configuration as text; the caller frees it. */
 char *config_text(const struct config *config, enum config_style style);
 
-/* The table of [watchdog]'s keys as text: key, default, what is allowed, help. */
-char *config_help(void);
-
 #endif

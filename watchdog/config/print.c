@@ -78,24 +78,3 @@ char *config_text(const struct config *config, enum config_style style)
         memory_out();
     return text;
 }
-
-char *config_help(void)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = memory_check(open_memstream(&text, &size));
-
-    for (size_t i = 0; i < n_settings; i++) {
-        CLEANUP_FREE char *allowed = setting_allowed(&settings[i]);
-        const char *by_default = settings[i].option.default_text;
-
-        fprintf(out, "%s: %s; %s; default: %s\n", settings[i].option.name, settings[i].option.help,
-                allowed,
-                by_default          ? by_default
-                : settings[i].unset ? settings[i].unset
-                                    : "none, must be set");
-    }
-    if (fclose(out))
-        memory_out();
-    return text;
-}

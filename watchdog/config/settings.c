@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "../util/format.h"
+#include "../util/nearest.h"
 #include "value.h"
 
 #define MS     UINT64_C(1000)

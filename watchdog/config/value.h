@@ -35,7 +35,4 @@ char *option_format(const struct pd_option *option, const struct pd_value *value
 /* "time", "integer" …: for --list-triggers. */
 const char *option_type_name(enum pd_option_type type);
 
-/* The candidate that `word` was probably meant to be, or NULL. */
-const char *nearest_word(const char *word, const char *const *candidates, size_t n_candidates);
-
 #endif

@@ -5,7 +5,6 @@
  */
 #include <fnmatch.h>
 
-#include "nearest.h"
 #include "private.h"
 
 #define CANDIDATES_MAX 12u

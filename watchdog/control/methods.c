@@ -5,7 +5,6 @@
  */
 #include "../node/jsonrpc.h"
 #include "../util/printable.h"
-#include "nearest.h"
 #include "private.h"
 
 #define PARAMS_MAX     8u
@@ -140,21 +139,15 @@ static bool params_check(struct request *request, const struct method *method)
 
 static const struct method *method_find(struct request *request, const char *name)
 {
-    const char *names[ARRAY_SIZE(methods)], *nearest = NULL;
-    unsigned least = NEAREST_MOST + 1;
+    const char *names[ARRAY_SIZE(methods)], *nearest;
     char list[256];
 
     for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
-        unsigned distance = edit_distance(name, methods[i].name);
-
-        if (!distance)
+        if (!strcmp(name, methods[i].name))
             return &methods[i];
         names[i] = methods[i].name;
-        if (distance < least && near_enough(strlen(name), distance)) {
-            least = distance;
-            nearest = methods[i].name;
-        }
     }
+    nearest = nearest_word(name, names, ARRAY_SIZE(names));
     list_words(list, sizeof(list), names, ARRAY_SIZE(names));
     answer_error(request, ERROR_METHOD, "there is no method \"%.64s\"%s%s%s; there are %s", name,
                  nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "",

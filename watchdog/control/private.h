@@ -11,6 +11,7 @@
 #include "../engine/inspect.h"
 #include "../out/backlog.h"
 #include "../util/clock.h"
+#include "../util/nearest.h"
 #include "control.h"
 #include "filter.h"
 #include "json.h"

@@ -4,7 +4,7 @@
 #include <grp.h>
 #include <sys/stat.h>
 
-#include "../control/nearest.h"
+#include "../util/nearest.h"
 #include "../util/util.h"
 #include "channel.h"
 #include "ctl.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../control/nearest.h"
+#include "../util/nearest.h"
 #include "../util/util.h"
 #include "channel.h"
 #include "ctl.h"
@@ -217,19 +217,16 @@ static enum ctl_status take_option(struct options *options, int code)
 
 static const struct command *find_command(const char *name, enum ctl_status *ret_status)
 {
-    const char *nearest = NULL;
-    unsigned least = NEAREST_MOST + 1;
+    const char *names[ARRAY_SIZE(commands)], *nearest;
+    size_t n = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        unsigned distance = edit_distance(name, commands[i].name);
-
-        if (!distance)
+        if (!strcmp(name, commands[i].name))
             return &commands[i];
-        if (distance < least && commands[i].form && near_enough(strlen(name), distance)) {
-            least = distance;
-            nearest = commands[i].name;
-        }
+        if (commands[i].form)
+            names[n++] = commands[i].name;
     }
+    nearest = nearest_word(name, names, n);
     *ret_status = usage("there is no command \"%s\"%s%s%s", name, nearest ? "; did you mean " : "",
                         nearest ? nearest : "", nearest ? "?" : "");
     return NULL;

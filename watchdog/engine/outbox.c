@@ -8,58 +8,20 @@
 /* More than this is given back after a storm. */
 #define KEEP_CAPACITY 8192
 
-static void record_release(struct record *record)
-{
-    switch (record->type) {
-    case RECORD_DECISION:
-        text_unref(record->decision.subject.peer);
-        text_unref(record->decision.reason);
-        evidence_unref(record->decision.evidence);
-        break;
-    case RECORD_OUTCOME:
-        text_unref(record->outcome.subject.peer);
-        text_unref(record->outcome.local_before);
-        text_unref(record->outcome.local_after);
-        text_unref(record->outcome.error_message);
-        break;
-    case RECORD_EFFECT:
-        text_unref(record->effect.subject.peer);
-        break;
-    case RECORD_CAUSE:
-        text_unref(record->cause->reason);
-        free(record->cause);
-        break;
-    case RECORD_NODE:
-        text_unref(record->node.node);
-        text_unref(record->node.implementation);
-        text_unref(record->node.boot);
-        text_unref(record->node.reason);
-        break;
-    case RECORD_PEER:
-        text_unref(record->peer.subject.peer);
-        text_unref(record->peer.reason);
-        break;
-    case RECORD_NOTICE:
-        text_unref(record->notice.what);
-        text_unref(record->notice.text);
-        break;
-    }
-}
-
 /* Takes the record over; the oldest makes room. */
 static void ring_push(struct ring *ring, struct record *record)
 {
     struct record *slot;
 
     if (ring->capacity == 0) {
-        record_release(record);
+        record_unref(record);
         return;
     }
     if (!ring->records)
         ring->records = memory_new(ring->capacity, sizeof(*ring->records));
     slot = &ring->records[ring->next];
     if (ring->count == ring->capacity)
-        record_release(slot);
+        record_unref(slot);
     else
         ring->count++;
     *slot = *record;
@@ -96,7 +58,7 @@ static void store_records(struct engine *engine)
         if (record_is_kept(record) && i >= from)
             ring_push(&engine->ring, record);
         else
-            record_release(record);
+            record_unref(record);
     }
     store->box.n_records = 0;
 }
@@ -140,7 +102,7 @@ void outbox_clear(struct engine *engine)
 
     outbox_begin(engine);
     for (size_t i = 0; i < ring->count; i++)
-        record_release(&ring->records[i]);
+        record_unref(&ring->records[i]);
     free(ring->records);
     free(store->actions);
     free(store->records);

@@ -47,4 +47,8 @@ struct because *because_unref(struct because *because);
 bool because_equal(const struct because *because, const char *trigger, enum because_by by,
                    const struct pd_advice *advice);
 
+/* A copy of a record holds what it points to by itself; and lets go of it. */
+void record_ref(struct record *record);
+void record_unref(struct record *record);
+
 #endif

@@ -16,6 +16,7 @@
 
 #include "../config/value.h"
 #include "../util/format.h"
+#include "../util/nearest.h"
 #include "list.h"
 
 struct plugin {

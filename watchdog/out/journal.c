@@ -7,12 +7,11 @@
 #include "journal.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
+#include "../util/thread.h"
 #include "format.h"
 
 struct journal_entry {
@@ -97,7 +96,6 @@ static void *journal_run(void *user)
 int journal_new(const struct journal_config *config, struct journal **ret_journal)
 {
     struct journal *journal = memory_new(1, sizeof(*journal));
-    sigset_t all, before;
     int r;
 
     journal->config = *config;
@@ -106,15 +104,11 @@ int journal_new(const struct journal_config *config, struct journal **ret_journa
     atomic_init(&journal->refs, 2);
     sem_init(&journal->queued, 0, 0);
     sem_init(&journal->ended, 0, 0);
-    /* Signals are the loop's. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&journal->thread, NULL, journal_run, journal);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r) {
+    r = thread_start(&journal->thread, journal_run, journal);
+    if (r < 0) {
         atomic_store(&journal->refs, 1);
         journal_unref(journal);
-        return -r;
+        return r;
     }
     *ret_journal = journal;
     return 0;

@@ -3,10 +3,9 @@
 #include "save.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
+#include "../util/thread.h"
 #include "file.h"
 
 struct save {
@@ -61,7 +60,6 @@ int save_start(const char *directory, struct buffer *bytes, uint64_t saved_diges
                struct save **ret_save)
 {
     struct save *save = memory_new(1, sizeof(*save));
-    sigset_t all, before;
     int r;
 
     *save = (struct save){
@@ -70,11 +68,7 @@ int save_start(const char *directory, struct buffer *bytes, uint64_t saved_diges
         .saved_digest = saved_digest,
         .done_fd = done_fd,
     };
-    /* Signals are the loop's business: the thread takes none. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = -pthread_create(&save->thread, NULL, save_run, save);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    r = thread_start(&save->thread, save_run, save);
     if (r < 0) {
         free(save);
         return r;

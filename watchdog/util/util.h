@@ -19,13 +19,6 @@
 /* Runs `function(&variable)` when the variable's scope ends. */
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
-/* Defines a clean-up function for a type whose free takes and returns a pointer. */
-#define DEFINE_CLEANUP(type, free_function)                                                        \
-    static inline void free_function##_p(type *pointer)                                            \
-    {                                                                                              \
-        *pointer = free_function(*pointer);                                                        \
-    }
-
 static inline void cleanup_free(void *pointer)
 {
     void *memory;

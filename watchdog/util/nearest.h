@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which word was meant? Pure, and bounded: it is asked of thousands of names. */
-#ifndef CONTROL_NEAREST_H
-#define CONTROL_NEAREST_H
+#ifndef UTIL_NEAREST_H
+#define UTIL_NEAREST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,5 +18,8 @@ static inline bool near_enough(size_t length, unsigned distance)
 {
     return distance <= NEAREST_MOST && distance * 2 < length + 1;
 }
+
+/* The one of `words` that was probably meant, NULL: none. */
+const char *nearest_word(const char *word, const char *const *words, size_t n_words);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "../util/util.h"
+#include "util.h"
 
 #define LENGTH_MAX 255u
 #define FAR        (NEAREST_MOST + 1u)
@@ -44,4 +44,20 @@ unsigned edit_distance(const char *a, const char *b)
             return FAR;
     }
     return (unsigned)row[n_b];
+}
+
+const char *nearest_word(const char *word, const char *const *words, size_t n_words)
+{
+    unsigned least_distance = FAR;
+    const char *nearest = NULL;
+
+    for (size_t i = 0; i < n_words; i++) {
+        unsigned distance = edit_distance(word, words[i]);
+
+        if (distance < least_distance && near_enough(strlen(word), distance)) {
+            least_distance = distance;
+            nearest = words[i];
+        }
+    }
+    return nearest;
 }
