@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/text.h"
+#include "engine/base/text.h"
 #include "out/format.h"
 #include "out/sink.h"
 

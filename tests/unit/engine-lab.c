@@ -2,7 +2,7 @@
 /* The lab: the engine's side. What happens to it is engine-lab-events.c. */
 #include "engine-lab.h"
 
-#include "engine/peer.h"
+#include "engine/peers/peer.h"
 
 void lab_init(struct lab *lab)
 {

@@ -2,7 +2,7 @@
 /* Connections and the node come and go. */
 #include "engine-lab.h"
 
-#include "engine/peer.h"
+#include "engine/peers/peer.h"
 
 static const struct record_peer *next_peer(struct lab *lab)
 {

@@ -2,7 +2,7 @@
 /* control/filter.c: outcomes and effects belong to their decisions. */
 #include "check.h"
 #include "control/filter.h"
-#include "engine/text.h"
+#include "engine/base/text.h"
 #include "util/util.h"
 
 static struct text *peer;

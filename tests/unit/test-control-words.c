@@ -4,7 +4,7 @@
 #include "control/duration.h"
 #include "control/filter.h"
 #include "util/nearest.h"
-#include "engine/text.h"
+#include "engine/base/text.h"
 
 static void spans_as_text(void **state)
 {

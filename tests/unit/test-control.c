@@ -7,7 +7,7 @@
 
 #include "control/private.h"
 #include "engine-lab.h"
-#include "engine/text.h"
+#include "engine/base/text.h"
 
 struct desk {
     struct lab lab;

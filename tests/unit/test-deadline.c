@@ -2,7 +2,7 @@
 /* The heap of deadlines: against a plain array, at random. */
 #include "check.h"
 #include "choice.h"
-#include "engine/deadline.h"
+#include "engine/base/deadline.h"
 #include "util/util.h"
 
 #define COUNT 200

@@ -3,8 +3,8 @@
 #include "choice.h"
 #include "engine-lab.h"
 
-#include "engine/index.h"
-#include "engine/peer.h"
+#include "engine/peers/index.h"
+#include "engine/peers/peer.h"
 
 #define NAMES 400
 

@@ -3,7 +3,7 @@
 #include "engine-lab.h"
 #include "kept.h"
 
-#include "engine/name.h"
+#include "engine/peers/name.h"
 
 /* Stops the engine; another one begins, with what it had learnt. The node is not there yet. */
 static void restart(struct lab *lab)

@@ -2,7 +2,7 @@
 /* What belongs to a name: holds, and gaps between reconnects. */
 #include "engine-lab.h"
 
-#include "engine/name.h"
+#include "engine/peers/name.h"
 
 static void gaps(void **state)
 {

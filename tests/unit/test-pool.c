@@ -3,7 +3,7 @@
 #include <stdbool.h>
 
 #include "check.h"
-#include "engine/pool.h"
+#include "engine/base/pool.h"
 
 struct object {
     uint64_t a, b;

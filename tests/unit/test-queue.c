@@ -2,7 +2,7 @@
 /* The queue: strongest kind, then most in flight, then the oldest decision. */
 #include "check.h"
 #include "choice.h"
-#include "engine/queue.h"
+#include "engine/moves/queue.h"
 
 #define COUNT 100
 

@@ -4,17 +4,17 @@
 
 #include <stdio.h>
 
-#include "cause.h"
+#include "base/cause.h"
 #include "configure.h"
-#include "effect.h"
-#include "advice.h"
-#include "decision.h"
-#include "look.h"
-#include "migration.h"
-#include "move.h"
-#include "name.h"
-#include "notice.h"
-#include "peer.h"
+#include "watch/effect.h"
+#include "moves/advice.h"
+#include "moves/decision.h"
+#include "peers/look.h"
+#include "stages/migration.h"
+#include "moves/move.h"
+#include "peers/name.h"
+#include "base/notice.h"
+#include "peers/peer.h"
 
 static const char operator_name[] = "operator";
 

@@ -7,12 +7,12 @@
  */
 #include "configure.h"
 
-#include "instance.h"
-#include "look.h"
-#include "move.h"
-#include "outbox.h"
-#include "peer.h"
-#include "triggers.h"
+#include "triggers/instance.h"
+#include "peers/look.h"
+#include "moves/move.h"
+#include "base/outbox.h"
+#include "peers/peer.h"
+#include "triggers/triggers.h"
 
 /* The running instance that goes on as `config`, or NULL. */
 static struct instance *find_unchanged(struct engine *engine, const struct engine_config *config,

@@ -4,21 +4,21 @@
 
 #include <inttypes.h>
 
-#include "effect.h"
-#include "advice.h"
-#include "decision.h"
-#include "gate.h"
-#include "index.h"
+#include "watch/effect.h"
+#include "moves/advice.h"
+#include "moves/decision.h"
+#include "stages/gate.h"
+#include "peers/index.h"
 #include "learnt-keep.h"
-#include "look.h"
-#include "migration.h"
-#include "move.h"
-#include "name.h"
-#include "notice.h"
-#include "outbox.h"
-#include "peer.h"
-#include "triggers.h"
-#include "watch.h"
+#include "peers/look.h"
+#include "stages/migration.h"
+#include "moves/move.h"
+#include "peers/name.h"
+#include "base/notice.h"
+#include "base/outbox.h"
+#include "peers/peer.h"
+#include "triggers/triggers.h"
+#include "watch/watch.h"
 
 /* Everybody who knows the connection lets go of it, each saying what is open. */
 static void remove_peer(struct engine *engine, struct peer *peer, const char *reason)

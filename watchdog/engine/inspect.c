@@ -3,12 +3,12 @@
 #include "inspect.h"
 
 #include "../util/printable.h"
-#include "host.h"
-#include "name.h"
-#include "outbox.h"
-#include "peer.h"
-#include "triggers.h"
-#include "waiting.h"
+#include "triggers/host.h"
+#include "peers/name.h"
+#include "base/outbox.h"
+#include "peers/peer.h"
+#include "triggers/triggers.h"
+#include "peers/waiting.h"
 
 static const char *text_of(const struct text *text)
 {

@@ -5,9 +5,9 @@
  */
 #include "learnt-keep.h"
 
-#include "name.h"
-#include "peer.h"
-#include "triggers.h"
+#include "peers/name.h"
+#include "peers/peer.h"
+#include "triggers/triggers.h"
 
 #define DOUBLINGS_MAX 32u
 #define NAMES_MORE    65536u /* a name may be held whose peer is not there */

@@ -7,10 +7,10 @@
 #define ENGINE_STATE_H
 
 #include "../util/util.h"
-#include "deadline.h"
+#include "base/deadline.h"
 #include "engine.h"
-#include "pool.h"
-#include "text.h"
+#include "base/pool.h"
+#include "base/text.h"
 
 #define LOOK_CONNS_MAX 4096u
 #define RTT_KEPT       3u /* fresh RTTs compared before and after a move */

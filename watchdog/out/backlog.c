@@ -2,7 +2,7 @@
 /* A queue of records, each holding what it points to. */
 #include "backlog.h"
 
-#include "../engine/text.h"
+#include "../engine/base/text.h"
 #include "../util/util.h"
 
 /* More than this is given back after a storm. */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Causes: one thing that happened and concerns many peers. A trigger opens and
+ * closes them; the record with the counts is written at the end of the turn in
+ * which it was closed, after the decisions that it counts.
+ */
+#ifndef ENGINE_CAUSE_H
+#define ENGINE_CAUSE_H
+
+#include "../state.h"
+
+/* 0 if this trigger has too many open. */
+uint64_t cause_open(struct engine *engine, const struct instance *instance, const char *reason);
+void cause_close(struct engine *engine, const struct instance *instance, uint64_t id);
+
+/* Those of an instance that is closed; all for NULL. */
+void causes_close(struct engine *engine, const struct instance *instance);
+
+/* The open cause of that number, or NULL. */
+struct cause *cause_find(struct engine *engine, uint64_t id);
+
+/* Writes the records of the causes that were closed in this turn. */
+void causes_flush(struct engine *engine);
+void causes_clear(struct engine *engine);
+
+#endif

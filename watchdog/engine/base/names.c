@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The names of verdicts, outcomes, effects and kinds: one table each, exactly
+ * as in docs/decisions.md. Other people's scripts match on them.
+ */
+#include "../../util/util.h"
+#include "../record.h"
+
+static const char *const verdict_names[VERDICT_COUNT] = {
+    [VERDICT_GONE] = "gone",
+    [VERDICT_INBOUND] = "inbound",
+    [VERDICT_DISABLED] = "disabled",
+    [VERDICT_HELD] = "held",
+    [VERDICT_NO_TARGET] = "no-target",
+    [VERDICT_IN_FLIGHT] = "in-flight",
+    [VERDICT_MERGED] = "merged",
+    [VERDICT_COOLING] = "cooling",
+    [VERDICT_BACKING_OFF] = "backing-off",
+    [VERDICT_DAMPED] = "damped",
+    [VERDICT_OBSERVING] = "observing",
+    [VERDICT_QUEUED] = "queued",
+    [VERDICT_MIGRATE] = "migrate",
+    [VERDICT_RECONNECT] = "reconnect",
+    [VERDICT_SUPERSEDED] = "superseded",
+    [VERDICT_EXPIRED] = "expired",
+};
+
+static const char *const outcome_names[OUTCOME_COUNT] = {
+    [OUTCOME_MIGRATED] = "migrated",
+    [OUTCOME_RECONNECTED] = "reconnected",
+    [OUTCOME_DISABLED] = "disabled",
+    [OUTCOME_NOT_MIGRATABLE] = "not-migratable",
+    [OUTCOME_GONE] = "gone",
+    [OUTCOME_TIMEOUT] = "timeout",
+    [OUTCOME_BUSY] = "busy",
+    [OUTCOME_NO_PATH] = "no-path",
+    [OUTCOME_DIAL_FAILED] = "dial-failed",
+    [OUTCOME_FAILED] = "failed",
+    [OUTCOME_UNANSWERED] = "unanswered",
+    [OUTCOME_LINK_LOST] = "link-lost",
+};
+
+static const char *const effect_names[EFFECT_COUNT] = {
+    [EFFECT_BETTER] = "better",   [EFFECT_SAME] = "same",       [EFFECT_WORSE] = "worse",
+    [EFFECT_STALLED] = "stalled", [EFFECT_UNKNOWN] = "unknown",
+};
+
+static const char *const kind_names[PD_KIND_COUNT] = {
+    [PD_KIND_OPERATOR] = "operator",
+    [PD_KIND_MOVED] = "moved",
+    [PD_KIND_DEAD] = "dead",
+    [PD_KIND_DEGRADED] = "degraded",
+};
+
+static const char *name_of(const char *const *names, size_t count, size_t index)
+{
+    return index < count ? names[index] : "?";
+}
+
+const char *verdict_name(enum verdict verdict)
+{
+    return name_of(verdict_names, ARRAY_SIZE(verdict_names), verdict);
+}
+
+const char *outcome_name(enum outcome outcome)
+{
+    return name_of(outcome_names, ARRAY_SIZE(outcome_names), outcome);
+}
+
+const char *effect_name(enum effect effect)
+{
+    return name_of(effect_names, ARRAY_SIZE(effect_names), effect);
+}
+
+const char *kind_name(enum pd_kind kind)
+{
+    return name_of(kind_names, ARRAY_SIZE(kind_names), kind);
+}
+
+const char *by_name(enum by by)
+{
+    return by == BY_RECONNECT ? "reconnect" : "migrate";
+}

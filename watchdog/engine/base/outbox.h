@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a turn leaves behind: actions for the shell and records. Valid until the
+ * next turn begins; then the records of moves go to the ring of the last ones.
+ */
+#ifndef ENGINE_OUTBOX_H
+#define ENGINE_OUTBOX_H
+
+#include "../state.h"
+
+/* Does the ring take it? */
+bool record_is_kept(const struct record *record);
+
+void outbox_begin(struct engine *engine);
+void outbox_seal(struct engine *engine);
+void outbox_clear(struct engine *engine);
+
+/* How many records the ring holds; the oldest go. */
+void outbox_set_kept(struct engine *engine, size_t kept);
+
+struct action *outbox_action(struct engine *engine, enum action_type type);
+
+/* A record with its time set. Pointers put into it are counted references
+ * that the outbox then owns. */
+struct record *outbox_record(struct engine *engine, enum record_type type);
+
+/* Queries of this turn name instances by number: `numbers` has the new ones,
+ * UINT32_MAX where an instance is no more and its query goes with it. */
+void outbox_renumber_queries(struct engine *engine, const uint32_t *numbers);
+
+/* The reason of a move is used until the turn ends, whatever becomes of the move. */
+void outbox_keep(struct engine *engine, struct because *because);
+
+/* A list that lives as long as the outbox. */
+uint64_t *outbox_conns(struct engine *engine, size_t count);
+
+/* Fields, copied for as long as the outbox lives. */
+const struct pd_field *outbox_fields(struct engine *engine, const struct pd_field *fields,
+                                     size_t n_fields);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shared immutable strings, evidence and reasons, counted. One thread, so the
+ * counts are plain.
+ */
+#include "text.h"
+
+#include "../../util/util.h"
+
+struct text *text_new(const char *s)
+{
+    struct text *text;
+    size_t length;
+
+    if (!s)
+        return NULL;
+    length = strlen(s);
+    text = memory_check(malloc(sizeof(*text) + length + 1));
+    text->refs = 1;
+    text->length = (uint32_t)length;
+    memcpy(text->s, s, length + 1);
+    return text;
+}
+
+struct text *text_ref(struct text *text)
+{
+    if (text)
+        text->refs++;
+    return text;
+}
+
+struct text *text_unref(struct text *text)
+{
+    if (text && --text->refs == 0)
+        free(text);
+    return NULL;
+}
+
+/* One block: the fields, then their strings. */
+struct evidence *evidence_new(const struct pd_field *fields, size_t n_fields)
+{
+    struct evidence *evidence;
+    size_t size = sizeof(*evidence) + n_fields * sizeof(*fields);
+    char *end;
+
+    if (n_fields == 0)
+        return NULL;
+    for (size_t i = 0; i < n_fields; i++)
+        size += strlen(fields[i].name) + 1 + (fields[i].text ? strlen(fields[i].text) + 1 : 0);
+    evidence = memory_check(malloc(size));
+    evidence->refs = 1;
+    evidence->n_fields = (uint32_t)n_fields;
+    end = (char *)(evidence->fields + n_fields);
+    for (size_t i = 0; i < n_fields; i++) {
+        struct pd_field *field = &evidence->fields[i];
+
+        *field = fields[i];
+        field->name = end;
+        end = stpcpy(end, fields[i].name) + 1;
+        if (fields[i].text) {
+            field->text = end;
+            end = stpcpy(end, fields[i].text) + 1;
+        }
+    }
+    return evidence;
+}
+
+struct evidence *evidence_ref(struct evidence *evidence)
+{
+    if (evidence)
+        evidence->refs++;
+    return evidence;
+}
+
+struct evidence *evidence_unref(struct evidence *evidence)
+{
+    if (evidence && --evidence->refs == 0)
+        free(evidence);
+    return NULL;
+}
+
+bool evidence_equal(const struct evidence *evidence, const struct pd_field *fields, size_t n_fields)
+{
+    if (!evidence)
+        return n_fields == 0;
+    if (evidence->n_fields != n_fields)
+        return false;
+    for (size_t i = 0; i < n_fields; i++) {
+        const struct pd_field *have = &evidence->fields[i];
+
+        if (have->number != fields[i].number || strcmp(have->name, fields[i].name) != 0 ||
+            !string_equal(have->text, fields[i].text))
+            return false;
+    }
+    return true;
+}
+
+struct because *because_new(const char *trigger, enum because_by by, const struct pd_advice *advice)
+{
+    struct because *because = memory_new(1, sizeof(*because));
+
+    because->refs = 1;
+    because->kind = advice->kind;
+    because->by = by;
+    because->no_target = advice->no_target;
+    because->trigger = trigger;
+    because->cause = advice->cause;
+    because->reason = text_new(advice->reason);
+    because->evidence = evidence_new(advice->evidence, advice->n_evidence);
+    because->interface = string_copy(advice->interface);
+    because->local = string_copy(advice->local);
+    because->via = string_copy(advice->via);
+    return because;
+}
+
+struct because *because_ref(struct because *because)
+{
+    if (because)
+        because->refs++;
+    return because;
+}
+
+struct because *because_unref(struct because *because)
+{
+    if (!because || --because->refs > 0)
+        return NULL;
+    text_unref(because->reason);
+    evidence_unref(because->evidence);
+    free(because->interface);
+    free(because->local);
+    free(because->via);
+    free(because);
+    return NULL;
+}
+
+bool because_equal(const struct because *because, const char *trigger, enum because_by by,
+                   const struct pd_advice *advice)
+{
+    return because->trigger == trigger && because->by == by && because->kind == advice->kind &&
+           because->cause == advice->cause && because->no_target == advice->no_target &&
+           strcmp(because->reason->s, advice->reason) == 0 &&
+           evidence_equal(because->evidence, advice->evidence, advice->n_evidence) &&
+           string_equal(because->interface, advice->interface) &&
+           string_equal(because->local, advice->local) && string_equal(because->via, advice->via);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shared immutable strings and evidence, counted; and `because`, what one piece
+ * of advice says, shared by all the peers that it was given for.
+ */
+#ifndef ENGINE_TEXT_H
+#define ENGINE_TEXT_H
+
+#include "../record.h"
+
+struct text *text_new(const char *s); /* NULL for NULL */
+struct text *text_ref(struct text *text);
+struct text *text_unref(struct text *text); /* returns NULL */
+
+struct evidence *evidence_new(const struct pd_field *fields, size_t n_fields); /* NULL for none */
+struct evidence *evidence_ref(struct evidence *evidence);
+struct evidence *evidence_unref(struct evidence *evidence);
+bool evidence_equal(const struct evidence *evidence, const struct pd_field *fields,
+                    size_t n_fields);
+
+/* By what means, if somebody already decided. */
+enum because_by {
+    BECAUSE_BY_RULE, /* the node's or the config's `prefer` */
+    BECAUSE_BY_MIGRATE,
+    BECAUSE_BY_RECONNECT,
+};
+
+struct because {
+    uint32_t refs;
+    enum pd_kind kind;
+    enum because_by by;
+    bool no_target;
+    bool bulk;           /* its cause concerns more than a thousand peers */
+    const char *trigger; /* instance name, "operator" or "fallback"; lives as long as the engine */
+    uint64_t cause;      /* 0: none */
+    struct text *reason;
+    struct evidence *evidence;
+    char *interface, *local, *via; /* owned; NULL: not said */
+};
+
+struct because *because_new(const char *trigger, enum because_by by,
+                            const struct pd_advice *advice);
+struct because *because_ref(struct because *because);
+struct because *because_unref(struct because *because);
+
+/* Would a new one say the same? */
+bool because_equal(const struct because *because, const char *trigger, enum because_by by,
+                   const struct pd_advice *advice);
+
+/* A copy of a record holds what it points to by itself; and lets go of it. */
+void record_ref(struct record *record);
+void record_unref(struct record *record);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of this turn, and what is remembered for later. */
+#include "advice.h"
+
+#include "../base/cause.h"
+#include "../peers/peer.h"
+#include "../peers/waiting.h"
+
+bool gate_reconnect_possible(const struct engine *engine, const struct peer *peer)
+{
+    return (engine->node.features & NODE_RECONNECT) && peer->reconnectable && !peer->undialable;
+}
+
+enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
+                       enum because_by by)
+{
+    bool prefer_reconnect = engine->config->prefer == PREFER_NODE
+                                ? engine->node.prefer_reconnect
+                                : engine->config->prefer == PREFER_RECONNECT;
+
+    if (by != BECAUSE_BY_RULE)
+        return by == BECAUSE_BY_RECONNECT ? BY_RECONNECT : BY_MIGRATE;
+    return prefer_reconnect && kind_is_network(kind) && gate_reconnect_possible(engine, peer)
+               ? BY_RECONNECT
+               : BY_MIGRATE;
+}
+
+void host_note_advice(struct engine *engine, struct peer *peer, struct because *because, bool again)
+{
+    struct cause *cause = again ? NULL : cause_find(engine, because->cause);
+
+    if (cause)
+        cause->advised++;
+    engine->advice = array_reserve(engine->advice, &engine->advice_capacity, engine->n_advice + 1,
+                                   sizeof(struct advice));
+    engine->advice[engine->n_advice++] = (struct advice){
+        .peer = peer->view.index,
+        .conn = peer->view.conn,
+        .because = because,
+        .again = again,
+    };
+}
+
+void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,
+                 bool bulk, const struct pd_advice *advice)
+{
+    struct because *because = because_new(trigger, by, advice);
+
+    because->bulk = bulk;
+    host_note_advice(engine, peer, because, true);
+}
+
+void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger)
+{
+    for (size_t i = 0; i < engine->n_advice; i++) {
+        struct advice *advice = &engine->advice[i];
+
+        if (advice->because && advice->peer == peer->view.index &&
+            advice->because->trigger == trigger)
+            advice->because = because_unref(advice->because);
+    }
+}
+
+void gate_forget_remembered(struct engine *engine, struct peer *peer)
+{
+    struct affair *affair = peer->affair;
+
+    if (!affair || !affair->remembered)
+        return;
+    affair->remembered = because_unref(affair->remembered);
+    deadline_set(&engine->deadlines, &affair->remembered_deadline, NEVER);
+    engine->remembered--;
+}
+
+void gate_advise_remembered(struct engine *engine, struct peer *peer)
+{
+    struct because *because;
+
+    if (!peer->affair || !peer->affair->remembered)
+        return;
+    because = because_ref(peer->affair->remembered);
+    gate_forget_remembered(engine, peer);
+    host_note_advice(engine, peer, because, true);
+}
+
+static void remembered_due(struct engine *engine, struct deadline *deadline)
+{
+    gate_advise_remembered(engine,
+                           CONTAINER_OF(deadline, struct affair, remembered_deadline)->peer);
+}
+
+void advice_remember(struct engine *engine, struct peer *peer, struct because *because,
+                     uint64_t until_us)
+{
+    struct affair *affair = peer_affair(engine, peer);
+
+    gate_forget_remembered(engine, peer);
+    affair->remembered = because_ref(because);
+    affair->remembered_deadline.run = remembered_due;
+    deadline_set(&engine->deadlines, &affair->remembered_deadline, until_us);
+    engine->remembered++;
+}
+
+bool gate_remembered_damped(struct engine *engine, struct peer *peer)
+{
+    struct affair *affair = peer->affair;
+    const struct because *because = affair->remembered;
+    enum by by = gate_choose_by(engine, peer, because->kind, because->by);
+    uint64_t until_us = waiting_damped_until_us(engine, peer, by);
+
+    if (until_us)
+        deadline_set(&engine->deadlines, &affair->remembered_deadline, until_us);
+    return until_us;
+}
+
+/* The node's socket closed before it could be asked: again when it is back. */
+void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because)
+{
+    if (kind_is_network(because->kind))
+        advice_remember(engine, peer, because, NEVER);
+}

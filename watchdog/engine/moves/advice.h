@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Advice: given in this turn and not decided yet, taken back, or kept to be given again.
+ * Decides nothing; the gate does.
+ */
+#ifndef ENGINE_ADVICE_H
+#define ENGINE_ADVICE_H
+
+#include "../state.h"
+
+static inline bool kind_is_network(enum pd_kind kind)
+{
+    return kind == PD_KIND_MOVED || kind == PD_KIND_DEAD;
+}
+
+/* Notes advice for the gate. `because` is taken over. */
+void host_note_advice(struct engine *engine, struct peer *peer, struct because *because,
+                      bool again);
+
+/* By what means advice of this kind would be followed. */
+enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
+                       enum because_by by);
+
+/* May this connection be closed and dialled again? */
+bool gate_reconnect_possible(const struct engine *engine, const struct peer *peer);
+
+/* Advice of pathdog itself; decided at the end of this turn. `bulk`: it follows
+ * from a cause that concerns more than a thousand peers. */
+void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,
+                 bool bulk, const struct pd_advice *advice);
+
+/* Advice of pathdog itself in this turn, which a later row of the turn disproved. */
+void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger);
+
+/* Gives remembered advice once more, as a new decision. */
+void gate_advise_remembered(struct engine *engine, struct peer *peer);
+
+/* There is some, and it would be damped now: then it is given when there is a token. */
+bool gate_remembered_damped(struct engine *engine, struct peer *peer);
+
+void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because);
+
+void gate_forget_remembered(struct engine *engine, struct peer *peer);
+
+/* Keeps it, and gives it again then. */
+void advice_remember(struct engine *engine, struct peer *peer, struct because *because,
+                     uint64_t until_us);
+
+#endif

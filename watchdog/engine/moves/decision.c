@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Refusals that repeat, counted per connection, trigger and verdict. */
+#include "decision.h"
+
+#include "../base/outbox.h"
+#include "../peers/peer.h"
+
+#define MINUTE_US 60000000u
+
+void decision_write(struct engine *engine, const struct record_subject *subject,
+                    struct because *because, enum by by, uint64_t decision, enum verdict verdict,
+                    const struct move *move, uint64_t into, uint64_t repeats)
+{
+    struct record *record = outbox_record(engine, RECORD_DECISION);
+
+    record->bulk = because->bulk;
+    record->decision = (struct record_decision){
+        .subject = *subject,
+        .decision = decision,
+        .cause = because->cause,
+        .trigger = because->trigger,
+        .kind = because->kind,
+        .by = by,
+        .verdict = verdict,
+        .reason = text_ref(because->reason),
+        .evidence = evidence_ref(because->evidence),
+        .request = move ? move->request : 0,
+        .attempt = move ? move->attempt : 0,
+        .timeout_ms = move ? move->timeout_ms : 0,
+        .into = into,
+        .repeats = repeats,
+    };
+}
+
+static void say(struct engine *engine, struct fold *fold)
+{
+    struct record_subject subject = peer_subject(fold->peer);
+
+    decision_write(engine, &subject, fold->because, fold->by, fold->decision, fold->verdict, NULL,
+                   fold->into, fold->count);
+    fold->count = 0;
+}
+
+static void fold_free(struct engine *engine, struct fold *fold)
+{
+    struct fold **link = &fold->peer->affair->folds;
+
+    while (*link != fold)
+        link = &(*link)->next;
+    *link = fold->next;
+    deadline_set(&engine->deadlines, &fold->deadline, NEVER);
+    because_unref(fold->because);
+    pool_give(&engine->fold_pool, fold);
+    engine->folded--;
+}
+
+static void minute_over(struct engine *engine, struct deadline *deadline)
+{
+    struct fold *fold = CONTAINER_OF(deadline, struct fold, deadline);
+
+    if (!fold->count) {
+        fold_free(engine, fold);
+        return;
+    }
+    say(engine, fold);
+    deadline_append(&engine->deadlines, &engine->lanes.folds, deadline, engine->now_us + MINUTE_US);
+}
+
+static struct fold *find(struct affair *affair, const char *trigger, enum verdict verdict)
+{
+    struct fold *fold = affair->folds;
+
+    while (fold && (fold->because->trigger != trigger || fold->verdict != verdict))
+        fold = fold->next;
+    return fold;
+}
+
+void fold_refusal(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+                  uint64_t decision, enum verdict verdict, uint64_t into)
+{
+    struct record_subject subject;
+    struct affair *affair;
+    struct fold *fold;
+
+    if (because->kind == PD_KIND_OPERATOR) { /* who asks is answered each time */
+        subject = peer_subject(peer);
+        decision_write(engine, &subject, because, by, decision, verdict, NULL, into, 0);
+        return;
+    }
+    affair = peer_affair(engine, peer);
+    fold = find(affair, because->trigger, verdict);
+    if (fold) {
+        because_ref(because);
+        because_unref(fold->because);
+        fold->because = because;
+        fold->by = by;
+        fold->decision = decision;
+        fold->into = into;
+        fold->count++;
+        return;
+    }
+    fold = pool_take(&engine->fold_pool);
+    *fold = (struct fold){
+        .next = affair->folds,
+        .peer = peer,
+        .because = because_ref(because),
+        .verdict = verdict,
+        .by = by,
+        .decision = decision,
+        .into = into,
+        .deadline.run = minute_over,
+    };
+    affair->folds = fold;
+    engine->folded++;
+    say(engine, fold);
+    deadline_append(&engine->deadlines, &engine->lanes.folds, &fold->deadline,
+                    engine->now_us + MINUTE_US);
+}
+
+void folds_flush(struct engine *engine, struct peer *peer)
+{
+    while (peer->affair && peer->affair->folds) {
+        struct fold *fold = peer->affair->folds;
+
+        if (fold->count)
+            say(engine, fold);
+        fold_free(engine, fold);
+    }
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Refusals that repeat: the first is written at once, the next ones of the same
+ * peer, trigger and verdict are counted and written once a minute.
+ */
+#ifndef ENGINE_DECISION_H
+#define ENGINE_DECISION_H
+
+#include "../state.h"
+
+/* The record of a decision; `move` is NULL unless it is being asked for now. */
+void decision_write(struct engine *engine, const struct record_subject *subject,
+                    struct because *because, enum by by, uint64_t decision, enum verdict verdict,
+                    const struct move *move, uint64_t into, uint64_t repeats);
+
+/* Writes the refusal, or counts it. */
+void fold_refusal(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+                  uint64_t decision, enum verdict verdict, uint64_t into);
+
+/* Writes all that was only counted so far, and forgets: the connection goes. */
+void folds_flush(struct engine *engine, struct peer *peer);
+
+#endif

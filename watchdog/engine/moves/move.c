@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A move and its request. */
+#include "move.h"
+
+#include "advice.h"
+#include "../base/cause.h"
+#include "decision.h"
+#include "../peers/name.h"
+#include "../base/outbox.h"
+#include "../peers/peer.h"
+#include "queue.h"
+#include "requests.h"
+
+#define MAX_IN_FLIGHT_DEFAULT 1024u
+#define ANSWER_GRACE_US       1000000u
+#define EXPIRE_DEGRADED_US    10000000u
+#define EXPIRE_US             60000000u
+
+void moves_init(struct engine *engine, deadline_run due)
+{
+    pool_init(&engine->migration.pool, sizeof(struct move));
+    engine->migration.due = due;
+    migration_set_budget(engine, 0);
+}
+
+void migration_clear(struct engine *engine)
+{
+    struct migration *migration = &engine->migration;
+
+    free(migration->queue);
+    free(migration->slots);
+    pool_clear(&migration->pool);
+}
+
+void migration_set_budget(struct engine *engine, uint32_t node_max_in_flight)
+{
+    uint32_t configured = engine->config->max_in_flight;
+
+    engine->migration.budget = configured           ? configured
+                               : node_max_in_flight ? node_max_in_flight
+                                                    : MAX_IN_FLIGHT_DEFAULT;
+}
+
+/* The only function that changes a move's state, and its deadline with it. */
+void move_set_state(struct engine *engine, struct move *move, enum move_state state,
+                    uint64_t deadline_us)
+{
+    struct migration *migration = &engine->migration;
+    bool waited = move->state == MOVE_WAITING || move->state == MOVE_LINKLESS;
+    bool waits = state == MOVE_WAITING || state == MOVE_LINKLESS;
+
+    if (move->state == MOVE_QUEUED && state != MOVE_QUEUED)
+        queue_remove(migration, move);
+    migration->open += (state == MOVE_OPEN) - (move->state == MOVE_OPEN);
+    migration->waiting += (uint32_t)waits - (uint32_t)waited;
+    move->state = state;
+    if (move->peer)
+        move->peer->in_flight = state == MOVE_OPEN;
+    if (state == MOVE_OPEN && move->attempt == 1)
+        deadline_append(&engine->deadlines, &engine->lanes.open, &move->deadline, deadline_us);
+    else
+        deadline_set(&engine->deadlines, &move->deadline, deadline_us);
+}
+
+void move_free(struct engine *engine, struct move *move)
+{
+    struct migration *migration = &engine->migration;
+    struct name_state *name;
+
+    queue_remove(migration, move);
+    move_set_state(engine, move, MOVE_QUEUED, NEVER);
+    if (move->peer) {
+        move->peer->affair->move = NULL;
+    } else {
+        name = name_find(engine, move->name->s);
+        if (name && name->orphan == move) {
+            name->orphan = NULL;
+            name_release(engine, name);
+        }
+    }
+    text_unref(move->name);
+    text_unref(move->local_before);
+    because_unref(move->because);
+    pool_give(&migration->pool, move);
+}
+
+static void write_decision(struct engine *engine, const struct move *move, enum verdict verdict)
+{
+    struct record_subject subject = {.peer = text_ref(move->name), .conn = move->conn};
+
+    decision_write(engine, &subject, move->because, move->by, move->decision, verdict,
+                   move->state == MOVE_OPEN ? move : NULL, 0, 0);
+}
+
+void move_end_waiting(struct engine *engine, struct move *move, enum verdict verdict)
+{
+    if (move->state == MOVE_QUEUED)
+        write_decision(engine, move, verdict);
+    move_free(engine, move);
+}
+
+/* While it waited an operator may have held it, and the node or a late answer may
+ * have told more of the connection. */
+bool move_possible(const struct engine *engine, const struct move *move)
+{
+    const struct peer *peer = move->peer;
+
+    if (peer->state != PEER_UP)
+        return false;
+    if (move->because->kind != PD_KIND_OPERATOR &&
+        (engine->mode == MODE_OBSERVE || name_held(engine, move->name->s)))
+        return false;
+    return move->by == BY_RECONNECT ? gate_reconnect_possible(engine, peer)
+                                    : !peer_inbound(peer) && !peer->disabled && peer->migratable;
+}
+
+void request_write(struct engine *engine, struct because *because, enum by by,
+                   const struct action_move *move)
+{
+    bool migrate = by == BY_MIGRATE;
+    struct action *action = outbox_action(engine, migrate ? ACTION_MIGRATE : ACTION_RECONNECT);
+
+    outbox_keep(engine, because);
+    action->move = *move;
+    action->move.reason = because->reason;
+    if (migrate && (engine->node.features & NODE_BIND)) {
+        action->move.interface = because->interface;
+        action->move.local = because->local;
+    }
+    if (migrate && (engine->node.features & NODE_RELAY))
+        action->move.via = because->via;
+}
+
+/* Enters a request that is being made. */
+static void request_enter(struct engine *engine, struct move *move)
+{
+    struct peer *peer = move->peer;
+
+    move_set_state(engine, move, MOVE_OPEN,
+                   engine->now_us + move->timeout_ms * (uint64_t)1000 + ANSWER_GRACE_US);
+    move->since_us = engine->now_us;
+    move->request = request_new(&engine->migration, move);
+    move->rtt_count = peer->rtt_count;
+    memcpy(move->rtt_before, peer->rtt, sizeof(move->rtt_before));
+    peer->affair->last_request_us = engine->now_us;
+    peer->affair->last_decision = move->decision;
+    if (move->by == BY_RECONNECT)
+        name_reconnecting(engine, move->name->s, move->attempt > 1);
+}
+
+static void send_request(struct engine *engine, struct move *move)
+{
+    request_enter(engine, move);
+    request_write(engine, move->because, move->by,
+                  &(struct action_move){
+                      .request = move->request,
+                      .conn = move->conn,
+                      .timeout_ms = move->timeout_ms,
+                  });
+}
+
+static enum verdict asked_verdict(const struct move *move)
+{
+    return move->by == BY_RECONNECT ? VERDICT_RECONNECT : VERDICT_MIGRATE;
+}
+
+/* Out of the queue. */
+static void ask(struct engine *engine, struct move *move)
+{
+    send_request(engine, move);
+    write_decision(engine, move, asked_verdict(move));
+}
+
+static void count_verdict(struct engine *engine, const struct move *move, enum verdict verdict)
+{
+    struct cause *cause = move->again ? NULL : cause_find(engine, move->because->cause);
+
+    if (cause)
+        cause->verdicts[verdict]++;
+}
+
+void move_enter_asked(struct engine *engine, struct move *move)
+{
+    count_verdict(engine, move, asked_verdict(move));
+    request_enter(engine, move);
+    write_decision(engine, move, asked_verdict(move));
+}
+
+void move_attempt(struct engine *engine, struct move *move)
+{
+    move->attempt++;
+    text_unref(move->local_before);
+    move->local_before = NULL;
+    send_request(engine, move);
+}
+
+uint32_t move_timeout_ms(const struct engine *engine)
+{
+    return (uint32_t)(engine->config->migrate_timeout_us / 1000);
+}
+
+struct move *move_new(struct engine *engine, const struct passed *passed)
+{
+    struct peer *peer = passed->peer;
+    struct affair *affair = peer->affair;
+    struct move *move;
+
+    if (affair->move)
+        move_end_waiting(engine, affair->move, VERDICT_SUPERSEDED);
+    move = pool_take(&engine->migration.pool);
+    *move = (struct move){
+        .state = MOVE_QUEUED,
+        .by = passed->by,
+        .again = passed->again,
+        .attempt = 1,
+        .timeout_ms = move_timeout_ms(engine),
+        .conn = peer->view.conn,
+        .decision = passed->decision,
+        .since_us = engine->now_us,
+        .peer = peer,
+        .name = text_ref(peer_name(peer)),
+        .because = because_ref(passed->because),
+        .deadline.run = engine->migration.due,
+    };
+    affair->move = move;
+    return move;
+}
+
+void move_enqueue(struct engine *engine, struct move *move)
+{
+    bool degraded = move->because->kind == PD_KIND_DEGRADED;
+
+    queue_push(&engine->migration, move);
+    deadline_append(&engine->deadlines,
+                    degraded ? &engine->lanes.queued_degraded : &engine->lanes.queued,
+                    &move->deadline, engine->now_us + (degraded ? EXPIRE_DEGRADED_US : EXPIRE_US));
+}
+
+void move_record_queued(struct engine *engine, const struct move *move)
+{
+    bool queued = move->state == MOVE_QUEUED;
+
+    count_verdict(engine, move, queued ? VERDICT_QUEUED : asked_verdict(move));
+    if (queued)
+        write_decision(engine, move, VERDICT_QUEUED);
+}
+
+void migration_pump(struct engine *engine)
+{
+    struct migration *migration = &engine->migration;
+    struct move *move;
+
+    while (migration->open < migration->budget && (move = queue_first(migration))) {
+        if (move_possible(engine, move))
+            ask(engine, move);
+        else
+            move_end_waiting(engine, move,
+                             move->peer->state == PEER_UP ? VERDICT_SUPERSEDED : VERDICT_GONE);
+    }
+}
+
+void migration_peer_path(struct peer *peer)
+{
+    struct move *move = peer->affair ? peer->affair->move : NULL;
+
+    if (move && move->state == MOVE_OPEN && !move->local_before)
+        move->local_before = text_new(peer->view.path->local_text);
+}
+
+/* A node is reconnected after `moved` because its moves lose data: it followed the kernel by
+ * itself, and what was lost on the way there does not come back with the way. */
+static bool withdrawable(const struct engine *engine, const struct peer *peer,
+                         const struct because *because, const char *trigger)
+{
+    return because->trigger == trigger &&
+           !(because->kind == PD_KIND_MOVED &&
+             gate_choose_by(engine, peer, because->kind, because->by) == BY_RECONNECT);
+}
+
+void migration_withdraw(struct engine *engine, struct peer *peer, const char *trigger)
+{
+    struct affair *affair = peer->affair;
+    struct move *move = affair->move;
+
+    if (affair->remembered && withdrawable(engine, peer, affair->remembered, trigger))
+        gate_forget_remembered(engine, peer);
+    if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->because, trigger))
+        move_end_waiting(engine, move, VERDICT_SUPERSEDED);
+}
+
+void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict verdict)
+{
+    struct migration *migration = &engine->migration;
+
+    if (peer) {
+        if (peer->affair && peer->affair->move && peer->affair->move->state == MOVE_QUEUED)
+            move_end_waiting(engine, peer->affair->move, verdict);
+        return;
+    }
+    while (queue_first(migration))
+        move_end_waiting(engine, queue_first(migration), verdict);
+}
+
+void migration_resort(struct engine *engine, struct peer *peer)
+{
+    if (peer->affair && peer->affair->move)
+        queue_resort(&engine->migration, peer->affair->move);
+}

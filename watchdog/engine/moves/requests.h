@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests by their number: a ring of the last ones. Those that ended are kept
+ * for a while, since a late answer is still learnt from.
+ */
+#ifndef ENGINE_REQUESTS_H
+#define ENGINE_REQUESTS_H
+
+#include "../state.h"
+
+/* Numbers a new request of this move. */
+uint64_t request_new(struct migration *migration, struct move *move);
+
+/* NULL if it was never made, was answered already, or is too long ago. */
+struct request_slot *request_find(struct migration *migration, uint64_t request);
+
+/* Walks over the open ones: the next at or after `*request`, NULL at the end. */
+struct move *requests_next(struct migration *migration, uint64_t *request);
+
+#endif

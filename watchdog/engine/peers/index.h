@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hash indices over the peer table: by connection id and by name. Open
+ * addressing over peer indices; they hold no key of their own.
+ */
+#ifndef ENGINE_INDEX_H
+#define ENGINE_INDEX_H
+
+#include "../state.h"
+
+#define INDEX_NONE UINT32_MAX
+
+static inline uint64_t hash_conn(uint64_t conn)
+{
+    conn ^= conn >> 32;
+    conn *= 0x9e3779b97f4a7c15u;
+    return conn ^ conn >> 29;
+}
+
+uint64_t hash_name(const char *name);
+
+/* What a slot holds that holds no peer index + 1. */
+#define INDEX_EMPTY 0u
+#define INDEX_GRAVE UINT32_MAX
+
+/* Does this peer have the key? */
+typedef bool (*index_match)(const struct peer *peer, const void *key);
+
+/* The slot's peer index, or INDEX_NONE. Inline, so that `match` is, too. */
+static inline uint32_t index_find(const struct engine *engine, const struct index *index,
+                                  uint64_t hash, index_match match, const void *key)
+{
+    if (!index->capacity)
+        return INDEX_NONE;
+    for (size_t i = hash & (index->capacity - 1);; i = (i + 1) & (index->capacity - 1)) {
+        uint32_t slot = index->slots[i];
+
+        if (slot == INDEX_EMPTY)
+            return INDEX_NONE;
+        if (slot != INDEX_GRAVE && match(peer_at(engine, slot - 1), key))
+            return slot - 1;
+    }
+}
+
+/* Asks for what index_find will read, some rows ahead: first the slot, then, when
+ * that is there, the peer that is probably meant. A wrong guess costs nothing. */
+static inline void index_prefetch_slot(const struct index *index, uint64_t hash)
+{
+    if (index->capacity)
+        __builtin_prefetch(&index->slots[hash & (index->capacity - 1)]);
+}
+
+void index_prefetch_peer(const struct engine *engine, const struct index *index, uint64_t hash);
+
+/* `hash_of` is asked for the others when the index has to grow. */
+void index_add(const struct engine *engine, struct index *index, uint64_t hash, uint32_t peer,
+               uint64_t (*hash_of)(const struct peer *peer));
+void index_remove(struct index *index, uint64_t hash, uint32_t peer);
+void index_clear(struct index *index);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When to look: one round of all each sample_interval, close looks at
+ * suspects each close_interval, one summary outstanding at a time.
+ */
+#include "look.h"
+
+#include "../base/outbox.h"
+#include "peer.h"
+
+#define SOON_GAP_US 20000u /* close looks out of turn are at least so far apart */
+
+static void tick_due(struct engine *engine, struct deadline *deadline);
+static void close_due(struct engine *engine, struct deadline *deadline);
+
+void looks_init(struct engine *engine)
+{
+    engine->looks.tick.run = tick_due;
+    engine->looks.close.run = close_due;
+}
+
+static void ask_all(struct engine *engine)
+{
+    struct looks *looks = &engine->looks;
+    struct action *action = outbox_action(engine, ACTION_SUMMARY);
+
+    looks->open = ++looks->last;
+    looks->open_all = true;
+    looks->all_due = false;
+    looks->round++;
+    action->summary.look = looks->open;
+}
+
+static void list_remove(struct engine *engine, struct peer *peer)
+{
+    struct looks *looks = &engine->looks;
+    struct affair *affair = peer->affair;
+
+    if (affair->look_previous)
+        affair->look_previous->affair->look_next = affair->look_next;
+    else
+        looks->first = affair->look_next;
+    if (affair->look_next)
+        affair->look_next->affair->look_previous = affair->look_previous;
+    else
+        looks->last_peer = affair->look_previous;
+    affair->look_previous = affair->look_next = NULL;
+    affair->looked = false;
+    looks->looked--;
+}
+
+static void list_append(struct engine *engine, struct peer *peer)
+{
+    struct looks *looks = &engine->looks;
+    struct affair *affair = peer->affair;
+
+    affair->look_previous = looks->last_peer;
+    affair->look_next = NULL;
+    if (looks->last_peer)
+        looks->last_peer->affair->look_next = peer;
+    else
+        looks->first = peer;
+    looks->last_peer = peer;
+    affair->looked = true;
+    looks->looked++;
+}
+
+/* Those looked at longest ago come first and go to the end of the list, so
+ * that more than close_max of them take turns. */
+static void ask_close(struct engine *engine)
+{
+    struct looks *looks = &engine->looks;
+    size_t most = min_u64(min_u64(looks->looked, engine->config->close_max), LOOK_CONNS_MAX);
+    uint64_t *conns;
+    struct action *action;
+    size_t count = 0;
+
+    looks->close_due = false;
+    looks->close_last_us = engine->now_us;
+    deadline_set(&engine->deadlines, &looks->close,
+                 looks->looked ? engine->now_us + engine->config->close_interval_us : NEVER);
+    if (!most)
+        return;
+    conns = outbox_conns(engine, most);
+    while (count < most) {
+        struct peer *peer = looks->first;
+
+        list_remove(engine, peer);
+        list_append(engine, peer);
+        conns[count++] = peer->view.conn;
+    }
+    action = outbox_action(engine, ACTION_SUMMARY);
+    looks->open = ++looks->last;
+    looks->open_all = false;
+    action->summary = (struct action_summary){looks->open, conns, count};
+}
+
+void looks_ask_due(struct engine *engine)
+{
+    struct looks *looks = &engine->looks;
+
+    if (looks->open || !engine->node.told)
+        return;
+    if (looks->all_due)
+        ask_all(engine);
+    else if (looks->close_due)
+        ask_close(engine);
+}
+
+static void tick_due(struct engine *engine, struct deadline *deadline)
+{
+    struct looks *looks = &engine->looks;
+    uint64_t interval = engine->config->sample_interval_us;
+    uint64_t next = deadline->at_us + interval;
+
+    /* a loop that was late does not make up for the ticks it missed */
+    if (next <= engine->now_us)
+        next = engine->now_us + interval;
+    deadline_set(&engine->deadlines, deadline, next);
+    if (!looks->open || !looks->open_all)
+        looks->all_due = true; /* else this round is skipped */
+    looks_ask_due(engine);
+}
+
+static void close_due(struct engine *engine, struct deadline *deadline)
+{
+    struct looks *looks = &engine->looks;
+    struct peer *next;
+
+    (void)deadline;
+    for (struct peer *peer = looks->first; peer; peer = next) {
+        next = peer->affair->look_next;
+        look_update(engine, peer); /* a trigger's wish may be over */
+    }
+    looks->close_due = looks->looked > 0;
+    looks_ask_due(engine);
+}
+
+void looks_start(struct engine *engine)
+{
+    struct looks *looks = &engine->looks;
+
+    looks->noticed_unjudgeable = false;
+    looks->columns = 0;
+    looks->all_due = true;
+    deadline_set(&engine->deadlines, &looks->tick,
+                 engine->now_us + engine->config->sample_interval_us);
+    looks_ask_due(engine);
+    if (looks->looked)
+        look_soon(engine);
+}
+
+void looks_retime(struct engine *engine)
+{
+    if (deadline_is_on(&engine->looks.tick))
+        deadline_set(&engine->deadlines, &engine->looks.tick,
+                     engine->now_us + engine->config->sample_interval_us);
+}
+
+void looks_stop(struct engine *engine)
+{
+    struct looks *looks = &engine->looks;
+
+    looks->open = 0;
+    looks->all_due = looks->close_due = false;
+    deadline_set(&engine->deadlines, &looks->tick, NEVER);
+    deadline_set(&engine->deadlines, &looks->close, NEVER);
+}
+
+bool looks_done(struct engine *engine, const struct event_summary_done *event)
+{
+    struct looks *looks = &engine->looks;
+    bool all = looks->open_all;
+
+    if (event->look != looks->open || !looks->open) {
+        engine->ignored++;
+        return false;
+    }
+    looks->open = 0;
+    return all && !event->failed;
+}
+
+void look_soon(struct engine *engine)
+{
+    struct looks *looks = &engine->looks;
+    uint64_t at_us = max_u64(engine->now_us, add_u64(looks->close_last_us, SOON_GAP_US));
+
+    if (!engine->node.told || looks->close_due)
+        return;
+    if (!deadline_is_on(&looks->close) || looks->close.at_us > at_us)
+        deadline_set(&engine->deadlines, &looks->close, at_us);
+}
+
+void look_remove(struct engine *engine, struct peer *peer)
+{
+    if (peer->affair && peer->affair->looked)
+        list_remove(engine, peer);
+}
+
+void look_update(struct engine *engine, struct peer *peer)
+{
+    struct affair *affair = peer->affair;
+    bool wanted = peer->state != PEER_REMOVED &&
+                  (affair->watch.on || affair->effect || affair->look_until_us > engine->now_us);
+
+    if (wanted && !affair->looked) {
+        list_append(engine, peer);
+        look_soon(engine);
+    } else if (!wanted && affair->looked) {
+        list_remove(engine, peer);
+    }
+}

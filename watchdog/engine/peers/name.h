@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What belongs to a peer's name and outlives its connections: holds, the gap
+ * between reconnects, and a reconnect of ours that is between two connections.
+ */
+#ifndef ENGINE_NAME_H
+#define ENGINE_NAME_H
+
+#include "../state.h"
+
+/* Reconnects of one name are at most so far apart. */
+#define NAME_GAP_MAX_US UINT64_C(600000000)
+
+struct name_state *name_find(const struct engine *engine, const char *name);
+struct name_state *name_get(struct engine *engine, const char *name);
+
+/* Forgets it if there is nothing to remember any more. */
+void name_release(struct engine *engine, struct name_state *state);
+
+/* Forgets all that there is nothing to remember of; now and then. */
+void names_sweep(struct engine *engine);
+void names_clear(struct engine *engine);
+
+bool name_held(const struct engine *engine, const char *name);
+
+/* When the next reconnect of this name is allowed; 0: now. */
+uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name);
+
+/* A reconnect is made now: the next has to wait, each time longer; another
+ * attempt at the same one makes it no longer. */
+void name_reconnecting(struct engine *engine, const char *name, bool another_attempt);
+
+/* A connection of this name is up since then; if it has lived for long since our
+ * last reconnect, reconnects start small again. */
+void name_lived(struct engine *engine, const char *name, uint64_t up_us);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a connection has to wait for after a move or a failure: cool-down,
+ * back-off, tokens. Questions are const; what changes it is named after what
+ * happened.
+ */
+#ifndef ENGINE_WAITING_H
+#define ENGINE_WAITING_H
+
+#include "../state.h"
+
+/* How long degraded has to wait after a move of this connection. */
+uint64_t waiting_cooldown_us(const struct engine *engine, const struct affair *affair);
+bool waiting_cooling(const struct engine *engine, const struct affair *affair);
+
+/* As of now: so many are used up, the next one comes back move_refill after `since_us`. */
+struct tokens {
+    uint32_t used;
+    uint64_t since_us;
+};
+struct tokens waiting_tokens(const struct engine *engine, const struct affair *affair);
+void waiting_take_token(const struct engine *engine, struct affair *affair);
+
+/* When what is damped may be tried again; 0: it is not. */
+uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer *peer, enum by by);
+
+/* A move succeeded or failed at this time: what the next advice has to respect. */
+void waiting_moved(struct engine *engine, struct peer *peer);
+void waiting_failed(struct engine *engine, struct peer *peer, enum by by);
+
+/* The effect of a move on the cool-down of this connection. */
+void waiting_judged(struct engine *engine, struct peer *peer, enum effect effect);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gate. gate_verdict() is the table of docs/decisions.md, read from the
+ * top; the rest carries its verdicts out.
+ */
+#include "gate.h"
+
+#include "../moves/advice.h"
+#include "../base/cause.h"
+#include "../moves/decision.h"
+#include "../peers/name.h"
+#include "../base/outbox.h"
+#include "passed.h"
+#include "../peers/peer.h"
+#include "../peers/waiting.h"
+#include "../watch/watch.h"
+
+#define BULK_ABOVE 1000u
+
+/* Does it join something that is under way? Then which decision. */
+static uint64_t joins(const struct engine *engine, const struct affair *affair, enum pd_kind kind)
+{
+    const struct move *move = affair->move;
+
+    if (kind == PD_KIND_DEGRADED && affair->last_request_us &&
+        engine->now_us < affair->last_request_us + engine->config->merge_window_us)
+        return affair->last_decision;
+    if (move && move->state == MOVE_QUEUED && kind >= move->because->kind)
+        return move->decision;
+    if (move && kind == PD_KIND_DEGRADED)
+        return move->decision; /* its next attempt is near */
+    return 0;
+}
+
+bool gate_applies(const struct engine *engine, const struct peer *peer,
+                  const struct gate_question *question, enum verdict verdict, uint64_t *ret_into)
+{
+    const struct affair *affair = peer->affair;
+    enum pd_kind kind = question->kind;
+    enum by by = question->by;
+    bool asked = kind == PD_KIND_OPERATOR; /* by an operator */
+
+    switch (verdict) {
+    case VERDICT_GONE:
+        return peer->state != PEER_UP;
+    case VERDICT_INBOUND:
+        return by == BY_MIGRATE && peer_inbound(peer);
+    case VERDICT_DISABLED:
+        return by == BY_MIGRATE ? peer->disabled || !peer->migratable
+                                : !gate_reconnect_possible(engine, peer);
+    case VERDICT_HELD:
+        return !asked && name_held(engine, peer->view.name);
+    case VERDICT_NO_TARGET:
+        return !asked && question->no_target;
+    case VERDICT_IN_FLIGHT:
+        return peer_in_flight(peer);
+    case VERDICT_MERGED:
+        *ret_into = affair ? joins(engine, affair, kind) : 0;
+        return *ret_into;
+    case VERDICT_COOLING:
+        return affair && kind == PD_KIND_DEGRADED && waiting_cooling(engine, affair);
+    case VERDICT_BACKING_OFF:
+        return affair && !asked && kind != PD_KIND_MOVED &&
+               affair->backoff_until_us[by] > engine->now_us;
+    case VERDICT_DAMPED:
+        return kind_is_network(kind) && waiting_damped_until_us(engine, peer, by);
+    case VERDICT_OBSERVING:
+        return !asked && engine->mode == MODE_OBSERVE;
+    default:
+        return false;
+    }
+}
+
+enum verdict gate_verdict(const struct engine *engine, const struct peer *peer,
+                          const struct gate_question *question, uint64_t *ret_into)
+{
+    for (enum verdict verdict = 0; verdict < VERDICT_QUEUED; verdict++)
+        if (gate_applies(engine, peer, question, verdict, ret_into))
+            return verdict;
+    return question->by == BY_MIGRATE ? VERDICT_MIGRATE : VERDICT_RECONNECT;
+}
+
+/* Refused for now: is it to be given again later, and when? */
+static void remember_refused(struct engine *engine, struct peer *peer, struct because *because,
+                             enum by by, enum verdict verdict)
+{
+    if (!kind_is_network(because->kind))
+        return;
+    if (verdict == VERDICT_IN_FLIGHT || (verdict == VERDICT_GONE && peer->state == PEER_UNTOLD))
+        advice_remember(engine, peer, because, NEVER);
+    else if (verdict == VERDICT_DAMPED)
+        advice_remember(engine, peer, because, waiting_damped_until_us(engine, peer, by));
+    else if (verdict == VERDICT_BACKING_OFF && because->by != BECAUSE_BY_RULE)
+        advice_remember(engine, peer, because, peer->affair->backoff_until_us[by]);
+}
+
+static void decide(struct engine *engine, struct peer *peer, const struct advice *advice)
+{
+    struct because *because = advice->because;
+    struct cause *cause = advice->again ? NULL : cause_find(engine, because->cause);
+    enum by by = gate_choose_by(engine, peer, because->kind, because->by);
+    const struct gate_question question = {because->kind, by, because->no_target};
+    uint64_t decision = ++engine->last_decision;
+    uint64_t into = 0;
+    enum verdict verdict;
+
+    if (peer->passing)
+        passed_make(engine);
+    if (by == BY_RECONNECT)
+        name_lived(engine, peer->view.name, peer->up_us);
+    verdict = gate_verdict(engine, peer, &question, &into);
+    if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT) {
+        passed_add(engine, peer, because, by, decision, advice->again);
+        return;
+    }
+    if (verdict == VERDICT_OBSERVING)
+        peer_affair(engine, peer)->cooling_since_us = engine->now_us;
+    fold_refusal(engine, peer, because, by, decision, verdict, into);
+    remember_refused(engine, peer, because, by, verdict);
+    if (cause)
+        cause->verdicts[verdict]++;
+    if (kind_is_network(because->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
+        verdict != VERDICT_GONE)
+        watch_advised(engine, peer, because);
+}
+
+/* Before deciding: which causes concern so many that their records are bulk.
+ * Returns which kinds there are, one bit each. */
+static unsigned mark_bulk(struct engine *engine)
+{
+    const struct because *last = NULL; /* neighbours mostly have the same */
+    unsigned kinds = 0;
+
+    for (size_t i = 0; i < engine->n_advice; i++) {
+        struct because *because = engine->advice[i].because;
+        struct cause *cause;
+
+        if (!because || because == last)
+            continue;
+        cause = cause_find(engine, because->cause);
+        if (cause && cause->advised > BULK_ABOVE)
+            because->bulk = true;
+        kinds |= 1u << because->kind;
+        last = because;
+    }
+    return kinds;
+}
+
+static void decide_one(struct engine *engine, struct advice *advice)
+{
+    struct because *because = advice->because;
+
+    if (!because)
+        return;
+    decide(engine, peer_at(engine, advice->peer), advice);
+    advice->because = because_unref(because);
+}
+
+/* The connections of a storm do not fit the caches: the next ones are fetched while
+ * this one is decided. */
+static void prefetch(const struct engine *engine, size_t i, size_t count)
+{
+    const char *affair;
+
+    if (i + 16 >= count)
+        return;
+    __builtin_prefetch(peer_at(engine, engine->advice[i + 16].peer));
+    affair = (const char *)peer_at(engine, engine->advice[i + 8].peer)->affair;
+    if (affair) {
+        __builtin_prefetch(affair);
+        __builtin_prefetch(affair + offsetof(struct affair, peer) - 1);
+    }
+}
+
+/* The strongest first, so that within one turn the weaker ones join it. */
+static void decide_all(struct engine *engine, size_t count, unsigned kinds)
+{
+    for (enum pd_kind kind = PD_KIND_OPERATOR; kind < PD_KIND_COUNT; kind++) {
+        if (!(kinds & 1u << kind))
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            prefetch(engine, i, count);
+            if (engine->advice[i].because && engine->advice[i].because->kind == kind)
+                decide_one(engine, &engine->advice[i]);
+        }
+    }
+}
+
+void gate_run(struct engine *engine)
+{
+    while (engine->n_advice) {
+        size_t count = engine->n_advice;
+
+        (void)passed_settle(engine, SIZE_MAX);
+        decide_all(engine, count, mark_bulk(engine));
+        passed_ask(engine);
+        /* what was advised meanwhile */
+        memmove(engine->advice, engine->advice + count,
+                (engine->n_advice - count) * sizeof(struct advice));
+        engine->n_advice -= count;
+    }
+}
+
+void gate_peer_gone(struct engine *engine, struct peer *peer)
+{
+    for (size_t i = 0; i < engine->n_advice; i++)
+        if (engine->advice[i].peer == peer->view.index && engine->advice[i].because)
+            decide_one(engine, &engine->advice[i]);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gate: advice + connection + now → verdict. Every trigger's advice goes
+ * through the same rules, in one order; every advice ends here in exactly one
+ * decision record (or is counted in one, where the same refusal repeats).
+ */
+#ifndef ENGINE_GATE_H
+#define ENGINE_GATE_H
+
+#include "../state.h"
+
+/* Decides on all advice of this turn, and asks. */
+void gate_run(struct engine *engine);
+
+/* A connection is about to go: advice about it that waits is `gone`. */
+void gate_peer_gone(struct engine *engine, struct peer *peer);
+
+/* What the gate looks at in advice. */
+struct gate_question {
+    enum pd_kind kind;
+    enum by by;
+    bool no_target;
+};
+
+/* The table of docs/decisions.md: does this row apply by itself, whatever stands
+ * above it? `*ret_into` is set where advice would be merged. */
+bool gate_applies(const struct engine *engine, const struct peer *peer,
+                  const struct gate_question *question, enum verdict verdict, uint64_t *ret_into);
+
+/* The first row that applies. VERDICT_MIGRATE and VERDICT_RECONNECT mean: as far
+ * as the budget allows. */
+enum verdict gate_verdict(const struct engine *engine, const struct peer *peer,
+                          const struct gate_question *question, uint64_t *ret_into);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Moves from the gate to the request: queue, budget, sending. How a request ends is
+ * outcome.c; what becomes of it when its connection goes is migration-gone.c.
+ */
+#include "migration.h"
+
+#include "../moves/advice.h"
+#include "../moves/move.h"
+#include "../peers/name.h"
+#include "outcome.h"
+#include "../peers/peer.h"
+#include "../moves/requests.h"
+
+#define RETRY_BUSY_US         100000u
+
+static void move_due(struct engine *engine, struct deadline *deadline)
+{
+    struct move *move = CONTAINER_OF(deadline, struct move, deadline);
+    struct migration *migration = &engine->migration;
+
+    switch (move->state) {
+    case MOVE_QUEUED:
+        move_end_waiting(engine, move, VERDICT_EXPIRED);
+        break;
+    case MOVE_OPEN:
+        outcome_unanswered(engine, move);
+        break;
+    case MOVE_WAITING:
+        if (!move_possible(engine, move))
+            move_free(engine, move);
+        else if (migration->open < migration->budget)
+            move_attempt(engine, move);
+        else
+            move_set_state(engine, move, MOVE_WAITING, engine->now_us + RETRY_BUSY_US);
+        break;
+    case MOVE_LINKLESS:
+        break;
+    }
+}
+
+void migration_answer(struct engine *engine, const struct event_answer *answer)
+{
+    struct request_slot *slot = request_find(&engine->migration, answer->request);
+
+    if (!slot)
+        engine->ignored++;
+    else if (slot->move)
+        outcome_answered(engine, slot->move, answer);
+    else
+        outcome_late(engine, slot, answer);
+    slot = request_find(&engine->migration, answer->request);
+    if (slot)
+        slot->conn = 0; /* a second answer is not learnt from */
+}
+
+void migration_forget(struct engine *engine)
+{
+    struct migration *migration = &engine->migration;
+    struct move *move;
+    struct peer *peer;
+    uint64_t request = 0;
+
+    while ((move = requests_next(migration, &request)))
+        move_free(engine, move);
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));)
+        if (peer->affair && peer->affair->move)
+            move_free(engine, peer->affair->move);
+}
+
+void migration_stop(struct engine *engine)
+{
+    struct migration *migration = &engine->migration;
+    struct move *move;
+    uint64_t request = 0;
+
+    migration_end_queued(engine, NULL, VERDICT_EXPIRED);
+    while ((move = requests_next(migration, &request)))
+        outcome_stopped(engine, move);
+    migration_forget(engine);
+}
+
+void migration_init(struct engine *engine)
+{
+    moves_init(engine, move_due);
+}
+
+/* ---- connections and the node's socket come and go ---- */
+
+void migration_peer_gone(struct engine *engine, struct peer *peer)
+{
+    struct move *move = peer->affair ? peer->affair->move : NULL;
+    struct name_state *name;
+
+    if (!move)
+        return;
+    if (move->state != MOVE_OPEN) {
+        move_end_waiting(engine, move, VERDICT_GONE);
+    } else if (move->by == BY_RECONNECT && engine->node.up) {
+        /* our own doing: the answer, or the new connection, is still to come */
+        migration_peer_path(peer);
+        peer->affair->move = NULL;
+        peer->in_flight = false;
+        move->peer = NULL;
+        name = name_get(engine, move->name->s);
+        name->orphan = move;
+    } else {
+        outcome_gone(engine, move);
+    }
+}
+
+void migration_peer_up(struct engine *engine, struct peer *peer)
+{
+    struct name_state *name = engine->names.count ? name_find(engine, peer->view.name) : NULL;
+
+    if (!name || !name->orphan)
+        return;
+    name->orphan->peer = peer;
+    name->orphan->adopted = true;
+    peer_affair(engine, peer)->move = name->orphan;
+    peer->in_flight = true;
+    name->orphan = NULL;
+}
+
+void migration_link_lost(struct engine *engine)
+{
+    struct migration *migration = &engine->migration;
+    struct move *move;
+    uint64_t request = 0;
+
+    while ((move = requests_next(migration, &request)))
+        outcome_link_lost(engine, move);
+}
+
+void migration_peer_untold(struct engine *engine, struct peer *peer)
+{
+    struct move *move = peer->affair ? peer->affair->move : NULL;
+
+    if (!move)
+        return;
+    if (move->state == MOVE_QUEUED) {
+        gate_remember_untold(engine, peer, move->because);
+        move_end_waiting(engine, move, VERDICT_GONE);
+    } else if (move->state == MOVE_WAITING) {
+        move_set_state(engine, move, MOVE_LINKLESS, NEVER);
+    }
+}
+
+void migration_link_back(struct engine *engine, struct peer *peer)
+{
+    struct move *move = peer->affair ? peer->affair->move : NULL;
+
+    if (move && move->state == MOVE_LINKLESS)
+        move_set_state(engine, move, MOVE_WAITING, engine->now_us);
+}

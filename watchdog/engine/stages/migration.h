@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests: the queue for the budget, what is open, deadlines, retries. Every
+ * request ends in exactly one outcome record. At most one move a connection.
+ */
+#ifndef ENGINE_MIGRATION_H
+#define ENGINE_MIGRATION_H
+
+#include "../state.h"
+
+void migration_init(struct engine *engine);
+
+void migration_answer(struct engine *engine, const struct event_answer *answer);
+
+/* The connection goes down. A reconnect of ours stays open without it. */
+void migration_peer_gone(struct engine *engine, struct peer *peer);
+
+/* A new connection: it may be the one that a reconnect of ours led to. */
+void migration_peer_up(struct engine *engine, struct peer *peer);
+
+/* The node's socket closed: what waited for the budget is gone, or remembered. */
+void migration_peer_untold(struct engine *engine, struct peer *peer);
+
+/* The node's socket closed: every open request is lost. */
+void migration_link_lost(struct engine *engine);
+
+/* The snapshot is complete: what the lost link interrupted goes on. */
+void migration_link_back(struct engine *engine, struct peer *peer);
+
+/* A clean stop: requests open are `unanswered`. */
+void migration_stop(struct engine *engine);
+
+/* No stop came before the end: nothing is said of what is open. */
+void migration_forget(struct engine *engine);
+
+#endif

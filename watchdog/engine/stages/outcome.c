@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How requests end. finish() is the one way out of an open request: it writes
+ * the record; then, by outcome, the move is over, is tried again, or gives way
+ * to what has become more urgent.
+ */
+#include "outcome.h"
+
+#include "../watch/effect.h"
+#include "../moves/advice.h"
+#include "../moves/move.h"
+#include "../peers/name.h"
+#include "../base/notice.h"
+#include "../base/outbox.h"
+#include "../peers/peer.h"
+#include "../moves/requests.h"
+#include "../triggers/triggers.h"
+#include "../peers/waiting.h"
+#include "../watch/watch.h"
+
+#define RETRY_FIRST_US 100000u
+
+static const struct event_answer no_answer = {0};
+
+static enum outcome outcome_of(const struct move *move, const struct event_answer *answer)
+{
+    if (answer->spoiled)
+        return OUTCOME_FAILED;
+    if (answer->ok)
+        return move->by == BY_RECONNECT ? OUTCOME_RECONNECTED : OUTCOME_MIGRATED;
+    switch (answer->code) {
+    case NODE_NOT_CONNECTED:
+    case NODE_NO_CONN:
+        return OUTCOME_GONE;
+    case NODE_PEER_DISABLE_MIGRATION:
+        return OUTCOME_DISABLED;
+    case NODE_TIMEOUT:
+        return OUTCOME_TIMEOUT;
+    case NODE_NOT_MIGRATABLE:
+        return OUTCOME_NOT_MIGRATABLE;
+    case NODE_BUSY:
+        return OUTCOME_BUSY;
+    case NODE_NO_PATH:
+        return OUTCOME_NO_PATH;
+    case NODE_DIAL_FAILED:
+        return OUTCOME_DIAL_FAILED;
+    default:
+        return OUTCOME_FAILED;
+    }
+}
+
+/* Writes the record and closes the request; the move itself lives on. */
+static void finish(struct engine *engine, struct move *move, enum outcome outcome,
+                   const struct event_answer *answer)
+{
+    struct request_slot *slot = request_find(&engine->migration, move->request);
+    bool moved = outcome == OUTCOME_MIGRATED;
+    bool error = answer != &no_answer && !answer->ok && !answer->spoiled;
+    struct record *record = outbox_record(engine, RECORD_OUTCOME);
+
+    if (move->peer && !move->adopted)
+        migration_peer_path(move->peer);
+    record->bulk = move->because->bulk;
+    record->outcome = (struct record_outcome){
+        .subject = {.peer = text_ref(move->name), .conn = move->conn},
+        .decision = move->decision,
+        .request = move->request,
+        .attempt = move->attempt,
+        .by = move->by,
+        .outcome = outcome,
+        .validated = moved && answer->validated,
+        .elapsed_us = engine->now_us - move->since_us,
+        .local_before = text_ref(move->local_before),
+        .local_after = moved ? text_new(answer->local) : NULL,
+        .conn_new = outcome == OUTCOME_RECONNECTED ? answer->conn : 0,
+        .error = error,
+        .error_code = error ? answer->code : 0,
+        .error_message = error ? text_new(answer->message) : NULL,
+    };
+    if (slot)
+        slot->move = NULL;
+    move_set_state(engine, move, MOVE_WAITING, NEVER);
+}
+
+/* What an error says about the connection, whoever asked and when. */
+static void learn(struct engine *engine, struct peer *peer, enum by by, int64_t code)
+{
+    switch (code) {
+    case NODE_NOT_CONNECTED:
+    case NODE_NO_CONN:
+        if (peer->state == PEER_UP)
+            peer_set_state(engine, peer, PEER_GONE, NULL);
+        break;
+    case NODE_PEER_DISABLE_MIGRATION:
+    case NODE_NOT_MIGRATABLE:
+        if (by == BY_RECONNECT)
+            peer->undialable = true;
+        else
+            peer->disabled = true;
+        break;
+    default:
+        break;
+    }
+}
+
+/* The path changed by a migration of ours. */
+static void path_moved(struct engine *engine, struct peer *peer, const char *local)
+{
+    (void)peer_set_path(peer, local, NULL, NULL);
+    triggers_peer(engine, peer, PD_PEER_MIGRATED);
+}
+
+static void succeeded(struct engine *engine, struct move *move, const struct event_answer *answer)
+{
+    struct peer *peer = move->peer;
+    bool reconnected = move->by == BY_RECONNECT;
+    bool same = peer && !move->adopted && peer->view.conn == move->conn;
+
+    if (reconnected)
+        effect_start_reconnected(engine, move, answer->conn);
+    else
+        effect_start(engine, move);
+    move_free(engine, move);
+    if (!peer)
+        return;
+    if (!reconnected) {
+        waiting_moved(engine, peer);
+        path_moved(engine, peer, answer->local);
+    }
+    if (same)
+        watch_answered(engine, peer, true);
+    gate_advise_remembered(engine, peer);
+}
+
+static bool may_retry(const struct engine *engine, const struct move *move, enum outcome outcome,
+                      int64_t code)
+{
+    const struct peer *peer = move->peer;
+
+    if (move->because->kind != PD_KIND_MOVED && move->because->kind != PD_KIND_DEAD)
+        return false;
+    if (!peer || peer->view.conn != move->conn || !move_possible(engine, move) || engine->stopping)
+        return false;
+    if (move->outlived || move->retries >= engine->config->retries)
+        return false;
+    switch (outcome) {
+    case OUTCOME_TIMEOUT:
+    case OUTCOME_BUSY:
+    case OUTCOME_NO_PATH:
+    case OUTCOME_UNANSWERED:
+        return true;
+    case OUTCOME_FAILED:
+        return code != NODE_UNKNOWN_VIA;
+    default:
+        return false;
+    }
+}
+
+static void retry(struct engine *engine, struct move *move, enum outcome outcome)
+{
+    uint32_t done = move->retries++;
+
+    if (outcome == OUTCOME_TIMEOUT) {
+        move->timeout_ms = (uint32_t)min_u64(move->timeout_ms * (uint64_t)2,
+                                             engine->config->timeout_max_us / 1000);
+        move_attempt(engine, move);
+    } else {
+        move_set_state(engine, move, MOVE_WAITING,
+                       engine->now_us + ((uint64_t)RETRY_FIRST_US << min_u64(2 * done, 16)));
+    }
+}
+
+static bool backs_off(enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_TIMEOUT:
+    case OUTCOME_BUSY:
+    case OUTCOME_NO_PATH:
+    case OUTCOME_DIAL_FAILED:
+    case OUTCOME_FAILED:
+    case OUTCOME_UNANSWERED:
+    case OUTCOME_LINK_LOST:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* After a failure, what is next: the fallback if the connection is dead by
+ * now, advice that came meanwhile, another attempt, or nothing for a while. */
+static void failed(struct engine *engine, struct move *move, enum outcome outcome, int64_t code)
+{
+    struct peer *peer = move->peer;
+
+    if (peer && !move->adopted && watch_answered(engine, peer, false)) {
+        move_free(engine, move);
+        gate_forget_remembered(engine, peer);
+        return;
+    }
+    if (peer && peer->affair->remembered && peer->state == PEER_UP &&
+        !(may_retry(engine, move, outcome, code) && gate_remembered_damped(engine, peer))) {
+        move_free(engine, move);
+        gate_advise_remembered(engine, peer);
+        return;
+    }
+    if (may_retry(engine, move, outcome, code)) {
+        retry(engine, move, outcome);
+        return;
+    }
+    if (peer && backs_off(outcome))
+        waiting_failed(engine, peer, move->by);
+    move_free(engine, move);
+    if (peer)
+        gate_forget_remembered(engine, peer);
+}
+
+void outcome_answered(struct engine *engine, struct move *move, const struct event_answer *answer)
+{
+    enum outcome outcome = outcome_of(move, answer);
+
+    finish(engine, move, outcome, answer);
+    if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED) {
+        succeeded(engine, move, answer);
+        return;
+    }
+    if (!answer->ok && answer->code == NODE_UNKNOWN_VIA)
+        notice_format(engine, PD_LEVEL_WARNING, "unknown-via",
+                      "the node knows no relay \"%s\", asked for %s: configuration",
+                      move->because->via ? move->because->via : "", move->name->s);
+    if (move->peer && !move->adopted && !answer->ok && !answer->spoiled)
+        learn(engine, move->peer, move->by, answer->code);
+    failed(engine, move, outcome, answer->spoiled ? 0 : answer->code);
+}
+
+void outcome_late(struct engine *engine, const struct request_slot *slot,
+                  const struct event_answer *answer)
+{
+    struct peer *peer = peers_find(engine, slot->conn);
+
+    if (!peer || answer->spoiled)
+        return;
+    if (!answer->ok)
+        learn(engine, peer, slot->by, answer->code);
+    else if (slot->by == BY_MIGRATE)
+        path_moved(engine, peer, answer->local);
+}
+
+void outcome_unanswered(struct engine *engine, struct move *move)
+{
+    finish(engine, move, OUTCOME_UNANSWERED, &no_answer);
+    failed(engine, move, OUTCOME_UNANSWERED, 0);
+}
+
+void outcome_gone(struct engine *engine, struct move *move)
+{
+    finish(engine, move, OUTCOME_GONE, &no_answer);
+    move_free(engine, move);
+}
+
+void outcome_link_lost(struct engine *engine, struct move *move)
+{
+    struct peer *peer = move->peer;
+    bool again = peer && !move->adopted && !move->link_retried && !move->outlived &&
+                 (move->because->kind == PD_KIND_MOVED || move->because->kind == PD_KIND_DEAD);
+
+    finish(engine, move, OUTCOME_LINK_LOST, &no_answer);
+    if (again) {
+        move->link_retried = true;
+        move_set_state(engine, move, MOVE_LINKLESS, NEVER);
+        return;
+    }
+    if (peer)
+        waiting_failed(engine, peer, move->by);
+    move_free(engine, move);
+}
+
+void outcome_stopped(struct engine *engine, struct move *move)
+{
+    finish(engine, move, OUTCOME_UNANSWERED, &no_answer);
+    move_free(engine, move);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the gate let pass in this turn. The requests come first, and leave the
+ * process; what is kept of them (the move, its deadline, the watch, the decision
+ * record) is entered when they have: passed_settle().
+ */
+#ifndef ENGINE_PASSED_H
+#define ENGINE_PASSED_H
+
+#include "../state.h"
+
+void passed_add(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+                uint64_t decision, bool again);
+
+/* Makes moves of them now: more advice on one of these connections came in the
+ * same turn, and must see that. */
+void passed_make(struct engine *engine);
+
+/* All advice is decided: ask as far as the budget allows, queue the rest. */
+void passed_ask(struct engine *engine);
+
+/* Enters what was asked, `most` of them; the decision records are written here.
+ * Returns false while there is more. */
+bool passed_settle(struct engine *engine, size_t most);
+
+void passed_clear(struct engine *engine);
+
+#endif

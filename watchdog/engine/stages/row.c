@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One row of one connection. Allocates nothing. */
+#include "row.h"
+
+#include "../watch/effect.h"
+#include "../peers/index.h"
+#include "../moves/move.h"
+#include "../peers/name.h"
+#include "../peers/peer.h"
+#include "../peers/progress.h"
+#include "../triggers/triggers.h"
+#include "../watch/watch.h"
+
+/* Compared are only those that both rows have. Takes over what is known now. */
+static bool take_rtt(struct peer *peer, const struct pd_row *row)
+{
+    static const enum pd_column columns[] = {PD_SRTT_US, PD_LATEST_RTT_US, PD_RTTVAR_US};
+    bool differs = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
+        uint64_t value = row->v[columns[i]];
+        uint32_t kept = (uint32_t)min_u64(value, UINT32_MAX - 1);
+
+        if (value == PD_UNKNOWN)
+            continue;
+        differs |= peer->rtt_last[i] != UINT32_MAX && peer->rtt_last[i] != kept;
+        peer->rtt_last[i] = kept;
+    }
+    return differs;
+}
+
+/* Measured, and with another RTT sample than the row before. A row that lacks a
+ * column says nothing of it: the last that had it still counts. */
+static bool take_fresh(struct peer *peer, const struct pd_row *row)
+{
+    uint64_t samples = row->v[PD_RTT_SAMPLES];
+    bool measured = row->v[PD_SRTT_US] != PD_UNKNOWN && samples != 0;
+    bool changed = take_rtt(peer, row);
+    bool fresh;
+
+    if (samples != PD_UNKNOWN && peer->samples_known)
+        changed = (uint32_t)samples != peer->rtt_samples;
+    fresh = measured && (changed || !peer->measured);
+    if (samples != PD_UNKNOWN) {
+        peer->rtt_samples = (uint32_t)samples;
+        peer->samples_known = true;
+    }
+    peer->measured |= measured;
+    return fresh;
+}
+
+static void keep_rtt(struct peer *peer, uint64_t rtt_us)
+{
+    memmove(peer->rtt + 1, peer->rtt, sizeof(peer->rtt) - sizeof(peer->rtt[0]));
+    peer->rtt[0] = (uint32_t)min_u64(rtt_us, UINT32_MAX);
+    if (peer->rtt_count < RTT_KEPT)
+        peer->rtt_count++;
+}
+
+static bool received_more(const struct peer *peer, const struct pd_row *row, uint64_t now_us)
+{
+    uint64_t received = row->v[PD_BYTES_RECEIVED], silent_ms = row->v[PD_SILENT_MS];
+
+    if (received != PD_UNKNOWN && peer->bytes_received != PD_UNKNOWN &&
+        received > peer->bytes_received)
+        return true;
+    return silent_ms != PD_UNKNOWN && peer->last_look_us &&
+           silent_ms < (now_us - peer->last_look_us) / 1000;
+}
+
+void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row, uint32_t columns)
+{
+    uint64_t rtt_us =
+        row->v[row->v[PD_LATEST_RTT_US] != PD_UNKNOWN ? PD_LATEST_RTT_US : PD_SRTT_US];
+    bool fresh = take_fresh(peer, row);
+    bool progress = fresh || received_more(peer, row, engine->now_us);
+    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES];
+    struct pd_sample sample = {
+        .peer = &peer->view,
+        .row = row,
+        .columns = columns,
+        .fresh = fresh,
+        .progress = progress,
+        .in_flight = peer_in_flight(peer),
+        .last_look_us = peer->last_look_us,
+    };
+
+    if (peer->state == PEER_GONE && fresh)
+        peer_set_state(engine, peer, PEER_UP, NULL);
+    peer->round = engine->looks.round;
+    progress_row(engine, peer, row, progress);
+    peer->last_look_us = engine->now_us;
+    if (row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN)
+        peer->bytes_received = row->v[PD_BYTES_RECEIVED];
+    if (row->v[PD_BYTES_SENT] != PD_UNKNOWN)
+        peer->bytes_sent = row->v[PD_BYTES_SENT];
+    peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
+    if (peer->affair) {
+        migration_resort(engine, peer);
+        if (peer->affair->effect)
+            effect_row(engine, peer, row, fresh, progress);
+        watch_row(engine, peer, row, progress);
+    }
+    if (fresh)
+        keep_rtt(peer, rtt_us);
+    triggers_sample(engine, peer, &sample);
+}
+
+/* The table is larger than the caches: what the next rows are about is fetched
+ * while this one is worked on. */
+static void prefetch(const struct engine *engine, const struct event_samples *event, size_t row)
+{
+    const struct index *index = &engine->peers.by_conn;
+
+    if (row + 16 < event->n_rows)
+        index_prefetch_slot(index, hash_conn(event->rows[row + 16].conn));
+    if (row + 8 < event->n_rows)
+        index_prefetch_peer(engine, index, hash_conn(event->rows[row + 8].conn));
+}
+
+void looks_samples(struct engine *engine, const struct event_samples *event)
+{
+    if (!engine->node.up)
+        return;
+    engine->looks.columns |= event->columns;
+    for (size_t i = 0; i < event->n_rows; i++) {
+        struct peer *peer;
+
+        prefetch(engine, event, i);
+        peer = peers_find(engine, event->rows[i].conn);
+
+        if (peer && peer->state != PEER_UNTOLD)
+            row_take(engine, peer, &event->rows[i].row, event->columns);
+        else
+            engine->ignored++;
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a policy may call (struct pd_host), on the engine's side.
+ */
+#ifndef ENGINE_HOST_H
+#define ENGINE_HOST_H
+
+#include "../state.h"
+
+/* The policy sees the first member. */
+struct host_turn {
+    struct pd_turn pd;
+    struct instance *instance;
+    bool advised; /* in this callback */
+};
+
+/* All that a policy may call. */
+extern const struct pd_host host_calls;
+
+/* Inline: made for each row and policy. */
+static inline struct host_turn host_turn(struct instance *instance)
+{
+    return (struct host_turn){
+        .pd = {.host = &host_calls, .self = instance->self, .now_us = instance->engine->now_us},
+        .instance = instance,
+    };
+}
+
+/* Lets go of what only a running instance can end. */
+void host_instance_closed(struct instance *instance);
+
+/* The instance's state of a peer, NULL if another instance has it. */
+void *triggers_state(struct instance *instance, struct peer *peer);
+
+#endif

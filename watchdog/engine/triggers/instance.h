@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One trigger instance: its life, and every call into its policy. A call that
+ * fails counts against this instance; after a few it is closed, and only it.
+ */
+#ifndef ENGINE_INSTANCE_H
+#define ENGINE_INSTANCE_H
+
+#include "../state.h"
+
+struct instance *instance_new(struct engine *engine, const struct instance_config *config);
+
+/* Calls start; an instance whose start fails is closed, and a notice says so. */
+void instance_start(struct instance *instance);
+
+/* Calls stop if it is open. NULL is fine. Returns NULL. */
+struct instance *instance_free(struct instance *instance);
+
+void instance_node(struct instance *instance, const struct pd_node_event *event);
+void instance_peer(struct instance *instance, const struct pd_peer_event *event);
+void instance_restore(struct instance *instance, const struct pd_peer_event *event,
+                      const char *text);
+void instance_sample(struct instance *instance, const struct pd_sample *sample);
+void instance_signal(struct instance *instance, const struct pd_signal *signal);
+
+/* Would a start with this config say the same to the policy? */
+bool instance_unchanged(const struct instance *instance, const struct instance_config *config);
+
+#endif

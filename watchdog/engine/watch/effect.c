@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Effects. A job lives beside its connection, or under the peer's name while
+ * the new connection of a reconnect is still to come.
+ */
+#include "effect.h"
+
+#include "../moves/advice.h"
+#include "../peers/look.h"
+#include "../peers/name.h"
+#include "../base/outbox.h"
+#include "../peers/peer.h"
+#include "../peers/progress.h"
+#include "../peers/waiting.h"
+
+static uint32_t median(const uint32_t *values, uint8_t count)
+{
+    uint64_t less, more;
+
+    if (count == 1)
+        return values[0];
+    less = min_u64(values[0], values[1]);
+    more = max_u64(values[0], values[1]);
+    if (count == 2)
+        return (uint32_t)((less + more) / 2);
+    return (uint32_t)max_u64(less, min_u64(more, values[2]));
+}
+
+/* From what was seen so far; `owed`: somebody waits for an answer on it. */
+static enum effect judge(const struct effect_job *job, bool owed)
+{
+    uint64_t before, after;
+
+    if (job->progress && (job->by == BY_RECONNECT || kind_is_network(job->kind)))
+        return EFFECT_BETTER;
+    if (!job->progress && owed)
+        return EFFECT_STALLED;
+    if (!job->n_before || !job->n_after || job->by == BY_RECONNECT)
+        return EFFECT_UNKNOWN;
+    before = median(job->before, job->n_before);
+    after = median(job->after, job->n_after);
+    if (after * 10 <= before * 8)
+        return EFFECT_BETTER;
+    return after * 4 >= before * 5 ? EFFECT_WORSE : EFFECT_SAME;
+}
+
+static void finish(struct engine *engine, struct effect_job *job, enum effect effect)
+{
+    struct record *record = outbox_record(engine, RECORD_EFFECT);
+    struct peer *peer = job->peer;
+    struct name_state *name;
+
+    record->bulk = job->bulk;
+    record->effect = (struct record_effect){
+        .subject = {.peer = text_ref(job->name), .conn = job->conn},
+        .decision = job->decision,
+        .effect = effect,
+        .rtt_before_us = job->n_before ? median(job->before, job->n_before) : PD_UNKNOWN,
+        .rtt_after_us = job->n_after ? median(job->after, job->n_after) : PD_UNKNOWN,
+        .samples_before = job->n_before,
+        .samples_after = job->n_after,
+    };
+    deadline_set(&engine->deadlines, &job->deadline, NEVER);
+    if (peer) {
+        peer->affair->effect = NULL;
+        waiting_judged(engine, peer, effect);
+        look_update(engine, peer);
+    } else if ((name = name_find(engine, job->name->s)) && name->awaited == job) {
+        name->awaited = NULL;
+        name_release(engine, name);
+    }
+    text_unref(job->name);
+    pool_give(&engine->effect_pool, job);
+    engine->effects_open--;
+}
+
+static void window_over(struct engine *engine, struct deadline *deadline)
+{
+    struct effect_job *job = CONTAINER_OF(deadline, struct effect_job, deadline);
+
+    /* a new connection that never came up is one that does not get through */
+    finish(engine, job, judge(job, !job->peer || look_owed(job->peer)));
+}
+
+static struct effect_job *job_new(struct engine *engine, const struct move *move, uint64_t conn)
+{
+    struct effect_job *job = pool_take(&engine->effect_pool);
+
+    *job = (struct effect_job){
+        .name = text_ref(move->name),
+        .conn = conn,
+        .decision = move->decision,
+        .since_us = engine->now_us,
+        .kind = move->because->kind,
+        .by = move->by,
+        .bulk = move->because->bulk,
+        .n_before = move->rtt_count,
+        .deadline.run = window_over,
+    };
+    memcpy(job->before, move->rtt_before, sizeof(job->before));
+    deadline_append(&engine->deadlines, &engine->lanes.effects, &job->deadline,
+                    engine->now_us + engine->config->effect_window_us);
+    engine->effects_open++;
+    return job;
+}
+
+static void attach(struct engine *engine, struct effect_job *job, struct peer *peer)
+{
+    struct affair *affair = peer_affair(engine, peer);
+
+    if (affair->effect)
+        finish(engine, affair->effect, judge(affair->effect, look_owed(peer)));
+    affair->effect = job;
+    job->peer = peer;
+    look_quiet_restart(engine, peer);
+    look_update(engine, peer);
+}
+
+void effect_start(struct engine *engine, const struct move *move)
+{
+    attach(engine, job_new(engine, move, move->conn), move->peer);
+}
+
+void effect_start_reconnected(struct engine *engine, const struct move *move, uint64_t conn)
+{
+    struct effect_job *job = job_new(engine, move, conn);
+    struct peer *peer = peers_find_name(engine, move->name->s);
+    struct name_state *name;
+
+    /* that one, or one that has followed it; an answer need not name it */
+    if (peer && peer->view.conn >= conn && (peer->view.conn != move->conn || conn == move->conn)) {
+        job->conn = peer->view.conn;
+        attach(engine, job, peer);
+        waiting_moved(engine, peer);
+        return;
+    }
+    name = name_get(engine, move->name->s);
+    if (name->awaited)
+        finish(engine, name->awaited, EFFECT_UNKNOWN);
+    name = name_get(engine, move->name->s); /* it may have been released */
+    name->awaited = job;
+}
+
+void effect_peer_up(struct engine *engine, struct peer *peer)
+{
+    struct name_state *name = engine->names.count ? name_find(engine, peer->view.name) : NULL;
+    struct effect_job *job = name ? name->awaited : NULL;
+
+    if (!job || peer->view.conn < job->conn)
+        return;
+    name->awaited = NULL;
+    job->conn = peer->view.conn;
+    attach(engine, job, peer);
+    waiting_moved(engine, peer);
+    name_release(engine, name);
+}
+
+/* The first row after the move covers a time before it, too: bytes may have come
+ * on the old path. When the last packet came tells; else only a new RTT sample. */
+static bool progress_since(const struct engine *engine, const struct effect_job *job,
+                           const struct pd_row *row, bool fresh)
+{
+    uint64_t silent_ms = row->v[PD_SILENT_MS];
+
+    if (silent_ms != PD_UNKNOWN)
+        return silent_ms < (engine->now_us - job->since_us) / 1000;
+    return fresh;
+}
+
+void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool fresh,
+                bool progress)
+{
+    struct effect_job *job = peer->affair->effect;
+    uint64_t latest_us = row->v[PD_LATEST_RTT_US];
+    uint64_t rtt_us = latest_us != PD_UNKNOWN ? latest_us : row->v[PD_SRTT_US];
+
+    if (progress && job->by == BY_MIGRATE && !job->seen)
+        progress = progress_since(engine, job, row, fresh);
+    job->seen = true;
+    job->progress |= progress;
+    if (fresh && job->n_after < RTT_KEPT)
+        job->after[job->n_after++] = (uint32_t)min_u64(rtt_us, UINT32_MAX);
+    if (job->n_after == RTT_KEPT || (job->by == BY_RECONNECT && job->progress))
+        finish(engine, job, judge(job, false));
+}
+
+void effect_peer_gone(struct engine *engine, struct peer *peer)
+{
+    struct effect_job *job = peer->affair ? peer->affair->effect : NULL;
+
+    if (job)
+        finish(engine, job, judge(job, true));
+}
+
+void effects_stop(struct engine *engine)
+{
+    struct peer *peer;
+
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));)
+        if (peer->affair && peer->affair->effect)
+            finish(engine, peer->affair->effect, judge(peer->affair->effect, false));
+    for (size_t i = 0; i < ARRAY_SIZE(engine->names.buckets); i++) {
+        struct name_state *next;
+
+        for (struct name_state *name = engine->names.buckets[i]; name; name = next) {
+            next = name->next;
+            if (name->awaited)
+                finish(engine, name->awaited, EFFECT_UNKNOWN);
+        }
+    }
+}

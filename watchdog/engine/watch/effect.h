@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Did the move help? An "ok" proves nothing, so each move is judged from the
+ * rows before and after it. Every move ends in exactly one effect record.
+ */
+#ifndef ENGINE_EFFECT_H
+#define ENGINE_EFFECT_H
+
+#include "../state.h"
+
+/* A migration succeeded: its connection is judged from now on. */
+void effect_start(struct engine *engine, const struct move *move);
+
+/* A reconnect succeeded: the new connection is judged, also if it is not up yet. */
+void effect_start_reconnected(struct engine *engine, const struct move *move, uint64_t conn);
+
+/* A new connection: is it one that is waited for? */
+void effect_peer_up(struct engine *engine, struct peer *peer);
+
+/* A row came; its connection has an effect to be judged. */
+void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool fresh,
+                bool progress);
+
+/* The connection goes: judged by what is known. */
+void effect_peer_gone(struct engine *engine, struct peer *peer);
+
+/* A clean stop, or a node that restarted: `unknown`, unless it is known. */
+void effects_stop(struct engine *engine);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The watch over connections that may be dead, and the fallback. */
+#include "watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../moves/advice.h"
+#include "../peers/look.h"
+#include "../moves/move.h"
+#include "../base/notice.h"
+#include "../base/outbox.h"
+#include "../peers/peer.h"
+#include "../peers/progress.h"
+
+#define WATCH_US    60000000u
+#define SURE_US     1000000u /* progress so long after the advice is not left from before it */
+#define LOOKS_LEAST 3u
+
+static const char fallback_name[] = "fallback";
+
+/* Two pathdogs, one at each end, must not both close the connection. */
+static uint64_t fallback_after_us(const struct engine *engine, const struct peer *peer)
+{
+    uint64_t after_us = engine->config->fallback_after_us;
+
+    return peer_inbound(peer) ? after_us * 2 : after_us;
+}
+
+static void watch_due(struct engine *engine, struct deadline *deadline)
+{
+    struct affair *affair =
+        CONTAINER_OF(CONTAINER_OF(deadline, struct watch, deadline), struct affair, watch);
+
+    if (engine->now_us >= affair->watch.until_us) { /* also if no row ever came */
+        watch_off(engine, affair->peer);
+        return;
+    }
+    deadline_append(&engine->deadlines, &engine->lanes.watch_ends, deadline,
+                    affair->watch.until_us);
+    look_update(engine, affair->peer);
+    look_soon(engine);
+}
+
+/* A look is wanted at the very moment when something was owed long enough. */
+static void set_deadline(struct engine *engine, struct peer *peer)
+{
+    struct watch *watch = &peer->affair->watch;
+
+    deadline_append(
+        &engine->deadlines,
+        peer_inbound(peer) ? &engine->lanes.watched_inbound : &engine->lanes.watched,
+        &watch->deadline,
+        min_u64(peer->owed_since_us + fallback_after_us(engine, peer), watch->until_us));
+}
+
+void watch_off(struct engine *engine, struct peer *peer)
+{
+    struct watch *watch = peer->affair ? &peer->affair->watch : NULL;
+
+    if (!watch || !watch->on)
+        return;
+    watch->on = false;
+    deadline_set(&engine->deadlines, &watch->deadline, NEVER);
+    look_update(engine, peer);
+}
+
+/* Progress counts from here on. */
+static void watch_since_now(const struct engine *engine, struct watch *watch)
+{
+    watch->advised_us = engine->now_us;
+    watch->looked = false;
+}
+
+void watch_advised(struct engine *engine, struct peer *peer, const struct because *because)
+{
+    struct watch *watch = &peer_affair(engine, peer)->watch;
+    bool own = because->trigger == fallback_name;
+    /* a silence that is known must not be put off by being said again, nor by a route that flaps */
+    bool known = watch->on && !own;
+
+    if (!own || !watch->on)
+        watch->until_us = engine->now_us + WATCH_US;
+    watch->on = true;
+    watch->probed = false;
+    watch->cause = because->cause;
+    watch->bulk = because->bulk;
+    watch_since_now(engine, watch);
+    watch->deadline.run = watch_due;
+    if (!known)
+        look_quiet_restart(engine, peer);
+    if (!known || because->kind == PD_KIND_MOVED)
+        watch->said = false;
+    set_deadline(engine, peer);
+    look_update(engine, peer);
+}
+
+static bool judgeable(const struct engine *engine)
+{
+    const uint32_t needed = 1u << PD_RTT_SAMPLES | 1u << PD_BYTES_RECEIVED | 1u << PD_SILENT_MS;
+
+    return engine->looks.columns & needed;
+}
+
+static bool dead(const struct engine *engine, const struct peer *peer)
+{
+    return peer->owed_telling >= LOOKS_LEAST && judgeable(engine) &&
+           engine->now_us - peer->owed_since_us >= fallback_after_us(engine, peer);
+}
+
+static void advise_fallback(struct engine *engine, struct peer *peer)
+{
+    struct watch *watch = &peer->affair->watch;
+    uint64_t silent_ms = (engine->now_us - peer->quiet_since_us) / 1000;
+    char reason[128];
+    const struct pd_field evidence[] = {
+        {.name = "silent_ms", .number = silent_ms},
+        {.name = "looks", .number = peer->quiet_looks},
+        {.name = "in_flight_bytes", .number = peer->in_flight_bytes},
+    };
+
+    snprintf(reason, sizeof(reason),
+             "no progress for %" PRIu64 ".%" PRIu64 " s in %u looks, and something is owed",
+             silent_ms / 1000, silent_ms % 1000 / 100, peer->quiet_looks);
+    watch->said = true;
+    gate_advise(engine, peer, fallback_name, BECAUSE_BY_RECONNECT, watch->bulk,
+                &(struct pd_advice){
+                    .kind = PD_KIND_DEAD,
+                    .cause = watch->cause,
+                    .reason = reason,
+                    .evidence = evidence,
+                    .n_evidence = ARRAY_SIZE(evidence),
+                });
+}
+
+/* Judges a connection without a request open. */
+static bool judge(struct engine *engine, struct peer *peer)
+{
+    if (peer->affair->watch.said || engine->config->fallback != FALLBACK_RECONNECT ||
+        peer->state != PEER_UP || !gate_reconnect_possible(engine, peer) || !dead(engine, peer))
+        return false;
+    advise_fallback(engine, peer);
+    return true;
+}
+
+bool watch_answered(struct engine *engine, struct peer *peer, bool ok)
+{
+    struct watch *watch = &peer->affair->watch;
+
+    if (!watch->on)
+        return false;
+    watch_since_now(engine, watch);
+    if (!ok)
+        return judge(engine, peer);
+    look_quiet_restart(engine, peer); /* the new path gets its own time */
+    set_deadline(engine, peer);
+    return false;
+}
+
+/* An idle connection is asked to show whether it lives, once. */
+static void probe(struct engine *engine, struct peer *peer, const struct pd_row *row)
+{
+    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
+    struct watch *watch = &peer->affair->watch;
+    bool owes = (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0) ||
+                peer->sent_since;
+
+    if (watch->probed || owes || !(engine->node.features & NODE_PROBE))
+        return;
+    watch->probed = true;
+    engine->probes = array_reserve(engine->probes, &engine->probes_capacity, engine->n_probes + 1,
+                                   sizeof(uint64_t));
+    engine->probes[engine->n_probes++] = peer->view.conn;
+    look_quiet_restart(engine, peer); /* from here on something is owed */
+    set_deadline(engine, peer);
+}
+
+/* A fallback has no reason any more, watched or not: one of this very turn was
+ * never advised, one that waits ends, one that is open is not tried again. */
+static void call_off(struct engine *engine, struct peer *peer)
+{
+    struct move *move;
+
+    if (peer->affair->watch.said)
+        gate_take_back(engine, peer, fallback_name);
+    migration_withdraw(engine, peer, fallback_name);
+    move = peer->affair->move;
+    if (move && move->because->trigger == fallback_name)
+        move->outlived = true;
+}
+
+/* A row tells of all the time since the row before it. The first one since the
+ * advice proves something only where it says when the last packet came. */
+static bool is_sure(const struct engine *engine, const struct watch *watch,
+                    const struct pd_row *row)
+{
+    uint64_t since_us = watch->advised_us + SURE_US, silent_ms = row->v[PD_SILENT_MS];
+
+    if (engine->now_us <= since_us)
+        return false;
+    return watch->looked ||
+           (silent_ms != PD_UNKNOWN && silent_ms < (engine->now_us - since_us) / 1000);
+}
+
+static void progressed(struct engine *engine, struct peer *peer, const struct pd_row *row)
+{
+    struct watch *watch = &peer->affair->watch;
+
+    watch->said = false;
+    if (is_sure(engine, watch, row) && !peer_in_flight(peer))
+        watch_off(engine, peer);
+    else
+        set_deadline(engine, peer);
+}
+
+static void notice_unjudgeable(struct engine *engine)
+{
+    if (judgeable(engine) || engine->looks.noticed_unjudgeable)
+        return;
+    engine->looks.noticed_unjudgeable = true;
+    notice(engine, PD_LEVEL_WARNING, "cannot-judge",
+           "the node reports none of rtt_samples, bytes_received, silent_ms: no connection can be "
+           "found dead, and the fallback never acts",
+           1);
+}
+
+void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress)
+{
+    if (progress)
+        call_off(engine, peer);
+    if (!peer->affair->watch.on)
+        return;
+    notice_unjudgeable(engine);
+    if (progress) {
+        progressed(engine, peer, row);
+    } else if (!peer_in_flight(peer)) {
+        probe(engine, peer, row);
+        if (peer->owed_since_us == engine->now_us) /* nothing is owed */
+            set_deadline(engine, peer);
+        else
+            (void)judge(engine, peer);
+    }
+    peer->affair->watch.looked = true;
+    if (engine->now_us >= peer->affair->watch.until_us)
+        watch_off(engine, peer);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * After moved or dead advice the connection is watched until it is known to
+ * live. If it is dead, and may be reconnected, the fallback is advised.
+ * Progress outranks everything: a connection that lives is never closed.
+ */
+#ifndef ENGINE_WATCH_H
+#define ENGINE_WATCH_H
+
+#include "../state.h"
+
+void watch_advised(struct engine *engine, struct peer *peer, const struct because *because);
+
+/* A request of this connection ended. True if it is dead and the fallback has
+ * been advised in its stead. */
+bool watch_answered(struct engine *engine, struct peer *peer, bool ok);
+
+/* A row came, and what it says has been taken over. */
+void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress);
+
+void watch_off(struct engine *engine, struct peer *peer);
+
+#endif
