@@ -42,8 +42,8 @@ def walk(root, text, heading):
 def modules(root, text):
     told = {name for cells in rows(text, "The engine's modules")
             for name in re.findall(r"`([\w-]+)`", cells[0])}
-    there = {name[:-2] for name in os.listdir(os.path.join(root, "watchdog", "engine"))
-             if name.endswith(".c")}
+    there = {name[:-2] for _, _, names in os.walk(os.path.join(root, "watchdog", "engine"))
+             for name in names if name.endswith(".c")}
     return [f"modules: {name} is {'not there' if name in told else 'not told of'}"
             for name in sorted(told ^ there)]
 

@@ -3,8 +3,8 @@
 #include "check.h"
 #include "control/duration.h"
 #include "control/filter.h"
-#include "util/nearest.h"
 #include "engine/base/text.h"
+#include "util/nearest.h"
 
 static void spans_as_text(void **state)
 {

@@ -100,7 +100,7 @@ static void test_hello_of_a_terse_node(void **state)
  * different: else the connections of the one would be taken for the other's. */
 static void test_boots_that_look_alike(void **state)
 {
-    char boots[4][700] = {"a\\u0001", "a\\u0002", "", ""}, text[900], *told[4];
+    char boots[4][700] = {"a\\u0001", "a\\u0002", "", ""}, text[3000], *told[4];
 
     for (size_t i = 2; i < ARRAY_SIZE(boots); i++) {
         memset(boots[i], 'a', 600);

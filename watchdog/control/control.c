@@ -94,8 +94,8 @@ static void client_turn(struct client *client)
     there = client_write(client);
     if (there && client->follows)
         follow_drained(client);
-    if (!there || (!client->out.length &&
-                   (client->doomed || (client->eof && !client->follows && !client_line_end(client))))) {
+    if (!there || (!client->out.length && (client->doomed || (client->eof && !client->follows &&
+                                                              !client_line_end(client))))) {
         drop(client);
         return;
     }

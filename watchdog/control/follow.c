@@ -137,7 +137,6 @@ void follow_work(struct control *control)
             backlog_pop(&control->backlog);
         }
     } while (control->backlog.n && has_room(control) && clock_us(CLOCK_MONOTONIC) < until_us);
-    sd_event_source_set_enabled(control->work, control->backlog.n && has_room(control)
-                                                   ? SD_EVENT_ON
-                                                   : SD_EVENT_OFF);
+    sd_event_source_set_enabled(
+        control->work, control->backlog.n && has_room(control) ? SD_EVENT_ON : SD_EVENT_OFF);
 }

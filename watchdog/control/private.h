@@ -22,8 +22,8 @@
 #define OUT_PAUSE_BYTES ((size_t)256 * 1024)  /* unread: no further request is read */
 #define OUT_MOST_BYTES  ((size_t)1024 * 1024) /* unread: records for a follower are dropped */
 #define ID_BYTES_MAX    128u
-#define RUBBISH_MAX     10u                   /* bad lines until a client is closed */
-#define REQUESTS_BURST  8u                    /* of one client, until the others have a turn */
+#define RUBBISH_MAX     10u                /* bad lines until a client is closed */
+#define REQUESTS_BURST  8u                 /* of one client, until the others have a turn */
 #define STOOD_US        UINT64_C(30000000) /* a client that takes nothing for so long is closed */
 #define SWEEP_US        UINT64_C(5000000)  /* how often that is looked at, while somebody may */
 #define IDLE_US         UINT64_C(60000000) /* one that asks nothing for so long makes room for another */

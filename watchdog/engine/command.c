@@ -5,16 +5,16 @@
 #include <stdio.h>
 
 #include "base/cause.h"
+#include "base/notice.h"
 #include "configure.h"
-#include "watch/effect.h"
+#include "liveness/effect.h"
 #include "moves/advice.h"
 #include "moves/decision.h"
-#include "peers/look.h"
-#include "stages/migration.h"
 #include "moves/move.h"
+#include "peers/look.h"
 #include "peers/name.h"
-#include "base/notice.h"
 #include "peers/peer.h"
+#include "stages/migration.h"
 
 static const char operator_name[] = "operator";
 

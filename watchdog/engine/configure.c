@@ -7,11 +7,11 @@
  */
 #include "configure.h"
 
-#include "triggers/instance.h"
-#include "peers/look.h"
-#include "moves/move.h"
 #include "base/outbox.h"
+#include "moves/move.h"
+#include "peers/look.h"
 #include "peers/peer.h"
+#include "triggers/instance.h"
 #include "triggers/triggers.h"
 
 /* The running instance that goes on as `config`, or NULL. */

@@ -4,21 +4,21 @@
 
 #include <inttypes.h>
 
-#include "watch/effect.h"
-#include "moves/advice.h"
-#include "moves/decision.h"
-#include "stages/gate.h"
-#include "peers/index.h"
-#include "learnt-keep.h"
-#include "peers/look.h"
-#include "stages/migration.h"
-#include "moves/move.h"
-#include "peers/name.h"
 #include "base/notice.h"
 #include "base/outbox.h"
+#include "learnt-keep.h"
+#include "liveness/effect.h"
+#include "liveness/watch.h"
+#include "moves/advice.h"
+#include "moves/decision.h"
+#include "moves/move.h"
+#include "peers/index.h"
+#include "peers/look.h"
+#include "peers/name.h"
 #include "peers/peer.h"
+#include "stages/gate.h"
+#include "stages/migration.h"
 #include "triggers/triggers.h"
-#include "watch/watch.h"
 
 /* Everybody who knows the connection lets go of it, each saying what is open. */
 static void remove_peer(struct engine *engine, struct peer *peer, const char *reason)

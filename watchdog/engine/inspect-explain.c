@@ -3,13 +3,13 @@
  * Why a peer was or was not moved: all that the gate would look at, and what it
  * would say, asked of the gate itself. Changes nothing.
  */
-#include "moves/advice.h"
-#include "stages/gate.h"
 #include "inspect.h"
+#include "moves/advice.h"
 #include "peers/name.h"
 #include "peers/peer.h"
 #include "peers/progress.h"
 #include "peers/waiting.h"
+#include "stages/gate.h"
 
 static void ask_gate(const struct engine *engine, const struct peer *peer, enum because_by by,
                      struct inspect_verdict *ret)

@@ -3,12 +3,12 @@
 #include "inspect.h"
 
 #include "../util/printable.h"
-#include "triggers/host.h"
-#include "peers/name.h"
 #include "base/outbox.h"
+#include "peers/name.h"
 #include "peers/peer.h"
-#include "triggers/triggers.h"
 #include "peers/waiting.h"
+#include "triggers/host.h"
+#include "triggers/triggers.h"
 
 static const char *text_of(const struct text *text)
 {

@@ -8,9 +8,9 @@
 
 #include "../util/util.h"
 #include "base/deadline.h"
-#include "engine.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "engine.h"
 
 #define LOOK_CONNS_MAX 4096u
 #define RTT_KEPT       3u /* fresh RTTs compared before and after a move */

@@ -2,12 +2,12 @@
 /* A move and its request. */
 #include "move.h"
 
-#include "advice.h"
 #include "../base/cause.h"
-#include "decision.h"
-#include "../peers/name.h"
 #include "../base/outbox.h"
+#include "../peers/name.h"
 #include "../peers/peer.h"
+#include "advice.h"
+#include "decision.h"
 #include "queue.h"
 #include "requests.h"
 

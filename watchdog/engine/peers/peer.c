@@ -6,8 +6,8 @@
 #include "peer.h"
 
 #include "../../util/address.h"
-#include "index.h"
 #include "../base/outbox.h"
+#include "index.h"
 
 size_t peers_stride(size_t slots_size)
 {

@@ -15,6 +15,7 @@ void look_quiet_restart(struct engine *engine, struct peer *peer);
 bool look_owed(const struct peer *peer);
 
 /* The stretch goes on, or begins anew with this row. */
-void progress_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress);
+void progress_row(struct engine *engine, struct peer *peer, const struct pd_row *row,
+                  bool progress);
 
 #endif

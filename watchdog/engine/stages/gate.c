@@ -5,15 +5,15 @@
  */
 #include "gate.h"
 
-#include "../moves/advice.h"
 #include "../base/cause.h"
+#include "../base/outbox.h"
+#include "../liveness/watch.h"
+#include "../moves/advice.h"
 #include "../moves/decision.h"
 #include "../peers/name.h"
-#include "../base/outbox.h"
-#include "passed.h"
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
-#include "../watch/watch.h"
+#include "passed.h"
 
 #define BULK_ABOVE 1000u
 

@@ -7,12 +7,12 @@
 
 #include "../moves/advice.h"
 #include "../moves/move.h"
-#include "../peers/name.h"
-#include "outcome.h"
-#include "../peers/peer.h"
 #include "../moves/requests.h"
+#include "../peers/name.h"
+#include "../peers/peer.h"
+#include "outcome.h"
 
-#define RETRY_BUSY_US         100000u
+#define RETRY_BUSY_US 100000u
 
 static void move_due(struct engine *engine, struct deadline *deadline)
 {

@@ -6,17 +6,17 @@
  */
 #include "outcome.h"
 
-#include "../watch/effect.h"
-#include "../moves/advice.h"
-#include "../moves/move.h"
-#include "../peers/name.h"
 #include "../base/notice.h"
 #include "../base/outbox.h"
-#include "../peers/peer.h"
+#include "../liveness/effect.h"
+#include "../liveness/watch.h"
+#include "../moves/advice.h"
+#include "../moves/move.h"
 #include "../moves/requests.h"
-#include "../triggers/triggers.h"
+#include "../peers/name.h"
+#include "../peers/peer.h"
 #include "../peers/waiting.h"
-#include "../watch/watch.h"
+#include "../triggers/triggers.h"
 
 #define RETRY_FIRST_US 100000u
 

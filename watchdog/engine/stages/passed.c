@@ -15,13 +15,13 @@
  */
 #include "passed.h"
 
+#include "../base/outbox.h"
+#include "../liveness/watch.h"
 #include "../moves/advice.h"
 #include "../moves/move.h"
-#include "../base/outbox.h"
-#include "../peers/peer.h"
 #include "../moves/queue.h"
+#include "../peers/peer.h"
 #include "../peers/waiting.h"
-#include "../watch/watch.h"
 
 static void make(struct engine *engine, struct passed *passed)
 {

@@ -2,14 +2,14 @@
 /* One row of one connection. Allocates nothing. */
 #include "row.h"
 
-#include "../watch/effect.h"
-#include "../peers/index.h"
+#include "../liveness/effect.h"
+#include "../liveness/watch.h"
 #include "../moves/move.h"
+#include "../peers/index.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/progress.h"
 #include "../triggers/triggers.h"
-#include "../watch/watch.h"
 
 /* Compared are only those that both rows have. Takes over what is known now. */
 static bool take_rtt(struct peer *peer, const struct pd_row *row)

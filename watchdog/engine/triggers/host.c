@@ -7,12 +7,12 @@
 
 #include <errno.h>
 
-#include "../moves/advice.h"
 #include "../base/cause.h"
-#include "../peers/look.h"
-#include "../moves/move.h"
 #include "../base/notice.h"
 #include "../base/outbox.h"
+#include "../moves/advice.h"
+#include "../moves/move.h"
+#include "../peers/look.h"
 #include "../peers/peer.h"
 
 static struct instance *instance_of(struct pd_turn *turn)

@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#include "host.h"
 #include "../base/notice.h"
+#include "host.h"
 
 #define FAILURES_MAX 5u
 

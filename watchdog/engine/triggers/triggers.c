@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <fnmatch.h>
 
+#include "../peers/peer.h"
 #include "host.h"
 #include "instance.h"
-#include "../peers/peer.h"
 
 #define INSTANCES_MAX  254u
 #define SLOTS_SIZE_MAX 16384u

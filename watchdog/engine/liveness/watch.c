@@ -5,11 +5,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../moves/advice.h"
-#include "../peers/look.h"
-#include "../moves/move.h"
 #include "../base/notice.h"
 #include "../base/outbox.h"
+#include "../moves/advice.h"
+#include "../moves/move.h"
+#include "../peers/look.h"
 #include "../peers/peer.h"
 #include "../peers/progress.h"
 

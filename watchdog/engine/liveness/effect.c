@@ -5,10 +5,10 @@
  */
 #include "effect.h"
 
+#include "../base/outbox.h"
 #include "../moves/advice.h"
 #include "../peers/look.h"
 #include "../peers/name.h"
-#include "../base/outbox.h"
 #include "../peers/peer.h"
 #include "../peers/progress.h"
 #include "../peers/waiting.h"
