@@ -3,7 +3,7 @@
  * of links and addresses stay in order. */
 #include "fuzz.h"
 
-#include "netlink-state.h"
+#include "route/netlink-state.h"
 
 static void check_state(struct netlink_state *state)
 {

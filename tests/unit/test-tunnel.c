@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plugins/tunnel.c, the policy, and plugins/notice.c, which reads what it is told.
+ * plugins/tunnel/policy.c, and plugins/tunnel/message.c, which reads what it is told.
  */
 #include "check.h"
 #include "mock-host.h"
-#include "notice.h"
+#include "tunnel/message.h"
 
 #include "util/utf8.h"
 #include "util/util.h"
@@ -17,14 +17,14 @@ extern const struct pd_trigger pathdog_trigger_tunnel;
 
 /* ---- notices ---- */
 
-static int parse(const char *text, size_t length, struct notice *notice, char *copy)
+static int parse(const char *text, size_t length, struct message *message, char *copy)
 {
     const char *error = NULL;
     int r;
 
     memcpy(copy, text, length);
     copy[length] = '\1';
-    r = notice_parse(copy, length, notice, &error);
+    r = message_parse(copy, length, message, &error);
     assert_true(r == 0 || (r == -EBADMSG && error && *error));
     return r;
 }
@@ -42,14 +42,14 @@ static void test_notice_good(void **state)
         {"EVENT=up\nREASON=größer – ✓\n", "up", "", "", "größer – ✓"},
     };
     char copy[256];
-    struct notice notice;
+    struct message message;
 
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-        assert_int_equal(parse(good[i].text, strlen(good[i].text), &notice, copy), 0);
-        assert_string_equal(notice.event, good[i].event);
-        assert_string_equal(notice.tunnel, good[i].tunnel);
-        assert_string_equal(notice.peers, good[i].peers);
-        assert_string_equal(notice.reason, good[i].reason);
+        assert_int_equal(parse(good[i].text, strlen(good[i].text), &message, copy), 0);
+        assert_string_equal(message.event, good[i].event);
+        assert_string_equal(message.tunnel, good[i].tunnel);
+        assert_string_equal(message.peers, good[i].peers);
+        assert_string_equal(message.reason, good[i].reason);
     }
 }
 
@@ -73,16 +73,16 @@ static void test_notice_bad(void **state)
         "EVENT=rebind\nREASON=\xc2",
         "EVENT=rebind\r\n",
     };
-    char copy[NOTICE_MAX + 2], longest[NOTICE_MAX + 1];
-    struct notice notice;
+    char copy[MESSAGE_MAX + 2], longest[MESSAGE_MAX + 1];
+    struct message message;
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-        assert_int_equal(parse(bad[i], strlen(bad[i]), &notice, copy), -EBADMSG);
-    assert_int_equal(parse("EVENT=up\nREASON=a\0b", 19, &notice, copy), -EBADMSG);
+        assert_int_equal(parse(bad[i], strlen(bad[i]), &message, copy), -EBADMSG);
+    assert_int_equal(parse("EVENT=up\nREASON=a\0b", 19, &message, copy), -EBADMSG);
     memset(longest, 'x', sizeof(longest));
     memcpy(longest, "EVENT=up\nREASON=", 16);
-    assert_int_equal(parse(longest, NOTICE_MAX, &notice, copy), 0);
-    assert_int_equal(parse(longest, NOTICE_MAX + 1, &notice, copy), -EBADMSG);
+    assert_int_equal(parse(longest, MESSAGE_MAX, &message, copy), 0);
+    assert_int_equal(parse(longest, MESSAGE_MAX + 1, &message, copy), -EBADMSG);
 }
 
 /* ---- the policy ---- */

@@ -13,7 +13,7 @@
 #include "../util/util.h"
 #include "ctl.h"
 
-#define NOTICE_MAX 4096u
+#define MESSAGE_MAX 4096u
 
 static int line_add(char *text, size_t *length, const char *key, const char *value)
 {
@@ -23,8 +23,8 @@ static int line_add(char *text, size_t *length, const char *key, const char *val
         return 0;
     if (strpbrk(value, "\n\r"))
         return -EINVAL;
-    n = snprintf(text + *length, NOTICE_MAX + 1 - *length, "%s=%s\n", key, value);
-    if ((size_t)n > NOTICE_MAX - *length)
+    n = snprintf(text + *length, MESSAGE_MAX + 1 - *length, "%s=%s\n", key, value);
+    if ((size_t)n > MESSAGE_MAX - *length)
         return -EMSGSIZE;
     *length += (size_t)n;
     return 0;
@@ -118,7 +118,7 @@ enum ctl_status command_notify(struct ctl *ctl)
     static const char *const events[] = {"rebind", "up", "moved", "down"};
     const struct options *options = &ctl->options;
     const char *event = ctl->words[0], *tunnel = ctl->n_words > 1 ? ctl->words[1] : NULL;
-    char text[NOTICE_MAX + 1];
+    char text[MESSAGE_MAX + 1];
     size_t length = 0, i = 0;
     int r;
 
@@ -138,6 +138,6 @@ enum ctl_status command_notify(struct ctl *ctl)
     if (r < 0)
         return usage(r == -EMSGSIZE ? "a notice has at most %u bytes"
                                     : "a notice's words have no line ends (and at most %u bytes)",
-                     NOTICE_MAX);
+                     MESSAGE_MAX);
     return deliver(ctl, text, length, options->socket_given);
 }

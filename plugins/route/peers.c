@@ -3,7 +3,7 @@
  * Which key a connection belongs to, and what its own changes mean for the way
  * out that it is known to use.
  */
-#include "route-policy.h"
+#include "policy.h"
 
 static void peer_unlink(struct pd_turn *turn, struct route_peer *peer)
 {

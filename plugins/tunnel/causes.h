@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The causes of the tunnel trigger: one for each notice, but a flood of notices is no
+ * The causes of the tunnel trigger: one for each message, but a flood of messages is no
  * flood of records. Above a measure they have none, and how many of them there were, and
  * of which tunnel, is counted and said. Pure.
  */
@@ -15,14 +15,14 @@
 struct tunnel_causes {
     uint32_t opened; /* less those that time has given back */
     uint64_t opened_us;
-    struct { /* notices without one, since the start */
+    struct { /* messages without one, since the start */
         char tunnel[48];
         uint64_t count;
     } folded[TUNNEL_FOLDED_MAX];
     uint64_t folded_others;
 };
 
-/* For one notice. Returns 0 if it has none. */
+/* For one message. Returns 0 if it has none. */
 uint64_t tunnel_cause_open(struct pd_turn *turn, struct tunnel_causes *causes, const char *reason,
                            const char *tunnel);
 

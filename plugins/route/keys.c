@@ -3,7 +3,7 @@
  * The keys of the lookups: peers whose packets the kernel cannot tell apart
  * share one, and it is asked once.
  */
-#include "route-policy.h"
+#include "policy.h"
 
 #include "util/util.h"
 

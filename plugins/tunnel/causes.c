@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which notice has a cause. See tunnel-causes.h. */
-#include "tunnel-causes.h"
+/* Which message has a cause. See causes.h. */
+#include "causes.h"
 
 #include <inttypes.h>
 #include <stdio.h>

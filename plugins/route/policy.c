@@ -11,8 +11,8 @@
  * answers {query, …, query, …}: several of them, each behind its query's id
  * changed {}: something may be different now; keys {ports}: what lookups need
  */
-#include "route-options.h"
-#include "route-policy.h"
+#include "policy.h"
+#include "options.h"
 
 #include "util/util.h"
 

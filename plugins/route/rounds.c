@@ -3,7 +3,7 @@
  * When the kernel is asked, in which order, and when what has changed may be
  * advised: rounds over all keys, and the window that settles. Pure.
  */
-#include "route-policy.h"
+#include "policy.h"
 
 #include "util/util.h"
 

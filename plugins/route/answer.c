@@ -4,9 +4,9 @@
  * in the kernel, the first at once, those that come with it in slices between
  * other events. Decides nothing.
  */
-#include "route-source.h"
+#include "source.h"
 
-#include "ip-text.h"
+#include "../ip-text.h"
 
 #include "util/util.h"
 
@@ -207,44 +207,44 @@ static bool prefix_text(const struct netlink_way *match, char *text, size_t size
 
 static void address_answer(struct answers *answers, const struct question *question)
 {
-    said_begin(&answers->said, question->id);
-    said_number(&answers->said, "on_host",
-                address_on_host(answers, question->lookup.source_family, question->lookup.source));
+    batch_begin(&answers->batch, question->id);
+    batch_number(&answers->batch, "on_host",
+                 address_on_host(answers, question->lookup.source_family, question->lookup.source));
 }
 
 static void way_say(struct answers *answers, const struct question *question, uint64_t token,
                     const struct netlink_way *way, const struct netlink_way *also,
                     const char *prefix)
 {
-    struct said *said = &answers->said;
-    struct said_texts *texts = said_begin(said, question->id);
+    struct answer_batch *batch = &answers->batch;
+    struct answer_texts *texts = batch_begin(batch, question->id);
 
-    said_number(said, "token", token);
+    batch_number(batch, "token", token);
     if (way->error) {
-        said_text(said, "error", error_name(way->error));
+        batch_text(batch, "error", error_name(way->error));
     } else {
-        said_number(said, "oif", way->oif);
+        batch_number(batch, "oif", way->oif);
         link_text(answers, way->oif, texts->ifname);
-        said_text(said, "ifname", texts->ifname);
+        batch_text(batch, "ifname", texts->ifname);
         if (way->gateway_family) {
             ip_format(texts->gateway, way->gateway_family, way->gateway);
-            said_text(said, "gateway", texts->gateway);
+            batch_text(batch, "gateway", texts->gateway);
         }
         if (way->source_family) {
             ip_format(texts->source, way->source_family, way->source);
-            said_text(said, "source", texts->source);
+            batch_text(batch, "source", texts->source);
         }
         if (also) {
             also_text(answers, also, texts->also, sizeof(texts->also));
-            said_text(said, "also", texts->also);
+            batch_text(batch, "also", texts->also);
         }
         if (prefix) {
             snprintf(texts->prefix, sizeof(texts->prefix), "%s", prefix);
-            said_text(said, "prefix", texts->prefix);
+            batch_text(batch, "prefix", texts->prefix);
         }
     }
     if (question->source_gone)
-        said_number(said, "source_gone", 1);
+        batch_number(batch, "source_gone", 1);
 }
 
 /* One that differs from the answer before is worth saying which route it is by. */
@@ -267,8 +267,8 @@ static void way_answer(struct answers *answers, const struct question *question,
     }
     token = token_of(question, way, also);
     if (question->token >> 1 == token >> 1) {
-        said_begin(&answers->said, question->id);
-        said_number(&answers->said, "token", question->token);
+        batch_begin(&answers->batch, question->id);
+        batch_number(&answers->batch, "token", question->token);
         return;
     }
     if (way->error) {
@@ -348,7 +348,7 @@ static int answers_defer(sd_event_source *source, void *user)
     }
     while (answers->count && done < SLICE)
         done += batch_answer(answers);
-    said_emit(&answers->said, answers->host);
+    batch_emit(&answers->batch, answers->host);
     return sd_event_source_set_enabled(answers->defer, SD_EVENT_ONESHOT);
 }
 
@@ -370,7 +370,7 @@ int answers_query(struct answers *answers, const struct pd_query *query)
     /* The first is answered at once: mostly it is the only one. */
     answers->busy = true;
     batch_answer(answers);
-    said_emit(&answers->said, answers->host);
+    batch_emit(&answers->batch, answers->host);
     return sd_event_source_set_enabled(answers->defer, SD_EVENT_ONESHOT);
 }
 
@@ -380,7 +380,7 @@ int answers_start(struct answers *answers, struct pd_source_host *host, struct n
 
     answers->host = host;
     answers->state = state;
-    said_init(&answers->said);
+    batch_init(&answers->batch);
     r = lookup_socket_new(&answers->socket);
     if (r < 0)
         return r;
@@ -394,6 +394,6 @@ void answers_stop(struct answers *answers)
 {
     answers->defer = sd_event_source_disable_unref(answers->defer);
     answers->socket = lookup_socket_free(answers->socket);
-    said_clear(&answers->said);
+    batch_clear(&answers->batch);
     free(answers->queue);
 }

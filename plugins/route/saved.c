@@ -4,7 +4,7 @@
  * pathdog. What was asked for and not reached is not kept: after a restart that
  * is advised again, by what the kernel says then.
  */
-#include "route-policy.h"
+#include "policy.h"
 
 #include "util/util.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking the kernel which way a packet would take. See route-lookup.h.
+ * Asking the kernel which way a packet would take. See lookup.h.
  */
-#include "route-lookup.h"
+#include "lookup.h"
 
 #include "util/util.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tunnel trigger's source: a datagram socket that notices come to. The
+ * The tunnel trigger's source: a datagram socket that messages come to. The
  * kernel says who may write to it, and who wrote. Decides nothing: what it hands
  * on is what was said, and the addresses of the tunnel that was named.
  */
-#include "ip-text.h"
-#include "notice.h"
-#include "tunnel-options.h"
+#include "../ip-text.h"
+#include "message.h"
+#include "options.h"
 
 #include "util/util.h"
 
@@ -35,7 +35,7 @@ struct tunnel_source {
     dev_t device; /* of the socket in the file system, so that only ours is removed */
     ino_t inode;
     bool bound;
-    char datagram[NOTICE_MAX + 2]; /* one more than the longest, and an end */
+    char datagram[MESSAGE_MAX + 2]; /* one more than the longest, and an end */
 };
 
 /* ---- what is said ---- */
@@ -72,15 +72,15 @@ static void addresses_of(const char *tunnel, char *text, size_t size)
     freeifaddrs(list);
 }
 
-static void notice_emit(struct tunnel_source *source, const struct notice *notice,
-                        const struct ucred *sender)
+static void message_emit(struct tunnel_source *source, const struct message *message,
+                         const struct ucred *sender)
 {
     char addresses[ADDRESSES_MAX * IP_TEXT_SIZE];
     struct pd_field fields[] = {
-        {"event", notice->event, 0}, {"tunnel", notice->tunnel, 0},
-        {"peers", notice->peers, 0}, {"reason", notice->reason, 0},
-        {"addresses", addresses, 0}, {"pid", NULL, (uint64_t)sender->pid},
-        {"uid", NULL, sender->uid},  {"gid", NULL, sender->gid},
+        {"event", message->event, 0}, {"tunnel", message->tunnel, 0},
+        {"peers", message->peers, 0}, {"reason", message->reason, 0},
+        {"addresses", addresses, 0},  {"pid", NULL, (uint64_t)sender->pid},
+        {"uid", NULL, sender->uid},   {"gid", NULL, sender->gid},
     };
     struct pd_signal signal = {
         .kind = "notice",
@@ -88,12 +88,12 @@ static void notice_emit(struct tunnel_source *source, const struct notice *notic
         .n_fields = ARRAY_SIZE(fields),
     };
 
-    addresses_of(notice->tunnel, addresses, sizeof(addresses));
+    addresses_of(message->tunnel, addresses, sizeof(addresses));
     source->host->emit(source->host, &signal);
 }
 
-static void notice_refuse(struct tunnel_source *source, const char *error,
-                          const struct ucred *sender)
+static void message_refuse(struct tunnel_source *source, const char *error,
+                           const struct ucred *sender)
 {
     char text[160];
 
@@ -103,11 +103,11 @@ static void notice_refuse(struct tunnel_source *source, const char *error,
 }
 
 /* Who wrote it. Descriptors that came with it are closed. */
-static struct ucred message_sender(struct msghdr *message)
+static struct ucred message_sender(struct msghdr *header)
 {
     struct ucred sender = {.pid = 0, .uid = UINT32_MAX, .gid = UINT32_MAX};
 
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
         if (part->cmsg_level != SOL_SOCKET)
             continue;
         if (part->cmsg_type == SCM_CREDENTIALS && part->cmsg_len == CMSG_LEN(sizeof(sender)))
@@ -129,28 +129,28 @@ static bool datagram_read(struct tunnel_source *source)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
     struct iovec piece = {source->datagram, sizeof(source->datagram) - 1};
-    struct msghdr message = {
+    struct msghdr header = {
         .msg_iov = &piece,
         .msg_iovlen = 1,
         .msg_control = control,
         .msg_controllen = sizeof(control),
     };
-    ssize_t n = recvmsg(source->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    struct notice notice;
+    ssize_t n = recvmsg(source->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct message message;
     struct ucred sender;
     const char *error;
 
     if (n < 0)
         return errno == EINTR;
-    sender = message_sender(&message);
-    if (notice_parse(source->datagram, (size_t)n, &notice, &error) < 0)
-        notice_refuse(source, error, &sender);
+    sender = message_sender(&header);
+    if (message_parse(source->datagram, (size_t)n, &message, &error) < 0)
+        message_refuse(source, error, &sender);
     else
-        notice_emit(source, &notice, &sender);
+        message_emit(source, &message, &sender);
     return true;
 }
 
-static int notices_ready(sd_event_source *io, int fd, uint32_t revents, void *user)
+static int messages_ready(sd_event_source *io, int fd, uint32_t revents, void *user)
 {
     struct tunnel_source *source = user;
 
@@ -264,7 +264,7 @@ static int socket_open(struct tunnel_source *source, const struct pd_value *valu
     r = socket_bind(source, mode, gid, values[TUNNEL_OPTION_GROUP].given);
     if (r < 0)
         return r;
-    return sd_event_add_io(source->host->loop, &source->io, source->fd, EPOLLIN, notices_ready,
+    return sd_event_add_io(source->host->loop, &source->io, source->fd, EPOLLIN, messages_ready,
                            source);
 }
 

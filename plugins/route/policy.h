@@ -2,12 +2,12 @@
 /*
  * Inside of the route policy (plugins/route*.c): the keys that are looked up,
  * the ways out that the answers name, and one judgement of a key's peers.
- * Pure; the source (route-netlink.c) shares only the names of the fields.
+ * Pure; the source (source.c) shares only the names of the fields.
  */
 #ifndef ROUTE_H
 #define ROUTE_H
 
-#include "ip-text.h"
+#include "../ip-text.h"
 
 #include <pathdog/trigger.h>
 
@@ -20,7 +20,7 @@
 /* How soon a lookup that could not be made is made again. */
 #define ROUTE_RETRY_US 10000u
 
-/* ---- ways out: few, shared, counted (route-ways.c) ---- */
+/* ---- ways out: few, shared, counted (ways.c) ---- */
 
 /* What the kernel answers: where a packet would go now. Texts may be "". */
 struct way {
@@ -89,7 +89,7 @@ void texts_join(char *text, size_t size, const char *const *parts, size_t n_part
 /* "up0 via 10.0.1.1" */
 void way_text(const struct way *way, char *text, size_t size);
 
-/* ---- keys: what is asked, once for all peers that share it (route-keys.c) ---- */
+/* ---- keys: what is asked, once for all peers that share it (keys.c) ---- */
 
 struct key_name {
     uint8_t destination[16];
@@ -207,7 +207,7 @@ struct route {
     char lost_text[96];
 };
 
-/* ---- judging (route-judge.c, and the window in route-rounds.c) ---- */
+/* ---- judging (evaluate.c, and the window in rounds.c) ---- */
 
 /* What advice says, kept while it stays the same: mostly for all peers. */
 struct verdict_text {
@@ -232,21 +232,21 @@ bool route_may_fire(const struct route *route);
 /* A cause to advise under; opens the window with the first. */
 uint64_t route_fire(struct pd_turn *turn, const char *reason);
 
-/* ---- a peer's place (route-peer.c) ---- */
+/* ---- a peer's place (peers.c) ---- */
 
 int route_peer_event(struct pd_turn *turn, const struct pd_peer_event *event);
-/* Across a restart of pathdog (route-keep.c). */
+/* Across a restart of pathdog (saved.c). */
 int route_save(const void *self, const struct pd_peer *who, const void *state, char *text,
                size_t size);
 
-/* For operators (route-tell.c). */
+/* For operators (report.c). */
 int route_tell(const void *self, const struct pd_peer *who, const void *state, uint64_t now_us,
                char *text, size_t size);
 int route_restore(struct pd_turn *turn, const struct pd_peer_event *event, const char *text);
 /* Puts every peer under the key that it has now. */
 void route_rekey(struct pd_turn *turn);
 
-/* ---- asking (route-rounds.c) ---- */
+/* ---- asking (rounds.c) ---- */
 
 /* A query's id: ticket, index, and whether it is about a way's source. Below 2^53. */
 #define ROUTE_ID_INDEX_BITS  24

@@ -3,7 +3,7 @@
  * The ways out that are in use: a few, each stored once and counted, so that a
  * peer remembers one in two bytes.
  */
-#include "route-policy.h"
+#include "policy.h"
 
 #include "util/util.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For operators: the way out that a connection uses, and what the kernel says now. */
-#include "route-policy.h"
+#include "policy.h"
 
 #include "util/util.h"
 

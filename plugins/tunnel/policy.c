@@ -7,9 +7,9 @@
  * `down` asks for close looks only: if the way out is another after it, that is
  * for the route trigger to see.
  */
-#include "ip-text.h"
-#include "tunnel-causes.h"
-#include "tunnel-options.h"
+#include "../ip-text.h"
+#include "causes.h"
+#include "options.h"
 
 #include "util/util.h"
 
@@ -22,7 +22,7 @@
 /* The same within this is one. */
 #define REPEAT_US 1000000u
 #define RECENT    32u
-/* Notices that may wait to be worked off. */
+/* Messages that may wait to be worked off. */
 #define JOBS_MAX 64u
 /* Peers times globs in one callback: about 3 ms. */
 #define SLICE 32768u
@@ -45,7 +45,7 @@ struct tunnel_address {
     uint8_t bytes[16];
 };
 
-/* One notice, until all peers have been gone through. */
+/* One message, until all peers have been gone through. */
 struct job {
     char *text; /* what the others point into */
     const char *event, *tunnel;
@@ -74,13 +74,13 @@ struct tunnel {
     uint32_t first, count;
     struct recent recent[RECENT];
     uint32_t next_recent;
-    uint64_t notices; /* so far, repeats apart */
+    uint64_t messages; /* so far, repeats apart */
     struct tunnel_causes causes;
 };
 
 /* What is known of a connection. */
 struct tunnel_peer {
-    uint64_t told_us : 62; /* when a notice concerned it last, 0: never */
+    uint64_t told_us : 62; /* when a message concerned it last, 0: never */
     uint64_t down : 1;     /* that was EVENT=down */
 };
 
@@ -344,7 +344,7 @@ static int tunnel_signal(struct pd_turn *turn, const struct pd_signal *signal)
     }
     /* only now: one that was dropped may be said again at once */
     tunnel->recent[tunnel->next_recent++ % RECENT] = (struct recent){hash, turn->now_us};
-    tunnel->notices++;
+    tunnel->messages++;
     job_begin(&tunnel->jobs[(tunnel->first + tunnel->count++) % JOBS_MAX], &said);
     return tunnel->count == 1 ? jobs_step(turn) : 0;
 }
@@ -370,10 +370,10 @@ static int tunnel_tell(const void *self, const struct pd_peer *who, const void *
     uint64_t ago_us = now_us - peer->told_us;
 
     (void)who;
-    if (!tunnel->notices)
+    if (!tunnel->messages)
         return snprintf(text, size, "no notice so far");
     if (!peer->told_us)
-        return snprintf(text, size, "none of %" PRIu64 " notices concerned it", tunnel->notices);
+        return snprintf(text, size, "none of %" PRIu64 " notices concerned it", tunnel->messages);
     return snprintf(text, size, "a notice concerned it %" PRIu64 ".%" PRIu64 " s ago%s",
                     ago_us / 1000000, ago_us / 100000 % 10,
                     peer->down ? " (down: only looked at)" : "");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plugins/tunnel-notify.c: the socket that notices come to, on a loop and in a
+ * plugins/tunnel/source.c: the socket that notices come to, on a loop and in a
  * directory of the test's own.
  */
 #include "check.h"

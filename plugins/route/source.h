@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of the route trigger's source: the half that listens
- * (route-netlink.c) and the half that answers (route-answer.c, route-said.c).
+ * (source.c) and the half that answers (answer.c, answer-batch.c).
  */
 #ifndef ROUTE_SOURCE_H
 #define ROUTE_SOURCE_H
 
-#include "ip-text.h"
+#include "../ip-text.h"
+#include "lookup.h"
 #include "netlink-state.h"
-#include "route-lookup.h"
 
 #include <pathdog/source.h>
 
@@ -23,13 +23,13 @@ struct question {
     bool no_such_link; /* of a link-local destination */
 };
 
-/* ---- route-said.c: answers on their way, all of a slice in one signal ---- */
+/* ---- answer-batch.c: answers on their way, all of a slice in one signal ---- */
 
 /* Answers in one signal: what a slice and its last batch may have. */
-#define SAID_MAX (256u + LOOKUP_BATCH)
+#define BATCH_MAX (256u + LOOKUP_BATCH)
 
 /* Texts that the fields of one answer point to. */
-struct said_texts {
+struct answer_texts {
     char ifname[16];
     char gateway[IP_TEXT_SIZE];
     char source[IP_TEXT_SIZE];
@@ -37,29 +37,29 @@ struct said_texts {
     char prefix[IP_TEXT_SIZE + 8];
 };
 
-struct said {
-    struct said_texts *texts; /* of SAID_MAX answers */
+struct answer_batch {
+    struct answer_texts *texts; /* of BATCH_MAX answers */
     size_t n_answers;
     struct pd_field *fields;
     size_t n_fields, capacity;
 };
 
-void said_init(struct said *said);
-void said_clear(struct said *said);
+void batch_init(struct answer_batch *batch);
+void batch_clear(struct answer_batch *batch);
 
 /* Begins an answer. Returns room for its texts. */
-struct said_texts *said_begin(struct said *said, uint64_t query);
-void said_number(struct said *said, const char *name, uint64_t number);
-void said_text(struct said *said, const char *name, const char *text);
+struct answer_texts *batch_begin(struct answer_batch *batch, uint64_t query);
+void batch_number(struct answer_batch *batch, const char *name, uint64_t number);
+void batch_text(struct answer_batch *batch, const char *name, const char *text);
 
-/* Emits what was said, if anything. */
-void said_emit(struct said *said, struct pd_source_host *host);
+/* Emits what was collected, if anything. */
+void batch_emit(struct answer_batch *batch, struct pd_source_host *host);
 
 struct answers {
     struct pd_source_host *host;
     struct netlink_state *state; /* the other half's */
     struct lookup_socket *socket;
-    struct said said;
+    struct answer_batch batch;
     sd_event_source *defer; /* on while something waits */
     struct question *queue;
     size_t capacity, head, count;

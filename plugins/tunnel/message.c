@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads notices. See notice.h. Whoever may write to the socket may write
+ * Reads messages. See message.h. Whoever may write to the socket may write
  * anything: nothing in here trusts a byte.
  */
-#include "notice.h"
+#include "message.h"
 
 #include "util/utf8.h"
 #include "util/util.h"
@@ -34,16 +34,16 @@ static bool key_is_good(const char *key)
 }
 
 /* Returns NULL, or what is wrong. */
-static const char *line_read(char *line, struct notice *notice)
+static const char *line_read(char *line, struct message *message)
 {
     const struct {
         const char *name;
         const char **value;
     } keys[] = {
-        {"EVENT", &notice->event},
-        {"TUNNEL", &notice->tunnel},
-        {"PEERS", &notice->peers},
-        {"REASON", &notice->reason},
+        {"EVENT", &message->event},
+        {"TUNNEL", &message->tunnel},
+        {"PEERS", &message->peers},
+        {"REASON", &message->reason},
     };
     char *value = strchr(line, '=');
 
@@ -62,39 +62,39 @@ static const char *line_read(char *line, struct notice *notice)
     return NULL;
 }
 
-static const char *notice_read(char *text, size_t length, struct notice *notice)
+static const char *message_read(char *text, size_t length, struct message *message)
 {
     const char *error;
     char *line;
 
-    if (length > NOTICE_MAX)
+    if (length > MESSAGE_MAX)
         return "longer than 4096 bytes";
     if (!text_is_clean(text, length))
         return "not UTF-8, or with control characters";
     text[length] = '\0';
     while ((line = strsep(&text, "\n"))) {
-        error = *line ? line_read(line, notice) : NULL;
+        error = *line ? line_read(line, message) : NULL;
         if (error)
             return error;
     }
-    if (!notice->event)
+    if (!message->event)
         return "no EVENT";
     for (size_t i = 0; i < ARRAY_SIZE(events); i++)
-        if (!strcmp(events[i], notice->event))
+        if (!strcmp(events[i], message->event))
             return NULL;
     return "an EVENT that is none of rebind, up, moved, down";
 }
 
-int notice_parse(char *text, size_t length, struct notice *ret_notice, const char **ret_error)
+int message_parse(char *text, size_t length, struct message *ret_message, const char **ret_error)
 {
-    struct notice notice = {0};
+    struct message message = {0};
 
-    *ret_error = notice_read(text, length, &notice);
+    *ret_error = message_read(text, length, &message);
     if (*ret_error)
         return -EBADMSG;
-    notice.tunnel = notice.tunnel ? notice.tunnel : "";
-    notice.peers = notice.peers ? notice.peers : "";
-    notice.reason = notice.reason ? notice.reason : "";
-    *ret_notice = notice;
+    message.tunnel = message.tunnel ? message.tunnel : "";
+    message.peers = message.peers ? message.peers : "";
+    message.reason = message.reason ? message.reason : "";
+    *ret_message = message;
     return 0;
 }

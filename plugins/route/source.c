@@ -5,8 +5,8 @@
  * what the host has. Never blocks, and trusts no event: when some were lost,
  * everything is told and looked up again.
  */
-#include "route-options.h"
-#include "route-source.h"
+#include "source.h"
+#include "options.h"
 
 #include "util/util.h"
 

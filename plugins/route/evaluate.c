@@ -4,7 +4,7 @@
  * would take now. What is in flight or already advised is compared with what
  * was asked for, so that the same way out is not advised twice in a row.
  */
-#include "route-policy.h"
+#include "policy.h"
 
 #include "util/util.h"
 
