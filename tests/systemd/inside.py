@@ -110,7 +110,11 @@ def test_ready_while_the_node_may_not_be_reached():
     since = mark()
     sh("systemctl", "start", UNIT)
     entry = wait_node("down", since)
-    check("Permission denied" in entry["PATHDOG_REASON"], entry)
+    for words in ("Permission denied: user pathdog may not", "group mynode",
+                  "systemctl edit pathdog.service", "SupplementaryGroups=mynode"):
+        check(words in entry["PATHDOG_REASON"], (words, entry["PATHDOG_REASON"]))
+        said = sh("pathdogctl", "status").stdout
+        check(words in said, (words, said))
     wait(lambda: "Waiting for the node" in show(UNIT, "StatusText"), "STATUS=")
     same(show(UNIT, "ActiveState"), "active")
 

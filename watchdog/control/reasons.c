@@ -12,7 +12,7 @@
 __attribute__((format(printf, 3, 4))) static void put_reason(struct buffer *out, const char *what,
                                                              const char *format, ...)
 {
-    char text[512];
+    char text[1024];
     va_list arguments;
 
     va_start(arguments, format);

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <systemd/sd-login.h>
 #include <unistd.h>
 
 #include "../util/util.h"
+#include "access.h"
 
 static int path_set(struct endpoint *endpoint, const char *path)
 {
@@ -71,9 +73,27 @@ static int check_user(const struct endpoint *endpoint, int fd, uint32_t *ret_uid
     *ret_uid = credentials.uid;
     if (endpoint->any_user || credentials.uid == endpoint->uid)
         return 0;
-    snprintf(reason, size, "the node's socket is served by uid %d, node_user is uid %d",
+    snprintf(reason, size,
+             "the node's socket is served by uid %d, node_user is uid %d. Set the key node_user to "
+             "the user that the node runs as",
              (int)credentials.uid, (int)endpoint->uid);
     return -EPERM;
+}
+
+static void explain(const struct endpoint *endpoint, int error, char *reason, size_t size)
+{
+    CLEANUP_FREE char *unit = NULL;
+    char path[sizeof(endpoint->address.sun_path) + 1] = "";
+
+    memcpy(path, endpoint->address.sun_path, sizeof(endpoint->address.sun_path));
+    if (!*path)
+        *path = '@';
+    /* Started by hand, the unit is a session or a shell's, and no drop-in of it would help. */
+    if (sd_pid_get_unit(0, &unit) < 0 || strncmp(unit, "pathdog", strlen("pathdog")) != 0) {
+        free(unit);
+        unit = NULL;
+    }
+    access_explain(path, error, unit, reason, size);
 }
 
 int endpoint_connect(const struct endpoint *endpoint, uint32_t *ret_uid, char *reason, size_t size)
@@ -88,7 +108,7 @@ int endpoint_connect(const struct endpoint *endpoint, uint32_t *ret_uid, char *r
     }
     if (connect(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) < 0) {
         r = -errno;
-        snprintf(reason, size, "cannot connect to the node: %s", strerrordesc_np(-r));
+        explain(endpoint, -r, reason, size);
     } else {
         r = check_user(endpoint, fd, ret_uid, reason, size);
     }

@@ -20,6 +20,7 @@
 #define TAKING_US    UINT64_C(100000) /* a node that took some so lately may take more */
 /* While the node is away, a new reason is said at most so often. */
 #define REASON_GAP_US UINT64_C(10000000)
+#define REASON_SIZE   640 /* two paths, names, and what to do */
 
 struct link {
     sd_event *loop;
@@ -42,9 +43,9 @@ struct link {
     uint64_t taken_us;      /* when output began to wait, or the node last took some */
     uint64_t armed_us;      /* what the timer is set to */
     uint64_t said_us;
-    char said[256];           /* the reason last said while the node was away */
-    char failure[256];        /* why to close, "" while all is well */
-    const char *failure_kind; /* of a notice, NULL: none */
+    char said[REASON_SIZE];    /* the reason last said while the node was away */
+    char failure[REASON_SIZE]; /* why to close, "" while all is well */
+    const char *failure_kind;  /* of a notice, NULL: none */
 
     char *input;
 };
@@ -127,7 +128,7 @@ static void link_down(struct link *link, const char *reason, uint64_t pause_us)
 {
     uint64_t now_us = link_now(link);
     bool was_up = protocol_is_up(link->protocol);
-    char text[256];
+    char text[REASON_SIZE];
 
     snprintf(text, sizeof(text), "%s", reason);
     if (link->subscribed_us && now_us - link->subscribed_us >= LINK_GOOD_US)
@@ -299,7 +300,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
 static void link_connect(struct link *link)
 {
-    char reason[256];
+    char reason[REASON_SIZE];
     int fd = endpoint_connect(&link->endpoint, &link->peer_uid, reason, sizeof(reason));
 
     if (fd >= 0 && sd_event_add_io(link->loop, &link->io, fd, EPOLLIN, on_io, link) < 0) {
