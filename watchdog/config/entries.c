@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines → entries. The reader hands libinih one clean logical line at a time:
- * comments and indentation gone, syntax checked, so that nothing is left to its
- * guesses. A value longer than its buffer is passed in pieces as what it takes
- * for continuation lines.
+ * Lines → entries, one line at a time: comments and the blanks around it are
+ * taken away, then it is a section or a pair, or refused.
  */
 #include "entries.h"
 
 #include <errno.h>
-#include <ini.h>
 
 #include "../util/format.h"
 #include "../util/utf8.h"
@@ -25,8 +22,6 @@ struct reader {
     size_t first_entry;   /* of this text */
     size_t section_entry; /* where the present section opened */
     char *buffer;         /* the present line */
-    const char *pending;  /* what of a long value has not been handed over, or NULL */
-    bool continued;       /* the line handed over goes on with the last entry */
     char *error;
 };
 
@@ -132,7 +127,7 @@ static bool reader_next_line(struct reader *reader)
 }
 
 /* `[section]` is in the buffer. */
-static int reader_open_section(struct reader *reader)
+static int reader_section(struct reader *reader)
 {
     char *name = reader->buffer + 1, *close = strchr(name, ']');
     const struct ini_entry *entries = reader->ini->entries;
@@ -157,8 +152,8 @@ static int reader_open_section(struct reader *reader)
     return reader_add(reader, NULL, NULL);
 }
 
-/* `key = value` is in the buffer; made `key=value`. */
-static int reader_check_pair(struct reader *reader)
+/* `key = value` is in the buffer. */
+static int reader_pair(struct reader *reader)
 {
     char *line = reader->buffer, *equals = strchr(line, '='), *value;
     size_t key_bytes, value_bytes;
@@ -179,72 +174,15 @@ static int reader_check_pair(struct reader *reader)
     value_bytes = strlen(value);
     if (value_bytes && value[value_bytes - 1] == '\\')
         return reader_fail(reader, "ends with a backslash; a line is not continued by the next");
-    line[key_bytes] = '=';
-    memmove(line + key_bytes + 1, value, value_bytes + 1);
+    line[key_bytes] = '\0';
     for (size_t i = reader->section_entry; i < reader->ini->n_entries; i++) {
         const struct ini_entry *entry = &reader->ini->entries[i];
 
-        if (entry->key && strlen(entry->key) == key_bytes && !memcmp(entry->key, line, key_bytes))
+        if (entry->key && !strcmp(entry->key, line))
             return reader_fail(reader, "[%s] %s is here twice; it was set in line %u",
                                reader->section, entry->key, entry->line);
     }
-    return 0;
-}
-
-/* Copies as much as fits. A cut is made only where libinih takes nothing away:
- * not at blanks, nor before what would begin a comment. */
-static bool reader_hand_over(struct reader *reader, const char *s, char *into, size_t room)
-{
-    size_t length = strlen(s), cut = length;
-
-    if (length >= room)
-        for (cut = room - 1;
-             cut && (is_blank(s[cut]) || s[cut] == '#' || s[cut] == ';' || is_blank(s[cut - 1]));)
-            cut--;
-    if (!cut && length)
-        return reader_fail(reader, "more blanks in a row than can be read") == 0;
-    memcpy(into, s, cut);
-    into[cut] = '\0';
-    reader->pending = cut < length ? s + cut : NULL;
-    return true;
-}
-
-/* fgets(3) for libinih. */
-static char *reader_line(char *into, int size, void *stream)
-{
-    struct reader *reader = stream;
-    size_t room = (size_t)size;
-
-    reader->continued = reader->pending != NULL;
-    if (reader->pending) {
-        into[0] = ' ';
-        return reader_hand_over(reader, reader->pending, into + 1, room - 1) ? into : NULL;
-    }
-    do {
-        if (reader->error || !reader_next_line(reader))
-            return NULL;
-    } while (!*reader->buffer);
-    if (reader->buffer[0] == '[' ? reader_open_section(reader) : reader_check_pair(reader))
-        return NULL;
-    return reader_hand_over(reader, reader->buffer, into, room) ? into : NULL;
-}
-
-static int reader_pair(void *user, const char *section, const char *key, const char *value)
-{
-    struct reader *reader = user;
-    struct ini *ini = reader->ini;
-    struct ini_entry *last = ini->n_entries ? &ini->entries[ini->n_entries - 1] : NULL;
-
-    if (!reader->section || strcmp(section, reader->section) != 0) {
-        reader_fail(reader, "[%.60s] was not read as it stands", section);
-        return 0;
-    }
-    if (!reader->continued)
-        return reader_add(reader, key, value) == 0;
-    if (!last)
-        return 0;
-    last->value = ini_own(ini, string_format("%s%s", last->value, value));
-    return 1;
+    return reader_add(reader, line, value);
 }
 
 int ini_read(struct ini *ini, const char *file, const char *text, size_t n_bytes, char **ret_error)
@@ -256,16 +194,17 @@ int ini_read(struct ini *ini, const char *file, const char *text, size_t n_bytes
         .end = text + n_bytes,
         .first_entry = ini->n_entries,
     };
-    int bad_line;
 
     if (n_bytes > INI_FILE_BYTES)
         return error_set(ret_error, -EINVAL, "%s: %zu bytes; at most %u are read", file, n_bytes,
                          INI_FILE_BYTES);
     reader.buffer = memory_new(INI_LINE_BYTES + 1, 1);
-    bad_line = ini_parse_stream(reader_line, &reader, reader_pair, &reader);
+    while (!reader.error && reader_next_line(&reader))
+        if (*reader.buffer == '[')
+            reader_section(&reader);
+        else if (*reader.buffer)
+            reader_pair(&reader);
     free(reader.buffer);
-    if (bad_line && !reader.error)
-        reader_fail(&reader, "cannot be read");
     if (reader.error) {
         *ret_error = reader.error;
         return -EINVAL;

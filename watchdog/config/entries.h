@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * INI text → a list of what it says, each with its file and line. Knows
- * nothing of what the sections and keys mean. The splitting is libinih's; what
- * it would cut off or guess at (long lines, long names, indented lines, `#`
- * behind a value) is put right or refused before it sees the line.
+ * nothing of what the sections and keys mean. What could be meant in two ways
+ * (a line that is too long, a name twice, a backslash at the end) is refused.
  */
 #ifndef CONFIG_ENTRIES_H
 #define CONFIG_ENTRIES_H
