@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine's wall: what its static library may ask of others, and no floating point.
 
-wall.py LIBRARY [LIBRARY ...]: the first is the engine, the others are what it may link.
+wall.py LIBRARY ... -- LIBRARY ...: the first are the engine's rooms, the others what they may link.
 Exit status 77 (skipped) where the build is instrumented or there is no objdump."""
 import re
 import subprocess
@@ -29,10 +29,10 @@ def run(*arguments):
     return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
 
 
-def symbols(library):
+def symbols(libraries):
     undefined, defined = {}, set()
     member = "?"
-    for line in run("nm", library).splitlines():
+    for line in run("nm", *libraries).splitlines():
         if line.endswith(".o:"):
             member = line[:-1]
             continue
@@ -45,10 +45,11 @@ def symbols(library):
 
 
 def main():
-    engine, *others = sys.argv[1:]
+    middle = sys.argv.index("--")
+    rooms, others = sys.argv[1:middle], sys.argv[middle + 1:]
     try:
-        undefined, defined = symbols(engine)
-        assembly = run("objdump", "-d", "--no-show-raw-insn", engine)
+        undefined, defined = symbols(rooms)
+        assembly = run("objdump", "-d", "--no-show-raw-insn", *rooms)
     except FileNotFoundError as error:
         print(f"skipped: {error}")
         return 77
@@ -58,8 +59,7 @@ def main():
     if len(defined) < 50 or "engine_handle" not in defined:
         print("not the engine, or nm says nothing of it")
         return 1
-    for library in others:
-        defined |= symbols(library)[1]
+    defined |= symbols(others)[1]
     bad = []
     for name in sorted(set(undefined) - defined - ALLOWED):
         bad.append(f"{name} is asked for by {', '.join(sorted(undefined[name]))}")
