@@ -12,6 +12,10 @@
 #include "configure.h"
 #include "connection.h"
 #include "learnt-keep.h"
+#include "liveness/effect.h"
+#include "liveness/watch.h"
+#include "moves/advice.h"
+#include "moves/decision.h"
 #include "moves/move.h"
 #include "peers/look.h"
 #include "peers/name.h"
@@ -20,6 +24,7 @@
 #include "stages/migration.h"
 #include "stages/passed.h"
 #include "stages/row.h"
+#include "triggers/instance.h"
 #include "triggers/triggers.h"
 
 /* Probes that were wanted in this turn, in lists of at most what one may name. */
@@ -48,12 +53,46 @@ static void ask(struct engine *engine)
     outbox_seal(engine);
 }
 
+/* Everything that happens because its time has come. */
+static void due(struct engine *engine, struct deadline *deadline)
+{
+    switch (deadline->kind) {
+    case DEADLINE_NOTICE:
+        notice_due(engine, deadline);
+        break;
+    case DEADLINE_ROUND:
+        looks_round_due(engine);
+        break;
+    case DEADLINE_CLOSE_LOOK:
+        looks_close_due(engine);
+        break;
+    case DEADLINE_REMEMBERED:
+        advice_due(engine, deadline);
+        break;
+    case DEADLINE_REPEATS:
+        fold_due(engine, deadline);
+        break;
+    case DEADLINE_MOVE:
+        migration_due(engine, deadline);
+        break;
+    case DEADLINE_EFFECT:
+        effect_due(engine, deadline);
+        break;
+    case DEADLINE_WATCH:
+        watch_due(engine, deadline);
+        break;
+    case DEADLINE_TRIGGER:
+        instance_due(deadline);
+        break;
+    }
+}
+
 static void run_deadlines(struct engine *engine)
 {
     struct deadline *deadline;
 
     while ((deadline = deadlines_take(&engine->deadlines, engine->now_us)))
-        deadline->run(engine, deadline);
+        due(engine, deadline);
 }
 
 int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t realtime_us,
@@ -72,7 +111,7 @@ int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t rea
     pool_init(&engine->fold_pool, sizeof(struct fold));
     result = triggers_init(engine);
     peers_init(engine);
-    migration_init(engine);
+    moves_init(engine);
     looks_init(engine);
     if (result < 0) {
         engine_free(engine);

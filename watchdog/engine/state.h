@@ -78,7 +78,6 @@ struct migration {
     uint64_t last_request;
     uint32_t open, waiting;
     uint32_t budget;
-    deadline_run due; /* of a move */
 };
 
 /* ---- effect.c: did the last move help? ---- */

@@ -14,11 +14,18 @@
 
 #define NEVER UINT64_MAX
 
-struct engine;
-struct deadline;
-
-/* What is done when it is due; the deadline is off by then. */
-typedef void (*deadline_run)(struct engine *engine, struct deadline *deadline);
+/* What is to be done when it is due: engine.c has the function of each. */
+enum deadline_kind {
+    DEADLINE_NOTICE,     /* of a notice_kind: what was held back for a minute */
+    DEADLINE_ROUND,      /* of looks: summaries of all */
+    DEADLINE_CLOSE_LOOK, /* of looks: summaries of some */
+    DEADLINE_REMEMBERED, /* of an affair: advice is given again */
+    DEADLINE_REPEATS,    /* of a fold: refusals counted for a minute */
+    DEADLINE_MOVE,       /* of a move: expired, unanswered, or the next attempt */
+    DEADLINE_EFFECT,     /* of an effect_job: its window is over */
+    DEADLINE_WATCH,      /* of a watch: a look is wanted, or its end */
+    DEADLINE_TRIGGER,    /* of an instance: the timer of its policy */
+};
 
 /* Deadlines in the order of their times. */
 struct lane {
@@ -27,10 +34,10 @@ struct lane {
 
 struct deadline {
     uint64_t at_us;
-    deadline_run run;
     struct lane *lane; /* NULL: in none */
     struct deadline *previous, *next;
     uint32_t position; /* in the heap, from 1; 0: not in it */
+    enum deadline_kind kind;
 };
 
 struct deadlines {
@@ -55,7 +62,7 @@ static inline int deadline_is_on(const struct deadline *deadline)
 /* When the first is due, or NEVER. */
 uint64_t deadlines_next(const struct deadlines *deadlines);
 
-/* Takes the first that is due; NULL if none is. */
+/* Takes the first that is due, off by then; NULL if none is. */
 struct deadline *deadlines_take(struct deadlines *deadlines, uint64_t now_us);
 
 #endif

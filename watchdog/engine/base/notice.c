@@ -29,7 +29,7 @@ static void say(struct engine *engine, enum pd_level level, struct text *what, s
     };
 }
 
-static void minute_over(struct engine *engine, struct deadline *deadline)
+void notice_due(struct engine *engine, struct deadline *deadline)
 {
     struct notice_kind *kind = CONTAINER_OF(deadline, struct notice_kind, deadline);
 
@@ -63,7 +63,7 @@ static struct notice_kind *kind_of(struct engine *engine, const char *instance, 
     kind = memory_new(1, sizeof(*kind));
     kind->instance = instance;
     kind->what = text_new(what);
-    kind->deadline.run = minute_over;
+    kind->deadline.kind = DEADLINE_NOTICE;
     notices->kinds[notices->count++] = kind;
     return kind;
 }
@@ -117,7 +117,7 @@ void notices_flush(struct engine *engine)
         struct notice_kind *kind = engine->notices.kinds[i];
 
         deadline_set(&engine->deadlines, &kind->deadline, NEVER);
-        minute_over(engine, &kind->deadline);
+        notice_due(engine, &kind->deadline);
     }
 }
 

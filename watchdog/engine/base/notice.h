@@ -18,6 +18,9 @@ __attribute__((format(printf, 4, 5))) void notice_format(struct engine *engine, 
 void notice_of(struct engine *engine, const char *instance, enum pd_level level, const char *what,
                const char *text);
 
+/* Says what was held back for a minute, if there is any. */
+void notice_due(struct engine *engine, struct deadline *deadline);
+
 /* Says what is still held back; at stop. */
 void notices_flush(struct engine *engine);
 void notices_clear(struct engine *engine);

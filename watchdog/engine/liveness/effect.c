@@ -74,7 +74,7 @@ static void finish(struct engine *engine, struct effect_job *job, enum effect ef
     engine->effects_open--;
 }
 
-static void window_over(struct engine *engine, struct deadline *deadline)
+void effect_due(struct engine *engine, struct deadline *deadline)
 {
     struct effect_job *job = CONTAINER_OF(deadline, struct effect_job, deadline);
 
@@ -95,7 +95,7 @@ static struct effect_job *job_new(struct engine *engine, const struct move *move
         .by = move->by,
         .bulk = move->because->bulk,
         .n_before = move->rtt_count,
-        .deadline.run = window_over,
+        .deadline.kind = DEADLINE_EFFECT,
     };
     memcpy(job->before, move->rtt_before, sizeof(job->before));
     deadline_append(&engine->deadlines, &engine->lanes.effects, &job->deadline,

@@ -21,6 +21,9 @@ void effect_peer_up(struct engine *engine, struct peer *peer);
 void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool fresh,
                 bool progress);
 
+/* Its window is over: judged by what is known. */
+void effect_due(struct engine *engine, struct deadline *deadline);
+
 /* The connection goes: judged by what is known. */
 void effect_peer_gone(struct engine *engine, struct peer *peer);
 

@@ -27,7 +27,7 @@ static uint64_t fallback_after_us(const struct engine *engine, const struct peer
     return peer_inbound(peer) ? after_us * 2 : after_us;
 }
 
-static void watch_due(struct engine *engine, struct deadline *deadline)
+void watch_due(struct engine *engine, struct deadline *deadline)
 {
     struct affair *affair =
         CONTAINER_OF(CONTAINER_OF(deadline, struct watch, deadline), struct affair, watch);
@@ -86,7 +86,7 @@ void watch_advised(struct engine *engine, struct peer *peer, const struct becaus
     watch->cause = because->cause;
     watch->bulk = because->bulk;
     watch_since_now(engine, watch);
-    watch->deadline.run = watch_due;
+    watch->deadline.kind = DEADLINE_WATCH;
     if (!known)
         look_quiet_restart(engine, peer);
     if (!known || because->kind == PD_KIND_MOVED)

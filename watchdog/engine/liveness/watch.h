@@ -18,6 +18,9 @@ bool watch_answered(struct engine *engine, struct peer *peer, bool ok);
 /* A row came, and what it says has been taken over. */
 void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress);
 
+/* Something was owed long enough: a look is wanted now; or the watch is over. */
+void watch_due(struct engine *engine, struct deadline *deadline);
+
 void watch_off(struct engine *engine, struct peer *peer);
 
 #endif

@@ -83,7 +83,7 @@ void gate_advise_remembered(struct engine *engine, struct peer *peer)
     host_note_advice(engine, peer, because, true);
 }
 
-static void remembered_due(struct engine *engine, struct deadline *deadline)
+void advice_due(struct engine *engine, struct deadline *deadline)
 {
     gate_advise_remembered(engine,
                            CONTAINER_OF(deadline, struct affair, remembered_deadline)->peer);
@@ -96,7 +96,7 @@ void advice_remember(struct engine *engine, struct peer *peer, struct because *b
 
     gate_forget_remembered(engine, peer);
     affair->remembered = because_ref(because);
-    affair->remembered_deadline.run = remembered_due;
+    affair->remembered_deadline.kind = DEADLINE_REMEMBERED;
     deadline_set(&engine->deadlines, &affair->remembered_deadline, until_us);
     engine->remembered++;
 }

@@ -46,4 +46,7 @@ void gate_forget_remembered(struct engine *engine, struct peer *peer);
 void advice_remember(struct engine *engine, struct peer *peer, struct because *because,
                      uint64_t until_us);
 
+/* Then. */
+void advice_due(struct engine *engine, struct deadline *deadline);
+
 #endif

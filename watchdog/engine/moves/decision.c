@@ -54,7 +54,7 @@ static void fold_free(struct engine *engine, struct fold *fold)
     engine->folded--;
 }
 
-static void minute_over(struct engine *engine, struct deadline *deadline)
+void fold_due(struct engine *engine, struct deadline *deadline)
 {
     struct fold *fold = CONTAINER_OF(deadline, struct fold, deadline);
 
@@ -108,7 +108,7 @@ void fold_refusal(struct engine *engine, struct peer *peer, struct because *beca
         .by = by,
         .decision = decision,
         .into = into,
-        .deadline.run = minute_over,
+        .deadline.kind = DEADLINE_REPEATS,
     };
     affair->folds = fold;
     engine->folded++;

@@ -17,6 +17,9 @@ void decision_write(struct engine *engine, const struct record_subject *subject,
 void fold_refusal(struct engine *engine, struct peer *peer, struct because *because, enum by by,
                   uint64_t decision, enum verdict verdict, uint64_t into);
 
+/* A minute is over: what was counted is written; what was not is forgotten. */
+void fold_due(struct engine *engine, struct deadline *deadline);
+
 /* Writes all that was only counted so far, and forgets: the connection goes. */
 void folds_flush(struct engine *engine, struct peer *peer);
 

@@ -16,10 +16,9 @@
 #define EXPIRE_DEGRADED_US    10000000u
 #define EXPIRE_US             60000000u
 
-void moves_init(struct engine *engine, deadline_run due)
+void moves_init(struct engine *engine)
 {
     pool_init(&engine->migration.pool, sizeof(struct move));
-    engine->migration.due = due;
     migration_set_budget(engine, 0);
 }
 
@@ -220,7 +219,7 @@ struct move *move_new(struct engine *engine, const struct passed *passed)
         .peer = peer,
         .name = text_ref(peer_name(peer)),
         .because = because_ref(passed->because),
-        .deadline.run = engine->migration.due,
+        .deadline.kind = DEADLINE_MOVE,
     };
     affair->move = move;
     return move;

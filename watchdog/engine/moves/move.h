@@ -8,8 +8,7 @@
 
 #include "../state.h"
 
-/* `due` is what becomes of a move whose time is over (migration.c). */
-void moves_init(struct engine *engine, deadline_run due);
+void moves_init(struct engine *engine);
 
 void migration_clear(struct engine *engine);
 

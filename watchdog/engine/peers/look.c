@@ -10,13 +10,10 @@
 
 #define SOON_GAP_US 20000u /* close looks out of turn are at least so far apart */
 
-static void tick_due(struct engine *engine, struct deadline *deadline);
-static void close_due(struct engine *engine, struct deadline *deadline);
-
 void looks_init(struct engine *engine)
 {
-    engine->looks.tick.run = tick_due;
-    engine->looks.close.run = close_due;
+    engine->looks.tick.kind = DEADLINE_ROUND;
+    engine->looks.close.kind = DEADLINE_CLOSE_LOOK;
 }
 
 static void ask_all(struct engine *engine)
@@ -107,27 +104,26 @@ void looks_ask_due(struct engine *engine)
         ask_close(engine);
 }
 
-static void tick_due(struct engine *engine, struct deadline *deadline)
+void looks_round_due(struct engine *engine)
 {
     struct looks *looks = &engine->looks;
     uint64_t interval = engine->config->sample_interval_us;
-    uint64_t next = deadline->at_us + interval;
+    uint64_t next = looks->tick.at_us + interval;
 
     /* a loop that was late does not make up for the ticks it missed */
     if (next <= engine->now_us)
         next = engine->now_us + interval;
-    deadline_set(&engine->deadlines, deadline, next);
+    deadline_set(&engine->deadlines, &looks->tick, next);
     if (!looks->open || !looks->open_all)
         looks->all_due = true; /* else this round is skipped */
     looks_ask_due(engine);
 }
 
-static void close_due(struct engine *engine, struct deadline *deadline)
+void looks_close_due(struct engine *engine)
 {
     struct looks *looks = &engine->looks;
     struct peer *next;
 
-    (void)deadline;
     for (struct peer *peer = looks->first; peer; peer = next) {
         next = peer->affair->look_next;
         look_update(engine, peer); /* a trigger's wish may be over */

@@ -22,6 +22,10 @@ void looks_retime(struct engine *engine);
 /* Returns whether a round of all is over: then those that were not in it are missing. */
 bool looks_done(struct engine *engine, const struct event_summary_done *event);
 
+/* The time of a round of all, of a close look, has come. */
+void looks_round_due(struct engine *engine);
+void looks_close_due(struct engine *engine);
+
 /* Whatever is due and may be asked now. */
 void looks_ask_due(struct engine *engine);
 

@@ -14,7 +14,7 @@
 
 #define RETRY_BUSY_US 100000u
 
-static void move_due(struct engine *engine, struct deadline *deadline)
+void migration_due(struct engine *engine, struct deadline *deadline)
 {
     struct move *move = CONTAINER_OF(deadline, struct move, deadline);
     struct migration *migration = &engine->migration;
@@ -78,11 +78,6 @@ void migration_stop(struct engine *engine)
     while ((move = requests_next(migration, &request)))
         outcome_stopped(engine, move);
     migration_forget(engine);
-}
-
-void migration_init(struct engine *engine)
-{
-    moves_init(engine, move_due);
 }
 
 /* ---- connections and the node's socket come and go ---- */

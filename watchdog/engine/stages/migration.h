@@ -8,7 +8,8 @@
 
 #include "../state.h"
 
-void migration_init(struct engine *engine);
+/* The time of a move is over: it expired in the queue, is unanswered, or is tried again. */
+void migration_due(struct engine *engine, struct deadline *deadline);
 
 void migration_answer(struct engine *engine, const struct event_answer *answer);
 

@@ -30,8 +30,6 @@ static const char *intern(struct triggers *triggers, const char *name)
     return triggers->names[triggers->n_names++];
 }
 
-static void timer_due(struct engine *engine, struct deadline *deadline);
-
 struct instance *instance_new(struct engine *engine, const struct instance_config *config)
 {
     struct instance *instance = memory_new(1, sizeof(*instance));
@@ -41,7 +39,7 @@ struct instance *instance_new(struct engine *engine, const struct instance_confi
     instance->trigger = config->trigger;
     instance->engine = engine;
     instance->name = intern(&engine->triggers, config->name);
-    instance->timer.run = timer_due;
+    instance->timer.kind = DEADLINE_TRIGGER;
     instance->values = memory_new(n_options, sizeof(*instance->values));
     for (size_t i = 0; i < n_options; i++) {
         instance->values[i] = config->values[i];
@@ -181,12 +179,11 @@ void instance_signal(struct instance *instance, const struct pd_signal *signal)
         returned(instance, "signal", instance->trigger->signal(&turn.pd, signal));
 }
 
-static void timer_due(struct engine *engine, struct deadline *deadline)
+void instance_due(struct deadline *deadline)
 {
     struct instance *instance = CONTAINER_OF(deadline, struct instance, timer);
     struct host_turn turn = host_turn(instance);
 
-    (void)engine;
     if (instance->open && instance->trigger->timer)
         returned(instance, "timer", instance->trigger->timer(&turn.pd));
 }

@@ -21,6 +21,7 @@ void instance_peer(struct instance *instance, const struct pd_peer_event *event)
 void instance_restore(struct instance *instance, const struct pd_peer_event *event,
                       const char *text);
 void instance_sample(struct instance *instance, const struct pd_sample *sample);
+void instance_due(struct deadline *deadline); /* the timer that it set */
 void instance_signal(struct instance *instance, const struct pd_signal *signal);
 
 /* Would a start with this config say the same to the policy? */
