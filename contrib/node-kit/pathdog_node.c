@@ -273,6 +273,8 @@ int pathdog_node_new(const struct pathdog_node_config *config, struct pathdog_no
     if (!kit)
         return kit_fail(ret_error, error_size, -ENOMEM, "out of memory");
     kit->listen_fd = kit->client_fd = kit->epoll_fd = -1;
+    kit->on_line = kit_handle_line;
+    kit->on_gone = kit_tokens_release_all;
     r = kit_fill(kit, config);
     if (r < 0)
         kit_fail(ret_error, error_size, r, "%s", strerror(-r));

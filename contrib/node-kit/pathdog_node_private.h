@@ -27,6 +27,10 @@ struct token {
 };
 
 struct pathdog_node {
+    /* What the transport calls: it knows nothing of what is above it. */
+    void (*on_line)(struct pathdog_node *kit, const char *line, size_t len);
+    void (*on_gone)(struct pathdog_node *kit); /* the client, with all that it had asked */
+
     const struct pathdog_node_ops *ops;
     void *user_data;
     char *node, *implementation, *boot;

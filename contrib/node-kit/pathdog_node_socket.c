@@ -201,7 +201,7 @@ void kit_client_close(struct pathdog_node *kit, const char *why)
     kit->in_scanned = kit->out_sent = 0;
     kit->rows.len = 0;
     kit->n_rows = 0;
-    kit_tokens_release_all(kit);
+    kit->on_gone(kit);
     if (greeted && kit->ops->client)
         kit->ops->client(kit, false, why, kit->user_data);
 }
@@ -290,7 +290,7 @@ static void client_lines(struct pathdog_node *kit)
             kit_client_close(kit, "a line over length");
             break;
         }
-        kit_handle_line(kit, in.data + start, end - start);
+        kit->on_line(kit, in.data + start, end - start);
         start = scanned = end + 1;
     }
     if (kit->client_serial == serial && in.len - start >= PATHDOG_NODE_LINE_MAX_BYTES)
