@@ -5,17 +5,9 @@
  */
 #include "node.h"
 
-#include <gnutls/crypto.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-void random_bytes(uint8_t *data, size_t len)
-{
-    if (gnutls_rnd(GNUTLS_RND_KEY, data, len) < 0)
-        abort(); /* no randomness, no QUIC */
-}
 
 static void on_rand(uint8_t *dest, size_t len, const ngtcp2_rand_ctx *ctx)
 {
@@ -80,7 +72,7 @@ static int on_handshake_completed(ngtcp2_conn *quic, void *user_data)
     if (c->server)
         c->confirmed = true; /* RFC 9001 §4.1.2: for a server it is the same */
     else
-        stream_begin(c);
+        c->node->hooks->opened(c);
     c->dirty = true;
     return 0;
 }
@@ -105,7 +97,7 @@ static int on_stream_data(ngtcp2_conn *quic, uint32_t flags, int64_t stream_id, 
     if (c->stream < 0)
         c->stream = stream_id;
     if (stream_id != c->stream || flags & NGTCP2_STREAM_DATA_FLAG_FIN ||
-        stream_received(c, data, len) < 0)
+        c->node->hooks->received(c, data, len) < 0)
         c->failed = true;
     ngtcp2_conn_extend_max_stream_offset(quic, stream_id, len);
     ngtcp2_conn_extend_max_offset(quic, len);
@@ -120,7 +112,7 @@ static int on_stream_acked(ngtcp2_conn *quic, int64_t stream_id, uint64_t offset
     (void)quic;
     (void)stream_data;
     if (stream_id == c->stream)
-        stream_acked(c, offset + len);
+        frames_acked(c, offset + len);
     return 0;
 }
 
@@ -141,9 +133,11 @@ static int on_stream_close(ngtcp2_conn *quic, uint32_t flags, int64_t stream_id,
 static int on_path_validation(ngtcp2_conn *quic, uint32_t flags, const ngtcp2_path *path,
                               ngtcp2_path_validation_result result, void *user_data)
 {
+    struct conn *c = user_data;
+
     (void)quic;
     (void)flags;
-    migrate_note(user_data, path, result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS);
+    c->node->hooks->validated(c, path, result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS);
     return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One QUIC connection: made, read, written, closed. It must not know what the stream
- * carries, nor which of a peer's connections is the live one.
+ * carries, nor which of a peer's connections is the live one: whoever knows is called by
+ * way of `struct conn_hooks`.
  */
 #include "node.h"
 
@@ -162,10 +163,7 @@ static void conn_end(struct conn *c, enum close_code code, const char *reason)
         snprintf(name, sizeof(name), " peer=%s", c->peer->name);
     event(c->node, c->number ? "down" : "dropped", "conn=%llu%s role=%s reason=\"%s\"",
           (unsigned long long)c->number, name, c->server ? "server" : "client", reason);
-    migrate_ended(c);
-    if (c->number && c->node->kit)
-        pathdog_node_peer_down(c->node->kit, c->number, reason);
-    peer_lost(c, code);
+    c->node->hooks->ended(c, code, reason);
 }
 
 static void conn_send_close(struct conn *c, ngtcp2_connection_close_error *error)
@@ -244,12 +242,8 @@ static void conn_after(struct conn *c)
 {
     if (!c->dead && c->failed)
         conn_close(c, CLOSE_PROTOCOL, "the stream is not what it should be");
-    if (!c->dead && c->confirmed && c->hello_received && !c->number)
-        peer_offer(c);
     if (!c->dead)
-        migrate_check(c);
-    if (!c->dead)
-        path_check(c);
+        c->node->hooks->turned(c);
 }
 
 void conn_read(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len)
@@ -364,9 +358,17 @@ uint64_t conn_next_ns(struct conn *c)
             next = u->close_at_ns;
     if (hello_deadline_ns(c) < next)
         next = hello_deadline_ns(c);
-    if (migrate_next_ns(c) < next)
-        next = migrate_next_ns(c);
-    return next;
+    return c->node->hooks->next_ns(c) < next ? c->node->hooks->next_ns(c) : next;
+}
+
+bool conn_newer(const struct conn *a, const struct conn *b)
+{
+    const char *dialler_a = a->server ? a->peer->name : a->node->options->name;
+    const char *dialler_b = b->server ? b->peer->name : b->node->options->name;
+
+    if (a->epoch != b->epoch)
+        return a->epoch > b->epoch;
+    return strcmp(dialler_a, dialler_b) > 0;
 }
 
 struct conn *conn_by_number(struct node *node, uint64_t number)
@@ -396,7 +398,7 @@ void conn_reap(struct node *node)
         ngtcp2_conn_del(c->quic);
         if (c->tls)
             gnutls_deinit(c->tls);
-        stream_free(c);
+        frames_free(c);
         free(c);
     }
     udp_reap(node);

@@ -132,7 +132,7 @@ void migrate_begin(struct conn *c, pathdog_node_token token,
     c->move.escalate_ns = immediate ? UINT64_MAX : now + 2 * pto_ns;
     c->move.deadline_ns = now + request->timeout_ms * NS_PER_MS;
     if (!immediate)
-        stream_probe(c); /* does the old path live? see move_escalate() */
+        frame_probe(c); /* does the old path live? see move_escalate() */
     event(c->node, "migrate-begun", "peer=%s conn=%llu from=%s to=%s%s reason=\"%s\"",
           c->peer->name, (unsigned long long)c->number, address_text(&c->local, from),
           address_text(&c->move.path->local, to), immediate ? " immediate=yes" : "",
@@ -278,7 +278,7 @@ void path_check(struct conn *c)
     c->rtt_samples = 0;
     if (c->server)
         c->peer->count.peer_moves++;
-    stream_probe(c); /* its acknowledgement tells what was lost on the old path */
+    frame_probe(c); /* its acknowledgement tells what was lost on the old path */
     address_text(&local, local_text);
     address_text(&remote, remote_text);
     event(c->node, "path", "peer=%s conn=%llu local=%s remote=%s", c->peer->name,

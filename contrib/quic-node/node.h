@@ -152,8 +152,21 @@ struct peer {
     } count;
 };
 
+/* What a connection tells those who know more than it does (hooks.c). From within `opened`,
+ * `received` and `validated` nothing may be written and no connection closed: the library
+ * is at work. */
+struct conn_hooks {
+    void (*opened)(struct conn *c); /* a client's handshake is complete: the stream may begin */
+    int (*received)(struct conn *c, const uint8_t *data, size_t len); /* -errno: no such stream */
+    void (*validated)(struct conn *c, const ngtcp2_path *path, bool success); /* or given up */
+    void (*turned)(struct conn *c); /* something was read or written, or time has passed */
+    void (*ended)(struct conn *c, enum close_code code, const char *reason);
+    uint64_t (*next_ns)(const struct conn *c); /* when `turned` is due at the latest */
+};
+
 struct node {
     const struct options *options;
+    const struct conn_hooks *hooks;
     struct pathdog_node *kit;
     gnutls_certificate_credentials_t credentials;
     int epoll_fd;
@@ -174,7 +187,7 @@ struct node {
     bool stopping;
 };
 
-/* main.c */
+/* log.c */
 uint64_t clock_ns(void);
 uint64_t realtime_us(void);
 /* One line on standard output: "EVENT t=SECONDS key=value …". */
@@ -185,6 +198,7 @@ void event(struct node *node, const char *name, const char *format, ...)
 int tls_init(struct node *node);
 void tls_free(struct node *node);
 int tls_session_new(struct conn *c);
+void random_bytes(uint8_t *data, size_t len);
 
 /* udp.c */
 int udp_listen(struct node *node, const struct address *address);
@@ -192,10 +206,12 @@ int udp_listen(struct node *node, const struct address *address);
 int udp_dial(struct conn *c, const struct address *remote, const char *interface,
              const struct address *local, struct udp **ret);
 void udp_abandon(struct conn *c, struct udp *u, uint64_t close_at_ns);
-void udp_read(struct udp *u);
 int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len);
 void udp_expire(struct conn *c);
 void udp_reap(struct node *node);
+
+/* receive.c */
+void receive(struct udp *u);
 
 /* conn.c */
 int conn_dial(struct peer *p, const char **ret_why);
@@ -209,11 +225,14 @@ void conn_close(struct conn *c, enum close_code code, const char *reason);
 void conn_reap(struct node *node);
 uint64_t conn_next_ns(struct conn *c);
 struct conn *conn_by_number(struct node *node, uint64_t number);
+bool conn_newer(const struct conn *a, const struct conn *b); /* of two to one peer */
+
+/* hooks.c */
+extern const struct conn_hooks conn_hooks;
 
 /* callbacks.c */
 void callbacks_fill(ngtcp2_callbacks *callbacks, bool server);
 void quic_log(void *user_data, const char *format, ...);
-void random_bytes(uint8_t *data, size_t len);
 
 /* cid.c */
 int cid_add(struct node *node, const ngtcp2_cid *cid, struct conn *c);
@@ -221,15 +240,19 @@ void cid_remove(struct node *node, const ngtcp2_cid *cid);
 void cid_remove_all(struct conn *c);
 struct conn *cid_find(struct node *node, const uint8_t *data, size_t len);
 
-/* stream.c: frames on the one stream of a connection */
-void stream_begin(struct conn *c); /* opens it (client) and says hello */
-int stream_received(struct conn *c, const uint8_t *data, size_t len);
-void stream_acked(struct conn *c, uint64_t upto);
-void stream_free(struct conn *c);
-void stream_probe(struct conn *c); /* makes the peer acknowledge something now */
+/* frame.c: what is to go out on the one stream of a connection */
+#define FRAME_HEADER_BYTES 3
+#define FRAME_BODY_MAX     4000
 int frame_append(struct conn *c, uint8_t type, const uint8_t *body, size_t len);
+void frame_probe(struct conn *c); /* makes the peer acknowledge something now */
+void frames_acked(struct conn *c, uint64_t upto);
+void frames_free(struct conn *c);
 void put_u64(uint8_t *data, uint64_t value);
 uint64_t get_u64(const uint8_t *data);
+
+/* stream.c: what comes in on it, and who we are */
+void stream_begin(struct conn *c); /* opens it (client) and says hello */
+int stream_received(struct conn *c, const uint8_t *data, size_t len);
 
 /* traffic.c: the checked bytes, per peer */
 void traffic_make(struct peer *p);
@@ -245,7 +268,6 @@ struct peer *peer_get(struct node *node, const char *name);
 struct peer *peer_find(struct node *node, const char *name);
 void peer_met(struct conn *c);   /* its hello came */
 void peer_offer(struct conn *c); /* confirmed and named: take it, or close it */
-bool conn_newer(const struct conn *a, const struct conn *b); /* of two to one peer */
 void peer_lost(struct conn *c, enum close_code code);
 void peer_timers(struct peer *p);
 uint64_t peer_next_ns(const struct peer *p);

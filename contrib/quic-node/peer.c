@@ -94,16 +94,6 @@ void peer_met(struct conn *c)
     learn_address(c);
 }
 
-bool conn_newer(const struct conn *a, const struct conn *b)
-{
-    const char *dialler_a = a->server ? a->peer->name : a->node->options->name;
-    const char *dialler_b = b->server ? b->peer->name : b->node->options->name;
-
-    if (a->epoch != b->epoch)
-        return a->epoch > b->epoch;
-    return strcmp(dialler_a, dialler_b) > 0;
-}
-
 void peer_offer(struct conn *c)
 {
     struct peer *p = c->peer;

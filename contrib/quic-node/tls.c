@@ -9,6 +9,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -97,4 +98,10 @@ int tls_session_new(struct conn *c)
     r = c->server ? ngtcp2_crypto_gnutls_configure_server_session(c->tls)
                   : ngtcp2_crypto_gnutls_configure_client_session(c->tls);
     return r < 0 ? -EIO : 0;
+}
+
+void random_bytes(uint8_t *data, size_t len)
+{
+    if (gnutls_rnd(GNUTLS_RND_KEY, data, len) < 0)
+        abort(); /* no randomness, no QUIC */
 }

@@ -139,7 +139,7 @@ static void on_probe(struct pathdog_node *kit, const uint64_t *conns, size_t n_c
         struct conn *c = conn_by_number(user_data, conns[i]);
 
         if (c)
-            stream_probe(c);
+            frame_probe(c);
     }
 }
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Datagrams that came in: which connection each of them is for. */
+#include "node.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define READS_PER_TURN 64
+
+static void path_fill(ngtcp2_path *path, struct address *local, struct address *remote)
+{
+    *path = (ngtcp2_path){.local = {&local->sa, local->len}, .remote = {&remote->sa, remote->len}};
+}
+
+/* Where the datagram was sent to; a listening socket on a wildcard has many addresses. */
+static void local_from_control(struct msghdr *msg, struct address *local)
+{
+    for (struct cmsghdr *m = CMSG_FIRSTHDR(msg); m; m = CMSG_NXTHDR(msg, m)) {
+        if (m->cmsg_level == IPPROTO_IP && m->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+
+            memcpy(&info, CMSG_DATA(m), sizeof(info));
+            local->in.sin_addr = info.ipi_addr;
+        } else if (m->cmsg_level == IPPROTO_IPV6 && m->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+
+            memcpy(&info, CMSG_DATA(m), sizeof(info));
+            local->in6.sin6_addr = info.ipi6_addr;
+            if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+                local->in6.sin6_scope_id = info.ipi6_ifindex;
+        }
+    }
+}
+
+static void listen_datagram(struct udp *u, struct msghdr *msg, const uint8_t *data, size_t len)
+{
+    struct address local = u->local, remote;
+    ngtcp2_version_cid vc;
+    ngtcp2_path path;
+    struct conn *c;
+
+    if (address_copy(&remote, msg->msg_name, msg->msg_namelen) < 0)
+        return;
+    local_from_control(msg, &local);
+    path_fill(&path, &local, &remote);
+    if (ngtcp2_pkt_decode_version_cid(&vc, data, len, NODE_CID_LEN) != 0)
+        return; /* another version of QUIC, or none: not our peers */
+    c = cid_find(u->node, vc.dcid, vc.dcidlen);
+    if (!c)
+        c = conn_accept(u->node, &path, data, len);
+    if (c && !c->dead)
+        conn_read(c, &path, data, len);
+}
+
+void receive(struct udp *u)
+{
+    uint8_t data[2048], control[128];
+
+    for (int i = 0; i < READS_PER_TURN && (u->conn ? !u->conn->dead : u == &u->node->listen); i++) {
+        struct sockaddr_storage from;
+        struct iovec iov = {data, sizeof(data)};
+        struct msghdr msg = {.msg_name = &from,
+                             .msg_namelen = sizeof(from),
+                             .msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof(control)};
+        ssize_t n = recvmsg(u->fd, &msg, 0);
+
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (n < 0) { /* an ICMP error for what was sent from here */
+            if (u->conn && errno != EINTR && u->close_at_ns == 0)
+                u->conn->send_errors++;
+            continue;
+        }
+        if (n == 0 || msg.msg_flags & MSG_TRUNC)
+            continue;
+        if (u->conn) {
+            ngtcp2_path path;
+
+            path_fill(&path, &u->local, &u->conn->remote);
+            conn_read(u->conn, &path, data, (size_t)n);
+        } else {
+            listen_datagram(u, &msg, data, (size_t)n);
+        }
+    }
+}
