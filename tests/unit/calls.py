@@ -19,13 +19,6 @@ ENGINE = "watchdog/engine"
 BASE, PEERS, MOVES = ["base"], ["base", "peers"], ["base", "peers", "moves"]
 ROOMS = {"base": [], "peers": BASE, "moves": PEERS, "triggers": MOVES, "liveness": MOVES,
          "stages": MOVES + ["triggers", "liveness"]}
-# Circles that are still to be untied. The list must be exact and may only get shorter.
-KNOWN = [
-    ["contrib/node-kit/pathdog_node_request.c", "contrib/node-kit/pathdog_node_socket.c"],
-    ["contrib/quic-node/" + name + ".c" for name in
-     ("callbacks", "conn", "main", "migrate", "peer", "reconnect", "stats", "stream", "traffic", "udp",
-      "watchdog")],
-]
 
 
 class Graph:
@@ -122,10 +115,6 @@ class Graph:
                     row.append(other)
         return sorted(knot)
 
-    def has_built(self, knot):
-        """A part whose libraries are missing is left out of the build."""
-        return any(os.path.dirname(name) == os.path.dirname(min(knot)) for name in self.arrows)
-
     def describe(self, knot):
         way = self.circle(knot)
         lines = [f"a circle of calls among {len(knot)} files: {', '.join(sorted(knot))}; the shortest:"]
@@ -150,7 +139,7 @@ class Graph:
         return wrong
 
 
-def check(root, build, known):
+def check(root, build):
     try:
         graph = Graph(os.path.realpath(root), os.path.realpath(build))
     except FileNotFoundError as error:
@@ -160,15 +149,10 @@ def check(root, build, known):
     if not count:
         print("skipped: no object holds a symbol")
         return 77
-    known = [set(knot) for knot in known]
-    knots = graph.knots()
-    wrong = graph.upwards()
-    wrong += [graph.describe(knot) for knot in knots if knot not in known]
-    wrong += [f"no circle any more, so take it out of KNOWN in calls.py: {', '.join(sorted(knot))}"
-              for knot in known if knot not in knots and graph.has_built(knot)]
-    print("\n".join(wrong) or f"{len(graph.arrows)} files, {count} arrows, {len(known)} circles known of")
+    wrong = graph.upwards() + [graph.describe(knot) for knot in graph.knots()]
+    print("\n".join(wrong) or f"{len(graph.arrows)} files, {count} arrows, no circle")
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(check(*sys.argv[1:], KNOWN))
+    sys.exit(check(*sys.argv[1:]))
