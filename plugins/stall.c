@@ -276,4 +276,5 @@ PD_TRIGGER(stall) = {
     .peer = stall_peer,
     .sample = stall_sample,
     .tell = stall_tell,
+    .finds_dead = true,
 };

@@ -15,7 +15,7 @@
 #include <pathdog/path.h>
 
 /* Exact match until 1.0: a trigger built for another number is refused. */
-#define PD_TRIGGER_ABI 2u
+#define PD_TRIGGER_ABI 3u
 
 /* All times are microseconds, those of events on CLOCK_MONOTONIC. */
 
@@ -226,6 +226,10 @@ struct pd_trigger {
      * the text's length, 0 for nothing to say. */
     int (*tell)(const void *self, const struct pd_peer *peer, const void *state, uint64_t now_us,
                 char *text, size_t size);
+
+    /* It finds every path on which nothing comes any more, whatever the cause (a black
+     * hole, too). Where no open instance does, "pathdogctl status" says so. */
+    bool finds_dead;
 };
 
 /* Defines the descriptor: PD_TRIGGER(srtt) = { .abi = PD_TRIGGER_ABI, … };

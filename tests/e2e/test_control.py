@@ -28,9 +28,18 @@ class Status(ControlCase):
         return {r["what"]: r["text"] for r in self.client(dog).result("status")["reasons"]}
 
     def test_all_is_well(self):
-        node, dog = self.pair()
+        node, dog = self.pair(triggers={"tunnel": {}, "stall": {}})
         node.wait_rounds(3)
         self.assertEqual(self.reasons(dog), {})
+
+    @cases({"tunnel": ({"tunnel": {}}, True), "send errors": ({"send-errors": {}}, True),
+            "stall": ({"srtt": {}, "stall": {}}, False),
+            "stall for some": ({"srtt": {}, "stall:some": {"match": "x*"}}, False)})
+    def test_no_trigger_notices_a_dead_path(self, triggers, said):
+        node, dog = self.pair(triggers=triggers)
+        self.assertEqual("no-dead-trigger" in self.reasons(dog), said)
+        self.assertEqual("no enabled trigger can notice a dead path" in self.ctl(dog, "status")[0],
+                         said)
 
     def test_node_is_not_there(self):
         dog = self.dog(self.node(start=False))

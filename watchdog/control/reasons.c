@@ -61,11 +61,12 @@ static void held_reasons(struct buffer *out, const struct inspect_status *status
 static void trigger_reasons(struct buffer *out, const struct engine *engine, bool *ret_samples)
 {
     struct inspect_instance instance;
-    size_t n_open = 0, n = 0;
+    size_t n_open = 0, n_finds_dead = 0, n = 0;
 
     *ret_samples = false;
     for (; inspect_instance(engine, n, &instance); n++) {
         n_open += instance.open;
+        n_finds_dead += instance.open && instance.finds_dead;
         *ret_samples |= instance.open && instance.samples;
         if (!instance.open)
             put_reason(out, "trigger-closed",
@@ -79,6 +80,11 @@ static void trigger_reasons(struct buffer *out, const struct engine *engine, boo
                    "configuration");
     else if (!n_open)
         put_reason(out, "no-triggers", "all triggers are closed: nobody can advise anything");
+    else if (!n_finds_dead)
+        put_reason(out, "no-dead-trigger",
+                   "no enabled trigger can notice a dead path: a connection on which nothing comes "
+                   "any more stays where it is; a section [trigger:stall] in the configuration "
+                   "enables one that can");
 }
 
 /* Only when a whole round has been answered may a column be missed. */

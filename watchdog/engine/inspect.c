@@ -53,6 +53,7 @@ static void tell_instance(const struct instance *instance, struct inspect_instan
         .trigger = instance->trigger->name,
         .open = instance->open,
         .samples = instance->trigger->sample != NULL,
+        .finds_dead = instance->trigger->finds_dead,
         .failures = instance->failures,
     };
 }

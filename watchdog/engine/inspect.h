@@ -38,6 +38,7 @@ struct inspect_instance {
     const char *trigger; /* "srtt" */
     bool open;           /* false: closed after failures */
     bool samples;        /* it judges path summaries */
+    bool finds_dead;     /* it finds every path on which nothing comes any more */
     uint32_t failures;
 };
 
