@@ -219,10 +219,14 @@ class Explain(ControlCase):
         """Every verdict foretold is the one given, one state after the other."""
         node, dog = self.pair(peers=1)
         client = self.client(dog)
-        steps = [lambda: None, lambda: client.result("hold", peer="p1@h"),
-                 lambda: client.result("release", peer="p1@h"),
-                 lambda: client.result("mode", mode="observe")]
-        for nth, step in enumerate(steps, 1):
+
+        def released():
+            client.result("release", peer="p1@h")
+            dog.outcome("migrated", nth=2)  # what it missed
+
+        steps = [(1, lambda: None), (2, lambda: client.result("hold", peer="p1@h")),
+                 (4, released), (5, lambda: client.result("mode", mode="observe"))]
+        for nth, step in steps:
             step()
             foretold = self.verdicts(dog)["moved", "migrate"]["verdict"]
             dog.moved()
@@ -315,8 +319,34 @@ class Commands(ControlCase):
         dog.moved()
         dog.decision("held")
         self.ctl(dog, "release", "p1@h")
-        dog.moved()
-        dog.decision("migrate")
+        dog.decision("migrate")  # without another word: what it missed
+        dog.outcome("migrated")
+
+    def held_and_dead(self):
+        """A peer whose path died while it was held, so that its move was refused."""
+        node, dog = self.pair(triggers={"stall": {}, "tunnel": {}},
+                              watchdog={"sample_interval": "100ms"})
+        client = self.client(dog)
+        client.result("hold", peer="p1@h")
+        with self.cv:
+            node.columns = ["conn", "srtt_us", "rtt_samples", "in_flight_bytes"]
+            node.peers[1].advance = False
+            node.peers[1].set(srtt_us=20000, in_flight_bytes=5000)
+        self.assertEqual(dog.decision("held")["kind"], "dead")
+        return node, dog, client
+
+    def test_a_dead_path_is_left_when_the_hold_ends(self):
+        node, dog, client = self.held_and_dead()
+        client.result("hold", peer="p1@h", for_us=50_000)  # in the place of the one without end
+        self.assertEqual(dog.decision("migrate")["kind"], "dead")
+
+    def test_what_has_recovered_is_left_alone(self):
+        node, dog, client = self.held_and_dead()
+        with self.cv:
+            node.peers[1].advance = True
+        self.wait_until(lambda: client.result("explain", peer="p1@h")["remembered"] is None,
+                        "progress")
+        self.assertNotIn("n_missed", client.result("release", peer="p1@h"))
 
     def test_a_hold_ends(self):
         node, dog = self.pair()
@@ -329,8 +359,7 @@ class Commands(ControlCase):
         self.ctl(dog, "hold", "--all")
         dog.moved()
         dog.decision("held", nth=2)
-        self.ctl(dog, "release", "--all")
-        dog.moved()
+        self.assertIn("2 peers missed", self.ctl(dog, "release", "--all")[0])
         dog.decision("migrate", nth=2)
 
     def test_hold_of_one_that_is_not_connected(self):
@@ -352,8 +381,7 @@ class Commands(ControlCase):
         dog.moved()
         dog.decision("observing")
         self.assertIn("observe", self.ctl(dog, "mode")[0])
-        self.ctl(dog, "mode", "active")
-        dog.moved()
+        self.assertIn("1 peer missed", self.ctl(dog, "mode", "active")[0])
         dog.decision("migrate")
 
     def test_who_it_was_is_noticed(self):

@@ -131,7 +131,11 @@ class Holds(ControlCase):
         dog.decision("held", peer="p1@h")
         dog.decision("migrate", peer="p2@h")
         out, _ = self.ctl(dog, "release", "p1@h")
-        self.assertEqual(out, "p1@h is released\n")
+        self.assertEqual(out.splitlines()[0], "p1@h is released")
+        self.assertIn("1 peer missed a \"moved\" or \"dead\" meanwhile", out)
+        dog.decision("migrate", peer="p1@h")
+        out, _ = self.ctl(dog, "release", "--all")
+        self.assertNotIn("missed", out)
 
     def test_all_are_held_besides(self):
         node, dog = self.pair(peers=2)

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "engine/peers/peer.h"
 #include "engine/state.h"
 #include "sim.h"
 
@@ -318,6 +319,33 @@ static void check_counts(struct sim *sim)
     SIM_CHECK(sim, counts.queued + counts.retrying <= known, "more moves than peers");
 }
 
+/* What an operator held back waits no longer than it is held back. */
+static void check_held_back(struct sim *sim)
+{
+    const struct peer *peer;
+    uint32_t remembered = 0;
+
+    for (uint32_t i = 0; (peer = peers_next(sim->engine, &i));) {
+        const struct affair *affair = peer->affair;
+        const struct sim_peer *known = model_find(sim, peer->view.conn);
+        bool due;
+
+        if (!affair || !affair->remembered)
+            continue;
+        remembered++;
+        due = deadline_is_on(&affair->remembered_deadline) &&
+              affair->remembered_deadline.at_us <= sim->now_us;
+        if (affair->remembered_as == VERDICT_HELD)
+            SIM_CHECK(sim, known && (model_held(sim, known) || due),
+                      "%s is not held any more, and what was held back is not given again",
+                      peer->view.name);
+        else if (affair->remembered_as == VERDICT_OBSERVING)
+            SIM_CHECK(sim, sim->observing, "%s is not only observed any more", peer->view.name);
+    }
+    SIM_CHECK(sim, remembered == sim->engine->remembered, "%u are remembered, counted %u",
+              remembered, sim->engine->remembered);
+}
+
 static void check_advised(struct sim *sim)
 {
     uint64_t advised = 0;
@@ -361,6 +389,7 @@ void check_outbox(struct sim *sim)
     }
     check_retries(sim, first);
     check_counts(sim);
+    check_held_back(sim);
     check_advised(sim);
 }
 

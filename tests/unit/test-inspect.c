@@ -45,6 +45,7 @@ static void foretells(void **state)
     check_foretold(lab, 2, "in", PD_KIND_MOVED, VERDICT_INBOUND);
     lab_hold(lab, "a", 0);
     check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_HELD);
+    lab_withdraw(lab, 1); /* else it is given again */
     lab_release(lab, "a");
     check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_MIGRATE);
     check_foretold(lab, 1, "a", PD_KIND_DEAD, VERDICT_IN_FLIGHT);
@@ -56,6 +57,7 @@ static void foretells(void **state)
     check_foretold(lab, 1, "a", PD_KIND_DEGRADED, VERDICT_COOLING);
     lab_observe(lab, true);
     check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_OBSERVING);
+    lab_withdraw(lab, 1);
     lab_observe(lab, false);
     lab_node_down(lab);
     lab_skip(lab);

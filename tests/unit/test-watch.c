@@ -288,10 +288,12 @@ static void not_watched(void **state)
     lab_hold(lab, "a", 0);
     lab_advise(lab, 17, PD_KIND_MOVED);
     assert_false(lab_peer(lab, 17)->affair->watch.on);
+    lab_withdraw(lab, 17); /* else it is given again */
     lab_release(lab, "a");
     lab_observe(lab, true);
     lab_advise(lab, 17, PD_KIND_DEAD);
     assert_false(lab_peer(lab, 17)->affair->watch.on);
+    lab_withdraw(lab, 17);
     lab_observe(lab, false);
     lab_advise(lab, 17, PD_KIND_DEGRADED);
     assert_false(lab_peer(lab, 17)->affair->watch.on);

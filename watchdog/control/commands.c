@@ -153,6 +153,15 @@ static bool whom(struct request *request, const char **ret_name)
     return false;
 }
 
+/* How many peers missed something while they were held or observed, and get it now. */
+static void put_missed(const struct request *request, struct buffer *out)
+{
+    uint32_t missed = inspect_status(request->engine, request->now_us).missed;
+
+    if (missed)
+        put_u64(out, "n_missed", missed);
+}
+
 /* With the holds that are in force now, for one ends no other. */
 static void answer_held(struct request *request, const char *name, bool held)
 {
@@ -169,6 +178,7 @@ static void answer_held(struct request *request, const char *name, bool held)
     for (uint32_t i = 0; i < n_names && i < ARRAY_SIZE(names); i++)
         put_text(out, NULL, names[i]);
     put_close(out, "]");
+    put_missed(request, out);
     put_close(out, "}");
     answer_end(request);
 }
@@ -256,6 +266,8 @@ void command_mode(struct request *request)
     put_open(out, NULL, "{");
     put_text(out, "mode", modes[mode]);
     put_text(out, "before", modes[before]);
+    if (mode != (int)before)
+        put_missed(request, out);
     put_close(out, "}");
     answer_end(request);
 }

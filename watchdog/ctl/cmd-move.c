@@ -156,6 +156,17 @@ enum ctl_status command_migrate(struct ctl *ctl)
 
 /* ---- hold and release ---- */
 
+/* What was refused while it was held or observed only, and is decided now. */
+static void show_missed(const json_t *answer)
+{
+    uint64_t count = number_of(answer, "n_missed");
+
+    if (count)
+        printf("%" PRIu64 " peer%s missed a \"moved\" or \"dead\" meanwhile: decided again now; "
+               "\"pathdogctl decisions\" says how\n",
+               count, count == 1 ? "" : "s");
+}
+
 /* One hold ends no other: what is still in force. */
 static void show_holds(const struct ctl *ctl, const json_t *answer)
 {
@@ -201,6 +212,7 @@ static enum ctl_status change_hold(struct ctl *ctl, const char *method, json_t *
             printf("held for %s\n", span_text(options->for_us));
         else
             puts(flag_of(answer, "held") ? "held until released" : "released");
+        show_missed(answer);
         if (!flag_of(answer, "held"))
             show_holds(ctl, answer);
     }
@@ -249,6 +261,8 @@ enum ctl_status command_mode(struct ctl *ctl)
             text_of(answer, "mode"), text_of(answer, "before"));
     else if (answer)
         printf("the mode is %s\n", text_of(answer, "mode"));
+    if (answer && !ctl->options.json)
+        show_missed(answer);
     json_decref(answer);
     return result;
 }

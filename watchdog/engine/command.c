@@ -7,12 +7,12 @@
 #include "base/cause.h"
 #include "base/notice.h"
 #include "configure.h"
+#include "hold.h"
 #include "liveness/effect.h"
 #include "moves/advice.h"
 #include "moves/decision.h"
 #include "moves/move.h"
 #include "peers/look.h"
-#include "peers/name.h"
 #include "peers/peer.h"
 #include "stages/migration.h"
 
@@ -43,41 +43,6 @@ static void move(struct engine *engine, const struct event_command *command)
                 });
 }
 
-static void hold(struct engine *engine, const struct event_command *command)
-{
-    uint64_t until_us = command->duration_us ? add_u64(engine->now_us, command->duration_us) : 0;
-    struct name_state *name;
-    struct peer *peer;
-
-    if (!command->peer) {
-        engine->all_held = true;
-        engine->all_held_until_us = until_us;
-        migration_end_queued(engine, NULL, VERDICT_HELD);
-        return;
-    }
-    name = name_get(engine, command->peer);
-    name->held = true;
-    name->held_until_us = until_us;
-    peer = peers_find_name(engine, command->peer);
-    if (peer)
-        migration_end_queued(engine, peer, VERDICT_HELD);
-}
-
-static void release(struct engine *engine, const struct event_command *command)
-{
-    struct name_state *name;
-
-    if (!command->peer) {
-        engine->all_held = false;
-        return;
-    }
-    name = name_find(engine, command->peer);
-    if (name) {
-        name->held = false;
-        name_release(engine, name);
-    }
-}
-
 /* The last turn: whatever is open ends in its record. */
 static void stop(struct engine *engine)
 {
@@ -99,20 +64,20 @@ static void stop(struct engine *engine)
 
 void command_run(struct engine *engine, const struct event_command *command)
 {
+    engine->missed = 0;
     switch (command->type) {
     case COMMAND_MOVE:
         move(engine, command);
         break;
     case COMMAND_HOLD:
-        hold(engine, command);
+        hold_begin(engine, command->peer,
+                   command->duration_us ? add_u64(engine->now_us, command->duration_us) : 0);
         break;
     case COMMAND_RELEASE:
-        release(engine, command);
+        hold_end(engine, command->peer);
         break;
     case COMMAND_MODE:
-        engine->mode = command->observe ? MODE_OBSERVE : MODE_ACTIVE;
-        if (command->observe)
-            migration_end_queued(engine, NULL, VERDICT_HELD); /* by whoever wants to observe only */
+        hold_mode(engine, command->observe ? MODE_OBSERVE : MODE_ACTIVE);
         break;
     case COMMAND_CONFIG:
         configure_take(engine);

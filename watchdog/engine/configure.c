@@ -8,6 +8,7 @@
 #include "configure.h"
 
 #include "base/outbox.h"
+#include "hold.h"
 #include "moves/move.h"
 #include "peers/look.h"
 #include "peers/peer.h"
@@ -252,7 +253,7 @@ void configure_take(struct engine *engine)
     engine->next_config = NULL;
     change_triggers(engine, config, &next);
     if (config->mode != old.mode)
-        engine->mode = config->mode; /* else what an operator has set stays */
+        hold_mode(engine, config->mode); /* else what an operator has set stays */
     migration_set_budget(engine, engine->node.max_in_flight);
     outbox_set_kept(engine, config->decisions_kept);
     if (config->sample_interval_us != old.sample_interval_us)

@@ -134,6 +134,13 @@ void connection_snapshot(struct engine *engine)
     looks_start(engine);
 }
 
+/* Told by the node, not moved by us: what is held back was about the path before. */
+static void path_changed(struct engine *engine, struct peer *peer)
+{
+    advice_disproved(engine, peer, PD_KIND_MOVED);
+    triggers_peer(engine, peer, PD_PEER_PATH);
+}
+
 /* The same connection once more: what was known of it stays. */
 static void told_again(struct engine *engine, struct peer *peer, const struct event_peer_up *event)
 {
@@ -156,7 +163,7 @@ static void told_again(struct engine *engine, struct peer *peer, const struct ev
         triggers_peer(engine, peer, PD_PEER_TOLD);
     }
     if (moved)
-        triggers_peer(engine, peer, PD_PEER_PATH);
+        path_changed(engine, peer);
 }
 
 void connection_peer_up(struct engine *engine, const struct event_peer_up *event)
@@ -215,7 +222,7 @@ void connection_peer_path(struct engine *engine, const struct event_peer_path *e
     }
     migration_peer_path(peer);
     if (peer_set_path(peer, event->local, event->remote, event->via))
-        triggers_peer(engine, peer, PD_PEER_PATH);
+        path_changed(engine, peer);
 }
 
 void connections_free(struct engine *engine)

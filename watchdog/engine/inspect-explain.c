@@ -77,7 +77,7 @@ static void tell_affair(const struct engine *engine, const struct affair *affair
         ret->token_in_us =
             sub_u64(tokens.since_us + engine->config->move_refill_us, engine->now_us);
     ret->requested_ago_us = ago_us(engine, affair->last_request_us);
-    ret->moved_ago_us = ago_us(engine, affair->cooling_since_us);
+    ret->moved_ago_us = ago_us(engine, affair->moved_us);
     ret->watched = affair->watch.on;
     ret->watch_left_us = sub_u64(affair->watch.until_us, engine->now_us);
     ret->judged = affair->effect != NULL;

@@ -42,6 +42,7 @@ struct inspect_status inspect_status(const struct engine *engine, uint64_t now_u
         .budget = engine->migration.budget,
         .names = engine->names.count,
         .decisions = engine->last_decision,
+        .missed = engine->missed,
         .counts = engine_counts(engine),
     };
 }

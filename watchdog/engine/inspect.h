@@ -26,6 +26,7 @@ struct inspect_status {
     uint32_t budget;       /* requests that may be open */
     uint32_t names;        /* peer names that something is kept of */
     uint64_t decisions;    /* made so far */
+    uint32_t missed;       /* peers whose advice the last release or mode gave again */
     struct engine_counts counts;
 };
 

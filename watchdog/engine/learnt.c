@@ -133,9 +133,9 @@ static void restore_name(struct engine *engine, const struct learnt_name *learnt
 
     if (!learnt->held && !learnt->reconnect_us)
         return;
+    if (learnt->held)
+        name_hold(engine, learnt->peer, learnt->held_until_us);
     name = name_get(engine, learnt->peer);
-    name->held = learnt->held;
-    name->held_until_us = learnt->held ? learnt->held_until_us : 0;
     name->reconnect_us = min_u64(learnt->reconnect_us, engine->now_us);
     name->gap_us = learnt->reconnect_us ? min_u64(learnt->gap_us, NAME_GAP_MAX_US) : 0;
 }
@@ -146,8 +146,8 @@ void learnt_restore(struct engine *engine, const struct learnt *learnt)
     size_t n_names = min_u64(learnt->n_names, (uint64_t)engine->config->max_peers + NAMES_MORE);
 
     learnt_clear(engine);
-    engine->all_held = learnt->all_held;
-    engine->all_held_until_us = learnt->all_held_until_us;
+    if (learnt->all_held)
+        name_hold(engine, NULL, learnt->all_held_until_us);
     for (size_t i = 0; i < n_names; i++)
         restore_name(engine, &learnt->names[i]);
     /* once a node is there, its connections are what this run has seen of them */

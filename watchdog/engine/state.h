@@ -31,6 +31,7 @@ struct move {
     bool link_retried;
     bool outlived;        /* a fallback, and the connection made progress since it was asked */
     bool adopted;         /* a reconnect whose new connection is up already */
+    bool settles;         /* its success settles what was remembered when it was made */
     uint8_t rtt_count;    /* of rtt_before */
     uint32_t attempt;     /* from 1 */
     uint32_t retries;     /* made so far, those for a lost link apart */
@@ -131,7 +132,7 @@ struct fold {
 struct affair {
     /* gate.c, waiting.c: what a verdict looks at, in one cache line */
     struct move *move;
-    uint64_t cooling_since_us;    /* the last move, 0: none */
+    uint64_t cooling_since_us;    /* the last move, or one only observed; 0: none */
     uint64_t backoff_until_us[2]; /* per enum by */
     uint64_t tokens_us;
     uint64_t last_request_us; /* 0: none */
@@ -139,7 +140,8 @@ struct affair {
     uint32_t tokens_used; /* as of tokens_us */
     uint8_t backoffs[2];  /* doublings */
     uint8_t cooldown_doublings;
-    bool looked; /* in the list of those looked at closely */
+    bool looked : 1;           /* in the list of those looked at closely */
+    uint8_t remembered_as : 7; /* enum verdict: as what `remembered` was refused */
     /* the rest */
     struct peer *peer;
     struct because *remembered;
@@ -150,6 +152,7 @@ struct affair {
     /* look.c: those looked at closely */
     uint64_t look_until_us; /* asked for by triggers */
     struct peer *look_previous, *look_next;
+    uint64_t moved_us; /* waiting.c: the last move in this run, 0: none */
 };
 
 /* ---- peer.c: the table of connections ---- */
@@ -385,6 +388,7 @@ struct engine {
     uint64_t ignored;
     uint32_t peers_told; /* since the node came up */
     uint32_t effects_open, remembered, folded;
+    uint32_t missed; /* hold.c: advice that the last command gave again */
     struct node_state node;
     struct peers peers;
     struct names names;

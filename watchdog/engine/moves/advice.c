@@ -3,6 +3,7 @@
 #include "advice.h"
 
 #include "../base/cause.h"
+#include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
 
@@ -72,11 +73,61 @@ void gate_forget_remembered(struct engine *engine, struct peer *peer)
     engine->remembered--;
 }
 
+bool advice_held_back(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
+                      enum verdict *ret_verdict)
+{
+    if (kind == PD_KIND_OPERATOR)
+        return false;
+    *ret_verdict = name_held(engine, peer->view.name) ? VERDICT_HELD : VERDICT_OBSERVING;
+    return *ret_verdict == VERDICT_HELD || engine->mode == MODE_OBSERVE;
+}
+
+/* Was it refused because an operator wants it so? */
+static bool remembered_by_will(const struct affair *affair)
+{
+    return affair->remembered &&
+           (affair->remembered_as == VERDICT_HELD || affair->remembered_as == VERDICT_OBSERVING);
+}
+
+bool advice_still_refused(const struct engine *engine, const struct peer *peer)
+{
+    const struct affair *affair = peer->affair;
+
+    if (!affair || !remembered_by_will(affair))
+        return false;
+    return affair->remembered_as == VERDICT_HELD ? name_held(engine, peer->view.name)
+                                                 : engine->mode == MODE_OBSERVE;
+}
+
+void advice_disproved(struct engine *engine, struct peer *peer, enum pd_kind kind)
+{
+    struct affair *affair = peer->affair;
+
+    if (affair && remembered_by_will(affair) && affair->remembered->kind >= kind)
+        gate_forget_remembered(engine, peer);
+}
+
+bool advice_allowed(struct engine *engine, struct peer *peer)
+{
+    struct affair *affair = peer->affair;
+
+    if (!affair || !remembered_by_will(affair))
+        return false;
+    if (advice_still_refused(engine, peer)) { /* until then, by another hold or no more by this */
+        if (affair->remembered_as == VERDICT_HELD)
+            deadline_set(&engine->deadlines, &affair->remembered_deadline,
+                         name_held_until_us(engine, peer->view.name));
+        return false;
+    }
+    gate_advise_remembered(engine, peer);
+    return true;
+}
+
 void gate_advise_remembered(struct engine *engine, struct peer *peer)
 {
     struct because *because;
 
-    if (!peer->affair || !peer->affair->remembered)
+    if (!peer->affair || !peer->affair->remembered || advice_still_refused(engine, peer))
         return;
     because = because_ref(peer->affair->remembered);
     gate_forget_remembered(engine, peer);
@@ -90,12 +141,16 @@ void advice_due(struct engine *engine, struct deadline *deadline)
 }
 
 void advice_remember(struct engine *engine, struct peer *peer, struct because *because,
-                     uint64_t until_us)
+                     enum verdict refused_as, uint64_t until_us)
 {
     struct affair *affair = peer_affair(engine, peer);
 
+    because_ref(because); /* it may be the one that is forgotten */
     gate_forget_remembered(engine, peer);
-    affair->remembered = because_ref(because);
+    affair->remembered = because;
+    affair->remembered_as = refused_as & 0x7f;
+    if (affair->move)
+        affair->move->settles = false;
     affair->remembered_deadline.kind = DEADLINE_REMEMBERED;
     deadline_set(&engine->deadlines, &affair->remembered_deadline, until_us);
     engine->remembered++;
@@ -117,5 +172,15 @@ bool gate_remembered_damped(struct engine *engine, struct peer *peer)
 void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because)
 {
     if (kind_is_network(because->kind))
-        advice_remember(engine, peer, because, NEVER);
+        advice_remember(engine, peer, because, VERDICT_GONE, NEVER);
+}
+
+void advice_remember_held(struct engine *engine, struct peer *peer, struct because *because)
+{
+    enum verdict verdict;
+
+    if (kind_is_network(because->kind) && advice_held_back(engine, peer, because->kind, &verdict))
+        advice_remember(engine, peer, because, verdict,
+                        verdict == VERDICT_HELD ? name_held_until_us(engine, peer->view.name)
+                                                : NEVER);
 }

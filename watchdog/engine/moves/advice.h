@@ -32,7 +32,7 @@ void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, 
 /* Advice of pathdog itself in this turn, which a later row of the turn disproved. */
 void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger);
 
-/* Gives remembered advice once more, as a new decision. */
+/* Gives remembered advice once more, as a new decision; not while it is held back. */
 void gate_advise_remembered(struct engine *engine, struct peer *peer);
 
 /* There is some, and it would be damped now: then it is given when there is a token. */
@@ -44,7 +44,26 @@ void gate_forget_remembered(struct engine *engine, struct peer *peer);
 
 /* Keeps it, and gives it again then. */
 void advice_remember(struct engine *engine, struct peer *peer, struct because *because,
-                     uint64_t until_us);
+                     enum verdict refused_as, uint64_t until_us);
+
+/* ---- what an operator holds back: by a hold, or by mode observe ---- */
+
+/* Is advice of this kind held back now? Then as what the gate refuses it. */
+bool advice_held_back(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
+                      enum verdict *ret_verdict);
+
+/* Keeps it if it is held back, until that is over. */
+void advice_remember_held(struct engine *engine, struct peer *peer, struct because *because);
+
+/* Is what is remembered held back still? */
+bool advice_still_refused(const struct engine *engine, const struct peer *peer);
+
+/* A hold or the mode changed: gives what is remembered if it is held back no more. */
+bool advice_allowed(struct engine *engine, struct peer *peer);
+
+/* What is held back and of this kind or weaker holds no more: the connection showed progress
+ * (`dead`), or has another path (`moved`). */
+void advice_disproved(struct engine *engine, struct peer *peer, enum pd_kind kind);
 
 /* Then. */
 void advice_due(struct engine *engine, struct deadline *deadline);

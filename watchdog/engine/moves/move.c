@@ -103,11 +103,11 @@ void move_end_waiting(struct engine *engine, struct move *move, enum verdict ver
 bool move_possible(const struct engine *engine, const struct move *move)
 {
     const struct peer *peer = move->peer;
+    enum verdict verdict;
 
     if (peer->state != PEER_UP)
         return false;
-    if (move->because->kind != PD_KIND_OPERATOR &&
-        (engine->mode == MODE_OBSERVE || name_held(engine, move->name->s)))
+    if (advice_held_back(engine, peer, move->because->kind, &verdict))
         return false;
     return move->by == BY_RECONNECT ? gate_reconnect_possible(engine, peer)
                                     : !peer_inbound(peer) && !peer->disabled && peer->migratable;
@@ -287,17 +287,24 @@ void migration_withdraw(struct engine *engine, struct peer *peer, const char *tr
         move_end_waiting(engine, move, VERDICT_SUPERSEDED);
 }
 
+static void end_queued(struct engine *engine, struct move *move, enum verdict verdict)
+{
+    if (verdict == VERDICT_HELD)
+        advice_remember_held(engine, move->peer, move->because);
+    move_end_waiting(engine, move, verdict);
+}
+
 void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict verdict)
 {
     struct migration *migration = &engine->migration;
 
     if (peer) {
         if (peer->affair && peer->affair->move && peer->affair->move->state == MOVE_QUEUED)
-            move_end_waiting(engine, peer->affair->move, verdict);
+            end_queued(engine, peer->affair->move, verdict);
         return;
     }
     while (queue_first(migration))
-        move_end_waiting(engine, queue_first(migration), verdict);
+        end_queued(engine, queue_first(migration), verdict);
 }
 
 void migration_resort(struct engine *engine, struct peer *peer)

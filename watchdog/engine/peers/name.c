@@ -96,17 +96,53 @@ void names_clear(struct engine *engine)
     }
 }
 
+void name_hold(struct engine *engine, const char *name, uint64_t until_us)
+{
+    struct name_state *state;
+
+    if (!name) {
+        engine->all_held = true;
+        engine->all_held_until_us = until_us;
+        return;
+    }
+    state = name_get(engine, name);
+    state->held = true;
+    state->held_until_us = until_us;
+}
+
+void name_unhold(struct engine *engine, const char *name)
+{
+    struct name_state *state;
+
+    if (!name) {
+        engine->all_held = false;
+        return;
+    }
+    state = name_find(engine, name);
+    if (state) {
+        state->held = false;
+        name_release(engine, state);
+    }
+}
+
+static uint64_t hold_end(bool held, uint64_t until_us)
+{
+    if (!held)
+        return 0;
+    return until_us == HOLD_FOREVER ? NEVER : until_us;
+}
+
+uint64_t name_held_until_us(const struct engine *engine, const char *name)
+{
+    const struct name_state *state = engine->names.count ? name_find(engine, name) : NULL;
+    uint64_t all_us = hold_end(engine->all_held, engine->all_held_until_us);
+
+    return state ? max_u64(all_us, hold_end(state->held, state->held_until_us)) : all_us;
+}
+
 bool name_held(const struct engine *engine, const char *name)
 {
-    const struct name_state *state;
-
-    if (engine->all_held &&
-        (!engine->all_held_until_us || engine->all_held_until_us > engine->now_us))
-        return true;
-    if (!engine->names.count)
-        return false;
-    state = name_find(engine, name);
-    return state && !hold_over(engine, state);
+    return name_held_until_us(engine, name) > engine->now_us;
 }
 
 uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name)

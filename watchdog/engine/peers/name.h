@@ -21,7 +21,15 @@ void name_release(struct engine *engine, struct name_state *state);
 void names_sweep(struct engine *engine);
 void names_clear(struct engine *engine);
 
+/* Holds a name, or all where `name` is NULL; `until_us` 0: until it is released. The only
+ * functions that change a hold. */
+void name_hold(struct engine *engine, const char *name, uint64_t until_us);
+void name_unhold(struct engine *engine, const char *name);
+
 bool name_held(const struct engine *engine, const char *name);
+
+/* When nothing holds this name any more; NEVER: when it is released. Now or before: not held. */
+uint64_t name_held_until_us(const struct engine *engine, const char *name);
 
 /* When the next reconnect of this name is allowed; 0: now. */
 uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name);

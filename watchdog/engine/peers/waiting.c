@@ -64,9 +64,14 @@ void waiting_moved(struct engine *engine, struct peer *peer)
 {
     struct affair *affair = peer_affair(engine, peer);
 
-    affair->cooling_since_us = engine->now_us;
+    affair->cooling_since_us = affair->moved_us = engine->now_us;
     memset(affair->backoffs, 0, sizeof(affair->backoffs));
     memset(affair->backoff_until_us, 0, sizeof(affair->backoff_until_us));
+}
+
+void waiting_observed(struct engine *engine, struct peer *peer)
+{
+    peer_affair(engine, peer)->cooling_since_us = engine->now_us;
 }
 
 /* xorshift64*, from the engine's own state: the same events, the same jitter. */

@@ -28,6 +28,10 @@ uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer 
 void waiting_moved(struct engine *engine, struct peer *peer);
 void waiting_failed(struct engine *engine, struct peer *peer, enum by by);
 
+/* A move was refused because pathdog only observes: what comes next is judged as if it had been
+ * made. */
+void waiting_observed(struct engine *engine, struct peer *peer);
+
 /* The effect of a move on the cool-down of this connection. */
 void waiting_judged(struct engine *engine, struct peer *peer, enum effect effect);
 

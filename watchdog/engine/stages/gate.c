@@ -86,12 +86,15 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct be
 {
     if (!kind_is_network(because->kind))
         return;
-    if (verdict == VERDICT_IN_FLIGHT || (verdict == VERDICT_GONE && peer->state == PEER_UNTOLD))
-        advice_remember(engine, peer, because, NEVER);
+    if (verdict == VERDICT_HELD || verdict == VERDICT_OBSERVING)
+        advice_remember_held(engine, peer, because);
+    else if (verdict == VERDICT_IN_FLIGHT ||
+             (verdict == VERDICT_GONE && peer->state == PEER_UNTOLD))
+        advice_remember(engine, peer, because, verdict, NEVER);
     else if (verdict == VERDICT_DAMPED)
-        advice_remember(engine, peer, because, waiting_damped_until_us(engine, peer, by));
+        advice_remember(engine, peer, because, verdict, waiting_damped_until_us(engine, peer, by));
     else if (verdict == VERDICT_BACKING_OFF && because->by != BECAUSE_BY_RULE)
-        advice_remember(engine, peer, because, peer->affair->backoff_until_us[by]);
+        advice_remember(engine, peer, because, verdict, peer->affair->backoff_until_us[by]);
 }
 
 static void decide(struct engine *engine, struct peer *peer, const struct advice *advice)
@@ -114,7 +117,7 @@ static void decide(struct engine *engine, struct peer *peer, const struct advice
         return;
     }
     if (verdict == VERDICT_OBSERVING)
-        peer_affair(engine, peer)->cooling_since_us = engine->now_us;
+        waiting_observed(engine, peer);
     fold_refusal(engine, peer, because, by, decision, verdict, into);
     remember_refused(engine, peer, because, by, verdict);
     if (cause)

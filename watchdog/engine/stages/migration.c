@@ -27,12 +27,14 @@ void migration_due(struct engine *engine, struct deadline *deadline)
         outcome_unanswered(engine, move);
         break;
     case MOVE_WAITING:
-        if (!move_possible(engine, move))
+        if (!move_possible(engine, move)) {
+            advice_remember_held(engine, move->peer, move->because);
             move_free(engine, move);
-        else if (migration->open < migration->budget)
+        } else if (migration->open < migration->budget) {
             move_attempt(engine, move);
-        else
+        } else {
             move_set_state(engine, move, MOVE_WAITING, engine->now_us + RETRY_BUSY_US);
+        }
         break;
     case MOVE_LINKLESS:
         break;

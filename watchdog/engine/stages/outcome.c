@@ -115,6 +115,7 @@ static void succeeded(struct engine *engine, struct move *move, const struct eve
     struct peer *peer = move->peer;
     bool reconnected = move->by == BY_RECONNECT;
     bool same = peer && !move->adopted && peer->view.conn == move->conn;
+    bool settles = same && move->settles;
 
     if (reconnected)
         effect_start_reconnected(engine, move, answer->conn);
@@ -127,19 +128,22 @@ static void succeeded(struct engine *engine, struct move *move, const struct eve
         waiting_moved(engine, peer);
         path_moved(engine, peer, answer->local);
     }
+    if (settles)
+        gate_forget_remembered(engine, peer);
     if (same)
         watch_answered(engine, peer, true);
     gate_advise_remembered(engine, peer);
 }
 
-static bool may_retry(const struct engine *engine, const struct move *move, enum outcome outcome,
-                      int64_t code)
+/* Is there to be another attempt, if it is possible? */
+static bool retry_wanted(const struct engine *engine, const struct move *move, enum outcome outcome,
+                         int64_t code)
 {
     const struct peer *peer = move->peer;
 
-    if (move->because->kind != PD_KIND_MOVED && move->because->kind != PD_KIND_DEAD)
+    if (!kind_is_network(move->because->kind) || engine->stopping)
         return false;
-    if (!peer || peer->view.conn != move->conn || !move_possible(engine, move) || engine->stopping)
+    if (!peer || peer->view.conn != move->conn)
         return false;
     if (move->outlived || move->retries >= engine->config->retries)
         return false;
@@ -154,6 +158,12 @@ static bool may_retry(const struct engine *engine, const struct move *move, enum
     default:
         return false;
     }
+}
+
+static bool may_retry(const struct engine *engine, const struct move *move, enum outcome outcome,
+                      int64_t code)
+{
+    return retry_wanted(engine, move, outcome, code) && move_possible(engine, move);
 }
 
 static void retry(struct engine *engine, struct move *move, enum outcome outcome)
@@ -198,6 +208,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
         return;
     }
     if (peer && peer->affair->remembered && peer->state == PEER_UP &&
+        !advice_still_refused(engine, peer) &&
         !(may_retry(engine, move, outcome, code) && gate_remembered_damped(engine, peer))) {
         move_free(engine, move);
         gate_advise_remembered(engine, peer);
@@ -209,8 +220,10 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
     }
     if (peer && backs_off(outcome))
         waiting_failed(engine, peer, move->by);
+    if (peer && retry_wanted(engine, move, outcome, code))
+        advice_remember_held(engine, peer, move->because);
     move_free(engine, move);
-    if (peer)
+    if (peer && !advice_still_refused(engine, peer))
         gate_forget_remembered(engine, peer);
 }
 
@@ -241,8 +254,10 @@ void outcome_late(struct engine *engine, const struct request_slot *slot,
         return;
     if (!answer->ok)
         learn(engine, peer, slot->by, answer->code);
-    else if (slot->by == BY_MIGRATE)
+    else if (slot->by == BY_MIGRATE) {
+        advice_disproved(engine, peer, PD_KIND_MOVED);
         path_moved(engine, peer, answer->local);
+    }
 }
 
 void outcome_unanswered(struct engine *engine, struct move *move)

@@ -28,15 +28,20 @@ static void make(struct engine *engine, struct passed *passed)
     struct peer *peer = passed->peer;
     struct because *because = passed->because;
     struct affair *affair = peer_affair(engine, peer);
+    bool settles;
 
     if (passed->move)
         return;
     peer->passing = false;
     if (kind_is_network(because->kind))
         waiting_take_token(engine, affair);
-    if (affair->remembered && because->kind <= affair->remembered->kind)
+    settles = affair->remembered && because->kind <= affair->remembered->kind;
+    if (settles && !advice_still_refused(engine, peer)) {
         gate_forget_remembered(engine, peer);
+        settles = false;
+    }
     passed->move = move_new(engine, passed);
+    passed->move->settles = settles; /* what is held back: only if this one succeeds */
     if (kind_is_network(because->kind))
         watch_advised(engine, peer, because);
 }

@@ -4,6 +4,7 @@
 
 #include "../liveness/effect.h"
 #include "../liveness/watch.h"
+#include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../peers/index.h"
 #include "../peers/name.h"
@@ -96,6 +97,8 @@ void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row
         peer->bytes_sent = row->v[PD_BYTES_SENT];
     peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
     if (peer->affair) {
+        if (progress)
+            advice_disproved(engine, peer, PD_KIND_DEAD);
         migration_resort(engine, peer);
         if (peer->affair->effect)
             effect_row(engine, peer, row, fresh, progress);
