@@ -7,6 +7,7 @@
 
 #include "out/format.h"
 #include "util/format.h"
+#include "version.h"
 
 #define DEFAULT_CONFIG "/etc/pathdog/pathdog.conf"
 

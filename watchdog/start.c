@@ -12,6 +12,7 @@
 #include "engine/inspect.h"
 #include "state/lock.h"
 #include "util/format.h"
+#include "version.h"
 
 /* How late a deadline may be, so that the kernel can join wake-ups. */
 #define TIMER_ACCURACY_US UINT64_C(1000)

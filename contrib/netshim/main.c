@@ -15,6 +15,7 @@
 
 #include "control.h"
 #include "shim.h"
+#include "version.h"
 
 #define QUEUE_DEFAULT 8192
 #define QUEUE_MAX     100000
@@ -33,6 +34,7 @@ static const char help[] =
     "  --seed N             seed of the dice for loss and jitter (it is printed)\n"
     "  --queue N            hold at most N frames in each direction (8192)\n"
     "  --help\n"
+    "  --version\n"
     "\n"
     "Direction a is what arrives at IFACE_A, b what arrives at IFACE_B; without a direction\n"
     "both are meant. Commands: delay, jitter, reorder, loss, rate, blackhole with the same\n"
@@ -46,6 +48,7 @@ enum option_code {
     OPTION_SEED,
     OPTION_QUEUE,
     OPTION_HELP,
+    OPTION_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -59,6 +62,7 @@ static const struct option long_options[] = {
     {"seed", required_argument, NULL, OPTION_SEED},
     {"queue", required_argument, NULL, OPTION_QUEUE},
     {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
 
@@ -179,6 +183,10 @@ int main(int argc, char *argv[])
     while ((code = getopt_long(argc, argv, "", long_options, &which)) != -1) {
         if (code == OPTION_HELP) {
             fputs(help, stdout);
+            return 0;
+        }
+        if (code == OPTION_VERSION) {
+            puts("netshim " PATHDOG_VERSION);
             return 0;
         }
         if (!option_parse(&options, code, long_options[which].name))

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "version.h"
+
 enum {
     OPT_NAME = 256,
     OPT_SOCKET,
@@ -33,6 +35,7 @@ enum {
     OPT_DURATION,
     OPT_QUIET,
     OPT_HELP,
+    OPT_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -57,6 +60,7 @@ static const struct option long_options[] = {
     {"duration", required_argument, NULL, OPT_DURATION},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
     {0},
 };
 
@@ -82,6 +86,7 @@ static const char help_text[] =
     "  --stats FILE           JSON, written at the end and on SIGUSR1\n"
     "  --duration TIME        stop after this time\n"
     "  --quiet                no event lines but \"ready\"\n"
+    "  --version              print the version\n"
     "\n"
     "TIME is a number with ms, s or min; a bare number is seconds. The first line on\n"
     "standard output is \"ready …\", when all sockets are bound.\n";
@@ -280,6 +285,9 @@ int options_parse(int argc, char **argv, struct options *ret)
     while (r == 0 && (option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
         if (option == OPT_HELP) {
             fputs(help_text, stdout);
+            r = 1;
+        } else if (option == OPT_VERSION) {
+            puts("quic-node " PATHDOG_VERSION);
             r = 1;
         } else if (option == '?') {
             r = -EINVAL;

@@ -38,6 +38,35 @@ case $plugin in
 esac
 chmod -R go-w "$work"
 
+# ---- where pkg-config finds nothing: an error that says so, and nothing goes to the root ----
+nothing() { # COMMAND …
+    PKG_CONFIG_PATH=$work/none PKG_CONFIG_LIBDIR=$work/none "$@"
+}
+mkdir "$work/empty"
+cp "$top"/contrib/trigger-example/{Makefile,loss.c} "$work/empty"
+for goal in loss.so install; do
+    ! nothing make -s -C "$work/empty" "$goal" DESTDIR="$work/nowhere" >"$work/said" 2>&1 ||
+        fail "make $goal goes on without pathdog.pc"
+    grep -q 'finds no pathdog.pc' "$work/said" || fail "make $goal does not say what is missing"
+done
+[ ! -e "$work/nowhere" ] || fail "make install wrote to the root directory"
+
+# ---- the tutorial's own commands; what they would run is only written down ----
+mkdir "$work/stubs"
+for name in cc install; do
+    printf '#!/bin/sh\necho %s "$@" >>"%s"\n' "$name" "$work/ran" >"$work/stubs/$name"
+    chmod +x "$work/stubs/$name"
+done
+sed -n '/^Build it, put it where/,/pathdog --list-triggers/p' "$top/docs/triggers.md" |
+    grep '^    ' | grep -v 'pathdog --list' | sed 's/^    //' >"$work/tutorial"
+grep -q '^install' "$work/tutorial" || fail "the tutorial's commands are not found"
+tutorial() { PATH=$work/stubs:$PATH "$@" sh "$work/tutorial" >"$work/said" 2>&1; }
+! tutorial nothing || fail "the tutorial's commands go on without pathdog.pc"
+! grep -q ^install "$work/ran" || fail "the tutorial installs somewhere without pathdog.pc"
+grep -q 'finds no pathdog.pc' "$work/said" || fail "the tutorial does not say what is missing"
+tutorial env || fail "the tutorial's commands: $(cat "$work/said")"
+grep -q '^install .*/pathdog/triggers/drops.so$' "$work/ran" || fail "the tutorial: $(cat "$work/ran")"
+
 # ---- loaded ----
 pathdog=$build/watchdog/pathdog
 check() { # CONFIG-LINE …: writes a config with them in the section and checks it

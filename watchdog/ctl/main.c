@@ -13,6 +13,7 @@
 #include "../util/util.h"
 #include "channel.h"
 #include "ctl.h"
+#include "version.h"
 
 enum option_code {
     OPTION_SOCKET = 's',

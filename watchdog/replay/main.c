@@ -10,6 +10,7 @@
 
 #include "../util/format.h"
 #include "replay.h"
+#include "version.h"
 
 enum {
     EXIT_GOOD = 0,
