@@ -8,6 +8,7 @@
 
 #include "../ip-text.h"
 
+#include "util/hash.h"
 #include "util/util.h"
 
 #include <errno.h>
@@ -137,15 +138,6 @@ static const char *error_name(int error)
     return name ? name : "EIO";
 }
 
-static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    return hash;
-}
-
 static uint64_t way_hash(uint64_t hash, const struct netlink_way *way)
 {
     if (way->error)
@@ -159,7 +151,7 @@ static uint64_t way_hash(uint64_t hash, const struct netlink_way *way)
 static uint64_t token_of(const struct question *question, const struct netlink_way *way,
                          const struct netlink_way *also)
 {
-    uint64_t hash = way_hash(0xcbf29ce484222325u, way);
+    uint64_t hash = way_hash(HASH_START, way);
 
     if (also)
         hash = way_hash(hash, also);

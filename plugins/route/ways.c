@@ -5,17 +5,17 @@
  */
 #include "policy.h"
 
+#include "util/hash.h"
 #include "util/util.h"
 
 static uint8_t way_hash(const struct way *way)
 {
     const char *texts[] = {way->ifname, way->gateway, way->source, way->also};
-    uint32_t hash = 2166136261u ^ way->oif;
+    uint64_t hash = hash_step(HASH_START, way->oif);
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-        for (const char *c = texts[i]; *c; c++)
-            hash = (hash ^ (uint8_t)*c) * 16777619u;
-    return (uint8_t)(hash ^ hash >> 8 ^ hash >> 16 ^ hash >> 24);
+        hash = hash_text(hash, texts[i]);
+    return (uint8_t)(hash ^ hash >> 32);
 }
 
 static bool way_equal(const struct way *a, const struct way *b)

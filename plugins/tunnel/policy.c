@@ -11,6 +11,7 @@
 #include "causes.h"
 #include "options.h"
 
+#include "util/hash.h"
 #include "util/util.h"
 
 #include <errno.h>
@@ -119,18 +120,9 @@ static void said_read(const struct pd_signal *signal, struct said *ret_said)
     *ret_said = said;
 }
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    do
-        hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
-    while (*text++);
-    return hash;
-}
-
 static uint64_t said_hash(const struct said *said)
 {
-    return hash_text(hash_text(hash_text(0xcbf29ce484222325u, said->event), said->tunnel),
-                     said->peers);
+    return hash_text(hash_text(hash_text(HASH_START, said->event), said->tunnel), said->peers);
 }
 
 /* Was the same said less than a second ago? */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "../util/hash.h"
 #include "../util/printable.h"
 #include "../util/util.h"
 
@@ -140,14 +141,12 @@ static const char *boot_clean(const json_t *string, char scratch[static SCRATCH_
 {
     const char *text = json_string_value(string);
     size_t length = json_string_length(string), used;
-    uint64_t digest = 0xcbf29ce484222325u;
 
     if (length < SCRATCH_TEXT_MAX && text_is_printable(text, length))
         return text;
-    for (size_t i = 0; i < length; i++) /* FNV-1a */
-        digest = (digest ^ (unsigned char)text[i]) * 0x100000001b3u;
     used = text_printable(scratch, SCRATCH_TEXT_MAX - 17, text, length);
-    snprintf(scratch + used, SCRATCH_TEXT_MAX - used, "~%016" PRIx64, digest);
+    snprintf(scratch + used, SCRATCH_TEXT_MAX - used, "~%016" PRIx64,
+             hash_bytes(HASH_START, text, length));
     return scratch;
 }
 

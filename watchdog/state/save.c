@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "../util/hash.h"
 #include "../util/thread.h"
 #include "file.h"
 
@@ -17,18 +18,17 @@ struct save {
     struct save_result result; /* the thread's until it is joined */
 };
 
-/* FNV-1a over words; equal bytes need not be written twice. */
+/* Over words; equal bytes need not be written twice. */
 static uint64_t digest_bytes(const char *bytes, size_t length)
 {
-    uint64_t digest = 0xcbf29ce484222325u ^ length, word;
+    uint64_t digest = HASH_START ^ length, word;
 
     for (; length >= sizeof(word); bytes += sizeof(word), length -= sizeof(word)) {
         memcpy(&word, bytes, sizeof(word));
-        digest = (digest ^ word) * 0x100000001b3u;
+        digest = hash_step(digest, word);
         digest ^= digest >> 29;
     }
-    for (; length; length--)
-        digest = (digest ^ (uint8_t)*bytes++) * 0x100000001b3u;
+    digest = hash_bytes(digest, bytes, length);
     return digest ? digest : 1;
 }
 

@@ -5,13 +5,15 @@
  */
 #include "index.h"
 
+#include "../../util/hash.h"
+
 /* FNV-1a, then mixed, since the low bits choose the slot. */
 uint64_t hash_name(const char *name)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = HASH_START;
 
     for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+        hash = hash_step(hash, (unsigned char)*name);
     return hash_conn(hash);
 }
 
