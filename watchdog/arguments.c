@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 
+#include "engine/base/names.h"
 #include "out/format.h"
 #include "util/format.h"
 #include "version.h"

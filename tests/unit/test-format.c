@@ -2,6 +2,7 @@
 /* watchdog/out/format.c, sentence.c: each kind of record, to the byte. */
 #include "check.h"
 
+#include "engine/base/names.h"
 #include "out/format.h"
 #include "util/util.h"
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "../engine/base/names.h"
 #include "../node/summaries.h"
 #include "codec.h"
 #include "learnt-text.h"
@@ -40,8 +41,8 @@ static int get_features(const struct decoding *d, const json_t *value, const cha
     {
         uint32_t bit = 0;
 
-        for (size_t n = 0; n < feature_names.count && json_is_string(feature); n++) {
-            if (!strcmp(json_string_value(feature), feature_names.names[n]))
+        for (size_t n = 0; n < FEATURE_COUNT && json_is_string(feature); n++) {
+            if (!strcmp(json_string_value(feature), feature_names[n]))
                 bit = 1u << n;
         }
         if (!bit)

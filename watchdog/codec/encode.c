@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events → lines. Only appends to the buffer it is given. */
+#include "../engine/base/names.h"
 #include "../node/summaries.h"
 #include "codec.h"
 #include "learnt-text.h"
@@ -19,11 +20,11 @@ static void put_features(struct buffer *out, uint32_t features)
     const char *separator = "";
 
     buffer_text(out, "[");
-    for (size_t i = 0; i < feature_names.count; i++) {
+    for (size_t i = 0; i < FEATURE_COUNT; i++) {
         if (!(features & (1u << i)))
             continue;
         buffer_text(out, separator);
-        encode_text(out, feature_names.names[i]);
+        encode_text(out, feature_names[i]);
         separator = ",";
     }
     buffer_text(out, "]");

@@ -2,22 +2,20 @@
 /* The table of events and their members. Nothing but data; recordings depend on the names. */
 #include "members.h"
 
+#include "../engine/base/names.h"
 #include "../util/util.h"
 
 #define NAMES(id, ...)                                                                             \
     static const char *const id##_list[] = {__VA_ARGS__};                                          \
-    static const struct member_names id##_names = {id##_list, ARRAY_SIZE(id##_list)}
+    static const struct member_names id##_words = {id##_list, ARRAY_SIZE(id##_list)}
 
-NAMES(role, [PD_ROLE_CLIENT] = "client", [PD_ROLE_SERVER] = "server");
-NAMES(level, [PD_LEVEL_ERROR] = "error", [PD_LEVEL_WARNING] = "warning",
-      [PD_LEVEL_NOTICE] = "notice", [PD_LEVEL_INFO] = "info", [PD_LEVEL_DEBUG] = "debug");
 NAMES(command, [COMMAND_MOVE] = "move", [COMMAND_HOLD] = "hold", [COMMAND_RELEASE] = "release",
       [COMMAND_MODE] = "mode", [COMMAND_CONFIG] = "config", [COMMAND_STOP] = "stop");
 NAMES(by, [COMMAND_BY_DEFAULT] = "default", [COMMAND_BY_MIGRATE] = "migrate",
       [COMMAND_BY_RECONNECT] = "reconnect");
 
-static const char *const feature_list[] = {"reconnect", "bind", "relay", "probe"};
-const struct member_names feature_names = {feature_list, ARRAY_SIZE(feature_list)};
+static const struct member_names role_words = {role_names, PD_ROLE_SERVER + 1};
+static const struct member_names level_words = {level_names, ARRAY_SIZE(level_names)};
 
 #define M(kind, path, text)                                                                        \
     {                                                                                              \
@@ -25,7 +23,7 @@ const struct member_names feature_names = {feature_list, ARRAY_SIZE(feature_list
     }
 #define E(path, text, id)                                                                          \
     {                                                                                              \
-        text, MEMBER_ENUM, offsetof(struct event, path), &id##_names                               \
+        text, MEMBER_ENUM, offsetof(struct event, path), &id##_words                               \
     }
 #define END                                                                                        \
     {                                                                                              \

@@ -41,6 +41,4 @@ struct event_format {
  * in the table. */
 const struct event_format *event_format(enum event_type type);
 
-extern const struct member_names feature_names;
-
 #endif

@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <sys/un.h>
 
+#include "../engine/base/names.h"
 #include "../util/format.h"
 #include "../util/nearest.h"
 #include "value.h"
@@ -19,7 +20,6 @@
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
 
-static const char *const modes[] = {[MODE_ACTIVE] = "active", [MODE_OBSERVE] = "observe", NULL};
 static const char *const prefers[] = {
     [PREFER_NODE] = "node", [PREFER_MIGRATE] = "migrate", [PREFER_RECONNECT] = "reconnect", NULL};
 static const char *const fallbacks[] = {
@@ -86,7 +86,7 @@ const struct setting settings[] = {
     {.option = {"node_user", PD_OPTION_TEXT, NULL, 0, 0, "who must own the node: user name or number"},
      .kind = SETTING_STRING, .offset = offsetof(struct config, node_user),
      .check = check_user, .unset = "anybody"},
-    CHOICE("mode", mode, "active", modes, "observe: decide and record, ask for nothing"),
+    CHOICE("mode", mode, "active", mode_names, "observe: decide and record, ask for nothing"),
     STRING("control", control, "/run/pathdog/control.sock", check_path_socket, "the control socket"),
     STRING("state_directory", state_directory, "/run/pathdog", check_path, "where what was learnt is kept"),
     STRING("plugin_directory", plugin_directory, PATHDOG_TRIGGER_DIRECTORY, check_path, "where triggers are loaded from"),

@@ -5,6 +5,7 @@
  */
 #include <fnmatch.h>
 
+#include "../engine/base/names.h"
 #include "private.h"
 
 #define CANDIDATES_MAX 12u
@@ -22,7 +23,7 @@ void put_peer(struct buffer *out, const struct inspect_peer *peer)
     put_text(out, "peer", peer->name);
     put_u64(out, "conn", peer->conn);
     put_text(out, "state", states[peer->state]);
-    put_text(out, "role", peer->role == PD_ROLE_CLIENT ? "client" : "server");
+    put_text(out, "role", role_names[peer->role]);
     put_text(out, "local", peer->local);
     put_text(out, "remote", peer->remote);
     put_text(out, "via", peer->via);

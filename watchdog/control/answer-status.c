@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How things are: version, node, triggers, counts. */
+#include "../engine/base/names.h"
 #include "../node/summaries.h"
 #include "private.h"
 
@@ -16,16 +17,6 @@ void answer_version(struct request *request)
 
 static void put_node(struct buffer *out, const struct inspect_status *status, const char *path)
 {
-    static const struct {
-        uint32_t bit;
-        const char *name;
-    } features[] = {
-        {NODE_RECONNECT, "reconnect"},
-        {NODE_BIND, "bind"},
-        {NODE_RELAY, "relay"},
-        {NODE_PROBE, "probe"},
-    };
-
     put_open(out, "node", "{");
     put_text(out, "path", path);
     put_text(out, "state", status->told ? "up" : status->up ? "snapshot" : "down");
@@ -34,9 +25,9 @@ static void put_node(struct buffer *out, const struct inspect_status *status, co
     put_text(out, "implementation", status->implementation);
     put_text(out, "boot", status->boot);
     put_open(out, "features", "[");
-    for (size_t i = 0; i < ARRAY_SIZE(features); i++)
-        if (status->features & features[i].bit)
-            put_text(out, NULL, features[i].name);
+    for (uint32_t i = 0; i < FEATURE_COUNT; i++)
+        if (status->features & 1u << i)
+            put_text(out, NULL, feature_names[i]);
     put_close(out, "]");
     put_text(out, "prefer", status->prefer_reconnect ? "reconnect" : "migrate");
     put_close(out, "}");
@@ -113,7 +104,7 @@ void answer_status(struct request *request)
     put_node(out, &status, config->node);
     put_columns(out, status.columns);
     put_u64(out, "rounds", status.rounds);
-    put_text(out, "mode", status.mode == MODE_OBSERVE ? "observe" : "active");
+    put_text(out, "mode", mode_names[status.mode]);
     put_bool(out, "all_held", status.all_held);
     put_known(out, "held_left_us", status.all_held ? status.held_left_us : INSPECT_NEVER,
               INSPECT_NEVER);

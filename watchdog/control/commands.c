@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <stdio.h>
 
+#include "../engine/base/names.h"
 #include "../out/format.h"
 #include "duration.h"
 #include "private.h"
@@ -244,9 +245,8 @@ void command_release(struct request *request)
 
 void command_mode(struct request *request)
 {
-    static const char *const modes[] = {[MODE_ACTIVE] = "active", [MODE_OBSERVE] = "observe", NULL};
     enum mode before = inspect_status(request->engine, request->now_us).mode;
-    int mode = param_choice(request, "mode", modes, (int)before);
+    int mode = param_choice(request, "mode", mode_names, (int)before);
     struct who asker = who(request);
     struct buffer *out;
     char text[96];
@@ -259,13 +259,13 @@ void command_mode(struct request *request)
                               .observe = mode == MODE_OBSERVE,
                               .who = asker.text,
                           });
-        snprintf(text, sizeof(text), "%s switched the mode to %s", asker.text, modes[mode]);
+        snprintf(text, sizeof(text), "%s switched the mode to %s", asker.text, mode_names[mode]);
         say(request, "mode", text);
     }
     out = answer_begin(request);
     put_open(out, NULL, "{");
-    put_text(out, "mode", modes[mode]);
-    put_text(out, "before", modes[before]);
+    put_text(out, "mode", mode_names[mode]);
+    put_text(out, "before", mode_names[before]);
     if (mode != (int)before)
         put_missed(request, out);
     put_close(out, "}");

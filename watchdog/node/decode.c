@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "../engine/base/names.h"
 #include "../util/hash.h"
 #include "../util/printable.h"
 #include "../util/util.h"
@@ -152,7 +153,6 @@ static const char *boot_clean(const json_t *string, char scratch[static SCRATCH_
 
 static int features_get(const json_t *result, uint32_t *ret, struct problem *problem)
 {
-    static const char *const names[] = {"reconnect", "bind", "relay", "probe"};
     const json_t *features = member_get(result, "features"), *feature;
     size_t i;
 
@@ -163,8 +163,8 @@ static int features_get(const json_t *result, uint32_t *ret, struct problem *pro
     {
         if (!json_is_string(feature))
             return wrong(problem, "features", "is not an array of strings");
-        for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
-            if (is_word(feature, names[n]))
+        for (uint32_t n = 0; n < FEATURE_COUNT; n++) {
+            if (is_word(feature, feature_names[n]))
                 *ret |= 1u << n;
         }
     }

@@ -5,6 +5,7 @@
  */
 #include "format.h"
 
+#include "../engine/base/names.h"
 #include "message-ids.h"
 
 /* Both forms are made from one walk, which the compiler copies for each. */
@@ -324,7 +325,7 @@ WALK walk_peer(struct buffer *buffer, enum form form, const struct record_peer *
 {
     member_word(buffer, form, "state", peer->up ? "up" : "down");
     member_subject(buffer, form, &peer->subject);
-    member_word(buffer, form, "role", peer->role == PD_ROLE_CLIENT ? "client" : "server");
+    member_word(buffer, form, "role", role_names[peer->role]);
     member_text(buffer, form, "reason", peer->reason);
 }
 

@@ -26,12 +26,6 @@ void record_text(struct buffer *buffer, const struct record *record);
  * failed or did not help is a warning; a notice has its own. */
 enum pd_level record_level(const struct record *record);
 
-/* "error", "warning", "notice", "info", "debug". */
-const char *level_name(enum pd_level level);
-
-/* Reads such a name. Returns 0 or -EINVAL. */
-int level_parse(const char *text, enum pd_level *ret_level);
-
 /* Appends the record's journal fields, each as its length (uint32_t) and
  * NAME=value. `n_dropped` records before it were lost: that is said too. */
 void record_journal(struct buffer *buffer, const struct record *record, const char *run,

@@ -7,28 +7,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "../engine/base/names.h"
 #include "../util/printable.h"
 #include "format.h"
-
-static const char *const level_names[] = {
-    [PD_LEVEL_ERROR] = "error", [PD_LEVEL_WARNING] = "warning", [PD_LEVEL_NOTICE] = "notice",
-    [PD_LEVEL_INFO] = "info",   [PD_LEVEL_DEBUG] = "debug",
-};
-
-const char *level_name(enum pd_level level)
-{
-    return level >= PD_LEVEL_ERROR && level <= PD_LEVEL_DEBUG ? level_names[level] : "error";
-}
-
-int level_parse(const char *text, enum pd_level *ret_level)
-{
-    for (enum pd_level level = PD_LEVEL_ERROR; level <= PD_LEVEL_DEBUG; level++)
-        if (!strcmp(text, level_names[level])) {
-            *ret_level = level;
-            return 0;
-        }
-    return -EINVAL;
-}
 
 enum pd_level record_level(const struct record *record)
 {
@@ -263,7 +244,7 @@ static void say_peer(struct buffer *buffer, const struct record_peer *peer)
     say_subject(buffer, &peer->subject);
     buffer_text(buffer, peer->up ? ": up, we are the " : ": down");
     if (peer->up)
-        buffer_text(buffer, peer->role == PD_ROLE_CLIENT ? "client" : "server");
+        buffer_text(buffer, role_names[peer->role]);
     if (peer->reason) {
         buffer_text(buffer, ": ");
         say(buffer, peer->reason, "");

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The names of verdicts, outcomes, effects and kinds: one table each, exactly
- * as in docs/decisions.md. Other people's scripts match on them.
+ * The words of what is written and read: one table each. Verdicts, outcomes, effects and kinds
+ * are exactly as in docs/decisions.md. Other people's scripts match on all of them.
  */
+#include "names.h"
+
+#include <errno.h>
+
 #include "../../util/util.h"
 #include "../record.h"
 
@@ -75,6 +79,30 @@ const char *effect_name(enum effect effect)
 const char *kind_name(enum pd_kind kind)
 {
     return name_of(kind_names, ARRAY_SIZE(kind_names), kind);
+}
+
+const char *const role_names[] = {[PD_ROLE_CLIENT] = "client", [PD_ROLE_SERVER] = "server", NULL};
+const char *const mode_names[] = {[MODE_ACTIVE] = "active", [MODE_OBSERVE] = "observe", NULL};
+const char *const feature_names[FEATURE_COUNT + 1] = {"reconnect", "bind", "relay", "probe", NULL};
+
+const char *const level_names[PD_LEVEL_DEBUG + 1] = {
+    [PD_LEVEL_ERROR] = "error", [PD_LEVEL_WARNING] = "warning", [PD_LEVEL_NOTICE] = "notice",
+    [PD_LEVEL_INFO] = "info",   [PD_LEVEL_DEBUG] = "debug",
+};
+
+const char *level_name(enum pd_level level)
+{
+    return level >= PD_LEVEL_ERROR && level <= PD_LEVEL_DEBUG ? level_names[level] : "error";
+}
+
+int level_parse(const char *text, enum pd_level *ret_level)
+{
+    for (enum pd_level level = PD_LEVEL_ERROR; level <= PD_LEVEL_DEBUG; level++)
+        if (!strcmp(text, level_names[level])) {
+            *ret_level = level;
+            return 0;
+        }
+    return -EINVAL;
 }
 
 const char *by_name(enum by by)
