@@ -139,7 +139,8 @@ static bool fresh(const struct sim_peer *peer, const struct pd_row *row)
     if (!peer->measured)
         return true;
     if (now[PD_RTT_SAMPLES] != PD_UNKNOWN && was[PD_RTT_SAMPLES] != PD_UNKNOWN)
-        return now[PD_RTT_SAMPLES] != was[PD_RTT_SAMPLES];
+        /* The engine keeps 32 bits of it: wild rows can differ by just 2^32 times something. */
+        return (uint32_t)now[PD_RTT_SAMPLES] != (uint32_t)was[PD_RTT_SAMPLES];
     return differs(was[PD_LATEST_RTT_US], now[PD_LATEST_RTT_US]) ||
            differs(was[PD_SRTT_US], now[PD_SRTT_US]) ||
            differs(was[PD_RTTVAR_US], now[PD_RTTVAR_US]);
