@@ -16,13 +16,14 @@ static void on_rand(uint8_t *dest, size_t len, const ngtcp2_rand_ctx *ctx)
 }
 
 /*
- * The library has no counters for RTT samples and lost packets; its log has a line for each,
- * and this is how they are counted. Only lines of ngtcp2_log_info() matter: their format is
- * this one, the text comes ready as the last argument.
+ * The library has no counters for RTT samples and lost packets, and 1.x tells neither of PTOs
+ * nor of recovery; its log has a line for each, and this is how they are counted. Only lines of
+ * ngtcp2_log_info() matter: their format is this one, the text comes ready as the last argument.
  */
 void quic_log(void *user_data, const char *format, ...)
 {
     struct conn *c = user_data;
+    struct quic_counted *counted = &c->counted;
     char line[512];
     const char *text;
     va_list ap;
@@ -32,11 +33,18 @@ void quic_log(void *user_data, const char *format, ...)
     va_start(ap, format);
     vsnprintf(line, sizeof(line), format, ap);
     va_end(ap);
-    text = strstr(line, " latest_rtt=");
-    if (text && !strstr(line, "ignore rtt sample"))
-        c->rtt_samples++;
-    else if (strstr(line, " lost type="))
-        c->packets_lost++;
+    if (strstr(line, " latest_rtt=")) { /* something new was acknowledged */
+        counted->pto_count = 0;
+        counted->rtt_samples += !strstr(line, "ignore rtt sample");
+    } else if (strstr(line, " lost type=")) {
+        counted->packets_lost++;
+    } else if ((text = strstr(line, " pto_count=")) != NULL) {
+        counted->pto_count = strtoull(text + strlen(" pto_count="), NULL, 10);
+    } else if (strstr(line, " loss detection timer canceled")) { /* nothing is under way */
+        counted->pto_count = 0;
+    } else if (strstr(line, " reduce cwnd because of packet loss")) {
+        counted->recovery_start_ns = c->node->now_ns;
+    }
 }
 
 static int on_new_connection_id(ngtcp2_conn *quic, ngtcp2_cid *cid, uint8_t *token, size_t cidlen,
@@ -130,8 +138,7 @@ static int on_stream_close(ngtcp2_conn *quic, uint32_t flags, int64_t stream_id,
     return 0;
 }
 
-static int on_path_validation(ngtcp2_conn *quic, uint32_t flags, const ngtcp2_path *path,
-                              ngtcp2_path_validation_result result, void *user_data)
+static int on_path_validation(QUIC_PATH_VALIDATION_PARAMETERS)
 {
     struct conn *c = user_data;
 

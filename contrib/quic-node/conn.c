@@ -32,6 +32,7 @@ static struct conn *conn_new(struct node *node, bool server)
     c->node = node;
     c->server = server;
     c->stream = -1;
+    c->counted.recovery_start_ns = UINT64_MAX;
     c->created_ns = c->last_received_ns = node->now_ns;
     c->next = node->conns;
     node->conns = c;
@@ -46,7 +47,8 @@ static void conn_parameters(struct conn *c, ngtcp2_settings *settings,
 
     ngtcp2_settings_default(settings);
     settings->initial_ts = c->node->now_ns;
-    /* lost first packets are sent again sooner; validation is given up after 21 times this */
+    /* lost first packets are sent again sooner; validation is given up after 21
+     * times this, by 1.x after 9 times */
     settings->initial_rtt = 200 * NS_PER_MS;
     settings->ack_thresh = 1; /* each packet at once: RTT samples and loss are seen sooner */
     settings->handshake_timeout = o->dial_timeout_ms * NS_PER_MS;
@@ -135,7 +137,7 @@ struct conn *conn_accept(struct node *node, const ngtcp2_path *path, const uint8
     random_cid(&scid);
     callbacks_fill(&callbacks, true);
     conn_parameters(c, &settings, &params);
-    params.original_dcid = header.dcid;
+    quic_set_original_dcid(&params, &header.dcid);
     params.stateless_reset_token_present = 1;
     if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token,
                                                      node->reset_secret, sizeof(node->reset_secret),
@@ -166,7 +168,7 @@ static void conn_end(struct conn *c, enum close_code code, const char *reason)
     c->node->hooks->ended(c, code, reason);
 }
 
-static void conn_send_close(struct conn *c, ngtcp2_connection_close_error *error)
+static void conn_send_close(struct conn *c, ngtcp2_ccerr *error)
 {
     uint8_t data[NODE_DATAGRAM_MAX];
     ngtcp2_path_storage path;
@@ -174,7 +176,7 @@ static void conn_send_close(struct conn *c, ngtcp2_connection_close_error *error
     ngtcp2_ssize n;
 
     ngtcp2_path_storage_zero(&path);
-    if (ngtcp2_conn_is_in_closing_period(c->quic) || ngtcp2_conn_is_in_draining_period(c->quic))
+    if (ngtcp2_conn_in_closing_period(c->quic) || ngtcp2_conn_in_draining_period(c->quic))
         return;
     n = ngtcp2_conn_write_connection_close(c->quic, &path.path, &pi, data, sizeof(data), error,
                                            c->node->now_ns);
@@ -184,13 +186,12 @@ static void conn_send_close(struct conn *c, ngtcp2_connection_close_error *error
 
 void conn_close(struct conn *c, enum close_code code, const char *reason)
 {
-    ngtcp2_connection_close_error error;
+    ngtcp2_ccerr error;
 
     if (c->dead)
         return;
-    ngtcp2_connection_close_error_default(&error);
-    ngtcp2_connection_close_error_set_application_error(&error, code, (const uint8_t *)reason,
-                                                        strlen(reason));
+    ngtcp2_ccerr_default(&error);
+    ngtcp2_ccerr_set_application_error(&error, code, (const uint8_t *)reason, strlen(reason));
     conn_send_close(c, &error);
     conn_end(c, code, reason);
 }
@@ -198,20 +199,18 @@ void conn_close(struct conn *c, enum close_code code, const char *reason)
 /* The library said so. */
 static void conn_fail(struct conn *c, int liberr)
 {
-    ngtcp2_connection_close_error error;
+    ngtcp2_ccerr error;
 
-    ngtcp2_connection_close_error_default(&error);
+    ngtcp2_ccerr_default(&error);
     switch (liberr) {
     case NGTCP2_ERR_DRAINING: /* the peer closed */
-        ngtcp2_conn_get_connection_close_error(c->quic, &error);
-        if (error.type == NGTCP2_CONNECTION_CLOSE_ERROR_CODE_TYPE_APPLICATION &&
-            error.error_code == CLOSE_RECONNECT)
+        error = quic_peer_error(c->quic);
+        if (error.type == NGTCP2_CCERR_TYPE_APPLICATION && error.error_code == CLOSE_RECONNECT)
             conn_end(c, CLOSE_RECONNECT, "closed by the peer: reconnect");
-        else if (error.type == NGTCP2_CONNECTION_CLOSE_ERROR_CODE_TYPE_APPLICATION &&
+        else if (error.type == NGTCP2_CCERR_TYPE_APPLICATION &&
                  error.error_code == CLOSE_SUPERSEDED)
             conn_end(c, CLOSE_SUPERSEDED, "closed by the peer: superseded");
-        else if (error.type == NGTCP2_CONNECTION_CLOSE_ERROR_CODE_TYPE_APPLICATION &&
-                 error.error_code == CLOSE_SHUTDOWN)
+        else if (error.type == NGTCP2_CCERR_TYPE_APPLICATION && error.error_code == CLOSE_SHUTDOWN)
             conn_end(c, CLOSE_SHUTDOWN, "closed by the peer: shutdown");
         else
             conn_end(c, CLOSE_NONE, "closed by the peer");
@@ -226,12 +225,11 @@ static void conn_fail(struct conn *c, int liberr)
     case NGTCP2_ERR_DROP_CONN:
         break;
     case NGTCP2_ERR_CRYPTO:
-        ngtcp2_connection_close_error_set_transport_error_tls_alert(
-            &error, ngtcp2_conn_get_tls_alert(c->quic), NULL, 0);
+        ngtcp2_ccerr_set_tls_alert(&error, ngtcp2_conn_get_tls_alert(c->quic), NULL, 0);
         conn_send_close(c, &error);
         break;
     default:
-        ngtcp2_connection_close_error_set_transport_error_liberr(&error, liberr, NULL, 0);
+        ngtcp2_ccerr_set_liberr(&error, liberr, NULL, 0);
         conn_send_close(c, &error);
     }
     conn_end(c, CLOSE_NONE, ngtcp2_strerror(liberr));
@@ -301,7 +299,6 @@ static int conn_write_one(struct conn *c)
 
 void conn_write(struct conn *c)
 {
-    ngtcp2_conn_stat st;
     int i;
 
     c->dirty = false;
@@ -315,8 +312,7 @@ void conn_write(struct conn *c)
         c->dirty = true;
     /* This only sets the pace. Before the first sample on a path it would be set by the
      * library's guess, which holds the first data on a new path back for tens of ms. */
-    ngtcp2_conn_get_conn_stat(c->quic, &st);
-    if (st.first_rtt_sample_ts != UINT64_MAX)
+    if (quic_numbers(c->quic, &c->counted).measured)
         ngtcp2_conn_update_pkt_tx_time(c->quic, c->node->now_ns);
     conn_after(c);
 }

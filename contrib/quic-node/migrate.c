@@ -70,10 +70,8 @@ static int move_socket(struct conn *c, const struct pathdog_node_migrate *reques
  * anybody can tell. */
 static bool path_silent(struct conn *c, uint64_t pto_ns)
 {
-    ngtcp2_conn_stat st;
-
-    ngtcp2_conn_get_conn_stat(c->quic, &st);
-    return st.bytes_in_flight > 0 && c->node->now_ns - c->last_received_ns > 2 * pto_ns;
+    return quic_numbers(c->quic, &c->counted).bytes_in_flight > 0 &&
+           c->node->now_ns - c->last_received_ns > 2 * pto_ns;
 }
 
 static int move_start(struct conn *c, const struct udp *to, bool immediate, const char **ret_why)
@@ -275,7 +273,8 @@ void path_check(struct conn *c)
     path_left(c);
     c->local = local;
     c->remote = remote;
-    c->rtt_samples = 0;
+    c->counted.rtt_samples = c->counted.pto_count = 0;
+    c->counted.recovery_start_ns = UINT64_MAX;
     if (c->server)
         c->peer->count.peer_moves++;
     frame_probe(c); /* its acknowledgement tells what was lost on the old path */

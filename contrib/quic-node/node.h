@@ -7,10 +7,10 @@
 #define QUIC_NODE_H
 
 #include "address.h"
+#include "ngtcp2_compat.h"
 #include "options.h"
 
 #include <gnutls/gnutls.h>
-#include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 #include <pathdog_node.h>
 #include <stdarg.h>
@@ -92,7 +92,8 @@ struct conn {
     uint8_t in[8192];
     size_t in_len;
 
-    uint64_t bytes_sent, bytes_received, packets_lost, rtt_samples, send_errors;
+    uint64_t bytes_sent, bytes_received, send_errors;
+    struct quic_counted counted;
     uint64_t last_received_ns;
     bool failed; /* the stream carried something else: to be closed */
 

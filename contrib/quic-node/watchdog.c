@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* What ngtcp2 0.12 and this node can tell. in_recovery is an estimate, see the README. */
+/* What ngtcp2 and this node can tell. in_recovery is an estimate, see the README. */
 #define OWN_COLUMNS (PATHDOG_NODE_COLUMN(PATHDOG_NODE_N_COLUMNS) - 1)
 
 void watchdog_peer_up(struct conn *c, bool first)
@@ -56,32 +56,30 @@ static void on_subscribe(struct pathdog_node *kit, void *user_data)
 static void row_tell(struct pathdog_node *kit, pathdog_node_token token, struct conn *c)
 {
     uint64_t row[PATHDOG_NODE_N_COLUMNS], now = c->node->now_ns;
-    bool measured, recovering;
-    ngtcp2_conn_stat st;
-
-    ngtcp2_conn_get_conn_stat(c->quic, &st);
-    measured = st.first_rtt_sample_ts != UINT64_MAX;
+    struct quic_numbers q = quic_numbers(c->quic, &c->counted);
     /* the library leaves recovery when a packet sent after its beginning is acknowledged,
      * which is one RTT later */
-    recovering = st.congestion_recovery_start_ts != UINT64_MAX &&
-                 now - st.congestion_recovery_start_ts < st.smoothed_rtt;
+    bool recovering =
+        q.recovery_start_ns != UINT64_MAX && now - q.recovery_start_ns < q.smoothed_rtt;
+
     pathdog_node_row_init(row, c->number);
-    if (measured) {
-        row[PATHDOG_NODE_SRTT_US] = st.smoothed_rtt / 1000;
-        row[PATHDOG_NODE_LATEST_RTT_US] = st.latest_rtt / 1000;
-        row[PATHDOG_NODE_MIN_RTT_US] = st.min_rtt / 1000;
-        row[PATHDOG_NODE_RTTVAR_US] = st.rttvar / 1000;
+    if (q.measured) {
+        row[PATHDOG_NODE_SRTT_US] = q.smoothed_rtt / 1000;
+        row[PATHDOG_NODE_LATEST_RTT_US] = q.latest_rtt / 1000;
+        row[PATHDOG_NODE_MIN_RTT_US] = q.min_rtt / 1000;
+        row[PATHDOG_NODE_RTTVAR_US] = q.rttvar / 1000;
     }
-    row[PATHDOG_NODE_RTT_SAMPLES] = c->rtt_samples;
-    row[PATHDOG_NODE_CWND_BYTES] = st.cwnd;
-    row[PATHDOG_NODE_IN_FLIGHT_BYTES] = st.bytes_in_flight;
+    row[PATHDOG_NODE_RTT_SAMPLES] = c->counted.rtt_samples;
+    row[PATHDOG_NODE_CWND_BYTES] = q.cwnd;
+    row[PATHDOG_NODE_IN_FLIGHT_BYTES] = q.bytes_in_flight;
     row[PATHDOG_NODE_CONGESTED] =
-        c->out_unsent_bytes > 0 && ngtcp2_conn_get_cwnd_left(c->quic) < st.max_tx_udp_payload_size;
+        c->out_unsent_bytes > 0 &&
+        ngtcp2_conn_get_cwnd_left(c->quic) < ngtcp2_conn_get_path_max_tx_udp_payload_size(c->quic);
     row[PATHDOG_NODE_IN_RECOVERY] = recovering;
-    row[PATHDOG_NODE_PTO_COUNT] = st.pto_count;
+    row[PATHDOG_NODE_PTO_COUNT] = q.pto_count;
     row[PATHDOG_NODE_BYTES_SENT] = c->bytes_sent;
     row[PATHDOG_NODE_BYTES_RECEIVED] = c->bytes_received;
-    row[PATHDOG_NODE_PACKETS_LOST] = c->packets_lost;
+    row[PATHDOG_NODE_PACKETS_LOST] = c->counted.packets_lost;
     row[PATHDOG_NODE_SEND_ERRORS] = c->send_errors;
     row[PATHDOG_NODE_SILENT_MS] = (now - c->last_received_ns) / NS_PER_MS;
     pathdog_node_row(kit, token, row);
