@@ -76,14 +76,20 @@ class LabCase(unittest.TestCase):
         cls.lab("destroy")
 
     def setUp(self):
+        self.reset()
+        self.sockets = []
+
+    def reset(self):
         for uplink in ("up0", "up1"):
+            self.lab("blackhole", uplink, "on")  # what a test left on its way is forgotten
+            wait_for("an empty wire", lambda: not any(
+                way["queued"] for way in self.stats(uplink).values()))
             for command in ("delay 0", "jitter 0", "loss 0", "rate off", "reorder off",
                             "blackhole off"):
                 self.lab("shim", uplink, *command.split())
             self.lab("carrier", uplink, "on")
             self.lab("link", uplink, "up")
         self.lab("default_route", "up0")
-        self.sockets = []
 
     def tearDown(self):
         for sock in self.sockets:
