@@ -9,6 +9,7 @@ operator does; each says what it needs by bringing it about.
 """
 
 import os
+import re
 import sys
 import time
 import traceback
@@ -98,23 +99,62 @@ def test_the_example_says_what_is_missing():
     same(sh("pathdog", "--config", "/tmp/example.conf", "--check").stderr, "", "it is good then")
 
 
-# ---- beside a node ----
+def readme_lines():
+    """What README.md says to do once all is installed, line by line."""
+    with open("/test/README.md") as file:
+        section = file.read().split("\n## Install\n")[1].split("\n## ")[0]
+    lines = re.findall(r"^    (\S.*)$", section, re.M)
+    return lines[lines.index("meson install -C build") + 1:]
 
-def test_ready_while_the_node_may_not_be_reached():
+
+def status_says(*words):
+    def said():
+        text = sh("pathdogctl", "status", check=False).stdout
+        return all(word in text for word in words) and text
+    return wait(said, f"pathdogctl status says {words}")
+
+
+def test_the_readmes_lines_lead_to_a_first_start_that_works():
     box.write("/etc/sysusers.d/mynode.conf", 'u mynode - "a node"\n')
     sh("systemd-sysusers")
     box.network()
     box.start_nodes()
     wait(lambda: os.path.exists("/run/mynode/pathdog.sock"), "the node's socket")
+    lines = readme_lines()
+    for line in lines:
+        sh("sh", "-c", line)
+    same(lines[-1], "pathdogctl status", "the last line")
+    status_says("/run/mynode/pathdog.sock: up", "alpha", "2 up", "stall")
+    same(show(UNIT, "ActiveState"), "active")
+    sh("systemctl", "stop", UNIT)
+    os.unlink(f"/etc/systemd/system/{UNIT}.d/node.conf")
+
+
+def test_a_first_start_without_the_group_says_what_to_do():
+    for line in readme_lines():
+        if "SupplementaryGroups" not in line:
+            sh("sh", "-c", line)
+    text = status_says("Permission denied")
+    for words in ("user pathdog may not write to the socket /run/mynode/pathdog.sock",
+                  "owner mynode, group mynode, mode 0660", f'"systemctl edit {UNIT}"',
+                  "SupplementaryGroups=mynode", f'"systemctl restart {UNIT}"'):
+        check(words in text, (words, text))
+    wait(lambda: "SupplementaryGroups=mynode" in show(UNIT, "StatusText"), "STATUS= as well")
+    sh("systemctl", "stop", "alpha")
+    status_says("No such file or directory: there is no /run/mynode")
+    sh("systemctl", "start", "alpha")
+    sh("systemctl", "stop", UNIT)
+
+
+# ---- beside a node ----
+
+def test_ready_while_the_node_may_not_be_reached():
+    wait(lambda: os.path.exists("/run/mynode/pathdog.sock"), "the node's socket")
     configure()
     since = mark()
     sh("systemctl", "start", UNIT)
     entry = wait_node("down", since)
-    for words in ("Permission denied: user pathdog may not", "group mynode",
-                  "systemctl edit pathdog.service", "SupplementaryGroups=mynode"):
-        check(words in entry["PATHDOG_REASON"], (words, entry["PATHDOG_REASON"]))
-        said = sh("pathdogctl", "status").stdout
-        check(words in said, (words, said))
+    check("SupplementaryGroups=mynode" in entry["PATHDOG_REASON"], entry)
     wait(lambda: "Waiting for the node" in show(UNIT, "StatusText"), "STATUS=")
     same(show(UNIT, "ActiveState"), "active")
 

@@ -169,6 +169,7 @@ def boot(root, directory, destination, out, names):
     unit = os.path.join(out, "pathdog-tests.service")
     with open(unit, "w") as file:
         file.write(UNIT.format(names=" ".join(names), patience=PATIENCE_S))
+    shutil.copy(os.path.join(TOP, "README.md"), out)
     words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
              "--volatile=overlay", "--private-network", "--console=pipe", "--directory", root,
              "--machine", f"pathdog-tests-{os.getpid()}",

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The configurations that users copy are good as they stand, and notice a dead path.
+
+examples.py PATHDOG SOURCE_ROOT PLUGIN_DIRECTORY"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+PATHDOG, TOP, PLUGINS = sys.argv[1:4]
+
+
+def read(name):
+    with open(os.path.join(TOP, name)) as file:
+        return file.read()
+
+
+def example_of(name):
+    """The first configuration on a page: an indented block with [watchdog] in it."""
+    blocks = re.findall(r"(?:^    .*\n|^\n)+", read(name), re.M)
+    found = [block for block in blocks if re.search(r"^    \[watchdog\]", block, re.M)]
+    return textwrap.dedent(found[0])
+
+
+class Examples(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="pathdog-examples-")
+        self.path = os.path.join(self.directory.name, "pathdog.conf")
+        os.mkdir(self.path + ".d")
+        with open(self.path + ".d/plugins.conf", "w") as file:
+            file.write(f"[watchdog]\nplugin_directory = {PLUGINS}\n")
+
+    def tearDown(self):
+        self.directory.cleanup()
+
+    def assert_good(self, name):
+        """It is taken, and these triggers are in force."""
+        done = subprocess.run([PATHDOG, "--config", self.path, "--check"], capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), name)
+        sections = re.findall(r"^\[(trigger:[^\]]+)\]", done.stdout, re.M)
+        self.assertIn("trigger:stall", sections, name)
+        self.assertIn("trigger:route", sections, name)
+        return done.stdout
+
+    def test_the_pages(self):
+        for name in ("README.md", "docs/configuration.md"):
+            with open(self.path, "w") as file:
+                file.write(example_of(name))
+            self.assert_good(name)
+
+    def test_the_manual_page(self):
+        page = read("docs/man/pathdog.conf.5.scd.in")
+        with open(self.path, "w") as file:
+            file.write(re.search(r"# EXAMPLE\n\n```\n(.*?)```", page, re.S)[1])
+        self.assert_good("pathdog.conf(5)")
+
+    def test_the_installed_example_with_the_line_of_the_readme(self):
+        with open(self.path, "w") as file:
+            file.write(read("contrib/systemd/pathdog.conf"))
+        line = re.search(r"^    (sed -i .*) /etc/pathdog/pathdog\.conf$", read("README.md"), re.M)[1]
+        subprocess.run(f"{line} {self.path}", shell=True, check=True, timeout=60)
+        self.assertIn("/run/mynode/pathdog.sock", self.assert_good("pathdog.conf.example"))
+
+    def test_the_installed_example_with_all_its_comments_taken(self):
+        text = re.sub(r"^#(?=[a-z_]+ = )", "", read("contrib/systemd/pathdog.conf"), flags=re.M)
+        text = re.sub(r"^node_user = .*", "node_user = root", text, flags=re.M)
+        with open(self.path, "w") as file:
+            file.write(text)
+        self.assert_good("pathdog.conf.example")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
