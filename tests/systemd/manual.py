@@ -6,7 +6,9 @@ import re
 
 import box
 
-PAGES = {"pathdog": 8, "pathdogctl": 1, "pathdog-replay": 1, "pathdog.conf": 5, "pathdog-trigger": 7}
+PAGES = {"pathdog": 8, "pathdogctl": 1, "pathdog-replay": 1, "pathdog.conf": 5, "pathdog-trigger": 7,
+         "pathdog-verdicts": 7, "pathdog-records": 7, "pathdog-journal-fields": 7,
+         "pathdog-node-protocol": 7}
 
 
 def text_of(name):
@@ -46,6 +48,16 @@ def test_the_manual_has_every_key_and_trigger():
         assert not missing(words, text), (trigger["name"], missing(words, text))
 
 
+def test_every_page_is_installed_and_names_only_pages_that_are():
+    """That they are right is asserted where they are built (tests/unit/names.py)."""
+    for name in PAGES:
+        text = text_of(name)
+        assert "NAME" in text and len(text) > 1000, name
+        named = set(re.findall(r"\b(pathdog[\w.-]*)\((\d)\)", text))
+        wrong = [page for page, number in named if PAGES.get(page) != int(number)]
+        assert not wrong, (name, wrong)
+
+
 def test_the_queries_of_the_documentation_are_good():
     with open("/test/docs/journal.md") as file:
         queries = re.findall(r"^    (journalctl .*)$", file.read(), re.M)
@@ -61,6 +73,7 @@ def test_the_queries_of_the_documentation_are_good():
     assert found > 12, f"only {found} of {len(queries)} find anything"
 
 
-TESTS = [test_the_queries_of_the_documentation_are_good,
+TESTS = [test_every_page_is_installed_and_names_only_pages_that_are,
+         test_the_queries_of_the_documentation_are_good,
          test_the_manual_has_every_option_of_the_programs,
          test_the_manual_has_every_key_and_trigger]

@@ -83,7 +83,10 @@ PLACES = ("etc/pathdog/pathdog.conf.example", "usr/bin/pathdog", "usr/bin/pathdo
           "usr/share/bash-completion/completions/pathdogctl",
           "usr/share/zsh/vendor-completions/_pathdogctl", "usr/share/man/man1/pathdog-replay.1",
           "usr/share/man/man1/pathdogctl.1", "usr/share/man/man5/pathdog.conf.5",
-          "usr/share/man/man7/pathdog-trigger.7", "usr/share/man/man8/pathdog.8",
+          "usr/share/man/man7/pathdog-trigger.7",
+          "usr/share/man/man7/pathdog-verdicts.7", "usr/share/man/man7/pathdog-records.7",
+          "usr/share/man/man7/pathdog-journal-fields.7",
+          "usr/share/man/man7/pathdog-node-protocol.7", "usr/share/man/man8/pathdog.8",
           "usr/share/pkgconfig/pathdog.pc", "usr/share/doc/pathdog/README.md",
           "usr/share/doc/pathdog/docs/records.md")
 
