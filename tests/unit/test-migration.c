@@ -157,6 +157,36 @@ static void withdrawn_is_superseded(void **state)
 }
 
 /* What the move of such a node has lost is lost, also when the way is back. */
+/* What a policy withdrew is over before anything else of the same turn happens. */
+static void withdrawn_in_time(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_QUEUED);
+    lab_step(lab, POKE_TIMER, NONE)->number = lab->now_us + 59 * SEC;
+    lab_signal(lab);
+    poke_add(&lab->poke, POKE_IN_TIMER, POKE_WITHDRAW)->peer = lab_peer(lab, 17)->view.index;
+    lab->now_us += 70 * SEC; /* a late timer: the policy's, then the end of its time in the queue */
+    lab_event(lab, &(struct event){.type = EVENT_TIMER});
+    expect_decision(lab, 17, VERDICT_SUPERSEDED);
+}
+
+/* The policies hear of the other path before advice that waited for the answer is given again. */
+static void withdrawn_when_moved(void **state)
+{
+    struct lab *lab = *state;
+
+    room(lab);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    expect_decision(lab, 17, VERDICT_IN_FLIGHT);
+    poke_add(&lab->poke, POKE_IN_PEER, POKE_WITHDRAW)->peer = lab_peer(lab, 17)->view.index;
+    lab_answer_ok(lab, lab->actions[lab->n_actions - 1].request);
+    expect_no_decision(lab);
+}
+
 static void reconnects_are_not_withdrawn(void **state)
 {
     struct lab *lab = memory_new(1, sizeof(*lab));
@@ -323,6 +353,8 @@ int main(void)
         FULL_TEST(weaker_and_equal_join),
         FULL_TEST(expires_after_its_time),
         FULL_TEST(withdrawn_is_superseded),
+        FULL_TEST(withdrawn_in_time),
+        FULL_TEST(withdrawn_when_moved),
         cmocka_unit_test_teardown(reconnects_are_not_withdrawn, lab_teardown),
         FULL_TEST(order),
         FULL_TEST(order_follows_the_rows),

@@ -12,6 +12,7 @@
 #include "moves/move.h"
 #include "peers/look.h"
 #include "peers/peer.h"
+#include "stages/gate.h"
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
 
@@ -205,6 +206,7 @@ static void change_triggers(struct engine *engine, const struct engine_config *c
         if (!goes_on(next, now->instances[i]))
             now->instances[i] = instance_free(now->instances[i]);
     }
+    gate_withdrawn(engine);
     outbox_renumber_queries(engine, numbers); /* asked until here, by the old ones */
     free(numbers);
     move_table(engine, config, next);
@@ -227,6 +229,7 @@ static void change_triggers(struct engine *engine, const struct engine_config *c
         if (started[i])
             instance_start(now->instances[i]);
     tell_joining(engine, started);
+    gate_withdrawn(engine);
     free(started);
 }
 

@@ -83,6 +83,7 @@ static void due(struct engine *engine, struct deadline *deadline)
         break;
     case DEADLINE_TRIGGER:
         instance_due(deadline);
+        gate_withdrawn(engine);
         break;
     }
 }
@@ -148,10 +149,23 @@ struct engine *engine_free(struct engine *engine)
     text_unref(engine->node.boot);
     text_unref(engine->node.down_reason);
     free(engine->advice);
+    free(engine->withdrawals);
     free(engine->passed);
     free(engine->probes);
     free(engine);
     return NULL;
+}
+
+/* A request ended. The policies hear of another path before advice that waited for the end is
+ * given again: they may withdraw it. */
+static void answered(struct engine *engine, const struct event_answer *answer)
+{
+    struct answered led = migration_answer(engine, answer);
+
+    if (led.moved)
+        triggers_peer(engine, led.moved, PD_PEER_MIGRATED);
+    gate_withdrawn(engine);
+    outcome_succeeded(engine, &led);
 }
 
 static void dispatch(struct engine *engine, const struct event *event)
@@ -184,7 +198,7 @@ static void dispatch(struct engine *engine, const struct event *event)
         looks_ask_due(engine);
         break;
     case EVENT_ANSWER:
-        migration_answer(engine, &event->answer);
+        answered(engine, &event->answer);
         break;
     case EVENT_SIGNAL:
         triggers_signal(engine, &event->signal);

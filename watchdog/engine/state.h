@@ -263,6 +263,12 @@ struct advice {
     bool again; /* remembered, and given once more: its cause has counted it already */
 };
 
+/* Of waiting advice: its trigger has no reason for it any more. */
+struct withdrawal {
+    uint32_t peer;
+    const char *trigger;
+};
+
 struct triggers {
     struct instance **instances; /* in file order */
     size_t n_instances;
@@ -406,6 +412,8 @@ struct engine {
     struct pool effect_pool, fold_pool;
     struct advice *advice; /* given in this turn, not decided yet */
     size_t n_advice, advice_capacity;
+    struct withdrawal *withdrawals; /* in this turn, not taken up yet */
+    size_t n_withdrawals, withdrawals_capacity;
     struct passed *passed; /* not asked, or not entered yet */
     size_t n_passed, passed_capacity;
     size_t n_made, n_settled; /* so many from the first on have their move, are entered */

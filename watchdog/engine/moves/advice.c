@@ -62,6 +62,16 @@ void gate_take_back(struct engine *engine, struct peer *peer, const char *trigge
     }
 }
 
+void advice_withdraw(struct engine *engine, struct peer *peer, const char *trigger)
+{
+    if (!peer->affair) /* nothing waits */
+        return;
+    engine->withdrawals = array_reserve(engine->withdrawals, &engine->withdrawals_capacity,
+                                        engine->n_withdrawals + 1, sizeof(struct withdrawal));
+    engine->withdrawals[engine->n_withdrawals++] =
+        (struct withdrawal){.peer = peer->view.index, .trigger = trigger};
+}
+
 void gate_forget_remembered(struct engine *engine, struct peer *peer)
 {
     struct affair *affair = peer->affair;

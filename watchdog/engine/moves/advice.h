@@ -32,6 +32,9 @@ void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, 
 /* Advice of pathdog itself in this turn, which a later row of the turn disproved. */
 void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger);
 
+/* Notes for the gate that an instance has no reason any more for what waits of its advice. */
+void advice_withdraw(struct engine *engine, struct peer *peer, const char *trigger);
+
 /* Gives remembered advice once more, as a new decision; not while it is held back. */
 void gate_advise_remembered(struct engine *engine, struct peer *peer);
 

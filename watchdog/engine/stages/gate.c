@@ -10,6 +10,7 @@
 #include "../liveness/watch.h"
 #include "../moves/advice.h"
 #include "../moves/decision.h"
+#include "../moves/move.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
@@ -189,8 +190,19 @@ static void decide_all(struct engine *engine, size_t count, unsigned kinds)
     }
 }
 
+void gate_withdrawn(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_withdrawals; i++) {
+        const struct withdrawal *withdrawal = &engine->withdrawals[i];
+
+        migration_withdraw(engine, peer_at(engine, withdrawal->peer), withdrawal->trigger);
+    }
+    engine->n_withdrawals = 0;
+}
+
 void gate_run(struct engine *engine)
 {
+    gate_withdrawn(engine);
     while (engine->n_advice) {
         size_t count = engine->n_advice;
 
@@ -206,6 +218,7 @@ void gate_run(struct engine *engine)
 
 void gate_peer_gone(struct engine *engine, struct peer *peer)
 {
+    gate_withdrawn(engine);
     for (size_t i = 0; i < engine->n_advice; i++)
         if (engine->advice[i].peer == peer->view.index && engine->advice[i].because)
             decide_one(engine, &engine->advice[i]);

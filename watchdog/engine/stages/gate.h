@@ -12,6 +12,10 @@
 /* Decides on all advice of this turn, and asks. */
 void gate_run(struct engine *engine);
 
+/* What policies withdrew since they were called: ends what waits of that. After each call into
+ * policies that something else of the turn follows; gate_run begins with it. */
+void gate_withdrawn(struct engine *engine);
+
 /* A connection is about to go: advice about it that waits is `gone`. */
 void gate_peer_gone(struct engine *engine, struct peer *peer);
 

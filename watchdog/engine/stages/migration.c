@@ -10,7 +10,6 @@
 #include "../moves/requests.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
-#include "outcome.h"
 
 #define RETRY_BUSY_US 100000u
 
@@ -41,19 +40,21 @@ void migration_due(struct engine *engine, struct deadline *deadline)
     }
 }
 
-void migration_answer(struct engine *engine, const struct event_answer *answer)
+struct answered migration_answer(struct engine *engine, const struct event_answer *answer)
 {
     struct request_slot *slot = request_find(&engine->migration, answer->request);
+    struct answered led = {0};
 
     if (!slot)
         engine->ignored++;
     else if (slot->move)
-        outcome_answered(engine, slot->move, answer);
+        led = outcome_answered(engine, slot->move, answer);
     else
-        outcome_late(engine, slot, answer);
+        led = outcome_late(engine, slot, answer);
     slot = request_find(&engine->migration, answer->request);
     if (slot)
         slot->conn = 0; /* a second answer is not learnt from */
+    return led;
 }
 
 void migration_forget(struct engine *engine)

@@ -7,11 +7,12 @@
 #define ENGINE_MIGRATION_H
 
 #include "../state.h"
+#include "outcome.h"
 
 /* The time of a move is over: it expired in the queue, is unanswered, or is tried again. */
 void migration_due(struct engine *engine, struct deadline *deadline);
 
-void migration_answer(struct engine *engine, const struct event_answer *answer);
+struct answered migration_answer(struct engine *engine, const struct event_answer *answer);
 
 /* The connection goes down. A reconnect of ours stays open without it. */
 void migration_peer_gone(struct engine *engine, struct peer *peer);

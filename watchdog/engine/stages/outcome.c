@@ -16,7 +16,6 @@
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
-#include "../triggers/triggers.h"
 
 #define RETRY_FIRST_US 100000u
 
@@ -103,14 +102,8 @@ static void learn(struct engine *engine, struct peer *peer, enum by by, int64_t 
     }
 }
 
-/* The path changed by a migration of ours. */
-static void path_moved(struct engine *engine, struct peer *peer, const char *local)
-{
-    (void)peer_set_path(peer, local, NULL, NULL);
-    triggers_peer(engine, peer, PD_PEER_MIGRATED);
-}
-
-static void succeeded(struct engine *engine, struct move *move, const struct event_answer *answer)
+static struct answered succeeded(struct engine *engine, struct move *move,
+                                 const struct event_answer *answer)
 {
     struct peer *peer = move->peer;
     bool reconnected = move->by == BY_RECONNECT;
@@ -123,16 +116,27 @@ static void succeeded(struct engine *engine, struct move *move, const struct eve
         effect_start(engine, move);
     move_free(engine, move);
     if (!peer)
-        return;
+        return (struct answered){0};
     if (!reconnected) {
         waiting_moved(engine, peer);
-        path_moved(engine, peer, answer->local);
+        (void)peer_set_path(peer, answer->local, NULL, NULL);
     }
-    if (settles)
-        gate_forget_remembered(engine, peer);
-    if (same)
-        watch_answered(engine, peer, true);
-    gate_advise_remembered(engine, peer);
+    return (struct answered){
+        .moved = reconnected ? NULL : peer,
+        .done = peer,
+        .same = same,
+        .settles = settles,
+    };
+}
+
+void outcome_succeeded(struct engine *engine, const struct answered *led)
+{
+    if (led->settles)
+        gate_forget_remembered(engine, led->done);
+    if (led->same)
+        (void)watch_answered(engine, led->done, true);
+    if (led->done)
+        gate_advise_remembered(engine, led->done);
 }
 
 /* Is there to be another attempt, if it is possible? */
@@ -227,15 +231,14 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
         gate_forget_remembered(engine, peer);
 }
 
-void outcome_answered(struct engine *engine, struct move *move, const struct event_answer *answer)
+struct answered outcome_answered(struct engine *engine, struct move *move,
+                                 const struct event_answer *answer)
 {
     enum outcome outcome = outcome_of(move, answer);
 
     finish(engine, move, outcome, answer);
-    if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED) {
-        succeeded(engine, move, answer);
-        return;
-    }
+    if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED)
+        return succeeded(engine, move, answer);
     if (!answer->ok && answer->code == NODE_UNKNOWN_VIA)
         notice_format(engine, PD_LEVEL_WARNING, "unknown-via",
                       "the node knows no relay \"%s\", asked for %s: configuration",
@@ -243,21 +246,24 @@ void outcome_answered(struct engine *engine, struct move *move, const struct eve
     if (move->peer && !move->adopted && !answer->ok && !answer->spoiled)
         learn(engine, move->peer, move->by, answer->code);
     failed(engine, move, outcome, answer->spoiled ? 0 : answer->code);
+    return (struct answered){0};
 }
 
-void outcome_late(struct engine *engine, const struct request_slot *slot,
-                  const struct event_answer *answer)
+struct answered outcome_late(struct engine *engine, const struct request_slot *slot,
+                             const struct event_answer *answer)
 {
     struct peer *peer = peers_find(engine, slot->conn);
 
     if (!peer || answer->spoiled)
-        return;
+        return (struct answered){0};
+    if (answer->ok && slot->by == BY_MIGRATE) {
+        advice_disproved(engine, peer, PD_KIND_MOVED);
+        (void)peer_set_path(peer, answer->local, NULL, NULL);
+        return (struct answered){.moved = peer};
+    }
     if (!answer->ok)
         learn(engine, peer, slot->by, answer->code);
-    else if (slot->by == BY_MIGRATE) {
-        advice_disproved(engine, peer, PD_KIND_MOVED);
-        path_moved(engine, peer, answer->local);
-    }
+    return (struct answered){0};
 }
 
 void outcome_unanswered(struct engine *engine, struct move *move)

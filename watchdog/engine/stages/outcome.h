@@ -8,11 +8,24 @@
 
 #include "../state.h"
 
-void outcome_answered(struct engine *engine, struct move *move, const struct event_answer *answer);
+/* What an answer leaves for others to do. */
+struct answered {
+    struct peer *moved; /* NULL, or: its path is another one, by a request of ours */
+    struct peer *done;  /* NULL, or: its request succeeded */
+    bool same;          /* that is the connection which was asked for, not one that followed */
+    bool settles;       /* as the move */
+};
+
+struct answered outcome_answered(struct engine *engine, struct move *move,
+                                 const struct event_answer *answer);
+
+/* After those who had to hear of `moved`: the connection gets its time anew, and advice that
+ * waited for the answer is given again. */
+void outcome_succeeded(struct engine *engine, const struct answered *led);
 
 /* An answer to a request that ended: learnt from, no more. */
-void outcome_late(struct engine *engine, const struct request_slot *slot,
-                  const struct event_answer *answer);
+struct answered outcome_late(struct engine *engine, const struct request_slot *slot,
+                             const struct event_answer *answer);
 void outcome_unanswered(struct engine *engine, struct move *move);
 void outcome_gone(struct engine *engine, struct move *move);
 void outcome_link_lost(struct engine *engine, struct move *move);

@@ -11,6 +11,7 @@
 #include "../peers/peer.h"
 #include "../peers/progress.h"
 #include "../triggers/triggers.h"
+#include "gate.h"
 
 /* Compared are only those that both rows have. Takes over what is known now. */
 static bool take_rtt(struct peer *peer, const struct pd_row *row)
@@ -136,5 +137,7 @@ void looks_samples(struct engine *engine, const struct event_samples *event)
             row_take(engine, peer, &event->rows[i].row, event->columns);
         else
             engine->ignored++;
+        if (engine->n_withdrawals)
+            gate_withdrawn(engine);
     }
 }

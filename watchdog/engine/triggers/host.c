@@ -11,7 +11,6 @@
 #include "../base/notice.h"
 #include "../base/outbox.h"
 #include "../moves/advice.h"
-#include "../moves/move.h"
 #include "../peers/look.h"
 #include "../peers/peer.h"
 
@@ -94,8 +93,8 @@ static void host_withdraw(struct pd_turn *turn, uint32_t index)
     struct instance *instance = instance_of(turn);
     struct peer *peer = peer_of(instance->engine, index);
 
-    if (peer && peer->affair)
-        migration_withdraw(instance->engine, peer, instance->name);
+    if (peer)
+        advice_withdraw(instance->engine, peer, instance->name);
 }
 
 static uint64_t host_open_cause(struct pd_turn *turn, const char *reason)
