@@ -157,9 +157,48 @@ static void before_they_are_noted(void **state)
     filter_clear(&filter);
 }
 
+static void filters(void **state)
+{
+    struct record decision = {
+        .type = RECORD_DECISION,
+        .time_us = 1000,
+        .decision = {.subject = {.peer = text_new("a@h")},
+                     .decision = 7,
+                     .trigger = "srtt:overseas",
+                     .verdict = VERDICT_COOLING},
+    };
+    struct record notice = {.type = RECORD_NOTICE, .time_us = 1000};
+    struct filter filter = {.verdict = -1, .types = 1u << RECORD_DECISION | 1u << RECORD_OUTCOME};
+
+    assert_true(filter_fits(&filter, &decision));
+    assert_false(filter_fits(&filter, &notice));
+    filter.trigger = (char *)"srtt";
+    assert_true(filter_fits(&filter, &decision));
+    filter.trigger = (char *)"srt";
+    assert_false(filter_fits(&filter, &decision));
+    filter.trigger = (char *)"srtt:overseas";
+    filter.verdict = VERDICT_COOLING;
+    filter.peer = (char *)"a@*";
+    filter.decision = 7;
+    filter.since_us = 1000;
+    assert_true(filter_fits(&filter, &decision));
+    filter.since_us = 1001;
+    assert_false(filter_fits(&filter, &decision));
+    filter.since_us = 0;
+    filter.verdict = VERDICT_MIGRATE;
+    assert_false(filter_fits(&filter, &decision));
+    filter.verdict = -1;
+    filter.peer = (char *)"b@*";
+    assert_false(filter_fits(&filter, &decision));
+    filter = (struct filter){.verdict = -1, .types = UINT32_MAX, .peer = (char *)"*"};
+    assert_false(filter_fits(&filter, &notice)); /* it is about nobody */
+    text_unref(decision.decision.subject.peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(filters),
         cmocka_unit_test(without_them_all_fit),
         cmocka_unit_test(by_trigger),
         cmocka_unit_test(by_verdict),

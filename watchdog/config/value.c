@@ -8,20 +8,13 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "../util/duration.h"
 #include "../util/format.h"
 
-struct unit {
+static const struct {
     const char *name;
     uint64_t factor;
-};
-
-/* Greatest first: this is also the order in which a time is written. */
-static const struct unit time_units[] = {
-    {"d", 86400000000u}, {"h", 3600000000u}, {"min", 60000000u},
-    {"s", 1000000u},     {"ms", 1000u},      {"us", 1u},
-};
-
-static const struct unit size_units[] = {
+} size_units[] = {
     {"G", 1u << 30},
     {"M", 1u << 20},
     {"K", 1u << 10},
@@ -40,97 +33,14 @@ const char *option_type_name(enum pd_option_type type)
     return (size_t)type < ARRAY_SIZE(type_names) ? type_names[type] : "?";
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
 
-static const char *skip_blanks(const char *s)
-{
-    while (is_blank(*s))
-        s++;
-    return s;
-}
-
-/* Reads digits; returns behind them, or NULL: no digit, or too large. */
-static const char *read_number(const char *s, uint64_t *ret_number, const char **ret_why)
-{
-    uint64_t number = 0;
-
-    if (!is_digit(*s)) {
-        *ret_why = *s == '-' ? "is negative" : "has no number where one must stand";
-        return NULL;
-    }
-    for (; is_digit(*s); s++)
-        if (__builtin_mul_overflow(number, 10, &number) ||
-            __builtin_add_overflow(number, (uint64_t)(*s - '0'), &number)) {
-            *ret_why = "is too large";
-            return NULL;
-        }
-    if (*s == '.' || *s == ',') {
-        *ret_why = "has decimals; only whole numbers are read";
-        return NULL;
-    }
-    *ret_number = number;
-    return s;
-}
-
-/* The unit that stands at `s`, as a whole word. */
-static const struct unit *read_unit(const char *s, const char **ret_end)
-{
-    size_t length = 0;
-
-    while ((s[length] >= 'a' && s[length] <= 'z') || (s[length] >= 'A' && s[length] <= 'Z'))
-        length++;
-    *ret_end = s + length;
-    for (size_t i = 0; i < ARRAY_SIZE(time_units); i++)
-        if (strlen(time_units[i].name) == length && !memcmp(time_units[i].name, s, length))
-            return &time_units[i];
-    return NULL;
-}
-
-/* "200ms", "1min 30s"; a bare number, only by itself, is seconds. */
-static int parse_time(const char *text, uint64_t *ret_number, const char **ret_why)
-{
-    uint64_t total = 0;
-    unsigned parts = 0;
-
-    for (const char *s = text; *s || !parts; parts++) {
-        uint64_t number;
-        const struct unit *unit;
-
-        s = read_number(s, &number, ret_why);
-        if (!s)
-            return -EINVAL;
-        s = skip_blanks(s);
-        if (!*s && !parts) {
-            unit = &time_units[3];
-        } else {
-            unit = read_unit(s, &s);
-            if (!unit) {
-                *ret_why = "lacks a unit of time: us, ms, s, min, h or d";
-                return -EINVAL;
-            }
-        }
-        if (__builtin_mul_overflow(number, unit->factor, &number) ||
-            __builtin_add_overflow(total, number, &total)) {
-            *ret_why = "is too large";
-            return -EINVAL;
-        }
-        s = skip_blanks(s);
-    }
-    *ret_number = total;
-    return 0;
-}
-
 static int parse_integer(const char *text, uint64_t *ret_number, const char **ret_why)
 {
-    const char *end = read_number(text, ret_number, ret_why);
+    const char *end = number_parse(text, ret_number, ret_why);
 
     if (!end)
         return -EINVAL;
@@ -144,7 +54,7 @@ static int parse_integer(const char *text, uint64_t *ret_number, const char **re
 static int parse_size(const char *text, uint64_t *ret_number, const char **ret_why)
 {
     uint64_t number;
-    const char *end = read_number(text, &number, ret_why);
+    const char *end = number_parse(text, &number, ret_why);
 
     if (!end)
         return -EINVAL;
@@ -182,12 +92,12 @@ static int parse_boolean(const char *text, uint64_t *ret_number, const char **re
 static int parse_fraction(const char *text, uint64_t *ret_number, const char **ret_why)
 {
     uint64_t above, below = 1;
-    const char *s = read_number(text, &above, ret_why);
+    const char *s = number_parse(text, &above, ret_why);
 
     if (!s)
         return -EINVAL;
     if (*s == '/') {
-        s = read_number(s + 1, &below, ret_why);
+        s = number_parse(s + 1, &below, ret_why);
         if (!s)
             return -EINVAL;
     }
@@ -250,7 +160,7 @@ int value_parse(enum pd_option_type type, const char *text, uint64_t *ret_number
 {
     switch (type) {
     case PD_OPTION_TIME:
-        return parse_time(text, ret_number, ret_why);
+        return duration_parse(text, ret_number, ret_why);
     case PD_OPTION_INTEGER:
         return parse_integer(text, ret_number, ret_why);
     case PD_OPTION_SIZE:
@@ -269,25 +179,6 @@ int value_parse(enum pd_option_type type, const char *text, uint64_t *ret_number
     }
     *ret_why = "is of no type that is known";
     return -EINVAL;
-}
-
-static char *format_time(uint64_t number)
-{
-    char text[128] = "";
-    size_t length = 0;
-
-    if (!number)
-        return string_copy("0");
-    for (size_t i = 0; i < ARRAY_SIZE(time_units); i++) {
-        uint64_t count = number / time_units[i].factor;
-
-        number %= time_units[i].factor;
-        if (count)
-            length +=
-                (size_t)snprintf(text + length, sizeof(text) - length, "%s%llu%s",
-                                 length ? " " : "", (unsigned long long)count, time_units[i].name);
-    }
-    return string_copy(text);
 }
 
 static char *format_size(uint64_t number)
@@ -320,7 +211,7 @@ char *value_format(enum pd_option_type type, uint64_t number)
 {
     switch (type) {
     case PD_OPTION_TIME:
-        return format_time(number);
+        return string_copy(duration_exact((char[DURATION_EXACT_SIZE]){0}, number));
     case PD_OPTION_SIZE:
         return format_size(number);
     case PD_OPTION_BOOLEAN:

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "duration.h"
+#include "../util/duration.h"
 #include "private.h"
 
 /* ---- rows of the gate in words ---- */

@@ -9,7 +9,7 @@
 
 #include "../engine/base/names.h"
 #include "../out/format.h"
-#include "duration.h"
+#include "../util/duration.h"
 #include "private.h"
 
 /* Names that something is kept of, known or not: not without end. */

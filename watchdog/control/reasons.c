@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "duration.h"
+#include "../util/duration.h"
 #include "private.h"
 
 __attribute__((format(printf, 3, 4))) static void put_reason(struct buffer *out, const char *what,

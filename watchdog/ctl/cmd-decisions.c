@@ -15,11 +15,12 @@ static bool since_parse(const char *text, uint64_t *ret_us)
     static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d",
                                           "%H:%M:%S", "%H:%M"};
     time_t now = time(NULL);
+    const char *why;
     uint64_t span_us;
 
-    if (*text == '@' && duration_parse(text + 1, ret_us) == 0)
+    if (*text == '@' && duration_parse(text + 1, ret_us, &why) == 0)
         return true;
-    if (duration_parse(text, &span_us) == 0) {
+    if (duration_parse(text, &span_us, &why) == 0) {
         *ret_us = sub_u64((uint64_t)now * 1000000, span_us);
         return true;
     }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../control/duration.h"
+#include "../util/duration.h"
 
 #define DEFAULT_CONTROL "/run/pathdog/control.sock"
 #define DEFAULT_NOTIFY  "/run/pathdog/notify"

@@ -151,6 +151,8 @@ static enum ctl_status limit_parse(struct options *options)
 
 static enum ctl_status take_option(struct options *options, int code)
 {
+    const char *why;
+
     switch ((enum option_code)code) {
     case OPTION_SOCKET:
         options->socket = optarg;
@@ -183,8 +185,11 @@ static enum ctl_status take_option(struct options *options, int code)
         options->all = true;
         break;
     case OPTION_FOR:
-        if (duration_parse(optarg, &options->for_us) < 0 || !options->for_us)
-            return usage("--for %s: allowed is a time like 90s, 10min or \"1h 30min\"", optarg);
+        if (duration_parse(optarg, &options->for_us, &why) < 0)
+            return usage("--for %s %s: allowed is a time like 90s, 10min or \"1h 30min\"", optarg,
+                         why);
+        if (!options->for_us)
+            return usage("--for %s: allowed is a time above 0, like 90s or \"1h 30min\"", optarg);
         break;
     case OPTION_ABSENT:
         options->absent = true;
