@@ -8,6 +8,7 @@
 #include "message.h"
 #include "options.h"
 
+#include "util/unix-socket.h"
 #include "util/util.h"
 
 #include <errno.h>
@@ -17,8 +18,6 @@
 #include <pathdog/source.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* Datagrams read before other events have their turn. */
@@ -30,11 +29,7 @@
 struct tunnel_source {
     struct pd_source_host *host;
     sd_event_source *io;
-    int fd;
-    struct sockaddr_un name;
-    dev_t device; /* of the socket in the file system, so that only ours is removed */
-    ino_t inode;
-    bool bound;
+    struct unix_socket socket;
     char datagram[MESSAGE_MAX + 2]; /* one more than the longest, and an end */
 };
 
@@ -135,7 +130,7 @@ static bool datagram_read(struct tunnel_source *source)
         .msg_control = control,
         .msg_controllen = sizeof(control),
     };
-    ssize_t n = recvmsg(source->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t n = recvmsg(source->socket.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     struct message message;
     struct ucred sender;
     const char *error;
@@ -164,24 +159,6 @@ static int messages_ready(sd_event_source *io, int fd, uint32_t revents, void *u
 
 /* ---- the socket ---- */
 
-/* What is at the path already may be removed only if it is a socket that nobody has open. */
-static int path_check(const struct sockaddr_un *name)
-{
-    struct stat there;
-    int fd, r;
-
-    if (lstat(name->sun_path, &there) < 0)
-        return errno == ENOENT ? 0 : -errno;
-    if (!S_ISSOCK(there.st_mode))
-        return -EEXIST;
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    r = connect(fd, (const struct sockaddr *)name, sizeof(*name)) < 0 ? -errno : 0;
-    close(fd);
-    return r == -ECONNREFUSED ? 0 : -EADDRINUSE;
-}
-
 static int mode_read(const char *text, mode_t *ret_mode)
 {
     char *end;
@@ -206,66 +183,28 @@ static int group_find(const struct pd_value *value, gid_t *ret_gid)
     return 0;
 }
 
-/* Bound under another name and renamed, so that there is never one with another
- * mode, nor none where there was one. */
-static int socket_bind(struct tunnel_source *source, mode_t mode, gid_t gid, bool gid_given)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    struct stat there;
-    int length = snprintf(name.sun_path, sizeof(name.sun_path), "%s.%d", source->name.sun_path,
-                          (int)getpid());
-
-    if (length < 0 || (size_t)length >= sizeof(name.sun_path))
-        return -ENAMETOOLONG;
-    /* Before it has a name: what the new file's mode is taken from. */
-    if (fchmod(source->fd, 0600) < 0 ||
-        bind(source->fd, (const struct sockaddr *)&name, sizeof(name)) < 0)
-        return -errno;
-    /* Without the right to give it to the group the owner's own is kept. */
-    if (gid != (gid_t)-1 && chown(name.sun_path, (uid_t)-1, gid) < 0 && gid_given)
-        goto failed;
-    if (chmod(name.sun_path, mode) < 0 || lstat(name.sun_path, &there) < 0 ||
-        rename(name.sun_path, source->name.sun_path) < 0)
-        goto failed;
-    source->device = there.st_dev;
-    source->inode = there.st_ino;
-    source->bound = true;
-    return 0;
-failed:;
-    int r = -errno;
-
-    unlink(name.sun_path);
-    return r;
-}
-
 static int socket_open(struct tunnel_source *source, const struct pd_value *values)
 {
     const char *path = values[TUNNEL_OPTION_SOCKET].text;
-    gid_t gid = (gid_t)-1;
-    mode_t mode = 0;
-    int r, on = 1;
+    struct unix_socket_options options = {
+        .type = SOCK_DGRAM,
+        .group = (gid_t)-1,
+        .group_or_fail = values[TUNNEL_OPTION_GROUP].given,
+        .credentials = true,
+    };
+    int r;
 
     if (path[0] != '/')
         return -EINVAL; /* an abstract one would ask nobody who they are */
-    if (strlen(path) >= sizeof(source->name.sun_path))
-        return -ENAMETOOLONG;
-    source->name.sun_family = AF_UNIX;
-    memcpy(source->name.sun_path, path, strlen(path) + 1);
-    r = mode_read(values[TUNNEL_OPTION_MODE].text, &mode);
+    r = mode_read(values[TUNNEL_OPTION_MODE].text, &options.mode);
     if (r == 0)
-        r = group_find(&values[TUNNEL_OPTION_GROUP], &gid);
+        r = group_find(&values[TUNNEL_OPTION_GROUP], &options.group);
     if (r == 0)
-        r = path_check(&source->name);
+        r = unix_socket_open(&source->socket, path, &options);
     if (r < 0)
         return r;
-    source->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (source->fd < 0 || setsockopt(source->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
-        return -errno;
-    r = socket_bind(source, mode, gid, values[TUNNEL_OPTION_GROUP].given);
-    if (r < 0)
-        return r;
-    return sd_event_add_io(source->host->loop, &source->io, source->fd, EPOLLIN, messages_ready,
-                           source);
+    return sd_event_add_io(source->host->loop, &source->io, source->socket.fd, EPOLLIN,
+                           messages_ready, source);
 }
 
 /* ---- life ---- */
@@ -273,16 +212,11 @@ static int socket_open(struct tunnel_source *source, const struct pd_value *valu
 static void tunnel_source_stop(void *self)
 {
     struct tunnel_source *source = self;
-    struct stat there;
 
     if (!source)
         return;
     source->io = sd_event_source_disable_unref(source->io);
-    if (source->bound && lstat(source->name.sun_path, &there) == 0 &&
-        there.st_dev == source->device && there.st_ino == source->inode)
-        unlink(source->name.sun_path);
-    if (source->fd >= 0)
-        close(source->fd);
+    unix_socket_close(&source->socket);
     free(source);
 }
 
@@ -310,7 +244,7 @@ static int tunnel_source_start(struct pd_source_host *host, const struct pd_star
     int r;
 
     source->host = host;
-    source->fd = -1;
+    source->socket.fd = -1;
     r = socket_open(source, start->values);
     if (r < 0) {
         snprintf(text, sizeof(text), "%s: %s", start->values[TUNNEL_OPTION_SOCKET].text,

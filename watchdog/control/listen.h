@@ -6,21 +6,10 @@
 #ifndef CONTROL_LISTEN_H
 #define CONTROL_LISTEN_H
 
-#include <stdbool.h>
-#include <sys/types.h>
+#include "../util/unix-socket.h"
 
-struct listener {
-    int fd; /* -1: none */
-    char *path;
-    bool bound; /* by us: to be removed at the end, if it is still ours */
-    dev_t device;
-    ino_t inode;
-};
-
-/* Returns 0, or -errno and what is in the way: -EEXIST not a socket, -EADDRINUSE
- * somebody listens there. */
-int listener_open(struct listener *listener, const char *path);
-void listener_close(struct listener *listener);
+/* As unix_socket_open(); closed by unix_socket_close(). */
+int listener_open(struct unix_socket *listener, const char *path);
 
 const char *listener_error(int error);
 

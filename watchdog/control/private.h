@@ -54,7 +54,7 @@ struct client {
 
 struct control {
     struct control_host host;
-    struct listener listener;
+    struct unix_socket listener;
     sd_event_source *accept, *again, *sweep, *work;
     struct client *clients[CLIENTS_MAX];
     uint32_t n_clients, n_followers;

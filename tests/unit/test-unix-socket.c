@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watchdog/util/unix-socket.c: names in a directory of the test's own. */
+#include "check.h"
+
+#include "util/unix-socket.h"
+#include "util/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct lab {
+    char directory[64], path[128];
+};
+
+static const struct unix_socket_options stream = {
+    .type = SOCK_STREAM, .backlog = 4, .mode = 0640, .group = (gid_t)-1};
+static const struct unix_socket_options datagram = {
+    .type = SOCK_DGRAM, .mode = 0620, .group = (gid_t)-1, .credentials = true};
+
+static int setup(void **state)
+{
+    struct lab *lab = memory_new(1, sizeof(*lab));
+
+    strcpy(lab->directory, "/tmp/pathdog-unix-socket-XXXXXX");
+    if (!mkdtemp(lab->directory))
+        return -1;
+    snprintf(lab->path, sizeof(lab->path), "%s/socket", lab->directory);
+    *state = lab;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct lab *lab = *state;
+
+    unlink(lab->path);
+    rmdir(lab->directory);
+    free(lab);
+    return 0;
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat there;
+
+    return lstat(path, &there) == 0 && S_ISSOCK(there.st_mode) ? there.st_mode & 0777 : 0;
+}
+
+static bool is_empty(const struct lab *lab)
+{
+    return access(lab->path, F_OK) < 0 && rmdir(lab->directory) == 0 &&
+           mkdir(lab->directory, 0700) == 0;
+}
+
+static void made_and_taken_away(void **state)
+{
+    const struct unix_socket_options *kinds[] = {&stream, &datagram};
+    struct lab *lab = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct unix_socket ours;
+
+        assert_int_equal(unix_socket_open(&ours, lab->path, kinds[i]), 0);
+        assert_int_equal(mode_of(lab->path), kinds[i]->mode);
+        unix_socket_close(&ours);
+        assert_int_equal(ours.fd, -1);
+        assert_true(is_empty(lab));
+        unix_socket_close(&ours);
+    }
+}
+
+static void not_from_one_who_has_it(void **state)
+{
+    struct lab *lab = *state;
+    struct unix_socket first, second;
+
+    assert_int_equal(unix_socket_open(&first, lab->path, &stream), 0);
+    assert_int_equal(unix_socket_open(&second, lab->path, &stream), -EADDRINUSE);
+    unix_socket_close(&second);
+    assert_int_equal(unix_socket_open(&second, lab->path, &datagram), -EADDRINUSE);
+    unix_socket_close(&second);
+    assert_int_equal(mode_of(lab->path), 0640);
+    unix_socket_close(&first);
+    assert_true(is_empty(lab));
+}
+
+static void a_stale_one_is_replaced(void **state)
+{
+    struct lab *lab = *state;
+    struct unix_socket stale, ours;
+
+    assert_int_equal(unix_socket_open(&stale, lab->path, &datagram), 0);
+    close(stale.fd); /* as a process that was killed leaves it */
+    stale.fd = -1;
+    assert_int_equal(unix_socket_open(&ours, lab->path, &datagram), 0);
+    unix_socket_close(&stale); /* the name is another's now */
+    assert_int_equal(mode_of(lab->path), 0620);
+    unix_socket_close(&ours);
+    assert_true(is_empty(lab));
+}
+
+static void what_is_no_socket_stays(void **state)
+{
+    struct lab *lab = *state;
+    struct unix_socket ours;
+    int fd = open(lab->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(unix_socket_open(&ours, lab->path, &stream), -EEXIST);
+    unix_socket_close(&ours);
+    assert_int_equal(access(lab->path, F_OK), 0);
+}
+
+static void names_that_cannot_be(void **state)
+{
+    struct unix_socket ours;
+    char path[128];
+
+    (void)state;
+    memset(path, 'x', sizeof(path));
+    path[0] = '/';
+    path[107] = '\0'; /* would fit, but not with the temporary name's end */
+    assert_int_equal(unix_socket_open(&ours, path, &stream), -ENAMETOOLONG);
+    unix_socket_close(&ours);
+    path[107] = 'x';
+    path[108] = '\0';
+    assert_int_equal(unix_socket_open(&ours, path, &stream), -ENAMETOOLONG);
+    unix_socket_close(&ours);
+    assert_int_equal(unix_socket_open(&ours, "/nowhere/at/all", &stream), -ENOENT);
+    unix_socket_close(&ours);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(made_and_taken_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(not_from_one_who_has_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stale_one_is_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_socket_stays, setup, teardown),
+        cmocka_unit_test(names_that_cannot_be),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
