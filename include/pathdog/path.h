@@ -58,13 +58,15 @@ struct pd_address {
     uint16_t port;
 };
 
-/* Where a connection goes, as the node told it. */
+/* Where a connection goes, as the node told it; and the interface that the last move of it
+ * was asked to use, NULL: the route table decided. */
 struct pd_path {
     const char *via;         /* relay or "direct"; NULL: not told */
     const char *local_text;  /* as the node wrote it; NULL: not told */
     const char *remote_text; /* the same */
     struct pd_address local;
     struct pd_address remote;
+    const char *interface; /* until the node tells another path */
 };
 
 /* One connection to a peer, as a trigger sees it. Owned by the engine; the path and

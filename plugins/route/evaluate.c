@@ -162,6 +162,10 @@ static bool judge_first_sight(struct judging *judging, struct route_peer *peer)
 static bool judge_same(const struct ways *ways, const struct route_peer *peer, uint16_t now,
                        bool in_flight)
 {
+    /* Of an interface that it is bound to only the interface counts: without a route of its
+     * own the kernel takes everybody as its neighbour there. */
+    if (peer->bound && ways_slot(ways, peer->known)->way.oif == ways_slot(ways, now)->way.oif)
+        return true;
     /* Where an open request goes to, it will choose a source that is there. */
     if (in_flight)
         return ways_same(ways, peer->open, now);
@@ -186,7 +190,7 @@ static void judge_back(struct judging *judging, uint32_t index, struct route_pee
         }
         return;
     }
-    if (peer->adopt || (!also[0] && ways_slot(ways, now)->way.also[0]))
+    if (peer->adopt || peer->bound || (!also[0] && ways_slot(ways, now)->way.also[0]))
         ways_set(ways, &peer->known, now);
     peer->adopt = false;
     if (peer->asked)

@@ -19,7 +19,8 @@ static bool address_link_local(const struct pd_address *address)
     return address->family == 6 && address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
 }
 
-void key_name_of(const struct pd_peer *peer, bool ports, struct key_name *ret_name)
+void key_name_of(const struct pd_peer *peer, const char *interface, bool ports,
+                 struct key_name *ret_name)
 {
     const struct pd_address *local = &peer->path->local, *remote = &peer->path->remote;
     struct key_name name;
@@ -32,6 +33,10 @@ void key_name_of(const struct pd_peer *peer, bool ports, struct key_name *ret_na
             memcpy(name.scope, remote->scope, sizeof(name.scope));
     } else {
         name.family = local->family;
+    }
+    if (interface[0] && !name.scope[0]) {
+        memcpy(name.scope, interface, strnlen(interface, sizeof(name.scope) - 1));
+        name.bound = true;
     }
     /* An unspecified local still tells the family, but no source. */
     if (address_specific(local) &&

@@ -5,6 +5,8 @@
  */
 #include "policy.h"
 
+#include "util/util.h"
+
 static void peer_unlink(struct pd_turn *turn, struct route_peer *peer)
 {
     struct route *route = turn->self;
@@ -40,7 +42,8 @@ static bool peer_link(struct pd_turn *turn, const struct pd_peer *who, struct ro
     struct key *key;
     uint32_t index;
 
-    key_name_of(who, route->ports, &name);
+    key_name_of(who, peer->bound ? ways_slot(&route->ways, peer->bound)->way.ifname : "",
+                route->ports, &name);
     index = keys_find(&route->keys, &name);
     if (peer->linked && peer->key == index)
         return false;
@@ -87,7 +90,48 @@ static void peer_forget(struct route *route, struct route_peer *peer)
     ways_set(&route->ways, &peer->known, 0);
     ways_set(&route->ways, &peer->asked, 0);
     ways_set(&route->ways, &peer->open, 0);
+    ways_set(&route->ways, &peer->bound, 0);
     peer->adopt = false;
+}
+
+void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct way *interface)
+{
+    struct route *route = turn->self;
+    struct route_peer *peer = turn->host->state(turn, who->index);
+
+    ways_unref(&route->ways, peer->bound);
+    peer->bound = ways_intern(&route->ways, interface);
+    peer_link(turn, who, peer);
+}
+
+/* Somebody had it moved to this interface: it uses the way out there, whatever the routes say
+ * of others. */
+static void peer_bind(struct pd_turn *turn, const struct pd_peer *who, struct route_peer *peer)
+{
+    struct route *route = turn->self;
+    struct way way = {0};
+
+    if (peer->asked)
+        turn->host->withdraw(turn, who->index);
+    peer_forget(route, peer);
+    memcpy(way.ifname, who->path->interface, strnlen(who->path->interface, sizeof(way.ifname) - 1));
+    route_bind(turn, who, &way);
+    peer->adopt = peer->moved = true;
+    peer_compare(turn, peer);
+}
+
+void route_unbind(struct pd_turn *turn, uint32_t index)
+{
+    struct route *route = turn->self;
+
+    while (route->keys.slots[index].live && route->keys.slots[index].first != ROUTE_NONE) {
+        const struct pd_peer *who = turn->host->peer(turn, route->keys.slots[index].first);
+        struct route_peer *peer = turn->host->state(turn, route->keys.slots[index].first);
+
+        ways_set(&route->ways, &peer->bound, 0);
+        peer_link(turn, who, peer);
+        peer_compare(turn, peer);
+    }
 }
 
 /* Ours, or somebody's through us, succeeded: it now uses what was asked for. */
@@ -95,6 +139,11 @@ static void peer_migrated(struct pd_turn *turn, const struct pd_peer *who, struc
 {
     struct route *route = turn->self;
 
+    if (who->path->interface) {
+        peer_bind(turn, who, peer);
+        return;
+    }
+    ways_set(&route->ways, &peer->bound, 0);
     ways_set(&route->ways, &peer->known, peer->open);
     peer->adopt = peer->moved = true;
     /* What was advised meanwhile was remembered, and is asked for next. */

@@ -159,6 +159,10 @@ static int key_answered(struct pd_turn *turn, uint32_t index, const struct answe
         key->epoch = 0;
         route->deferred = true; /* the next round asks again */
         route->not_before_us = max_u64(route->not_before_us, turn->now_us + ROUTE_RETRY_US);
+    } else if (answer->error && key->name.bound) {
+        route_unbind(turn, index);
+        keys_release(&route->keys, &route->ways, index); /* else it went with its last peer */
+        return 0;
     } else if (answer->error) {
         key_lost(route, key, answer->error);
         key->token = answer->token;

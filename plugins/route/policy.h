@@ -94,12 +94,12 @@ void way_text(const struct way *way, char *text, size_t size);
 struct key_name {
     uint8_t destination[16];
     uint8_t source[16];
-    char scope[16]; /* interface of a link-local destination */
+    char scope[16]; /* interface of a link-local destination, or that it is bound to */
     uint16_t sport, dport;
     uint8_t family;             /* of the default way out, where there is no destination; 0: both */
     uint8_t destination_family; /* 0: the default way out */
     uint8_t source_family;      /* 0: any */
-    uint8_t unused;             /* names are compared as bytes */
+    uint8_t bound;              /* `scope` is what a move was asked to use. Compared as bytes */
 };
 
 struct key {
@@ -142,12 +142,15 @@ struct route_peer {
     uint16_t known; /* the way out it is known to use; 0: not seen yet */
     uint16_t asked; /* the last one it was advised to move to; 0: none */
     uint16_t open;  /* the one that its open request goes to; 0: not known */
+    uint16_t bound; /* a way of which only the interface is known, that it was moved to; 0: none */
     bool linked : 1;
     bool adopt : 1; /* it was moved: its source address is not known yet */
     bool moved : 1; /* and that a moment ago: not judged since */
 };
 
-void key_name_of(const struct pd_peer *peer, bool ports, struct key_name *ret_name);
+/* `interface`: that it was moved to, "": where the route table leads. */
+void key_name_of(const struct pd_peer *peer, const char *interface, bool ports,
+                 struct key_name *ret_name);
 /* Finds or makes the key. */
 uint32_t keys_find(struct keys *keys, const struct key_name *name);
 void keys_done(struct keys *keys);
@@ -243,6 +246,10 @@ int route_save(const void *self, const struct pd_peer *who, const void *state, c
 int route_tell(const void *self, const struct pd_peer *who, const void *state, uint64_t now_us,
                char *text, size_t size);
 int route_restore(struct pd_turn *turn, const struct pd_peer_event *event, const char *text);
+/* It is bound to an interface, of whose way out only that is known. */
+void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct way *interface);
+/* The interface that these were moved to has no way out any more: they are judged as all others. */
+void route_unbind(struct pd_turn *turn, uint32_t key);
 /* Puts every peer under the key that it has now. */
 void route_rekey(struct pd_turn *turn);
 

@@ -11,8 +11,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* oif, ifname, gateway, source, also, adopt; none of them can have a tab in it. */
-#define PARTS 6
+/* oif, ifname, gateway, source, also, adopt, and the interface that it was moved to, if any;
+ * none of them can have a tab in it. */
+#define PARTS 7
 
 int route_save(const void *self, const struct pd_peer *who, const void *state, char *text,
                size_t size)
@@ -27,8 +28,9 @@ int route_save(const void *self, const struct pd_peer *who, const void *state, c
     way = &ways_slot(&route->ways, peer->known)->way;
     if (!way->oif) /* its address is on no interface: that is seen again */
         return 0;
-    return snprintf(text, size, "%u\t%s\t%s\t%s\t%s\t%d", way->oif, way->ifname, way->gateway,
-                    way->source, way->also, peer->adopt);
+    return snprintf(text, size, "%u\t%s\t%s\t%s\t%s\t%d%s%s", way->oif, way->ifname, way->gateway,
+                    way->source, way->also, peer->adopt, peer->bound ? "\t" : "",
+                    peer->bound ? ways_slot(&route->ways, peer->bound)->way.ifname : "");
 }
 
 static bool address_or_nothing(const char *text)
@@ -39,7 +41,7 @@ static bool address_or_nothing(const char *text)
 }
 
 /* The text comes from a file: every part is checked. */
-static int way_read(char *text, struct way *ret_way, bool *ret_adopt)
+static int way_read(char *text, struct way *ret_way, bool *ret_adopt, struct way *ret_bound)
 {
     char *parts[PARTS], *end = text;
     size_t count = 0;
@@ -50,7 +52,7 @@ static int way_read(char *text, struct way *ret_way, bool *ret_adopt)
             return -EINVAL;
         parts[count] = part;
     }
-    if (count != PARTS || strspn(parts[0], "0123456789") != strlen(parts[0]))
+    if (count < PARTS - 1 || strspn(parts[0], "0123456789") != strlen(parts[0]))
         return -EINVAL;
     oif = strtoull(parts[0], NULL, 10);
     if (!oif || oif > UINT32_MAX || strlen(parts[1]) >= sizeof(ret_way->ifname) ||
@@ -63,6 +65,12 @@ static int way_read(char *text, struct way *ret_way, bool *ret_adopt)
     snprintf(ret_way->source, sizeof(ret_way->source), "%s", parts[3]);
     memcpy(ret_way->also, parts[4], strlen(parts[4]));
     *ret_adopt = parts[5][0] == '1';
+    *ret_bound = (struct way){0};
+    if (count == PARTS) {
+        if (strlen(parts[6]) >= sizeof(ret_bound->ifname))
+            return -EINVAL;
+        memcpy(ret_bound->ifname, parts[6], strlen(parts[6]));
+    }
     return 0;
 }
 
@@ -71,19 +79,21 @@ int route_restore(struct pd_turn *turn, const struct pd_peer_event *event, const
     struct route *route = turn->self;
     struct route_peer *peer = event->state;
     char copy[PD_SAVED_MAX];
-    struct way way;
+    struct way way, bound;
     uint16_t known;
     bool adopt;
 
     if (strlen(text) >= sizeof(copy))
         return -EINVAL;
     memcpy(copy, text, strlen(text) + 1);
-    if (way_read(copy, &way, &adopt) < 0)
+    if (way_read(copy, &way, &adopt, &bound) < 0)
         return -EINVAL;
     known = ways_intern(&route->ways, &way);
     if (!known)
         return -E2BIG;
     peer->adopt = adopt;
+    if (bound.ifname[0])
+        route_bind(turn, event->peer, &bound);
     if (known == peer->known) {
         ways_unref(&route->ways, known);
         return 0;

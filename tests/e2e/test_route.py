@@ -11,6 +11,7 @@ import unittest
 
 import netns
 from case import Case, cases
+from control_case import ControlCase
 
 UNUSABLE = netns.usable()
 
@@ -225,6 +226,43 @@ class Changes(RouteCase):
 
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
+class ByHand(ControlCase, RouteCase):
+    def node(self):
+        return super().node(features=["bind"])
+
+    def uses(self, dog, way):
+        def used():
+            explained = client.result("explain", peer="p1@h")
+            text = next(t["text"] for t in explained["triggers"] if t["trigger"] == "route")
+            return f"in use: {way}; by the route lookup now: the same" in text
+        client = self.client(dog)
+        self.wait_until(used, way)
+
+    def test_an_interface_that_was_asked_for(self):
+        node, dog = self.start(peers=1)
+        self.ctl(dog, "migrate", "p1@h", "--interface", "up1")
+        dog.outcome("migrated", conn=1)
+        self.uses(dog, "up1")  # it has no route of its own there
+        self.host.default("up1")  # there it is already
+        dog.decision("migrate", conn=9)
+        self.uses(dog, "up1 via 10.77.2.1")
+        self.host.default("up0")
+        dog.decision("migrate", conn=9, nth=2)
+        self.assertEqual(len(dog.records("decision", conn=1)), 1)
+        self.host.ip("link", "set", "up1", "down")
+        decision = dog.decision("migrate", conn=1, nth=2)
+        self.assertIn("up1 → up0 via 10.77.1.1", decision["reason"])
+
+    def test_back_by_hand(self):
+        node, dog = self.start(peers=1)
+        self.ctl(dog, "migrate", "p1@h", "--interface", "up1")
+        self.uses(dog, "up1")
+        self.ctl(dog, "migrate", "p1@h")
+        self.uses(dog, "up0 via 10.77.1.1")
+        self.settled(dog)
+        self.assertEqual(len(dog.records("decision", conn=1)), 2)
+
+
 class Kernel(Case):
     """The tables above against the kernel itself: does each change do what it says?"""
 

@@ -335,6 +335,76 @@ static void test_in_flight(void **state)
     mock_stop(&mock);
 }
 
+/* An operator had it moved to an interface: that is what it uses, whatever the routes say of
+ * others, until the interface has no way out or it is moved again. */
+static void test_moved_to_an_interface(void **state)
+{
+    struct mock mock;
+    struct kernel kernel;
+    char told[PD_SAVED_MAX], saved[PD_SAVED_MAX];
+    struct pd_peer_event event;
+
+    kernel_begin(&mock, &kernel, "settle=0");
+    kernel.rules[0] = (struct rule){"interface=up1", UP1};
+    kernel.rules[1] = (struct rule){"", UP0};
+    kernel_peer_up(&mock, "a", "10.0.1.2:4000", "192.0.2.1:443");
+    kernel.rules[1].answer = UP2;
+    kernel_changed(&mock);
+    assert_int_equal(mock.n_advice, 1);
+    mock.peers[0].path.interface = "up1";
+    kernel_migrated(&mock, 0, "10.0.2.2:4000");
+    assert_int_equal(mock.peers[0].withdrawn, 1); /* what was advised before */
+    (void)pathdog_trigger_route.tell(mock.turn.self, &mock.peers[0].peer, mock.peers[0].state,
+                                     mock.turn.now_us, told, sizeof(told));
+    assert_non_null(strstr(told, "way out in use: up1 via 10.0.2.1"));
+    kernel.rules[0].answer = "oif=3 ifname=up1 source=10.0.2.2"; /* no route of its own any more */
+    kernel.rules[1].answer = UP1; /* the default goes there, and back */
+    kernel_changed(&mock);
+    kernel.rules[1].answer = UP0;
+    kernel_changed(&mock);
+    assert_int_equal(mock.n_advice, 1);
+    assert_true(pathdog_trigger_route.save(mock.turn.self, &mock.peers[0].peer, mock.peers[0].state,
+                                           saved, sizeof(saved)) > 0);
+    mock_peer_down(&mock, 0);
+    mock.peers[0].path.interface = NULL;
+    kernel_peer_up(&mock, "a", "10.0.2.2:4000", "192.0.2.1:443");
+    event = (struct pd_peer_event){PD_PEER_UP, &mock.peers[0].peer, mock.peers[0].state};
+    assert_int_equal(pathdog_trigger_route.restore(&mock.turn, &event, saved), 0); /* a restart */
+    kernel_answer_all(&mock);
+    kernel_changed(&mock);
+    assert_int_equal(mock.n_advice, 1);
+    kernel.rules[0].answer = "error=no-carrier";
+    kernel_changed(&mock);
+    assert_int_equal(mock.n_advice, 2);
+    assert_non_null(strstr(mock.advice[mock.n_advice - 1].reason, "up1 → up0 via 10.0.1.1"));
+    assert_int_equal(mock.n_notices, 0); /* there is a way out */
+    mock_stop(&mock);
+}
+
+/* Back by hand, after that: the route table's way is the one in use again. */
+static void test_moved_back_from_an_interface(void **state)
+{
+    struct mock mock;
+    struct kernel kernel;
+
+    kernel_begin(&mock, &kernel, "settle=0");
+    kernel.rules[0] = (struct rule){"interface=up1", UP1};
+    kernel.rules[1] = (struct rule){"", UP0};
+    kernel_peer_up(&mock, "a", "10.0.1.2:4000", "192.0.2.1:443");
+    mock.peers[0].path.interface = "up1";
+    kernel_migrated(&mock, 0, "10.0.2.2:4000");
+    mock.peers[0].path.interface = NULL;
+    kernel_migrated(&mock, 0, "10.0.1.2:4001");
+    kernel_changed(&mock);
+    assert_int_equal(mock.n_advice, 0);
+    kernel.rules[1].answer = UP2;
+    kernel_changed(&mock);
+    assert_int_equal(mock.n_advice, 1);
+    assert_non_null(
+        strstr(mock.advice[mock.n_advice - 1].reason, "up0 via 10.0.1.1 → up2 via 10.0.3.1"));
+    mock_stop(&mock);
+}
+
 static void test_migrated_compares_at_once(void **state)
 {
     struct mock mock;
@@ -487,6 +557,8 @@ int main(void)
         cmocka_unit_test(test_not_advised_twice),
         cmocka_unit_test(test_told_again_after_the_node_was_down),
         cmocka_unit_test(test_in_flight),
+        cmocka_unit_test(test_moved_to_an_interface),
+        cmocka_unit_test(test_moved_back_from_an_interface),
         cmocka_unit_test(test_migrated_compares_at_once),
         cmocka_unit_test(test_old_source_going_after_a_move_is_nothing),
         cmocka_unit_test(test_peer_path_sees_anew),

@@ -83,15 +83,16 @@ struct peer *peers_next(const struct engine *engine, uint32_t *index)
 static const struct pd_path not_told;
 
 /* A path and its strings in one block; nothing of its own where nothing was told. */
-static const struct pd_path *path_new(const char *local, const char *remote, const char *via)
+static const struct pd_path *path_new(const char *local, const char *remote, const char *via,
+                                      const char *interface)
 {
-    const char *texts[] = {local, remote, via};
+    const char *texts[] = {local, remote, via, interface};
     const char *copies[ARRAY_SIZE(texts)] = {0};
     size_t size = sizeof(struct pd_path);
     struct pd_path *path;
     char *end;
 
-    if (!local && !remote && !via)
+    if (!local && !remote && !via && !interface)
         return &not_told;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         size += texts[i] ? strlen(texts[i]) + 1 : 0;
@@ -106,6 +107,7 @@ static const struct pd_path *path_new(const char *local, const char *remote, con
         .local_text = copies[0],
         .remote_text = copies[1],
         .via = copies[2],
+        .interface = copies[3],
     };
     if (local)
         (void)address_parse(local, &path->local); /* absent if it cannot be read */
@@ -153,7 +155,7 @@ struct peer *peer_add(struct engine *engine, const struct event_peer_up *event)
         .role = event->role,
         .conn = event->conn,
         .name = text_new(event->peer)->s,
-        .path = path_new(event->local, event->remote, event->via),
+        .path = path_new(event->local, event->remote, event->via, NULL),
     };
     peer->migratable = event->migratable;
     peer->reconnectable = event->reconnectable;
@@ -224,9 +226,19 @@ bool peer_set_path(struct peer *peer, const char *local, const char *remote, con
     if (string_equal(local, old->local_text) && string_equal(remote, old->remote_text) &&
         string_equal(via, old->via))
         return false;
-    peer->view.path = path_new(local, remote, via);
+    peer->view.path = path_new(local, remote, via, NULL);
     path_free(old);
     return true;
+}
+
+void peer_set_interface(struct peer *peer, const char *interface)
+{
+    const struct pd_path *old = peer->view.path;
+
+    if (string_equal(interface, old->interface))
+        return;
+    peer->view.path = path_new(old->local_text, old->remote_text, old->via, interface);
+    path_free(old);
 }
 
 struct affair *peer_affair(struct engine *engine, struct peer *peer)

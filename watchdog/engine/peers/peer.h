@@ -32,6 +32,9 @@ void peer_set_state(struct engine *engine, struct peer *peer, enum peer_state st
  * is different now. */
 bool peer_set_path(struct peer *peer, const char *local, const char *remote, const char *via);
 
+/* A move of ours succeeded, to this interface; NULL: where the route table leads. */
+void peer_set_interface(struct peer *peer, const char *interface);
+
 /* At its end: what it has of its own beside the table. */
 void peer_texts_free(struct peer *peer);
 

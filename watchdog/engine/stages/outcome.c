@@ -102,9 +102,18 @@ static void learn(struct engine *engine, struct peer *peer, enum by by, int64_t 
     }
 }
 
+/* The path changed by a migration of ours. */
+static void path_moved(struct engine *engine, struct peer *peer, const char *local,
+                       const char *interface)
+{
+    (void)peer_set_path(peer, local, NULL, NULL);
+    peer_set_interface(peer, engine->node.features & NODE_BIND ? interface : NULL);
+}
+
 static struct answered succeeded(struct engine *engine, struct move *move,
                                  const struct event_answer *answer)
 {
+    struct because *because = because_ref(move->because);
     struct peer *peer = move->peer;
     bool reconnected = move->by == BY_RECONNECT;
     bool same = peer && !move->adopted && peer->view.conn == move->conn;
@@ -115,12 +124,13 @@ static struct answered succeeded(struct engine *engine, struct move *move,
     else
         effect_start(engine, move);
     move_free(engine, move);
+    if (peer && !reconnected) {
+        waiting_moved(engine, peer);
+        path_moved(engine, peer, answer->local, because->interface);
+    }
+    because_unref(because);
     if (!peer)
         return (struct answered){0};
-    if (!reconnected) {
-        waiting_moved(engine, peer);
-        (void)peer_set_path(peer, answer->local, NULL, NULL);
-    }
     return (struct answered){
         .moved = reconnected ? NULL : peer,
         .done = peer,
@@ -258,7 +268,7 @@ struct answered outcome_late(struct engine *engine, const struct request_slot *s
         return (struct answered){0};
     if (answer->ok && slot->by == BY_MIGRATE) {
         advice_disproved(engine, peer, PD_KIND_MOVED);
-        (void)peer_set_path(peer, answer->local, NULL, NULL);
+        path_moved(engine, peer, answer->local, NULL);
         return (struct answered){.moved = peer};
     }
     if (!answer->ok)
