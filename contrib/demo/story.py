@@ -45,9 +45,13 @@ def effect(r):
              "stalled": "nothing gets through on the new path",
              "unknown": "whether it helped cannot be told"}[r["effect"]]
     before, after = r["rtt_before_us"], r["rtt_after_us"]
+    if r["effect"] == "better" and (before is None or after is None or after > 0.8 * before):
+        words = "restored, it gets through again"
+    else:
+        words = f"{words} ({r['effect']})"
     rtt = (f", RTT {milliseconds(before)} → {milliseconds(after)}"
            if before is not None and after is not None else "")
-    return f"{r['peer']}: {words} ({r['effect']}){rtt}"
+    return f"{r['peer']}: {words}{rtt}"
 
 
 SAY = {"decision": decision, "outcome": outcome, "effect": effect}

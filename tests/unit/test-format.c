@@ -225,6 +225,11 @@ static void test_effect(void **state)
                          "\"rtt_before_us\":312000,\"rtt_after_us\":900,\"samples_before\":3,"
                          "\"samples_after\":2}\n");
     assert_sentence(&record, "b (conn 17): effect of decision 41: better, RTT 312 ms → 900 us");
+    record.effect.rtt_before_us = 1000; /* after moved or dead: it gets through, and is no faster */
+    assert_sentence(&record, "b (conn 17): effect of decision 41: restored, RTT 1 ms → 900 us");
+    record.effect.rtt_before_us = PD_UNKNOWN;
+    assert_sentence(&record, "b (conn 17): effect of decision 41: restored");
+    record.effect.rtt_before_us = 312000;
     record.effect.effect = EFFECT_STALLED;
     record.effect.rtt_after_us = PD_UNKNOWN;
     record.effect.samples_after = 0;
