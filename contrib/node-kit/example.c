@@ -60,6 +60,7 @@ static void tell_row(struct pathdog_node *kit, pathdog_node_token token, struct 
     pathdog_node_row_init(row, c->number); /* all the rest: not known */
     row[PATHDOG_NODE_SRTT_US] = row[PATHDOG_NODE_LATEST_RTT_US] = c->rtt_us;
     row[PATHDOG_NODE_RTT_SAMPLES] = ++c->rtt_samples; /* a real node counts real ones */
+    row[PATHDOG_NODE_IN_FLIGHT_BYTES] = 0;            /* without it nothing is ever judged dead */
     pathdog_node_row(kit, token, row);
 }
 
@@ -121,7 +122,8 @@ int main(int argc, char **argv)
         .implementation = "node-kit-example/1",
         .columns = PATHDOG_NODE_COLUMN(PATHDOG_NODE_SRTT_US) |
                    PATHDOG_NODE_COLUMN(PATHDOG_NODE_LATEST_RTT_US) |
-                   PATHDOG_NODE_COLUMN(PATHDOG_NODE_RTT_SAMPLES),
+                   PATHDOG_NODE_COLUMN(PATHDOG_NODE_RTT_SAMPLES) |
+                   PATHDOG_NODE_COLUMN(PATHDOG_NODE_IN_FLIGHT_BYTES),
         .ops = &ops,
         .user_data = &e,
     };

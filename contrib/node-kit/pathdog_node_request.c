@@ -202,10 +202,18 @@ static int handle_subscribe(struct pathdog_node *kit, json_int_t id)
     return 0;
 }
 
+/* An optional member: one that is null counts as absent. */
+static json_t *get_optional(json_t *params, const char *key)
+{
+    json_t *value = json_object_get(params, key);
+
+    return json_is_null(value) ? NULL : value;
+}
+
 /* params.conns as numbers: NULL with 0 when absent. */
 static int get_conns(json_t *params, uint64_t **ret_conns, size_t *ret_n)
 {
-    json_t *array = json_object_get(params, "conns"), *value;
+    json_t *array = get_optional(params, "conns"), *value;
     uint64_t *conns;
     size_t i;
 
@@ -268,7 +276,7 @@ static int handle_probe(struct pathdog_node *kit, json_int_t id, json_t *params)
 /* A member that is a string, absent (NULL), or spoils the message (-1). */
 static int get_text(json_t *params, const char *key, const char **ret)
 {
-    json_t *value = json_object_get(params, key);
+    json_t *value = get_optional(params, key);
 
     *ret = json_string_value(value);
     return !value || (*ret && strlen(*ret) == json_string_length(value)) ? 0 : -1;
@@ -277,8 +285,7 @@ static int get_text(json_t *params, const char *key, const char **ret)
 static int handle_move(struct pathdog_node *kit, json_int_t id, json_t *params,
                        enum token_kind kind)
 {
-    json_t *conn = json_object_get(params, "conn"),
-           *timeout = json_object_get(params, "timeout_ms");
+    json_t *conn = json_object_get(params, "conn"), *timeout = get_optional(params, "timeout_ms");
     struct pathdog_node_migrate m = {.timeout_ms = 5000};
     pathdog_node_token token;
 

@@ -5,6 +5,7 @@ It must not know anything about pathdog's insides, and it must not judge: it rec
 received and when; the tests and invariants.py judge.
 """
 
+import collections
 import json
 import os
 import socket
@@ -20,6 +21,9 @@ PATIENCE = float(os.environ.get("E2E_PATIENCE", "4"))
 SLACK = 10
 
 MOVES = ("migrate_peer", "reconnect_peer")
+
+# What a link keeps for a pathdog that does not read; then it is closed (node-protocol.md).
+OUTPUT_MAX = 16 << 20
 
 DEFAULT_COLUMNS = (
     "conn", "srtt_us", "latest_rtt_us", "min_rtt_us", "rttvar_us", "rtt_samples",
@@ -116,16 +120,54 @@ class Link:
         self.requests = []
         self.answers = []  # objects without a method: pathdog's answers to the node
         self.bad_lines = []
-        self.write_lock = threading.Lock()
+        self.reader = None  # the thread that reads; it never waits for the other end to read
+        self.out = threading.Condition()
+        self.pending = collections.deque()
+        self.pending_bytes = 0
+        self.writer = None
 
     def send(self, what):
         if not isinstance(what, bytes):
+            params = what.get("params") if isinstance(what, dict) else None
+            if isinstance(params, dict) and what.get("method") == "peer_up":
+                self.node.up_conns.add(params.get("conn"))
             what = json.dumps(what, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-        try:
-            with self.write_lock:
-                self.sock.sendall(what)
-        except OSError:
-            pass  # the other end has closed: the test sees it in `closed`
+        with self.out:
+            if not self.pending:
+                try:
+                    what = what[self.sock.send(what, socket.MSG_DONTWAIT):]
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    return  # the other end has closed: the test sees it in `closed`
+                if not what:
+                    return
+            self.pending.append(what)
+            self.pending_bytes += len(what)
+            if not self.writer:
+                self.writer = threading.Thread(target=self._write, daemon=True)
+                self.writer.start()
+            self.out.notify_all()
+            if threading.current_thread() is not self.reader:
+                self.out.wait_for(lambda: not self.pending)
+            overflow = self.pending_bytes > self.node.output_max
+        if overflow:
+            self.close()
+
+    def _write(self):
+        while True:
+            with self.out:
+                self.out.wait_for(lambda: self.pending)
+            try:
+                self.sock.sendall(self.pending[0])
+            except OSError:
+                with self.out:
+                    self.pending.clear()
+                    self.out.notify_all()
+                return
+            with self.out:
+                self.pending_bytes -= len(self.pending.popleft())
+                self.out.notify_all()
 
     def notify(self, method, **params):
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
@@ -145,6 +187,8 @@ class Link:
 
 
 class ScriptedNode:
+    link_class = Link
+
     def __init__(self, path, cv=None, **hello):
         self.path = path
         self.cv = cv or threading.Condition()
@@ -164,13 +208,21 @@ class ScriptedNode:
         self.listener = None
         self.threads = []
         self.accepting = True
+        self.output_max = OUTPUT_MAX
+        self.up_conns = set()  # told by whatever way, also if there is no Peer
 
     # -- the socket ---------------------------------------------------------------------
 
     def start(self):
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind("\0" + self.path[1:] if self.path.startswith("@") else self.path)
-        self.listener.listen(16)
+        if self.path.startswith("@"):
+            self.listener.bind("\0" + self.path[1:])
+            self.listener.listen(16)
+        else:
+            self.listener.bind(self.path + "~")
+            os.chmod(self.path + "~", 0o660)
+            self.listener.listen(16)
+            os.rename(self.path + "~", self.path)
         thread = threading.Thread(target=self._accept, args=(self.listener,), daemon=True)
         thread.start()
         self.threads.append(thread)
@@ -207,14 +259,22 @@ class ScriptedNode:
             except OSError:
                 return
             with self.cv:
-                link = Link(self, sock, len(self.links))
+                link = self.link_class(self, sock, len(self.links))
+                older = [other for other in self.links if other.closed is None]
                 self.links.append(link)
                 self.cv.notify_all()
+            self.replace_links(older)
             if not self.accepting:
                 link.close()
             thread = threading.Thread(target=self._read, args=(link,), daemon=True)
+            link.reader = thread
             thread.start()
             self.threads.append(thread)
+
+    def replace_links(self, older):
+        """A newer client replaces an older one."""
+        for link in older:
+            link.close()
 
     def _read(self, link):
         buffer = b""
@@ -259,11 +319,22 @@ class ScriptedNode:
             if request.method == "summary":  # one at a time: the answers before have been read
                 self.read_rounds = self.rounds
             self.cv.notify_all()
-        handler = self.handlers.get(request.method) or getattr(
-            self, f"do_{request.method}", lambda r: r.error(-32601, "unknown method"))
-        handler(request)
+        self.serve(request)
         with self.cv:
             self.cv.notify_all()
+
+    def serve(self, request):
+        method, greeted = request.method, any(r.method == "hello" for r in request.link.requests)
+        if "id" not in request.message:
+            return  # a notification: pathdog has none
+        if not isinstance(method, str) or not greeted:
+            request.error(-32600, "invalid request")
+        elif request.params is not None and not isinstance(request.params, dict):
+            request.error(-32602, "invalid params")
+        else:
+            handler = self.handlers.get(method) or getattr(
+                self, f"do_{method}", lambda r: r.error(-32601, "unknown method"))
+            handler(request)
 
     # -- what it does unless told otherwise ----------------------------------------------
 
@@ -272,6 +343,9 @@ class ScriptedNode:
         return self
 
     def do_hello(self, request):
+        if 1 not in request.params.get("protocol", ()):
+            request.error(-32010, "unsupported_protocol")
+            return
         request.answer({k: v for k, v in self.hello.items() if v is not None})
 
     def do_subscribe(self, request):
@@ -281,6 +355,10 @@ class ScriptedNode:
 
     def do_summary(self, request):
         conns = request.params.get("conns") if request.params else None
+        if conns is not None and not (isinstance(conns, list) and all(
+                isinstance(conn, int) for conn in conns)):
+            request.error(-32602, "invalid params")
+            return
         with self.cv:
             chosen = [p for p in self.peers.values()
                       if (conns is None or p.conn in conns) and not p.silent]
@@ -298,10 +376,24 @@ class ScriptedNode:
                 self.rounds += 1
             self.cv.notify_all()
 
+    def is_move_of(self, request, conns):
+        """Answers with an error where it is not."""
+        if not isinstance(request.conn, int):
+            request.error(-32602, "invalid params")
+        elif request.conn not in conns:
+            request.error(-32001, "not_connected")
+        else:
+            return True
+        return False
+
     def do_migrate_peer(self, request):
+        if not self.is_move_of(request, self.up_conns | set(self.peers)):
+            return
         request.answer({"local": "127.0.0.1:40000", "validated": True})
 
     def do_reconnect_peer(self, request):
+        if not self.is_move_of(request, self.peers):
+            return
         old = self.peers[request.conn]
         new = self.replace(request.conn, request.link)
         request.answer({"conn": new.conn})

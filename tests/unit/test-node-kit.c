@@ -132,6 +132,28 @@ static void test_summary_of_given_conns(void **state)
     free(line);
 }
 
+/* docs/node-protocol.md, "Framing": such a member counts as absent. */
+static void test_optional_members_that_are_null(void **state)
+{
+    struct fixture *f = *state;
+    json_t *m;
+
+    kit_start(f);
+    kit_say(f, "{\"id\":3,\"method\":\"summary\",\"params\":{\"conns\":null}}\n");
+    while ((m = kit_get(f)) && !json_object_get(m, "id"))
+        json_decref(m);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(m, "result"), "rows")),
+                     f->n_rows);
+    json_decref(m);
+    kit_say(f, "{\"id\":4,\"method\":\"migrate_peer\",\"params\":{\"conn\":17,\"timeout_ms\":null,"
+               "\"reason\":null,\"interface\":null,\"local\":null}}\n");
+    kit_expect_nothing(f);
+    assert_int_equal(f->n_tokens, 1);
+    assert_int_equal(f->asked.timeout_ms, 5000);
+    assert_null(f->asked.reason);
+    assert_null(f->asked.interface);
+}
+
 static void test_unasked_rows(void **state)
 {
     struct fixture *f = *state;
@@ -399,6 +421,7 @@ int main(void)
         TEST(test_subscribe),
         TEST(test_summary_in_messages_of_256),
         TEST(test_summary_of_given_conns),
+        TEST(test_optional_members_that_are_null),
         TEST(test_unasked_rows),
         TEST(test_answers_in_any_order_and_once),
         TEST(test_tokens_of_a_replaced_client),

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Does pathdog-node-check see what is wrong with a node, and nothing where nothing is? TAP.
+
+    run.py PATHDOG_NODE_CHECK [FAULT ...]
+
+Every fault of faults.py is tried alone: each check that it names must fail. Every check must be
+named by a fault. A node without a fault, and the exit status, are tried too.
+"""
+
+import concurrent.futures
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+
+from faults import FAULTS, GOOD, Node
+
+PROGRAM = os.path.abspath(sys.argv[1])
+TIMEOUT = 120
+
+
+def check(*arguments):
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=TIMEOUT,
+                          stdin=subprocess.DEVNULL)
+    if "Sanitizer" in done.stderr or "runtime error" in done.stderr:
+        raise AssertionError(done.stderr[-4000:])
+    return done.returncode, done.stdout, done.stderr
+
+
+def report_of(how, *arguments):
+    with tempfile.TemporaryDirectory(prefix="nc-") as directory:
+        node = Node(os.path.join(directory, "node"))
+        how(node)
+        node.start()
+        try:
+            status, out, err = check("--json", "--moves", "--reconnects", *arguments, node.path)
+        finally:
+            node.stop()
+    return status, json.loads(out), err
+
+
+def one(name):
+    """Complaints about what is said of a node with this fault."""
+    how, expected = {**GOOD, **FAULTS}[name]
+    try:
+        status, report, err = report_of(how, *(
+            ("--timeout", "2", "--only", ",".join(expected)) if expected else ()))
+    except Exception:
+        return [traceback.format_exc()]
+    checks = {c["check"]: c for c in report["checks"]}
+    failed = {c for c, told in checks.items() if told["status"] == "fail"}
+    bad = [f"{c} is {checks[c]['status']}: {checks[c].get('reason')}"
+           for c in sorted(expected - failed)]
+    if name in GOOD:
+        bad += [f"{c} failed: {checks[c]['reason']}" for c in sorted(failed)]
+        bad += [f"{c} was skipped: {told['reason']}" for c, told in checks.items()
+                if told["status"] == "skip"]
+    bad += [f"{c} failed without a reason" for c in failed if not checks[c].get("reason")]
+    if status != (1 if failed else 0) or report["conforms"] != (not failed):
+        bad.append(f"exit status {status}, conforms {report['conforms']}")
+    if err:
+        bad.append(err)
+    return bad
+
+
+def every_check_has_a_fault():
+    status, out, _ = check("--list")
+    names = {line.split()[0] for line in out.splitlines()}
+    seen = set().union(*(expected for _, expected in FAULTS.values()))
+    return ([f"--list: exit status {status}"] if status else []) + [
+        f"no fault is seen by {n}" for n in sorted(names - seen)] + [
+        f"there is no check {n}" for n in sorted(seen - names)]
+
+
+def exit_status():
+    bad = []
+    with tempfile.TemporaryDirectory(prefix="nc-") as directory:
+        nobody = os.path.join(directory, "nobody")
+        stale = os.path.join(directory, "stale")
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(stale)
+        for expected, *arguments in (
+                (0, "--help"), (0, "--version"), (0, "--list"), (2,), (2, nobody, nobody), (2, ""),
+                (2, "--timeout"), (2, "--timeout", "0", nobody), (2, "--timeout", "601", nobody),
+                (2, "--timeout", "1s", nobody), (2, "--nothing", nobody), (2, "--only", "hello,", nobody), (2, "x" * 200),
+                (2, "--trace", directory, nobody), (3, nobody), (3, stale), (3, directory),
+                (3, "@pathdog-node-check-nobody")):
+            status, out, err = check(*arguments)
+            if status != expected or bool(err) != (expected > 0) or bool(out) != (expected == 0):
+                bad.append(f"{arguments}: exit status {status}, {out!r}, {err!r}")
+    return bad
+
+
+def a_silent_server():
+    """Somebody who accepts and says nothing is no node: that takes a few seconds, not for ever."""
+    with tempfile.TemporaryDirectory(prefix="nc-") as directory, socket.socket(
+            socket.AF_UNIX) as sock:
+        path = os.path.join(directory, "silent")
+        sock.bind(path)
+        sock.listen(64)
+        status, out, _ = check("--timeout", "1", path)
+    lines = out.splitlines()
+    return [] if status == 1 and any(line.startswith("FAIL  hello ") for line in lines) and any(
+        line.startswith("skip  summary ") for line in lines) else [f"{status}: {out}"]
+
+
+def main():
+    names = sys.argv[2:] or [*GOOD, *FAULTS]
+    single = [] if sys.argv[2:] else [every_check_has_a_fault, exit_status, a_silent_server]
+    print(f"1..{len(names) + len(single)}", flush=True)
+    number = failed = 0
+    with concurrent.futures.ProcessPoolExecutor(4) as pool:
+        jobs = [(f.__name__, pool.submit(f)) for f in single]
+        jobs += [(name, pool.submit(one, name)) for name in names]
+        for name, job in jobs:
+            number += 1
+            bad = job.result()
+            failed += bool(bad)
+            print(f"{'not ok' if bad else 'ok'} {number} - {name}")
+            for line in "\n".join(bad).splitlines():
+                print(f"# {line}")
+            sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
