@@ -52,6 +52,24 @@ class Parts(unittest.TestCase):
         for name in OPTIONS:
             self.assertRegex(self.out, rf"\n +{name} +: +NO\n")
 
+    def test_the_version_is_known_without_git_as_well(self):
+        """Where git finds no commit, as in a tarball within a broken checkout, the version is the
+        project's and nothing else."""
+        def version(**environment):
+            header = os.path.join(self.directory.name, "watchdog/version.h")
+            subprocess.run(["ninja", "-C", self.directory.name, "watchdog/version.h"], check=True,
+                           capture_output=True, timeout=120, env={**os.environ, **environment})
+            with open(header) as file:
+                return re.search(r'"(.*)"', file.read())[1]
+
+        release = re.search(r"Project version: (\S+)", self.out)[1]
+        if not os.path.exists(os.path.join(TOP, ".git")):
+            with open(os.path.join(self.directory.name, "watchdog/version.h")) as file:
+                self.assertIn(f'"{release}"', file.read())
+            return
+        self.assertRegex(version(), rf"^{re.escape(release)}(\+g[0-9a-f]+)?$")
+        self.assertEqual(version(GIT_DIR="/nonexistent"), release)
+
     def test_pathdog_pc_is_where_pkg_config_looks(self):
         self.assertIn("/usr/share/pkgconfig/pathdog.pc", self.installed)
 

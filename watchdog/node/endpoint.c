@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <systemd/sd-login.h>
 #include <unistd.h>
 
 #include "../util/util.h"
@@ -82,18 +81,13 @@ static int check_user(const struct endpoint *endpoint, int fd, uint32_t *ret_uid
 
 static void explain(const struct endpoint *endpoint, int error, char *reason, size_t size)
 {
-    CLEANUP_FREE char *unit = NULL;
     char path[sizeof(endpoint->address.sun_path) + 1] = "";
 
     memcpy(path, endpoint->address.sun_path, sizeof(endpoint->address.sun_path));
     if (!*path)
         *path = '@';
-    /* Started by hand, the unit is a session or a shell's, and no drop-in of it would help. */
-    if (sd_pid_get_unit(0, &unit) < 0 || strncmp(unit, "pathdog", strlen("pathdog")) != 0) {
-        free(unit);
-        unit = NULL;
-    }
-    access_explain(path, error, unit, reason, size);
+    /* The unit says so itself: a control group is not always to be seen. */
+    access_explain(path, error, getenv("PATHDOG_UNIT"), reason, size);
 }
 
 int endpoint_connect(const struct endpoint *endpoint, uint32_t *ret_uid, char *reason, size_t size)
