@@ -86,6 +86,12 @@ __pathdogctl_interfaces()
     __pathdogctl_words $(cd /sys/class/net 2> /dev/null && echo *)
 }
 
+__pathdogctl_units()
+{
+    __pathdogctl_words $(systemctl list-units --all --plain --no-legend 'pathdog.service' 'pathdog@*.service' \
+        2> /dev/null | cut -d ' ' -f 1)
+}
+
 _pathdogctl()
 {
     local IFS=$' \t\n' words quote before cur prev command= subject= socket=() i
@@ -100,7 +106,7 @@ _pathdogctl()
         case ${words[i]} in
             --socket|-s) socket=(--socket "${words[++i]}") ;;
             --socket=*) socket=("${words[i]}") ;;
-            --by|--for|--peer|--peers|--trigger|--verdict|--since|--reason|--interface|--local|--via|--limit|-n)
+            --by|--for|--peer|--peers|--trigger|--verdict|--since|--until|--source|--unit|--directory|--file|--reason|--interface|--local|--via|--limit|-n)
                 ((i++)) ;;
             -*) ;;
             *) if [[ ! $command ]]; then command=${words[i]}; else subject=${words[i]}; fi ;;
@@ -110,7 +116,11 @@ _pathdogctl()
     case $prev in
         --socket|-s) __pathdogctl_files; return ;;
         --by) __pathdogctl_words migrate reconnect; return ;;
-        --for|--since) __pathdogctl_words 1min 10min 1h 1d; return ;;
+        --for) __pathdogctl_words 1min 10min 1h 1d; return ;;
+        --since|--until) __pathdogctl_words 10min 1h 1d today yesterday; return ;;
+        --source) __pathdogctl_words auto journal daemon; return ;;
+        --directory|--file) __pathdogctl_files; return ;;
+        --unit) __pathdogctl_units; return ;;
         --verdict) __pathdogctl_words $verdicts; return ;;
         --trigger) __pathdogctl_words $triggers; return ;;
         --interface) __pathdogctl_interfaces; return ;;
@@ -123,7 +133,10 @@ _pathdogctl()
         case $command in
             '') options+=' --version' ;;
             peers) options+=' --limit' ;;
-            decisions) options+=' --follow --limit --peer --trigger --verdict --since --everything' ;;
+            decisions)
+                options+=' --follow --limit --peer --trigger --verdict --since --until --everything'
+                options+=' --source --unit --directory --file' ;;
+            report) options+=' --since --until --source --unit --directory --file' ;;
             migrate) options+=' --by --interface --local --via --no-wait' ;;
             hold) options+=' --all --for --absent' ;;
             release) options+=' --all' ;;
@@ -135,7 +148,7 @@ _pathdogctl()
 
     case $command in
         '')
-            __pathdogctl_words status peers decisions explain migrate hold release mode notify reload check \
+            __pathdogctl_words status peers decisions report explain migrate hold release mode notify reload check \
                 version ;;
         explain|migrate|hold|release) [[ $subject ]] || __pathdogctl_peers ;;
         mode) __pathdogctl_words active observe ;;

@@ -35,6 +35,8 @@ static enum ctl_status no_daemon(const struct ctl *ctl, int error)
 {
     const char *path = ctl->options.socket;
 
+    if (ctl->quiet)
+        return CTL_NO_DAEMON;
     switch (error) {
     case -ENOENT:
         complain("%s: there is no such socket. Is pathdog running, and is this the socket that its "

@@ -1,136 +1,128 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pathdogctl decisions: the last ones, and with -f those that come. */
 #include <inttypes.h>
-#include <time.h>
+#include <string.h>
 
 #include "../util/util.h"
 #include "ctl.h"
+#include "source.h"
 
 #define RECORDS_DEFAULT 20u
-#define PAGE_RECORDS    256u
 
-/* "10min" ago, "14:30", "14:30:05", "2026-11-20", "2026-11-20 14:30[:05]", "@SECONDS". */
-static bool since_parse(const char *text, uint64_t *ret_us)
+struct shown {
+    struct ctl *ctl;
+    const struct source *source;
+    char run[40]; /* of the last one */
+};
+
+/* Numbers start anew in each run, so a line says where another one begins. */
+static void show_run(struct shown *shown, const json_t *record)
 {
-    static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d",
-                                          "%H:%M:%S", "%H:%M"};
-    time_t now = time(NULL);
-    const char *why;
-    uint64_t span_us;
+    const struct ctl *ctl = shown->ctl;
+    const char *run = text_of(record, "run");
+    const json_t *units = journal_reader_units(shown->source->reader);
 
-    if (*text == '@' && duration_parse(text + 1, ret_us, &why) == 0)
-        return true;
-    if (duration_parse(text, &span_us, &why) == 0) {
-        *ret_us = sub_u64((uint64_t)now * 1000000, span_us);
-        return true;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
-        struct tm tm;
-        const char *end;
-        time_t at;
-
-        localtime_r(&now, &tm);
-        tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-        tm.tm_isdst = -1;
-        end = strptime(text, formats[i], &tm);
-        if (!end || *end)
-            continue;
-        at = mktime(&tm);
-        *ret_us = at < 0 ? 0 : (uint64_t)at * 1000000;
-        return true;
-    }
-    return false;
+    if (!strcmp(run, shown->run))
+        return;
+    snprintf(shown->run, sizeof(shown->run), "%s", run);
+    printf("%srun %s%s%s%s\n", dim(ctl), run, has(units, run) ? " of " : "",
+           has(units, run) ? text_of(units, run) : "", plain(ctl));
 }
 
-static json_t *filters(const struct ctl *ctl, uint64_t since_us)
+static bool show(void *user, const json_t *record)
 {
-    const struct options *options = &ctl->options;
-    json_t *params = json_object();
+    struct shown *shown = user;
 
-    if (options->peer)
-        json_object_set_new(params, "peer", json_string(options->peer));
-    if (options->trigger)
-        json_object_set_new(params, "trigger", json_string(options->trigger));
-    if (options->verdict)
-        json_object_set_new(params, "verdict", json_string(options->verdict));
-    if (since_us)
-        json_object_set_new(params, "since_us", json_integer((json_int_t)since_us));
-    if (options->everything)
-        json_object_set_new(params, "all", json_true());
-    return params;
-}
-
-static void show(const struct ctl *ctl, const json_t *record)
-{
-    if (ctl->options.json)
+    if (shown->ctl->options.json) {
         show_json(record);
-    else
-        show_record(ctl, record);
+    } else {
+        show_run(shown, record);
+        show_record(shown->ctl, record);
+    }
+    return true;
 }
 
-/* Asks page by page, back in time; shows the oldest first. */
-static enum ctl_status show_kept(struct ctl *ctl, json_t *params, uint64_t limit)
+static bool show_at_once(void *user, const json_t *record)
 {
-    enum ctl_status result = CTL_GOOD;
-    json_t *all = json_array(), *page;
-
-    do {
-        json_object_set_new(
-            params, "limit",
-            json_integer((json_int_t)min_u64(limit - json_array_size(all), PAGE_RECORDS)));
-        page = ctl_call(ctl, "decisions", json_incref(params), &result);
-        if (!page)
-            break;
-        json_array_extend(all, json_object_get(page, "records"));
-        json_object_set(params, "before", json_object_get(page, "next"));
-        /* from the first page on all is followed: nothing is between the two */
-        json_object_del(params, "follow");
-        json_decref(page);
-    } while (json_array_size(all) < limit && has(params, "before"));
-    for (size_t i = json_array_size(all); i-- > 0;)
-        show(ctl, json_array_get(all, i));
-    if (result == CTL_GOOD && !json_array_size(all) && !ctl->options.follow && !ctl->options.json)
-        puts("no decision is kept that fits");
-    json_decref(all);
-    return result;
+    show(user, record);
+    return !fflush(stdout) && !ferror(stdout);
 }
 
-static enum ctl_status follow(struct ctl *ctl)
+/* Without the line of a run, where there is only one. */
+static void show_read(struct shown *shown, const struct source *source)
+{
+    const struct history *history = &source->history;
+    const struct options *options = &shown->ctl->options;
+
+    if (history->n_records && history_runs(history) < 2)
+        snprintf(shown->run, sizeof(shown->run), "%s", text_of(history->records[0], "run"));
+    for (size_t i = 0; i < history->n_records; i++)
+        show(shown, history->records[i]);
+    if (!history->n_records && !options->follow && !options->json)
+        puts("no decision is kept that fits");
+}
+
+static void say_source(const struct source *source)
+{
+    CLEANUP_FREE char *text = source_text(source);
+    uint64_t n_bad = source->reader ? journal_reader_bad(source->reader) : 0;
+
+    complain("%s", text);
+    if (source->n_storms)
+        complain("%" PRIu64
+                 " of the causes concerned more than %u peers: the journal has the sums, "
+                 "and not each decision of theirs; \"pathdogctl report\" counts them",
+                 source->n_storms, CAUSE_LISTED);
+    if (source->n_log_dropped)
+        complain("%" PRIu64
+                 " records did not get into the journal: it stood still, or was too slow",
+                 source->n_log_dropped);
+    if (n_bad)
+        complain("%" PRIu64 " entries of the journal look like pathdog's, and cannot be read",
+                 n_bad);
+}
+
+static enum ctl_status follow(struct shown *shown)
 {
     enum ctl_status result = CTL_GOOD;
     const char *what;
     json_t *params;
+    bool good = true;
 
     fflush(stdout);
-    while ((what = ctl_next(ctl, -1, &params, &result))) {
+    while (good && (what = ctl_next(shown->ctl, -1, &params, &result))) {
         if (strcmp(what, "dropped") != 0)
-            show(ctl, params);
+            good = show_at_once(shown, params);
         else
             complain("%" PRIu64 " records were left out: they came faster than they were read",
                      number_of(params, "count"));
         json_decref(params);
-        if (fflush(stdout) || ferror(stdout))
-            return CTL_FAILED;
     }
-    return result;
+    return good ? result : CTL_FAILED;
 }
 
 enum ctl_status command_decisions(struct ctl *ctl)
 {
-    uint64_t since_us = 0, limit = ctl->options.limit;
-    enum ctl_status result;
-    json_t *params;
+    uint64_t limit = ctl->options.limit;
+    struct history_filter filter;
+    struct source source;
+    struct shown shown = {.ctl = ctl, .source = &source};
+    enum ctl_status result = source_filter(ctl, &filter);
 
-    if (ctl->options.since && !since_parse(ctl->options.since, &since_us))
-        return usage("--since %s: allowed is a span (\"10min\"), a time (\"14:30\") or a date "
-                     "(\"2026-11-20 14:30\")",
-                     ctl->options.since);
+    if (result != CTL_GOOD)
+        return result;
     if (!limit)
-        limit = since_us ? UINT32_MAX : RECORDS_DEFAULT;
-    params = filters(ctl, since_us);
-    if (ctl->options.follow)
-        json_object_set_new(params, "follow", json_true());
-    result = show_kept(ctl, params, limit);
-    json_decref(params);
-    return result == CTL_GOOD && ctl->options.follow ? follow(ctl) : result;
+        limit = filter.since_us ? UINT64_MAX : RECORDS_DEFAULT;
+    result = source_read(ctl, &filter, limit, ctl->options.follow, &source);
+    if (result == CTL_GOOD) {
+        say_source(&source);
+        show_read(&shown, &source);
+    }
+    if (result == CTL_GOOD && ctl->options.follow) {
+        fflush(stdout);
+        result =
+            source.daemon ? follow(&shown) : source_follow(&source, &filter, show_at_once, &shown);
+    }
+    source_clear(&source);
+    return result;
 }

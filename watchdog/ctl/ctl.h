@@ -23,10 +23,18 @@ enum ctl_status {
     CTL_NO_DAEMON = 3,
 };
 
+/* Where records of the past are read. */
+enum source_choice {
+    SOURCE_AUTO,
+    SOURCE_JOURNAL,
+    SOURCE_DAEMON,
+};
+
 /* What the command line says. Texts are NULL where not said. */
 struct options {
     const char *socket, *by, *interface, *local, *via, *peer, *trigger, *verdict, *since, *peers,
-        *reason;
+        *reason, *until, *unit, *directory, *file;
+    enum source_choice source;
     uint64_t for_us;
     uint64_t limit; /* 0: not said */
     bool json, all, follow, no_wait, absent, everything, socket_given;
@@ -42,6 +50,7 @@ struct ctl {
     struct channel *channel; /* NULL until the daemon is asked */
     int call_ms;             /* how long an answer is waited for */
     json_t *pending;         /* notifications that came before an answer; an array */
+    bool quiet;              /* nothing is said of a daemon that cannot be reached */
     bool colour;
     char **words; /* of the command, without its name; ends in NULL */
     int n_words;
@@ -107,6 +116,7 @@ enum ctl_status command_status(struct ctl *ctl);
 enum ctl_status command_peers(struct ctl *ctl);
 enum ctl_status command_names(struct ctl *ctl);
 enum ctl_status command_decisions(struct ctl *ctl);
+enum ctl_status command_report(struct ctl *ctl);
 enum ctl_status command_explain(struct ctl *ctl);
 enum ctl_status command_migrate(struct ctl *ctl);
 enum ctl_status command_hold(struct ctl *ctl);

@@ -37,6 +37,11 @@ enum option_code {
     OPTION_EVERYTHING,
     OPTION_PEERS,
     OPTION_REASON,
+    OPTION_UNTIL,
+    OPTION_SOURCE,
+    OPTION_UNIT,
+    OPTION_DIRECTORY,
+    OPTION_FILE,
 };
 
 static const struct option long_options[] = {
@@ -61,10 +66,15 @@ static const struct option long_options[] = {
     {"everything", no_argument, NULL, OPTION_EVERYTHING},
     {"peers", required_argument, NULL, OPTION_PEERS},
     {"reason", required_argument, NULL, OPTION_REASON},
+    {"until", required_argument, NULL, OPTION_UNTIL},
+    {"source", required_argument, NULL, OPTION_SOURCE},
+    {"unit", required_argument, NULL, OPTION_UNIT},
+    {"directory", required_argument, NULL, OPTION_DIRECTORY},
+    {"file", required_argument, NULL, OPTION_FILE},
     {NULL, 0, NULL, 0},
 };
 
-#define OPTIONS_MAX 9
+#define OPTIONS_MAX 12
 
 static const struct command {
     const char *name;
@@ -80,9 +90,17 @@ static const struct command {
      0,
      0,
      {OPTION_FOLLOW, OPTION_LIMIT, OPTION_PEER, OPTION_TRIGGER, OPTION_VERDICT, OPTION_SINCE,
-      OPTION_EVERYTHING},
-     "decisions [-f] [-n N] [--peer GLOB] [--trigger T] [--verdict V] [--since TIME]",
-     "the last ones; -f follows, --everything: all kinds of records"},
+      OPTION_UNTIL, OPTION_EVERYTHING, OPTION_SOURCE, OPTION_UNIT, OPTION_DIRECTORY, OPTION_FILE},
+     "decisions [-f] [-n N] [--peer GLOB] [--trigger T] [--verdict V] [--since TIME] [--until "
+     "TIME]",
+     "the last ones, of all runs; -f follows, --everything: all kinds of records"},
+    {"report",
+     command_report,
+     0,
+     0,
+     {OPTION_SINCE, OPTION_UNTIL, OPTION_SOURCE, OPTION_UNIT, OPTION_DIRECTORY, OPTION_FILE},
+     "report [--since TIME] [--until TIME]",
+     "what happened, on one screen: of the last 24 h, or of that time"},
     {"explain", command_explain, 1, 1, {0}, "explain PEER", "why it was or was not moved"},
     {"migrate",
      command_migrate,
@@ -123,6 +141,10 @@ static enum ctl_status help(void)
          "  -j, --json         for programs: one JSON object in each line\n"
          "  -h, --help         print this\n"
          "      --version      print the version of this program\n\n"
+         "decisions and report read the journal and the memory of the pathdog that runs:\n"
+         "      --source auto|journal|daemon  only the one of them\n"
+         "      --unit UNIT                   the journal of this pathdog only (pathdog@NAME)\n"
+         "      --directory DIR, --file FILE  journals of another machine\n\n"
          "A peer may be named by the beginning of its name where only one begins so. Colours\n"
          "are used on a terminal, unless NO_COLOR is set.\n\n"
          "Exit status: 0 done; 1 refused or failed; 2 wrong arguments; 3 pathdog cannot be "
@@ -146,6 +168,43 @@ static enum ctl_status limit_parse(struct options *options)
     if (*optarg < '0' || *optarg > '9' || *end || !limit || limit > UINT32_MAX)
         return usage("--limit %s: allowed is a number from 1 on", optarg);
     options->limit = limit;
+    return CTL_GOOD;
+}
+
+static enum ctl_status source_parse(struct options *options)
+{
+    static const char *const words[] = {
+        [SOURCE_AUTO] = "auto", [SOURCE_JOURNAL] = "journal", [SOURCE_DAEMON] = "daemon"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (!strcmp(optarg, words[i])) {
+            options->source = (enum source_choice)i;
+            return CTL_GOOD;
+        }
+    return usage("--source %s: allowed are auto, journal and daemon", optarg);
+}
+
+/* Of the commands that look back. */
+static enum ctl_status take_past(struct options *options, int code)
+{
+    switch (code) {
+    case OPTION_UNTIL:
+        options->until = optarg;
+        break;
+    case OPTION_SOURCE:
+        return source_parse(options);
+    case OPTION_UNIT:
+        options->unit = optarg;
+        break;
+    case OPTION_DIRECTORY:
+        options->directory = optarg;
+        break;
+    case OPTION_FILE:
+        options->file = optarg;
+        break;
+    default:
+        break;
+    }
     return CTL_GOOD;
 }
 
@@ -216,7 +275,7 @@ static enum ctl_status take_option(struct options *options, int code)
         options->reason = optarg;
         break;
     default:
-        break;
+        return take_past(options, code);
     }
     return CTL_GOOD;
 }
@@ -259,7 +318,7 @@ static enum ctl_status check_use(const struct command *command, const struct ctl
 
 static enum ctl_status run(struct ctl *ctl, int argc, char **argv)
 {
-    bool given[OPTION_REASON + 1] = {false};
+    bool given[OPTION_FILE + 1] = {false};
     const struct command *command;
     enum ctl_status status;
     int code;

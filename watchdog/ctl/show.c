@@ -2,11 +2,11 @@
 /* How things are shown: colours, spans of time, records as lines. */
 #include <inttypes.h>
 #include <stdarg.h>
-#include <time.h>
 
 #include "../util/printable.h"
 #include "../util/util.h"
 #include "ctl.h"
+#include "when.h"
 
 void complain(const char *format, ...)
 {
@@ -112,14 +112,9 @@ void show_json(const json_t *value)
 
 static void show_time(const struct ctl *ctl, const json_t *record)
 {
-    uint64_t time_us = number_of(record, "time_us");
-    time_t seconds = (time_t)(time_us / 1000000);
-    char text[32] = "";
-    struct tm local;
+    char text[WHEN_SIZE];
 
-    if (localtime_r(&seconds, &local))
-        strftime(text, sizeof(text), "%m-%d %H:%M:%S", &local);
-    printf("%s%s.%03" PRIu64 "%s  ", dim(ctl), text, time_us / 1000 % 1000, plain(ctl));
+    printf("%s%s%s  ", dim(ctl), when_format(text, number_of(record, "time_us"), true), plain(ctl));
 }
 
 static bool is_one_of(const char *word, const char *const *words)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pathdogctl decisions and report, as far as there is no journal of the daemon: from its memory.
+tests/systemd/history.py has the journal."""
+
+import json
+import os
+import re
+import subprocess
+
+from case import cases
+from control_case import ControlCase, ctl_program
+
+KINDS = ("decision", "outcome", "effect")
+STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d{4}  ")
+
+
+class History(ControlCase):
+    def night(self):
+        """p1 is moved, p2 is held."""
+        node, dog = self.pair(peers=2)
+        node.on("migrate_peer", lambda r: r.answer({}))
+        self.client(dog).result("hold", peer="p2@h")
+        dog.moved()
+        dog.effect(conn=1)
+        dog.decision("held")
+        return dog
+
+    def kept(self, dog):
+        return [r for r in dog.all if r["record"] in KINDS]
+
+    def records(self, dog, *words):
+        return [json.loads(line) for line in
+                self.ctl(dog, "decisions", "--json", *words)[0].splitlines()]
+
+    def test_in_order_with_zone_and_source(self):
+        dog = self.night()
+        out, err = self.ctl(dog, "decisions", env={"TZ": "Asia/Kolkata"})
+        lines = out.splitlines()
+        self.assertEqual(len(lines), 4, "one run: no line of it")
+        for line in lines:
+            self.assertRegex(line, STAMP)
+            self.assertIn(" +0530  ", line)
+        self.assertEqual(lines, sorted(lines))
+        self.assertIn("from the running daemon's memory", err)
+        self.assertEqual(self.records(dog), sorted(
+            self.kept(dog), key=lambda r: (r["time_us"], r["decision"], KINDS.index(r["record"]))))
+
+    def test_sources(self):
+        dog = self.night()
+        self.assertEqual(self.records(dog, "--source", "daemon"), self.records(dog))
+        empty = os.path.join(self.directory, "empty")
+        os.mkdir(empty)
+        for words in (("--directory", empty), ("--directory", empty, "--source", "journal")):
+            _, err = self.ctl(dog, "decisions", *words, status=1)
+            self.assertIn(f"{empty}: there is no journal in it", err)
+        with open(os.path.join(self.directory, "export"), "w") as file:
+            file.write("MESSAGE=hello\n\n" * 1000)
+        _, err = self.ctl(dog, "report", "--file", file.name, status=1)
+        self.assertIn("systemd-journal-remote", err)
+        _, err = self.ctl(dog, "report", "--directory", file.name, status=1)
+        self.assertIn("Not a directory", err)
+        _, err = self.ctl(dog, "report", "--file", file.name + ".not", status=1)
+        self.assertIn("No such file", err)
+
+    def test_period_and_filters(self):
+        dog = self.night()
+        kept = self.kept(dog)
+        last_us = max(r["time_us"] for r in kept)
+        self.assertEqual(len(self.records(dog, "--since", f"@{last_us}us")),
+                         len([r for r in kept if r["time_us"] == last_us]))
+        self.assertEqual(len(self.records(dog, "--until", f"@{last_us - 1}us")),
+                         len([r for r in kept if r["time_us"] < last_us]))
+        self.assertEqual(self.records(dog, "--until", "1h"), [])
+        self.assertEqual(len(self.records(dog, "--since", "yesterday")), len(kept))
+        self.assertEqual([r["peer"] for r in self.records(dog, "--verdict", "held")], ["p2@h"])
+        self.assertEqual([r["record"] for r in self.records(dog, "--verdict", "migrate")],
+                         list(KINDS))
+        self.assertEqual(len(self.records(dog, "-n", "1")), 1)
+
+    @cases({"since": ("--since", "once"), "until": ("--until", "then"), "source": ("--source", "x"),
+            "both": ("--directory", "/", "--file", "/x"), "backwards": ("--since", "1h", "--until", "2h"),
+            "not of it": ("--source", "daemon", "--unit", "pathdog")})
+    def test_usage(self, *words):
+        for command in ("decisions", "report"):
+            run = subprocess.run([ctl_program(), command, *words], capture_output=True, text=True)
+            self.assertEqual((run.returncode, run.stdout), (2, ""), run.stderr)
+            self.assertIn(words[0] if len(words) < 4 else "--", run.stderr)
+
+    def test_until_and_follow(self):
+        run = subprocess.run([ctl_program(), "decisions", "-f", "--until", "now"],
+                             capture_output=True, text=True)
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("do not go together", run.stderr)
+
+    def test_report(self):
+        dog = self.night()
+        report = json.loads(self.ctl(dog, "report", "--json")[0])
+        self.assertEqual((report["journal"], report["daemon"]), (False, True))
+        self.assertEqual(report["verdicts"], {"migrate": 1, "held": 1})
+        self.assertEqual((report["decisions"], report["requests"], report["moves"]), (2, 1, 1))
+        self.assertEqual(report["outcomes"], {"migrated": 1})
+        self.assertEqual(sum(report["effects"].values()), 1)
+        self.assertEqual([run["run"] for run in report["runs"]], [self.kept(dog)[0]["run"]])
+        self.assertEqual(report["oldest_us"], self.kept(dog)[0]["time_us"])
+        self.assertEqual(report["nodes"], [])
+        self.assertEqual({peer["peer"] for peer in report["peers"]}, {"p1@h", "p2@h"})
+        out, err = self.ctl(dog, "report")
+        self.assertEqual(err, "")
+        self.assertLessEqual(len(out.splitlines()), 24, "a screen")
+        self.assertIn("from the running daemon's memory", out.splitlines()[0])
+        self.assertIn("older records are not there any more", out)
+        self.assertIn("2: 1 held, 1 migrate" if "1 held, 1" in out else "2: 1 migrate, 1 held", out)
+        self.assertIn("only the journal knows", out)
+        nothing = self.ctl(dog, "report", "--until", "1h")[0]
+        self.assertIn("no record of it in that time", nothing)
+
+    def test_without_a_daemon(self):
+        path = os.path.join(self.directory, "nobody.sock")
+        for command in ("decisions", "report"):
+            run = subprocess.run([ctl_program(), "-s", path, command], capture_output=True, text=True)
+            self.assertEqual((run.returncode, run.stdout), (3, ""))
+            self.assertIn("no such socket", run.stderr)
+            self.assertIn("--source journal", run.stderr)
