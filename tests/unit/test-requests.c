@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ring of requests: open ones are never lost, ended ones are kept a while. */
 #include "check.h"
-#include "engine/moves/requests.h"
+#include "engine/state.h"
 
 static void numbers(void **state)
 {

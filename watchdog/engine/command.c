@@ -15,6 +15,7 @@
 #include "peers/look.h"
 #include "peers/peer.h"
 #include "stages/migration.h"
+#include "state.h"
 
 static const char operator_name[] = "operator";
 

@@ -13,6 +13,7 @@
 #include "peers/look.h"
 #include "peers/peer.h"
 #include "stages/gate.h"
+#include "state.h"
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
 

@@ -18,6 +18,7 @@
 #include "peers/peer.h"
 #include "stages/gate.h"
 #include "stages/migration.h"
+#include "state.h"
 #include "triggers/triggers.h"
 
 /* Everybody who knows the connection lets go of it, each saying what is open. */

@@ -24,6 +24,7 @@
 #include "stages/migration.h"
 #include "stages/passed.h"
 #include "stages/row.h"
+#include "state.h"
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
 

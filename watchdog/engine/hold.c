@@ -6,6 +6,7 @@
 #include "moves/move.h"
 #include "peers/name.h"
 #include "peers/peer.h"
+#include "state.h"
 
 /* More or less is allowed now: of one connection, or of all for NULL. */
 static void changed(struct engine *engine, struct peer *peer)

@@ -10,6 +10,7 @@
 #include "peers/progress.h"
 #include "peers/waiting.h"
 #include "stages/gate.h"
+#include "state.h"
 
 static void ask_gate(const struct engine *engine, const struct peer *peer, enum because_by by,
                      struct inspect_verdict *ret)

@@ -7,6 +7,7 @@
 #include "peers/name.h"
 #include "peers/peer.h"
 #include "peers/waiting.h"
+#include "state.h"
 #include "triggers/host.h"
 #include "triggers/triggers.h"
 

@@ -7,7 +7,21 @@
 #ifndef ENGINE_LEARNT_KEEP_H
 #define ENGINE_LEARNT_KEEP_H
 
-#include "state.h"
+#include "learnt.h"
+
+struct engine;
+struct peer;
+
+struct waiting_peer {
+    struct learnt_peer learnt; /* all texts are its own */
+    bool used;
+};
+
+struct restoring {
+    char *boot;                 /* of the node; NULL: nothing waits */
+    struct waiting_peer *peers; /* by conn */
+    size_t n_peers;
+};
 
 /* Copies what it keeps; no more than max_peers connections, and some names more. */
 void learnt_restore(struct engine *engine, const struct learnt *learnt);

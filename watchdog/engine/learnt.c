@@ -7,6 +7,7 @@
 
 #include "peers/name.h"
 #include "peers/peer.h"
+#include "state.h"
 #include "triggers/triggers.h"
 
 #define DOUBLINGS_MAX 32u

@@ -91,4 +91,7 @@ static inline uint64_t sub_u64(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
+/* From an embedded member back to what it is part of. */
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
 #endif

@@ -2,6 +2,7 @@
 /* Causes that are open, and the record of each when it is closed. */
 #include "cause.h"
 
+#include "../state.h"
 #include "outbox.h"
 
 #define OPEN_PER_INSTANCE 64u

@@ -7,7 +7,26 @@
 #ifndef ENGINE_CAUSE_H
 #define ENGINE_CAUSE_H
 
-#include "../state.h"
+#include "../record.h"
+
+struct engine;
+struct instance;
+
+struct cause {
+    uint64_t id;
+    const struct instance *instance; /* NULL: none */
+    const char *trigger;
+    struct text *reason;
+    uint64_t peers, advised;
+    uint64_t verdicts[VERDICT_COUNT];
+    bool closing;
+};
+
+struct causes {
+    struct cause *open;
+    size_t count, capacity;
+    uint64_t last;
+};
 
 /* 0 if this trigger has too many open. */
 uint64_t cause_open(struct engine *engine, const struct instance *instance, const char *reason);

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "../state.h"
 #include "outbox.h"
 
 #define MINUTE_US 60000000u

@@ -7,7 +7,24 @@
 #ifndef ENGINE_NOTICE_H
 #define ENGINE_NOTICE_H
 
-#include "../state.h"
+#include "../record.h"
+#include "deadline.h"
+
+struct engine;
+
+struct notice_kind {
+    const char *instance; /* whose, by its one name; NULL: nobody's */
+    struct text *what;
+    struct text *text; /* the last */
+    enum pd_level level;
+    uint64_t count; /* not said yet */
+    struct deadline deadline;
+};
+
+struct notices {
+    struct notice_kind *kinds[64];
+    size_t count;
+};
 
 void notice(struct engine *engine, enum pd_level level, const char *what, const char *text,
             uint64_t count);

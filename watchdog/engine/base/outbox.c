@@ -5,6 +5,8 @@
  */
 #include "outbox.h"
 
+#include "../state.h"
+
 /* More than this is given back after a storm. */
 #define KEEP_CAPACITY 8192
 

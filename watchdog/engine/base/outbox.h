@@ -6,7 +6,29 @@
 #ifndef ENGINE_OUTBOX_H
 #define ENGINE_OUTBOX_H
 
-#include "../state.h"
+#include "../engine.h"
+
+struct because;
+
+struct outbox_store {
+    struct outbox box; /* what the shell sees of it */
+    size_t n_kept;     /* of its records, that the ring will take */
+    struct action *actions;
+    size_t actions_capacity;
+    struct record *records;
+    size_t records_capacity;
+    void **owned; /* lists and fields that actions point into, freed with the outbox */
+    size_t n_owned, owned_capacity;
+    struct because **becauses; /* released with the outbox */
+    size_t n_becauses, becauses_capacity;
+};
+
+/* The last decisions, outcomes and effects. */
+struct ring {
+    struct record *records;
+    size_t capacity, count, next;
+    uint64_t pushed; /* since the engine was made */
+};
 
 /* Does the ring take it? */
 bool record_is_kept(const struct record *record);

@@ -12,6 +12,7 @@
 #include "../peers/peer.h"
 #include "../peers/progress.h"
 #include "../peers/waiting.h"
+#include "../state.h"
 
 static uint32_t median(const uint32_t *values, uint8_t count)
 {

@@ -6,7 +6,27 @@
 #ifndef ENGINE_EFFECT_H
 #define ENGINE_EFFECT_H
 
-#include "../state.h"
+#include "../base/deadline.h"
+#include "../peers/peer.h"
+
+struct engine;
+struct move;
+
+struct effect_job {
+    struct peer *peer; /* NULL: the new connection is not up yet */
+    struct text *name;
+    uint64_t conn;
+    uint64_t decision;
+    uint64_t since_us;
+    enum pd_kind kind;
+    enum by by;
+    bool bulk; /* as its decision */
+    bool seen; /* a row has come */
+    bool progress;
+    uint8_t n_before, n_after;
+    uint32_t before[RTT_KEPT], after[RTT_KEPT];
+    struct deadline deadline;
+};
 
 /* A migration succeeded: its connection is judged from now on. */
 void effect_start(struct engine *engine, const struct move *move);

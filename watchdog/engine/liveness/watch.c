@@ -12,6 +12,7 @@
 #include "../peers/look.h"
 #include "../peers/peer.h"
 #include "../peers/progress.h"
+#include "../state.h"
 
 #define WATCH_US    60000000u
 #define SURE_US     1000000u /* progress so long after the advice is not left from before it */

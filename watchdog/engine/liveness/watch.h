@@ -7,7 +7,23 @@
 #ifndef ENGINE_WATCH_H
 #define ENGINE_WATCH_H
 
-#include "../state.h"
+#include "../base/deadline.h"
+#include "../base/text.h"
+
+struct engine;
+struct peer;
+
+struct watch {
+    bool on;
+    bool probed;
+    bool said;   /* the present silence has led to a decision */
+    bool looked; /* a row has come since `advised_us` */
+    bool bulk;   /* as the advice */
+    uint64_t cause;
+    uint64_t advised_us; /* also the last answer since */
+    uint64_t until_us;
+    struct deadline deadline;
+};
 
 void watch_advised(struct engine *engine, struct peer *peer, const struct because *because);
 

@@ -6,6 +6,7 @@
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
+#include "../state.h"
 
 bool gate_reconnect_possible(const struct engine *engine, const struct peer *peer)
 {

@@ -6,7 +6,24 @@
 #ifndef ENGINE_ADVICE_H
 #define ENGINE_ADVICE_H
 
-#include "../state.h"
+#include "../base/deadline.h"
+#include "../base/text.h"
+
+struct engine;
+struct peer;
+
+struct advice {
+    uint32_t peer;
+    uint64_t conn;
+    struct because *because;
+    bool again; /* remembered, and given once more: its cause has counted it already */
+};
+
+/* Of waiting advice: its trigger has no reason for it any more. */
+struct withdrawal {
+    uint32_t peer;
+    const char *trigger;
+};
 
 static inline bool kind_is_network(enum pd_kind kind)
 {

@@ -4,6 +4,7 @@
 
 #include "../base/outbox.h"
 #include "../peers/peer.h"
+#include "../state.h"
 
 #define MINUTE_US 60000000u
 

@@ -6,7 +6,24 @@
 #ifndef ENGINE_DECISION_H
 #define ENGINE_DECISION_H
 
-#include "../state.h"
+#include "../base/deadline.h"
+#include "../base/text.h"
+
+struct engine;
+struct move;
+struct peer;
+
+struct fold {
+    struct fold *next;
+    struct peer *peer;
+    struct because *because; /* of the last */
+    enum verdict verdict;
+    enum by by;
+    uint64_t count; /* since it was last written */
+    uint64_t decision;
+    uint64_t into;
+    struct deadline deadline;
+};
 
 /* The record of a decision; `move` is NULL unless it is being asked for now. */
 void decision_write(struct engine *engine, const struct record_subject *subject,

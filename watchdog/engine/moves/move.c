@@ -6,6 +6,7 @@
 #include "../base/outbox.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
+#include "../state.h"
 #include "advice.h"
 #include "decision.h"
 #include "queue.h"
@@ -198,9 +199,9 @@ uint32_t move_timeout_ms(const struct engine *engine)
     return (uint32_t)(engine->config->migrate_timeout_us / 1000);
 }
 
-struct move *move_new(struct engine *engine, const struct passed *passed)
+struct move *move_new(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+                      uint64_t decision, bool again)
 {
-    struct peer *peer = passed->peer;
     struct affair *affair = peer->affair;
     struct move *move;
 
@@ -209,16 +210,16 @@ struct move *move_new(struct engine *engine, const struct passed *passed)
     move = pool_take(&engine->migration.pool);
     *move = (struct move){
         .state = MOVE_QUEUED,
-        .by = passed->by,
-        .again = passed->again,
+        .by = by,
+        .again = again,
         .attempt = 1,
         .timeout_ms = move_timeout_ms(engine),
         .conn = peer->view.conn,
-        .decision = passed->decision,
+        .decision = decision,
         .since_us = engine->now_us,
         .peer = peer,
         .name = text_ref(peer_name(peer)),
-        .because = because_ref(passed->because),
+        .because = because_ref(because),
         .deadline.kind = DEADLINE_MOVE,
     };
     affair->move = move;

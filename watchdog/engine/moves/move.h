@@ -6,7 +6,58 @@
 #ifndef ENGINE_MOVE_H
 #define ENGINE_MOVE_H
 
-#include "../state.h"
+#include "../base/deadline.h"
+#include "../base/pool.h"
+#include "../base/text.h"
+#include "../engine.h"
+#include "../peers/peer.h"
+
+struct engine;
+struct request_slot;
+
+enum move_state {
+    MOVE_QUEUED,   /* waits for the budget */
+    MOVE_OPEN,     /* asked, not answered */
+    MOVE_WAITING,  /* an attempt failed, the next waits for its time */
+    MOVE_LINKLESS, /* the node's socket closed: again after the next snapshot */
+};
+
+struct move {
+    enum move_state state;
+    enum by by;
+    bool again; /* advice given once more: its cause has counted it */
+    bool link_retried;
+    bool outlived;        /* a fallback, and the connection made progress since it was asked */
+    bool adopted;         /* a reconnect whose new connection is up already */
+    bool settles;         /* its success settles what was remembered when it was made */
+    uint8_t rtt_count;    /* of rtt_before */
+    uint32_t attempt;     /* from 1 */
+    uint32_t retries;     /* made so far, those for a lost link apart */
+    uint32_t timeout_ms;  /* of the present attempt */
+    uint32_t queue_place; /* in the queue, from 1; 0: not in it */
+    uint32_t rtt_before[RTT_KEPT];
+    uint64_t conn; /* that was asked about */
+    uint64_t decision;
+    uint64_t request;  /* of the present attempt */
+    uint64_t since_us; /* queued or sent */
+    struct peer *peer; /* NULL: it has gone down, by a reconnect of ours */
+    struct text *name;
+    struct text *local_before;
+    struct because *because;
+    struct deadline deadline;
+};
+
+struct migration {
+    struct pool pool;
+    struct move **queue; /* heap from 1, strongest first */
+    size_t queue_count, queue_capacity;
+    struct request_slot *slots; /* ring: slot of request r is r % capacity */
+    size_t slots_capacity;      /* a power of two */
+    uint64_t first_request;     /* the oldest that has a slot */
+    uint64_t last_request;
+    uint32_t open, waiting;
+    uint32_t budget;
+};
 
 void moves_init(struct engine *engine);
 
@@ -52,7 +103,8 @@ void request_write(struct engine *engine, struct because *because, enum by by,
                    const struct action_move *move);
 
 /* Takes the place of what waits for this connection. */
-struct move *move_new(struct engine *engine, const struct passed *passed);
+struct move *move_new(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+                      uint64_t decision, bool again);
 
 /* Its request is written: enters that, and writes the decision. */
 void move_enter_asked(struct engine *engine, struct move *move);

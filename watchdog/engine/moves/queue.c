@@ -2,6 +2,8 @@
 /* A binary heap of moves, each knowing its place. */
 #include "queue.h"
 
+#include "../state.h"
+
 static bool before(const struct move *a, const struct move *b)
 {
     if (a->because->kind != b->because->kind)

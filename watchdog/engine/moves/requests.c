@@ -2,6 +2,8 @@
 /* The ring of requests. It grows only for requests that are open. */
 #include "requests.h"
 
+#include "../state.h"
+
 #define ENDED_KEPT 65536u
 
 static struct request_slot *slot_of(struct migration *migration, uint64_t request)

@@ -6,7 +6,18 @@
 #ifndef ENGINE_REQUESTS_H
 #define ENGINE_REQUESTS_H
 
-#include "../state.h"
+#include "../record.h"
+
+struct migration;
+struct move;
+
+/* What is kept of a request by its number, also after it ended: a late answer
+ * changes nothing any more, but is learnt from. */
+struct request_slot {
+    struct move *move; /* NULL: ended */
+    uint64_t conn;
+    enum by by;
+};
 
 /* Numbers a new request of this move. */
 uint64_t request_new(struct migration *migration, struct move *move);

@@ -6,6 +6,7 @@
 #include "index.h"
 
 #include "../../util/hash.h"
+#include "../state.h"
 
 /* FNV-1a, then mixed, since the low bits choose the slot. */
 uint64_t hash_name(const char *name)

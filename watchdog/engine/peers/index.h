@@ -6,9 +6,17 @@
 #ifndef ENGINE_INDEX_H
 #define ENGINE_INDEX_H
 
-#include "../state.h"
+#include "../../util/util.h"
 
-#define INDEX_NONE UINT32_MAX
+struct engine;
+struct peer;
+
+struct index { /* open addressing; values are peer index + 1 */
+    uint32_t *slots;
+    size_t capacity; /* a power of two */
+    size_t used;     /* with graves */
+    size_t live;
+};
 
 static inline uint64_t hash_conn(uint64_t conn)
 {
@@ -22,25 +30,6 @@ uint64_t hash_name(const char *name);
 /* What a slot holds that holds no peer index + 1. */
 #define INDEX_EMPTY 0u
 #define INDEX_GRAVE UINT32_MAX
-
-/* Does this peer have the key? */
-typedef bool (*index_match)(const struct peer *peer, const void *key);
-
-/* The slot's peer index, or INDEX_NONE. Inline, so that `match` is, too. */
-static inline uint32_t index_find(const struct engine *engine, const struct index *index,
-                                  uint64_t hash, index_match match, const void *key)
-{
-    if (!index->capacity)
-        return INDEX_NONE;
-    for (size_t i = hash & (index->capacity - 1);; i = (i + 1) & (index->capacity - 1)) {
-        uint32_t slot = index->slots[i];
-
-        if (slot == INDEX_EMPTY)
-            return INDEX_NONE;
-        if (slot != INDEX_GRAVE && match(peer_at(engine, slot - 1), key))
-            return slot - 1;
-    }
-}
 
 /* Asks for what index_find will read, some rows ahead: first the slot, then, when
  * that is there, the peer that is probably meant. A wrong guess costs nothing. */

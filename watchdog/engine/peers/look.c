@@ -6,6 +6,7 @@
 #include "look.h"
 
 #include "../base/outbox.h"
+#include "../state.h"
 #include "peer.h"
 
 #define SOON_GAP_US 20000u /* close looks out of turn are at least so far apart */

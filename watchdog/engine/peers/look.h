@@ -6,7 +6,29 @@
 #ifndef ENGINE_LOOK_H
 #define ENGINE_LOOK_H
 
-#include "../state.h"
+#include "../base/deadline.h"
+#include "../event.h"
+
+struct engine;
+struct peer;
+
+#define LOOK_CONNS_MAX 4096u
+
+struct looks {
+    struct deadline tick;  /* a round of all */
+    struct deadline close; /* some, closely */
+    uint64_t open;         /* the look that is not answered, 0: none */
+    uint64_t last;
+    bool open_all; /* the open one is a round of all */
+    bool all_due;  /* a round waits for the open look to end */
+    bool close_due;
+    uint32_t round;                 /* of all */
+    uint32_t columns;               /* that the node has been seen to report */
+    struct peer *first, *last_peer; /* looked at closely, longest ago first */
+    uint32_t looked;
+    uint64_t close_last_us;
+    bool noticed_unjudgeable;
+};
 
 void looks_init(struct engine *engine);
 

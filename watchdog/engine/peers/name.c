@@ -2,6 +2,7 @@
 /* What belongs to a peer's name. Few names have anything to remember. */
 #include "name.h"
 
+#include "../state.h"
 #include "index.h"
 
 #define LIVED_US     60000000u

@@ -6,7 +6,29 @@
 #ifndef ENGINE_NAME_H
 #define ENGINE_NAME_H
 
-#include "../state.h"
+#include "../record.h"
+
+struct effect_job;
+struct engine;
+struct move;
+
+/* What belongs to a peer's name and outlives its connections. */
+struct name_state {
+    struct text *name;
+    bool held;
+    uint64_t held_until_us;     /* 0: until released */
+    uint64_t reconnect_us;      /* the last reconnect of ours, 0: none */
+    uint64_t gap_us;            /* until the next is allowed */
+    struct move *orphan;        /* a reconnect of ours, its old connection already down */
+    struct effect_job *awaited; /* its new connection not up yet */
+    struct name_state *next;
+};
+
+struct names {
+    struct name_state *buckets[1024];
+    uint32_t count;
+    uint32_t sweep_above; /* the next sweep is due then */
+};
 
 /* Reconnects of one name are at most so far apart. */
 #define NAME_GAP_MAX_US UINT64_C(600000000)

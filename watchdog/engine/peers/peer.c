@@ -7,6 +7,7 @@
 
 #include "../../util/address.h"
 #include "../base/outbox.h"
+#include "../state.h"
 #include "index.h"
 
 size_t peers_stride(size_t slots_size)
@@ -55,18 +56,32 @@ static uint64_t hash_peer_name(const struct peer *peer)
     return hash_name(peer->view.name);
 }
 
+/* NULL if none has the key. Inline, so that `match` is, too. */
+static inline struct peer *find(const struct engine *engine, const struct index *index,
+                                uint64_t hash,
+                                bool (*match)(const struct peer *peer, const void *key),
+                                const void *key)
+{
+    if (!index->capacity)
+        return NULL;
+    for (size_t i = hash & (index->capacity - 1);; i = (i + 1) & (index->capacity - 1)) {
+        uint32_t slot = index->slots[i];
+
+        if (slot == INDEX_EMPTY)
+            return NULL;
+        if (slot != INDEX_GRAVE && match(peer_at(engine, slot - 1), key))
+            return peer_at(engine, slot - 1);
+    }
+}
+
 struct peer *peers_find(const struct engine *engine, uint64_t conn)
 {
-    uint32_t index = index_find(engine, &engine->peers.by_conn, hash_conn(conn), match_conn, &conn);
-
-    return index == INDEX_NONE ? NULL : peer_at(engine, index);
+    return find(engine, &engine->peers.by_conn, hash_conn(conn), match_conn, &conn);
 }
 
 struct peer *peers_find_name(const struct engine *engine, const char *name)
 {
-    uint32_t index = index_find(engine, &engine->peers.by_name, hash_name(name), match_name, name);
-
-    return index == INDEX_NONE ? NULL : peer_at(engine, index);
+    return find(engine, &engine->peers.by_name, hash_name(name), match_name, name);
 }
 
 struct peer *peers_next(const struct engine *engine, uint32_t *index)

@@ -6,7 +6,69 @@
 #ifndef ENGINE_PEER_H
 #define ENGINE_PEER_H
 
-#include "../state.h"
+#include "../base/pool.h"
+#include "../event.h"
+#include "../record.h"
+#include "index.h"
+
+struct affair;
+struct engine;
+
+#define PEERS_PER_BLOCK 1024u
+#define RTT_KEPT        3u /* fresh RTTs kept of a connection, and compared before and after a move */
+
+enum peer_state {
+    PEER_UP,
+    PEER_GONE,    /* answered not_connected: nothing until it shows life */
+    PEER_UNTOLD,  /* the node's socket was down, not told again yet */
+    PEER_REMOVED, /* not in the table any more */
+};
+
+/* A hundred thousand of these: what is small stands at the end, before the slots. */
+struct peer {
+    struct pd_peer view;   /* as triggers see it; peer_name() is the name, counted */
+    struct affair *affair; /* NULL until needed */
+    uint64_t up_us;        /* since when */
+    /* row.c */
+    uint64_t last_look_us; /* 0: no row yet */
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+    uint64_t quiet_since_us; /* of the present stretch without progress */
+    uint64_t owed_since_us;  /* its last part, from the last look on in which nothing was owed */
+    uint32_t quiet_looks;
+    uint32_t rtt_samples;     /* modulo 2^32: whether there are others is what matters */
+    uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first */
+    uint32_t rtt_last[3];     /* srtt, latest, rttvar as last known; UINT32_MAX: never */
+    uint32_t round;           /* the last complete round that it was seen in */
+    uint32_t in_flight_bytes; /* saturated */
+    uint8_t state : 2;        /* enum peer_state */
+    uint8_t rtt_count : 2;    /* of rtt */
+    bool samples_known : 1;   /* rtt_samples is set */
+    bool measured : 1;        /* had a row with an SRTT */
+    bool in_flight : 1;       /* a request is open */
+    bool passing : 1;         /* in engine.passed, and its move is not made yet */
+    bool migratable : 1;      /* the node said so */
+    bool reconnectable : 1;
+    bool disabled : 1;    /* answered peer_disable_migration or not_migratable */
+    bool undialable : 1;  /* the same, to a reconnect */
+    bool quiet_owed : 1;  /* in every look of the stretch something was in flight */
+    bool sent_known : 1;  /* how much had been sent when it began */
+    bool sent_since : 1;  /* more than that */
+    uint8_t owed_telling; /* rows since owed_since_us that would have shown a sign of life */
+    uint8_t slots[];      /* the triggers' instances, then their states */
+};
+
+struct peers {
+    char **blocks;
+    size_t n_blocks, blocks_capacity;
+    size_t stride;
+    uint32_t count; /* known */
+    uint32_t top;   /* indices ever used */
+    uint32_t *free;
+    size_t n_free, free_capacity;
+    struct index by_conn, by_name;
+    struct pool affairs;
+};
 
 void peers_init(struct engine *engine);
 

@@ -2,6 +2,8 @@
 /* The stretch without progress of each connection. */
 #include "progress.h"
 
+#include "../state.h"
+
 void look_quiet_restart(struct engine *engine, struct peer *peer)
 {
     peer->quiet_since_us = peer->owed_since_us = engine->now_us;

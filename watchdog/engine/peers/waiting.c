@@ -2,6 +2,7 @@
 /* Cool-down, back-off and tokens of a connection (docs/decisions.md, "Waiting"). */
 #include "waiting.h"
 
+#include "../state.h"
 #include "name.h"
 #include "peer.h"
 

@@ -14,6 +14,7 @@
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
+#include "../state.h"
 #include "passed.h"
 
 #define BULK_ABOVE 1000u

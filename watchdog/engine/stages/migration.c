@@ -10,6 +10,7 @@
 #include "../moves/requests.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
+#include "../state.h"
 
 #define RETRY_BUSY_US 100000u
 

@@ -16,6 +16,7 @@
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
+#include "../state.h"
 
 #define RETRY_FIRST_US 100000u
 

@@ -22,6 +22,7 @@
 #include "../moves/queue.h"
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
+#include "../state.h"
 
 static void make(struct engine *engine, struct passed *passed)
 {
@@ -40,7 +41,7 @@ static void make(struct engine *engine, struct passed *passed)
         gate_forget_remembered(engine, peer);
         settles = false;
     }
-    passed->move = move_new(engine, passed);
+    passed->move = move_new(engine, peer, because, passed->by, passed->decision, passed->again);
     passed->move->settles = settles; /* what is held back: only if this one succeeds */
     if (kind_is_network(because->kind))
         watch_advised(engine, peer, because);

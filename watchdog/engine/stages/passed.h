@@ -7,7 +7,21 @@
 #ifndef ENGINE_PASSED_H
 #define ENGINE_PASSED_H
 
-#include "../state.h"
+#include "../base/text.h"
+
+struct engine;
+struct move;
+struct peer;
+
+struct passed {
+    struct peer *peer;
+    uint64_t conn;
+    struct because *because;
+    struct move *move; /* NULL: not made yet */
+    uint64_t decision;
+    enum by by;
+    bool again; /* as in the advice */
+};
 
 void passed_add(struct engine *engine, struct peer *peer, struct because *because, enum by by,
                 uint64_t decision, bool again);

@@ -10,6 +10,7 @@
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/progress.h"
+#include "../state.h"
 #include "../triggers/triggers.h"
 #include "gate.h"
 

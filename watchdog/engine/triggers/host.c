@@ -13,6 +13,7 @@
 #include "../moves/advice.h"
 #include "../peers/look.h"
 #include "../peers/peer.h"
+#include "../state.h"
 
 static struct instance *instance_of(struct pd_turn *turn)
 {

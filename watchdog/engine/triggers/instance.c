@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "../base/notice.h"
+#include "../state.h"
 #include "host.h"
 
 #define FAILURES_MAX 5u

@@ -6,7 +6,24 @@
 #ifndef ENGINE_INSTANCE_H
 #define ENGINE_INSTANCE_H
 
-#include "../state.h"
+#include "../base/deadline.h"
+#include "../config.h"
+
+struct engine;
+
+struct instance {
+    const struct instance_config *config;
+    const struct pd_trigger *trigger;
+    struct engine *engine;
+    const char *name;        /* as in its section; lives as long as the engine */
+    struct pd_value *values; /* a copy, so that a policy may keep what it was started with */
+    void *self;
+    uint32_t index; /* in triggers.instances */
+    uint32_t kind;  /* which trigger, in triggers.kinds */
+    uint32_t failures;
+    bool open;
+    struct deadline timer;
+};
 
 struct instance *instance_new(struct engine *engine, const struct instance_config *config);
 

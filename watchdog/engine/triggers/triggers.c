@@ -10,6 +10,7 @@
 #include <fnmatch.h>
 
 #include "../peers/peer.h"
+#include "../state.h"
 #include "host.h"
 #include "instance.h"
 

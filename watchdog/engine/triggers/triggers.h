@@ -7,7 +7,30 @@
 #ifndef ENGINE_TRIGGERS_H
 #define ENGINE_TRIGGERS_H
 
-#include "../state.h"
+#include "../config.h"
+#include "../event.h"
+#include "../learnt.h"
+
+struct because;
+struct engine;
+struct instance;
+struct peer;
+
+struct trigger_kind {
+    const struct pd_trigger *trigger;
+    size_t offset; /* of its per-peer state in peer.slots */
+};
+
+struct triggers {
+    struct instance **instances; /* in file order */
+    size_t n_instances;
+    struct trigger_kind *kinds;
+    size_t n_kinds;
+    size_t slots_size;
+    struct because *last; /* equal neighbours are stored once */
+    char **names;         /* of all instances there ever were */
+    size_t n_names, names_capacity;
+};
 
 /* Lays out the per-peer state; nothing is called yet. -EINVAL if too large. */
 int triggers_init(struct engine *engine);
