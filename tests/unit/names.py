@@ -50,10 +50,10 @@ def members():
 
     def of(body):
         found = re.findall(r'member_\w+\(buffer, form, "(\w+)"', body)
-        found += re.findall(r'json_name\(buffer, "(\w+)"', body)
+        found += re.findall(r'put_\w+\(buffer, "(\w+)"', body)
         for called in re.findall(r"\b(\w+)\(", body):
             if called in there and (called == "member_subject" or
-                                    not called.startswith(("member_", "json_name", "field_"))):
+                                    not called.startswith(("member_", "put_", "field_"))):
                 found += of(there[called])
         return found
     return {name[5:]: set(of(body)) - {"message"}  # that is within `error`

@@ -10,38 +10,31 @@
 
 static void put_number(struct buffer *out, const char *name, uint64_t value)
 {
-    if (!value)
-        return;
-    encode_name(out, name);
-    encode_u64(out, value);
+    if (value)
+        encode_u64(out, name, value);
 }
 
 static void put_true(struct buffer *out, const char *name, bool value)
 {
-    if (!value)
-        return;
-    encode_name(out, name);
-    encode_bool(out, true);
+    if (value)
+        put_bool(out, name, true);
 }
 
 void learnt_encode_head(struct buffer *out, const struct learnt *head)
 {
-    buffer_text(out, "{\"all_held\":");
-    encode_bool(out, head->all_held);
+    put_open(out, NULL, "{");
+    put_bool(out, "all_held", head->all_held);
     put_number(out, "all_held_until_us", head->all_held_until_us);
-    if (head->node_boot) {
-        encode_name(out, "node_boot");
-        encode_text(out, head->node_boot);
-    }
-    encode_name(out, "names");
-    buffer_text(out, "[");
+    if (head->node_boot)
+        encode_text(out, "node_boot", head->node_boot);
+    put_open(out, "names", "[");
 }
 
 void learnt_encode_name(struct buffer *out, const struct learnt_name *name, const char *separator)
 {
     buffer_text(out, separator);
-    buffer_text(out, "{\"peer\":");
-    encode_text(out, name->peer);
+    buffer_text(out, "{");
+    encode_text(out, "peer", name->peer);
     put_true(out, "held", name->held);
     put_number(out, "held_until_us", name->held_until_us);
     put_number(out, "reconnect_us", name->reconnect_us);
@@ -51,32 +44,24 @@ void learnt_encode_name(struct buffer *out, const struct learnt_name *name, cons
 
 void learnt_encode_peers(struct buffer *out)
 {
-    buffer_text(out, "],\"peers\":[");
+    put_close(out, "]");
+    put_open(out, "peers", "[");
 }
 
 static void put_saved(struct buffer *out, const struct learnt_peer *peer)
 {
-    const char *separator = "";
-
-    encode_name(out, "saved");
-    buffer_text(out, "{");
-    for (size_t i = 0; i < peer->n_saved; i++) {
-        buffer_text(out, separator);
-        encode_text(out, peer->saved[i].trigger);
-        buffer_text(out, ":");
-        encode_text(out, peer->saved[i].text);
-        separator = ",";
-    }
-    buffer_text(out, "}");
+    put_open(out, "saved", "{");
+    for (size_t i = 0; i < peer->n_saved; i++)
+        encode_text(out, peer->saved[i].trigger, peer->saved[i].text);
+    put_close(out, "}");
 }
 
 void learnt_encode_peer(struct buffer *out, const struct learnt_peer *peer, const char *separator)
 {
     buffer_text(out, separator);
-    buffer_text(out, "{\"peer\":");
-    encode_text(out, peer->peer);
-    encode_name(out, "conn");
-    encode_u64(out, peer->conn);
+    buffer_text(out, "{");
+    encode_text(out, "peer", peer->peer);
+    encode_u64(out, "conn", peer->conn);
     put_true(out, "disabled", peer->disabled);
     put_true(out, "undialable", peer->undialable);
     put_number(out, "cooling_since_us", peer->cooling_since_us);

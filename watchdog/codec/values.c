@@ -20,10 +20,11 @@ static bool is_utf8(const char *text, size_t length)
     return true;
 }
 
-void encode_text(struct buffer *out, const char *text)
+void encode_text(struct buffer *out, const char *name, const char *text)
 {
     size_t length = strlen(text);
 
+    put_name(out, name);
     if (is_utf8(text, length)) {
         buffer_json(out, text, length);
         return;
@@ -38,25 +39,14 @@ void encode_text(struct buffer *out, const char *text)
     buffer_text(out, "\"}");
 }
 
-void encode_u64(struct buffer *out, uint64_t value)
+void encode_u64(struct buffer *out, const char *name, uint64_t value)
 {
-    bool quoted = value > INT64_MAX; /* JSON readers have no larger integer */
+    bool quoted = value > INT64_MAX;
 
+    put_name(out, name);
     buffer_append(out, "\"", quoted);
     buffer_u64(out, value);
     buffer_append(out, "\"", quoted);
-}
-
-void encode_bool(struct buffer *out, bool value)
-{
-    buffer_text(out, value ? "true" : "false");
-}
-
-void encode_name(struct buffer *out, const char *name)
-{
-    buffer_append(out, ",\"", 2);
-    buffer_text(out, name);
-    buffer_append(out, "\":", 2);
 }
 
 /* ---- in ---- */

@@ -10,14 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../util/buffer.h"
+#include "../util/json-write.h"
 #include "arena.h"
 
-void encode_text(struct buffer *out, const char *text);
-void encode_u64(struct buffer *out, uint64_t value);
-void encode_bool(struct buffer *out, bool value);
-/* ,"name": */
-void encode_name(struct buffer *out, const char *name);
+/* Any bytes; those that are no UTF-8 as {"hex":"…"}. */
+void encode_text(struct buffer *out, const char *name, const char *text);
+/* All 64 bits; those that JSON readers have no integer for as a string. */
+void encode_u64(struct buffer *out, const char *name, uint64_t value);
 
 /* What a decoding needs at every level. */
 struct decoding {

@@ -11,10 +11,10 @@
 #include "../engine/inspect.h"
 #include "../out/backlog.h"
 #include "../util/clock.h"
+#include "../util/json-write.h"
 #include "../util/nearest.h"
 #include "control.h"
 #include "filter.h"
-#include "json.h"
 #include "listen.h"
 
 #define CLIENTS_MAX     64u

@@ -6,6 +6,7 @@
 #include "format.h"
 
 #include "../engine/base/names.h"
+#include "../util/json-write.h"
 #include "message-ids.h"
 
 /* Both forms are made from one walk, which the compiler copies for each. */
@@ -61,20 +62,6 @@ static void field_number(struct buffer *buffer, const char *prefix, const char *
     field_close(buffer, at);
 }
 
-/* `,"name":` */
-WALK json_name(struct buffer *buffer, const char *name)
-{
-    size_t length = strlen(name);
-    char *out = buffer_space(buffer, length + 4);
-
-    out[0] = ',';
-    out[1] = '"';
-    mempcpy(out + 2, name, length);
-    out[length + 2] = '"';
-    out[length + 3] = ':';
-    buffer_added(buffer, length + 4);
-}
-
 WALK json_word(struct buffer *buffer, const char *word)
 {
     size_t length = strlen(word);
@@ -93,7 +80,7 @@ WALK member_bytes(struct buffer *buffer, enum form form, const char *name, const
         field_text(buffer, "PATHDOG_", name, text, n_bytes);
         return;
     }
-    json_name(buffer, name);
+    put_name(buffer, name);
     buffer_json(buffer, text, n_bytes);
 }
 
@@ -102,8 +89,7 @@ WALK member_null(struct buffer *buffer, enum form form, const char *name)
 {
     if (form == FORM_JOURNAL)
         return;
-    json_name(buffer, name);
-    buffer_append(buffer, "null", 4);
+    put_null(buffer, name);
 }
 
 WALK member_text(struct buffer *buffer, enum form form, const char *name, const struct text *text)
@@ -121,7 +107,7 @@ WALK member_word(struct buffer *buffer, enum form form, const char *name, const 
         field_text(buffer, "PATHDOG_", name, word, strlen(word));
         return;
     }
-    json_name(buffer, name);
+    put_name(buffer, name);
     json_word(buffer, word);
 }
 
@@ -131,8 +117,7 @@ WALK member_number(struct buffer *buffer, enum form form, const char *name, uint
         field_number(buffer, "PATHDOG_", name, number);
         return;
     }
-    json_name(buffer, name);
-    buffer_u64(buffer, number);
+    put_u64(buffer, name, number);
 }
 
 WALK member_known(struct buffer *buffer, enum form form, const char *name, uint64_t number,
@@ -150,8 +135,7 @@ WALK member_bool(struct buffer *buffer, enum form form, const char *name, bool v
         field_text(buffer, "PATHDOG_", name, value ? "true" : "false", value ? 4 : 5);
         return;
     }
-    json_name(buffer, name);
-    buffer_text(buffer, value ? "true" : "false");
+    put_bool(buffer, name, value);
 }
 
 WALK member_subject(struct buffer *buffer, enum form form, const struct record_subject *subject)
@@ -162,7 +146,7 @@ WALK member_subject(struct buffer *buffer, enum form form, const struct record_s
 
 static void evidence_json(struct buffer *buffer, const struct evidence *evidence)
 {
-    json_name(buffer, "evidence");
+    put_name(buffer, "evidence");
     buffer_append(buffer, "{", 1);
     for (uint32_t i = 0; evidence && i < evidence->n_fields; i++) {
         const struct pd_field *field = &evidence->fields[i];
@@ -241,7 +225,7 @@ WALK walk_error(struct buffer *buffer, enum form form, const struct record_outco
         error_journal(buffer, outcome);
         return;
     }
-    json_name(buffer, "error");
+    put_name(buffer, "error");
     buffer_text(buffer, "{\"code\":");
     buffer_i64(buffer, outcome->error_code);
     member_text(buffer, form, "message", outcome->error_message);
@@ -280,20 +264,11 @@ WALK walk_effect(struct buffer *buffer, enum form form, const struct record_effe
 
 static void verdicts_json(struct buffer *buffer, const struct record_cause *cause)
 {
-    bool first = true;
-
-    json_name(buffer, "verdicts");
-    buffer_append(buffer, "{", 1);
-    for (size_t i = 0; i < VERDICT_COUNT; i++) {
-        if (!cause->verdicts[i])
-            continue;
-        buffer_text(buffer, first ? "\"" : ",\"");
-        buffer_text(buffer, verdict_name((enum verdict)i));
-        buffer_append(buffer, "\":", 2);
-        buffer_u64(buffer, cause->verdicts[i]);
-        first = false;
-    }
-    buffer_append(buffer, "}", 1);
+    put_open(buffer, "verdicts", "{");
+    for (size_t i = 0; i < VERDICT_COUNT; i++)
+        if (cause->verdicts[i])
+            put_u64(buffer, verdict_name((enum verdict)i), cause->verdicts[i]);
+    put_close(buffer, "}");
 }
 
 WALK walk_cause(struct buffer *buffer, enum form form, const struct record_cause *cause)

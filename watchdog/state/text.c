@@ -6,13 +6,12 @@
 
 void state_encode_head(struct buffer *out, const struct state *state)
 {
-    buffer_text(out, "{\"pathdog\":\"state\",\"version\":");
-    buffer_u64(out, STATE_VERSION);
-    encode_name(out, "clean");
-    encode_bool(out, state->clean);
-    encode_name(out, "kernel_boot");
-    encode_text(out, state->kernel_boot);
-    encode_name(out, "learnt");
+    buffer_text(out, "{");
+    put_text(out, "pathdog", "state");
+    put_u64(out, "version", STATE_VERSION);
+    put_bool(out, "clean", state->clean);
+    encode_text(out, "kernel_boot", state->kernel_boot);
+    put_name(out, "learnt");
     learnt_encode_head(out, &state->learnt);
 }
 

@@ -3,23 +3,28 @@
  * JSON written member by member into a buffer. Commas come by themselves: one
  * is needed unless the last byte opens something. Pure.
  */
-#ifndef CONTROL_JSON_H
-#define CONTROL_JSON_H
+#ifndef UTIL_JSON_WRITE_H
+#define UTIL_JSON_WRITE_H
 
-#include "../util/buffer.h"
+#include "buffer.h"
 
-/* Where a value is to come: after a comma if need be, `name` where not NULL. */
+/* Where a value is to come: after a comma if need be, `name` where not NULL. Nothing in a name is
+ * escaped. */
 static inline void put_name(struct buffer *out, const char *name)
 {
-    char last = out->length ? buffer_bytes(out)[out->length - 1] : '{';
+    size_t length = name ? strlen(name) : 0;
+    char *start = buffer_space(out, length + 4), *at = start;
+    char last = out->length ? start[-1] : '{';
 
     if (last != '{' && last != '[' && last != ':')
-        buffer_append(out, ",", 1);
-    if (!name)
-        return;
-    buffer_append(out, "\"", 1);
-    buffer_text(out, name);
-    buffer_append(out, "\":", 2);
+        *at++ = ',';
+    if (name) {
+        *at++ = '"';
+        at = mempcpy(at, name, length);
+        *at++ = '"';
+        *at++ = ':';
+    }
+    buffer_added(out, (size_t)(at - start));
 }
 
 /* `bracket` is "{" or "[". */
@@ -43,6 +48,11 @@ static inline void put_text(struct buffer *out, const char *name, const char *te
         buffer_append(out, "null", 4);
 }
 
+static inline void put_null(struct buffer *out, const char *name)
+{
+    put_text(out, name, NULL);
+}
+
 static inline void put_u64(struct buffer *out, const char *name, uint64_t value)
 {
     put_name(out, name);
@@ -53,7 +63,7 @@ static inline void put_u64(struct buffer *out, const char *name, uint64_t value)
 static inline void put_known(struct buffer *out, const char *name, uint64_t value, uint64_t unknown)
 {
     if (value == unknown)
-        put_text(out, name, NULL);
+        put_null(out, name);
     else
         put_u64(out, name, value);
 }
