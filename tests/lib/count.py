@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Counts tests one by one: in TAP files, or in meson's testlog.json whose programs print TAP.
+"""Counts tests one by one: in TAP files, in meson's testlog.json whose programs print TAP, or by the
+sums and the names at the end of what tests/run printed.
 
     count.py tap STEP STATUS FILE        count.py meson STEP STATUS FILE
+    count.py run STEP STATUS FILE
 
 Prints "PASSED FAILED SKIPPED" and, after it, one line per failure. A program that crashed, printed
 no test, or fewer than it had planned, counts as one failed test more. (A script without a plan that
@@ -92,6 +94,19 @@ def count_meson(path, status):
     return passed, failures, skipped
 
 
+def count_run(text, status):
+    sums = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M)
+    if len(sums) != 1:
+        return 0, [f"it did not get to its sums (exit status {status})"], 0
+    passed, failed, skipped = map(int, sums[0])
+    failures = re.search(r"^Failed:\n((?:  .*\n)*)", text, re.M)
+    names = [line.strip() for line in failures[1].splitlines()] if failures else []
+    names += ["one more failed"] * (failed - len(names))
+    if status and not names:
+        names = [f"exit status {status}"]
+    return passed, names, skipped
+
+
 def main():
     kind, step, status, path = sys.argv[1:]
     try:
@@ -99,7 +114,9 @@ def main():
             passed, failures, skipped = count_meson(path, int(status))
         else:
             with open(path, errors="replace") as file:
-                passed, failures, skipped = count_tap(file.read(), step, int(status))
+                text = file.read()
+            passed, failures, skipped = (count_run(text, int(status)) if kind == "run"
+                                         else count_tap(text, step, int(status)))
     except (OSError, ValueError) as error:
         passed, failures, skipped = 0, [f"{step}: {error}"], 0
     print(passed, len(failures), skipped)
