@@ -13,7 +13,8 @@ from control_case import ControlCase, ctl_program
 from node import PATIENCE
 
 # A root that may only what others may: what files forbid is forbidden.
-UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search",
+                "--inh-caps=-dac_override,-dac_read_search"]  # a container's root has these as well
 
 
 class Unreachable(ControlCase):
