@@ -186,32 +186,55 @@ int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
     return sd_event_exit(daemon->loop, 0);
 }
 
-/* What only a restart can change. */
-static void daemon_note_restart(struct daemon *daemon, const struct config *now)
+static struct daemon_fixed fixed_of(const struct config *config)
 {
-    const struct config *before = daemon->config;
-    const struct {
-        const char *key, *before, *now;
-    } rows[] = {
-        {"node", before->node, now->node},
-        {"node_user", before->node_user, now->node_user},
-        {"control", before->control, now->control},
-        {"state_directory", before->state_directory, now->state_directory},
-    };
+    return (struct daemon_fixed){{
+        {"node", config->node},
+        {"node_user", config->node_user},
+        {"control", config->control},
+        {"state_directory", config->state_directory},
+    }};
+}
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        CLEANUP_FREE char *text = NULL;
+void daemon_fix(struct daemon *daemon)
+{
+    daemon->fixed = fixed_of(daemon->config);
+    for (size_t i = 0; i < DAEMON_FIXED; i++)
+        daemon->fixed.rows[i].value = string_copy(daemon->fixed.rows[i].value);
+}
 
-        if (string_equal(rows[i].before, rows[i].now))
+void daemon_unfix(struct daemon *daemon)
+{
+    for (size_t i = 0; i < DAEMON_FIXED; i++)
+        free((char *)daemon->fixed.rows[i].value);
+}
+
+/* What of this configuration only a restart can bring into force; NULL: nothing. */
+static char *daemon_note_restart(struct daemon *daemon, const struct config *now)
+{
+    const struct daemon_fixed wanted = fixed_of(now);
+    char *all = NULL;
+
+    for (size_t i = 0; i < DAEMON_FIXED; i++) {
+        const char *key = wanted.rows[i].key, *here = daemon->fixed.rows[i].value;
+        const char *there = wanted.rows[i].value;
+        CLEANUP_FREE char *text = NULL, *before = NULL;
+
+        if (string_equal(here, there))
             continue;
-        text = string_format("%s has changed, which is taken by a restart only", rows[i].key);
+        before = all;
+        text = string_format("%s has changed, which is taken by a restart only", key);
         daemon_notice(daemon, PD_LEVEL_WARNING, "restart-needed", text, 1);
+        all = string_format("%s%s%s is still %s, and not %s", before ? before : "",
+                            before ? "; " : "", key, here ? here : "(not set)",
+                            there ? there : "(not set)");
     }
+    return all;
 }
 
 /* The engine will take it with the event; the rest goes first, so that it can ask its new
  * sources at once. */
-static void daemon_take_config(struct daemon *daemon, struct config *config)
+static void daemon_take_config(struct daemon *daemon, struct config *config, char **ret_left)
 {
     CLEANUP_FREE char *text = config_text(config, CONFIG_PLAIN);
     struct event event = {
@@ -223,7 +246,7 @@ static void daemon_take_config(struct daemon *daemon, struct config *config)
     CLEANUP_FREE char *difference = config_difference(before, text);
 
     daemon_notice(daemon, PD_LEVEL_NOTICE, "reloaded", difference, 1);
-    daemon_note_restart(daemon, config);
+    *ret_left = daemon_note_restart(daemon, config);
     daemon->config = config;
     sources_update(daemon->sources, config, daemon->plugins);
     link_set_sample_interval(daemon->link, config->engine.sample_interval_us);
@@ -231,7 +254,7 @@ static void daemon_take_config(struct daemon *daemon, struct config *config)
     config_free(old);
 }
 
-int daemon_reload(struct daemon *daemon, char **ret_error)
+int daemon_reload(struct daemon *daemon, char **ret_left, char **ret_error)
 {
     const struct config_lookup lookup = plugins_lookup(daemon->plugins);
     struct config *config = NULL;
@@ -253,20 +276,20 @@ int daemon_reload(struct daemon *daemon, char **ret_error)
         config_free(config);
         return r;
     }
-    daemon_take_config(daemon, config);
+    daemon_take_config(daemon, config, ret_left);
     return 0;
 }
 
 int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *user)
 {
     struct daemon *daemon = user;
-    CLEANUP_FREE char *error = NULL;
+    CLEANUP_FREE char *error = NULL, *left = NULL;
 
     if (daemon->stopped)
         return 0;
     sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
                (unsigned long long)clock_us(CLOCK_MONOTONIC));
-    (void)daemon_reload(daemon, &error);
+    (void)daemon_reload(daemon, &left, &error);
     sd_notify(false, "READY=1");
     return 0;
 }

@@ -17,10 +17,20 @@
 #include "status.h"
 #include "util/clock.h"
 
+/* Settings that only a restart can change. */
+#define DAEMON_FIXED 4
+
+struct daemon_fixed {
+    struct {
+        const char *key, *value; /* NULL: not set */
+    } rows[DAEMON_FIXED];
+};
+
 struct daemon {
     struct daemon_options options;
     char run[33];
     struct config *config;
+    struct daemon_fixed fixed; /* as it was started with; texts of its own */
     struct plugins *plugins;
     sd_event *loop;
     sd_event_source *timer;
@@ -42,9 +52,14 @@ struct daemon {
 /* Does what the engine's outbox asks for. */
 void daemon_act(struct daemon *daemon, const struct outbox *outbox);
 
+/* Notes the settings that it is started with, for daemon_reload. */
+void daemon_fix(struct daemon *daemon);
+void daemon_unfix(struct daemon *daemon);
+
 /* All or nothing: a config that cannot be taken leaves the running one, and is
- * said by a notice. Returns 0, or -errno and a sentence. */
-int daemon_reload(struct daemon *daemon, char **ret_error);
+ * said by a notice. Returns 0, or -errno and a sentence. `*ret_left`: what of it is not
+ * in force before a restart, NULL: all is. Both are the caller's to free. */
+int daemon_reload(struct daemon *daemon, char **ret_left, char **ret_error);
 
 /* ---- callbacks; `user` is the daemon ---- */
 

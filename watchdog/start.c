@@ -174,9 +174,9 @@ static void control_dispatch(void *user, struct event *event)
     daemon_dispatch(user, event);
 }
 
-static int control_reload(void *user, char **ret_error)
+static int control_reload(void *user, char **ret_left, char **ret_error)
 {
-    return daemon_reload(user, ret_error);
+    return daemon_reload(user, ret_left, ret_error);
 }
 
 /* Without it there is nobody to ask, but everything else goes on. */
@@ -272,6 +272,7 @@ int daemon_new(const struct daemon_options *options, struct config *config, stru
     daemon->state_lock = -1;
     daemon->inbox = inbox_new();
     daemon->status = status_new(config->node);
+    daemon_fix(daemon);
     r = daemon_start(daemon, ret_error);
     if (r < 0) {
         daemon_free(daemon);
@@ -313,6 +314,7 @@ struct daemon *daemon_free(struct daemon *daemon)
     sd_event_unref(daemon->loop);
     inbox_free(daemon->inbox);
     config_free(daemon->config);
+    daemon_unfix(daemon);
     free(daemon);
     return NULL;
 }

@@ -96,6 +96,8 @@ _pathdogctl()
 {
     local IFS=$' \t\n' words quote before cur prev command= subject= socket=() i
     local triggers='route srtt stall tunnel congestion send-errors operator fallback'
+    local commands='status peers decisions report explain migrate hold release mode notify reload check
+        help version'
     local verdicts='gone inbound disabled held no-target in-flight merged cooling backing-off damped observing
         queued migrate reconnect superseded expired'
 
@@ -148,8 +150,8 @@ _pathdogctl()
 
     case $command in
         '')
-            __pathdogctl_words status peers decisions report explain migrate hold release mode notify reload check \
-                version ;;
+            __pathdogctl_words $commands ;;
+        help) [[ $subject ]] || __pathdogctl_words $commands ;;
         explain|migrate|hold|release) [[ $subject ]] || __pathdogctl_peers ;;
         mode) __pathdogctl_words active observe ;;
         notify)

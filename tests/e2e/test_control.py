@@ -3,10 +3,11 @@
 
 import json
 import os
+import subprocess
 import threading
 
 from case import cases
-from control_case import ControlCase
+from control_case import ControlCase, ctl_program
 from node import PATIENCE
 from watchdog import daemon
 
@@ -142,8 +143,8 @@ class Names(ControlCase):
 
     def test_beginning_of_one(self):
         node, dog = self.pair(peers=2)
-        out, err = self.ctl(dog, "hold", "p2")
-        self.assertIn("p2@h", err)
+        out, _ = self.ctl(dog, "hold", "p2")
+        self.assertIn("p2@h", out)
         self.assertTrue(self.client(dog).result("explain", peer="p2@h")["held"])
 
     def test_beginning_of_several(self):
@@ -395,6 +396,65 @@ class Commands(ControlCase):
         dog.write_config()
         self.ctl(dog, "reload")
         self.assertEqual(self.client(dog).result("mode")["mode"], "observe")
+
+    def test_reload_of_what_only_a_restart_can_change(self):
+        node, dog = self.pair()
+        here = dog.sections["watchdog"]["node"]
+        dog.sections["watchdog"].update(node="/run/elsewhere.sock", mode="observe")
+        dog.write_config()
+        for _ in range(2):  # the second time it has not come into force either
+            out, _ = self.ctl(dog, "reload", status=1)
+            self.assertIn(f"not in force before a restart (systemctl restart pathdog): node is "
+                          f"still {here}, and not /run/elsewhere.sock\n", out)
+        self.assertEqual(self.client(dog).result("mode")["mode"], "observe")  # all else is
+        dog.sections["watchdog"]["node"] = here
+        dog.write_config()
+        self.ctl(dog, "reload")
+        self.assertEqual(self.client(dog).result("reload"), {"reloaded": True})
+
+    def test_release_of_what_is_not_held(self):
+        node, dog = self.pair(peers=2)
+        _, err = self.ctl(dog, "release", "p1@h", status=1)
+        self.assertIn("nothing to release: p1@h is not held by name\n", err)
+        self.ctl(dog, "hold", "p2@h")
+        _, err = self.ctl(dog, "release", "--all", status=1)
+        self.assertIn("\"hold --all\" is not in force; 1 peer is held by name", err)
+        self.ctl(dog, "hold", "--all")
+        _, err = self.ctl(dog, "release", "p1@h", status=1)
+        self.assertIn("p1@h is not held by name, but all peers are", err)
+        self.ctl(dog, "release", "--all")
+        self.assertFalse(self.client(dog).result("release", peer="p1@h")["held"])  # for programs
+
+    def test_a_prefix_is_said_on_a_terminal_only(self):
+        node, dog = self.pair()
+        out, err = self.ctl(dog, "explain", "p1")
+        self.assertIn("p1@h", out)
+        self.assertEqual(err, "")
+        main, terminal = os.openpty()
+        self.addCleanup(os.close, main)
+        subprocess.run([ctl_program(), "--socket", dog.control, "explain", "p1"], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=terminal)
+        os.close(terminal)
+        self.assertIn(b"\"p1\" is taken for p1@h", os.read(main, 4096))
+
+    def test_help(self):
+        node, dog = self.pair()
+        out, _ = self.ctl(dog, "help", socket_path="/nowhere")
+        self.assertIn("release PEER|--all", out)
+        self.assertIn("help [COMMAND]", out)
+        out, _ = self.ctl(dog, "help", "hold", socket_path="/nowhere")
+        self.assertIn("hold PEER|--all [--for 10min]", out)
+        self.assertNotIn("release", out)
+        _, err = self.ctl(dog, "help", "hodl", status=2)
+        self.assertIn("did you mean hold?", err)
+
+    def test_globs_of_peers(self):
+        node, dog = self.pair(peers=12)
+        dog.moved()
+        dog.decision("migrate", nth=12)
+        out, _ = self.ctl(dog, "decisions", "--peer", "p1*@h", "--json")
+        self.assertEqual({json.loads(line)["peer"] for line in out.splitlines()},
+                         {"p1@h", "p10@h", "p11@h", "p12@h"})
 
     def test_reload_of_a_bad_file(self):
         node, dog = self.pair()

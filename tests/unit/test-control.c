@@ -36,8 +36,9 @@ static void desk_notice(void *user, enum pd_level level, const char *what, const
     ((struct desk *)user)->notices++;
 }
 
-static int desk_reload(void *user, char **ret_error)
+static int desk_reload(void *user, char **ret_left, char **ret_error)
 {
+    *ret_left = NULL;
     *ret_error = strdup("not here");
     return -EINVAL;
 }

@@ -221,6 +221,25 @@ void command_hold(struct request *request)
     answer_held(request, command.peer, true);
 }
 
+/* Returns false: there is no such hold, answered with an error that names those there are. */
+static bool may_release(struct request *request, const char *name)
+{
+    bool all_held = inspect_status(request->engine, request->now_us).all_held;
+
+    if (name ? inspect_held(request->engine, request->now_us, name) : all_held)
+        return true;
+    if (!name)
+        answer_error(request, ERROR_REFUSED,
+                     "nothing to release: \"hold --all\" is not in force; %u %s held by name",
+                     inspect_holds(request->engine, request->now_us, NULL, 0),
+                     inspect_holds(request->engine, request->now_us, NULL, 0) == 1 ? "peer is"
+                                                                                   : "peers are");
+    else
+        answer_error(request, ERROR_REFUSED, "nothing to release: %s is not held by name%s", name,
+                     all_held ? ", but all peers are; \"pathdogctl release --all\" ends that" : "");
+    return false;
+}
+
 void command_release(struct request *request)
 {
     struct event_command command = {.type = COMMAND_RELEASE};
@@ -235,6 +254,8 @@ void command_release(struct request *request)
         answer_unknown_peer(request, command.peer);
         return;
     }
+    if (param_bool(request, "if_held") && !may_release(request, command.peer))
+        return;
     command.who = asker.text;
     dispatch(request, &command);
     snprintf(text, sizeof(text), "%s releases %s", asker.text,
@@ -275,14 +296,14 @@ void command_mode(struct request *request)
 void command_reload(struct request *request)
 {
     const struct control_host *host = &request->control->host;
-    CLEANUP_FREE char *error = NULL;
+    CLEANUP_FREE char *error = NULL, *left = NULL;
     struct who asker = who(request);
     struct buffer *out;
     char text[64];
 
     snprintf(text, sizeof(text), "%s asked for a reload", asker.text);
     say(request, "reload", text);
-    if (host->reload(host->user, &error) < 0) {
+    if (host->reload(host->user, &left, &error) < 0) {
         answer_error(request, ERROR_REFUSED, "the running configuration stays in force: %s",
                      error ? error : "unknown error");
         return;
@@ -290,6 +311,8 @@ void command_reload(struct request *request)
     out = answer_begin(request);
     put_open(out, NULL, "{");
     put_bool(out, "reloaded", true);
+    if (left)
+        put_text(out, "not_in_force", left);
     put_close(out, "}");
     answer_end(request);
 }

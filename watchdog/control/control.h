@@ -25,7 +25,7 @@ struct control_host {
     /* May be called from within the others. */
     void (*notice)(void *user, enum pd_level level, const char *what, const char *text);
     /* As at SIGHUP. Returns 0, or -errno and a sentence that the caller frees. */
-    int (*reload)(void *user, char **ret_error);
+    int (*reload)(void *user, char **ret_left, char **ret_error);
     void *user;
 };
 

@@ -64,7 +64,9 @@ static const struct method {
       {"all", PARAM_FLAG, false},
       {"for_us", PARAM_NUMBER, false},
       {"absent", PARAM_FLAG, false}}},
-    {"release", command_release, {{"peer", PARAM_NAME, false}, {"all", PARAM_FLAG, false}}},
+    {"release",
+     command_release,
+     {{"peer", PARAM_NAME, false}, {"all", PARAM_FLAG, false}, {"if_held", PARAM_FLAG, false}}},
     {"mode", command_mode, {{"mode", PARAM_TEXT, false}}},
     {"reload", command_reload, {{0}}},
 };

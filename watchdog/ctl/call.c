@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../util/nearest.h"
 #include "../util/util.h"
@@ -249,7 +250,8 @@ json_t *ctl_call_peer(struct ctl *ctl, const char *method, json_t *params, const
         char *found = resolve(ctl, name, error, ret_status);
 
         if (found) {
-            complain("\"%s\" is taken for %s", name, found);
+            if (isatty(STDERR_FILENO)) /* a script knows which name it has written */
+                complain("\"%s\" is taken for %s", name, found);
             free(*ret_name);
             *ret_name = found;
             json_object_set_new(again, "peer", json_string(found));

@@ -234,7 +234,7 @@ enum ctl_status command_hold(struct ctl *ctl)
 
 enum ctl_status command_release(struct ctl *ctl)
 {
-    return change_hold(ctl, "release", json_object());
+    return change_hold(ctl, "release", json_pack("{s:b}", "if_held", true));
 }
 
 /* ---- mode and reload ---- */
@@ -274,8 +274,14 @@ enum ctl_status command_reload(struct ctl *ctl)
 
     if (answer && ctl->options.json)
         show_json(answer);
+    else if (has(answer, "not_in_force"))
+        printf("the configuration has been read again; not in force before a restart (systemctl "
+               "restart pathdog): %s\n",
+               text_of(answer, "not_in_force"));
     else if (answer)
         puts("the configuration has been read again and is in force");
+    if (has(answer, "not_in_force"))
+        result = CTL_FAILED;
     json_decref(answer);
     return result;
 }

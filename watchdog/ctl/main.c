@@ -76,6 +76,8 @@ static const struct option long_options[] = {
 
 #define OPTIONS_MAX 12
 
+static enum ctl_status command_help(struct ctl *ctl);
+
 static const struct command {
     const char *name;
     enum ctl_status (*run)(struct ctl *ctl);
@@ -128,6 +130,7 @@ static const struct command {
     {"reload", command_reload, 0, 0, {0}, "reload", "read the configuration again, all or nothing"},
     {"check", command_check, 1, 1, {0}, "check FILE", "is this a good configuration?"},
     {"version", command_version, 0, 0, {0}, "version", "of the daemon that runs"},
+    {"help", command_help, 0, 1, {0}, "help [COMMAND]", "this, or of one command"},
     {"names", command_names, 0, 1, {OPTION_LIMIT}, NULL, NULL},
 };
 
@@ -150,6 +153,38 @@ static enum ctl_status help(void)
          "Exit status: 0 done; 1 refused or failed; 2 wrong arguments; 3 pathdog cannot be "
          "reached.");
     return CTL_GOOD;
+}
+
+static const struct command *find_command(const char *name, enum ctl_status *ret_status)
+{
+    const char *names[ARRAY_SIZE(commands)], *nearest;
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (!strcmp(name, commands[i].name))
+            return &commands[i];
+        if (commands[i].form)
+            names[n++] = commands[i].name;
+    }
+    nearest = nearest_word(name, names, n);
+    *ret_status = usage("there is no command \"%s\"%s%s%s", name, nearest ? "; did you mean " : "",
+                        nearest ? nearest : "", nearest ? "?" : "");
+    return NULL;
+}
+
+static enum ctl_status command_help(struct ctl *ctl)
+{
+    enum ctl_status status = CTL_GOOD;
+    const struct command *command;
+
+    if (!ctl->n_words)
+        return help();
+    command = find_command(ctl->words[0], &status);
+    if (command && command->form)
+        printf(
+            "pathdogctl [--socket PATH] [--json] %s\n        %s\n\n\"man pathdogctl\" says more.\n",
+            command->form, command->help);
+    return status;
 }
 
 static const char *option_name(int code)
@@ -278,23 +313,6 @@ static enum ctl_status take_option(struct options *options, int code)
         return take_past(options, code);
     }
     return CTL_GOOD;
-}
-
-static const struct command *find_command(const char *name, enum ctl_status *ret_status)
-{
-    const char *names[ARRAY_SIZE(commands)], *nearest;
-    size_t n = 0;
-
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (!strcmp(name, commands[i].name))
-            return &commands[i];
-        if (commands[i].form)
-            names[n++] = commands[i].name;
-    }
-    nearest = nearest_word(name, names, n);
-    *ret_status = usage("there is no command \"%s\"%s%s%s", name, nearest ? "; did you mean " : "",
-                        nearest ? nearest : "", nearest ? "?" : "");
-    return NULL;
 }
 
 static enum ctl_status check_use(const struct command *command, const struct ctl *ctl,
