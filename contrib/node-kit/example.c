@@ -120,6 +120,7 @@ int main(int argc, char **argv)
         .path = argc > 1 ? argv[1] : "@pathdog-example",
         .node = "example",
         .implementation = "node-kit-example/1",
+        .output_limit_bytes = 1 << 20, /* the least: two rows are short */
         .columns = PATHDOG_NODE_COLUMN(PATHDOG_NODE_SRTT_US) |
                    PATHDOG_NODE_COLUMN(PATHDOG_NODE_LATEST_RTT_US) |
                    PATHDOG_NODE_COLUMN(PATHDOG_NODE_RTT_SAMPLES) |

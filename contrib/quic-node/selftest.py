@@ -19,7 +19,11 @@ import unittest
 
 from selftest_pathdog import PATIENCE, Pathdog
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "lib"))
+import schema  # noqa: E402
+
 NODE = "./quic-node"
+NODE_CHECK = os.environ.get("PATHDOG_NODE_CHECK")
 PREFIX = "qn-%d" % os.getpid()
 
 
@@ -340,6 +344,24 @@ class Net(unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, "the node closed the socket"):
             pa.pump(lambda: False, 2, "the end")
         self.flows(a)
+        self.finish(a, b)
+
+    @unittest.skipUnless(NODE_CHECK, "PATHDOG_NODE_CHECK does not say where pathdog-node-check is")
+    def test_it_conforms(self):
+        """Both sides of a connection, moved and reconnected, as docs/node-protocol.md wants it."""
+        a, b, pa, pb, ca, cb = self.pair()
+        for node, options in ((a, ["--moves", "--reconnects"]), (b, [])):
+            trace = node.socket + ".trace"
+            done = subprocess.run([NODE_CHECK, "--timeout", "60", "--trace", trace, *options,
+                                   node.socket], stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            for check in ("move", "reconnect") if options else ("summary",):
+                self.assertRegex(done.stdout, r"(?m)^ok +%s " % check)
+            if schema.jsonschema:
+                bad, seen = schema.Schema().conversation(schema.read_trace(trace))
+                self.assertEqual(bad[:5], [])
+                self.assertIn("peer_up", seen)
         self.finish(a, b)
 
     def test_bind(self):

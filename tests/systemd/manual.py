@@ -8,7 +8,7 @@ import box
 
 PAGES = {"pathdog": 8, "pathdogctl": 1, "pathdog-replay": 1, "pathdog.conf": 5, "pathdog-trigger": 7,
          "pathdog-verdicts": 7, "pathdog-records": 7, "pathdog-journal-fields": 7,
-         "pathdog-node-protocol": 7}
+         "pathdog-node-protocol": 7, "pathdog-node-check": 1}
 
 
 def text_of(name):
@@ -24,7 +24,7 @@ def missing(words, text):
 
 
 def test_the_manual_has_every_option_of_the_programs():
-    for program in ("pathdog", "pathdogctl", "pathdog-replay"):
+    for program in ("pathdog", "pathdogctl", "pathdog-replay", "pathdog-node-check"):
         said = box.sh(program, "--help").stdout
         words = re.findall(r"--[a-z][a-z-]+", said)
         if program == "pathdogctl":

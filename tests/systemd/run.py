@@ -77,6 +77,8 @@ def files(directory):
 
 # Where Debian has such things; the triggers are in a directory by architecture.
 PLACES = ("etc/pathdog/pathdog.conf.example", "usr/bin/pathdog", "usr/bin/pathdog-replay",
+          "usr/bin/pathdog-node-check", "usr/share/man/man1/pathdog-node-check.1",
+          "usr/share/doc/pathdog/docs/node-protocol.schema.json",
           "usr/bin/pathdogctl", "usr/include/pathdog/trigger.h",
           "usr/lib/systemd/catalog/pathdog.catalog", "usr/lib/systemd/system/pathdog.service",
           "usr/lib/systemd/system/pathdog@.service", "usr/lib/sysusers.d/pathdog.conf",

@@ -113,7 +113,7 @@ class Names(unittest.TestCase):
 
     def test_completions_know_each_verdict(self):
         for name in sorted(os.listdir(os.path.join(TOP, "contrib/completion"))):
-            if name != "meson.build":
+            if "pathdogctl" in name:  # the others know no verdicts
                 words = set(re.findall(r"[a-z][a-z-]*", read(f"contrib/completion/{name}")))
                 self.assertEqual(set(names_of("verdict")) - words, set(), name)
 

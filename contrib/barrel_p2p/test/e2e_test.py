@@ -20,7 +20,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "..", "tests", "e2e"))
 
 from node import PATIENCE  # noqa: E402
-from watchdog import Watchdog  # noqa: E402
+from watchdog import Watchdog, program  # noqa: E402
+
+sys.path.insert(0, os.path.join(HERE, "..", "..", "..", "tests", "lib"))
+import schema  # noqa: E402
 
 BUILD = os.path.abspath(os.environ["BRIDGE_BUILD"])
 
@@ -157,6 +160,20 @@ class Together(unittest.TestCase):
             "element(2, lists:keyfind(reductions, 1, process_info(whereis("
             "pathdog_bridge_sampler))))")) > before + 100000, "many rounds")
         self.assertEqual([r for r in dog.records("notice") if r["level"] != "info"], [])
+
+    def test_the_bridge_conforms(self):
+        node = self.node("[{prefer, migrate}]", {"b@h": "client", "c@h": "client", "d@h": "server"})
+        trace = os.path.join(self.directory, "trace")
+        done = subprocess.run([program("pathdog-node-check", "PATHDOG_NODE_CHECK"), "--moves",
+                               "--reconnects", "--timeout", "60", "--trace", trace, node.path],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr + node.story())
+        for check in ("summary", "move", "reconnect"):
+            self.assertRegex(done.stdout, rf"(?m)^ok +{check} ")
+        if schema.jsonschema:
+            bad, seen = schema.Schema().conversation(schema.read_trace(trace))
+            self.assertEqual(bad[:5], [])
+            self.assertIn("peer_up", seen)
 
     # -- samples, and a migration -------------------------------------------------------------
 
