@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../e2e"))
 
 import box
 import flood
+import history
 import manual
 import sandbox
 import shells
@@ -302,7 +303,8 @@ def test_a_stop_is_clean():
 
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 # Beside the first one: others, and then what is left of it at the end.
-TESTS[-1:-1] = sandbox.TESTS + flood.TESTS[:-1] + shells.TESTS + flood.TESTS[-1:] + manual.TESTS
+TESTS[-1:-1] = (sandbox.TESTS + flood.TESTS[:-1] + history.TESTS + shells.TESTS + flood.TESTS[-1:] +
+               manual.TESTS)
 
 
 def main():
