@@ -294,6 +294,7 @@ static void summary_done(struct sim *sim)
     sim->event.type = EVENT_SUMMARY_DONE;
     sim->event.summary_done.look = pick(sim, 10) ? sim->look : pick(sim, sim->look + 2);
     sim->event.summary_done.failed = pick(sim, 6) == 0;
+    sim->event.summary_done.unanswered = sim->event.summary_done.failed && pick(sim, 2);
 }
 
 /* Mostly on time, sometimes late, rarely by much. */

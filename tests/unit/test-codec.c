@@ -205,7 +205,8 @@ static void any_event(struct random *random, struct event *ret)
         fill_samples(random, &ret->samples);
         break;
     case EVENT_SUMMARY_DONE:
-        ret->summary_done = (struct event_summary_done){any_u64(random), any_bool(random)};
+        ret->summary_done =
+            (struct event_summary_done){any_u64(random), any_bool(random), any_bool(random)};
         break;
     case EVENT_ANSWER:
         ret->answer = (struct event_answer){
@@ -345,7 +346,8 @@ static bool same(const struct event *a, const struct event *b)
         return same_samples(&a->samples, &b->samples);
     case EVENT_SUMMARY_DONE:
         return a->summary_done.look == b->summary_done.look &&
-               a->summary_done.failed == b->summary_done.failed;
+               a->summary_done.failed == b->summary_done.failed &&
+               a->summary_done.unanswered == b->summary_done.unanswered;
     case EVENT_ANSWER:
         return same_answer(&a->answer, &b->answer);
     case EVENT_SIGNAL:

@@ -295,7 +295,7 @@ static void test_summary_given_up(void **state)
     assert_int_equal(protocol_expire(rig.protocol, 110 * SECOND - 1), 0);
     expect("");
     assert_int_equal(protocol_expire(rig.protocol, 110 * SECOND), 0);
-    expect_first("\"summary_done\",\"look\":9,\"failed\":true\n");
+    expect_first("\"summary_done\",\"look\":9,\"failed\":true,\"unanswered\":true\n");
     expect_notice("summary-unanswered", 1);
     /* late: ignored, without a word; and the next may be asked meanwhile */
     send_one((struct action){.type = ACTION_SUMMARY, .summary = {.look = 10}});

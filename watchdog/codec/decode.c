@@ -69,7 +69,7 @@ static int get_member(const struct decoding *d, const json_t *root, const struct
     size_t size = sizeof(got.u32);
     int r = 0;
 
-    if (!value && member->kind == MEMBER_OPTIONAL)
+    if (!value && (member->kind == MEMBER_OPTIONAL || member->kind == MEMBER_FLAG))
         return 0;
     if (!value)
         return decoding_wrong(d, "\"%s\" is missing", member->name);
@@ -93,6 +93,7 @@ static int get_member(const struct decoding *d, const json_t *root, const struct
         size = sizeof(got.i64);
         break;
     case MEMBER_BOOL:
+    case MEMBER_FLAG:
         if (!json_is_boolean(value))
             r = decoding_wrong(d, "\"%s\" is not true or false", member->name);
         got.boolean = json_is_true(value);

@@ -53,9 +53,11 @@ static void put_member(struct buffer *out, const struct member *member, const st
         put_name(out, member->name);
         buffer_i64(out, value.i64);
         return;
+    case MEMBER_FLAG:
     case MEMBER_BOOL:
         memcpy(&value.boolean, at, sizeof(value.boolean));
-        put_bool(out, member->name, value.boolean);
+        if (member->kind == MEMBER_BOOL || value.boolean)
+            put_bool(out, member->name, value.boolean);
         return;
     case MEMBER_U32:
     case MEMBER_ENUM:

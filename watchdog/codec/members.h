@@ -15,6 +15,7 @@ enum member_kind {
     MEMBER_U32,
     MEMBER_I64,
     MEMBER_BOOL,
+    MEMBER_FLAG,     /* a bool; false: left out */
     MEMBER_ENUM,     /* an enum: a name of the table */
     MEMBER_FEATURES, /* uint32_t of enum node_feature: an array of names */
 };

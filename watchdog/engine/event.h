@@ -81,8 +81,9 @@ struct event_samples {
 };
 
 struct event_summary_done {
-    uint64_t look; /* the number given by the action */
-    bool failed;   /* answered with an error, or given up by the link */
+    uint64_t look;   /* the number given by the action */
+    bool failed;     /* answered with an error, or given up by the link */
+    bool unanswered; /* failed, and it was given up: the node did not answer */
 };
 
 /* JSON-RPC error codes of the node protocol. */

@@ -229,7 +229,7 @@ int protocol_expire(struct protocol *protocol, uint64_t now_us)
     memcpy(refused, protocol->refused, sizeof(refused));
     protocol->n_refused = 0;
     for (size_t i = 0; i < n_refused; i++)
-        tell_summary_done(protocol, refused[i], true);
+        tell_summary_done(protocol, refused[i], true, false);
     if (protocol->summary_id && now_us >= protocol->summary_deadline_us) {
         uint64_t look = protocol->summary_look;
 
@@ -237,7 +237,7 @@ int protocol_expire(struct protocol *protocol, uint64_t now_us)
         protocol->summary_id = 0;
         notices_add(&protocol->notices, NOTICE_SUMMARY_UNANSWERED, NULL, 0,
                     "the node did not answer a summary in time");
-        tell_summary_done(protocol, look, true);
+        tell_summary_done(protocol, look, true, true);
     }
     notices_tell(&protocol->notices, protocol->event, protocol->userdata);
     return 0;

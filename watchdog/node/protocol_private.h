@@ -66,7 +66,7 @@ struct told {
 int told_answer(struct protocol *protocol, const struct told *told);
 void told_notification(struct protocol *protocol, const struct told *told);
 void tell_samples(struct protocol *protocol); /* of protocol->batch */
-void tell_summary_done(struct protocol *protocol, uint64_t look, bool failed);
+void tell_summary_done(struct protocol *protocol, uint64_t look, bool failed, bool unanswered);
 
 /* Writes protocol_reason() and returns `error`. */
 __attribute__((format(printf, 3, 4))) int protocol_fail(struct protocol *protocol, int error,

@@ -46,10 +46,10 @@ static void note_addresses(struct protocol *protocol, const char *method)
     notices_more(&protocol->notices, NOTICE_BAD_ADDRESS, protocol->scratch.bad_addresses - 1);
 }
 
-void tell_summary_done(struct protocol *protocol, uint64_t look, bool failed)
+void tell_summary_done(struct protocol *protocol, uint64_t look, bool failed, bool unanswered)
 {
-    tell(protocol, (struct event){.type = EVENT_SUMMARY_DONE,
-                                  .summary_done = {.look = look, .failed = failed}});
+    tell(protocol,
+         (struct event){.type = EVENT_SUMMARY_DONE, .summary_done = {look, failed, unanswered}});
 }
 
 /* ---- answers ---- */
@@ -162,7 +162,7 @@ static void summary_answered(struct protocol *protocol, const struct told *told,
     else if (told->message.type == MESSAGE_ERROR)
         notices_add(&protocol->notices, NOTICE_SUMMARY_REFUSED, told->line, told->length,
                     "the node answered summary with error %" PRId64, told->message.code);
-    tell_summary_done(protocol, look, told->message.type != MESSAGE_RESULT);
+    tell_summary_done(protocol, look, told->message.type != MESSAGE_RESULT, false);
 }
 
 int told_answer(struct protocol *protocol, const struct told *told)
