@@ -6,7 +6,9 @@
 #include "status.h"
 
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
+#include "engine/inspect.h"
 #include "util/format.h"
 
 #define STATUS_GAP_US UINT64_C(1000000)
@@ -17,7 +19,8 @@ struct status {
     char *reason;
     uint32_t peers;
     uint64_t told_us;
-    bool told; /* all of its peers */
+    uint64_t silent_since_us; /* by the wall clock; 0: the node answers */
+    bool told;                /* all of its peers */
     bool enabled, changed;
 };
 
@@ -30,8 +33,22 @@ struct status *status_new(const char *node_path)
     return status;
 }
 
+static char *silent_text(const struct status *status)
+{
+    time_t since = (time_t)(status->silent_since_us / 1000000);
+    char text[64] = "a moment ago";
+    struct tm local;
+
+    if (localtime_r(&since, &local))
+        strftime(text, sizeof(text), "%F %T %Z", &local);
+    return string_format("STATUS=Node %s has not answered since %s, %u peer%s", status->node, text,
+                         status->peers, status->peers == 1 ? "" : "s");
+}
+
 static char *status_text(const struct status *status)
 {
+    if (status->node && status->silent_since_us)
+        return silent_text(status);
     if (status->node && !status->told)
         return string_format("STATUS=Node %s is up, and tells its peers", status->node);
     if (status->node)
@@ -64,6 +81,7 @@ static void status_set_node(struct status *status, const char *node, const char 
     status->node = string_copy(node);
     status->reason = string_copy(reason);
     status->told = false;
+    status->silent_since_us = 0;
     status->changed = true;
     status->told_us = 0; /* worth telling at once */
 }
@@ -78,10 +96,24 @@ static void status_set_peers(struct status *status, uint32_t peers, bool told)
     status->told_us = 0; /* the same */
 }
 
+/* Said once when it begins, with the time; and when it is over. */
+static void status_set_silent(struct status *status, const struct engine *engine,
+                              const struct event *event)
+{
+    uint64_t silent_us = inspect_status(engine, event->now_us).silent_us;
+
+    if (!silent_us == !status->silent_since_us)
+        return;
+    status->silent_since_us = silent_us ? event->realtime_us - silent_us : 0;
+    status->changed = true;
+    status->told_us = 0; /* the same */
+}
+
 void status_event(struct status *status, const struct engine *engine, const struct event *event)
 {
     if (!status->enabled)
         return;
+    status_set_silent(status, engine, event);
     switch (event->type) {
     case EVENT_NODE_UP:
         status_set_node(status, event->node_up.node, NULL);
@@ -96,7 +128,7 @@ void status_event(struct status *status, const struct engine *engine, const stru
         status_set_peers(status, engine_counts(engine).peers, event->type == EVENT_SNAPSHOT);
         break;
     default:
-        return;
+        break;
     }
     if (!status->changed || event->now_us - status->told_us < STATUS_GAP_US)
         return;

@@ -135,6 +135,73 @@ static void samples(void **state)
     assert_int_equal(peer.n_rtt, 1);
 }
 
+static struct inspect_peer peer_of(struct lab *lab, const char *name)
+{
+    struct inspect_peer peer;
+
+    assert_true(inspect_find(lab->engine, lab->now_us, name, &peer));
+    return peer;
+}
+
+static void check_condition(struct lab *lab, const char *name, enum inspect_condition condition,
+                            uint64_t silent_us)
+{
+    struct inspect_peer peer = peer_of(lab, name);
+
+    assert_int_equal(peer.condition, condition);
+    assert_true(peer.silent_us == silent_us);
+}
+
+static void conditions(void **state)
+{
+    struct lab *lab = *state;
+    struct inspect_tally tally = {0};
+
+    lab_peer_up(lab, "a", 1);
+    check_condition(lab, "a", INSPECT_IS_NEW, INSPECT_NEVER);
+    lab_row(lab, 1, "srtt=50000 samples=3 received=100 sent=70 in_flight=0");
+    check_condition(lab, "a", INSPECT_IS_UP, 0);
+    lab->now_us += 2 * SEC; /* nothing was sent, and nothing came */
+    lab_row(lab, 1, "srtt=50000 samples=3 received=100 sent=70 in_flight=0");
+    check_condition(lab, "a", INSPECT_IS_IDLE, 2 * SEC);
+    for (unsigned i = 0; i < 3; i++) { /* sent, and nothing came: not dead before three rows */
+        check_condition(lab, "a", i ? INSPECT_IS_UP : INSPECT_IS_IDLE, (2 + 2 * i) * SEC);
+        lab->now_us += 2 * SEC;
+        lab_row(lab, 1, "srtt=50000 samples=3 received=100 sent=90 in_flight=20");
+    }
+    check_condition(lab, "a", INSPECT_IS_SILENT, 8 * SEC);
+    inspect_tally(lab->engine, lab->now_us, 0, UINT32_MAX, &tally);
+    assert_int_equal(tally.silent, 1);
+    assert_int_equal(tally.unseen + tally.moving + tally.idle, 0);
+    lab_row(lab, 1, "srtt=50000 samples=4 received=200 sent=90 in_flight=0");
+    check_condition(lab, "a", INSPECT_IS_UP, 0);
+    lab->now_us += 16 * SEC; /* three rounds, and a little */
+    check_condition(lab, "a", INSPECT_IS_UP, 0);
+    lab->now_us += 1;
+    check_condition(lab, "a", INSPECT_IS_UNSEEN, 0); /* that it was silent is not known */
+    lab_node_down(lab);
+    check_condition(lab, "a", INSPECT_IS_UNTOLD, 0);
+}
+
+/* What was moved is moving until it is known to live. */
+static void moving(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 1);
+    lab_row(lab, 1, "srtt=50000 samples=3 received=100 sent=70 in_flight=0");
+    lab_advise(lab, 1, PD_KIND_MOVED);
+    check_condition(lab, "a", INSPECT_IS_MOVING, 0);
+    lab_answer_ok(lab, expect_migrate(lab, 1));
+    check_condition(lab, "a", INSPECT_IS_MOVING, 0);
+    lab->now_us += 2 * SEC;
+    lab_row(lab, 1, "srtt=50000 samples=4 received=200 sent=90 in_flight=0");
+    lab->now_us += SEC;
+    lab_row(lab, 1, "srtt=50000 samples=5 received=300 sent=90 in_flight=0");
+    check_condition(lab, "a", INSPECT_IS_UP, 0);
+    lab_skip(lab);
+}
+
 static void status(void **state)
 {
     struct lab *lab = *state;
@@ -261,6 +328,8 @@ int main(void)
         LAB_TEST(tokens),
         LAB_TEST(asks_for_now),
         LAB_TEST(samples),
+        LAB_TEST(conditions),
+        LAB_TEST(moving),
         LAB_TEST(status),
         LAB_TEST(pages),
         LAB_TEST(records),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rounds of all, close looks at some, one outstanding at a time. */
 #include "engine-lab.h"
+#include "engine/inspect.h"
 
 #include <inttypes.h>
 
@@ -55,6 +56,49 @@ static void one_at_a_time(void **state)
     assert_null(lab_next_look(lab)); /* and not made up for */
     lab_time(lab, 5 * SEC);
     assert_non_null(lab_next_look(lab));
+}
+
+static uint64_t silent_us(const struct lab *lab)
+{
+    return inspect_status(lab->engine, lab->now_us).silent_us;
+}
+
+static void given_up(struct lab *lab, uint64_t look)
+{
+    lab_event(lab, &(struct event){.type = EVENT_SUMMARY_DONE,
+                                   .summary_done = {look, .failed = true, .unanswered = true}});
+}
+
+static void a_node_that_answers_nothing(void **state)
+{
+    struct lab *lab = *state;
+    const struct lab_action *look;
+
+    lab_peer_up(lab, "a", 17);
+    lab_time(lab, 5 * SEC);
+    look = lab_next_look(lab);
+    lab_time(lab, 5 * SEC - 1);
+    assert_int_equal(silent_us(lab), 0);
+    assert_int_equal(lab->box->wake_at_us, lab->now_us + 1); /* so that it can be said at once */
+    lab_time(lab, 1);
+    assert_int_equal(silent_us(lab), 5 * SEC);
+    lab_time(lab, 10 * SEC);
+    given_up(lab, look->look); /* nobody answered, so it goes on */
+    assert_int_equal(silent_us(lab), 15 * SEC);
+    lab_peer_up(lab, "b", 18); /* nor does this answer it */
+    lab_time(lab, 5 * SEC);
+    look = lab_next_look(lab);
+    assert_int_equal(silent_us(lab), 20 * SEC);
+    lab_row(lab, 17, "srtt=1"); /* a part of the answer: the rest is waited for anew */
+    assert_int_equal(silent_us(lab), 0);
+    lab_time(lab, 5 * SEC);
+    assert_int_equal(silent_us(lab), 5 * SEC);
+    lab_summary_done(lab, look->look, true); /* an error is an answer, too */
+    assert_int_equal(silent_us(lab), 0);
+    lab_time(lab, 20 * SEC);
+    assert_in_range(silent_us(lab), 15 * SEC, 20 * SEC);
+    lab_node_down(lab); /* that is another matter */
+    assert_int_equal(silent_us(lab), 0);
 }
 
 static void a_late_loop_makes_up_for_nothing(void **state)
@@ -207,6 +251,7 @@ int main(void)
         LAB_TEST(a_round_each_interval),
         LAB_TEST(the_first_at_once),
         LAB_TEST(one_at_a_time),
+        LAB_TEST(a_node_that_answers_nothing),
         LAB_TEST(a_late_loop_makes_up_for_nothing),
         LAB_TEST(missing),
         LAB_TEST(close_looks),

@@ -222,7 +222,7 @@ void answer_explain(struct request *request)
     }
     out = answer_begin(request);
     put_open(out, NULL, "{");
-    put_peer(out, &explain.peer);
+    put_peer(request, &explain.peer);
     put_samples(out, &explain.peer);
     put_waiting(out, &explain);
     put_moves(out, &explain);

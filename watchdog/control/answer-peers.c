@@ -12,19 +12,29 @@
 
 static const char *const states[] = {
     [INSPECT_UP] = "up", [INSPECT_GONE] = "gone", [INSPECT_UNTOLD] = "untold"};
+static const char *const conditions[] = {
+    [INSPECT_IS_GONE] = "gone", [INSPECT_IS_UNTOLD] = "untold", [INSPECT_IS_UNSEEN] = "unseen",
+    [INSPECT_IS_NEW] = "new",   [INSPECT_IS_SILENT] = "silent", [INSPECT_IS_MOVING] = "moving",
+    [INSPECT_IS_IDLE] = "idle", [INSPECT_IS_UP] = "up"};
 static const char *const moves[] = {[INSPECT_IDLE] = NULL,
                                     [INSPECT_QUEUED] = "queued",
                                     [INSPECT_OPEN] = "asked",
                                     [INSPECT_WAITING] = "waiting"};
 
 /* The members of a peer, without brackets. */
-void put_peer(struct buffer *out, const struct inspect_peer *peer)
+void put_peer(struct request *request, const struct inspect_peer *peer)
 {
+    struct buffer *out = request->out;
+
     put_text(out, "peer", peer->name);
     put_u64(out, "conn", peer->conn);
     put_text(out, "state", states[peer->state]);
+    put_text(out, "condition", conditions[peer->condition]);
+    put_known(out, "silent_us", peer->silent_us, INSPECT_NEVER);
     put_text(out, "role", role_names[peer->role]);
     put_text(out, "local", peer->local);
+    put_text(out, "interface",
+             interfaces_find(&request->control->interfaces, request->now_us, peer->local));
     put_text(out, "remote", peer->remote);
     put_text(out, "via", peer->via);
     put_bool(out, "migratable", peer->migratable && !peer->disabled);
@@ -80,7 +90,7 @@ void answer_peers(struct request *request)
             continue;
         }
         put_open(out, NULL, "{");
-        put_peer(out, &peer);
+        put_peer(request, &peer);
         put_close(out, "}");
     }
     put_close(out, "]");
@@ -103,6 +113,10 @@ void put_tally(struct buffer *out, const struct engine *engine, uint32_t begin)
     put_u64(out, "fixed", tally.fixed);
     put_u64(out, "disabled", tally.disabled);
     put_u64(out, "measured", tally.measured);
+    put_u64(out, "silent", tally.silent);
+    put_u64(out, "unseen", tally.unseen);
+    put_u64(out, "moving", tally.moving);
+    put_u64(out, "idle", tally.idle);
     put_u64(out, "watched", tally.watched);
     put_u64(out, "cooling", tally.cooling);
     put_u64(out, "held", tally.held);

@@ -21,6 +21,7 @@ static void put_node(struct buffer *out, const struct inspect_status *status, co
     put_text(out, "path", path);
     put_text(out, "state", status->told ? "up" : status->up ? "snapshot" : "down");
     put_text(out, "reason", status->up ? NULL : status->down_reason);
+    put_known(out, "silent_us", status->silent_us, 0);
     put_text(out, "name", status->node);
     put_text(out, "implementation", status->implementation);
     put_text(out, "boot", status->boot);
@@ -113,7 +114,7 @@ void answer_status(struct request *request)
     put_name(out, "peers");
     put_tally(out, request->engine, 0);
     put_counts(out, &status);
-    put_reasons(out, request->engine, &status, config);
+    put_reasons(out, request->engine, request->now_us, &status, config);
     put_close(out, "}");
     answer_end(request);
 }

@@ -311,6 +311,7 @@ struct control *control_free(struct control *control)
     sd_event_source_disable_unref(control->again);
     sd_event_source_disable_unref(control->work);
     sd_event_source_disable_unref(control->sweep);
+    interfaces_clear(&control->interfaces);
     unix_socket_close(&control->listener);
     backlog_clear(&control->backlog);
     buffer_clear(&control->line);

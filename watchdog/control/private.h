@@ -15,6 +15,7 @@
 #include "../util/nearest.h"
 #include "control.h"
 #include "filter.h"
+#include "interfaces.h"
 #include "listen.h"
 
 #define CLIENTS_MAX     64u
@@ -61,6 +62,7 @@ struct control {
     uint64_t n_refused;     /* not said yet */
     struct backlog backlog; /* records for those who follow */
     struct buffer line;
+    struct interfaces interfaces;
 };
 
 /* Closes those who, at that time, have stood still for long. Returns true if there are others
@@ -153,12 +155,12 @@ void command_reload(struct request *request);
 void answer_unknown_peer(struct request *request, const char *name);
 
 /* The members of a peer, without brackets. */
-void put_peer(struct buffer *out, const struct inspect_peer *peer);
+void put_peer(struct request *request, const struct inspect_peer *peer);
 /* An object: how many peers there are of which kind, from place `begin` on. */
 void put_tally(struct buffer *out, const struct engine *engine, uint32_t begin);
 
-/* Why nothing happens where nothing can: an array of {what, text}. */
-void put_reasons(struct buffer *out, const struct engine *engine,
+/* Why nothing happens where nothing can, and what is not well: an array of {what, grade, text}. */
+void put_reasons(struct buffer *out, const struct engine *engine, uint64_t now_us,
                  const struct inspect_status *status, const struct config *config);
 
 /* A row of the gate as a sentence about this peer. */

@@ -9,9 +9,19 @@
 #include "../util/duration.h"
 #include "private.h"
 
-__attribute__((format(printf, 3, 4))) static void put_reason(struct buffer *out, const char *what,
-                                                             const char *format, ...)
+/* What it means to who asks whether all is well. */
+enum grade {
+    GRADE_NOTE,   /* all is well, and it explains why nothing happens */
+    GRADE_LOOK,   /* somebody should have a look */
+    GRADE_BROKEN, /* nothing works */
+};
+
+__attribute__((format(printf, 4, 5))) static void put_reason(struct buffer *out, enum grade grade,
+                                                             const char *what, const char *format,
+                                                             ...)
 {
+    static const char *const grades[] = {
+        [GRADE_NOTE] = "note", [GRADE_LOOK] = "look", [GRADE_BROKEN] = "broken"};
     char text[1024];
     va_list arguments;
 
@@ -20,21 +30,30 @@ __attribute__((format(printf, 3, 4))) static void put_reason(struct buffer *out,
     va_end(arguments);
     put_open(out, NULL, "{");
     put_text(out, "what", what);
+    put_text(out, "grade", grades[grade]);
     put_text(out, "text", text);
     put_close(out, "}");
 }
 
 static void node_reasons(struct buffer *out, const struct inspect_status *status, const char *path)
 {
+    char silent[DURATION_SIZE];
+
     if (!status->up)
-        put_reason(out, "node-down",
+        put_reason(out, GRADE_BROKEN, "node-down",
                    "the node at %s is not there%s%s: nothing is known of its peers", path,
                    status->down_reason ? ": " : "", status->down_reason ? status->down_reason : "");
+    else if (status->silent_us)
+        put_reason(
+            out, GRADE_BROKEN, "node-silent",
+            "the node has not answered for %s: it hangs, or is stopped. What is known of its "
+            "peers is as old, and none can be moved; look after the node's process",
+            duration_text(silent, status->silent_us));
     else if (!status->told)
-        put_reason(out, "no-snapshot",
+        put_reason(out, GRADE_LOOK, "no-snapshot",
                    "the node has not told all of its peers yet: looks begin after that");
     else if (!status->counts.peers)
-        put_reason(out, "no-peers", "the node has no connections");
+        put_reason(out, GRADE_NOTE, "no-peers", "the node has no connections");
 }
 
 static void held_reasons(struct buffer *out, const struct inspect_status *status)
@@ -43,17 +62,17 @@ static void held_reasons(struct buffer *out, const struct inspect_status *status
 
     if (status->mode == MODE_OBSERVE)
         put_reason(
-            out, "observing",
+            out, GRADE_LOOK, "observing",
             "the mode is observe: all is decided and recorded, nothing is asked of the node; "
             "\"pathdogctl mode active\" ends it");
     if (!status->all_held)
         return;
     if (status->held_left_us == INSPECT_NEVER)
-        put_reason(out, "all-held",
+        put_reason(out, GRADE_LOOK, "all-held",
                    "all peers are held until \"pathdogctl release --all\": only what operators ask "
                    "for is done");
     else
-        put_reason(out, "all-held",
+        put_reason(out, GRADE_LOOK, "all-held",
                    "all peers are held for another %s, or until \"pathdogctl release --all\"",
                    duration_text(left, status->held_left_us));
 }
@@ -69,19 +88,20 @@ static void trigger_reasons(struct buffer *out, const struct engine *engine, boo
         n_finds_dead += instance.open && instance.finds_dead;
         *ret_samples |= instance.open && instance.samples;
         if (!instance.open)
-            put_reason(out, "trigger-closed",
+            put_reason(out, GRADE_LOOK, "trigger-closed",
                        "the trigger %s failed and is closed until a reload that changes it, or a "
                        "restart; the notice \"trigger-closed\" says why",
                        instance.name);
     }
     if (!n)
-        put_reason(out, "no-triggers",
+        put_reason(out, GRADE_BROKEN, "no-triggers",
                    "no trigger is enabled: each needs a section like [trigger:srtt] in the "
                    "configuration");
     else if (!n_open)
-        put_reason(out, "no-triggers", "all triggers are closed: nobody can advise anything");
+        put_reason(out, GRADE_BROKEN, "no-triggers",
+                   "all triggers are closed: nobody can advise anything");
     else if (!n_finds_dead)
-        put_reason(out, "no-dead-trigger",
+        put_reason(out, GRADE_LOOK, "no-dead-trigger",
                    "no enabled trigger can notice a dead path: a connection on which nothing comes "
                    "any more stays where it is; a section [trigger:stall] in the configuration "
                    "enables one that can");
@@ -95,43 +115,63 @@ static void column_reasons(struct buffer *out, const struct inspect_status *stat
     if (!status->told || !status->counts.peers || status->rounds < 2)
         return;
     if (!status->columns) {
-        put_reason(out, "no-columns",
+        put_reason(out, GRADE_BROKEN, "no-columns",
                    "the node reports no usable columns in its path summaries: nothing can be found "
                    "slow or dead, no move can be judged%s",
                    samples ? ", and the triggers that judge samples can say nothing" : "");
         return;
     }
     if (!(status->columns & 1u << PD_SRTT_US))
-        put_reason(out, "no-srtt", "the node does not report srtt_us: no path can be found slow");
+        put_reason(out, GRADE_LOOK, "no-srtt",
+                   "the node does not report srtt_us: no path can be found slow");
     if (!(status->columns & life))
         put_reason(
-            out, "no-life-signs",
+            out, GRADE_LOOK, "no-life-signs",
             "the node reports none of rtt_samples, bytes_received and silent_ms: nothing can "
             "be found dead, and the fallback has nothing to go by");
 }
 
-static void peer_reasons(struct buffer *out, const struct engine *engine,
+/* Paths that are dead, and peers that nothing new is known of. The node's own silence is said
+ * already, and says it of all of them. */
+static void path_reasons(struct buffer *out, const struct inspect_status *status,
+                         const struct inspect_tally *tally)
+{
+    if (tally->silent)
+        put_reason(out, tally->silent == tally->up ? GRADE_BROKEN : GRADE_LOOK, "peers-silent",
+                   "%u of %u peers silent: something is owed, and nothing comes; \"pathdogctl "
+                   "peers\" lists them first",
+                   tally->silent, tally->up);
+    if (tally->unseen && !status->silent_us)
+        put_reason(out, GRADE_LOOK, "peers-unseen",
+                   "of %u of %u peers the node has reported nothing for three rounds: what is "
+                   "shown of them is old",
+                   tally->unseen, tally->up);
+}
+
+static void peer_reasons(struct buffer *out, const struct engine *engine, uint64_t now_us,
                          const struct inspect_status *status)
 {
     struct inspect_tally tally = {0};
 
     if (!status->told || !status->counts.peers || inspect_places(engine) > PLACES_TALLY)
         return; /* so many are never all alike */
-    inspect_tally(engine, 0, 0, PLACES_TALLY, &tally);
+    inspect_tally(engine, now_us, 0, PLACES_TALLY, &tally);
+    path_reasons(out, status, &tally);
     if (!tally.up)
-        put_reason(out, "all-gone", "none of the connections is up");
+        put_reason(out, GRADE_BROKEN, "all-gone", "none of the connections is up");
     else if (tally.fixed == tally.up)
         put_reason(
-            out, "all-fixed",
+            out, GRADE_LOOK, "all-fixed",
             "none of the %u connections that are up may be moved: %u were opened by their "
             "peers, %u forbid migration, and none may be reconnected; \"pathdogctl explain\" "
             "says more of each",
             tally.up, tally.server, tally.disabled);
     else if (!tally.measured && status->rounds >= 2)
-        put_reason(out, "nothing-measured", "no connection has an RTT yet: all are idle, or new");
+        put_reason(out, GRADE_NOTE, "nothing-measured",
+                   "no connection has an RTT yet: all are idle, or new");
 }
 
-void put_reasons(struct buffer *out, const struct engine *engine,
+void put_reasons(struct buffer *out, const struct engine *engine, uint64_t now_us,
                  const struct inspect_status *status, const struct config *config)
 {
     bool samples;
@@ -141,9 +181,10 @@ void put_reasons(struct buffer *out, const struct engine *engine,
     held_reasons(out, status);
     trigger_reasons(out, engine, &samples);
     column_reasons(out, status, samples);
-    peer_reasons(out, engine, status);
+    peer_reasons(out, engine, now_us, status);
     if (status->budget && status->counts.open >= status->budget)
-        put_reason(out, "budget", "%u requests are open, which is all that may be: others wait",
+        put_reason(out, GRADE_LOOK, "budget",
+                   "%u requests are open, which is all that may be: others wait",
                    status->counts.open);
     put_close(out, "]");
 }

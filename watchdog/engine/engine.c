@@ -67,6 +67,8 @@ static void due(struct engine *engine, struct deadline *deadline)
     case DEADLINE_CLOSE_LOOK:
         looks_close_due(engine);
         break;
+    case DEADLINE_SILENT:
+        break; /* the shell is awake, and asks */
     case DEADLINE_REMEMBERED:
         advice_due(engine, deadline);
         break;

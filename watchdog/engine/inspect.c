@@ -4,6 +4,8 @@
 
 #include "../util/printable.h"
 #include "base/outbox.h"
+#include "inspect-condition.h"
+#include "peers/look.h"
 #include "peers/name.h"
 #include "peers/peer.h"
 #include "peers/waiting.h"
@@ -35,6 +37,7 @@ struct inspect_status inspect_status(const struct engine *engine, uint64_t now_u
         .down_reason = text_of(node->down_reason),
         .features = node->features,
         .prefer_reconnect = node->prefer_reconnect,
+        .silent_us = looks_silent_us(engine, now_us),
         .mode = engine->mode,
         .all_held = engine->all_held && held_us,
         .held_left_us = held_us,
@@ -177,6 +180,8 @@ static void tell_peer(const struct engine *engine, uint64_t now_us, const struct
         .role = peer->view.role,
         .state = state_of(peer),
         .move = move_of(peer),
+        .condition = inspect_condition(engine, now_us, peer),
+        .silent_us = inspect_silent_us(engine, now_us, peer),
         .migratable = peer->migratable,
         .reconnectable = peer->reconnectable,
         .disabled = peer->disabled,
@@ -239,14 +244,19 @@ bool inspect_next(const struct engine *engine, uint64_t now_us, uint32_t *place,
     return peer;
 }
 
-static void tally_up(const struct engine *engine, const struct peer *peer,
+static void tally_up(const struct engine *engine, uint64_t now_us, const struct peer *peer,
                      struct inspect_tally *tally)
 {
+    enum inspect_condition condition = inspect_condition(engine, now_us, peer);
     bool redial =
         (engine->node.features & NODE_RECONNECT) && peer->reconnectable && !peer->undialable;
     bool movable = peer->migratable && !peer->disabled && !peer_inbound(peer);
 
     tally->up++;
+    tally->silent += condition == INSPECT_IS_SILENT;
+    tally->unseen += condition == INSPECT_IS_UNSEEN;
+    tally->moving += condition == INSPECT_IS_MOVING;
+    tally->idle += condition == INSPECT_IS_IDLE;
     if (peer_inbound(peer))
         tally->server++;
     else
@@ -268,7 +278,7 @@ void inspect_tally(const struct engine *engine, uint64_t now_us, uint32_t begin,
     while ((peer = next_before(engine, &begin, end))) {
         tally->held += inspect_held(engine, now_us, peer->view.name);
         if (peer->state == PEER_UP)
-            tally_up(engine, peer, tally);
+            tally_up(engine, now_us, peer, tally);
         else if (peer->state == PEER_GONE)
             tally->gone++;
         else

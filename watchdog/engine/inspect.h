@@ -18,6 +18,7 @@ struct inspect_status {
     const char *node, *implementation, *boot, *down_reason; /* NULL: not known */
     uint32_t features;                                      /* enum node_feature */
     bool prefer_reconnect;
+    uint64_t silent_us; /* it has answered nothing for so long; 0: it answers */
     enum mode mode;
     bool all_held;
     uint64_t held_left_us; /* INSPECT_NEVER: until released */
@@ -54,6 +55,19 @@ enum inspect_state {
     INSPECT_UNTOLD, /* the node's socket is down, or its snapshot not complete */
 };
 
+/* How a connection is, as far as is known: the first of these that is true. */
+enum inspect_condition {
+    INSPECT_IS_GONE,   /* as INSPECT_GONE */
+    INSPECT_IS_UNTOLD, /* as INSPECT_UNTOLD */
+    INSPECT_IS_UNSEEN, /* no row for longer than three rounds and a second, or the node is silent */
+    INSPECT_IS_NEW,    /* no row yet */
+    INSPECT_IS_SILENT, /* dead, as docs/decisions.md defines it */
+    INSPECT_IS_MOVING, /* a request is under way, or what was advised or moved has shown no life yet
+                        */
+    INSPECT_IS_IDLE,   /* nothing came since the row before, and nothing is owed */
+    INSPECT_IS_UP,
+};
+
 enum inspect_move {
     INSPECT_IDLE,
     INSPECT_QUEUED,  /* waits for the budget */
@@ -69,6 +83,8 @@ struct inspect_peer {
     enum pd_role role;
     enum inspect_state state;
     enum inspect_move move;
+    enum inspect_condition condition;
+    uint64_t silent_us; /* without a sign of life, as far as was seen; INSPECT_NEVER: no row yet */
     bool migratable, reconnectable; /* as the node said */
     bool disabled, undialable;      /* as it answered */
     bool held;                      /* by name; not: all */
@@ -98,10 +114,12 @@ uint32_t inspect_places(const struct engine *engine);
 
 struct inspect_tally {
     uint32_t up, gone, untold;
-    uint32_t client, server;   /* of those that are up */
-    uint32_t fixed;            /* up, and may be neither migrated nor reconnected */
-    uint32_t disabled;         /* up, client, and may not be migrated */
-    uint32_t measured;         /* up, and an RTT is known */
+    uint32_t client, server; /* of those that are up */
+    uint32_t fixed;          /* up, and may be neither migrated nor reconnected */
+    uint32_t disabled;       /* up, client, and may not be migrated */
+    uint32_t measured;       /* up, and an RTT is known */
+    uint32_t silent, unseen; /* up, and of that condition */
+    uint32_t moving, idle;
     uint32_t watched, cooling; /* may be fewer by the next event */
     uint32_t held;             /* by name, connected or not told */
 };

@@ -19,6 +19,7 @@ enum deadline_kind {
     DEADLINE_NOTICE,     /* of a notice_kind: what was held back for a minute */
     DEADLINE_ROUND,      /* of looks: summaries of all */
     DEADLINE_CLOSE_LOOK, /* of looks: summaries of some */
+    DEADLINE_SILENT,     /* of looks: the node counts as silent from now on */
     DEADLINE_REMEMBERED, /* of an affair: advice is given again */
     DEADLINE_REPEATS,    /* of a fold: refusals counted for a minute */
     DEADLINE_MOVE,       /* of a move: expired, unanswered, or the next attempt */

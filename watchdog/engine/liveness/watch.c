@@ -103,10 +103,10 @@ static bool judgeable(const struct engine *engine)
     return engine->looks.columns & needed;
 }
 
-static bool dead(const struct engine *engine, const struct peer *peer)
+bool watch_dead(const struct engine *engine, const struct peer *peer, uint64_t now_us)
 {
     return peer->owed_telling >= LOOKS_LEAST && judgeable(engine) &&
-           engine->now_us - peer->owed_since_us >= fallback_after_us(engine, peer);
+           sub_u64(now_us, peer->owed_since_us) >= fallback_after_us(engine, peer);
 }
 
 static void advise_fallback(struct engine *engine, struct peer *peer)
@@ -138,7 +138,8 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
 static bool judge(struct engine *engine, struct peer *peer)
 {
     if (peer->affair->watch.said || engine->config->fallback != FALLBACK_RECONNECT ||
-        peer->state != PEER_UP || !gate_reconnect_possible(engine, peer) || !dead(engine, peer))
+        peer->state != PEER_UP || !gate_reconnect_possible(engine, peer) ||
+        !watch_dead(engine, peer, engine->now_us))
         return false;
     advise_fallback(engine, peer);
     return true;

@@ -39,4 +39,7 @@ void watch_due(struct engine *engine, struct deadline *deadline);
 
 void watch_off(struct engine *engine, struct peer *peer);
 
+/* Dead, as docs/decisions.md defines it: something is owed, and nothing comes. */
+bool watch_dead(const struct engine *engine, const struct peer *peer, uint64_t now_us);
+
 #endif

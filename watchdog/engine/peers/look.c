@@ -9,12 +9,42 @@
 #include "../state.h"
 #include "peer.h"
 
-#define SOON_GAP_US 20000u /* close looks out of turn are at least so far apart */
+#define SOON_GAP_US 20000u   /* close looks out of turn are at least so far apart */
+#define SILENT_US   5000000u /* a node that has answered nothing for so long is silent */
 
 void looks_init(struct engine *engine)
 {
     engine->looks.tick.kind = DEADLINE_ROUND;
     engine->looks.close.kind = DEADLINE_CLOSE_LOOK;
+    engine->looks.silent.kind = DEADLINE_SILENT;
+}
+
+/* Since when an answer is waited for; 0: none is. */
+static void set_unanswered(struct engine *engine, uint64_t since_us)
+{
+    engine->looks.unanswered_us = since_us;
+    deadline_set(&engine->deadlines, &engine->looks.silent,
+                 since_us ? add_u64(since_us, SILENT_US) : NEVER);
+}
+
+static void look_asked(struct engine *engine)
+{
+    if (!engine->looks.unanswered_us)
+        set_unanswered(engine, engine->now_us);
+}
+
+void looks_heard(struct engine *engine)
+{
+    if (engine->looks.unanswered_us)
+        set_unanswered(engine, engine->looks.open ? engine->now_us : 0);
+}
+
+uint64_t looks_silent_us(const struct engine *engine, uint64_t now_us)
+{
+    uint64_t since_us = engine->looks.unanswered_us;
+    uint64_t silent_us = since_us ? sub_u64(max_u64(now_us, engine->now_us), since_us) : 0;
+
+    return silent_us >= SILENT_US ? silent_us : 0;
 }
 
 static void ask_all(struct engine *engine)
@@ -27,6 +57,7 @@ static void ask_all(struct engine *engine)
     looks->all_due = false;
     looks->round++;
     action->summary.look = looks->open;
+    look_asked(engine);
 }
 
 static void list_remove(struct engine *engine, struct peer *peer)
@@ -91,6 +122,7 @@ static void ask_close(struct engine *engine)
     looks->open = ++looks->last;
     looks->open_all = false;
     action->summary = (struct action_summary){looks->open, conns, count};
+    look_asked(engine);
 }
 
 void looks_ask_due(struct engine *engine)
@@ -160,6 +192,7 @@ void looks_stop(struct engine *engine)
 
     looks->open = 0;
     looks->all_due = looks->close_due = false;
+    set_unanswered(engine, 0);
     deadline_set(&engine->deadlines, &looks->tick, NEVER);
     deadline_set(&engine->deadlines, &looks->close, NEVER);
 }
@@ -174,6 +207,8 @@ bool looks_done(struct engine *engine, const struct event_summary_done *event)
         return false;
     }
     looks->open = 0;
+    if (!event->unanswered)
+        looks_heard(engine);
     return all && !event->failed;
 }
 

@@ -15,9 +15,11 @@ struct peer;
 #define LOOK_CONNS_MAX 4096u
 
 struct looks {
-    struct deadline tick;  /* a round of all */
-    struct deadline close; /* some, closely */
-    uint64_t open;         /* the look that is not answered, 0: none */
+    struct deadline tick;   /* a round of all */
+    struct deadline close;  /* some, closely */
+    struct deadline silent; /* the node has not answered for so long that it counts as silent */
+    uint64_t unanswered_us; /* since when an answer is waited for, 0: none is */
+    uint64_t open;          /* the look that is not answered, 0: none */
     uint64_t last;
     bool open_all; /* the open one is a round of all */
     bool all_due;  /* a round waits for the open look to end */
@@ -37,6 +39,13 @@ void looks_start(struct engine *engine);
 
 /* The node is not there: no rounds, nothing outstanding. */
 void looks_stop(struct engine *engine);
+
+/* Something came of what the node was asked for. */
+void looks_heard(struct engine *engine);
+
+/* For how long the node has answered no look, where that is long enough to call it silent; else 0.
+ * Whatever else it says meanwhile: what is known of its peers gets no newer. */
+uint64_t looks_silent_us(const struct engine *engine, uint64_t now_us);
 
 /* The sample interval is another one. */
 void looks_retime(struct engine *engine);

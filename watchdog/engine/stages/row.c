@@ -7,6 +7,7 @@
 #include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../peers/index.h"
+#include "../peers/look.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/progress.h"
@@ -128,6 +129,7 @@ void looks_samples(struct engine *engine, const struct event_samples *event)
     if (!engine->node.up)
         return;
     engine->looks.columns |= event->columns;
+    looks_heard(engine);
     for (size_t i = 0; i < event->n_rows; i++) {
         struct peer *peer;
 
