@@ -108,7 +108,7 @@ _pathdogctl()
         case ${words[i]} in
             --socket|-s) socket=(--socket "${words[++i]}") ;;
             --socket=*) socket=("${words[i]}") ;;
-            --by|--for|--peer|--peers|--trigger|--verdict|--since|--until|--source|--unit|--directory|--file|--reason|--interface|--local|--via|--limit|-n)
+            --by|--for|--sort|--peer|--peers|--trigger|--verdict|--since|--until|--source|--unit|--directory|--file|--reason|--interface|--local|--via|--limit|-n)
                 ((i++)) ;;
             -*) ;;
             *) if [[ ! $command ]]; then command=${words[i]}; else subject=${words[i]}; fi ;;
@@ -123,6 +123,7 @@ _pathdogctl()
         --source) __pathdogctl_words auto journal daemon; return ;;
         --directory|--file) __pathdogctl_files; return ;;
         --unit) __pathdogctl_units; return ;;
+        --sort) __pathdogctl_words worst silent rtt name conn age interface local remote table; return ;;
         --verdict) __pathdogctl_words $verdicts; return ;;
         --trigger) __pathdogctl_words $triggers; return ;;
         --interface) __pathdogctl_interfaces; return ;;
@@ -134,7 +135,8 @@ _pathdogctl()
         local options='--socket --json --help'
         case $command in
             '') options+=' --version' ;;
-            peers) options+=' --limit' ;;
+            status) options+=' --check' ;;
+            peers) options+=' --limit --sort' ;;
             decisions)
                 options+=' --follow --limit --peer --trigger --verdict --since --until --everything'
                 options+=' --source --unit --directory --file' ;;

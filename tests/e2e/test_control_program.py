@@ -249,6 +249,8 @@ class Completion(ControlCase):
         self.assertEqual(self.complete(dog, line + "hold a"), ["a\\ b@h"])
         self.assertEqual(self.complete(dog, line + "migrate x --by m"), ["migrate"])
         self.assertEqual(self.complete(dog, line + "mode "), ["active", "observe"])
+        self.assertEqual(self.complete(dog, line + "peers --sort re"), ["remote"])
+        self.assertEqual(self.complete(dog, line + "status --ch"), ["--check"])
         self.assertEqual(self.complete(dog, line + "notify re"), ["rebind"])
         self.assertIn("lo", self.complete(dog, line + "notify rebind "))
         self.assertIn("--absent", self.complete(dog, line + "hold --a"))

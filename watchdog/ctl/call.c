@@ -13,26 +13,29 @@
 #define UNKNOWN_PEER (-32040)
 #define SHOWN_MAX    12u
 
-void complain_denied(const char *path)
+void fail_denied(struct ctl *ctl, const char *path)
 {
     struct stat there;
     const struct group *group;
     char number[16];
 
     if (stat(path, &there) < 0) {
-        complain("%s: permission denied: the directory may not be entered. Are you a member of the "
-                 "group that pathdog runs with (\"pathdog\")?",
-                 path);
+        fail_call(
+            ctl,
+            "%s: permission denied: the directory may not be entered. Are you a member of the "
+            "group that pathdog runs with (\"pathdog\")?",
+            path);
         return;
     }
     group = getgrgid(there.st_gid);
     snprintf(number, sizeof(number), "%u", (unsigned)there.st_gid);
-    complain("%s: permission denied: it is for root and the members of the group %s (as root: "
-             "\"usermod -aG %s USER\", and log in again)",
-             path, group ? group->gr_name : number, group ? group->gr_name : number);
+    fail_call(ctl,
+              "%s: permission denied: it is for root and the members of the group %s (as root: "
+              "\"usermod -aG %s USER\", and log in again)",
+              path, group ? group->gr_name : number, group ? group->gr_name : number);
 }
 
-static enum ctl_status no_daemon(const struct ctl *ctl, int error)
+static enum ctl_status no_daemon(struct ctl *ctl, int error)
 {
     const char *path = ctl->options.socket;
 
@@ -40,37 +43,42 @@ static enum ctl_status no_daemon(const struct ctl *ctl, int error)
         return CTL_NO_DAEMON;
     switch (error) {
     case -ENOENT:
-        complain("%s: there is no such socket. Is pathdog running, and is this the socket that its "
-                 "configuration calls \"control\"? Else say --socket PATH",
-                 path);
+        fail_call(
+            ctl,
+            "%s: there is no such socket. Is pathdog running, and is this the socket that its "
+            "configuration calls \"control\"? Else say --socket PATH",
+            path);
         break;
     case -ECONNREFUSED:
-        complain("%s: nobody listens there: pathdog is not running (systemctl status pathdog)",
-                 path);
+        fail_call(ctl,
+                  "%s: nobody listens there: pathdog is not running (systemctl status pathdog)",
+                  path);
         break;
     case -EACCES:
     case -EPERM:
-        complain_denied(path);
+        fail_denied(ctl, path);
         break;
     case -EAGAIN: /* of connect: nobody is let in, and no more can wait */
-        complain("%s: pathdog lets nobody in: it hangs, or is stopped (systemctl status pathdog, "
-                 "journalctl -u pathdog)",
-                 path);
+        fail_call(ctl,
+                  "%s: pathdog lets nobody in: it hangs, or is stopped (systemctl status pathdog, "
+                  "journalctl -u pathdog)",
+                  path);
         break;
     case -ETIMEDOUT:
-        complain("%s: pathdog has not answered within %d s: it hangs, or is stopped (systemctl "
-                 "status pathdog, journalctl -u pathdog)",
-                 path, ctl->call_ms / 1000);
+        fail_call(ctl,
+                  "%s: pathdog has not answered within %d s: it hangs, or is stopped (systemctl "
+                  "status pathdog, journalctl -u pathdog)",
+                  path, ctl->call_ms / 1000);
         break;
     case -ECONNRESET:
     case -EPIPE:
-        complain("%s: pathdog went away", path);
+        fail_call(ctl, "%s: pathdog went away", path);
         break;
     case -EBADMSG:
-        complain("%s: the answer is not JSON: is this pathdog's socket?", path);
+        fail_call(ctl, "%s: the answer is not JSON: is this pathdog's socket?", path);
         break;
     default:
-        complain("%s: %s", path, strerror(-error));
+        fail_call(ctl, "%s: %s", path, strerror(-error));
     }
     return CTL_NO_DAEMON;
 }
@@ -115,7 +123,7 @@ json_t *ctl_call(struct ctl *ctl, const char *method, json_t *params, enum ctl_s
     json_t *result = json_incref(json_object_get(answer, "result"));
 
     if (answer && !result) {
-        complain("%s", text_of(json_object_get(answer, "error"), "message"));
+        fail_call(ctl, "%s", text_of(json_object_get(answer, "error"), "message"));
         *ret_status = CTL_FAILED;
     }
     json_decref(answer);

@@ -19,9 +19,12 @@ static void show_connection(const struct ctl *ctl, const json_t *peer)
 
     printf("%s%s%s  conn %" PRIu64 ", %s, %s, known for %s\n", bold(ctl), text_of(peer, "peer"),
            plain(ctl), number_of(peer, "conn"), client ? "dialled by us" : "dialled by the peer",
-           text_of(peer, "state"), span_of(peer, "up_us"));
+           text_of(peer, "condition"), span_of(peer, "up_us"));
     heading(ctl, "path");
-    printf("%s → %s", text_of(peer, "local"), text_of(peer, "remote"));
+    printf("%s", text_of(peer, "local"));
+    if (has(peer, "interface"))
+        printf(" (%s)", text_of(peer, "interface"));
+    printf(" → %s", text_of(peer, "remote"));
     if (has(peer, "via"))
         printf(", via %s", text_of(peer, "via"));
     printf("\n");

@@ -74,7 +74,7 @@ static char *ask_path(struct ctl *ctl, enum ctl_status *ret_status)
     return path;
 }
 
-static enum ctl_status failed(const char *path, int error)
+static enum ctl_status failed(struct ctl *ctl, const char *path, int error)
 {
     if (error == -EAGAIN) {
         complain("%s: more notices wait there than are read; this one was not sent", path);
@@ -85,7 +85,7 @@ static enum ctl_status failed(const char *path, int error)
         return CTL_NO_DAEMON;
     }
     if (error == -EACCES || error == -EPERM) {
-        complain_denied(path);
+        fail_denied(ctl, path);
         return CTL_NO_DAEMON;
     }
     complain("%s: %s", path, strerror(-error));
@@ -103,11 +103,11 @@ static enum ctl_status deliver(struct ctl *ctl, const char *text, size_t length,
     if (r == 0)
         return CTL_GOOD;
     if (r != -EPROTOTYPE && (socket_given || (r != -ENOENT && r != -ECONNREFUSED)))
-        return failed(path, r);
+        return failed(ctl, path, r);
     asked = ask_path(ctl, &result);
     if (asked) {
         r = notice_send(asked, text, length);
-        result = r < 0 ? failed(asked, r) : CTL_GOOD;
+        result = r < 0 ? failed(ctl, asked, r) : CTL_GOOD;
     }
     free(asked);
     return result;

@@ -1,9 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pathdogctl peers: the table of connections, page by page. */
+/* pathdogctl peers: the table of connections, the worst first or as is asked for. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "../util/nearest.h"
+#include "../util/util.h"
 #include "ctl.h"
+
+/* ---- order ---- */
+
+/* The worst first; what the daemon may yet learn to say comes last. */
+static size_t badness(const json_t *peer)
+{
+    static const char *const worst[] = {"silent", "gone", "unseen", "untold",
+                                        "moving", "new",  "idle",   "up"};
+    size_t place = 0;
+
+    while (place < ARRAY_SIZE(worst) && strcmp(text_of(peer, "condition"), worst[place]) != 0)
+        place++;
+    return place;
+}
+
+static int by_text(const json_t *a, const json_t *b, const char *name)
+{
+    return strcmp(text_of(a, name), text_of(b, name));
+}
+
+static int by_number(const json_t *a, const json_t *b, const char *name)
+{
+    uint64_t one = number_of(a, name), other = number_of(b, name);
+
+    return (one > other) - (one < other);
+}
+
+/* What is not known counts as 0, and so comes last. */
+static int by_largest(const json_t *a, const json_t *b, const char *name)
+{
+    return by_number(b, a, name);
+}
+
+static int by_condition(const json_t *a, const json_t *b, const char *name)
+{
+    size_t one = badness(a), other = badness(b);
+
+    (void)name;
+    return (one > other) - (one < other);
+}
+
+static const struct order {
+    const char *key;
+    struct {
+        int (*compare)(const json_t *a, const json_t *b, const char *name);
+        const char *name;
+    } by[3]; /* the next where the one before finds no difference */
+} orders[] = {
+    {"worst", {{by_condition, NULL}, {by_largest, "silent_us"}, {by_largest, "srtt_us"}}},
+    {"silent", {{by_largest, "silent_us"}, {by_condition, NULL}}},
+    {"rtt", {{by_largest, "srtt_us"}}},
+    {"name", {{by_text, "peer"}}},
+    {"conn", {{by_number, "conn"}}},
+    {"age", {{by_largest, "up_us"}}},
+    {"interface", {{by_text, "interface"}, {by_condition, NULL}, {by_largest, "silent_us"}}},
+    {"local", {{by_text, "local"}}},
+    {"remote", {{by_text, "remote"}}},
+    {"table", {{NULL, NULL}}}, /* as the daemon has them: nothing is kept here */
+};
+
+static int compare(const void *a, const void *b, void *user)
+{
+    const json_t *const *one = a, *const *other = b;
+    const struct order *order = user;
+    int r = 0;
+
+    for (size_t i = 0; !r && i < ARRAY_SIZE(order->by) && order->by[i].compare; i++)
+        r = order->by[i].compare(*one, *other, order->by[i].name);
+    r = r ? r : by_text(*one, *other, "peer");
+    return r ? r : by_number(*one, *other, "conn");
+}
+
+/* NULL: there is none of that name, which has been said. */
+static const struct order *order_find(const char *key, enum ctl_status *ret_status)
+{
+    const char *keys[ARRAY_SIZE(orders)], *nearest;
+    char list[128] = "";
+
+    for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+        if (!strcmp(key ? key : orders[0].key, orders[i].key))
+            return &orders[i];
+        keys[i] = orders[i].key;
+        snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "", keys[i]);
+    }
+    nearest = nearest_word(key, keys, ARRAY_SIZE(keys));
+    *ret_status =
+        usage("--sort %s: allowed is one of %s%s%s%s", key, list, nearest ? "; did you mean " : "",
+              nearest ? nearest : "", nearest ? "?" : "");
+    return NULL;
+}
+
+/* ---- the table ---- */
 
 static size_t width_of(const json_t *peers, const char *name, size_t least)
 {
@@ -16,32 +111,54 @@ static size_t width_of(const json_t *peers, const char *name, size_t least)
 }
 
 struct widths {
-    int peer, local, remote;
+    int peer, interface, local, remote;
 };
 
-static void show_flags(const struct ctl *ctl, const json_t *peer)
+static void show_notes(const struct ctl *ctl, const json_t *peer)
 {
-    if (strcmp(text_of(peer, "state"), "up") != 0)
-        printf(" %s%s%s", red(ctl), text_of(peer, "state"), plain(ctl));
     if (flag_of(peer, "held"))
-        printf(" %sheld%s", yellow(ctl), plain(ctl));
+        printf("  %sheld%s", yellow(ctl), plain(ctl));
     if (has(peer, "move"))
-        printf(" %s", text_of(peer, "move"));
+        printf("  %s", text_of(peer, "move"));
     if (!flag_of(peer, "migratable") && !strcmp(text_of(peer, "role"), "client"))
-        printf(" unmigratable");
+        printf("  unmigratable");
     if (has(peer, "via"))
-        printf(" via %s", text_of(peer, "via"));
+        printf("  via %s", text_of(peer, "via"));
+    if (!strcmp(text_of(peer, "condition"), "unseen") && has(peer, "looked_us"))
+        printf("  last row %s ago", span_of(peer, "looked_us"));
+}
+
+static const char *colour_of(const struct ctl *ctl, const json_t *peer)
+{
+    size_t bad = badness(peer);
+
+    return bad <= 3 ? red(ctl) : bad == 4 ? yellow(ctl) : "";
+}
+
+/* What is known from before it fell silent is in brackets. */
+static const char *rtt_text(const json_t *peer, char text[DURATION_SIZE + 2])
+{
+    if (badness(peer) > 3 || !has(peer, "srtt_us"))
+        snprintf(text, DURATION_SIZE + 2, "%s", span_of(peer, "srtt_us"));
+    else
+        snprintf(text, DURATION_SIZE + 2, "(%s)", span_of(peer, "srtt_us"));
+    return text;
 }
 
 static void show_page(const struct ctl *ctl, const json_t *peers, const struct widths *widths)
 {
+    char rtt[DURATION_SIZE + 2];
+
     for (size_t i = 0; i < json_array_size(peers); i++) {
         const json_t *peer = json_array_get(peers, i);
+        const char *silent = number_of(peer, "silent_us") ? span_of(peer, "silent_us") : "-";
 
-        printf("%-*s %8" PRIu64 "  %-6s  %8s  %-*s  %-*s ", widths->peer, text_of(peer, "peer"),
-               number_of(peer, "conn"), text_of(peer, "role"), span_of(peer, "srtt_us"),
-               widths->local, text_of(peer, "local"), widths->remote, text_of(peer, "remote"));
-        show_flags(ctl, peer);
+        printf("%-*s  %s%-6s%s  %8s  %8s  %-*s  %-*s  %-*s  %8" PRIu64 "  %-6s", widths->peer,
+               text_of(peer, "peer"), colour_of(ctl, peer), text_of(peer, "condition"), plain(ctl),
+               silent, rtt_text(peer, rtt), widths->interface, text_of(peer, "interface"),
+               widths->local, text_of(peer, "local"), widths->remote, text_of(peer, "remote"),
+               number_of(peer, "conn"), text_of(peer, "role"));
+        show_notes(ctl, peer);
         putchar('\n');
     }
 }
@@ -51,12 +168,14 @@ static struct widths show_head(const struct ctl *ctl, const json_t *peers)
 {
     const struct widths widths = {
         .peer = (int)width_of(peers, "peer", 4),
+        .interface = (int)width_of(peers, "interface", 9),
         .local = (int)width_of(peers, "local", 5),
         .remote = (int)width_of(peers, "remote", 6),
     };
 
-    printf("%s%-*s %8s  %-6s  %8s  %-*s  %-*s  STATE%s\n", bold(ctl), widths.peer, "PEER", "CONN",
-           "ROLE", "SRTT", widths.local, "LOCAL", widths.remote, "REMOTE", plain(ctl));
+    printf("%s%-*s  %-6s  %8s  %8s  %-*s  %-*s  %-*s  %8s  ROLE%s\n", bold(ctl), widths.peer,
+           "PEER", "STATE", "SILENT", "SRTT", widths.interface, "INTERFACE", widths.local, "LOCAL",
+           widths.remote, "REMOTE", "CONN", plain(ctl));
     return widths;
 }
 
@@ -72,49 +191,92 @@ static void show_lines(const json_t *peers)
     }
 }
 
-/* Every page of an answer to `peers`. `params` is taken over. */
-static enum ctl_status show_pages(struct ctl *ctl, json_t *params, bool table)
+/* ---- pages ---- */
+
+struct output {
+    bool table;
+    struct widths widths;
+    uint64_t count, most;
+};
+
+static void show(const struct ctl *ctl, const json_t *peers, struct output *output)
+{
+    if (output->table && !output->count && json_array_size(peers))
+        output->widths = show_head(ctl, peers);
+    if (output->table)
+        show_page(ctl, peers, &output->widths);
+    else
+        show_lines(peers);
+    output->count += json_array_size(peers);
+}
+
+/* Sorted, and no more than are wanted. `all` is taken over. */
+static void show_sorted(const struct ctl *ctl, json_t *all, const struct order *order,
+                        struct output *output)
+{
+    size_t n = json_array_size(all);
+    const json_t **list = memory_new(n + 1, sizeof(*list));
+    json_t *peers = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        list[i] = json_array_get(all, i);
+    qsort_r(list, n, sizeof(*list), compare, (void *)(uintptr_t)order);
+    for (size_t i = 0; i < n && i < output->most; i++)
+        json_array_append(peers, (json_t *)(uintptr_t)list[i]);
+    show(ctl, peers, output);
+    json_decref(peers);
+    json_decref(all);
+    free(list);
+}
+
+/* Every page of an answer to `peers`. `order` NULL: as they come. `params` is taken over. */
+static enum ctl_status show_pages(struct ctl *ctl, json_t *params, bool table,
+                                  const struct order *order)
 {
     enum ctl_status result = CTL_GOOD;
-    uint64_t left = ctl->options.limit ? ctl->options.limit : UINT64_MAX, count = 0;
-    struct widths widths = {0};
+    struct output output = {.table = table,
+                            .most = ctl->options.limit ? ctl->options.limit : UINT64_MAX};
+    json_t *all = order ? json_array() : NULL;
     bool more = true;
 
-    while (more && left) {
-        json_t *page, *peers;
+    while (more && output.count < output.most) {
+        json_t *page;
 
-        if (left < 256)
-            json_object_set_new(params, "limit", json_integer((json_int_t)left));
+        if (!order && output.most - output.count < 256)
+            json_object_set_new(params, "limit",
+                                json_integer((json_int_t)(output.most - output.count)));
         page = ctl_call(ctl, "peers", json_incref(params), &result);
-        peers = json_object_get(page, "peers");
         if (!page)
             break;
-        if (table && !count && json_array_size(peers))
-            widths = show_head(ctl, peers);
-        if (table)
-            show_page(ctl, peers, &widths);
+        if (order)
+            json_array_extend(all, json_object_get(page, "peers"));
         else
-            show_lines(peers);
-        count += json_array_size(peers);
-        left -= json_array_size(peers) < left ? json_array_size(peers) : left;
+            show(ctl, json_object_get(page, "peers"), &output);
         more = has(page, "next");
         if (more)
             json_object_set(params, "after", json_object_get(page, "next"));
         json_decref(page);
     }
     json_decref(params);
-    if (table && result == CTL_GOOD && !count)
+    if (order)
+        show_sorted(ctl, all, order, &output);
+    if (table && result == CTL_GOOD && !output.count)
         puts(ctl->n_words ? "no peer fits" : "there are no peers");
     return result;
 }
 
 enum ctl_status command_peers(struct ctl *ctl)
 {
-    json_t *params = json_object();
+    enum ctl_status result = CTL_GOOD;
+    const struct order *order = order_find(ctl->options.sort, &result);
+    json_t *params;
 
+    if (!order)
+        return result;
+    params = json_object();
     if (ctl->n_words)
         json_object_set_new(params, "match", json_string(ctl->words[0]));
-    return show_pages(ctl, params, !ctl->options.json);
+    return show_pages(ctl, params, !ctl->options.json, order->by[0].compare ? order : NULL);
 }
 
 /* For completion: names that begin so. */
@@ -124,5 +286,5 @@ enum ctl_status command_names(struct ctl *ctl)
 
     if (ctl->n_words && *ctl->words[0])
         json_object_set_new(params, "prefix", json_string(ctl->words[0]));
-    return show_pages(ctl, params, false);
+    return show_pages(ctl, params, false, NULL);
 }

@@ -31,16 +31,29 @@ static bool sum_pages(struct ctl *ctl, json_t *tally, enum ctl_status *ret_statu
 static void show_node(const struct ctl *ctl, const json_t *node)
 {
     const char *state = text_of(node, "state");
-    bool up = !strcmp(state, "up");
+    bool silent = has(node, "silent_us"), up = !strcmp(state, "up") && !silent;
 
     printf("%sNode%s      ", bold(ctl), plain(ctl));
     if (has(node, "name"))
         printf("%s (%s) ", text_of(node, "name"), text_of(node, "implementation"));
     printf("at %s: %s%s%s", text_of(node, "path"), up ? green(ctl) : red(ctl),
            !strcmp(state, "snapshot") ? "up, but has not told its peers yet" : state, plain(ctl));
+    if (silent)
+        printf(", %shas not answered for %s%s", red(ctl), span_of(node, "silent_us"), plain(ctl));
     if (has(node, "reason"))
         printf(", %s", text_of(node, "reason"));
     putchar('\n');
+}
+
+/* Paths that are dead, and peers that nothing is known of, stand out. */
+static void show_conditions(const struct ctl *ctl, const json_t *tally)
+{
+    uint64_t silent = number_of(tally, "silent"), unseen = number_of(tally, "unseen");
+
+    printf("          %s%" PRIu64 " silent%s, %s%" PRIu64 " unseen%s, %" PRIu64 " moving, %" PRIu64
+           " idle\n",
+           silent ? red(ctl) : "", silent, silent ? plain(ctl) : "", unseen ? red(ctl) : "", unseen,
+           unseen ? plain(ctl) : "", number_of(tally, "moving"), number_of(tally, "idle"));
 }
 
 static void show_peers(const struct ctl *ctl, const json_t *status)
@@ -51,6 +64,7 @@ static void show_peers(const struct ctl *ctl, const json_t *status)
            " gone, %" PRIu64 " not told\n",
            bold(ctl), plain(ctl), number_of(tally, "up"), number_of(tally, "client"),
            number_of(tally, "server"), number_of(tally, "gone"), number_of(tally, "untold"));
+    show_conditions(ctl, tally);
     printf("          %" PRIu64 " measured, %" PRIu64 " watched, %" PRIu64 " cooling, %" PRIu64
            " held, %" PRIu64 " that may not be moved\n",
            number_of(tally, "measured"), number_of(tally, "watched"), number_of(tally, "cooling"),
@@ -119,13 +133,40 @@ static void show_status(const struct ctl *ctl, const json_t *status, const json_
            plain(ctl));
 }
 
+/* With the peers counted to the end. */
+static json_t *ask_status(struct ctl *ctl, enum ctl_status *ret_status)
+{
+    json_t *status = ctl_call(ctl, "status", NULL, ret_status);
+
+    if (status && !sum_pages(ctl, json_object_get(status, "peers"), ret_status)) {
+        json_decref(status);
+        status = NULL;
+    }
+    return status;
+}
+
+static enum ctl_status check(struct ctl *ctl)
+{
+    enum ctl_status result = CTL_GOOD;
+    json_t *status;
+
+    ctl->call_ms = CALL_HOOK_MS;
+    ctl->keeps_failure = true;
+    status = ask_status(ctl, &result);
+    result = show_check(ctl, status);
+    json_decref(status);
+    return result;
+}
+
 enum ctl_status command_status(struct ctl *ctl)
 {
     enum ctl_status result = CTL_GOOD;
-    json_t *status = ctl_call(ctl, "status", NULL, &result);
-    json_t *last = NULL;
+    json_t *status, *last = NULL;
 
-    if (status && sum_pages(ctl, json_object_get(status, "peers"), &result))
+    if (ctl->options.check)
+        return check(ctl);
+    status = ask_status(ctl, &result);
+    if (status)
         last = ctl_call(ctl, "decisions", json_pack("{s:i}", "limit", LAST_RECORDS), &result);
     if (last && ctl->options.json) {
         json_object_set(status, "last", json_object_get(last, "records"));

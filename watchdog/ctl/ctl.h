@@ -21,6 +21,10 @@ enum ctl_status {
     CTL_FAILED = 1, /* refused, or it did not succeed */
     CTL_USAGE = 2,  /* the command line is wrong */
     CTL_NO_DAEMON = 3,
+
+    /* of status --check */
+    CTL_LOOK = 1,   /* something needs a look */
+    CTL_BROKEN = 2, /* nothing works */
 };
 
 /* Where records of the past are read. */
@@ -33,11 +37,11 @@ enum source_choice {
 /* What the command line says. Texts are NULL where not said. */
 struct options {
     const char *socket, *by, *interface, *local, *via, *peer, *trigger, *verdict, *since, *peers,
-        *reason, *until, *unit, *directory, *file;
+        *reason, *sort, *until, *unit, *directory, *file;
     enum source_choice source;
     uint64_t for_us;
     uint64_t limit; /* 0: not said */
-    bool json, all, follow, no_wait, absent, everything, socket_given;
+    bool json, all, follow, no_wait, absent, check, everything, socket_given;
 };
 
 #define CALL_MS      10000
@@ -51,6 +55,8 @@ struct ctl {
     int call_ms;             /* how long an answer is waited for */
     json_t *pending;         /* notifications that came before an answer; an array */
     bool quiet;              /* nothing is said of a daemon that cannot be reached */
+    bool keeps_failure;      /* what goes wrong is kept in `failure`, not said */
+    char failure[512];
     bool colour;
     char **words; /* of the command, without its name; ends in NULL */
     int n_words;
@@ -82,8 +88,11 @@ json_t *ctl_records_of(const char *name, int limit);
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 enum ctl_status usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same of a call that failed: kept where a command wants it so. */
+__attribute__((format(printf, 2, 3))) void fail_call(struct ctl *ctl, const char *format, ...);
+
 /* A socket may not be opened: who may, as far as it may be looked at. */
-void complain_denied(const char *path);
+void fail_denied(struct ctl *ctl, const char *path);
 
 /* Escape sequences, "" where there are to be no colours. */
 const char *bold(const struct ctl *ctl);
@@ -109,6 +118,9 @@ const char *span_at(char out[DURATION_SIZE], const json_t *object, const char *n
 void show_json(const json_t *value);
 /* A record as one line for people. */
 void show_record(const struct ctl *ctl, const json_t *record);
+
+/* The line of `status --check`; `status` NULL: there was no answer, and `failure` says why. */
+enum ctl_status show_check(const struct ctl *ctl, const json_t *status);
 
 /* ---- commands ---- */
 

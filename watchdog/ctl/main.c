@@ -42,6 +42,8 @@ enum option_code {
     OPTION_UNIT,
     OPTION_DIRECTORY,
     OPTION_FILE,
+    OPTION_SORT,
+    OPTION_CHECK,
 };
 
 static const struct option long_options[] = {
@@ -71,6 +73,8 @@ static const struct option long_options[] = {
     {"unit", required_argument, NULL, OPTION_UNIT},
     {"directory", required_argument, NULL, OPTION_DIRECTORY},
     {"file", required_argument, NULL, OPTION_FILE},
+    {"sort", required_argument, NULL, OPTION_SORT},
+    {"check", no_argument, NULL, OPTION_CHECK},
     {NULL, 0, NULL, 0},
 };
 
@@ -85,8 +89,21 @@ static const struct command {
     int options[OPTIONS_MAX];
     const char *form, *help; /* NULL: not shown */
 } commands[] = {
-    {"status", command_status, 0, 0, {0}, "status", "how things are, and why nothing happens"},
-    {"peers", command_peers, 0, 1, {OPTION_LIMIT}, "peers [GLOB] [-n N]", "the connections"},
+    {"status",
+     command_status,
+     0,
+     0,
+     {OPTION_CHECK},
+     "status [--check]",
+     "how things are, and why nothing happens; --check: one line, and an exit status"},
+    {"peers",
+     command_peers,
+     0,
+     1,
+     {OPTION_LIMIT, OPTION_SORT},
+     "peers [GLOB] [-n N] [--sort KEY]",
+     "the connections, the worst first; KEY: worst, silent, rtt, name, conn, age, interface,\n"
+     "        local, remote, or table (as they come)"},
     {"decisions",
      command_decisions,
      0,
@@ -151,7 +168,9 @@ static enum ctl_status help(void)
          "A peer may be named by the beginning of its name where only one begins so. Colours\n"
          "are used on a terminal, unless NO_COLOR is set.\n\n"
          "Exit status: 0 done; 1 refused or failed; 2 wrong arguments; 3 pathdog cannot be "
-         "reached.");
+         "reached.\n"
+         "Of status --check: 0 all is well; 1 something needs a look; 2 nothing works; 3 pathdog\n"
+         "cannot be reached.");
     return CTL_GOOD;
 }
 
@@ -309,6 +328,12 @@ static enum ctl_status take_option(struct options *options, int code)
     case OPTION_REASON:
         options->reason = optarg;
         break;
+    case OPTION_SORT:
+        options->sort = optarg;
+        break;
+    case OPTION_CHECK:
+        options->check = true;
+        break;
     default:
         return take_past(options, code);
     }
@@ -336,7 +361,7 @@ static enum ctl_status check_use(const struct command *command, const struct ctl
 
 static enum ctl_status run(struct ctl *ctl, int argc, char **argv)
 {
-    bool given[OPTION_FILE + 1] = {false};
+    bool given[OPTION_CHECK + 1] = {false};
     const struct command *command;
     enum ctl_status status;
     int code;

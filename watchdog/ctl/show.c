@@ -20,6 +20,17 @@ void complain(const char *format, ...)
     fputc('\n', stderr);
 }
 
+void fail_call(struct ctl *ctl, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(ctl->failure, sizeof(ctl->failure), format, arguments);
+    va_end(arguments);
+    if (!ctl->keeps_failure)
+        complain("%s", ctl->failure);
+}
+
 enum ctl_status usage(const char *format, ...)
 {
     va_list arguments;
