@@ -12,6 +12,7 @@
 #include "util/format.h"
 
 #define STATUS_GAP_US UINT64_C(1000000)
+#define PLACES_MAX    8192u
 
 struct status {
     char *node_path;
@@ -20,6 +21,8 @@ struct status {
     uint32_t peers;
     uint64_t told_us;
     uint64_t silent_since_us; /* by the wall clock; 0: the node answers */
+    uint64_t counted_us;      /* when the silent peers were counted */
+    uint32_t silent;          /* of its peers */
     bool told;                /* all of its peers */
     bool enabled, changed;
 };
@@ -51,6 +54,9 @@ static char *status_text(const struct status *status)
         return silent_text(status);
     if (status->node && !status->told)
         return string_format("STATUS=Node %s is up, and tells its peers", status->node);
+    if (status->node && status->silent)
+        return string_format("STATUS=Node %s is up, %u of %u peers silent", status->node,
+                             status->silent, status->peers);
     if (status->node)
         return string_format("STATUS=Node %s is up, %u peer%s", status->node, status->peers,
                              status->peers == 1 ? "" : "s");
@@ -109,11 +115,27 @@ static void status_set_silent(struct status *status, const struct engine *engine
     status->told_us = 0; /* the same */
 }
 
+/* Silent peers. Of very many they are not counted: that would take too long. */
+static void status_count(struct status *status, const struct engine *engine, uint64_t now_us)
+{
+    struct inspect_tally tally = {0};
+
+    if (now_us - status->counted_us < STATUS_GAP_US)
+        return;
+    status->counted_us = now_us;
+    if (inspect_places(engine) <= PLACES_MAX)
+        inspect_tally(engine, now_us, 0, PLACES_MAX, &tally);
+    status->changed |= tally.silent != status->silent;
+    status->silent = tally.silent;
+}
+
 void status_event(struct status *status, const struct engine *engine, const struct event *event)
 {
     if (!status->enabled)
         return;
     status_set_silent(status, engine, event);
+    if (event->type == EVENT_TIMER) /* nobody waits for what follows */
+        status_count(status, engine, event->now_us);
     switch (event->type) {
     case EVENT_NODE_UP:
         status_set_node(status, event->node_up.node, NULL);

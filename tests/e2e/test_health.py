@@ -133,7 +133,8 @@ class BlackHole(HealthCase):
         self.assertNotEqual(lines[0].split()[2], "-")
         self.assertEqual(lines[3].split()[2:6], ["-", "20", "ms", "lo"])
         reason = self.reasons(dog)["peers-silent"]
-        self.assertIn("1 of 4 peers silent", reason["text"])
+        self.assertIn("1 of 4 peers silent (p3@h)", reason["text"])
+        dog.wait_for(lambda: "1 of 4 peers silent" in self.status_line(dog), what="a STATUS=")
         out, _ = self.ctl(dog, "status")
         self.assertIn("1 of 4 peers silent", out)
         self.assertIn("no enabled trigger can notice a dead path", out)

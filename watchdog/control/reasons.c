@@ -9,6 +9,8 @@
 #include "../util/duration.h"
 #include "private.h"
 
+#define NAMES_MAX 3u /* of peers, in a sentence */
+
 /* What it means to who asks whether all is well. */
 enum grade {
     GRADE_NOTE,   /* all is well, and it explains why nothing happens */
@@ -46,8 +48,8 @@ static void node_reasons(struct buffer *out, const struct inspect_status *status
     else if (status->silent_us)
         put_reason(
             out, GRADE_BROKEN, "node-silent",
-            "the node has not answered for %s: it hangs, or is stopped. What is known of its "
-            "peers is as old, and none can be moved; look after the node's process",
+            "the node has not answered for %s: its process hangs, or is stopped. What is known of "
+            "its peers is as old, and none can be moved",
             duration_text(silent, status->silent_us));
     else if (!status->told)
         put_reason(out, GRADE_LOOK, "no-snapshot",
@@ -102,9 +104,8 @@ static void trigger_reasons(struct buffer *out, const struct engine *engine, boo
                    "all triggers are closed: nobody can advise anything");
     else if (!n_finds_dead)
         put_reason(out, GRADE_LOOK, "no-dead-trigger",
-                   "no enabled trigger can notice a dead path: a connection on which nothing comes "
-                   "any more stays where it is; a section [trigger:stall] in the configuration "
-                   "enables one that can");
+                   "no enabled trigger can notice a dead path: the configuration has no section "
+                   "[trigger:stall]");
 }
 
 /* Only when a whole round has been answered may a column be missed. */
@@ -131,16 +132,40 @@ static void column_reasons(struct buffer *out, const struct inspect_status *stat
             "be found dead, and the fallback has nothing to go by");
 }
 
+/* " (bravo, charlie)": the first of them, as far as there is room. */
+static const char *silent_names(const struct engine *engine, uint64_t now_us, char text[160])
+{
+    struct inspect_peer peer;
+    size_t length = 0;
+    unsigned n = 0;
+
+    *text = '\0';
+    for (uint32_t place = 0; inspect_next(engine, now_us, &place, PLACES_TALLY, &peer);) {
+        if (peer.condition != INSPECT_IS_SILENT)
+            continue;
+        if (n == NAMES_MAX || length + strlen(peer.name) + sizeof(", , …)") > 160) {
+            length += (size_t)snprintf(text + length, 160 - length, n ? ", …" : " (…");
+            break;
+        }
+        length +=
+            (size_t)snprintf(text + length, 160 - length, "%s%s", n++ ? ", " : " (", peer.name);
+    }
+    if (length)
+        snprintf(text + length, 160 - length, ")");
+    return text;
+}
+
 /* Paths that are dead, and peers that nothing new is known of. The node's own silence is said
  * already, and says it of all of them. */
-static void path_reasons(struct buffer *out, const struct inspect_status *status,
-                         const struct inspect_tally *tally)
+static void path_reasons(struct buffer *out, const struct engine *engine, uint64_t now_us,
+                         const struct inspect_status *status, const struct inspect_tally *tally)
 {
+    char names[160];
+
     if (tally->silent)
         put_reason(out, tally->silent == tally->up ? GRADE_BROKEN : GRADE_LOOK, "peers-silent",
-                   "%u of %u peers silent: something is owed, and nothing comes; \"pathdogctl "
-                   "peers\" lists them first",
-                   tally->silent, tally->up);
+                   "%u of %u peers silent%s: something is owed, and nothing comes", tally->silent,
+                   tally->up, silent_names(engine, now_us, names));
     if (tally->unseen && !status->silent_us)
         put_reason(out, GRADE_LOOK, "peers-unseen",
                    "of %u of %u peers the node has reported nothing for three rounds: what is "
@@ -156,7 +181,7 @@ static void peer_reasons(struct buffer *out, const struct engine *engine, uint64
     if (!status->told || !status->counts.peers || inspect_places(engine) > PLACES_TALLY)
         return; /* so many are never all alike */
     inspect_tally(engine, now_us, 0, PLACES_TALLY, &tally);
-    path_reasons(out, status, &tally);
+    path_reasons(out, engine, now_us, status, &tally);
     if (!tally.up)
         put_reason(out, GRADE_BROKEN, "all-gone", "none of the connections is up");
     else if (tally.fixed == tally.up)
@@ -178,10 +203,10 @@ void put_reasons(struct buffer *out, const struct engine *engine, uint64_t now_u
 
     put_open(out, "reasons", "[");
     node_reasons(out, status, config->node);
+    peer_reasons(out, engine, now_us, status);
     held_reasons(out, status);
     trigger_reasons(out, engine, &samples);
     column_reasons(out, status, samples);
-    peer_reasons(out, engine, now_us, status);
     if (status->budget && status->counts.open >= status->budget)
         put_reason(out, GRADE_LOOK, "budget",
                    "%u requests are open, which is all that may be: others wait",

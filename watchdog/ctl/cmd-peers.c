@@ -135,10 +135,12 @@ static const char *colour_of(const struct ctl *ctl, const json_t *peer)
     return bad <= 3 ? red(ctl) : bad == 4 ? yellow(ctl) : "";
 }
 
-/* What is known from before it fell silent is in brackets. */
+/* What is from before the last sign of life is in brackets. */
 static const char *rtt_text(const json_t *peer, char text[DURATION_SIZE + 2])
 {
-    if (badness(peer) > 3 || !has(peer, "srtt_us"))
+    bool old = badness(peer) <= 3 || number_of(peer, "silent_us");
+
+    if (!old || !has(peer, "srtt_us"))
         snprintf(text, DURATION_SIZE + 2, "%s", span_of(peer, "srtt_us"));
     else
         snprintf(text, DURATION_SIZE + 2, "(%s)", span_of(peer, "srtt_us"));
