@@ -11,7 +11,6 @@
 
 #include "config/difference.h"
 #include "daemon_private.h"
-#include "engine/inspect.h"
 #include "util/format.h"
 
 /* Events from the inbox between two looks at the descriptors. */
@@ -34,34 +33,24 @@ static void daemon_arm(struct daemon *daemon, uint64_t wake_at_us)
     sd_event_source_set_enabled(daemon->timer, SD_EVENT_ONESHOT);
 }
 
-/* A source whose policy is closed speaks to nobody. */
-static void daemon_close_sources(struct daemon *daemon, const struct record *record)
-{
-    struct inspect_instance instance;
-
-    if (record->type != RECORD_NOTICE || strcmp(record->notice.what->s, "trigger-closed") != 0)
-        return;
-    for (size_t i = 0; inspect_instance(daemon->engine, i, &instance); i++)
-        if (!instance.open)
-            sources_close(daemon->sources, i);
-}
-
 static void daemon_send(struct daemon *daemon, const struct outbox *outbox)
 {
     if (outbox->n_actions && daemon->link)
         link_send(daemon->link, outbox->actions, outbox->n_actions);
-    for (size_t i = 0; i < outbox->n_actions; i++)
-        if (outbox->actions[i].type == ACTION_QUERY && daemon->sources)
-            sources_query(daemon->sources, outbox->actions[i].query.instance,
-                          &outbox->actions[i].query.query);
+    for (size_t i = 0; i < outbox->n_actions && daemon->sources; i++) {
+        const struct action *action = &outbox->actions[i];
+
+        if (action->type == ACTION_QUERY)
+            sources_query(daemon->sources, action->query.instance, &action->query.query);
+        else if (action->type == ACTION_CLOSE) /* it speaks to nobody */
+            sources_close(daemon->sources, action->close.instance);
+    }
 }
 
 static void daemon_write(struct daemon *daemon, const struct outbox *outbox)
 {
     sink_write(daemon->sink, outbox->records, outbox->n_records);
     control_records(daemon->control, outbox->records, outbox->n_records);
-    for (size_t i = 0; i < outbox->n_records && daemon->sources; i++)
-        daemon_close_sources(daemon, &outbox->records[i]);
     daemon_arm(daemon, outbox->wake_at_us);
 }
 

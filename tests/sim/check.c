@@ -152,6 +152,9 @@ static void check_action(struct sim *sim, const struct action *action)
     case ACTION_QUERY:
         SIM_CHECK(sim, action->query.instance < sim->config.n_instances, "query of nobody");
         break;
+    case ACTION_CLOSE:
+        SIM_CHECK(sim, action->close.instance < sim->config.n_instances, "a close of nobody");
+        break;
     }
 }
 

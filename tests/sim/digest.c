@@ -135,6 +135,8 @@ static void action(struct sim *sim, const struct action *action)
         line(sim, "  query %" PRIu64 " of instance %u: %s", action->query.query.id,
              action->query.instance, or_dash(action->query.query.fields[0].text));
         break;
+    case ACTION_CLOSE: /* a notice says it */
+        break;
     }
 }
 

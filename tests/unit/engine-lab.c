@@ -77,6 +77,8 @@ static void keep_action(struct lab *lab, const struct action *action)
         copy_text(kept->local, sizeof(kept->local), action->move.local);
         copy_text(kept->via, sizeof(kept->via), action->move.via);
         break;
+    case ACTION_CLOSE:
+        break;
     case ACTION_QUERY:
         kept->request = action->query.query.id;
         copy_text(kept->reason, sizeof(kept->reason), action->query.query.fields[0].text);

@@ -153,10 +153,12 @@ static void closed_after_a_few(void **state)
         fails(lab);
     assert_non_null(lab_notice(lab, "trigger-failed"));
     assert_null(lab_notice(lab, "trigger-closed"));
+    assert_null(lab_find_action(lab, ACTION_CLOSE));
     lab->read[RECORD_NOTICE] = 0;
     fails(lab);
     assert_int_equal(lab_notice(lab, "trigger-closed")->level, PD_LEVEL_ERROR);
-    assert_non_null(lab_next(lab, RECORD_CAUSE)); /* nobody else can close it */
+    assert_non_null(lab_find_action(lab, ACTION_CLOSE)); /* its source stops */
+    assert_non_null(lab_next(lab, RECORD_CAUSE));        /* nobody else can close it */
     calls = lab->poke.called[POKE_IN_SIGNAL];
     lab_signal(lab);
     lab_peer_up(lab, "a", 17);

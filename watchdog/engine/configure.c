@@ -208,7 +208,7 @@ static void change_triggers(struct engine *engine, const struct engine_config *c
             now->instances[i] = instance_free(now->instances[i]);
     }
     gate_withdrawn(engine);
-    outbox_renumber_queries(engine, numbers); /* asked until here, by the old ones */
+    outbox_renumber(engine, numbers); /* asked until here, by the old ones */
     free(numbers);
     move_table(engine, config, next);
     next->last = now->last;

@@ -22,6 +22,7 @@ enum action_type {
     ACTION_RECONNECT, /* reconnect_peer */
     ACTION_PROBE,
     ACTION_QUERY, /* ask a trigger's source */
+    ACTION_CLOSE, /* stop a trigger's source: its policy is closed */
 };
 
 struct action_summary {
@@ -48,6 +49,10 @@ struct action_query {
     struct pd_query query;
 };
 
+struct action_close {
+    uint32_t instance; /* as above */
+};
+
 struct action {
     enum action_type type;
     union {
@@ -55,6 +60,7 @@ struct action {
         struct action_move move;
         struct action_probe probe;
         struct action_query query;
+        struct action_close close;
     };
 };
 

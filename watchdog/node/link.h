@@ -49,7 +49,7 @@ int link_start(struct link *link);
 void link_set_sample_interval(struct link *link, uint64_t sample_interval_us);
 
 /* Writes requests now, as far as the socket takes them. Where the link is not
- * up they are dropped: EVENT_NODE_DOWN has been said. ACTION_QUERY is passed over. */
+ * up they are dropped: EVENT_NODE_DOWN has been said. What is for sources is passed over. */
 void link_send(struct link *link, const struct action *actions, size_t n_actions);
 
 /* Writes more of what waits, if anything does. */

@@ -195,6 +195,7 @@ void protocol_send(struct protocol *protocol, uint64_t now_us, const struct acti
             send_probe(protocol, &actions[i].probe);
             break;
         case ACTION_QUERY:
+        case ACTION_CLOSE:
             break;
         }
     }

@@ -44,7 +44,7 @@ void protocol_close(struct protocol *protocol);
 int protocol_input(struct protocol *protocol, uint64_t now_us, const char *bytes, size_t length);
 
 /* Appends requests to the output. Nothing happens where hello was not answered;
- * ACTION_QUERY is not for the node and is passed over. Emits no event. */
+ * What is for sources is passed over. Emits no event. */
 void protocol_send(struct protocol *protocol, uint64_t now_us, const struct action *actions,
                    size_t n_actions);
 

@@ -137,7 +137,7 @@ struct action *outbox_action(struct engine *engine, enum action_type type)
     return action;
 }
 
-void outbox_renumber_queries(struct engine *engine, const uint32_t *numbers)
+void outbox_renumber(struct engine *engine, const uint32_t *numbers)
 {
     struct outbox_store *store = &engine->outbox;
     size_t kept = 0;
@@ -145,11 +145,12 @@ void outbox_renumber_queries(struct engine *engine, const uint32_t *numbers)
     for (size_t i = 0; i < store->box.n_actions; i++) {
         struct action *action = &store->actions[i];
 
-        if (action->type == ACTION_QUERY) {
-            action->query.instance = numbers[action->query.instance];
-            if (action->query.instance == UINT32_MAX)
-                continue;
-        }
+        uint32_t *instance = action->type == ACTION_QUERY   ? &action->query.instance
+                             : action->type == ACTION_CLOSE ? &action->close.instance
+                                                            : NULL;
+
+        if (instance && (*instance = numbers[*instance]) == UINT32_MAX)
+            continue;
         store->actions[kept++] = *action;
     }
     store->box.n_actions = kept;

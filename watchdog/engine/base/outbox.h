@@ -46,9 +46,9 @@ struct action *outbox_action(struct engine *engine, enum action_type type);
  * that the outbox then owns. */
 struct record *outbox_record(struct engine *engine, enum record_type type);
 
-/* Queries of this turn name instances by number: `numbers` has the new ones,
- * UINT32_MAX where an instance is no more and its query goes with it. */
-void outbox_renumber_queries(struct engine *engine, const uint32_t *numbers);
+/* Some actions of this turn name instances by number: `numbers` has the new ones,
+ * UINT32_MAX where an instance is no more and the action goes with it. */
+void outbox_renumber(struct engine *engine, const uint32_t *numbers);
 
 /* The reason of a move is used until the turn ends, whatever becomes of the move. */
 void outbox_keep(struct engine *engine, struct because *because);

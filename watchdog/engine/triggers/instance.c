@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "../base/notice.h"
+#include "../base/outbox.h"
 #include "../state.h"
 #include "host.h"
 
@@ -70,6 +71,7 @@ static void close_instance(struct instance *instance, const char *where, int err
     instance->open = false;
     deadline_set(&engine->deadlines, &instance->timer, NEVER);
     host_instance_closed(instance);
+    outbox_action(engine, ACTION_CLOSE)->close.instance = instance->index;
     notice_format(engine, PD_LEVEL_ERROR, "trigger-closed",
                   "trigger %s is closed: its %s failed%s (%s)", instance->name, where,
                   strcmp(where, "start") != 0 ? " too often" : "", name ? name : "unknown error");
