@@ -16,6 +16,7 @@
 #include "peers/look.h"
 #include "peers/name.h"
 #include "peers/peer.h"
+#include "peers/waiting.h"
 #include "stages/gate.h"
 #include "stages/migration.h"
 #include "state.h"
@@ -84,9 +85,7 @@ void connection_node_up(struct engine *engine, const struct event_node_up *event
     learnt_node_up(engine);
     engine->peers_told = 0;
     /* jitter differs between nodes, and is the same in a replay */
-    engine->random ^= hash_name(event->boot) ^ event->uid;
-    if (!engine->random)
-        engine->random = 1;
+    waiting_seed(engine, hash_name(event->boot) ^ event->uid);
     migration_set_budget(engine, event->max_in_flight);
     write_node_record(engine, true, NULL);
     triggers_node(engine, &(struct pd_node_event){
@@ -154,8 +153,7 @@ static void told_again(struct engine *engine, struct peer *peer, const struct ev
                       peer->view.conn, peer->view.name);
         return;
     }
-    peer->migratable = event->migratable;
-    peer->reconnectable = event->reconnectable;
+    peer_set_able(peer, event->migratable, event->reconnectable);
     migration_peer_path(peer);
     moved = peer_set_path(peer, event->local, event->remote, event->via);
     peer_set_state(engine, peer, PEER_UP, NULL);

@@ -106,7 +106,7 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
     present.now_us = max_u64(now_us, engine->now_us);
     (void)inspect_find(engine, present.now_us, name, &ret->peer);
     ret->peer.quiet_owed = look_owed(peer);
-    ret->reconnect_possible = gate_reconnect_possible(&present, peer);
+    ret->reconnect_possible = peer_movable(&present, peer, BY_RECONNECT);
     ret->cooldown_us = engine->config->cooldown_us;
     ret->tokens = ret->tokens_most = engine->config->move_burst;
     ret->gap_left_us = sub_u64(name_reconnect_allowed_us(&present, name), present.now_us);

@@ -248,9 +248,8 @@ static void tally_up(const struct engine *engine, uint64_t now_us, const struct 
                      struct inspect_tally *tally)
 {
     enum inspect_condition condition = inspect_condition(engine, now_us, peer);
-    bool redial =
-        (engine->node.features & NODE_RECONNECT) && peer->reconnectable && !peer->undialable;
-    bool movable = peer->migratable && !peer->disabled && !peer_inbound(peer);
+    bool redial = peer_movable(engine, peer, BY_RECONNECT);
+    bool movable = peer_movable(engine, peer, BY_MIGRATE) && !peer_inbound(peer);
 
     tally->up++;
     tally->silent += condition == INSPECT_IS_SILENT;

@@ -7,11 +7,11 @@
 
 #include "peers/name.h"
 #include "peers/peer.h"
+#include "peers/waiting.h"
 #include "state.h"
 #include "triggers/triggers.h"
 
-#define DOUBLINGS_MAX 32u
-#define NAMES_MORE    65536u /* a name may be held whose peer is not there */
+#define NAMES_MORE 65536u /* a name may be held whose peer is not there */
 
 /* ---- out ---- */
 
@@ -130,15 +130,11 @@ static void copy_peer(const struct learnt_peer *from, struct waiting_peer *to)
 
 static void restore_name(struct engine *engine, const struct learnt_name *learnt)
 {
-    struct name_state *name;
-
     if (!learnt->held && !learnt->reconnect_us)
         return;
     if (learnt->held)
         name_hold(engine, learnt->peer, learnt->held_until_us);
-    name = name_get(engine, learnt->peer);
-    name->reconnect_us = min_u64(learnt->reconnect_us, engine->now_us);
-    name->gap_us = learnt->reconnect_us ? min_u64(learnt->gap_us, NAME_GAP_MAX_US) : 0;
+    name_restore_gap(engine, learnt->peer, learnt->reconnect_us, learnt->gap_us);
 }
 
 void learnt_restore(struct engine *engine, const struct learnt *learnt)
@@ -177,24 +173,6 @@ static bool affair_needed(const struct learnt_peer *learnt)
            learnt->tokens_used;
 }
 
-static void take_affair(struct engine *engine, struct peer *peer, const struct learnt_peer *learnt)
-{
-    const struct engine_config *config = engine->config;
-    struct affair *affair = peer_affair(engine, peer);
-    /* the longest that a failure now could give, with its jitter */
-    uint64_t latest_us =
-        add_u64(engine->now_us, config->backoff_max_us + config->backoff_max_us / 5);
-
-    affair->cooling_since_us = min_u64(learnt->cooling_since_us, engine->now_us);
-    affair->cooldown_doublings = (uint8_t)min_u64(learnt->cooldown_doublings, DOUBLINGS_MAX);
-    for (size_t by = 0; by < 2; by++) {
-        affair->backoff_until_us[by] = min_u64(learnt->backoff_until_us[by], latest_us);
-        affair->backoffs[by] = (uint8_t)min_u64(learnt->backoffs[by], DOUBLINGS_MAX);
-    }
-    affair->tokens_used = (uint32_t)min_u64(learnt->tokens_used, config->move_burst);
-    affair->tokens_us = min_u64(learnt->tokens_us, engine->now_us);
-}
-
 const struct learnt_peer *learnt_take(struct engine *engine, struct peer *peer)
 {
     const struct restoring *restoring = &engine->restoring;
@@ -207,10 +185,12 @@ const struct learnt_peer *learnt_take(struct engine *engine, struct peer *peer)
     if (!waiting || waiting->used || strcmp(waiting->learnt.peer, peer->view.name) != 0)
         return NULL;
     waiting->used = true;
-    peer->disabled = waiting->learnt.disabled;
-    peer->undialable = waiting->learnt.undialable;
+    if (waiting->learnt.disabled)
+        peer_refuse(peer, BY_MIGRATE);
+    if (waiting->learnt.undialable)
+        peer_refuse(peer, BY_RECONNECT);
     if (affair_needed(&waiting->learnt))
-        take_affair(engine, peer, &waiting->learnt);
+        waiting_restore(engine, peer, &waiting->learnt);
     return &waiting->learnt;
 }
 

@@ -36,6 +36,22 @@ struct cause *cause_find(struct engine *engine, uint64_t id)
     return NULL;
 }
 
+void cause_count_advice(struct engine *engine, uint64_t id)
+{
+    struct cause *cause = cause_find(engine, id);
+
+    if (cause)
+        cause->advised++;
+}
+
+void cause_count_verdict(struct engine *engine, uint64_t id, enum verdict verdict)
+{
+    struct cause *cause = cause_find(engine, id);
+
+    if (cause)
+        cause->verdicts[verdict]++;
+}
+
 void cause_close(struct engine *engine, const struct instance *instance, uint64_t id)
 {
     struct cause *cause = cause_find(engine, id);

@@ -38,6 +38,10 @@ void causes_close(struct engine *engine, const struct instance *instance);
 /* The open cause of that number, or NULL. */
 struct cause *cause_find(struct engine *engine, uint64_t id);
 
+/* Counts in the open cause of that number, if there is one: advice given, a first verdict. */
+void cause_count_advice(struct engine *engine, uint64_t id);
+void cause_count_verdict(struct engine *engine, uint64_t id, enum verdict verdict);
+
 /* Writes the records of the causes that were closed in this turn. */
 void causes_flush(struct engine *engine);
 void causes_clear(struct engine *engine);

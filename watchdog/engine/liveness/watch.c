@@ -138,7 +138,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
 static bool judge(struct engine *engine, struct peer *peer)
 {
     if (peer->affair->watch.said || engine->config->fallback != FALLBACK_RECONNECT ||
-        peer->state != PEER_UP || !gate_reconnect_possible(engine, peer) ||
+        peer->state != PEER_UP || !peer_movable(engine, peer, BY_RECONNECT) ||
         !watch_dead(engine, peer, engine->now_us))
         return false;
     advise_fallback(engine, peer);
@@ -181,14 +181,9 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
  * never advised, one that waits ends, one that is open is not tried again. */
 static void call_off(struct engine *engine, struct peer *peer)
 {
-    struct move *move;
-
     if (peer->affair->watch.said)
         gate_take_back(engine, peer, fallback_name);
-    migration_withdraw(engine, peer, fallback_name);
-    move = peer->affair->move;
-    if (move && move->because->trigger == fallback_name)
-        move->outlived = true;
+    migration_disproved(engine, peer, fallback_name);
 }
 
 /* A row tells of all the time since the row before it. The first one since the

@@ -8,11 +8,6 @@
 #include "../peers/waiting.h"
 #include "../state.h"
 
-bool gate_reconnect_possible(const struct engine *engine, const struct peer *peer)
-{
-    return (engine->node.features & NODE_RECONNECT) && peer->reconnectable && !peer->undialable;
-}
-
 enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
                        enum because_by by)
 {
@@ -22,17 +17,15 @@ enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enu
 
     if (by != BECAUSE_BY_RULE)
         return by == BECAUSE_BY_RECONNECT ? BY_RECONNECT : BY_MIGRATE;
-    return prefer_reconnect && kind_is_network(kind) && gate_reconnect_possible(engine, peer)
+    return prefer_reconnect && kind_is_network(kind) && peer_movable(engine, peer, BY_RECONNECT)
                ? BY_RECONNECT
                : BY_MIGRATE;
 }
 
 void host_note_advice(struct engine *engine, struct peer *peer, struct because *because, bool again)
 {
-    struct cause *cause = again ? NULL : cause_find(engine, because->cause);
-
-    if (cause)
-        cause->advised++;
+    if (!again)
+        cause_count_advice(engine, because->cause);
     engine->advice = array_reserve(engine->advice, &engine->advice_capacity, engine->n_advice + 1,
                                    sizeof(struct advice));
     engine->advice[engine->n_advice++] = (struct advice){

@@ -38,9 +38,6 @@ void host_note_advice(struct engine *engine, struct peer *peer, struct because *
 enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
                        enum because_by by);
 
-/* May this connection be closed and dialled again? */
-bool gate_reconnect_possible(const struct engine *engine, const struct peer *peer);
-
 /* Advice of pathdog itself; decided at the end of this turn. `bulk`: it follows
  * from a cause that concerns more than a thousand peers. */
 void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,

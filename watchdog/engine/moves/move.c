@@ -1,5 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A move and its request. */
+/*
+ * The life of one move. A move is what a decision to migrate or reconnect a connection becomes; a
+ * connection has one at most, in peer->affair->move. It lives in a pool and owns its texts, its
+ * reason, and the deadline that says how long it stays in its state.
+ *
+ * Birth. The gate let advice pass, and passed.c calls move_new(). A move that waited for the same
+ * connection gives way to it, as `superseded`; an open one cannot be there, for the gate refuses
+ * with `in-flight` then.
+ *
+ * Queued. Where the budget has room, move_enter_asked() enters the request whose line has been
+ * written already. Where it has none, move_enqueue() puts the move into the queue (queue.c: the
+ * strongest kind first, then most bytes in flight). It leaves that in one of four ways:
+ * migration_pump() asks for it when a request ends; its time is over (`expired`); the connection or
+ * the reason goes (`gone`, `superseded`: a policy withdrew); or an operator forbids it (`held`).
+ * Each is written as one more decision of the same number.
+ *
+ * Open. request_enter() is the only way into this state: it takes the next request number
+ * (requests.c), remembers the last RTTs to compare with, and starts the deadline: what the node was
+ * given, and a second for its answer. While a move is open its connection is `in_flight`, and
+ * counts against the budget.
+ *
+ * The end of an attempt. outcome.c writes the outcome record and decides: over, once more
+ * (move_retry(): at once with a longer time after `timeout`, after a while otherwise), or gives way
+ * to advice that came meanwhile. Between attempts the move is `waiting`. If the node's socket
+ * closed, it is `linkless` (move_link_lost()) until the next snapshot, once.
+ *
+ * A reconnect closes its own connection. The move outlives that: move_orphan() parks it under the
+ * peer's name, and it ends there when its answer comes, or is handed to the new connection by
+ * move_adopt() when that is up first.
+ *
+ * Death. move_free() is the only way out. Before it, whoever ends the move has written why; after
+ * it nothing points at the move: not the connection, the name, the queue, nor its request's number,
+ * which requests.c keeps, so that a late answer is still learnt from.
+ */
 #include "move.h"
 
 #include "../base/cause.h"
@@ -16,6 +49,7 @@
 #define ANSWER_GRACE_US       1000000u
 #define EXPIRE_DEGRADED_US    10000000u
 #define EXPIRE_US             60000000u
+#define RETRY_FIRST_US        100000u
 
 void moves_init(struct engine *engine)
 {
@@ -110,8 +144,7 @@ bool move_possible(const struct engine *engine, const struct move *move)
         return false;
     if (advice_held_back(engine, peer, move->because->kind, &verdict))
         return false;
-    return move->by == BY_RECONNECT ? gate_reconnect_possible(engine, peer)
-                                    : !peer_inbound(peer) && !peer->disabled && peer->migratable;
+    return peer_movable(engine, peer, move->by) && !(move->by == BY_MIGRATE && peer_inbound(peer));
 }
 
 void request_write(struct engine *engine, struct because *because, enum by by,
@@ -173,10 +206,8 @@ static void ask(struct engine *engine, struct move *move)
 
 static void count_verdict(struct engine *engine, const struct move *move, enum verdict verdict)
 {
-    struct cause *cause = move->again ? NULL : cause_find(engine, move->because->cause);
-
-    if (cause)
-        cause->verdicts[verdict]++;
+    if (!move->again)
+        cause_count_verdict(engine, move->because->cause, verdict);
 }
 
 void move_enter_asked(struct engine *engine, struct move *move)
@@ -192,6 +223,50 @@ void move_attempt(struct engine *engine, struct move *move)
     text_unref(move->local_before);
     move->local_before = NULL;
     send_request(engine, move);
+}
+
+void move_retry(struct engine *engine, struct move *move, bool longer)
+{
+    uint32_t done = move->retries++;
+
+    if (longer) {
+        move->timeout_ms = (uint32_t)min_u64(move->timeout_ms * (uint64_t)2,
+                                             engine->config->timeout_max_us / 1000);
+        move_attempt(engine, move);
+    } else {
+        move_set_state(engine, move, MOVE_WAITING,
+                       engine->now_us + ((uint64_t)RETRY_FIRST_US << min_u64(2 * done, 16)));
+    }
+}
+
+void move_link_lost(struct engine *engine, struct move *move)
+{
+    move->link_retried = true;
+    move_set_state(engine, move, MOVE_LINKLESS, NEVER);
+}
+
+void move_orphan(struct engine *engine, struct move *move)
+{
+    struct peer *peer = move->peer;
+
+    migration_peer_path(peer);
+    peer->affair->move = NULL;
+    peer->in_flight = false;
+    move->peer = NULL;
+    name_get(engine, move->name->s)->orphan = move;
+}
+
+void move_adopt(struct engine *engine, struct peer *peer)
+{
+    struct name_state *name = engine->names.count ? name_find(engine, peer->view.name) : NULL;
+
+    if (!name || !name->orphan)
+        return;
+    name->orphan->peer = peer;
+    name->orphan->adopted = true;
+    peer_affair(engine, peer)->move = name->orphan;
+    peer->in_flight = true;
+    name->orphan = NULL;
 }
 
 uint32_t move_timeout_ms(const struct engine *engine)
@@ -286,6 +361,16 @@ void migration_withdraw(struct engine *engine, struct peer *peer, const char *tr
         gate_forget_remembered(engine, peer);
     if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->because, trigger))
         move_end_waiting(engine, move, VERDICT_SUPERSEDED);
+}
+
+void migration_disproved(struct engine *engine, struct peer *peer, const char *trigger)
+{
+    struct move *move;
+
+    migration_withdraw(engine, peer, trigger);
+    move = peer->affair->move;
+    if (move && move->because->trigger == trigger)
+        move->outlived = true;
 }
 
 static void end_queued(struct engine *engine, struct move *move, enum verdict verdict)

@@ -77,6 +77,17 @@ void move_free(struct engine *engine, struct move *move);
 /* Ends a move that waits. Out of the queue its decision is written again. */
 void move_end_waiting(struct engine *engine, struct move *move, enum verdict verdict);
 
+/* A reconnect of ours whose connection goes: the move waits under the name for its answer, and the
+ * new connection takes it over when that comes first. */
+void move_orphan(struct engine *engine, struct move *move);
+void move_adopt(struct engine *engine, struct peer *peer);
+
+/* Once more: at once with a longer time, or as it is after a while. */
+void move_retry(struct engine *engine, struct move *move, bool longer);
+
+/* The link was lost while it was open: once more after the next snapshot. */
+void move_link_lost(struct engine *engine, struct move *move);
+
 void move_attempt(struct engine *engine, struct move *move);
 
 /* The budget may have room: asks for what is queued, the strongest first. */
@@ -85,6 +96,9 @@ void migration_pump(struct engine *engine);
 /* What an instance advised and what waits (queued, remembered, to be tried
  * again) has no reason any more. */
 void migration_withdraw(struct engine *engine, struct peer *peer, const char *trigger);
+
+/* The same for what the connection has disproved by progress: an open one is not tried again. */
+void migration_disproved(struct engine *engine, struct peer *peer, const char *trigger);
 
 /* Before its address changes: what it was is in the outcome record. */
 void migration_peer_path(struct peer *peer);

@@ -53,6 +53,22 @@ struct request_slot *request_find(struct migration *migration, uint64_t request)
     return slot->conn ? slot : NULL;
 }
 
+void request_ended(struct migration *migration, uint64_t request)
+{
+    struct request_slot *slot = request_find(migration, request);
+
+    if (slot)
+        slot->move = NULL;
+}
+
+void request_answered(struct migration *migration, uint64_t request)
+{
+    struct request_slot *slot = request_find(migration, request);
+
+    if (slot)
+        slot->conn = 0;
+}
+
 struct move *requests_next(struct migration *migration, uint64_t *request)
 {
     if (*request < migration->first_request)

@@ -242,3 +242,16 @@ void look_update(struct engine *engine, struct peer *peer)
         list_remove(engine, peer);
     }
 }
+
+void look_wanted(struct engine *engine, struct peer *peer, uint64_t until_us)
+{
+    if (!until_us && !peer->affair)
+        return;
+    peer_affair(engine, peer)->look_until_us = until_us;
+    look_update(engine, peer);
+}
+
+void looks_reported(struct engine *engine, uint32_t columns)
+{
+    engine->looks.columns |= columns;
+}

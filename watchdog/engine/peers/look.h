@@ -65,6 +65,12 @@ void looks_ask_due(struct engine *engine);
 void look_update(struct engine *engine, struct peer *peer);
 void look_remove(struct engine *engine, struct peer *peer);
 
+/* A trigger wants it looked at closely until then; 0: no more. */
+void look_wanted(struct engine *engine, struct peer *peer, uint64_t until_us);
+
+/* Rows had these columns. */
+void looks_reported(struct engine *engine, uint32_t columns);
+
 /* The next close look as soon as it is possible. */
 void look_soon(struct engine *engine);
 

@@ -168,6 +168,15 @@ void name_reconnecting(struct engine *engine, const char *name, bool another_att
     state->reconnect_us = engine->now_us;
 }
 
+void name_restore_gap(struct engine *engine, const char *name, uint64_t reconnect_us,
+                      uint64_t gap_us)
+{
+    struct name_state *state = name_get(engine, name);
+
+    state->reconnect_us = min_u64(reconnect_us, engine->now_us);
+    state->gap_us = reconnect_us ? min_u64(gap_us, NAME_GAP_MAX_US) : 0;
+}
+
 void name_lived(struct engine *engine, const char *name, uint64_t up_us)
 {
     struct name_state *state = engine->names.count ? name_find(engine, name) : NULL;

@@ -60,6 +60,10 @@ uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name
  * attempt at the same one makes it no longer. */
 void name_reconnecting(struct engine *engine, const char *name, bool another_attempt);
 
+/* What the run before knew of reconnects of this name. */
+void name_restore_gap(struct engine *engine, const char *name, uint64_t reconnect_us,
+                      uint64_t gap_us);
+
 /* A connection of this name is up since then; if it has lived for long since our
  * last reconnect, reconnects start small again. */
 void name_lived(struct engine *engine, const char *name, uint64_t up_us);

@@ -172,8 +172,7 @@ struct peer *peer_add(struct engine *engine, const struct event_peer_up *event)
         .name = text_new(event->peer)->s,
         .path = path_new(event->local, event->remote, event->via, NULL),
     };
-    peer->migratable = event->migratable;
-    peer->reconnectable = event->reconnectable;
+    peer_set_able(peer, event->migratable, event->reconnectable);
     memset(peer->rtt_last, 0xff, sizeof(peer->rtt_last));
     peer->bytes_received = peer->bytes_sent = PD_UNKNOWN;
     peer->round = engine->looks.round;
@@ -254,6 +253,27 @@ void peer_set_interface(struct peer *peer, const char *interface)
         return;
     peer->view.path = path_new(old->local_text, old->remote_text, old->via, interface);
     path_free(old);
+}
+
+void peer_set_able(struct peer *peer, bool migratable, bool reconnectable)
+{
+    peer->migratable = migratable;
+    peer->reconnectable = reconnectable;
+}
+
+void peer_refuse(struct peer *peer, enum by by)
+{
+    if (by == BY_RECONNECT)
+        peer->undialable = true;
+    else
+        peer->disabled = true;
+}
+
+bool peer_movable(const struct engine *engine, const struct peer *peer, enum by by)
+{
+    if (by == BY_MIGRATE)
+        return peer->migratable && !peer->disabled;
+    return (engine->node.features & NODE_RECONNECT) && peer->reconnectable && !peer->undialable;
 }
 
 struct affair *peer_affair(struct engine *engine, struct peer *peer)

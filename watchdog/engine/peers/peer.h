@@ -97,6 +97,13 @@ bool peer_set_path(struct peer *peer, const char *local, const char *remote, con
 /* A move of ours succeeded, to this interface; NULL: where the route table leads. */
 void peer_set_interface(struct peer *peer, const char *interface);
 
+/* The node says whether it may be migrated, reconnected; and refused one of them for good. */
+void peer_set_able(struct peer *peer, bool migratable, bool reconnectable);
+void peer_refuse(struct peer *peer, enum by by);
+
+/* May it be moved so, as far as the node has said and answered? */
+bool peer_movable(const struct engine *engine, const struct peer *peer, enum by by);
+
 /* At its end: what it has of its own beside the table. */
 void peer_texts_free(struct peer *peer);
 

@@ -6,6 +6,8 @@
 #include "name.h"
 #include "peer.h"
 
+#define DOUBLINGS_MAX 32u
+
 uint64_t waiting_cooldown_us(const struct engine *engine, const struct affair *affair)
 {
     uint64_t cooldown = engine->config->cooldown_us;
@@ -75,6 +77,13 @@ void waiting_observed(struct engine *engine, struct peer *peer)
     peer_affair(engine, peer)->cooling_since_us = engine->now_us;
 }
 
+void waiting_seed(struct engine *engine, uint64_t seed)
+{
+    engine->random ^= seed;
+    if (!engine->random)
+        engine->random = 1;
+}
+
 /* xorshift64*, from the engine's own state: the same events, the same jitter. */
 static uint64_t next_random(struct engine *engine)
 {
@@ -109,4 +118,22 @@ void waiting_judged(struct engine *engine, struct peer *peer, enum effect effect
     else if ((effect == EFFECT_SAME || effect == EFFECT_WORSE) &&
              waiting_cooldown_us(engine, affair) < engine->config->cooldown_max_us)
         affair->cooldown_doublings++;
+}
+
+void waiting_restore(struct engine *engine, struct peer *peer, const struct learnt_peer *learnt)
+{
+    const struct engine_config *config = engine->config;
+    struct affair *affair = peer_affair(engine, peer);
+    /* the longest that a failure now could give, with its jitter */
+    uint64_t latest_us =
+        add_u64(engine->now_us, config->backoff_max_us + config->backoff_max_us / 5);
+
+    affair->cooling_since_us = min_u64(learnt->cooling_since_us, engine->now_us);
+    affair->cooldown_doublings = (uint8_t)min_u64(learnt->cooldown_doublings, DOUBLINGS_MAX);
+    for (size_t by = 0; by < 2; by++) {
+        affair->backoff_until_us[by] = min_u64(learnt->backoff_until_us[by], latest_us);
+        affair->backoffs[by] = (uint8_t)min_u64(learnt->backoffs[by], DOUBLINGS_MAX);
+    }
+    affair->tokens_used = (uint32_t)min_u64(learnt->tokens_used, config->move_burst);
+    affair->tokens_us = min_u64(learnt->tokens_us, engine->now_us);
 }

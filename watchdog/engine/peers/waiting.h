@@ -32,6 +32,12 @@ void waiting_failed(struct engine *engine, struct peer *peer, enum by by);
  * made. */
 void waiting_observed(struct engine *engine, struct peer *peer);
 
+/* The node that is there, and the jitter of its back-offs: other nodes get other ones. */
+void waiting_seed(struct engine *engine, uint64_t seed);
+
+/* What the run before had learnt; times are not believed where they cannot be. */
+void waiting_restore(struct engine *engine, struct peer *peer, const struct learnt_peer *learnt);
+
 /* The effect of a move on the cool-down of this connection. */
 void waiting_judged(struct engine *engine, struct peer *peer, enum effect effect);
 

@@ -48,8 +48,7 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
     case VERDICT_INBOUND:
         return by == BY_MIGRATE && peer_inbound(peer);
     case VERDICT_DISABLED:
-        return by == BY_MIGRATE ? peer->disabled || !peer->migratable
-                                : !gate_reconnect_possible(engine, peer);
+        return !peer_movable(engine, peer, by);
     case VERDICT_HELD:
         return !asked && name_held(engine, peer->view.name);
     case VERDICT_NO_TARGET:
@@ -99,10 +98,27 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct be
         advice_remember(engine, peer, because, verdict, peer->affair->backoff_until_us[by]);
 }
 
-static void decide(struct engine *engine, struct peer *peer, const struct advice *advice)
+static void refuse(struct engine *engine, struct peer *peer, const struct advice *advice,
+                   enum by by, uint64_t decision, enum verdict verdict, uint64_t into)
 {
     struct because *because = advice->because;
-    struct cause *cause = advice->again ? NULL : cause_find(engine, because->cause);
+
+    if (verdict == VERDICT_OBSERVING)
+        waiting_observed(engine, peer);
+    fold_refusal(engine, peer, because, by, decision, verdict, into);
+    remember_refused(engine, peer, because, by, verdict);
+    if (!advice->again)
+        cause_count_verdict(engine, because->cause, verdict);
+    if (kind_is_network(because->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
+        verdict != VERDICT_GONE)
+        watch_advised(engine, peer, because);
+}
+
+/* The one place where advice becomes a decision. */
+static void decide(struct engine *engine, struct advice *advice)
+{
+    struct peer *peer = peer_at(engine, advice->peer);
+    struct because *because = advice->because;
     enum by by = gate_choose_by(engine, peer, because->kind, because->by);
     const struct gate_question question = {because->kind, by, because->no_target};
     uint64_t decision = ++engine->last_decision;
@@ -114,19 +130,11 @@ static void decide(struct engine *engine, struct peer *peer, const struct advice
     if (by == BY_RECONNECT)
         name_lived(engine, peer->view.name, peer->up_us);
     verdict = gate_verdict(engine, peer, &question, &into);
-    if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT) {
+    if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT)
         passed_add(engine, peer, because, by, decision, advice->again);
-        return;
-    }
-    if (verdict == VERDICT_OBSERVING)
-        waiting_observed(engine, peer);
-    fold_refusal(engine, peer, because, by, decision, verdict, into);
-    remember_refused(engine, peer, because, by, verdict);
-    if (cause)
-        cause->verdicts[verdict]++;
-    if (kind_is_network(because->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
-        verdict != VERDICT_GONE)
-        watch_advised(engine, peer, because);
+    else
+        refuse(engine, peer, advice, by, decision, verdict, into);
+    advice->because = because_unref(because);
 }
 
 /* Before deciding: which causes concern so many that their records are bulk.
@@ -149,16 +157,6 @@ static unsigned mark_bulk(struct engine *engine)
         last = because;
     }
     return kinds;
-}
-
-static void decide_one(struct engine *engine, struct advice *advice)
-{
-    struct because *because = advice->because;
-
-    if (!because)
-        return;
-    decide(engine, peer_at(engine, advice->peer), advice);
-    advice->because = because_unref(because);
 }
 
 /* The connections of a storm do not fit the caches: the next ones are fetched while
@@ -186,7 +184,7 @@ static void decide_all(struct engine *engine, size_t count, unsigned kinds)
         for (size_t i = 0; i < count; i++) {
             prefetch(engine, i, count);
             if (engine->advice[i].because && engine->advice[i].because->kind == kind)
-                decide_one(engine, &engine->advice[i]);
+                decide(engine, &engine->advice[i]);
         }
     }
 }
@@ -222,5 +220,5 @@ void gate_peer_gone(struct engine *engine, struct peer *peer)
     gate_withdrawn(engine);
     for (size_t i = 0; i < engine->n_advice; i++)
         if (engine->advice[i].peer == peer->view.index && engine->advice[i].because)
-            decide_one(engine, &engine->advice[i]);
+            decide(engine, &engine->advice[i]);
 }

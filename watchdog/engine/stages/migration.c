@@ -52,9 +52,7 @@ struct answered migration_answer(struct engine *engine, const struct event_answe
         led = outcome_answered(engine, slot->move, answer);
     else
         led = outcome_late(engine, slot, answer);
-    slot = request_find(&engine->migration, answer->request);
-    if (slot)
-        slot->conn = 0; /* a second answer is not learnt from */
+    request_answered(&engine->migration, answer->request);
     return led;
 }
 
@@ -89,7 +87,6 @@ void migration_stop(struct engine *engine)
 void migration_peer_gone(struct engine *engine, struct peer *peer)
 {
     struct move *move = peer->affair ? peer->affair->move : NULL;
-    struct name_state *name;
 
     if (!move)
         return;
@@ -97,12 +94,7 @@ void migration_peer_gone(struct engine *engine, struct peer *peer)
         move_end_waiting(engine, move, VERDICT_GONE);
     } else if (move->by == BY_RECONNECT && engine->node.up) {
         /* our own doing: the answer, or the new connection, is still to come */
-        migration_peer_path(peer);
-        peer->affair->move = NULL;
-        peer->in_flight = false;
-        move->peer = NULL;
-        name = name_get(engine, move->name->s);
-        name->orphan = move;
+        move_orphan(engine, move);
     } else {
         outcome_gone(engine, move);
     }
@@ -110,15 +102,7 @@ void migration_peer_gone(struct engine *engine, struct peer *peer)
 
 void migration_peer_up(struct engine *engine, struct peer *peer)
 {
-    struct name_state *name = engine->names.count ? name_find(engine, peer->view.name) : NULL;
-
-    if (!name || !name->orphan)
-        return;
-    name->orphan->peer = peer;
-    name->orphan->adopted = true;
-    peer_affair(engine, peer)->move = name->orphan;
-    peer->in_flight = true;
-    name->orphan = NULL;
+    move_adopt(engine, peer);
 }
 
 void migration_link_lost(struct engine *engine)

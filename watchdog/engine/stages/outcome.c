@@ -18,8 +18,6 @@
 #include "../peers/waiting.h"
 #include "../state.h"
 
-#define RETRY_FIRST_US 100000u
-
 static const struct event_answer no_answer = {0};
 
 static enum outcome outcome_of(const struct move *move, const struct event_answer *answer)
@@ -53,7 +51,6 @@ static enum outcome outcome_of(const struct move *move, const struct event_answe
 static void finish(struct engine *engine, struct move *move, enum outcome outcome,
                    const struct event_answer *answer)
 {
-    struct request_slot *slot = request_find(&engine->migration, move->request);
     bool moved = outcome == OUTCOME_MIGRATED;
     bool error = answer != &no_answer && !answer->ok && !answer->spoiled;
     struct record *record = outbox_record(engine, RECORD_OUTCOME);
@@ -77,8 +74,7 @@ static void finish(struct engine *engine, struct move *move, enum outcome outcom
         .error_code = error ? answer->code : 0,
         .error_message = error ? text_new(answer->message) : NULL,
     };
-    if (slot)
-        slot->move = NULL;
+    request_ended(&engine->migration, move->request);
     move_set_state(engine, move, MOVE_WAITING, NEVER);
 }
 
@@ -93,10 +89,7 @@ static void learn(struct engine *engine, struct peer *peer, enum by by, int64_t 
         break;
     case NODE_PEER_DISABLE_MIGRATION:
     case NODE_NOT_MIGRATABLE:
-        if (by == BY_RECONNECT)
-            peer->undialable = true;
-        else
-            peer->disabled = true;
+        peer_refuse(peer, by);
         break;
     default:
         break;
@@ -181,20 +174,6 @@ static bool may_retry(const struct engine *engine, const struct move *move, enum
     return retry_wanted(engine, move, outcome, code) && move_possible(engine, move);
 }
 
-static void retry(struct engine *engine, struct move *move, enum outcome outcome)
-{
-    uint32_t done = move->retries++;
-
-    if (outcome == OUTCOME_TIMEOUT) {
-        move->timeout_ms = (uint32_t)min_u64(move->timeout_ms * (uint64_t)2,
-                                             engine->config->timeout_max_us / 1000);
-        move_attempt(engine, move);
-    } else {
-        move_set_state(engine, move, MOVE_WAITING,
-                       engine->now_us + ((uint64_t)RETRY_FIRST_US << min_u64(2 * done, 16)));
-    }
-}
-
 static bool backs_off(enum outcome outcome)
 {
     switch (outcome) {
@@ -230,7 +209,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
         return;
     }
     if (may_retry(engine, move, outcome, code)) {
-        retry(engine, move, outcome);
+        move_retry(engine, move, outcome == OUTCOME_TIMEOUT);
         return;
     }
     if (peer && backs_off(outcome))
@@ -297,8 +276,7 @@ void outcome_link_lost(struct engine *engine, struct move *move)
 
     finish(engine, move, OUTCOME_LINK_LOST, &no_answer);
     if (again) {
-        move->link_retried = true;
-        move_set_state(engine, move, MOVE_LINKLESS, NEVER);
+        move_link_lost(engine, move);
         return;
     }
     if (peer)

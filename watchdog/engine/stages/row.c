@@ -128,7 +128,7 @@ void looks_samples(struct engine *engine, const struct event_samples *event)
 {
     if (!engine->node.up)
         return;
-    engine->looks.columns |= event->columns;
+    looks_reported(engine, event->columns);
     looks_heard(engine);
     for (size_t i = 0; i < event->n_rows; i++) {
         struct peer *peer;

@@ -117,10 +117,8 @@ static void host_look(struct pd_turn *turn, uint32_t index, uint64_t until_us)
     struct engine *engine = instance_of(turn)->engine;
     struct peer *peer = peer_of(engine, index);
 
-    if (!peer || (!until_us && !peer->affair))
-        return;
-    peer_affair(engine, peer)->look_until_us = until_us;
-    look_update(engine, peer);
+    if (peer)
+        look_wanted(engine, peer, until_us);
 }
 
 static void host_set_timer(struct pd_turn *turn, uint64_t at_us)

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Only the module that owns a member of the engine's state changes it.
+
+owners.py SOURCE_ROOT
+
+What is looked for is an assignment or a count through a pointer or a variable (`x->member = `,
+`x.member++`); designated initializers make a new object and are not meant."""
+import os
+import re
+import sys
+
+# member (of which variables, as a pattern): the files that may change it.
+OWNERS = {
+    "held": ("peers/name.c",), "held_until_us": ("peers/name.c",),
+    "all_held": ("peers/name.c",), "all_held_until_us": ("peers/name.c",),
+    "reconnect_us": ("peers/name.c",), "gap_us": ("peers/name.c",),
+    "cooling_since_us": ("peers/waiting.c",), "moved_us": ("peers/waiting.c",),
+    "backoff_until_us": ("peers/waiting.c",), "backoffs": ("peers/waiting.c",),
+    "tokens_us": ("peers/waiting.c",), "tokens_used": ("peers/waiting.c",),
+    "cooldown_doublings": ("peers/waiting.c",), "random": ("peers/waiting.c", "engine.c"),
+    "disabled": ("peers/peer.c",), "undialable": ("peers/peer.c",),
+    "migratable": ("peers/peer.c",), "reconnectable": ("peers/peer.c",),
+    "quiet_since_us": ("peers/progress.c",), "quiet_looks": ("peers/progress.c",),
+    "owed_since_us": ("peers/progress.c",), "owed_telling": ("peers/progress.c",),
+    "quiet_owed": ("peers/progress.c",), "sent_known": ("peers/progress.c",), "sent_since": ("peers/progress.c",),
+    "look_until_us": ("peers/look.c",), "look_next": ("peers/look.c",), "look_previous": ("peers/look.c",),
+    "columns": ("peers/look.c",), "round": ("peers/look.c", "peers/peer.c", "stages/row.c"),
+    "last_look_us": ("stages/row.c",), "rtt_samples": ("stages/row.c",), "measured": ("stages/row.c",),
+    "samples_known": ("stages/row.c",), "in_flight_bytes": ("stages/row.c",),
+    "passing": ("stages/passed.c",), "n_passed": ("stages/passed.c",),
+    "in_flight": ("moves/move.c",), "orphan": ("moves/move.c",), "adopted": ("moves/move.c",),
+    "attempt": ("moves/move.c",), "retries": ("moves/move.c",), "timeout_ms": ("moves/move.c",),
+    "link_retried": ("moves/move.c",), "outlived": ("moves/move.c",), "local_before": ("moves/move.c",),
+    "last_request_us": ("moves/move.c",), "budget": ("moves/move.c",),
+    "settles": ("moves/advice.c", "stages/passed.c"),  # cleared when other advice is remembered
+    "queue_place": ("moves/queue.c",), "queue_count": ("moves/queue.c",),
+    "slots_capacity": ("moves/requests.c",), "first_request": ("moves/requests.c",),
+    "last_request": ("moves/requests.c",),
+    "remembered": ("moves/advice.c",), "remembered_as": ("moves/advice.c",),
+    "n_advice": ("moves/advice.c", "stages/gate.c"), "n_withdrawals": ("moves/advice.c", "stages/gate.c"),
+    "folds": ("moves/decision.c",), "folded": ("moves/decision.c",),
+    "last_decision": ("stages/gate.c", "moves/move.c"),
+    "advised_us": ("liveness/watch.c",), "until_us": ("liveness/watch.c",), "probed": ("liveness/watch.c",),
+    "awaited": ("liveness/effect.c",), "effects_open": ("liveness/effect.c",),
+    "advised": ("base/cause.c", "triggers/host.c"),  # of a cause; of a turn of a policy
+    "verdicts": ("base/cause.c",), "closing": ("base/cause.c",),
+    "open_all": ("peers/look.c",), "all_due": ("peers/look.c",), "close_due": ("peers/look.c",),
+    "failures": ("triggers/instance.c",),
+    "peers_told": ("connection.c",), "told": ("connection.c",), "features": ("connection.c",),
+    "mode": ("hold.c", "engine.c"), "missed": ("hold.c", "command.c"), "stopping": ("command.c",),
+}
+ELSEWHERE = {"inspect.c", "inspect-explain.c"}  # they work on values of their own
+
+
+def changes(member):
+    """A write to it: `->member [i] =`, `.member +=`, `.member++`, `++x->member`."""
+    name = rf"[\w\])](?:->|\.){member}\b(?:\[[^\]]*\])*"
+    return re.compile(rf"{name}\s*(?:=(?!=)|[-+*/|&^]=|<<=|>>=|\+\+|--)|(?:\+\+|--)[\w>.\[\]-]*(?:->|\.){member}\b"
+                      rf"|mem(?:set|move|cpy)\(&?[\w>.-]*(?:->|\.){member}\b")
+
+
+def main():
+    engine = os.path.join(sys.argv[1], "watchdog", "engine")
+    wrong, found = [], set()
+    patterns = {member: changes(member) for member in OWNERS}
+    for folder, _, names in os.walk(engine):
+        for name in sorted(names):
+            path = os.path.relpath(os.path.join(folder, name), engine)
+            if not name.endswith((".c", ".h")) or path in ELSEWHERE:
+                continue
+            with open(os.path.join(engine, path)) as file:
+                for number, line in enumerate(file, 1):
+                    line = re.sub(r"\bret->\w+", "", line)  # what is returned is the caller's
+                    for member, pattern in patterns.items():
+                        if not pattern.search(line):
+                            continue
+                        found.add((member, path))
+                        if path not in OWNERS[member]:
+                            wrong.append(f"watchdog/engine/{path}:{number}: {member} belongs to "
+                                         f"{' and '.join(OWNERS[member])}: {line.strip()}")
+    wrong += [f"{path} never changes {member}: take it out of OWNERS in owners.py"
+              for member, paths in OWNERS.items() for path in paths if (member, path) not in found]
+    print("\n".join(wrong) or f"{len(OWNERS)} members")
+    return 1 if wrong else 0
+
+
+sys.exit(main())
