@@ -1,7 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine: one event in, one outbox out. engine_ask() and engine_settle() are
- * the whole flow; every stage is called from here, and none calls an earlier one.
+ * The engine: one event in, one outbox out. Every stage is called from here, and none calls an
+ * earlier one, so this page is the flow.
+ *
+ * Objects. A `peer` is one connection of the node, not a name: who reconnects is a new peer. What
+ * belongs to the name and outlives the connection (a hold, the gap between reconnects) is a
+ * `name_state`. Most peers are never moved; when something is advised about one, it gets an
+ * `affair`: its move, its waiting times, its watch, the advice that is remembered. A trigger
+ * `instance` is one section of the configuration: a policy with its own state of each peer. Each
+ * struct stands in the header of the module that owns it, and only that module changes it.
+ *
+ * One turn. engine_ask() takes the time from the event and hands the event to dispatch(). That
+ * changes what is known (connection.c, row.c), calls the policies (triggers.c), or ends a request
+ * (migration.c, outcome.c). A policy decides nothing: what it advises or withdraws is a note in a
+ * list, so that it is never called while it runs. ask() then has the gate turn each note into one
+ * decision, strongest kind first, and writes the requests of those that passed. By then the outbox
+ * has all actions, and the shell sends them.
+ *
+ * The second step. Of ten thousand requests the last one must not wait for the records of all
+ * others, so their entry (the move, its deadline, its decision record) is made by engine_settle(),
+ * after the lines have left. Between the two steps nothing else happens to the engine.
+ *
+ * Time. There is no clock: `now_us` is the last event's. Whatever has to happen later is a
+ * `deadline` inside of what it belongs to; due() says for each kind who is called. The outbox
+ * carries the time of the first, and the shell sends EVENT_TIMER then, or later: a late timer runs
+ * all that are due, in their order.
+ *
+ * Answers. A request leads to one answer, or to none before its deadline. The answer is a new
+ * event: outcome.c writes its record and says what is next, and answered() below tells the policies
+ * of the other path before advice that waited for the answer is given again. Whether the move
+ * helped is found from the rows that follow (effect.c); whether the connection is dead
+ * meanwhile, and has to be closed and dialled again, too (watch.c).
+ *
+ * Records. Every advice ends in one decision, every request in one outcome, every successful move
+ * in one effect. They are values in the outbox, in the order in which they came to be; how they
+ * look and where they go is the shell's business. A cause's record is written last, in
+ * causes_flush(), because it counts the decisions before it.
  */
 #include "engine.h"
 
