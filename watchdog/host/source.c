@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "../engine/base/values.h"
 #include "../util/format.h"
 
 struct source {
@@ -16,7 +17,6 @@ struct source {
     const struct pd_trigger *trigger;
     char *instance;
     struct pd_value *values;
-    size_t n_values;
     uint64_t sample_interval_us, close_interval_us; /* as told at its start */
     const struct pd_source *ops;                    /* NULL: no source, or it did not start */
     void *self;
@@ -46,15 +46,6 @@ static void source_notice(struct pd_source_host *host, enum pd_level level, cons
     source->all->handlers.notice(source->all->handlers.user, level, what ? what : "source", whole);
 }
 
-static size_t count_options(const struct pd_trigger *trigger)
-{
-    size_t n = 0;
-
-    while (trigger->options && trigger->options[n].name)
-        n++;
-    return n;
-}
-
 static struct source *source_new(struct sources *sources, const struct engine_config *engine,
                                  const struct instance_config *instance)
 {
@@ -71,12 +62,7 @@ static struct source *source_new(struct sources *sources, const struct engine_co
     source->instance = string_copy(instance->name);
     source->sample_interval_us = engine->sample_interval_us;
     source->close_interval_us = engine->close_interval_us;
-    source->n_values = count_options(instance->trigger);
-    source->values = memory_new(source->n_values, sizeof(*source->values));
-    for (size_t i = 0; i < source->n_values; i++) {
-        source->values[i] = instance->values[i];
-        source->values[i].text = string_copy(instance->values[i].text);
-    }
+    source->values = values_copy(instance->trigger, instance->values);
     return source;
 }
 
@@ -92,9 +78,7 @@ static struct source *source_free(struct source *source)
     if (!source)
         return NULL;
     source_stop(source);
-    for (size_t i = 0; i < source->n_values; i++)
-        free((char *)source->values[i].text);
-    free(source->values);
+    values_free(source->trigger, source->values);
     free(source->instance);
     free(source);
     return NULL;
@@ -124,17 +108,11 @@ static void source_start(struct source *source, const struct pd_source *ops)
 static bool source_fits(const struct source *source, const struct engine_config *engine,
                         const struct instance_config *instance)
 {
-    if (!source || source->trigger != instance->trigger ||
-        strcmp(source->instance, instance->name) != 0 ||
-        source->sample_interval_us != engine->sample_interval_us ||
-        source->close_interval_us != engine->close_interval_us)
-        return false;
-    for (size_t i = 0; i < source->n_values; i++)
-        if (source->values[i].given != instance->values[i].given ||
-            source->values[i].number != instance->values[i].number ||
-            !string_equal(source->values[i].text, instance->values[i].text))
-            return false;
-    return true;
+    return source && source->trigger == instance->trigger &&
+           strcmp(source->instance, instance->name) == 0 &&
+           source->sample_interval_us == engine->sample_interval_us &&
+           source->close_interval_us == engine->close_interval_us &&
+           values_equal(source->trigger, source->values, instance->values);
 }
 
 static void update(struct sources *sources, const struct config *config,

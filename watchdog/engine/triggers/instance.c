@@ -6,19 +6,11 @@
 
 #include "../base/notice.h"
 #include "../base/outbox.h"
+#include "../base/values.h"
 #include "../state.h"
 #include "host.h"
 
 #define FAILURES_MAX 5u
-
-static size_t count_options(const struct pd_trigger *trigger)
-{
-    size_t count = 0;
-
-    while (trigger->options && trigger->options[count].name)
-        count++;
-    return count;
-}
 
 /* Names outlive their instances: records and advice point at them. */
 static const char *intern(struct triggers *triggers, const char *name)
@@ -35,32 +27,20 @@ static const char *intern(struct triggers *triggers, const char *name)
 struct instance *instance_new(struct engine *engine, const struct instance_config *config)
 {
     struct instance *instance = memory_new(1, sizeof(*instance));
-    size_t n_options = count_options(config->trigger);
 
     instance->config = config;
     instance->trigger = config->trigger;
     instance->engine = engine;
     instance->name = intern(&engine->triggers, config->name);
     instance->timer.kind = DEADLINE_TRIGGER;
-    instance->values = memory_new(n_options, sizeof(*instance->values));
-    for (size_t i = 0; i < n_options; i++) {
-        instance->values[i] = config->values[i];
-        instance->values[i].text = string_copy(config->values[i].text);
-    }
+    instance->values = values_copy(config->trigger, config->values);
     return instance;
 }
 
 bool instance_unchanged(const struct instance *instance, const struct instance_config *config)
 {
-    if (instance->trigger != config->trigger || strcmp(instance->name, config->name) != 0)
-        return false;
-    for (size_t i = 0; i < count_options(instance->trigger); i++) {
-        const struct pd_value *a = &instance->values[i], *b = &config->values[i];
-
-        if (a->number != b->number || a->given != b->given || !string_equal(a->text, b->text))
-            return false;
-    }
-    return true;
+    return instance->trigger == config->trigger && strcmp(instance->name, config->name) == 0 &&
+           values_equal(instance->trigger, instance->values, config->values);
 }
 
 static void close_instance(struct instance *instance, const char *where, int error)
@@ -125,9 +105,7 @@ struct instance *instance_free(struct instance *instance)
         instance->trigger->stop(&turn.pd);
     host_instance_closed(instance);
     deadline_set(&instance->engine->deadlines, &instance->timer, NEVER);
-    for (size_t i = 0; i < count_options(instance->trigger); i++)
-        free((char *)instance->values[i].text);
-    free(instance->values);
+    values_free(instance->trigger, instance->values);
     free(instance->self);
     free(instance);
     return NULL;
