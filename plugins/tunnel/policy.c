@@ -281,7 +281,8 @@ static void job_end(struct pd_turn *turn, struct job *job)
     if (!job->found) {
         snprintf(name, sizeof(name), "%.99s", job->reason);
         tunnel_text_cut(name, sizeof(name));
-        snprintf(text, sizeof(text), "%s: there is nobody whom that concerns", name);
+        snprintf(text, sizeof(text), "%s: no peer matches its %s", name,
+                 job->n_globs ? "PEERS" : "TUNNEL");
         turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-nobody", text);
     }
     job_free(job);

@@ -21,6 +21,16 @@ class Notify(ControlCase):
         self.ctl(dog, "notify", "rebind", "--peers", "p1@h", "--reason", "tested")
         self.assertIn("tested", dog.decision("migrate")["reason"])
 
+    def test_nobody_is_concerned(self):
+        node, dog = self.pair()
+        node.add("far@h", 7, local="127.0.0.1:4000", via="hub")
+        dog.wait_record("peer", conn=7)
+        for words, what in ((("wg0",), "TUNNEL=wg0"), (("lo", "--peers", "q* r*"), "PEERS=q* r*")):
+            _, err = self.ctl(dog, "notify", "rebind", *words, status=1)
+            self.assertIn(f"no peer matches {what}", err)
+        for words in (("lo",), ("hub",), ("wg0", "--peers", "q* far@h")):
+            self.ctl(dog, "notify", "rebind", *words)
+
     def test_straight_to_the_notify_socket(self):
         node, dog = self.pair()
         self.ctl(dog, "notify", "rebind", "--peers", "*", socket_path=dog.notify_path)

@@ -2,18 +2,27 @@
 /*
  * pathdogctl notify: tells the tunnel trigger that a socket was rebound. Made for
  * hooks (WireGuard's PostUp, a VPN's up script): it never waits for a notice to be read.
- * Only where the trigger's socket is not at its usual place the daemon is asked, shortly.
+ * Only where the trigger's socket is not at its usual place the daemon is asked, shortly; and
+ * afterwards whether anybody is concerned.
  */
 #include <errno.h>
+#include <fnmatch.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../util/address.h"
+#include "../util/clock.h"
 #include "../util/util.h"
+#include "channel.h"
 #include "ctl.h"
 
 #define MESSAGE_MAX 4096u
+/* So long the daemon may take to say whether anybody is concerned. */
+#define CONCERN_US 1000000u
 
 static int line_add(char *text, size_t *length, const char *key, const char *value)
 {
@@ -113,6 +122,116 @@ static enum ctl_status deliver(struct ctl *ctl, const char *text, size_t length,
     return result;
 }
 
+/* ---- whom it concerns ---- */
+
+/* What the tunnel trigger goes by: PEERS alone where it is given, else the tunnel. */
+struct concern {
+    const char *tunnel;
+    char *globs[MESSAGE_MAX / 2 + 1];
+    size_t n_globs;
+    struct ifaddrs *addresses;
+};
+
+static bool address_is(const struct pd_address *local, const struct sockaddr *own)
+{
+    const void *bytes = NULL;
+
+    if (own && own->sa_family == AF_INET && local->family == 4)
+        bytes = &((const struct sockaddr_in *)(const void *)own)->sin_addr;
+    else if (own && own->sa_family == AF_INET6 && local->family == 6)
+        bytes = &((const struct sockaddr_in6 *)(const void *)own)->sin6_addr;
+    return bytes && !memcmp(bytes, local->bytes, local->family == 4 ? 4 : 16);
+}
+
+static bool concerns(const struct concern *concern, const json_t *peer)
+{
+    struct pd_address local = {0};
+
+    for (size_t i = 0; i < concern->n_globs; i++)
+        if (!fnmatch(concern->globs[i], text_of(peer, "peer"), 0))
+            return true;
+    if (concern->n_globs || !concern->tunnel)
+        return false;
+    if (!strcmp(text_of(peer, "via"), concern->tunnel))
+        return true;
+    if (address_parse(text_of(peer, "local"), &local) < 0 || !local.family)
+        return false;
+    if (!strcmp(local.scope, concern->tunnel))
+        return true;
+    for (const struct ifaddrs *own = concern->addresses; own; own = own->ifa_next)
+        if (!strcmp(own->ifa_name, concern->tunnel) && address_is(&local, own->ifa_addr))
+            return true;
+    return false;
+}
+
+/* One page of the peers; NULL: the daemon does not say. */
+static json_t *ask_peers(struct channel *channel, uint64_t after, int timeout_ms)
+{
+    json_t *request = json_pack("{s:s,s:i,s:s,s:{s:I}}", "jsonrpc", "2.0", "id", 1, "method",
+                                "peers", "params", "after", (json_int_t)after);
+    json_t *answer = NULL, *result = NULL;
+
+    if (channel_send(channel, request, timeout_ms) == 0 &&
+        channel_receive(channel, timeout_ms, &answer) == 0)
+        result = json_incref(json_object_get(answer, "result"));
+    json_decref(request);
+    json_decref(answer);
+    return result;
+}
+
+/* As far as the daemon can be asked within a moment: false only where it knows peers, and none
+ * is concerned. */
+static bool somebody(const struct concern *concern, const char *control)
+{
+    struct channel *channel = NULL;
+    uint64_t after = 0, until_us = clock_us(CLOCK_MONOTONIC) + CONCERN_US;
+    bool found = false, asked = false;
+    json_t *page = NULL;
+
+    if (channel_open(control, &channel) < 0)
+        return true;
+    do {
+        uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+
+        json_decref(page);
+        page = now_us < until_us ? ask_peers(channel, after, (int)((until_us - now_us) / 1000) + 1)
+                                 : NULL;
+        asked = page;
+        for (size_t i = 0; i < json_array_size(json_object_get(page, "peers")) && !found; i++)
+            found = concerns(concern, json_array_get(json_object_get(page, "peers"), i));
+        after = number_of(page, "next");
+    } while (!found && has(page, "next"));
+    json_decref(page);
+    channel_free(channel);
+    return found || !asked;
+}
+
+/* It was sent; nobody is concerned: that is a mistake in the hook, most likely. */
+static enum ctl_status check_concern(const struct ctl *ctl, const char *tunnel)
+{
+    const struct options *options = &ctl->options;
+    struct concern *concern = memory_new(1, sizeof(*concern));
+    char *globs = string_copy(options->peers ? options->peers : ""), *rest = globs, *word;
+    enum ctl_status result = CTL_GOOD;
+
+    concern->tunnel = tunnel;
+    while ((word = strsep(&rest, " ")))
+        if (*word)
+            concern->globs[concern->n_globs++] = word;
+    if (getifaddrs(&concern->addresses) < 0)
+        concern->addresses = NULL;
+    if (!somebody(concern, options->socket)) {
+        complain("no peer matches %s%s: nothing is moved",
+                 options->peers ? "PEERS=" : "TUNNEL=", options->peers ? options->peers : tunnel);
+        result = CTL_FAILED;
+    }
+    if (concern->addresses)
+        freeifaddrs(concern->addresses);
+    free(globs);
+    free(concern);
+    return result;
+}
+
 enum ctl_status command_notify(struct ctl *ctl)
 {
     static const char *const events[] = {"rebind", "up", "moved", "down"};
@@ -120,6 +239,7 @@ enum ctl_status command_notify(struct ctl *ctl)
     const char *event = ctl->words[0], *tunnel = ctl->n_words > 1 ? ctl->words[1] : NULL;
     char text[MESSAGE_MAX + 1];
     size_t length = 0, i = 0;
+    enum ctl_status result;
     int r;
 
     while (i < ARRAY_SIZE(events) && strcmp(events[i], event) != 0)
@@ -139,5 +259,6 @@ enum ctl_status command_notify(struct ctl *ctl)
         return usage(r == -EMSGSIZE ? "a notice has at most %u bytes"
                                     : "a notice's words have no line ends (and at most %u bytes)",
                      MESSAGE_MAX);
-    return deliver(ctl, text, length, options->socket_given);
+    result = deliver(ctl, text, length, options->socket_given);
+    return result == CTL_GOOD ? check_concern(ctl, tunnel) : result;
 }
