@@ -4,11 +4,13 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
+import unittest
 
 from case import cases
 from control_case import ControlCase, ctl_program
@@ -242,6 +244,46 @@ class Completion(ControlCase):
             env={**os.environ, "PATH": os.path.dirname(ctl_program()) + ":" + os.environ["PATH"]})
         self.assertEqual(run.stderr, "")
         return [word for word in run.stdout.split("\n") if word]
+
+    def complete_fish(self, dog, line):
+        """What fish would offer at the end of `line`."""
+        script = 'source $argv[1]; complete -C $argv[2]'
+        run = subprocess.run(
+            ["fish", "--no-config", "-c", script, os.path.join(COMPLETION, "pathdogctl.fish"),
+             line.replace("$S", dog.control)], capture_output=True, text=True,
+            timeout=30 * PATIENCE,
+            env={**os.environ, "PATH": os.path.dirname(ctl_program()) + ":" + os.environ["PATH"]})
+        self.assertEqual(run.stderr, "")
+        return [word.split("\t")[0] for word in run.stdout.split("\n") if word]
+
+    @unittest.skipUnless(shutil.which("fish"), "there is no fish")
+    def test_fish(self):
+        node = self.node()
+        for conn, name in enumerate(("bravo@10.0.0.2", "bravo@10.0.0.3", "char:lie@h"), 1):
+            node.add(name, conn)
+        dog = self.dog(node)
+        dog.wait_record("peer", nth=3, state="up")
+        line = "pathdogctl -s $S "
+        self.assertEqual(self.complete_fish(dog, line + "st"), ["status"])
+        self.assertEqual(self.complete_fish(dog, line + "explain br"),
+                         ["bravo@10.0.0.2", "bravo@10.0.0.3"])
+        self.assertEqual(self.complete_fish(dog, line + "hold char:l"), ["char:lie@h"])
+        self.assertEqual(self.complete_fish(dog, line + "hold x char"), [])
+        self.assertEqual(self.complete_fish(dog, line + "migrate x --by m"), ["migrate"])
+        self.assertEqual(self.complete_fish(dog, line + "mode "), ["active", "observe"])
+        self.assertEqual(self.complete_fish(dog, line + "notify re"), ["rebind"])
+        self.assertIn("lo", self.complete_fish(dog, line + "notify rebind "))
+        self.assertEqual(self.complete_fish(dog, line + "help rep"), ["report"])
+        self.assertEqual(self.complete_fish(dog, line + "hold --ab"), ["--absent"])
+        self.assertEqual(self.complete_fish(dog, line + "release --ab"), [])
+
+    @unittest.skipUnless(shutil.which("fish"), "there is no fish")
+    def test_fish_knows_all_that_bash_knows(self):
+        node, dog = self.pair()
+        for command in self.complete(dog, "pathdogctl -s $S help "):
+            options = [o for o in self.complete(dog, f"pathdogctl -s $S {command} --")]
+            offered = self.complete_fish(dog, f"pathdogctl -s $S {command} --")
+            self.assertEqual([o for o in options if o not in offered], [], command)
 
     def test_bash(self):
         node = self.node()
