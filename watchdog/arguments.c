@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/names.h"
 #include "out/format.h"
@@ -20,6 +23,7 @@ enum option_code {
     OPTION_OBSERVE,
     OPTION_RECORD,
     OPTION_CHECK,
+    OPTION_INSTANCE,
     OPTION_LIST_TRIGGERS,
     OPTION_JSON,
     OPTION_VERSION,
@@ -29,6 +33,7 @@ static const struct option_help {
     const char *usage, *help;
 } helps[] = {
     {"--config FILE", "read FILE and FILE.d/*.conf (" DEFAULT_CONFIG ")"},
+    {"--instance NAME", "one of several: reads /etc/pathdog/NAME.conf, lives in /run/pathdog/NAME"},
     {"--log WHERE", "auto, journal, text or json (auto: the journal if connected to it)"},
     {"--log-level LEVEL", "error, warning, notice, info or debug (info; json: debug)"},
     {"--observe", "decide and record, but ask the node for nothing"},
@@ -49,12 +54,41 @@ static void print_help(void)
          "configuration.");
 }
 
+/* Its texts live as long as the process. */
+static int take_instance(struct arguments *arguments, const char *name, char **ret_error)
+{
+    if (!*name || strchr(name, '/') || *name == '.' || strlen(name) > INSTANCE_MAX)
+        return error_set(ret_error, -EINVAL,
+                         "--instance %s: allowed is a name of at most %u bytes, without \"/\" and "
+                         "not beginning with a dot",
+                         name, INSTANCE_MAX);
+    snprintf(arguments->instance_config, sizeof(arguments->instance_config), "/etc/pathdog/%s.conf",
+             name);
+    snprintf(arguments->instance_runtime, sizeof(arguments->instance_runtime), CONFIG_RUNTIME "/%s",
+             name);
+    return 0;
+}
+
+/* What systemd gives a unit as its RuntimeDirectory=; the first, if there are several. */
+static const char *runtime_of_unit(void)
+{
+    char *text = getenv("RUNTIME_DIRECTORY");
+
+    if (!text || *text != '/')
+        return NULL;
+    text[strcspn(text, ":")] = '\0';
+    return text;
+}
+
 static int take_option(int option, struct arguments *arguments, bool *level_given, char **ret_error)
 {
     struct daemon_options *options = &arguments->options;
 
     switch ((enum option_code)option) {
+    case OPTION_INSTANCE:
+        return take_instance(arguments, optarg, ret_error);
     case OPTION_CONFIG:
+        arguments->config_given = true;
         options->config_path = optarg;
         return 0;
     case OPTION_LOG:
@@ -100,6 +134,7 @@ int arguments_parse(int argc, char **argv, struct arguments *ret_arguments, char
 {
     static const struct option options[] = {
         {"config", required_argument, NULL, OPTION_CONFIG},
+        {"instance", required_argument, NULL, OPTION_INSTANCE},
         {"log", required_argument, NULL, OPTION_LOG},
         {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
         {"observe", no_argument, NULL, OPTION_OBSERVE},
@@ -139,5 +174,10 @@ int arguments_parse(int argc, char **argv, struct arguments *ret_arguments, char
     if (arguments.options.target == SINK_JSON && !level_given)
         arguments.options.level = PD_LEVEL_DEBUG;
     *ret_arguments = arguments;
+    ret_arguments->options.runtime = runtime_of_unit();
+    if (arguments.instance_config[0] && !arguments.config_given)
+        ret_arguments->options.config_path = ret_arguments->instance_config;
+    if (arguments.instance_runtime[0] && !ret_arguments->options.runtime)
+        ret_arguments->options.runtime = ret_arguments->instance_runtime;
     return 0;
 }

@@ -14,10 +14,16 @@ enum what_to_do {
     DO_NOTHING, /* --help, --version: printed */
 };
 
+/* Of an instance's name: it is part of the paths of sockets, which have 107 bytes. */
+#define INSTANCE_MAX 64u
+
+/* Options may point into it. */
 struct arguments {
     enum what_to_do what;
     struct daemon_options options;
     bool json;
+    bool config_given;
+    char instance_config[128], instance_runtime[128]; /* "": no --instance */
 };
 
 /* Returns 0, or -EINVAL and a sentence. */

@@ -245,7 +245,7 @@ static void daemon_take_config(struct daemon *daemon, struct config *config, cha
 
 int daemon_reload(struct daemon *daemon, char **ret_left, char **ret_error)
 {
-    const struct config_lookup lookup = plugins_lookup(daemon->plugins);
+    const struct config_lookup lookup = plugins_lookup(daemon->plugins, daemon->options.runtime);
     struct config *config = NULL;
     int r = config_load(daemon->options.config_path, &lookup, &config, ret_error);
 

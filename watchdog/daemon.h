@@ -16,6 +16,7 @@ struct daemon;
 
 struct daemon_options {
     const char *config_path; /* read again at a reload */
+    const char *runtime;     /* directory that defaults are in; NULL: /run/pathdog */
     const char *record_path; /* NULL: no recording */
     enum sink_target target;
     enum pd_level level;

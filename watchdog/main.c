@@ -100,7 +100,7 @@ static void point_to_example(const char *path, char **error)
 
 static int with_plugins(const struct arguments *arguments, struct plugins *plugins)
 {
-    const struct config_lookup lookup = plugins_lookup(plugins);
+    const struct config_lookup lookup = plugins_lookup(plugins, arguments->options.runtime);
     CLEANUP_FREE char *error = NULL;
     struct config *config;
     int r;

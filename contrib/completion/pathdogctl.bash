@@ -107,7 +107,8 @@ _pathdogctl()
     for ((i = 1; i < ${#words[@]} - 1; i++)); do
         case ${words[i]} in
             --socket|-s) socket=(--socket "${words[++i]}") ;;
-            --socket=*) socket=("${words[i]}") ;;
+            --instance) socket=(--instance "${words[++i]}") ;;
+            --socket=*|--instance=*) socket=("${words[i]}") ;;
             --by|--for|--sort|--peer|--peers|--trigger|--verdict|--since|--until|--source|--unit|--directory|--file|--reason|--interface|--local|--via|--limit|-n)
                 ((i++)) ;;
             -*) ;;
@@ -128,11 +129,11 @@ _pathdogctl()
         --trigger) __pathdogctl_words $triggers; return ;;
         --interface) __pathdogctl_interfaces; return ;;
         --peer|--peers) __pathdogctl_peers; return ;;
-        --reason|--local|--via|--limit|-n) return ;;
+        --instance|--reason|--local|--via|--limit|-n) return ;;
     esac
 
     if [[ $cur == -* ]]; then
-        local options='--socket --json --help'
+        local options='--socket --instance --json --help'
         case $command in
             '') options+=' --version' ;;
             status) options+=' --check' ;;

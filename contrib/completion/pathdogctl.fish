@@ -3,7 +3,7 @@
 
 # The words before the cursor that are no options and no values of options.
 function __pathdogctl_words
-    set -l value --socket -s --by --for --peer --peers --trigger --verdict --since --until --source --unit \
+    set -l value --socket -s --instance --by --for --sort --peer --peers --trigger --verdict --since --until --source --unit \
         --directory --file --reason --interface --local --via --limit -n
     set -l skip
     for word in (commandline -opc)[2..]
@@ -40,7 +40,9 @@ function __pathdogctl_peers
         switch $words[$i]
             case -s --socket
                 set -q words[(math $i + 1)]; and set socket --socket $words[(math $i + 1)]
-            case '--socket=*'
+            case --instance
+                set -q words[(math $i + 1)]; and set socket --instance $words[(math $i + 1)]
+            case '--socket=*' '--instance=*'
                 set socket $words[$i]
         end
     end
@@ -57,6 +59,7 @@ set -l look_back 'decisions report'
 
 $c -f
 $c -s s -l socket -r -F -d 'the control socket'
+$c -l instance -x -d 'of the pathdog that is called so'
 $c -s j -l json -d 'one JSON object in each line'
 $c -s h -l help -d 'print help'
 $c -n __pathdogctl_is -l version -d 'print the version'
@@ -84,6 +87,8 @@ $c -n '__pathdogctl_is help; and __pathdogctl_count 1' \
     -a 'status peers decisions report explain migrate hold release mode notify reload check help version'
 $c -n '__pathdogctl_is check' -F
 
+$c -n '__pathdogctl_is status' -l check -d 'one line, and an exit status'
+$c -n '__pathdogctl_is peers' -l sort -x -a 'worst silent rtt name conn age interface local remote table' -d 'by what'
 $c -n '__pathdogctl_is peers decisions' -s n -l limit -x -d 'at most so many'
 $c -n '__pathdogctl_is decisions' -s f -l follow -d 'go on with those that come'
 $c -n '__pathdogctl_is decisions' -l everything -d 'all kinds of records'

@@ -3,8 +3,11 @@
 
 import json
 import os
+import re
+import subprocess
 
 from case import Case, cases
+from node import PATIENCE
 from watchdog import build_directory, config_text, daemon, replay_program, run_tool
 
 # Options of each trigger that must be listed, if it is built; those always built first.
@@ -37,6 +40,36 @@ class Cli(Case):
 
     def run_daemon(self, *args):
         return run_tool(daemon(), *args)
+
+
+class Instances(Cli):
+
+    def places(self, *args, **env):
+        path = self.config("[watchdog]\nnode = /run/n.sock\nplugin_directory = "
+                           f"{build_directory()}/plugins\n[trigger:tunnel]\n")
+        run = subprocess.run([daemon(), "--config", path, *args, "--check"], capture_output=True,
+                             text=True, env={**os.environ, **env}, timeout=30 * PATIENCE)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return dict(re.findall(r"^(control|state_directory|socket) = (\S+)", run.stdout, re.M))
+
+    @cases({"alone": ((), {}, "/run/pathdog"),
+            "of its unit": ((), {"RUNTIME_DIRECTORY": "/run/pathdog/x"}, "/run/pathdog/x"),
+            "the first of several": ((), {"RUNTIME_DIRECTORY": "/run/a:/run/b"}, "/run/a"),
+            "by name": (("--instance", "x"), {}, "/run/pathdog/x"),
+            "both": (("--instance", "x"), {"RUNTIME_DIRECTORY": "/run/u"}, "/run/u")})
+    def test_defaults_are_its_own(self, args, env, directory):
+        self.assertEqual(self.places(*args, **env),
+                         {"control": f"{directory}/control.sock", "state_directory": directory,
+                          "socket": f"{directory}/notify"})
+
+    def test_its_configuration(self):
+        status, out, err = self.run_daemon("--instance", "nowhere", "--check")
+        self.assertEqual(status, 2)
+        self.assertIn("/etc/pathdog/nowhere.conf", err)
+
+    @cases({"empty": "", "a path": "a/b", "dots": "..", "long": "x" * 65})
+    def test_bad_names(self, name):
+        self.assertEqual(self.run_daemon("--instance", name, "--check")[0], 2)
 
 
 class Options(Cli):

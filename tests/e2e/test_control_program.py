@@ -33,6 +33,13 @@ class Notify(ControlCase):
         for words in (("lo",), ("hub",), ("wg0", "--peers", "q* far@h")):
             self.ctl(dog, "notify", "rebind", *words)
 
+    def test_of_an_instance(self):
+        for words in (("status",), ("notify", "up", "wg0")):
+            run = subprocess.run([ctl_program(), "--instance", "nowhere", *words],
+                                 capture_output=True, text=True, timeout=30 * PATIENCE)
+            self.assertEqual(run.returncode, 3)
+            self.assertIn("/run/pathdog/nowhere/control.sock", run.stderr)
+
     def test_straight_to_the_notify_socket(self):
         node, dog = self.pair()
         self.ctl(dog, "notify", "rebind", "--peers", "*", socket_path=dog.notify_path)

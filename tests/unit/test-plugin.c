@@ -246,7 +246,7 @@ static void test_sources(void **state)
         string_format("[watchdog]\nnode = /n\nplugin_directory = %s\n[trigger:good]\n"
                       "[trigger:good-source]\n[trigger:bad-source-start]\n",
                       lab->directory);
-    const struct config_lookup lookup = plugins_lookup(lab->plugins);
+    const struct config_lookup lookup = plugins_lookup(lab->plugins, NULL);
     struct sources_handlers handlers = {.signal = note_signal, .notice = note_notice};
     struct config *config = NULL;
     struct sources *sources;
@@ -286,7 +286,7 @@ static struct config *parse_with(struct lab *lab, const char *sections)
 {
     CLEANUP_FREE char *text =
         string_format("[watchdog]\nnode = /n\nplugin_directory = %s\n%s", lab->directory, sections);
-    const struct config_lookup lookup = plugins_lookup(lab->plugins);
+    const struct config_lookup lookup = plugins_lookup(lab->plugins, NULL);
     struct config *config = NULL;
     char *error = NULL;
 

@@ -74,13 +74,26 @@ static int apply_setting(struct config *config, const struct ini_entry *entry, c
     return fail_at(entry, ret_error, -EINVAL, unknown_key(entry->key, names, n_settings));
 }
 
-static int apply_settings(struct config *config, const struct ini *ini, char **ret_error)
+/* A default, in this instance's own runtime directory. */
+static const char *default_of(struct config *config, const struct config_lookup *lookup,
+                              const char *text)
+{
+    size_t length = strlen(CONFIG_RUNTIME);
+
+    if (!text || !lookup->runtime || strncmp(text, CONFIG_RUNTIME, length) != 0 ||
+        (text[length] && text[length] != '/'))
+        return text;
+    return config_own(config, string_format("%s%s", lookup->runtime, text + length));
+}
+
+static int apply_settings(struct config *config, const struct ini *ini,
+                          const struct config_lookup *lookup, char **ret_error)
 {
     int r;
 
     config->origins = config_own(config, memory_new(n_settings, sizeof(*config->origins)));
     for (size_t i = 0; i < n_settings; i++) {
-        const char *text = settings[i].option.default_text;
+        const char *text = default_of(config, lookup, settings[i].option.default_text);
 
         r = text ? setting_parse(&settings[i], config, text, ret_error) : 0;
         if (r < 0)
@@ -136,9 +149,9 @@ static int add_instance(struct config *config, const struct ini_entry *entry,
         config_own(config, memory_new(instance->n_options, sizeof(*instance->origins)));
     for (size_t i = 0; trigger->options && i < instance->n_options; i++) {
         const struct pd_option *option = &trigger->options[i];
+        const char *usual = default_of(config, lookup, option->default_text);
 
-        if (option->default_text &&
-            option_parse(option, option->default_text, &instance->values[i], &text) < 0)
+        if (usual && option_parse(option, usual, &instance->values[i], &text) < 0)
             return fail_at(entry, ret_error, -EINVAL, text);
     }
     return 0;
@@ -368,7 +381,7 @@ int config_build(const struct ini *ini, const char *file, const struct config_lo
                  struct config **ret_config, char **ret_error)
 {
     struct config *config = memory_new(1, sizeof(*config));
-    int r = apply_settings(config, ini, ret_error);
+    int r = apply_settings(config, ini, lookup, ret_error);
 
     if (r >= 0)
         r = apply_triggers(config, ini, lookup, ret_error);

@@ -49,9 +49,13 @@ struct config {
 typedef const struct pd_trigger *(*config_lookup_fn)(void *user, const char *plugin_directory,
                                                      const char *name, char **ret_error);
 
+/* The directory of sockets, as the defaults have it. */
+#define CONFIG_RUNTIME "/run/pathdog"
+
 struct config_lookup {
     config_lookup_fn find;
     void *user;
+    const char *runtime; /* stands in defaults where CONFIG_RUNTIME does; NULL: that itself */
 };
 
 /* Reads `path` and `path`.d/ *.conf. Returns 0, or -errno and an error text

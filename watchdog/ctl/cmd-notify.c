@@ -104,7 +104,7 @@ static enum ctl_status failed(struct ctl *ctl, const char *path, int error)
 /* The usual path, or the one that was said; else the daemon is asked. */
 static enum ctl_status deliver(struct ctl *ctl, const char *text, size_t length, bool socket_given)
 {
-    const char *path = socket_given ? ctl->options.socket : DEFAULT_NOTIFY;
+    const char *path = socket_given ? ctl->options.socket : ctl->options.notify;
     int r = notice_send(path, text, length);
     enum ctl_status result = CTL_GOOD;
     char *asked;

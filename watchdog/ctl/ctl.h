@@ -39,6 +39,8 @@ struct options {
     const char *socket, *by, *interface, *local, *via, *peer, *trigger, *verdict, *since, *peers,
         *reason, *sort, *until, *unit, *directory, *file;
     enum source_choice source;
+    const char *notify;    /* where the tunnel trigger listens by default */
+    char instance[2][128]; /* the sockets of --instance */
     uint64_t for_us;
     uint64_t limit; /* 0: not said */
     bool json, all, follow, no_wait, absent, check, everything, socket_given;

@@ -44,6 +44,7 @@ enum option_code {
     OPTION_FILE,
     OPTION_SORT,
     OPTION_CHECK,
+    OPTION_INSTANCE,
 };
 
 static const struct option long_options[] = {
@@ -75,6 +76,7 @@ static const struct option long_options[] = {
     {"file", required_argument, NULL, OPTION_FILE},
     {"sort", required_argument, NULL, OPTION_SORT},
     {"check", no_argument, NULL, OPTION_CHECK},
+    {"instance", required_argument, NULL, OPTION_INSTANCE},
     {NULL, 0, NULL, 0},
 };
 
@@ -158,6 +160,7 @@ static enum ctl_status help(void)
         if (commands[i].form)
             printf("  %s\n        %s\n", commands[i].form, commands[i].help);
     puts("\n  -s, --socket PATH  the control socket (" DEFAULT_CONTROL ")\n"
+         "      --instance NAME  of the pathdog that is called so: /run/pathdog/NAME/control.sock\n"
          "  -j, --json         for programs: one JSON object in each line\n"
          "  -h, --help         print this\n"
          "      --version      print the version of this program\n\n"
@@ -262,11 +265,28 @@ static enum ctl_status take_past(struct options *options, int code)
     return CTL_GOOD;
 }
 
+static enum ctl_status take_instance(struct options *options)
+{
+    if (!*optarg || *optarg == '.' || strchr(optarg, '/') || strlen(optarg) > 64)
+        return usage("--instance %s: allowed is a name of at most 64 bytes, without \"/\" and not "
+                     "beginning with a dot",
+                     optarg);
+    snprintf(options->instance[0], sizeof(options->instance[0]), "/run/pathdog/%s/control.sock",
+             optarg);
+    snprintf(options->instance[1], sizeof(options->instance[1]), "/run/pathdog/%s/notify", optarg);
+    options->notify = options->instance[1];
+    if (!options->socket_given)
+        options->socket = options->instance[0];
+    return CTL_GOOD;
+}
+
 static enum ctl_status take_option(struct options *options, int code)
 {
     const char *why;
 
     switch ((enum option_code)code) {
+    case OPTION_INSTANCE:
+        return take_instance(options);
     case OPTION_SOCKET:
         options->socket = optarg;
         options->socket_given = true;
@@ -344,7 +364,8 @@ static enum ctl_status check_use(const struct command *command, const struct ctl
                                  const bool *given)
 {
     for (const struct option *option = long_options; option->name; option++) {
-        bool takes = option->val == OPTION_SOCKET || option->val == OPTION_JSON;
+        bool takes = option->val == OPTION_SOCKET || option->val == OPTION_JSON ||
+                     option->val == OPTION_INSTANCE;
 
         for (size_t i = 0; i < OPTIONS_MAX; i++)
             takes |= command->options[i] == option->val;
@@ -361,7 +382,7 @@ static enum ctl_status check_use(const struct command *command, const struct ctl
 
 static enum ctl_status run(struct ctl *ctl, int argc, char **argv)
 {
-    bool given[OPTION_CHECK + 1] = {false};
+    bool given[OPTION_INSTANCE + 1] = {false};
     const struct command *command;
     enum ctl_status status;
     int code;
@@ -395,7 +416,7 @@ int main(int argc, char **argv)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     struct ctl ctl = {
-        .options = {.socket = DEFAULT_CONTROL},
+        .options = {.socket = DEFAULT_CONTROL, .notify = DEFAULT_NOTIFY},
         .call_ms = CALL_MS,
         .pending = json_array(),
         .colour =

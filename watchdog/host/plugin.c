@@ -296,9 +296,9 @@ static const struct pd_trigger *lookup_find(void *user, const char *directory, c
     return plugins_find(user, directory, name, ret_error);
 }
 
-struct config_lookup plugins_lookup(struct plugins *plugins)
+struct config_lookup plugins_lookup(struct plugins *plugins, const char *runtime)
 {
-    return (struct config_lookup){.find = lookup_find, .user = plugins};
+    return (struct config_lookup){.find = lookup_find, .user = plugins, .runtime = runtime};
 }
 
 int plugins_list(struct plugins *plugins, const char *directory, bool json, FILE *out,

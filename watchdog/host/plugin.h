@@ -32,7 +32,7 @@ const struct pd_source *plugins_source(const struct plugins *plugins,
                                        const struct pd_trigger *trigger);
 
 /* plugins_find for config_load. */
-struct config_lookup plugins_lookup(struct plugins *plugins);
+struct config_lookup plugins_lookup(struct plugins *plugins, const char *runtime);
 
 /* Writes what is in the directory, also what is refused, as text or JSON.
  * Returns 0, or -errno and a sentence if the directory cannot be read. */
