@@ -28,16 +28,13 @@ static const struct pd_option options[] = {
 
 struct congestion {
     uint64_t fraction_permille;
-    uint64_t spacing_us; /* between two rows that count */
     uint32_t strikes;
 };
 
 struct congestion_peer {
-    uint64_t counted_us; /* when the last row that counted came */
-    uint32_t minute;     /* that most[minute % MINUTES] is of */
+    uint32_t minute; /* that most[minute % MINUTES] is of */
     uint32_t most[MINUTES];
     uint16_t strikes;
-    bool counted; /* counted_us is set */
 };
 
 static int congestion_start(struct pd_turn *turn, const struct pd_start *start)
@@ -46,14 +43,13 @@ static int congestion_start(struct pd_turn *turn, const struct pd_start *start)
 
     congestion->fraction_permille = start->values[OPTION_FRACTION].number;
     congestion->strikes = (uint32_t)start->values[OPTION_STRIKES].number;
-    congestion->spacing_us = start->sample_interval_us / 5 * 4;
     return 0;
 }
 
-/* Takes the window in, and returns the greatest of the last five minutes. */
-static uint64_t cwnd_most(struct congestion_peer *peer, uint64_t cwnd, uint64_t now_us)
+/* Takes the window into its minute. */
+static void cwnd_take(struct congestion_peer *peer, uint64_t cwnd, uint64_t now_us)
 {
-    uint32_t minute = (uint32_t)(now_us / MINUTE_US), most = 0;
+    uint32_t minute = (uint32_t)(now_us / MINUTE_US), *most;
 
     if (minute - peer->minute >= MINUTES)
         memset(peer->most, 0, sizeof(peer->most));
@@ -61,8 +57,16 @@ static uint64_t cwnd_most(struct congestion_peer *peer, uint64_t cwnd, uint64_t 
         while (peer->minute != minute)
             peer->most[++peer->minute % MINUTES] = 0;
     peer->minute = minute;
-    if (cwnd != PD_UNKNOWN && cwnd > peer->most[minute % MINUTES])
-        peer->most[minute % MINUTES] = cwnd < UINT32_MAX ? (uint32_t)cwnd : UINT32_MAX;
+    most = &peer->most[minute % MINUTES];
+    if (cwnd != PD_UNKNOWN && cwnd > *most)
+        *most = cwnd < UINT32_MAX ? (uint32_t)cwnd : UINT32_MAX;
+}
+
+/* The greatest of the last five minutes. */
+static uint64_t cwnd_most(const struct congestion_peer *peer)
+{
+    uint32_t most = 0;
+
     for (size_t i = 0; i < MINUTES; i++)
         if (peer->most[i] > most)
             most = peer->most[i];
@@ -107,17 +111,15 @@ static int congestion_sample(struct pd_turn *turn, const struct pd_sample *sampl
     uint64_t in_flight = sample->row->v[PD_IN_FLIGHT_BYTES];
     bool small;
 
-    /* As srtt counts them. */
-    if (peer->counted && turn->now_us - peer->counted_us < congestion->spacing_us)
+    if (!sample->regular)
         return 0;
-    peer->counted = true;
-    peer->counted_us = turn->now_us;
-    most = cwnd_most(peer, cwnd, turn->now_us);
+    cwnd_take(peer, cwnd, turn->now_us);
     if (!sample->fresh)
         return 0;
     /* A sender that has nothing to send says nothing of the path. */
     if (cwnd != PD_UNKNOWN && in_flight != PD_UNKNOWN && in_flight < cwnd / 2)
         return 0;
+    most = cwnd_most(peer);
     small = cwnd != PD_UNKNOWN && cwnd < most * congestion->fraction_permille / 1000;
     if (!small && sample->row->v[PD_CONGESTED] != 1) {
         peer->strikes = 0;

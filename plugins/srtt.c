@@ -31,15 +31,13 @@ static const struct pd_option options[] = {
 struct srtt {
     uint64_t threshold_us;
     uint64_t recover_us; /* 0: the peer's threshold */
-    uint64_t spacing_us; /* between two rows that count */
     uint64_t factor;
     uint32_t strikes;
 };
 
 struct srtt_peer {
-    uint64_t counted_us; /* when the last row that counted came */
     uint16_t strikes;
-    bool counted; /* counted_us is set */
+    bool known; /* there was a row that counted */
 };
 
 /* Room for a time as text: "18446744073709551.615 ms". */
@@ -54,7 +52,6 @@ static int srtt_start(struct pd_turn *turn, const struct pd_start *start)
     srtt->recover_us = values[OPTION_RECOVER].given ? values[OPTION_RECOVER].number : 0;
     srtt->factor = values[OPTION_FACTOR].number;
     srtt->strikes = (uint32_t)values[OPTION_STRIKES].number;
-    srtt->spacing_us = start->sample_interval_us / 5 * 4;
     if (srtt->recover_us > srtt->threshold_us) {
         turn->host->notice(turn, PD_LEVEL_ERROR, "bad-option", "recover is above threshold");
         return -EINVAL;
@@ -117,10 +114,9 @@ static int srtt_sample(struct pd_turn *turn, const struct pd_sample *sample)
     uint64_t srtt_us = sample->row->v[PD_SRTT_US];
 
     /* Close looks and rows sent unasked do not make two strikes out of one moment. */
-    if (peer->counted && turn->now_us - peer->counted_us < srtt->spacing_us)
+    if (!sample->regular)
         return 0;
-    peer->counted = true;
-    peer->counted_us = turn->now_us;
+    peer->known = true;
     if (!sample->fresh || srtt_us == PD_UNKNOWN)
         return 0;
 
@@ -163,16 +159,15 @@ static int srtt_tell(const void *self, const struct pd_peer *who, const void *st
     char threshold_text[TIME_TEXT], far[64] = "";
 
     (void)who;
+    (void)now_us;
     time_text(threshold_text, srtt->threshold_us, false);
     if (srtt->factor)
         snprintf(far, sizeof(far), ", or %" PRIu64 " × its min RTT if that is more", srtt->factor);
-    if (!peer->counted)
+    if (!peer->known)
         return snprintf(text, size, "no row yet; %u strikes above %s%s", srtt->strikes,
                         threshold_text, far);
-    return snprintf(
-        text, size,
-        "%u of %u strikes (SRTT above %s%s); the last row that counted %" PRIu64 " ms ago",
-        peer->strikes, srtt->strikes, threshold_text, far, (now_us - peer->counted_us) / 1000);
+    return snprintf(text, size, "%u of %u strikes (SRTT above %s%s)", peer->strikes, srtt->strikes,
+                    threshold_text, far);
 }
 
 PD_TRIGGER(srtt) = {

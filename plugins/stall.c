@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stall: the path is dead. SRTT cannot see that: no acknowledgements, no
- * samples. So what counts is that something is owed to us and nothing comes; a
- * peer that is suspected is looked at closely, and any progress clears it.
+ * samples. So what counts is that something is outstanding and nothing comes; for how
+ * long, pathdog says with each row. A peer that is suspected is looked at closely, and
+ * any progress clears it.
  */
 #include <inttypes.h>
 #include <pathdog/trigger.h>
@@ -47,16 +48,14 @@ struct stall {
 };
 
 struct stall_peer {
-    uint64_t since_us;     /* of suspicion: something was owed, and nothing came */
-    uint64_t progress_us;  /* the last progress that was seen, or the first look */
-    uint64_t looked_bytes; /* bytes sent at the look before; under suspicion at the last tick */
+    uint64_t since_us;     /* what the time is counted from: outstanding since, or advised */
     uint64_t tick_us;      /* under suspicion: no row before this is a miss */
+    uint32_t looked_bytes; /* sent at the look before; under suspicion at the last tick. Modulo
+                            * 2^32: whether there are more is what matters */
     uint16_t misses;
-    uint8_t fired; /* since the last progress */
-    bool suspect;
-    bool unpaid; /* in every look since, something was in flight */
-    bool sent;   /* something was sent since */
-    bool known;  /* progress_us and looked_bytes are set */
+    uint8_t fired;    /* since the last progress */
+    bool suspect : 1; /* something is outstanding, and nothing comes */
+    bool known : 1;   /* there was a row */
 };
 
 static int stall_start(struct pd_turn *turn, const struct pd_start *start)
@@ -81,6 +80,19 @@ static uint64_t pto_of(const struct pd_row *row)
         rttvar_us = srtt_us / 2;
     rttvar_us = rttvar_us * 4 > GRANULARITY_US ? rttvar_us * 4 : GRANULARITY_US;
     return srtt_us + rttvar_us + MAX_ACK_DELAY_US;
+}
+
+/* A row that does not say it says nothing: the last that did still counts. */
+static void take_sent(struct stall_peer *peer, const struct pd_row *row)
+{
+    if (row->v[PD_BYTES_SENT] != PD_UNKNOWN)
+        peer->looked_bytes = (uint32_t)row->v[PD_BYTES_SENT];
+}
+
+static bool sent_more(const struct stall_peer *peer, const struct pd_row *row)
+{
+    return row->v[PD_BYTES_SENT] != PD_UNKNOWN &&
+           (uint32_t)row->v[PD_BYTES_SENT] != peer->looked_bytes;
 }
 
 static void suspicion_end(struct pd_turn *turn, uint32_t index, struct stall_peer *peer)
@@ -144,18 +156,17 @@ static int silence_advise(struct pd_turn *turn, const struct pd_sample *sample, 
  * send, too. And close looks do not make several misses out of one moment.
  */
 static bool silence_counts(const struct pd_turn *turn, const struct pd_sample *sample, bool unpaid,
-                           uint64_t sent_bytes, uint64_t *ret_silence_us)
+                           uint64_t *ret_silence_us)
 {
     const struct stall *stall = turn->self;
     struct stall_peer *peer = sample->state;
-    uint64_t silent_ms = sample->row->v[PD_SILENT_MS];
-    bool sends = unpaid || sent_bytes > peer->looked_bytes;
+    bool sends = unpaid || sent_more(peer, sample->row);
 
-    *ret_silence_us = silent_ms == PD_UNKNOWN ? turn->now_us - peer->progress_us : silent_ms * 1000;
+    *ret_silence_us = sample->silent_us == PD_UNKNOWN ? sample->stalled_us : sample->silent_us;
     if (turn->now_us < peer->tick_us)
         return false;
     peer->tick_us = turn->now_us + stall->spacing_us;
-    peer->looked_bytes = sent_bytes;
+    take_sent(peer, sample->row);
     if (!sends || *ret_silence_us <= stall->silence_us) {
         peer->misses = 0;
         return false;
@@ -163,14 +174,14 @@ static bool silence_counts(const struct pd_turn *turn, const struct pd_sample *s
     return ++peer->misses >= stall->misses;
 }
 
-static void suspicion_begin(struct pd_turn *turn, struct stall_peer *peer, uint64_t sent_bytes)
+static void suspicion_begin(struct pd_turn *turn, const struct pd_sample *sample)
 {
     const struct stall *stall = turn->self;
+    struct stall_peer *peer = sample->state;
 
-    peer->suspect = peer->unpaid = true;
-    peer->since_us = turn->now_us;
-    peer->sent = false;
-    peer->looked_bytes = sent_bytes;
+    peer->suspect = true;
+    peer->since_us = sample->outstanding_since_us;
+    take_sent(peer, sample->row);
     peer->tick_us = turn->now_us + stall->silence_us;
     peer->misses = 0;
 }
@@ -181,28 +192,20 @@ static int stall_look(struct pd_turn *turn, const struct pd_sample *sample)
     const struct stall *stall = turn->self;
     const struct pd_row *row = sample->row;
     struct stall_peer *peer = sample->state;
-    uint64_t sent_bytes = row->v[PD_BYTES_SENT] == PD_UNKNOWN ? 0 : row->v[PD_BYTES_SENT];
     bool unpaid = (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN && row->v[PD_IN_FLIGHT_BYTES]) ||
                   (row->v[PD_PTO_COUNT] != PD_UNKNOWN && row->v[PD_PTO_COUNT]);
     uint64_t pto_us = pto_of(row), enough_us = stall->pto_multiple * pto_us, silence_us;
 
-    enough_us = (enough_us > stall->min_us ? enough_us : stall->min_us) << peer->fired;
-    if (!peer->suspect) {
-        if (!unpaid && sent_bytes <= peer->looked_bytes) {
-            peer->looked_bytes = sent_bytes;
-            return 0; /* an idle connection owes nothing */
-        }
-        suspicion_begin(turn, peer, sent_bytes);
-    }
-    peer->unpaid &= unpaid;
-    peer->sent |= sent_bytes > peer->looked_bytes;
-    if (!peer->unpaid && turn->now_us > peer->since_us && !peer->sent) {
+    if (!sample->outstanding_since_us) { /* an idle connection owes nothing */
         suspicion_end(turn, sample->peer->index, peer);
-        peer->looked_bytes = sent_bytes;
+        take_sent(peer, row);
         return 0;
     }
-    if (silence_counts(turn, sample, unpaid, sent_bytes, &silence_us))
+    if (!peer->suspect)
+        suspicion_begin(turn, sample);
+    if (silence_counts(turn, sample, unpaid, &silence_us))
         return silence_advise(turn, sample, silence_us);
+    enough_us = (enough_us > stall->min_us ? enough_us : stall->min_us) << peer->fired;
     turn->host->look(turn, sample->peer->index, turn->now_us + enough_us + LOOK_EXTRA_US);
     if (turn->now_us - peer->since_us < enough_us)
         return 0;
@@ -212,7 +215,6 @@ static int stall_look(struct pd_turn *turn, const struct pd_sample *sample)
 static int stall_sample(struct pd_turn *turn, const struct pd_sample *sample)
 {
     struct stall_peer *peer = sample->state;
-    uint64_t sent_bytes = sample->row->v[PD_BYTES_SENT];
 
     if (!(sample->columns & PROGRESS_COLUMNS))
         return 0; /* nothing can be proven with these */
@@ -224,8 +226,7 @@ static int stall_sample(struct pd_turn *turn, const struct pd_sample *sample)
         peer->fired = 0;
     peer->misses = 0;
     peer->known = true;
-    peer->progress_us = turn->now_us;
-    peer->looked_bytes = sent_bytes == PD_UNKNOWN ? 0 : sent_bytes;
+    take_sent(peer, sample->row);
     return 0;
 }
 
@@ -239,7 +240,6 @@ static int stall_peer(struct pd_turn *turn, const struct pd_peer_event *event)
         return 0;
     suspicion_end(turn, event->peer->index, peer);
     peer->misses = 0;
-    peer->progress_us = turn->now_us;
     return 0;
 }
 
@@ -256,8 +256,7 @@ static int stall_tell(const void *self, const struct pd_peer *who, const void *s
     n = peer->suspect ? snprintf(text, size,
                                  "suspect: something is owed, and nothing came for %" PRIu64 " ms",
                                  (now_us - peer->since_us) / 1000)
-                      : snprintf(text, size, "no suspicion; the last progress %" PRIu64 " ms ago",
-                                 (now_us - peer->progress_us) / 1000);
+                      : snprintf(text, size, "no suspicion");
     return n + snprintf(text + n, size - (size_t)n,
                         "; %u of %u misses of %" PRIu64
                         " ms; advised %u times since the last progress",

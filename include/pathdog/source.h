@@ -43,7 +43,7 @@ struct pd_source {
 };
 
 #define PD_SOURCE(id)                                                                              \
-    extern const struct pd_source pathdog_source;                                                  \
-    __attribute__((visibility("default"))) const struct pd_source pathdog_source
+    extern __attribute__((visibility("default"))) const struct pd_source pathdog_source;           \
+    const struct pd_source pathdog_source
 
 #endif

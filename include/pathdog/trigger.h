@@ -89,15 +89,49 @@ struct pd_peer_event {
     void *state; /* this trigger's state of the peer: `peer_size` bytes, zeroed at PD_PEER_UP */
 };
 
+/*
+ * A row came. What the node says is in `row`; the rest is what pathdog makes of it.
+ * Acknowledged and heard are two things: `fresh` says that the peer acknowledged
+ * something of ours, `heard` that packets of the peer arrive here.
+ *
+ * Ages and times are microseconds, as of the row's arrival (turn->now_us). An age can
+ * only be seen in rows: none is longer than it really was. PD_UNKNOWN is "not known",
+ * never 0.
+ */
 struct pd_sample {
     const struct pd_peer *peer;
     void *state;
     const struct pd_row *row;
     uint32_t columns;      /* bit per pd_column that the node reports at all */
     bool fresh;            /* measured, and with a new RTT sample since the last row */
-    bool progress;         /* fresh, or something was received since the last row */
+    bool heard;            /* bytes_received grew, or silent_ms is since the last row */
+    bool progress;         /* fresh or heard */
     bool in_flight;        /* a request of ours for this connection is open */
+    bool regular;          /* the one row of each sample_interval: fast polls, and what the node
+                            * sends unasked less than 4/5 of it after the last such, are not */
     uint64_t last_look_us; /* when the row before this one came; 0: this is the first */
+
+    /* Since the last packet came from the peer. The node's own silent_ms of this row;
+     * PD_UNKNOWN: the row does not say it. */
+    uint64_t silent_us;
+
+    /* Since the last row with progress; before there was one, since the first row.
+     * Always known; 0 in a row with progress. Another path does not begin it anew. */
+    uint64_t stalled_us;
+
+    /* For how long something has been unacknowledged without a break: since the first
+     * row, from the last fresh one on, after which each had bytes in flight (RFC 9002 §2)
+     * or a probe timeout (pto_count, RFC 9002 §6.2). Goes on where the peer is heard.
+     * 0: nothing is, or this row is the first that shows it; PD_UNKNOWN: the row has
+     * neither in_flight_bytes nor pto_count. */
+    uint64_t unacked_us;
+
+    /* The time, not the age, of the row since which there has been no progress though
+     * something is outstanding: bytes in flight or a probe timeout in every row, or
+     * bytes_sent growing after it. Begins anew with progress, with another path, and
+     * with the end of a request of ours. 0: nothing is outstanding. */
+    uint64_t outstanding_since_us;
+    uint32_t outstanding_rows; /* from that row on, with it; more than 255 are not counted */
 };
 
 /* From this trigger's source. `query` is the id that is answered, 0 for none. */
@@ -240,8 +274,8 @@ struct pd_trigger {
     const struct pd_trigger pathdog_trigger_##id
 #else
 #define PD_TRIGGER(id)                                                                             \
-    extern const struct pd_trigger pathdog_trigger;                                                \
-    __attribute__((visibility("default"))) const struct pd_trigger pathdog_trigger
+    extern __attribute__((visibility("default"))) const struct pd_trigger pathdog_trigger;         \
+    const struct pd_trigger pathdog_trigger
 #endif
 
 #endif

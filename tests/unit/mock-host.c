@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A host for one trigger under test. See mock-host.h.
+ * A host for one trigger under test; see pathdog/mock-host.h. Installed as it is, so it
+ * needs nothing of pathdog but the headers.
  */
-#include "mock-host.h"
-
-#include "util/util.h"
-
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <pathdog/mock-host.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *checked(void *memory)
+{
+    if (!memory)
+        abort();
+    return memory;
+}
+
+static void *zeroed(size_t size)
+{
+    return checked(calloc(1, size ? size : 1));
+}
 
 static struct mock *mock_of(struct pd_turn *turn)
 {
@@ -52,7 +66,7 @@ static int host_advise(struct pd_turn *turn, uint32_t peer, const struct pd_advi
             return 0;
         }
         mock->advice =
-            memory_check(reallocarray(mock->advice, mock->n_advice + 1, sizeof(*mock->advice)));
+            checked(reallocarray(mock->advice, mock->n_advice + 1, sizeof(*mock->advice)));
         mock->advice[mock->n_advice] = mock->advice[mock->n_advice - 1];
         mock->advice[mock->n_advice++].peer = peer;
         return 0;
@@ -65,8 +79,7 @@ static int host_advise(struct pd_turn *turn, uint32_t peer, const struct pd_advi
         mock->n_advice++;
         return 0;
     }
-    mock->advice =
-        memory_check(reallocarray(mock->advice, mock->n_advice + 1, sizeof(*mock->advice)));
+    mock->advice = checked(reallocarray(mock->advice, mock->n_advice + 1, sizeof(*mock->advice)));
     kept = &mock->advice[mock->n_advice++];
     *kept = (struct mock_advice){.peer = peer, .kind = advice->kind, .cause = advice->cause};
     snprintf(kept->reason, sizeof(kept->reason), "%s", advice->reason);
@@ -122,7 +135,7 @@ static void host_query(struct pd_turn *turn, const struct pd_query *query)
         return;
     }
     mock->queries =
-        memory_check(reallocarray(mock->queries, mock->n_queries + 1, sizeof(*mock->queries)));
+        checked(reallocarray(mock->queries, mock->n_queries + 1, sizeof(*mock->queries)));
     kept = &mock->queries[mock->n_queries++];
     kept->id = query->id;
     fields_text(kept->fields, sizeof(kept->fields), query->fields, query->n_fields);
@@ -167,7 +180,7 @@ static void host_notice(struct pd_turn *turn, enum pd_level level, const char *w
     struct mock_notice *kept;
 
     mock->notices =
-        memory_check(reallocarray(mock->notices, mock->n_notices + 1, sizeof(*mock->notices)));
+        checked(reallocarray(mock->notices, mock->n_notices + 1, sizeof(*mock->notices)));
     kept = &mock->notices[mock->n_notices++];
     kept->level = level;
     snprintf(kept->what, sizeof(kept->what), "%s", what);
@@ -201,7 +214,7 @@ static void mock_default(struct mock *mock, size_t i, const struct pd_option *op
     if (!option->default_text)
         return;
     if (option->type >= PD_OPTION_TEXT)
-        mock->values[i].text = mock->texts[i] = string_copy(option->default_text);
+        mock->values[i].text = mock->texts[i] = checked(strdup(option->default_text));
     else
         mock->values[i].number = default_number(option);
 }
@@ -219,13 +232,14 @@ static void mock_given(struct mock *mock, const char *name, const char *value)
             return;
         }
         free(mock->texts[i]);
-        mock->values[i].text = mock->texts[i] = string_copy(value);
+        mock->values[i].text = mock->texts[i] = checked(strdup(value));
         for (char *c = mock->texts[i]; *c; c++)
             if (*c == '+')
                 *c = ' ';
         return;
     }
-    abort(); /* a test that sets an option that is not there */
+    fprintf(stderr, "%s has no option %s\n", mock->trigger->name, name);
+    abort();
 }
 
 int mock_start(struct mock *mock, const struct pd_trigger *trigger, const char *options)
@@ -233,10 +247,10 @@ int mock_start(struct mock *mock, const struct pd_trigger *trigger, const char *
     struct pd_start start = {
         .instance = trigger->name,
         .values = mock->values,
-        .sample_interval_us = 5000000,
-        .close_interval_us = 500000,
+        .sample_interval_us = MOCK_SAMPLE_INTERVAL_US,
+        .close_interval_us = MOCK_CLOSE_INTERVAL_US,
     };
-    char *copy = string_copy(options ? options : "");
+    char *copy = checked(strdup(options ? options : ""));
     char *rest = copy, *word;
 
     mock->trigger = trigger;
@@ -255,7 +269,7 @@ int mock_start(struct mock *mock, const struct pd_trigger *trigger, const char *
         host_notice,
     };
     mock->turn.host = &mock->host;
-    mock->turn.self = memory_new(1, trigger->instance_size);
+    mock->turn.self = zeroed(trigger->instance_size);
     for (size_t i = 0; trigger->options && trigger->options[i].name; i++)
         mock_default(mock, i, &trigger->options[i]);
     while ((word = strsep(&rest, " "))) {
@@ -346,14 +360,15 @@ uint32_t mock_peer_up(struct mock *mock, const char *name, const char *local, co
     if (peer == mock->n_peers) {
         uint32_t wanted = mock->n_peers ? mock->n_peers * 2 : 4;
 
-        mock->peers = memory_check(reallocarray(mock->peers, wanted, sizeof(*mock->peers)));
+        mock->peers = checked(reallocarray(mock->peers, wanted, sizeof(*mock->peers)));
         memset(mock->peers + mock->n_peers, 0, (wanted - mock->n_peers) * sizeof(*mock->peers));
         mock->n_peers = wanted;
     }
     struct mock_peer *found = &mock->peers[peer];
 
     free(found->state);
-    *found = (struct mock_peer){.up = true, .state = memory_new(1, mock->trigger->peer_size)};
+    *found = (struct mock_peer){.up = true, .state = zeroed(mock->trigger->peer_size)};
+    found->row = mock_row();
     found->peer.index = peer;
     found->peer.conn = ++mock->next_conn;
     snprintf(found->name, sizeof(found->name), "%s", name);
@@ -370,6 +385,8 @@ void mock_peer_change(struct mock *mock, uint32_t peer, enum pd_peer_change chan
         .state = mock->peers[peer].state,
     };
 
+    if (change == PD_PEER_PATH || change == PD_PEER_MIGRATED || change == PD_PEER_TOLD)
+        mock->peers[peer].outstanding_since_us = 0;
     if (mock->trigger->peer)
         mock_check(mock->trigger->peer(&mock->turn, &event));
 }
@@ -397,19 +414,119 @@ struct pd_row mock_row(void)
     return row;
 }
 
-void mock_sample(struct mock *mock, uint32_t peer, const struct pd_row *row, bool fresh)
+/* ---- samples: as watchdog/engine/stages/row.c and peers/progress.c have them ---- */
+
+static bool take_regular(struct mock *mock, struct mock_peer *found)
 {
+    if (mock->fast_polls || (found->regular_us && mock->turn.now_us - found->regular_us <
+                                                      MOCK_SAMPLE_INTERVAL_US / 5 * 4))
+        return false;
+    found->regular_us = mock->turn.now_us;
+    return true;
+}
+
+static bool is_heard(const struct mock_peer *found, const struct pd_row *row, uint64_t now_us)
+{
+    uint64_t received = row->v[PD_BYTES_RECEIVED], before = found->row.v[PD_BYTES_RECEIVED];
+    uint64_t silent_ms = row->v[PD_SILENT_MS];
+
+    if (received != PD_UNKNOWN && before != PD_UNKNOWN && received > before)
+        return true;
+    return silent_ms != PD_UNKNOWN && found->last_look_us &&
+           silent_ms < (now_us - found->last_look_us) / 1000;
+}
+
+static void take_outstanding(struct mock_peer *found, const struct pd_row *row, bool outstanding,
+                             uint64_t now_us)
+{
+    bool sent =
+        row->v[PD_BYTES_SENT] != PD_UNKNOWN && row->v[PD_BYTES_SENT] > found->row.v[PD_BYTES_SENT];
+
+    if (!found->outstanding_since_us) {
+        if (!outstanding && !sent && !found->outstanding_sent)
+            return;
+        found->outstanding_since_us = now_us;
+        found->outstanding_always = outstanding;
+        found->outstanding_sent = false;
+        found->outstanding_rows = 1;
+        return;
+    }
+    found->outstanding_always &= outstanding;
+    found->outstanding_sent |= sent;
+    found->outstanding_rows += found->outstanding_rows < UINT8_MAX;
+    if (!found->outstanding_always && !found->outstanding_sent &&
+        now_us > found->outstanding_since_us)
+        found->outstanding_since_us = 0;
+}
+
+static void take_ages(struct mock_peer *found, struct pd_sample *sample, uint64_t now_us)
+{
+    uint64_t in_flight = sample->row->v[PD_IN_FLIGHT_BYTES], pto = sample->row->v[PD_PTO_COUNT];
+    uint64_t silent_ms = sample->row->v[PD_SILENT_MS];
+    bool outstanding = (in_flight != PD_UNKNOWN && in_flight) || (pto != PD_UNKNOWN && pto);
+    bool tells = in_flight != PD_UNKNOWN || pto != PD_UNKNOWN;
+
+    if (sample->progress || !found->progress_us)
+        found->progress_us = now_us;
+    if (sample->progress || sample->in_flight || !sample->last_look_us) {
+        found->outstanding_since_us = 0;
+        found->outstanding_sent = false;
+    } else {
+        take_outstanding(found, sample->row, outstanding, now_us);
+    }
+    if (tells && !outstanding)
+        found->unacked_since_us = 0;
+    else if (tells && (sample->fresh || !found->unacked_since_us))
+        found->unacked_since_us = now_us;
+    sample->silent_us = silent_ms == PD_UNKNOWN ? PD_UNKNOWN : silent_ms * 1000;
+    sample->stalled_us = now_us - found->progress_us;
+    sample->unacked_us = !tells ? PD_UNKNOWN : outstanding ? now_us - found->unacked_since_us : 0;
+    sample->outstanding_since_us = found->outstanding_since_us;
+    sample->outstanding_rows = found->outstanding_since_us ? found->outstanding_rows : 0;
+}
+
+void mock_sample_columns(struct mock *mock, uint32_t peer, const struct pd_row *row, bool fresh,
+                         uint32_t columns)
+{
+    struct mock_peer *found = &mock->peers[peer];
+    uint64_t now_us = mock->turn.now_us;
+    bool heard = is_heard(found, row, now_us);
     struct pd_sample sample = {
-        .peer = mock_pointers(&mock->peers[peer]),
-        .state = mock->peers[peer].state,
+        .peer = mock_pointers(found),
+        .state = found->state,
         .row = row,
-        .columns = UINT32_MAX,
+        .columns = columns,
         .fresh = fresh,
-        .progress = fresh,
-        .in_flight = mock->peers[peer].in_flight,
+        .heard = heard,
+        .progress = fresh || heard,
+        .in_flight = found->in_flight,
+        .regular = take_regular(mock, found),
+        .last_look_us = found->last_look_us,
     };
 
-    mock_check(mock->trigger->sample(&mock->turn, &sample));
+    take_ages(found, &sample, now_us);
+    found->last_look_us = now_us;
+    for (size_t i = 0; i < PD_COLUMN_COUNT; i++)
+        if (row->v[i] != PD_UNKNOWN)
+            found->row.v[i] = row->v[i];
+    if (mock->trigger->sample)
+        mock_check(mock->trigger->sample(&mock->turn, &sample));
+}
+
+void mock_sample(struct mock *mock, uint32_t peer, const struct pd_row *row, bool fresh)
+{
+    mock_sample_columns(mock, peer, row, fresh, UINT32_MAX);
+}
+
+const char *mock_tell(struct mock *mock, uint32_t peer)
+{
+    struct mock_peer *found = &mock->peers[peer];
+
+    mock->told[0] = '\0';
+    if (mock->trigger->tell)
+        mock_check(mock->trigger->tell(mock->turn.self, mock_pointers(found), found->state,
+                                       mock->turn.now_us, mock->told, sizeof(mock->told)));
+    return mock->told;
 }
 
 void mock_signal_fields(struct mock *mock, const struct pd_signal *signal)
@@ -421,7 +538,7 @@ void mock_signal(struct mock *mock, const char *kind, uint64_t query, const char
 {
     struct pd_field list[16];
     struct pd_signal signal = {.kind = kind, .query = query, .fields = list};
-    char *copy = string_copy(fields ? fields : "");
+    char *copy = checked(strdup(fields ? fields : ""));
     char *rest = copy, *word;
 
     while ((word = strsep(&rest, " "))) {

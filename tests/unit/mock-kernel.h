@@ -6,7 +6,7 @@
 #ifndef MOCK_KERNEL_H
 #define MOCK_KERNEL_H
 
-#include "mock-host.h"
+#include <pathdog/mock-host.h>
 
 #define MS     1000ull
 #define SECOND 1000000ull

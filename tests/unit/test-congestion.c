@@ -3,7 +3,8 @@
  * plugins/congestion.c and plugins/send-errors.c: small rules, all of them.
  */
 #include "check.h"
-#include "mock-host.h"
+
+#include <pathdog/mock-host.h>
 
 #define SECOND 1000000ull
 #define MINUTE (60 * SECOND)

@@ -4,7 +4,8 @@
  * namespace of the test's own with two uplinks. Needs root.
  */
 #include "check.h"
-#include "mock-host.h"
+
+#include <pathdog/mock-host.h>
 
 #include "util/util.h"
 

@@ -3,7 +3,8 @@
  * plugins/send-errors.c: when it is enough, once only, and what it tells.
  */
 #include "check.h"
-#include "mock-host.h"
+
+#include <pathdog/mock-host.h>
 
 extern const struct pd_trigger pathdog_trigger_send_errors;
 

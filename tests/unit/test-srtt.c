@@ -3,7 +3,8 @@
  * plugins/srtt.c: each rule of docs/triggers.md "srtt" by itself.
  */
 #include "check.h"
-#include "mock-host.h"
+
+#include <pathdog/mock-host.h>
 
 #include <errno.h>
 

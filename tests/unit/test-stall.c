@@ -3,7 +3,8 @@
  * plugins/stall.c: what is owed, what is progress, and when it was long enough.
  */
 #include "check.h"
-#include "mock-host.h"
+
+#include <pathdog/mock-host.h>
 
 #define MS     1000ull
 #define SECOND 1000000ull

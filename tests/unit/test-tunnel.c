@@ -3,8 +3,9 @@
  * plugins/tunnel/policy.c, and plugins/tunnel/message.c, which reads what it is told.
  */
 #include "check.h"
-#include "mock-host.h"
+
 #include "tunnel/message.h"
+#include <pathdog/mock-host.h>
 
 #include "util/utf8.h"
 #include "util/util.h"

@@ -16,6 +16,7 @@
 #include "peers/look.h"
 #include "peers/name.h"
 #include "peers/peer.h"
+#include "peers/progress.h"
 #include "peers/waiting.h"
 #include "stages/gate.h"
 #include "stages/migration.h"
@@ -138,6 +139,7 @@ void connection_snapshot(struct engine *engine)
 static void path_changed(struct engine *engine, struct peer *peer)
 {
     advice_disproved(engine, peer, PD_KIND_MOVED);
+    progress_path(peer);
     triggers_peer(engine, peer, PD_PEER_PATH);
 }
 
@@ -159,6 +161,7 @@ static void told_again(struct engine *engine, struct peer *peer, const struct ev
     peer_set_state(engine, peer, PEER_UP, NULL);
     if (was == PEER_UNTOLD) {
         engine->peers_told++;
+        progress_path(peer);
         triggers_peer(engine, peer, PD_PEER_TOLD);
     }
     if (moved)

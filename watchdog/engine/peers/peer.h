@@ -33,6 +33,11 @@ struct peer {
     uint64_t last_look_us; /* 0: no row yet */
     uint64_t bytes_received;
     uint64_t bytes_sent;
+    uint64_t regular_us; /* the last regular row, 0: none */
+    /* progress.c: what the ages of struct pd_sample are made of, 0: not so; the stretch */
+    uint64_t progress_us; /* the last row with progress, before that the first row */
+    uint64_t unacked_since_us;
+    uint64_t outstanding_since_us;
     uint64_t quiet_since_us; /* of the present stretch without progress */
     uint64_t owed_since_us;  /* its last part, from the last look on in which nothing was owed */
     uint32_t quiet_looks;
@@ -49,11 +54,14 @@ struct peer {
     bool passing : 1;         /* in engine.passed, and its move is not made yet */
     bool migratable : 1;      /* the node said so */
     bool reconnectable : 1;
-    bool disabled : 1;    /* answered peer_disable_migration or not_migratable */
-    bool undialable : 1;  /* the same, to a reconnect */
-    bool quiet_owed : 1;  /* in every look of the stretch something was in flight */
-    bool sent_known : 1;  /* how much had been sent when it began */
-    bool sent_since : 1;  /* more than that */
+    bool disabled : 1;           /* answered peer_disable_migration or not_migratable */
+    bool undialable : 1;         /* the same, to a reconnect */
+    bool quiet_owed : 1;         /* in every look of the stretch something was in flight */
+    bool sent_known : 1;         /* how much had been sent when it began */
+    bool sent_since : 1;         /* more than that */
+    bool outstanding_always : 1; /* in flight, or a probe timeout, in every row since */
+    bool outstanding_sent : 1;   /* bytes_sent has grown since */
+    uint8_t outstanding_rows;
     uint8_t owed_telling; /* rows since owed_since_us that would have shown a sign of life */
     uint8_t slots[];      /* the triggers' instances, then their states */
 };

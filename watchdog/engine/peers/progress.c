@@ -1,8 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stretch without progress of each connection. */
+/* The ages of a row, and the stretch without progress of each connection. */
 #include "progress.h"
 
 #include "../state.h"
+
+/* Only with one of these a node can show progress at all. */
+static bool shows_progress(const struct pd_row *row)
+{
+    return row->v[PD_RTT_SAMPLES] != PD_UNKNOWN || row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN ||
+           row->v[PD_SILENT_MS] != PD_UNKNOWN;
+}
+
+/* Bytes in flight (RFC 9002 §2) or a probe timeout (§6.2). */
+static bool shows_outstanding(const struct pd_row *row)
+{
+    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
+
+    return (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0);
+}
 
 void look_quiet_restart(struct engine *engine, struct peer *peer)
 {
@@ -10,6 +25,13 @@ void look_quiet_restart(struct engine *engine, struct peer *peer)
     peer->quiet_looks = peer->owed_telling = 0;
     peer->quiet_owed = true;
     peer->sent_known = peer->sent_since = false;
+}
+
+/* What was sent on the path before and not acknowledged is outstanding on this one, too:
+ * outstanding_sent stays. */
+void progress_path(struct peer *peer)
+{
+    peer->outstanding_since_us = 0;
 }
 
 bool look_owed(const struct peer *peer)
@@ -35,24 +57,68 @@ static void take_sent(struct peer *peer, const struct pd_row *row)
 static void take_owed(struct engine *engine, struct peer *peer, const struct pd_row *row,
                       bool outstanding)
 {
-    uint64_t sent = row->v[PD_BYTES_SENT];
-
-    if (!outstanding && (sent == PD_UNKNOWN || !peer->sent_since)) {
+    if (!outstanding && (row->v[PD_BYTES_SENT] == PD_UNKNOWN || !peer->sent_since)) {
         peer->owed_since_us = engine->now_us;
         peer->owed_telling = 0;
-    } else if (row->v[PD_RTT_SAMPLES] != PD_UNKNOWN || row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN ||
-               row->v[PD_SILENT_MS] != PD_UNKNOWN) {
+    } else if (shows_progress(row)) {
         peer->owed_telling += peer->owed_telling < UINT8_MAX;
     }
 }
 
-/* The stretch without progress goes on, or begins anew with this row. */
-void progress_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress)
+/* What was in flight in a fresh row has not been acknowledged by it. */
+static uint64_t unacked_us(struct engine *engine, struct peer *peer, const struct pd_sample *sample,
+                           bool outstanding)
 {
-    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
-    bool outstanding = (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0);
+    const struct pd_row *row = sample->row;
 
-    if (progress || !peer->quiet_since_us) {
+    if (row->v[PD_IN_FLIGHT_BYTES] == PD_UNKNOWN && row->v[PD_PTO_COUNT] == PD_UNKNOWN)
+        return PD_UNKNOWN;
+    if (!outstanding)
+        peer->unacked_since_us = 0;
+    else if (sample->fresh || !peer->unacked_since_us)
+        peer->unacked_since_us = engine->now_us;
+    return outstanding ? engine->now_us - peer->unacked_since_us : 0;
+}
+
+/* A row of a connection that does not progress. Something sent and acknowledged between
+ * two rows shows as bytes sent and nothing in flight: that alone is not outstanding in
+ * the row after it. */
+static void take_outstanding(struct engine *engine, struct peer *peer, const struct pd_row *row,
+                             bool outstanding)
+{
+    bool sent = row->v[PD_BYTES_SENT] != PD_UNKNOWN && row->v[PD_BYTES_SENT] > peer->bytes_sent;
+
+    if (!peer->outstanding_since_us) {
+        if (!outstanding && !sent && !peer->outstanding_sent)
+            return;
+        peer->outstanding_since_us = engine->now_us;
+        peer->outstanding_always = outstanding;
+        peer->outstanding_sent = false;
+        peer->outstanding_rows = 1;
+        return;
+    }
+    peer->outstanding_always &= outstanding;
+    peer->outstanding_sent |= sent;
+    peer->outstanding_rows += peer->outstanding_rows < UINT8_MAX;
+    if (!peer->outstanding_always && !peer->outstanding_sent &&
+        engine->now_us > peer->outstanding_since_us)
+        peer->outstanding_since_us = 0;
+}
+
+static void take_progress(struct engine *engine, struct peer *peer, const struct pd_row *row)
+{
+    peer->progress_us = engine->now_us;
+    peer->outstanding_since_us = 0;
+    peer->outstanding_sent = false;
+    look_quiet_restart(engine, peer);
+    take_sent(peer, row);
+}
+
+/* The stretch goes on; the very first row begins it, unless advice has done so before. */
+static void take_stretch(struct engine *engine, struct peer *peer, const struct pd_row *row,
+                         bool outstanding)
+{
+    if (!peer->quiet_since_us) {
         look_quiet_restart(engine, peer);
         take_sent(peer, row);
         return;
@@ -61,4 +127,34 @@ void progress_row(struct engine *engine, struct peer *peer, const struct pd_row 
     peer->quiet_looks++;
     peer->quiet_owed &= outstanding;
     take_owed(engine, peer, row, outstanding);
+}
+
+static void take_no_progress(struct engine *engine, struct peer *peer, struct pd_sample *sample,
+                             bool outstanding)
+{
+    if (sample->in_flight || !sample->last_look_us) {
+        peer->outstanding_since_us = 0;
+        peer->outstanding_sent = false;
+    } else {
+        take_outstanding(engine, peer, sample->row, outstanding);
+    }
+    take_stretch(engine, peer, sample->row, outstanding);
+    if (!peer->progress_us)
+        peer->progress_us = engine->now_us;
+    sample->stalled_us = engine->now_us - peer->progress_us;
+    sample->outstanding_since_us = peer->outstanding_since_us;
+    sample->outstanding_rows = peer->outstanding_since_us ? peer->outstanding_rows : 0;
+}
+
+void progress_row(struct engine *engine, struct peer *peer, struct pd_sample *sample)
+{
+    bool outstanding = shows_outstanding(sample->row);
+    uint64_t silent_ms = sample->row->v[PD_SILENT_MS];
+
+    sample->silent_us = silent_ms == PD_UNKNOWN ? PD_UNKNOWN : silent_ms * 1000;
+    sample->unacked_us = unacked_us(engine, peer, sample, outstanding);
+    if (sample->progress)
+        take_progress(engine, peer, sample->row);
+    else
+        take_no_progress(engine, peer, sample, outstanding);
 }

@@ -14,8 +14,11 @@ void look_quiet_restart(struct engine *engine, struct peer *peer);
 /* Was something owed in all of the present stretch without progress? */
 bool look_owed(const struct peer *peer);
 
-/* The stretch goes on, or begins anew with this row. */
-void progress_row(struct engine *engine, struct peer *peer, const struct pd_row *row,
-                  bool progress);
+/* Another path: whether something is outstanding on it is seen anew. */
+void progress_path(struct peer *peer);
+
+/* A row, before what it says is taken over: fills in the ages, which are 0, and the stretch
+ * goes on, or begins anew with it. */
+void progress_row(struct engine *engine, struct peer *peer, struct pd_sample *sample);
 
 #endif

@@ -15,6 +15,7 @@
 #include "../moves/requests.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
+#include "../peers/progress.h"
 #include "../peers/waiting.h"
 #include "../state.h"
 
@@ -102,6 +103,7 @@ static void path_moved(struct engine *engine, struct peer *peer, const char *loc
 {
     (void)peer_set_path(peer, local, NULL, NULL);
     peer_set_interface(peer, engine->node.features & NODE_BIND ? interface : NULL);
+    progress_path(peer);
 }
 
 static struct answered succeeded(struct engine *engine, struct move *move,

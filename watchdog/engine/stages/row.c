@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One row of one connection. Allocates nothing. */
+/* One row of one connection. */
 #include "row.h"
 
 #include "../liveness/effect.h"
@@ -14,6 +14,8 @@
 #include "../state.h"
 #include "../triggers/triggers.h"
 #include "gate.h"
+
+#define FAST_POLL UINT64_MAX /* no time is enough */
 
 /* Compared are only those that both rows have. Takes over what is known now. */
 static bool take_rtt(struct peer *peer, const struct pd_row *row)
@@ -72,27 +74,42 @@ static bool received_more(const struct peer *peer, const struct pd_row *row, uin
            silent_ms < (now_us - peer->last_look_us) / 1000;
 }
 
-void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row, uint32_t columns)
+/* One row in each sample_interval, so that what is counted over several of them spans that
+ * time: not what fast polls bring (FAST_POLL), nor rows sent unasked close to each other. */
+static bool take_regular(struct peer *peer, uint64_t now_us, uint64_t spacing_us)
+{
+    if (now_us - peer->regular_us < spacing_us && (peer->regular_us || spacing_us == FAST_POLL))
+        return false;
+    peer->regular_us = now_us;
+    return true;
+}
+
+/* Allocates nothing. `spacing_us` is the least time between two regular rows. */
+static void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row,
+                     uint32_t columns, uint64_t spacing_us)
 {
     uint64_t rtt_us =
         row->v[row->v[PD_LATEST_RTT_US] != PD_UNKNOWN ? PD_LATEST_RTT_US : PD_SRTT_US];
     bool fresh = take_fresh(peer, row);
-    bool progress = fresh || received_more(peer, row, engine->now_us);
+    bool heard = received_more(peer, row, engine->now_us);
+    bool progress = fresh || heard;
     uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES];
     struct pd_sample sample = {
         .peer = &peer->view,
         .row = row,
         .columns = columns,
         .fresh = fresh,
+        .heard = heard,
         .progress = progress,
         .in_flight = peer_in_flight(peer),
+        .regular = take_regular(peer, engine->now_us, spacing_us),
         .last_look_us = peer->last_look_us,
     };
 
     if (peer->state == PEER_GONE && fresh)
         peer_set_state(engine, peer, PEER_UP, NULL);
     peer->round = engine->looks.round;
-    progress_row(engine, peer, row, progress);
+    progress_row(engine, peer, &sample);
     peer->last_look_us = engine->now_us;
     if (row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN)
         peer->bytes_received = row->v[PD_BYTES_RECEIVED];
@@ -126,6 +143,10 @@ static void prefetch(const struct engine *engine, const struct event_samples *ev
 
 void looks_samples(struct engine *engine, const struct event_samples *event)
 {
+    const struct looks *looks = &engine->looks;
+    bool fast_poll = looks->open && !looks->open_all;
+    uint64_t spacing_us = fast_poll ? FAST_POLL : engine->config->sample_interval_us / 5 * 4;
+
     if (!engine->node.up)
         return;
     looks_reported(engine, event->columns);
@@ -137,7 +158,7 @@ void looks_samples(struct engine *engine, const struct event_samples *event)
         peer = peers_find(engine, event->rows[i].conn);
 
         if (peer && peer->state != PEER_UNTOLD)
-            row_take(engine, peer, &event->rows[i].row, event->columns);
+            row_take(engine, peer, &event->rows[i].row, event->columns, spacing_us);
         else
             engine->ignored++;
         if (engine->n_withdrawals)

@@ -8,8 +8,6 @@
 
 #include "../state.h"
 
-void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row, uint32_t columns);
-
 /* All rows of a line. */
 void looks_samples(struct engine *engine, const struct event_samples *event);
 

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A host for one trigger under test: a table of peers, and a list of all that
- * the trigger said. Decides nothing; what is checked is what was called.
+ * the trigger said. Decides nothing; what is checked is what was called. The
+ * ages of a row are measured as pathdog measures them.
+ *
+ * For tests of triggers only, and no part of the ABI. A test is linked with the
+ * trigger and with mock-host.c, which is where
+ * `pkg-config --variable=mockhost pathdog` says; contrib/trigger-example has
+ * one. A callback that fails, or an option that is not there, ends the program.
  */
-#ifndef MOCK_HOST_H
-#define MOCK_HOST_H
+#ifndef PATHDOG_MOCK_HOST_H
+#define PATHDOG_MOCK_HOST_H
 
 #include <pathdog/trigger.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct mock_peer {
     struct pd_peer peer;
@@ -14,10 +24,15 @@ struct mock_peer {
     char name[64], local[64], remote[64], via[64];
     void *state;
     bool up;
-    bool in_flight;
-    uint64_t look_until_us;
-    uint32_t withdrawn; /* calls of withdraw */
-    uint32_t advised;   /* calls of advise */
+    bool in_flight;         /* set by the test: a request is open */
+    uint64_t look_until_us; /* asked for by look */
+    uint32_t withdrawn;     /* calls of withdraw */
+    uint32_t advised;       /* calls of advise */
+    /* what the next sample is made of; 0: never, not so */
+    struct pd_row row; /* each column as it was last known */
+    uint64_t last_look_us, regular_us, progress_us, unacked_since_us, outstanding_since_us;
+    uint32_t outstanding_rows;
+    bool outstanding_always, outstanding_sent;
 };
 
 struct mock_advice {
@@ -39,7 +54,10 @@ struct mock_notice {
     char text[768];
 };
 
-#define MOCK_OPTIONS 16
+#define MOCK_OPTIONS 64 /* as many as pathdog takes */
+
+#define MOCK_SAMPLE_INTERVAL_US 5000000u
+#define MOCK_CLOSE_INTERVAL_US  500000u
 
 struct mock {
     struct pd_host host;
@@ -51,6 +69,7 @@ struct mock {
     uint32_t n_peers; /* slots */
     uint64_t next_conn;
     bool count_only; /* keep no texts of advice, for large tests */
+    bool fast_polls; /* the next samples are of fast polls: none is a regular row */
 
     struct mock_advice *advice;
     size_t n_advice;
@@ -64,6 +83,7 @@ struct mock {
     uint64_t timer_us;                                                 /* 0: none */
     void (*on_query)(struct mock *mock, const struct pd_query *query); /* NULL: only listed */
     void *user;
+    char told[PD_SAVED_MAX];
 };
 
 /* `options` is NULL or "name=value name=value", values as numbers (µs, bytes,
@@ -78,7 +98,12 @@ void mock_peer_change(struct mock *mock, uint32_t peer, enum pd_peer_change chan
 void mock_peer_down(struct mock *mock, uint32_t peer);
 
 void mock_node(struct mock *mock, uint32_t uid);
+
+/* A row. What it says besides `fresh` follows from the rows before it. Only what
+ * `columns` says is there, all in mock_sample. */
 void mock_sample(struct mock *mock, uint32_t peer, const struct pd_row *row, bool fresh);
+void mock_sample_columns(struct mock *mock, uint32_t peer, const struct pd_row *row, bool fresh,
+                         uint32_t columns);
 
 /* `fields` as in mock_start, all digits is a number. */
 void mock_signal(struct mock *mock, const char *kind, uint64_t query, const char *fields);
@@ -90,7 +115,15 @@ void mock_time(struct mock *mock, uint64_t now_us);
 /* Forget advice, queries and notices so far. */
 void mock_clear(struct mock *mock);
 
+/* What `tell` says now, "" without it; lives until mock_stop. */
+const char *mock_tell(struct mock *mock, uint32_t peer);
+
+/* A row of which nothing is known. */
 struct pd_row mock_row(void);
 void mock_address(const char *text, struct pd_address *ret_address);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
