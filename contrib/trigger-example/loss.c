@@ -42,13 +42,11 @@ struct loss {
     uint64_t fraction_permille;
     uint64_t packet_bytes;
     uint64_t least;
-    uint64_t spacing_us;
     uint32_t strikes;
 };
 
 struct loss_peer {
-    uint64_t at_us; /* of the sample that the next is compared with */
-    uint64_t sent_bytes, lost;
+    uint64_t sent_bytes, lost; /* of the sample that the next is compared with */
     uint32_t strikes;
     bool known;
 };
@@ -63,8 +61,6 @@ static int loss_start(struct pd_turn *turn, const struct pd_start *start)
     loss->strikes = (uint32_t)start->values[OPTION_STRIKES].number;
     loss->packet_bytes = start->values[OPTION_PACKET].number;
     loss->least = start->values[OPTION_LEAST].number;
-    /* Close looks come faster than samples: they are not worth a strike each. */
-    loss->spacing_us = start->sample_interval_us / 5 * 4;
     return 0;
 }
 
@@ -100,12 +96,10 @@ static int loss_sample(struct pd_turn *turn, const struct pd_sample *sample)
     uint64_t lost = sample->row->v[PD_PACKETS_LOST];
     struct loss_peer before = *peer;
 
-    if (sent_bytes == PD_UNKNOWN || lost == PD_UNKNOWN)
-        return 0;
-    if (before.known && turn->now_us - before.at_us < loss->spacing_us)
+    /* Fast polls come faster than samples: they are not worth a strike each. */
+    if (!sample->regular || sent_bytes == PD_UNKNOWN || lost == PD_UNKNOWN)
         return 0;
     peer->known = true;
-    peer->at_us = turn->now_us;
     peer->sent_bytes = sent_bytes;
     peer->lost = lost;
     /* The first says nothing yet, nor do counters that went backwards. */
@@ -140,6 +134,22 @@ static int loss_peer(struct pd_turn *turn, const struct pd_peer_event *event)
     return 0;
 }
 
+/* For `pathdogctl explain`: how far it is from advice. Changes nothing. */
+static int loss_tell(const void *self, const struct pd_peer *who, const void *state,
+                     uint64_t now_us, char *text, size_t size)
+{
+    const struct loss *loss = self;
+    const struct loss_peer *peer = state;
+
+    (void)who;
+    (void)now_us;
+    if (!peer->known)
+        return snprintf(text, size, "no row with bytes_sent and packets_lost yet");
+    return snprintf(text, size,
+                    "%" PRIu32 " of %" PRIu32 " strikes (lost above %" PRIu64 " in 1000)",
+                    peer->strikes, loss->strikes, loss->fraction_permille);
+}
+
 /* ---- the one thing that is exported ---- */
 
 PD_TRIGGER(loss) = {
@@ -153,4 +163,5 @@ PD_TRIGGER(loss) = {
     .start = loss_start,
     .peer = loss_peer,
     .sample = loss_sample,
+    .tell = loss_tell,
 };

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs pathdog's headers and its .pc file alone, builds contrib/trigger-example
-# against them in a directory of its own, and has pathdog load what came out.
+# Installs pathdog's headers, its mock host and its .pc file alone, builds and tests
+# contrib/trigger-example against them in a directory of its own, and has pathdog load what
+# came out; then a trigger in C++.
 #
 #   out-of-tree.sh BUILD        meson's build directory, with pathdog in it
 set -eu
@@ -20,8 +21,10 @@ fail() {
 DESTDIR=$work/root meson install -C "$build" --no-rebuild --tags devel --quiet
 pc=$(find "$work/root" -name pathdog.pc)
 [ -n "$pc" ] || fail "no pathdog.pc was installed"
-[ "$(find "$work/root" -name '*.h' | wc -l)" -eq 3 ] || fail "three headers should be installed"
+[ "$(find "$work/root" -name '*.h' | wc -l)" -eq 4 ] || fail "four headers should be installed"
 export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$work/root PKG_CONFIG_LIBDIR=$work/none
+mockhost=$work/root$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --variable=mockhost pathdog)
+[ -f "$mockhost" ] || fail "no mock host is where pkg-config says: $mockhost"
 
 # ---- built away from the tree ----
 cp -r "$top/contrib/trigger-example" "$work/example"
@@ -30,6 +33,13 @@ make -s -C "$work/example"
     fail "the example links more than libc"
 exported=$(nm -D --defined-only "$work/example/loss.so" | cut -d' ' -f3)
 [ "$exported" = pathdog_trigger ] || fail "it exports: $exported"
+make -s -C "$work/example" check mockhost="$mockhost" >"$work/tested" ||
+    fail "make check: $(cat "$work/tested")"
+# A test that is not met says so: with another threshold the example's is not.
+sed -i.before 's/fraction=50/fraction=60/' "$work/example/test-loss.c"
+! make -s -C "$work/example" check mockhost="$mockhost" >"$work/tested" 2>&1 ||
+    fail "make check does not fail where the trigger does not do what is tested"
+mv "$work/example/test-loss.c.before" "$work/example/test-loss.c"
 make -s -C "$work/example" install DESTDIR="$work/out"
 plugin=$(find "$work/out" -name loss.so)
 case $plugin in
@@ -92,4 +102,15 @@ check 'strikes = 0' >"$work/refused" 2>&1 || status=$?
 [ "$status" -eq 2 ] || fail "strikes = 0 was not refused (exit status $status)"
 grep -q strikes "$work/refused" || fail "the refusal does not say what it is about"
 
-echo "out-of-tree: built against the installed headers, loaded, listed, checked"
+# ---- a trigger in C++ ----
+cp "$top/tests/plugins/cpp.cc" "$work/cpp.cc"
+# shellcheck disable=SC2046 # several words
+${CXX:-c++} -std=c++20 -O2 -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden \
+    -Wl,-z,defs -nodefaultlibs $(pkg-config --cflags pathdog) -o "${plugin%/*}/cpp.so" "$work/cpp.cc" -lc ||
+    fail "a trigger in C++ does not build"
+exported=$(nm -D --defined-only "${plugin%/*}/cpp.so" | cut -d' ' -f3 | sort | paste -sd ' ')
+[ "$exported" = "pathdog_source pathdog_trigger" ] || fail "the trigger in C++ exports: $exported"
+"$pathdog" --config "$work/pathdog.conf" --list-triggers >"$work/listed"
+grep -q 'a trigger in C++' "$work/listed" || fail "the trigger in C++ is not loaded: $(cat "$work/listed")"
+
+echo "out-of-tree: built against the installed headers, tested, loaded, listed, checked; C++ too"
