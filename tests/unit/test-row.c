@@ -260,6 +260,15 @@ static void sent_bytes(void **state)
     expect_ages(lab, "received=1 sent=400", 5 * SEC, PD_UNKNOWN, SEC, 2);
     expect_ages(lab, "received=1 sent=400", 6 * SEC, PD_UNKNOWN, 2 * SEC, 3);
     expect_ages(lab, "received=1", 7 * SEC, PD_UNKNOWN, 3 * SEC, 4);
+    /* On another path it is still not acknowledged. */
+    lab_event(lab, &(struct event){.type = EVENT_PEER_PATH,
+                                   .peer_path = {.conn = 17, .local = "10.0.0.9:1"}});
+    expect_ages(lab, "received=1 sent=400", 8 * SEC, PD_UNKNOWN, 0, 1);
+    expect_ages(lab, "received=1 sent=400", 9 * SEC, PD_UNKNOWN, 0, 0);
+    expect_ages(lab, "received=2 sent=400", 0, PD_UNKNOWN, 0, 0);
+    lab_event(lab, &(struct event){.type = EVENT_PEER_PATH,
+                                   .peer_path = {.conn = 17, .local = "10.0.0.8:1"}});
+    expect_ages(lab, "received=2 sent=400", SEC, PD_UNKNOWN, 0, 0); /* all was */
 }
 
 int main(void)
