@@ -284,6 +284,21 @@ static void test_an_absent_node_is_said_once(void **state)
     assert_int_equal(one.events[EVENT_NODE_DOWN], 1);
 }
 
+/* A reason of before is none any more: that nobody listens, where somebody does and says nothing. */
+static void test_an_answer_to_hello_is_waited_for(void **state)
+{
+    link_start(one.link);
+    RUN_UNTIL(&one, 10, one.events[EVENT_NODE_DOWN]);
+    assert_true(said(&one.told, "No such file or directory"));
+    node_listen(&one);
+    RUN_UNTIL(&one, 10, one.events[EVENT_NODE_DOWN] == 2);
+    assert_true(said(&one.told, "connected, waiting for the node's answer to hello"));
+    assert_int_equal(one.accepted, 1);
+    assert_false(link_is_up(one.link));
+    rig_up(&one);
+    assert_int_equal(one.events[EVENT_NODE_DOWN], 2);
+}
+
 static void test_backoff_doubles(void **state)
 {
     one.rude = true;
@@ -481,6 +496,7 @@ static void test_deadlines(void **state)
 {
     struct rig *silent = &one, other, stalled, good;
     uint64_t begin_us, refused_us, good_us, stalled_before_us = stalled_us;
+    unsigned silent_downs;
     char path[64];
 
     snprintf(path, sizeof(path), "%s/other", directory);
@@ -516,7 +532,10 @@ static void test_deadlines(void **state)
     assert_true(silent->closed_us - silent->made_us >= 10000000);
     assert_true(silent->closed_us - silent->accepted_us[0] <
                 11000000 + (stalled_us - stalled_before_us));
+    assert_true(said(&silent->told, "waiting for the node's answer to hello"));
     assert_true(said(&silent->told, "did not answer hello within 10 s"));
+    silent_downs = silent->events[EVENT_NODE_DOWN];
+    assert_int_equal(silent_downs, 2);
     RUN_UNTIL(&other, 12, other.accepted == 2);
     assert_true(other.accepted_us[1] - refused_us >= 10000000);
     assert_true(other.accepted_us[1] - refused_us < 11000000 + (stalled_us - stalled_before_us));
@@ -525,6 +544,7 @@ static void test_deadlines(void **state)
     assert_true(now_us() - begin_us >= 30000000);
     assert_true(now_us() - begin_us < 32000000 + (stalled_us - stalled_before_us));
     assert_true(said(&stalled.told, "\"what\":\"node-stalled\""));
+    assert_int_equal(silent->events[EVENT_NODE_DOWN], silent_downs); /* once, not each time */
     rig_free(&other);
     rig_free(&stalled);
     rig_free(&good);
@@ -548,6 +568,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LISTENING(test_comes_up),
         ALONE(test_an_absent_node_is_said_once),
+        ALONE(test_an_answer_to_hello_is_waited_for),
         LISTENING(test_backoff_doubles),
         LISTENING(test_each_loss_is_said),
         LISTENING(test_a_fatal_line),

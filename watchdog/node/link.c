@@ -21,6 +21,8 @@
 /* While the node is away, a new reason is said at most so often. */
 #define REASON_GAP_US UINT64_C(10000000)
 #define REASON_SIZE   640 /* two paths, names, and what to do */
+/* An answer to hello that takes longer is said to be waited for. */
+#define HELLO_SLOW_US UINT64_C(1000000)
 
 struct link {
     sd_event *loop;
@@ -39,6 +41,8 @@ struct link {
     uint64_t random;
     uint64_t backoff_us;
     uint64_t retry_us;      /* when to connect, UINT64_MAX: connected */
+    uint64_t hello_slow_us; /* when the node is slow to answer hello, UINT64_MAX: said already */
+    bool hello_unanswered;  /* that is why the last connection was closed */
     uint64_t subscribed_us; /* 0: not yet */
     uint64_t taken_us;      /* when output began to wait, or the node last took some */
     uint64_t armed_us;      /* what the timer is set to */
@@ -64,6 +68,8 @@ static uint64_t next_deadline_us(const struct link *link)
 {
     uint64_t deadline_us = min_u64(link->retry_us, protocol_deadline_us(link->protocol));
 
+    if (!protocol_is_up(link->protocol))
+        deadline_us = min_u64(deadline_us, link->hello_slow_us);
     if (link->fd >= 0 && protocol_output(link->protocol)->length)
         deadline_us = min_u64(deadline_us, add_u64(link->taken_us, LINK_STALLED_US));
     return deadline_us;
@@ -124,6 +130,15 @@ static void tell_down(struct link *link, const char *reason, bool was_up)
     link_tell(link, (struct event){.type = EVENT_NODE_DOWN, .node_down = {.reason = reason}});
 }
 
+/* The reason of the last failure is none any more: the node is there, and says nothing. */
+static void tell_hello_slow(struct link *link)
+{
+    link->hello_slow_us = UINT64_MAX;
+    link->said_us = 0;
+    tell_down(link, "connected, waiting for the node's answer to hello", false);
+    link->said_us = 0; /* nor is this one soon */
+}
+
 static void link_down(struct link *link, const char *reason, uint64_t pause_us)
 {
     uint64_t now_us = link_now(link);
@@ -139,6 +154,7 @@ static void link_down(struct link *link, const char *reason, uint64_t pause_us)
         close(link->fd);
     link->fd = -1;
     link->watched = 0;
+    link->hello_slow_us = UINT64_MAX;
     link->peer_uid = UINT32_MAX;
     *link->failure = '\0';
     link->failure_kind = NULL;
@@ -309,6 +325,7 @@ static void link_connect(struct link *link)
         snprintf(reason, sizeof(reason), "cannot watch the node's socket");
     }
     if (fd < 0) {
+        link->hello_unanswered = false;
         link_down(link, reason, 0);
         return;
     }
@@ -317,6 +334,8 @@ static void link_connect(struct link *link)
     link->watched = EPOLLIN;
     link->retry_us = UINT64_MAX;
     link->taken_us = link_now(link);
+    link->hello_slow_us =
+        link->hello_unanswered ? UINT64_MAX : add_u64(link->taken_us, HELLO_SLOW_US);
     protocol_open(link->protocol, link_now(link), link->peer_uid);
     link_flush(link);
 }
@@ -331,10 +350,13 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         if (now_us >= link->retry_us)
             link_connect(link);
     } else if (protocol_expire(link->protocol, now_us) < 0) {
+        link->hello_unanswered = !protocol_is_up(link->protocol);
         link_down(link, protocol_reason(link->protocol), 0);
     } else if (protocol_output(link->protocol)->length &&
                now_us - link->taken_us >= LINK_STALLED_US) {
         link_fail(link, "node-stalled", "the node took nothing for 30 s");
+    } else if (!protocol_is_up(link->protocol) && now_us >= link->hello_slow_us) {
+        tell_hello_slow(link);
     }
     link_close_failed(link);
     link_arm(link);
@@ -378,6 +400,7 @@ int link_new(sd_event *loop, const struct link_config *config, const struct link
         .random = config->seed,
         .backoff_us = LINK_BACKOFF_MIN_US,
         .retry_us = UINT64_MAX,
+        .hello_slow_us = UINT64_MAX,
         .armed_us = UINT64_MAX,
         .input = memory_new(READ_BYTES, 1),
     };
