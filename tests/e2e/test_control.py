@@ -47,7 +47,9 @@ class Status(ControlCase):
         dog.wait_record("node", state="down")
         self.assertIn("node-down", self.reasons(dog))
         out, _ = self.ctl(dog, "status")
-        self.assertIn("is not there", out)
+        self.assertEqual(out.count("there is no "), 1, out)  # why, and only once
+        self.assertTrue(out.splitlines()[0].startswith("Node "), out)
+        self.assertIn("there is no ", out.splitlines()[0])
 
     def test_no_triggers(self):
         node, dog = self.pair(triggers={})

@@ -94,10 +94,15 @@ static void show_requests(const struct ctl *ctl, const json_t *status)
            number_of(requests, "queued"), number_of(requests, "waiting"));
 }
 
-static void show_reasons(const struct ctl *ctl, const json_t *reasons)
+/* Why the node is down stands in its own line. */
+static void show_reasons(const struct ctl *ctl, const json_t *reasons, bool why_down)
 {
-    for (size_t i = 0; i < json_array_size(reasons); i++)
-        printf("%s%s%s\n", yellow(ctl), text_of(json_array_get(reasons, i), "text"), plain(ctl));
+    for (size_t i = 0; i < json_array_size(reasons); i++) {
+        const json_t *reason = json_array_get(reasons, i);
+
+        if (!why_down || strcmp(text_of(reason, "what"), "node-down") != 0)
+            printf("%s%s%s\n", yellow(ctl), text_of(reason, "text"), plain(ctl));
+    }
 }
 
 static void show_last(const struct ctl *ctl, const json_t *page)
@@ -128,7 +133,8 @@ static void show_status(const struct ctl *ctl, const json_t *status, const json_
     show_triggers(ctl, json_object_get(status, "triggers"));
     show_requests(ctl, status);
     show_last(ctl, last);
-    show_reasons(ctl, json_object_get(status, "reasons"));
+    show_reasons(ctl, json_object_get(status, "reasons"),
+                 has(json_object_get(status, "node"), "reason"));
     printf("%spathdog %s, run %s%s\n", dim(ctl), text_of(status, "version"), text_of(status, "run"),
            plain(ctl));
 }
@@ -151,7 +157,7 @@ static enum ctl_status check(struct ctl *ctl)
     json_t *status;
 
     ctl->call_ms = CALL_HOOK_MS;
-    ctl->keeps_failure = true;
+    ctl->quiet = true;
     status = ask_status(ctl, &result);
     result = show_check(ctl, status);
     json_decref(status);
