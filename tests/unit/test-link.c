@@ -284,7 +284,8 @@ static void test_an_absent_node_is_said_once(void **state)
     assert_int_equal(one.events[EVENT_NODE_DOWN], 1);
 }
 
-/* A reason of before is none any more: that nobody listens, where somebody does and says nothing. */
+/* A reason of before is none any more: that nobody listens, where somebody does and says nothing.
+ */
 static void test_an_answer_to_hello_is_waited_for(void **state)
 {
     link_start(one.link);

@@ -6,12 +6,12 @@
 
 #include "../util/util.h"
 
-static uint64_t number(const json_t *record, const char *name)
+uint64_t record_number(const json_t *record, const char *name)
 {
     return (uint64_t)json_integer_value(json_object_get(record, name));
 }
 
-static const char *word(const json_t *record, const char *name)
+const char *record_word(const json_t *record, const char *name)
 {
     const char *text = json_string_value(json_object_get(record, name));
 
@@ -32,7 +32,7 @@ static int rank(const json_t *record)
 {
     static const char *const kinds[] = {"node",    "notice", "peer", "decision",
                                         "outcome", "effect", "cause"};
-    const char *kind = word(record, "record");
+    const char *kind = record_word(record, "record");
 
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (!strcmp(kind, kinds[i]))
@@ -50,18 +50,18 @@ static int compare(const json_t *a, const json_t *b)
 {
     static const char *const numbers[] = {"decision", "request", "cause", "conn"};
     static const char *const words[] = {"verdict", "state", "what", "text"};
-    int r = compare_numbers(number(a, "time_us"), number(b, "time_us"));
+    int r = compare_numbers(record_number(a, "time_us"), record_number(b, "time_us"));
 
     if (r == 0)
-        r = strcmp(word(a, "run"), word(b, "run"));
+        r = strcmp(record_word(a, "run"), record_word(b, "run"));
     if (r == 0)
-        r = compare_numbers(number(a, "decision"), number(b, "decision"));
+        r = compare_numbers(record_number(a, "decision"), record_number(b, "decision"));
     if (r == 0)
         r = rank(a) - rank(b);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(numbers); i++)
-        r = compare_numbers(number(a, numbers[i]), number(b, numbers[i]));
+        r = compare_numbers(record_number(a, numbers[i]), record_number(b, numbers[i]));
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(words); i++)
-        r = strcmp(word(a, words[i]), word(b, words[i]));
+        r = strcmp(record_word(a, words[i]), record_word(b, words[i]));
     return r;
 }
 
@@ -102,20 +102,20 @@ static bool is_trigger(const char *wanted, const char *instance)
 
 static bool decision_fits(const struct history_filter *filter, const json_t *record)
 {
-    if (filter->verdict && strcmp(filter->verdict, word(record, "verdict")) != 0)
+    if (filter->verdict && strcmp(filter->verdict, record_word(record, "verdict")) != 0)
         return false;
-    return !filter->trigger || is_trigger(filter->trigger, word(record, "trigger"));
+    return !filter->trigger || is_trigger(filter->trigger, record_word(record, "trigger"));
 }
 
 bool history_is_storm(const json_t *record)
 {
-    return number(record, "advised") > CAUSE_LISTED;
+    return record_number(record, "advised") > CAUSE_LISTED;
 }
 
 bool history_may_fit(const struct history_filter *filter, const json_t *record)
 {
-    uint64_t time_us = number(record, "time_us");
-    bool decides = number(record, "decision") != 0;
+    uint64_t time_us = record_number(record, "time_us");
+    bool decides = record_number(record, "decision") != 0;
 
     if (time_us < filter->since_us || (filter->until_us && time_us > filter->until_us))
         return false;
@@ -123,15 +123,15 @@ bool history_may_fit(const struct history_filter *filter, const json_t *record)
         return false;
     if (!decides && !filter->everything && (filter->no_storms || !history_is_storm(record)))
         return false;
-    if (!strcmp(word(record, "record"), "decision") && !decision_fits(filter, record))
+    if (!strcmp(record_word(record, "record"), "decision") && !decision_fits(filter, record))
         return false;
-    return !filter->peer || fnmatch(filter->peer, word(record, "peer"), 0) == 0;
+    return !filter->peer || fnmatch(filter->peer, record_word(record, "peer"), 0) == 0;
 }
 
 static void key_of(char out[160], const json_t *record)
 {
-    snprintf(out, 160, "%s %llu", word(record, "run"),
-             (unsigned long long)number(record, "decision"));
+    snprintf(out, 160, "%s %llu", record_word(record, "run"),
+             (unsigned long long)record_number(record, "decision"));
 }
 
 bool history_fits(const struct history_filter *filter, json_t *decisions, const json_t *record)
@@ -141,7 +141,7 @@ bool history_fits(const struct history_filter *filter, json_t *decisions, const 
     if (!filter->trigger && !filter->verdict)
         return true;
     key_of(key, record);
-    if (!strcmp(word(record, "record"), "decision"))
+    if (!strcmp(record_word(record, "record"), "decision"))
         json_object_set_new(decisions, key, json_true());
     return json_object_get(decisions, key);
 }
@@ -176,7 +176,8 @@ void history_last(struct history *history, uint64_t count)
 unsigned history_runs(const struct history *history)
 {
     for (size_t i = 1; i < history->n_records; i++)
-        if (strcmp(word(history->records[0], "run"), word(history->records[i], "run")) != 0)
+        if (strcmp(record_word(history->records[0], "run"),
+                   record_word(history->records[i], "run")) != 0)
             return 2;
     return history->n_records ? 1 : 0;
 }

@@ -29,6 +29,10 @@ struct history_filter {
     bool no_storms;  /* without everything: not even the causes that stand for many decisions */
 };
 
+/* Members of a record, as far as they are there: else 0, "". */
+uint64_t record_number(const json_t *record, const char *name);
+const char *record_word(const json_t *record, const char *name);
+
 /* Takes the record over. */
 void history_add(struct history *history, json_t *record);
 

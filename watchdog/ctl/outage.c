@@ -51,18 +51,6 @@ struct outages *outages_free(struct outages *outages)
     return NULL;
 }
 
-static uint64_t number(const json_t *record, const char *name)
-{
-    return (uint64_t)json_integer_value(json_object_get(record, name));
-}
-
-static const char *word(const json_t *record, const char *name)
-{
-    const char *text = json_string_value(json_object_get(record, name));
-
-    return text ? text : "";
-}
-
 static struct outage *outage_of(struct outages *outages, const char *peer, bool make)
 {
     CLEANUP_FREE char *key = string_format("%s %s", outages->unit, peer);
@@ -110,19 +98,20 @@ static uint64_t silence_us(const json_t *record)
 {
     const json_t *evidence = json_object_get(record, "evidence");
 
-    return max_u64(max_u64(number(evidence, "stalled_us"), number(evidence, "silence_us")),
-                   number(evidence, "silent_ms") * 1000);
+    return max_u64(
+        max_u64(record_number(evidence, "stalled_us"), record_number(evidence, "silence_us")),
+        record_number(evidence, "silent_ms") * 1000);
 }
 
 static void take_decision(struct outages *outages, const json_t *record)
 {
-    bool dead = !strcmp(word(record, "kind"), "dead");
-    struct outage *outage = outage_of(outages, word(record, "peer"), dead);
-    uint64_t time_us = number(record, "time_us"), begin_us;
+    bool dead = !strcmp(record_word(record, "kind"), "dead");
+    struct outage *outage = outage_of(outages, record_word(record, "peer"), dead);
+    uint64_t time_us = record_number(record, "time_us"), begin_us;
 
     if (!dead) {
         /* Fresh samples, and slow ones: it was heard. */
-        if (outage && !strcmp(word(record, "kind"), "degraded"))
+        if (outage && !strcmp(record_word(record, "kind"), "degraded"))
             outage_drop(outages, outage);
         return;
     }
@@ -136,28 +125,28 @@ static void take_decision(struct outages *outages, const json_t *record)
 
 static void take_outcome(struct outages *outages, const json_t *record)
 {
-    struct outage *outage = outage_of(outages, word(record, "peer"), false);
-    const char *outcome = word(record, "outcome");
+    struct outage *outage = outage_of(outages, record_word(record, "peer"), false);
+    const char *outcome = record_word(record, "outcome");
 
     if (!outage || !outage->from_us ||
         (strcmp(outcome, "migrated") != 0 && strcmp(outcome, "reconnected") != 0))
         return;
     free(outage->run);
-    outage->run = string_copy(word(record, "run"));
-    outage->decision = number(record, "decision");
-    outage->moved_us = number(record, "time_us");
+    outage->run = string_copy(record_word(record, "run"));
+    outage->decision = record_number(record, "decision");
+    outage->moved_us = record_number(record, "time_us");
 }
 
 static void take_effect(struct outages *outages, const json_t *record)
 {
     static const char *const heard[] = {"better", "same", "worse"};
-    struct outage *outage = outage_of(outages, word(record, "peer"), false);
+    struct outage *outage = outage_of(outages, record_word(record, "peer"), false);
 
-    if (!outage || !outage->moved_us || outage->decision != number(record, "decision") ||
-        !string_equal(outage->run, word(record, "run")))
+    if (!outage || !outage->moved_us || outage->decision != record_number(record, "decision") ||
+        !string_equal(outage->run, record_word(record, "run")))
         return;
     for (size_t i = 0; i < ARRAY_SIZE(heard); i++)
-        if (!strcmp(heard[i], word(record, "effect"))) {
+        if (!strcmp(heard[i], record_word(record, "effect"))) {
             outage_end(outages, outage, outage->moved_us);
             return;
         }
@@ -166,7 +155,7 @@ static void take_effect(struct outages *outages, const json_t *record)
 
 void outages_take(struct outages *outages, const char *unit, const json_t *record)
 {
-    const char *kind = word(record, "record");
+    const char *kind = record_word(record, "record");
     struct outage *outage;
 
     outages->unit = unit;
@@ -176,10 +165,10 @@ void outages_take(struct outages *outages, const char *unit, const json_t *recor
         take_outcome(outages, record);
     } else if (!strcmp(kind, "effect")) {
         take_effect(outages, record);
-    } else if (!strcmp(kind, "peer") && !strcmp(word(record, "state"), "up")) {
-        outage = outage_of(outages, word(record, "peer"), false);
+    } else if (!strcmp(kind, "peer") && !strcmp(record_word(record, "state"), "up")) {
+        outage = outage_of(outages, record_word(record, "peer"), false);
         if (outage)
-            outage_end(outages, outage, number(record, "time_us"));
+            outage_end(outages, outage, record_number(record, "time_us"));
     }
 }
 

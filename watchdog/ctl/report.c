@@ -4,6 +4,7 @@
 
 #include "../util/util.h"
 #include "outage.h"
+#include "report-top.h"
 
 /* Rows by a key, in the order in which they came; each is an object. */
 struct rows {
@@ -24,21 +25,10 @@ struct report {
     const json_t *units;
 };
 
-static uint64_t number(const json_t *record, const char *name)
-{
-    return (uint64_t)json_integer_value(json_object_get(record, name));
-}
-
-static const char *word(const json_t *record, const char *name)
-{
-    const char *text = json_string_value(json_object_get(record, name));
-
-    return text ? text : "";
-}
-
 static void add(json_t *counts, const char *name, uint64_t count)
 {
-    json_object_set_new(counts, name, json_integer((json_int_t)(number(counts, name) + count)));
+    json_object_set_new(counts, name,
+                        json_integer((json_int_t)(record_number(counts, name) + count)));
 }
 
 static bool is_any(const char *text, const char *a, const char *b)
@@ -48,7 +38,8 @@ static bool is_any(const char *text, const char *a, const char *b)
 
 static void key_of(char out[160], const json_t *record, const char *name)
 {
-    snprintf(out, 160, "%s %llu", word(record, "run"), (unsigned long long)number(record, name));
+    snprintf(out, 160, "%s %llu", record_word(record, "run"),
+             (unsigned long long)record_number(record, name));
 }
 
 /* The row of that key; `*ret_new`: it was not there. */
@@ -103,22 +94,23 @@ char *report_pattern(const char *reason)
 
 static void take_reason(struct report *report, const json_t *record, uint64_t count)
 {
-    CLEANUP_FREE char *pattern = report_pattern(word(record, "reason"));
+    CLEANUP_FREE char *pattern = report_pattern(record_word(record, "reason"));
     CLEANUP_FREE char *key = NULL;
     json_t *row;
     bool is_new;
 
-    if (asprintf(&key, "%s %s %s", word(record, "trigger"), word(record, "kind"), pattern) < 0)
+    if (asprintf(&key, "%s %s %s", record_word(record, "trigger"), record_word(record, "kind"),
+                 pattern) < 0)
         memory_out();
     row = row_of(&report->reasons, key, &is_new);
     add(row, "count", count);
     json_object_set(row, "trigger", json_object_get(record, "trigger"));
     json_object_set(row, "kind", json_object_get(record, "kind"));
     /* of several, the last one stands for all */
-    json_object_set_new(
-        row, "alike",
-        json_boolean(is_new || (json_is_true(json_object_get(row, "alike")) &&
-                                !strcmp(word(row, "reason"), word(record, "reason")))));
+    json_object_set_new(row, "alike",
+                        json_boolean(is_new || (json_is_true(json_object_get(row, "alike")) &&
+                                                !strcmp(record_word(row, "reason"),
+                                                        record_word(record, "reason")))));
     json_object_set(row, "reason", json_object_get(record, "reason"));
 }
 
@@ -127,7 +119,7 @@ static void take_reason(struct report *report, const json_t *record, uint64_t co
 static void take_peer(struct report *report, const json_t *record, const char *what, uint64_t count)
 {
     static const char *const members[] = {"decisions", "dead", "moves", "failed", "not_helped"};
-    const char *peer = word(record, "peer");
+    const char *peer = record_word(record, "peer");
     json_t *row;
     bool is_new;
 
@@ -142,8 +134,8 @@ static void take_peer(struct report *report, const json_t *record, const char *w
 
 static void take_decision(struct report *report, const json_t *record)
 {
-    uint64_t count = max_u64(number(record, "repeats"), 1);
-    const char *verdict = word(record, "verdict"), *before;
+    uint64_t count = max_u64(record_number(record, "repeats"), 1);
+    const char *verdict = record_word(record, "verdict"), *before;
     json_t *storm;
     char key[160];
 
@@ -151,8 +143,8 @@ static void take_decision(struct report *report, const json_t *record)
     before = json_string_value(json_object_get(report->finals, key));
     if (before) { /* it left the queue, and is the same decision */
         json_object_set_new(report->verdicts, before,
-                            json_integer((json_int_t)number(report->verdicts, before) - 1));
-        if (!number(report->verdicts, before))
+                            json_integer((json_int_t)record_number(report->verdicts, before) - 1));
+        if (!record_number(report->verdicts, before))
             json_object_del(report->verdicts, before);
         json_object_del(report->finals, key);
         add(report->verdicts, verdict, 1);
@@ -163,18 +155,18 @@ static void take_decision(struct report *report, const json_t *record)
     report->n_decisions += count;
     add(report->verdicts, verdict, count);
     take_peer(report, record, "decisions", count);
-    if (!strcmp(word(record, "kind"), "dead"))
+    if (!strcmp(record_word(record, "kind"), "dead"))
         take_peer(report, record, "dead", count);
     take_reason(report, record, count);
     key_of(key, record, "cause");
     storm = json_object_get(report->storms, key);
-    if (storm && strcmp(word(record, "trigger"), "fallback") != 0)
+    if (storm && strcmp(record_word(record, "trigger"), "fallback") != 0)
         add(storm, verdict, (uint64_t)0 - count);
 }
 
 static void take_outcome(struct report *report, const json_t *record)
 {
-    const char *outcome = word(record, "outcome");
+    const char *outcome = record_word(record, "outcome");
     bool moved = is_any(outcome, "migrated", "reconnected");
 
     report->n_outcomes++;
@@ -187,7 +179,7 @@ static void take_outcome(struct report *report, const json_t *record)
 
 static void take_effect(struct report *report, const json_t *record)
 {
-    const char *effect = word(record, "effect");
+    const char *effect = record_word(record, "effect");
 
     report->n_effects++;
     add(report->effects, effect, 1);
@@ -233,7 +225,7 @@ static void take_cause(struct report *report, const json_t *record)
 {
     json_t *cause;
 
-    if (number(record, "advised") < 2)
+    if (record_number(record, "advised") < 2)
         return;
     cause = json_copy((json_t *)record);
     json_object_del(cause, "record");
@@ -243,7 +235,7 @@ static void take_cause(struct report *report, const json_t *record)
 /* "" where it is none of systemd's. */
 static const char *unit_of(const struct report *report, const json_t *record)
 {
-    return word(report->units, word(record, "run"));
+    return record_word(report->units, record_word(record, "run"));
 }
 
 static json_t *node_row(struct report *report, const json_t *record)
@@ -262,19 +254,20 @@ static json_t *node_row(struct report *report, const json_t *record)
 static void take_node(struct report *report, const json_t *record)
 {
     json_t *row = node_row(report, record);
-    const char *boot = word(record, "boot"), *before = word(row, "boot");
-    uint64_t time_us = number(record, "time_us"), since_us = number(row, "away_since_us");
+    const char *boot = record_word(record, "boot"), *before = record_word(row, "boot");
+    uint64_t time_us = record_number(record, "time_us"),
+             since_us = record_number(row, "away_since_us");
 
-    if (*word(record, "node"))
+    if (*record_word(record, "node"))
         json_object_set(row, "node", json_object_get(record, "node"));
-    if (!strcmp(word(record, "state"), "down")) {
+    if (!strcmp(record_word(record, "state"), "down")) {
         if (since_us)
             return;
         add(row, "away", 1);
         json_object_set(row, "away_since_us", json_object_get(record, "time_us"));
         return;
     }
-    if (since_us && sub_u64(time_us, since_us) > number(row, "away_longest_us"))
+    if (since_us && sub_u64(time_us, since_us) > record_number(row, "away_longest_us"))
         json_object_set_new(row, "away_longest_us",
                             json_integer((json_int_t)sub_u64(time_us, since_us)));
     json_object_set_new(row, "away_since_us", json_null());
@@ -291,15 +284,15 @@ static json_t *run_new(struct report *report, const json_t *record)
     bool restart = false;
     json_t *run;
 
-    json_object_foreach(report->runs, name, run) restart |= !strcmp(word(run, "unit"), unit);
-    return json_pack("{s:s,s:s?,s:O,s:b,s:b}", "run", word(record, "run"), "unit",
+    json_object_foreach(report->runs, name, run) restart |= !strcmp(record_word(run, "unit"), unit);
+    return json_pack("{s:s,s:s?,s:O,s:b,s:b}", "run", record_word(record, "run"), "unit",
                      *unit ? unit : NULL, "first_us", json_object_get(record, "time_us"), "restart",
                      restart, "after_unclean_stop", 0);
 }
 
 static void take_run(struct report *report, const json_t *record)
 {
-    const char *name = word(record, "run");
+    const char *name = record_word(record, "run");
     json_t *run = json_object_get(report->runs, name);
     const json_t *time_us = json_object_get(record, "time_us");
 
@@ -308,14 +301,15 @@ static void take_run(struct report *report, const json_t *record)
         json_object_set_new(report->runs, name, run);
     }
     json_object_set(run, "last_us", (json_t *)time_us);
-    if (!strcmp(word(record, "what"), "unclean-stop"))
+    if (!strcmp(record_word(record, "what"), "unclean-stop"))
         json_object_set_new(run, "after_unclean_stop", json_true());
 }
 
 static void take_notice(struct report *report, const json_t *record)
 {
-    if (is_any(word(record, "level"), "error", "warning"))
-        add(report->notices, word(record, "what"), max_u64(number(record, "count"), 1));
+    if (is_any(record_word(record, "level"), "error", "warning"))
+        add(report->notices, record_word(record, "what"),
+            max_u64(record_number(record, "count"), 1));
 }
 
 static void take(struct report *report, const json_t *record)
@@ -331,62 +325,11 @@ static void take(struct report *report, const json_t *record)
     take_run(report, record);
     outages_take(report->outages, unit_of(report, record), record);
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-        if (!strcmp(word(record, "record"), kinds[i].kind))
+        if (!strcmp(record_word(record, "record"), kinds[i].kind))
             kinds[i].take(report, record);
 }
 
 /* ---- the result ---- */
-
-static int more_first(uint64_t a, uint64_t b)
-{
-    return (a < b) - (a > b);
-}
-
-static uint64_t badness(const json_t *peer)
-{
-    return number(peer, "failed") + number(peer, "not_helped") + number(peer, "dead");
-}
-
-static int compare_peers(const void *a, const void *b)
-{
-    const json_t *one = *(json_t *const *)a, *other = *(json_t *const *)b;
-    int r = more_first(badness(one), badness(other));
-
-    if (r == 0)
-        r = more_first(number(one, "decisions"), number(other, "decisions"));
-    return r ? r : strcmp(word(one, "peer"), word(other, "peer"));
-}
-
-static int compare_reasons(const void *a, const void *b)
-{
-    const json_t *one = *(json_t *const *)a, *other = *(json_t *const *)b;
-    int r = more_first(number(one, "count"), number(other, "count"));
-
-    return r ? r : strcmp(word(one, "reason"), word(other, "reason"));
-}
-
-static int compare_causes(const void *a, const void *b)
-{
-    const json_t *one = *(json_t *const *)a, *other = *(json_t *const *)b;
-    int r = more_first(number(one, "advised"), number(other, "advised"));
-
-    return r ? r : more_first(number(other, "time_us"), number(one, "time_us"));
-}
-
-/* The first ones of an array in that order, as an array of its own. */
-static json_t *top(const json_t *rows, int (*compare)(const void *a, const void *b))
-{
-    size_t count = json_array_size(rows);
-    json_t **sorted = memory_new(count, sizeof(*sorted)), *ret = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = json_array_get(rows, i);
-    qsort(sorted, count, sizeof(*sorted), compare);
-    for (size_t i = 0; i < count && i < REPORT_LIST; i++)
-        json_array_append(ret, sorted[i]);
-    free(sorted);
-    return ret;
-}
 
 static json_t *runs_result(const struct report *report)
 {
@@ -404,13 +347,13 @@ static json_t *result(const struct report *report)
                      (json_int_t)report->n_decisions, "verdicts", report->verdicts, "only_counted",
                      (json_int_t)report->n_only_counted, "requests", (json_int_t)report->n_outcomes,
                      "outcomes", report->outcomes, "moves",
-                     (json_int_t)(number(report->outcomes, "migrated") +
-                                  number(report->outcomes, "reconnected")),
+                     (json_int_t)(record_number(report->outcomes, "migrated") +
+                                  record_number(report->outcomes, "reconnected")),
                      "effects", report->effects, "no_path", outages_result(report->outages),
                      "n_peers", (json_int_t)json_array_size(report->peers.rows), "peers",
-                     top(report->peers.rows, compare_peers), "reasons",
-                     top(report->reasons.rows, compare_reasons), "causes",
-                     top(report->causes, compare_causes), "notices", report->notices);
+                     report_worst_peers(report->peers.rows), "reasons",
+                     report_most_reasons(report->reasons.rows), "causes",
+                     report_largest_causes(report->causes), "notices", report->notices);
 }
 
 json_t *report_make(const struct history *history, const json_t *units)
