@@ -40,14 +40,30 @@ class History(ControlCase):
         for line in lines:
             self.assertRegex(line, STAMP)
             self.assertIn(" +0530  ", line)
-        self.assertEqual(lines, sorted(lines))
+        stamps = [line.partition("  ")[0] for line in lines]
+        self.assertEqual(stamps, sorted(stamps))
         self.assertIn("from the running daemon's memory", err)
         self.assertEqual(self.records(dog), sorted(
             self.kept(dog), key=lambda r: (r["time_us"], r["decision"], KINDS.index(r["record"]))))
 
+    def on_terminal(self, dog, *words):
+        """What it says on standard error, where that is a terminal."""
+        ours, its = os.openpty()
+        try:
+            subprocess.run([ctl_program(), "--socket", dog.control, *words], check=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=its)
+            return os.read(ours, 65536).decode()
+        finally:
+            os.close(its)
+            os.close(ours)
+
     def test_sources(self):
         dog = self.night()
         self.assertEqual(self.records(dog, "--source", "daemon"), self.records(dog))
+        _, err = self.ctl(dog, "decisions", "--source", "daemon")
+        self.assertEqual(err, "", "what was asked for was read: a cron job says nothing")
+        self.assertIn("from the running daemon's memory",
+                      self.on_terminal(dog, "decisions", "--source", "daemon"))
         empty = os.path.join(self.directory, "empty")
         os.mkdir(empty)
         for words in (("--directory", empty), ("--directory", empty, "--source", "journal")):

@@ -39,8 +39,6 @@ static enum ctl_status no_daemon(struct ctl *ctl, int error)
 {
     const char *path = ctl->options.socket;
 
-    if (ctl->quiet)
-        return CTL_NO_DAEMON;
     switch (error) {
     case -ENOENT:
         fail_call(

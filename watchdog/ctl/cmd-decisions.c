@@ -2,6 +2,7 @@
 /* pathdogctl decisions: the last ones, and with -f those that come. */
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../util/util.h"
 #include "ctl.h"
@@ -62,12 +63,15 @@ static void show_read(struct shown *shown, const struct source *source)
         puts("no decision is kept that fits");
 }
 
+/* To whoever sits there; to a program, whose mail it would be, only where the journal was wanted
+ * and could not be read. */
 static void say_source(const struct source *source)
 {
     CLEANUP_FREE char *text = source_text(source);
     uint64_t n_bad = source->reader ? journal_reader_bad(source->reader) : 0;
 
-    complain("%s", text);
+    if (source->why_not || isatty(STDERR_FILENO))
+        complain("%s", text);
     if (source->n_storms)
         complain("%" PRIu64
                  " of the causes concerned more than %u peers: the journal has the sums, "

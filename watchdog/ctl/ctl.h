@@ -56,8 +56,7 @@ struct ctl {
     struct channel *channel; /* NULL until the daemon is asked */
     int call_ms;             /* how long an answer is waited for */
     json_t *pending;         /* notifications that came before an answer; an array */
-    bool quiet;              /* nothing is said of a daemon that cannot be reached */
-    bool keeps_failure;      /* what goes wrong is kept in `failure`, not said */
+    bool quiet;              /* a call that fails is not said, only kept in `failure` */
     char failure[512];
     bool colour;
     char **words; /* of the command, without its name; ends in NULL */

@@ -27,7 +27,7 @@ void fail_call(struct ctl *ctl, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(ctl->failure, sizeof(ctl->failure), format, arguments);
     va_end(arguments);
-    if (!ctl->keeps_failure)
+    if (!ctl->quiet)
         complain("%s", ctl->failure);
 }
 
