@@ -74,6 +74,9 @@ class NodeSilent(HealthCase):
         for line in out.splitlines()[1:]:
             self.assertRegex(line, r"^p\d@h +unseen .*\(20 ms\).*last row .* ago")
         self.assertEqual({p["condition"] for p in self.peers(dog).values()}, {"unseen"})
+        out, _ = self.ctl(dog, "explain", "p1@h")
+        self.assertNotIn("nothing is in the way", out)
+        self.assertIn("the node would be asked, but has not answered for", out)
         node.reading.set()
         self.wait_until(lambda: "node-silent" not in self.reasons(dog), "it answers again")
         dog.wait_for(lambda: self.status_line(dog) == "STATUS=Node alpha@127.0.0.1 is up, 2 peers",

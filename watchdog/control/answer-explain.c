@@ -52,12 +52,11 @@ static void damped_text(char *text, size_t size, const struct inspect_explain *e
                  explain->tokens_most, duration_text(left, explain->token_in_us));
 }
 
-void gate_sentence(char *text, size_t size, const struct engine *engine,
-                   const struct inspect_explain *explain, const struct inspect_verdict *question,
-                   enum verdict verdict)
+static void gate_sentence(char *text, size_t size, const struct inspect_status *status,
+                          const struct inspect_explain *explain,
+                          const struct inspect_verdict *question, enum verdict verdict)
 {
     char a[DURATION_SIZE], b[DURATION_SIZE];
-    const struct inspect_status status = inspect_status(engine, 0);
 
     text[0] = '\0';
     switch (verdict) {
@@ -104,12 +103,16 @@ void gate_sentence(char *text, size_t size, const struct engine *engine,
         snprintf(text, size, "the mode is observe: \"pathdogctl mode active\"");
         break;
     case VERDICT_QUEUED:
-        snprintf(text, size, "%u requests are open, and no more than %u may be", status.counts.open,
-                 status.budget);
+        snprintf(text, size, "%u requests are open, and no more than %u may be",
+                 status->counts.open, status->budget);
         break;
     case VERDICT_MIGRATE:
     case VERDICT_RECONNECT:
-        snprintf(text, size, "nothing is in the way");
+        if (status->silent_us)
+            snprintf(text, size, "the node would be asked, but has not answered for %s",
+                     duration_text(a, status->silent_us));
+        else
+            snprintf(text, size, "nothing is in the way");
         break;
     default:
         break;
@@ -118,7 +121,7 @@ void gate_sentence(char *text, size_t size, const struct engine *engine,
 
 /* ---- the answer ---- */
 
-static void put_verdict(struct buffer *out, const struct engine *engine,
+static void put_verdict(struct buffer *out, const struct inspect_status *status,
                         const struct inspect_explain *explain,
                         const struct inspect_verdict *question)
 {
@@ -129,13 +132,13 @@ static void put_verdict(struct buffer *out, const struct engine *engine,
     put_text(out, "by", by_name(question->by));
     put_bool(out, "fallback", question->fallback);
     put_text(out, "verdict", verdict_name(question->verdict));
-    gate_sentence(text, sizeof(text), engine, explain, question, question->verdict);
+    gate_sentence(text, sizeof(text), status, explain, question, question->verdict);
     put_text(out, "text", text);
     put_open(out, "rows", "[");
     for (enum verdict verdict = 0; verdict <= VERDICT_QUEUED; verdict++) {
         if (!(question->applies & 1u << verdict))
             continue;
-        gate_sentence(text, sizeof(text), engine, explain, question, verdict);
+        gate_sentence(text, sizeof(text), status, explain, question, verdict);
         put_open(out, NULL, "{");
         put_text(out, "verdict", verdict_name(verdict));
         put_text(out, "text", text);
@@ -213,6 +216,7 @@ static void put_memberships(struct buffer *out, const struct request *request, c
 void answer_explain(struct request *request)
 {
     const char *name = param_text(request, "peer");
+    const struct inspect_status status = inspect_status(request->engine, request->now_us);
     struct inspect_explain explain;
     struct buffer *out;
 
@@ -229,7 +233,7 @@ void answer_explain(struct request *request)
     put_memberships(out, request, name);
     put_open(out, "gate", "[");
     for (size_t i = 0; i < INSPECT_QUESTIONS; i++)
-        put_verdict(out, request->engine, &explain, &explain.verdicts[i]);
+        put_verdict(out, &status, &explain, &explain.verdicts[i]);
     put_close(out, "]");
     put_close(out, "}");
     answer_end(request);

@@ -163,9 +163,4 @@ void put_tally(struct buffer *out, const struct engine *engine, uint32_t begin);
 void put_reasons(struct buffer *out, const struct engine *engine, uint64_t now_us,
                  const struct inspect_status *status, const struct config *config);
 
-/* A row of the gate as a sentence about this peer. */
-void gate_sentence(char *text, size_t size, const struct engine *engine,
-                   const struct inspect_explain *explain, const struct inspect_verdict *question,
-                   enum verdict verdict);
-
 #endif
