@@ -62,6 +62,25 @@ static void show_sum(const struct ctl *ctl, const json_t *report, const char *na
     putchar('\n');
 }
 
+/* The effects of the moves; of those that are `better`, which of them are restored. */
+static void show_moves(const struct ctl *ctl, const json_t *report)
+{
+    json_t *effects = json_copy(json_object_get(report, "effects"));
+    uint64_t better = number_of(effects, "better"), restored = number_of(report, "restored");
+
+    if (restored)
+        json_object_set_new(effects, "restored", json_integer((json_int_t)restored));
+    if (restored && restored == better)
+        json_object_del(effects, "better");
+    else if (restored)
+        json_object_set_new(effects, "better", json_integer((json_int_t)(better - restored)));
+    heading(ctl, "moves");
+    printf("%" PRIu64 "%s", number_of(report, "moves"), json_object_size(effects) ? ": " : "");
+    show_counts(effects);
+    putchar('\n');
+    json_decref(effects);
+}
+
 static void show_head(const struct ctl *ctl, const json_t *report)
 {
     uint64_t from_us = number_of(report, "from_us"), until_us = number_of(report, "until_us");
@@ -232,7 +251,7 @@ static void show_report(const struct ctl *ctl, const json_t *report)
     show_nodes(ctl, report);
     show_sum(ctl, report, "decisions", "verdicts");
     show_sum(ctl, report, "requests", "outcomes");
-    show_sum(ctl, report, "moves", "effects");
+    show_moves(ctl, report);
     show_no_path(ctl, report);
     show_peers(ctl, report);
     show_reasons(ctl, report);

@@ -18,6 +18,15 @@ const char *record_word(const json_t *record, const char *name)
     return text ? text : "";
 }
 
+bool record_is_restored(const json_t *effect)
+{
+    uint64_t before_us = record_number(effect, "rtt_before_us"),
+             after_us = record_number(effect, "rtt_after_us");
+
+    return !strcmp(record_word(effect, "effect"), "better") &&
+           (!before_us || !after_us || after_us * 10 > before_us * 8);
+}
+
 void history_add(struct history *history, json_t *record)
 {
     history->records = array_reserve(history->records, &history->capacity, history->n_records + 1,

@@ -33,6 +33,9 @@ struct history_filter {
 uint64_t record_number(const json_t *record, const char *name);
 const char *record_word(const json_t *record, const char *name);
 
+/* An effect `better` of what was moved or dead: it gets through again, and is not much faster. */
+bool record_is_restored(const json_t *effect);
+
 /* Takes the record over. */
 void history_add(struct history *history, json_t *record);
 

@@ -20,7 +20,7 @@ struct report {
     struct rows peers, reasons;
     json_t *causes; /* an array */
     struct outages *outages;
-    uint64_t n_decisions, n_outcomes, n_effects, n_only_counted;
+    uint64_t n_decisions, n_outcomes, n_restored, n_only_counted;
     struct rows nodes; /* by unit */
     const json_t *units;
 };
@@ -181,7 +181,7 @@ static void take_effect(struct report *report, const json_t *record)
 {
     const char *effect = record_word(record, "effect");
 
-    report->n_effects++;
+    report->n_restored += record_is_restored(record);
     add(report->effects, effect, 1);
     if (is_any(effect, "worse", "stalled"))
         take_peer(report, record, "not_helped", 1);
@@ -342,15 +342,16 @@ static json_t *runs_result(const struct report *report)
 
 static json_t *result(const struct report *report)
 {
-    return json_pack("{s:o,s:O,s:I,s:O,s:I,s:I,s:O,s:I,s:O,s:o,s:I,s:o,s:o,s:o,s:O}", "runs",
+    return json_pack("{s:o,s:O,s:I,s:O,s:I,s:I,s:O,s:I,s:O,s:I,s:o,s:I,s:o,s:o,s:o,s:O}", "runs",
                      runs_result(report), "nodes", report->nodes.rows, "decisions",
                      (json_int_t)report->n_decisions, "verdicts", report->verdicts, "only_counted",
                      (json_int_t)report->n_only_counted, "requests", (json_int_t)report->n_outcomes,
                      "outcomes", report->outcomes, "moves",
                      (json_int_t)(record_number(report->outcomes, "migrated") +
                                   record_number(report->outcomes, "reconnected")),
-                     "effects", report->effects, "no_path", outages_result(report->outages),
-                     "n_peers", (json_int_t)json_array_size(report->peers.rows), "peers",
+                     "effects", report->effects, "restored", (json_int_t)report->n_restored,
+                     "no_path", outages_result(report->outages), "n_peers",
+                     (json_int_t)json_array_size(report->peers.rows), "peers",
                      report_worst_peers(report->peers.rows), "reasons",
                      report_most_reasons(report->reasons.rows), "causes",
                      report_largest_causes(report->causes), "notices", report->notices);

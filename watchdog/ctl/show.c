@@ -6,6 +6,7 @@
 #include "../util/printable.h"
 #include "../util/util.h"
 #include "ctl.h"
+#include "history.h"
 #include "when.h"
 
 void complain(const char *format, ...)
@@ -190,9 +191,7 @@ static void show_effect(const struct ctl *ctl, const json_t *record)
     const char *effect = text_of(record, "effect"), *colour = colour_of(ctl, effect);
     bool rtts = has(record, "rtt_before_us") && has(record, "rtt_after_us");
 
-    /* it gets through again, which is not to say that it got faster */
-    if (!strcmp(effect, "better") &&
-        (!rtts || number_of(record, "rtt_after_us") * 10 > number_of(record, "rtt_before_us") * 8))
+    if (record_is_restored(record))
         effect = "restored";
     printf("#%-5" PRIu64 " %s%s%s  effect %s%s%s", number_of(record, "decision"), bold(ctl),
            text_of(record, "peer"), plain(ctl), colour, effect, plain(ctl));
