@@ -68,10 +68,10 @@ static int send_errors_tell(const void *self, const struct pd_peer *who, const v
     (void)who;
     (void)now_us;
     if (!peer->known)
-        return snprintf(text, size, "the node has not told send_errors of it");
+        return snprintf(text, size, "the node has not reported send_errors of this peer");
     return snprintf(text, size, "%" PRIu32 " of %" PRIu64 " send errors in a row%s", peer->errors,
                     send_errors->errors,
-                    peer->said ? "; advised, and not again before it is 0" : "");
+                    peer->said ? "; advised, not again before the count is 0" : "");
 }
 
 PD_TRIGGER(send_errors) = {

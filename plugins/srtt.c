@@ -53,7 +53,9 @@ static int srtt_start(struct pd_turn *turn, const struct pd_start *start)
     srtt->factor = values[OPTION_FACTOR].number;
     srtt->strikes = (uint32_t)values[OPTION_STRIKES].number;
     if (srtt->recover_us > srtt->threshold_us) {
-        turn->host->notice(turn, PD_LEVEL_ERROR, "bad-option", "recover is above threshold");
+        turn->host->notice(
+            turn, PD_LEVEL_ERROR, "bad-option",
+            "the option recover is above the option threshold; allowed is recover <= threshold");
         return -EINVAL;
     }
     return 0;

@@ -20,7 +20,7 @@ static const struct pd_option options[] = {
     [OPTION_PTO_MULTIPLE] = {"pto_multiple", PD_OPTION_INTEGER, "4", 1, 100,
                              "probe timeouts without progress before advice is given"},
     [OPTION_MIN] = {"min", PD_OPTION_TIME, "500ms", 1000, 600000000,
-                    "never sooner than after this"},
+                    "the least time without progress before advice is given"},
     [OPTION_SILENCE] = {"silence", PD_OPTION_TIME, "8s", 1000, 3600000000,
                         "no packet for longer than this, from a peer that we send to, is a miss"},
     [OPTION_MISSES] = {"misses", PD_OPTION_INTEGER, "3", 1, 1000,
@@ -253,10 +253,11 @@ static int stall_tell(const void *self, const struct pd_peer *who, const void *s
     (void)who;
     if (!peer->known)
         return snprintf(text, size, "no row yet");
-    n = peer->suspect ? snprintf(text, size,
-                                 "suspect: something is owed, and nothing came for %" PRIu64 " ms",
-                                 (now_us - peer->since_us) / 1000)
-                      : snprintf(text, size, "no suspicion");
+    n = peer->suspect
+            ? snprintf(text, size,
+                       "suspect: data is outstanding, and nothing was received for %" PRIu64 " ms",
+                       (now_us - peer->since_us) / 1000)
+            : snprintf(text, size, "no suspicion");
     return n + snprintf(text + n, size - (size_t)n,
                         "; %u of %u misses of %" PRIu64
                         " ms; advised %u times since the last progress",
@@ -267,7 +268,7 @@ PD_TRIGGER(stall) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
     .name = "stall",
-    .summary = "the path is dead: something is owed, and nothing comes",
+    .summary = "the path is dead: data is outstanding, and nothing is received",
     .options = options,
     .instance_size = sizeof(struct stall),
     .peer_size = sizeof(struct stall_peer),

@@ -33,15 +33,16 @@ static const struct option_help {
     const char *usage, *help;
 } helps[] = {
     {"--config FILE", "read FILE and FILE.d/*.conf (" DEFAULT_CONFIG ")"},
-    {"--instance NAME", "one of several: reads /etc/pathdog/NAME.conf, lives in /run/pathdog/NAME"},
+    {"--instance NAME",
+     "run as instance NAME: reads /etc/pathdog/NAME.conf, uses /run/pathdog/NAME"},
     {"--log WHERE", "auto, journal, text or json (auto: the journal if connected to it)"},
     {"--log-level LEVEL", "error, warning, notice, info or debug (info; json: debug)"},
-    {"--observe", "decide and record, but ask the node for nothing"},
+    {"--observe", "decide and record, but send the node no requests"},
     {"--record FILE", "write all events to FILE, for pathdog-replay"},
     {"--check", "print the effective configuration, and where each value came from"},
     {"--list-triggers", "print the triggers and their options; with --json: as JSON"},
     {"--version", "print the version"},
-    {"--help", "print this"},
+    {"--help", "print this help"},
 };
 
 static void print_help(void)
@@ -157,7 +158,7 @@ int arguments_parse(int argc, char **argv, struct arguments *ret_arguments, char
         if (option == ':')
             return error_set(ret_error, -EINVAL, "%s needs a value; see --help", argv[optind - 1]);
         if (option == '?')
-            return error_set(ret_error, -EINVAL, "%s is not known; see --help", argv[optind - 1]);
+            return error_set(ret_error, -EINVAL, "unknown option %s; see --help", argv[optind - 1]);
         r = take_option(option, &arguments, &level_given, ret_error);
         if (r < 0)
             return r;
@@ -165,11 +166,13 @@ int arguments_parse(int argc, char **argv, struct arguments *ret_arguments, char
             break;
     }
     if (optind < argc && arguments.what != DO_NOTHING)
-        return error_set(ret_error, -EINVAL, "\"%s\" is not known; see --help", argv[optind]);
-    if (arguments.json && arguments.what != DO_LIST_TRIGGERS && arguments.what != DO_NOTHING)
         return error_set(ret_error, -EINVAL,
-                         "--json goes with --list-triggers; the log's form is "
-                         "--log json");
+                         "unexpected argument \"%s\": pathdog takes options only; see --help",
+                         argv[optind]);
+    if (arguments.json && arguments.what != DO_LIST_TRIGGERS && arguments.what != DO_NOTHING)
+        return error_set(
+            ret_error, -EINVAL,
+            "--json is allowed with --list-triggers only; for a log in JSON use --log json");
     /* JSON is for programs: all of it. */
     if (arguments.options.target == SINK_JSON && !level_given)
         arguments.options.level = PD_LEVEL_DEBUG;

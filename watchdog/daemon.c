@@ -155,7 +155,7 @@ static void daemon_keep_last(struct daemon *daemon)
     int r = keeper_stop(daemon->keeper);
 
     if (r < 0)
-        dprintf(STDERR_FILENO, "%spathdog: what was learnt could not be saved: %s\n",
+        dprintf(STDERR_FILENO, "%spathdog: the learnt state could not be saved: %s\n",
                 sink_error_prefix(), strerror(-r));
 }
 
@@ -212,7 +212,8 @@ static char *daemon_note_restart(struct daemon *daemon, const struct config *now
         if (string_equal(here, there))
             continue;
         before = all;
-        text = string_format("%s has changed, which is taken by a restart only", key);
+        text =
+            string_format("the key %s has changed, which takes effect after a restart only", key);
         daemon_notice(daemon, PD_LEVEL_WARNING, "restart-needed", text, 1);
         all = string_format("%s%s%s is still %s, and not %s", before ? before : "",
                             before ? "; " : "", key, here ? here : "(not set)",
@@ -260,7 +261,7 @@ int daemon_reload(struct daemon *daemon, char **ret_left, char **ret_error)
         config_set_observe(config);
     r = engine_configure(daemon->engine, &config->engine);
     if (r < 0) {
-        (void)error_set(ret_error, r, "the engine does not take the new configuration");
+        (void)error_set(ret_error, r, "the engine refuses the new configuration");
         daemon_notice(daemon, PD_LEVEL_ERROR, "reload-failed", *ret_error, 1);
         config_free(config);
         return r;

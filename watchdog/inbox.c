@@ -141,7 +141,8 @@ struct event *inbox_take(struct inbox *inbox)
             .type = EVENT_NOTICE,
             .notice = {.level = PD_LEVEL_ERROR,
                        .what = "events-dropped",
-                       .text = "sources told more than could be kept",
+                       .text = "the sources of triggers sent more events than fit into the inbox: "
+                               "some were dropped",
                        .count = inbox->n_lost},
         };
         inbox->n_lost = 0;

@@ -93,7 +93,7 @@ static void point_to_example(const char *path, char **error)
 
     if (access(path, F_OK) == 0 || access(example, R_OK) < 0)
         return;
-    whole = string_format("%s (%s is there to begin with)", *error, example);
+    whole = string_format("%s (%s is an example to begin with)", *error, example);
     free(*error);
     *error = whole;
 }

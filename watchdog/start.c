@@ -106,9 +106,10 @@ static int recorder_failed(const char *path, int error, char **ret_error)
     if (error == -EINVAL)
         why = "is not a regular file";
     else if (error == -ELOOP)
-        why = "is a symbolic link, or there are too many on the way to it";
+        why = "is a symbolic link, or its path has too many symbolic links";
     else if (error == -EAGAIN)
-        why = "no thread can be started to write it: there is too little memory, or there are too "
+        why = "no thread can be started to write it: there is too little memory, "
+              "or there are too "
               "many processes (ulimit, or the unit's MemoryMax= and TasksMax=)";
     return error_set(ret_error, r, "--record %s: %s", path, why);
 }
@@ -160,7 +161,8 @@ static int daemon_lock_state(struct daemon *daemon, char **ret_error)
         return 0;
     who = pid ? string_format(" (pid %d)", (int)pid) : string_copy("");
     return error_set(ret_error, -EINVAL,
-                     "%s: \"%s\" is in use by another pathdog%s; each needs a directory of its own",
+                     "%s: \"%s\" is in use by another pathdog%s; each pathdog needs a state "
+                     "directory of its own",
                      place, daemon->config->state_directory, who);
 }
 
@@ -246,8 +248,7 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
     }
     r = engine_new(&config->engine, daemon->now_us, realtime_us, &daemon->engine);
     if (r < 0)
-        return error_set(ret_error, r, "the engine does not take this configuration: %s",
-                         strerror(-r));
+        return error_set(ret_error, r, "the engine refuses this configuration: %s", strerror(-r));
     daemon_start_sources(daemon);
     daemon_act(daemon, engine_outbox(daemon->engine));
     r = daemon_start_keeper(daemon);

@@ -15,16 +15,16 @@ def decision(r):
     what = {
         "migrate": "asks the node to migrate it to a new path",
         "reconnect": "asks the node to close it cleanly and dial again",
-        "inbound": "cannot migrate it: the peer opened it, and only a client may migrate "
-                   "(RFC 9000 §9)",
+        "inbound": "cannot migrate it: the peer opened the connection, and only a client "
+                   "may migrate (RFC 9000 §9)",
         "disabled": "cannot migrate it: the peer forbids migration",
-        "cooling": "leaves it: it was moved a moment ago",
-        "queued": "will move it when the node has room",
-        "in-flight": "is moving it already",
-        "merged": "takes it as part of the decision before",
-        "damped": "waits: it was moved too often",
+        "cooling": "does not move it: the last move was a moment ago",
+        "queued": "waits: too many requests are open",
+        "in-flight": "does not ask again: a request for the connection is open",
+        "merged": "merges this into the decision before",
+        "damped": "waits: the peer was moved too often",
         "backing-off": "waits: the last attempt failed",
-    }.get(r["verdict"], f"says {r['verdict']}")
+    }.get(r["verdict"], f"decides {r['verdict']}")
     return f"{r['peer']}: {r['reason']} ({r['trigger']} says {r['kind']}); pathdog {what}"
 
 
@@ -41,12 +41,13 @@ def outcome(r):
 
 
 def effect(r):
-    words = {"better": "it helped", "same": "it changed nothing", "worse": "it made it worse",
-             "stalled": "nothing gets through on the new path",
-             "unknown": "whether it helped cannot be told"}[r["effect"]]
+    words = {"better": "the move helped", "same": "the move changed nothing",
+             "worse": "the new path is slower",
+             "stalled": "nothing is received on the new path",
+             "unknown": "the node reports too little to evaluate the move"}[r["effect"]]
     before, after = r["rtt_before_us"], r["rtt_after_us"]
     if r["effect"] == "better" and (before is None or after is None or after > 0.8 * before):
-        words = "restored, it gets through again"
+        words = "restored, data flows again"
     else:
         words = f"{words} ({r['effect']})"
     rtt = (f", RTT {milliseconds(before)} → {milliseconds(after)}"

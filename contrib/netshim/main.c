@@ -21,8 +21,9 @@
 #define QUEUE_MAX     100000
 
 static const char help[] =
-    "netshim [OPTIONS] IFACE_A IFACE_B   join two interfaces by a wire that can be bad\n"
-    "netshim ctl PATH COMMAND...         say COMMAND to the netshim that listens at PATH\n"
+    "netshim [OPTIONS] IFACE_A IFACE_B   join two interfaces by a wire with delay, loss and "
+    "limits\n"
+    "netshim ctl PATH COMMAND...         send COMMAND to the netshim that listens at PATH\n"
     "\n"
     "  --control PATH       listen for commands on a UNIX stream socket at PATH\n"
     "  --delay [a:|b:]T     hold every frame for T (one way), as in 100ms, 250us, 1.5s\n"
@@ -31,7 +32,7 @@ static const char help[] =
     "  --loss [a:|b:]P      lose frames at random: 20permille (also 20), 2%, 500ppm\n"
     "  --rate [a:|b:]R      carry no more than R: 10mbit, 1gbit, 500kbit, off\n"
     "  --blackhole [a:|b:]S on: let nothing through\n"
-    "  --seed N             seed of the dice for loss and jitter (it is printed)\n"
+    "  --seed N             seed of the random numbers for loss and jitter (it is printed)\n"
     "  --queue N            hold at most N frames in each direction (8192)\n"
     "  --help\n"
     "  --version\n"

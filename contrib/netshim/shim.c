@@ -350,7 +350,7 @@ static int port_start(struct shim *shim, int which, const char *name)
 
     enum port_state state = port_get_state(shim->ports[which]);
     if (state == PORT_MISSING) {
-        fprintf(stderr, "netshim: interface %s: there is none in this network namespace\n", name);
+        fprintf(stderr, "netshim: interface %s: does not exist in this network namespace\n", name);
         return -ENODEV;
     }
     if (state != PORT_UP)

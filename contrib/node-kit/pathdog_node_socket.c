@@ -89,7 +89,7 @@ static int remove_stale(const char *path, const struct sockaddr_un *sa, socklen_
     close(fd);
     if (r == 0 || r == -EAGAIN) /* EAGAIN: alive, with a full backlog */
         return kit_fail(ret_error, error_size, -EADDRINUSE,
-                        "somebody answers at %s: a node runs there already", path);
+                        "a process answers at %s: a node runs there already", path);
     if (r == -ENOENT)
         return 0;
     if (r != -ECONNREFUSED)
@@ -142,7 +142,8 @@ static int bind_abstract(struct pathdog_node *kit, const char *name, char *ret_e
     size_t len = strlen(name);
 
     if (len < 2 || len > sizeof(sa.sun_path))
-        return kit_fail(ret_error, error_size, -ENAMETOOLONG, "%s: no good abstract name", name);
+        return kit_fail(ret_error, error_size, -ENAMETOOLONG, "%s: not a valid abstract name",
+                        name);
     memcpy(sa.sun_path + 1, name + 1, len - 1);
     kit->abstract = true;
     if (bind(kit->listen_fd, (struct sockaddr *)&sa,

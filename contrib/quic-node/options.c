@@ -73,16 +73,16 @@ static const char help_text[] =
     "  --socket PATH          serve pathdog here; @NAME for an abstract address\n"
     "  --rate BYTES           checked bytes per second to each peer (default 5000)\n"
     "  --idle                 the same as --rate 0\n"
-    "  --backlog BYTES        made but not acknowledged, at most (default 8388608)\n"
+    "  --backlog BYTES        bytes made but not acknowledged, at most (default 8388608)\n"
     "  --no-redial            do not dial again when a connection is lost\n"
     "  --forbid-migration     announce disable_active_migration to peers\n"
     "  --features LIST        of reconnect,bind,probe (default all; \"none\")\n"
     "  --prefer migrate|reconnect\n"
-    "  --max-in-flight N      told to pathdog\n"
+    "  --max-in-flight N      reported to pathdog\n"
     "  --columns LIST         report only these columns (default all this node has)\n"
     "  --idle-timeout TIME    of QUIC (default 30s); the smaller of both ends' is used\n"
     "  --keep-alive TIME      PING when nothing was sent for so long (default 10s; 0: never)\n"
-    "  --dial-timeout TIME    handshakes longer than this are given up (default 5s)\n"
+    "  --dial-timeout TIME    handshakes that take longer are given up (default 5s)\n"
     "  --stats FILE           JSON, written at the end and on SIGUSR1\n"
     "  --duration TIME        stop after this time\n"
     "  --quiet                no event lines but \"ready\"\n"
@@ -296,7 +296,7 @@ int options_parse(int argc, char **argv, struct options *ret)
         }
     }
     if (r == 0 && optind < argc) {
-        fprintf(stderr, "quic-node: %s: not an option\n", argv[optind]);
+        fprintf(stderr, "quic-node: %s: unexpected argument\n", argv[optind]);
         r = -EINVAL;
     }
     if (r == 0 && !o.name[0] && gethostname(o.name, sizeof(o.name) - 1) < 0)

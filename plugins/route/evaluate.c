@@ -36,7 +36,7 @@ static const char *what_changed(const struct judging *judging, char *text, size_
     if (judging->prefix == default_flip)
         return "default route flip: ";
     if (!judging->prefix)
-        return "way out changed: ";
+        return "route changed: ";
     texts_join(text, size, parts, ARRAY_SIZE(parts));
     return text;
 }
@@ -45,8 +45,8 @@ static void reason_write(struct judging *judging, const struct way *base, const 
 {
     struct verdict_text *text = &judging->text;
     char before[160], after[160], what[IP_TEXT_SIZE + 32];
-    const char *const lost[] = {"local address ", base->source, " is on no interface, way out is ",
-                                after};
+    const char *const lost[] = {"local address ", base->source,
+                                " is on no interface, the route is ", after};
     const char *const source[] = {"source address ", base->source, " is gone: now ",
                                   now->source,       " on ",       after};
     const char *const moved[] = {what_changed(judging, what, sizeof(what)), before, " → ", after};

@@ -22,9 +22,9 @@
 static const struct pd_option options[] = {
     [ROUTE_OPTION_SETTLE] =
         {"settle", PD_OPTION_TIME, "1s", 0, 600000000,
-         "after the first change others are taken together for so long; 0: never"},
+         "changes within this time after the first one are evaluated together; 0: never"},
     [ROUTE_OPTION_IGNORE] = {"ignore", PD_OPTION_GLOBS, "docker* veth* br-* virbr* cni* lo", 0, 0,
-                             "interfaces whose own ups, downs and addresses mean nothing"},
+                             "interfaces whose link and address changes are ignored"},
     [ROUTE_OPTION_UID] = {"uid", PD_OPTION_INTEGER, NULL, 0, UINT32_MAX - 1,
                           "look up as this user; default: the node's"},
     [ROUTE_OPTION_MARK] = {"mark", PD_OPTION_INTEGER, NULL, 0, UINT32_MAX,
@@ -333,7 +333,7 @@ PD_TRIGGER(route) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
     .name = "route",
-    .summary = "the way out to a peer changed, as the kernel's route lookup sees it",
+    .summary = "the route to a peer changed, by the kernel's route lookup",
     .options = options,
     .instance_size = sizeof(struct route),
     .peer_size = sizeof(struct route_peer),

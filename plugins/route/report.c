@@ -14,19 +14,19 @@ int route_tell(const void *self, const struct pd_peer *who, const void *state, u
     const struct route *route = self;
     const struct route_peer *peer = state;
     const struct key *key = peer->linked ? &route->keys.slots[peer->key] : NULL;
-    char used[WAY_TEXT] = "not known yet", now[WAY_TEXT] = "not asked yet";
+    char used[WAY_TEXT] = "not known yet", now[WAY_TEXT] = "not looked up yet";
 
     (void)who;
     (void)now_us;
     if (peer->known)
         way_text(&ways_slot(&route->ways, peer->known)->way, used, sizeof(used));
     if (key && key->no_way)
-        snprintf(now, sizeof(now), "no way out");
+        snprintf(now, sizeof(now), "no route");
     else if (key && key->answer && key->answer == peer->known)
         snprintf(now, sizeof(now), "the same");
     else if (key && key->answer)
         way_text(&ways_slot(&route->ways, key->answer)->way, now, sizeof(now));
-    return snprintf(text, size, "way out in use: %s; by the route lookup now: %s%s%s", used, now,
+    return snprintf(text, size, "route in use: %s; by the route lookup now: %s%s%s", used, now,
                     key && key->by_default ? ", by a default route" : "",
-                    peer->asked ? "; was advised to move there" : "");
+                    peer->asked ? "; a move there was advised" : "");
 }

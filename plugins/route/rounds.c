@@ -259,7 +259,8 @@ static void lost_notice(struct pd_turn *turn, struct route *route)
         return;
     if (route->lost_keys > 1)
         snprintf(others, sizeof(others), " and %u more", route->lost_keys - 1);
-    snprintf(text, sizeof(text), "no way out %s%s, %u peer%s: nothing is asked until there is one",
+    snprintf(text, sizeof(text),
+             "no route %s%s, %u peer%s: no move is advised until there is a route",
              route->lost_text, others, route->lost_peers, route->lost_peers == 1 ? "" : "s");
     turn->host->notice(turn, PD_LEVEL_WARNING, "no-way-out", text);
     route->lost_keys = route->lost_peers = 0;
@@ -346,8 +347,9 @@ static void round_give_up(struct pd_turn *turn)
         ways_unref(&route->ways, (uint16_t)i);
     }
     route->outstanding = route->n_queue = route->queue_head = 0;
-    turn->host->notice(turn, PD_LEVEL_ERROR, "route-lookups-lost",
-                       "lookups were not answered within 2 s; asking everything again");
+    turn->host->notice(
+        turn, PD_LEVEL_ERROR, "route-lookups-lost",
+        "the kernel did not answer route lookups within 2 s: all routes are looked up again");
     route->epoch++;
     route_step(turn);
 }

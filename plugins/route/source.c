@@ -131,7 +131,7 @@ static void dump_ask(struct route_source *source, enum dump_stage stage)
         return;
     source->stage = DUMP_NONE;
     source->host->notice(source->host, PD_LEVEL_ERROR, "netlink-dump",
-                         "the kernel cannot be asked for links and addresses");
+                         "the request for links and addresses cannot be sent to the kernel");
 }
 
 static void dump_begin(struct route_source *source)
@@ -230,8 +230,8 @@ static void event_take(struct route_source *source, const struct netlink_event *
 static void events_lost(struct route_source *source)
 {
     source->host->notice(source->host, PD_LEVEL_NOTICE, "netlink-overflow",
-                         "the kernel had more to tell than the buffer holds: "
-                         "everything is looked up again");
+                         "rtnetlink messages were lost, the socket's buffer was full: all routes "
+                         "are looked up again");
     source->news = source->news_other = true;
     dump_again(source);
 }
@@ -354,7 +354,7 @@ static int route_source_start(struct pd_source_host *host, const struct pd_start
     if (r >= 0)
         r = answers_start(&source->answers, host, &source->state);
     if (r < 0) {
-        snprintf(text, sizeof(text), "no rtnetlink socket: %s", strerror(-r));
+        snprintf(text, sizeof(text), "cannot open an rtnetlink socket: %s", strerror(-r));
         host->notice(host, PD_LEVEL_ERROR, "netlink-failed", text);
         route_source_stop(source);
         return r;

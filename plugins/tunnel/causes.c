@@ -61,8 +61,9 @@ static void folded_count(struct tunnel_causes *causes, const char *tunnel)
 static void folded_say(struct pd_turn *turn, const struct tunnel_causes *causes)
 {
     char text[TUNNEL_FOLDED_MAX * 80 + 160];
-    int n = snprintf(text, sizeof(text),
-                     "more notices than can have a cause each; without one since the start:");
+    int n = snprintf(
+        text, sizeof(text),
+        "messages come faster than causes are recorded; messages without a cause since the start:");
 
     for (size_t i = 0; i < TUNNEL_FOLDED_MAX && causes->folded[i].count; i++)
         n += snprintf(text + n, sizeof(text) - (size_t)n, "%s %" PRIu64 " of %s", i ? "," : "",

@@ -48,15 +48,15 @@ static const char *line_read(char *line, struct message *message)
     char *value = strchr(line, '=');
 
     if (!value)
-        return "a line without =";
+        return "a line has no =; allowed are lines KEY=VALUE";
     *value++ = '\0';
     if (!key_is_good(line))
-        return "a key that is none";
+        return "an invalid key; allowed are capital letters, digits and _, beginning with a letter";
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         if (strcmp(keys[i].name, line) != 0)
             continue;
         if (*keys[i].value)
-            return "a key twice";
+            return "a key appears twice";
         *keys[i].value = value;
     }
     return NULL;
@@ -68,9 +68,9 @@ static const char *message_read(char *text, size_t length, struct message *messa
     char *line;
 
     if (length > MESSAGE_MAX)
-        return "longer than 4096 bytes";
+        return "the message is longer than 4096 bytes";
     if (!text_is_clean(text, length))
-        return "not UTF-8, or with control characters";
+        return "the message is not UTF-8, or has control characters";
     text[length] = '\0';
     while ((line = strsep(&text, "\n"))) {
         error = *line ? line_read(line, message) : NULL;
@@ -78,11 +78,11 @@ static const char *message_read(char *text, size_t length, struct message *messa
             return error;
     }
     if (!message->event)
-        return "no EVENT";
+        return "the key EVENT is missing";
     for (size_t i = 0; i < ARRAY_SIZE(events); i++)
         if (!strcmp(events[i], message->event))
             return NULL;
-    return "an EVENT that is none of rebind, up, moved, down";
+    return "unknown EVENT; allowed is rebind, up, moved or down";
 }
 
 int message_parse(char *text, size_t length, struct message *ret_message, const char **ret_error)

@@ -34,10 +34,10 @@
 
 static const struct pd_option options[] = {
     [TUNNEL_OPTION_SOCKET] = {"socket", PD_OPTION_PATH, "/run/pathdog/notify", 0, SOCKET_BYTES,
-                              "datagram socket that notices come to"},
+                              "the datagram socket that receives the messages"},
     [TUNNEL_OPTION_GROUP] = {"group", PD_OPTION_GROUP, NULL, 0, 0,
-                             "its group; default: pathdog, if there is one"},
-    [TUNNEL_OPTION_MODE] = {"mode", PD_OPTION_MODE, "0660", 0, 0, "its mode, octal"},
+                             "the socket's group; default: pathdog, if that group exists"},
+    [TUNNEL_OPTION_MODE] = {"mode", PD_OPTION_MODE, "0660", 0, 0, "the socket's mode, octal"},
     {0},
 };
 
@@ -332,7 +332,7 @@ static int tunnel_signal(struct pd_turn *turn, const struct pd_signal *signal)
         return 0;
     if (tunnel->count == JOBS_MAX) {
         turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-busy",
-                           "more notices than can be worked off: one was dropped");
+                           "messages come faster than they are handled: one was dropped");
         return 0;
     }
     /* only now: one that was dropped may be said again at once */
@@ -364,19 +364,20 @@ static int tunnel_tell(const void *self, const struct pd_peer *who, const void *
 
     (void)who;
     if (!tunnel->messages)
-        return snprintf(text, size, "no notice so far");
+        return snprintf(text, size, "no message so far");
     if (!peer->told_us)
-        return snprintf(text, size, "none of %" PRIu64 " notices concerned it", tunnel->messages);
-    return snprintf(text, size, "a notice concerned it %" PRIu64 ".%" PRIu64 " s ago%s",
+        return snprintf(text, size, "none of %" PRIu64 " messages matched this peer",
+                        tunnel->messages);
+    return snprintf(text, size, "a message matched this peer %" PRIu64 ".%" PRIu64 " s ago%s",
                     ago_us / 1000000, ago_us / 100000 % 10,
-                    peer->down ? " (down: only looked at)" : "");
+                    peer->down ? " (event down: polled only)" : "");
 }
 
 PD_TRIGGER(tunnel) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
     .name = "tunnel",
-    .summary = "somebody says that a tunnel or a socket was rebound",
+    .summary = "a message reports that a tunnel or a socket was rebound",
     .options = options,
     .instance_size = sizeof(struct tunnel),
     .peer_size = sizeof(struct tunnel_peer),

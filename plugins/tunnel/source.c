@@ -92,7 +92,7 @@ static void message_refuse(struct tunnel_source *source, const char *error,
 {
     char text[160];
 
-    snprintf(text, sizeof(text), "a notice from pid %d, uid %u was ignored: %s", (int)sender->pid,
+    snprintf(text, sizeof(text), "a message from pid %d, uid %u was ignored: %s", (int)sender->pid,
              sender->uid, error);
     source->host->notice(source->host, PD_LEVEL_WARNING, "bad-notice", text);
 }
@@ -224,11 +224,11 @@ static const char *open_error(int error)
 {
     switch (error) {
     case -EEXIST:
-        return "there is something that is not a socket";
+        return "a file that is not a socket exists there: remove it, or change the option socket";
     case -EADDRINUSE:
-        return "somebody else has it open";
+        return "another process has the socket open";
     case -ESRCH:
-        return "there is no such group";
+        return "the group does not exist";
     case -EINVAL:
         return "not an absolute path, or not an octal mode";
     default:

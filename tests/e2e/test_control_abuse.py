@@ -40,7 +40,7 @@ class Socket(ControlCase):
             other.bind(dog.control)
             other.listen(1)
             dog.start()
-            self.assertIn("somebody else", dog.notice("control-socket")["text"])
+            self.assertIn("another process", dog.notice("control-socket")["text"])
             self.assertEqual(dog.terminate(), 0)
             self.assertTrue(os.path.exists(dog.control))
         self.finish_with = {}

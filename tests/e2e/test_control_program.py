@@ -335,5 +335,5 @@ class Completion(ControlCase):
         for name in ("pathdogctl.bash", "_pathdogctl"):
             with open(os.path.join(COMPLETION, name)) as file:
                 have = file.read().split("verdicts=", 1)[1][:300]
-            for verdict in message.split("there are ")[1].split(", "):
+            for verdict in message.split("allowed is ")[1].split(", "):
                 self.assertIn(verdict, have, name)

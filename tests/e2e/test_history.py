@@ -129,7 +129,7 @@ class History(ControlCase):
         self.assertIn("2: 1 held, 1 migrate" if "1 held, 1" in out else "2: 1 migrate, 1 held", out)
         self.assertIn("only the journal knows", out)
         nothing = self.ctl(dog, "report", "--until", "1h")[0]
-        self.assertIn("no record of it in that time", nothing)
+        self.assertIn("no records of pathdog in that time", nothing)
 
     def test_without_a_daemon(self):
         path = os.path.join(self.directory, "nobody.sock")

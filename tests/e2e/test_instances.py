@@ -45,11 +45,11 @@ class TwoTunnels(ControlCase):
 
     def test_explain_says_what_each_knows(self):
         node, dog = self.start()
-        self.assertIn("no notice so far", self.ctl(dog, "explain", "a@eu")[0])
+        self.assertIn("no message so far", self.ctl(dog, "explain", "a@eu")[0])
         dog.tell("EVENT=rebind", "PEERS=*")
         dog.decision("migrate")
-        self.assertIn("a notice concerned it", self.ctl(dog, "explain", "a@eu")[0])
-        self.assertIn("no notice so far", self.ctl(dog, "explain", "b@us")[0])
+        self.assertIn("a message matched this peer", self.ctl(dog, "explain", "a@eu")[0])
+        self.assertIn("no message so far", self.ctl(dog, "explain", "b@us")[0])
 
 
 class Flood(ControlCase):

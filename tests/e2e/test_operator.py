@@ -48,7 +48,7 @@ class Unreachable(ControlCase):
             dog.process.send_signal(signal.SIGCONT)
             for client in waiting:
                 client.close()
-        self.assertIn("lets nobody in", err)
+        self.assertIn("accepts no connections", err)
         self.wait_until(lambda: self.works(dog), "it answers again")
 
     def raw(self, path):
@@ -143,7 +143,7 @@ class Holds(ControlCase):
         self.ctl(dog, "hold", "--all")
         self.ctl(dog, "hold", "p1@h")
         out, _ = self.ctl(dog, "release", "p1@h")
-        self.assertIn("all peers are held; \"pathdogctl release --all\" ends that", out)
+        self.assertIn("all peers are held; \"pathdogctl release --all\" ends the hold", out)
         dog.moved("p1@h")
         dog.decision("held")
 

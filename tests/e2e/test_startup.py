@@ -90,7 +90,7 @@ class Checked(StartCase):
             file.write("[watchdog]\n")
         status, out, err = run_tool(daemon(), "--config", path, timeout=15 * PATIENCE)
         self.assertEqual(status, 2)
-        self.assertIn(f"({path}.example is there to begin with)", err)
+        self.assertIn(f"({path}.example is an example to begin with)", err)
 
     def test_in_the_journal_it_is_an_error(self):
         """systemd says what it connected standard error to, and reads levels from there."""
@@ -124,8 +124,8 @@ class Status(StartCase):
         node.on("subscribe", held.append)
         dog = self.dog(node)
         node.wait_for(lambda: held, what="a subscribe")
-        dog.wait_for(lambda: self.status(dog) == "STATUS=Node alpha@127.0.0.1 is up, and tells its "
-                     "peers", what="a status before the snapshot is whole")
+        dog.wait_for(lambda: self.status(dog) == "STATUS=Node alpha@127.0.0.1 is up, waiting for its "
+                     "first peer list", what="a status before the snapshot is whole")
         for peer in list(node.peers.values()):
             node.tell_up(peer, held[0].link)
         held[0].answer({"peers": 2})

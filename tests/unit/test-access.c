@@ -161,10 +161,10 @@ static void test_nobody_listens(void **state)
 {
     const char *text = explained(path, ECONNREFUSED, NULL);
 
-    assert_has(text, "Connection refused: nobody listens at %s. ", path);
+    assert_has(text, "Connection refused: no process listens at %s. ", path);
     assert_has(text, "start the node");
-    assert_has(explained("/dev/null", ECONNREFUSED, NULL), "/dev/null is no socket");
-    assert_has(explained("@node", ECONNREFUSED, NULL), "nobody listens at @node");
+    assert_has(explained("/dev/null", ECONNREFUSED, NULL), "/dev/null is not a socket");
+    assert_has(explained("@node", ECONNREFUSED, NULL), "no process listens at @node");
 }
 
 static void test_any_other_error_names_the_socket(void **state)

@@ -238,10 +238,9 @@ static void test_paths_groups_modes(void **state)
                      "20 bytes"},
         {"socket = /run/0123456789abcdef", "socket: \"/run/0123456789abcdef\" is too long; allowed "
                                            "is an absolute path of at most 20 bytes"},
-        {"group =", "group: \"\" is not a group's name; allowed is the name of a group that there "
-                    "is"},
-        {"group = a b", "group: \"a b\" is not a group's name; allowed is the name of a group that "
-                        "there is"},
+        {"group =", "group: \"\" is not a group's name; allowed is the name of an existing group"},
+        {"group = a b",
+         "group: \"a b\" is not a group's name; allowed is the name of an existing group"},
         {"mode = 0680", "mode: \"0680\" is not a file's mode, in octal; allowed is a mode from 000 "
                         "to 0777"},
         {"mode = 1777", "mode: \"1777\" is not a file's mode, in octal; allowed is a mode from 000 "
@@ -292,11 +291,11 @@ static void test_accounts(void **state)
 
 static void test_refused_together(void **state)
 {
-    refused("[watchdog]\n", "t.conf: [watchdog] node: is not set; it is the node's socket, an "
+    refused("[watchdog]\n", "t.conf: [watchdog] node: is not set; set it to the node's socket: an "
                             "absolute path, or @name for an abstract one");
     refused("[watchdog]\nnode = @n\n",
-            "t.conf:2: [watchdog] node: \"@n\" is abstract and so has no permissions; node_user "
-            "must say who may listen there");
+            "t.conf:2: [watchdog] node: \"@n\" is an abstract socket, which has no permissions; "
+            "set node_user to the user that the node runs as");
     refused(NODE "cooldown = 20min\n",
             "t.conf:3: [watchdog] cooldown: cooldown is 20min and cooldown_max is 15min by "
             "default; allowed is cooldown <= cooldown_max");
@@ -316,15 +315,15 @@ static void test_refused_lines(void **state)
     char *text;
 
     refused(NODE "[trigger:srtt]\n\n[trigger:srtt]\n",
-            "t.conf:5: [trigger:srtt] is here twice; it was opened in line 3");
+            "t.conf:5: the section [trigger:srtt] appears twice; first in line 3");
     refused(NODE "mode = active\nmode = active\n",
-            "t.conf:4: [watchdog] mode is here twice; it was set in line 3");
+            "t.conf:4: [watchdog] mode is set twice; first in line 3");
     refused("node = /n\n", "t.conf:1: \"node = /n\" stands before the first [section]");
     refused("[watchdog]\nnode\n", "t.conf:2: \"node\" is neither key = value nor [section]");
-    refused("[watchdog\n", "t.conf:1: \"[watchdog\" is not a section: [name], and nothing behind "
-                           "it");
-    refused("[watchdog] node = /n\n", "t.conf:1: \"[watchdog] node = /n\" is not a section: "
-                                      "[name], and nothing behind it");
+    refused("[watchdog\n",
+            "t.conf:1: \"[watchdog\" is not a section; allowed is [NAME], and nothing after it");
+    refused("[watchdog] node = /n\n", "t.conf:1: \"[watchdog] node = /n\" is not a section; "
+                                      "allowed is [NAME], and nothing after it");
     refused("[watchdog]\nno de = /n\n",
             "t.conf:2: \"no de\": a key has 1 to 32 letters, digits, _ and -");
     refused("[watchdog]\nnode: /n=3\n",

@@ -137,15 +137,15 @@ static void test_decision(void **state)
     record.decision.repeats = 59;
     record.decision.verdict = VERDICT_INBOUND;
     assert_sentence(&record, "bravo@10.0.0.2 (conn 17): route says moved: default route flip: "
-                             "up0 → up1 → inbound: the peer opened it, and only a client may "
-                             "migrate (59 times more)");
+                             "up0 → up1 → inbound: the peer opened the connection, and only a "
+                             "client may migrate (59 times more)");
     record.decision.repeats = 0;
     record.decision.kind = PD_KIND_OPERATOR;
     record.decision.trigger = "operator";
     record.decision.by = BY_RECONNECT;
     record.decision.verdict = VERDICT_DISABLED;
     assert_sentence(&record, "bravo@10.0.0.2 (conn 17): operator: default route flip: up0 → up1 → "
-                             "disabled: it may not be reconnected");
+                             "disabled: the connection may not be reconnected");
     free(record.decision.subject.peer);
     free(record.decision.reason);
     free(evidence);

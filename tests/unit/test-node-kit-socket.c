@@ -89,7 +89,7 @@ static void test_bind(void **state)
     assert_true(S_ISSOCK(st.st_mode));
     assert_int_equal(st.st_mode & 0777, 0660);
     assert_int_equal(pathdog_node_new(&config, &second, error, sizeof(error)), -EADDRINUSE);
-    assert_non_null(strstr(error, "somebody answers"));
+    assert_non_null(strstr(error, "a process answers"));
     assert_null(second);
     fd = connect_to(path);
     assert_true(fd >= 0);

@@ -98,7 +98,7 @@ static void test_bad(void **state)
         const char *name, *words;
     } rows[] = {
         {"bad-abi", "was built for trigger ABI 4; this pathdog has 3"},
-        {"bad-name", "calls itself other, its file bad-name"},
+        {"bad-name", "its name is other, its file is called bad-name"},
         {"bad-name-form", "its name \"Bad_Name\" is not [a-z][a-z0-9-]{0,31}"},
         {"bad-summary", "has no summary"},
         {"bad-instance-size", "wants 1048577 bytes per instance; at most 1048576 are given"},
@@ -106,16 +106,16 @@ static void test_bad(void **state)
         {"bad-symbol", "has no symbol pathdog_trigger"},
         {"bad-undefined", "undefined symbol: pathdog_nobody_has_this"},
         {"bad-option-name", "option 1 is called \"Bad-Name\"; a name is [a-z][a-z0-9_]{0,31}"},
-        {"bad-option-reserved", "option match: that name is pathdog's own"},
-        {"bad-option-twice", "option once is there twice"},
+        {"bad-option-reserved", "option match: the name is reserved for pathdog"},
+        {"bad-option-twice", "option once appears twice"},
         {"bad-option-type", "option odd has the unknown type 99"},
-        {"bad-option-range", "option odd has a range that is empty: min 5, max 4"},
+        {"bad-option-range", "option odd has an empty range: min 5, max 4"},
         {"bad-option-default", "option odd has a bad default: \"soon\" has no number where one "
                                "must stand; allowed is a time, 0 or more"},
         {"bad-option-outside", "option odd has a bad default: \"9\" is too large; allowed is a "
                                "whole number from 1 to 8"},
         {"bad-option-help", "option odd has no help"},
-        {"bad-options-many", "more than 64 options, or no end of them"},
+        {"bad-options-many", "more than 64 options, or the list of options has no end"},
         {"bad-source-abi", "was built for source ABI 2; this pathdog has 1"},
         {"bad-source-size", "its source has 8 bytes; this pathdog's has 32"},
         {"bad-source-stop", "its source has no stop"},
@@ -152,7 +152,8 @@ static void test_files(void **state)
     assert_string_equal(error, words);
     free(error);
     assert_null(plugins_find(lab->plugins, lab->directory, "../good", &error));
-    assert_string_equal(error, "\"../good\" is no trigger's name: [a-z][a-z0-9-]{0,31}");
+    assert_string_equal(error,
+                        "\"../good\" is not a trigger's name; allowed is [a-z][a-z0-9-]{0,31}");
 
     file = fopen(text, "we");
     assert_non_null(file);

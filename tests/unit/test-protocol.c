@@ -60,7 +60,7 @@ static void test_hello_spoiled(void **state)
         snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":%s}\n", results[i]);
         if (input(text) != -EPROTO)
             fail_msg("%s was taken", results[i]);
-        assert_non_null(strstr(protocol_reason(rig.protocol), "spoiled"));
+        assert_non_null(strstr(protocol_reason(rig.protocol), "malformed"));
         assert_false(protocol_is_up(rig.protocol));
         expect_notice("bad-hello", 1);
         expect_sent(HELLO_LINE);

@@ -94,8 +94,9 @@ static void test_local_gone_at_first_sight(void **state)
     kernel.gone = "10.99.9.9";
     kernel_peer_up(&mock, "a", "10.99.9.9:4000", "192.0.2.1:443");
     assert_int_equal(mock.n_advice, 1);
-    assert_string_equal(mock.advice[0].reason,
-                        "local address 10.99.9.9 is on no interface, way out is up0 via 10.0.1.1");
+    assert_string_equal(
+        mock.advice[0].reason,
+        "local address 10.99.9.9 is on no interface, the route is up0 via 10.0.1.1");
     mock_time(&mock, 3 * SECOND);
     kernel_changed(&mock);
     assert_int_equal(mock.n_advice, 1);
@@ -139,8 +140,8 @@ static void test_no_way_out(void **state)
     assert_int_equal(mock.n_advice, 0);
     assert_int_equal(mock.n_notices, 1);
     assert_string_equal(mock.notices[0].what, "no-way-out");
-    assert_string_equal(mock.notices[0].text, "no way out to 192.0.2.1 (ENETUNREACH) and 1 more, "
-                                              "2 peers: nothing is asked until there is one");
+    assert_string_equal(mock.notices[0].text, "no route to 192.0.2.1 (ENETUNREACH) and 1 more, 2 "
+                                              "peers: no move is advised until there is a route");
     mock_time(&mock, SECOND + 20 * MS);
     kernel_changed(&mock);
     assert_int_equal(mock.n_notices, 1); /* said once */
@@ -356,7 +357,7 @@ static void test_moved_to_an_interface(void **state)
     assert_int_equal(mock.peers[0].withdrawn, 1); /* what was advised before */
     (void)pathdog_trigger_route.tell(mock.turn.self, &mock.peers[0].peer, mock.peers[0].state,
                                      mock.turn.now_us, told, sizeof(told));
-    assert_non_null(strstr(told, "way out in use: up1 via 10.0.2.1"));
+    assert_non_null(strstr(told, "route in use: up1 via 10.0.2.1"));
     kernel.rules[0].answer = "oif=3 ifname=up1 source=10.0.2.2"; /* no route of its own any more */
     kernel.rules[1].answer = UP1; /* the default goes there, and back */
     kernel_changed(&mock);

@@ -62,19 +62,19 @@ static void test_what_it_tells(void **state)
     struct mock mock;
 
     begin(&mock);
-    check_tells(&mock, "the node has not told send_errors of it");
+    check_tells(&mock, "the node has not reported send_errors of this peer");
     errors(&mock, PD_UNKNOWN);
-    check_tells(&mock, "the node has not told send_errors of it");
+    check_tells(&mock, "the node has not reported send_errors of this peer");
     errors(&mock, 2);
     check_tells(&mock, "2 of 3 send errors in a row");
     errors(&mock, 5);
     errors(&mock, PD_UNKNOWN);
-    check_tells(&mock, "5 of 3 send errors in a row; advised, and not again before it is 0");
+    check_tells(&mock, "5 of 3 send errors in a row; advised, not again before the count is 0");
     errors(&mock, 0);
     check_tells(&mock, "0 of 3 send errors in a row");
     errors(&mock, (uint64_t)1 << 40);
     check_tells(&mock,
-                "4294967295 of 3 send errors in a row; advised, and not again before it is 0");
+                "4294967295 of 3 send errors in a row; advised, not again before the count is 0");
     mock_stop(&mock);
 }
 

@@ -330,9 +330,10 @@ static void test_a_flood_has_no_causes(void **state)
     assert_int_equal(mock.advice[999].cause, 0);
     assert_int_equal(mock.n_notices, 1000 - 64); /* the host counts them */
     assert_string_equal(mock.notices[935].what, "tunnel-folded");
-    assert_string_equal(mock.notices[935].text,
-                        "more notices than can have a cause each; without one since the start: "
-                        "468 of no tunnel, 234 of wg0, 234 of wg1");
+    assert_string_equal(
+        mock.notices[935].text,
+        "messages come faster than causes are recorded; messages without a cause since the start: "
+        "468 of no tunnel, 234 of wg0, 234 of wg1");
     /* After 6 s one has a cause again, the next one not. */
     mock_time(&mock, 16 * SECOND);
     rebind(&mock, "", 1000);
@@ -400,13 +401,13 @@ static void test_what_it_tells(void **state)
     struct mock mock;
 
     begin(&mock);
-    check_tells(&mock, 0, "no notice so far");
+    check_tells(&mock, 0, "no message so far");
     mock_signal(&mock, "notice", 0, "event=rebind peers=a*");
     mock_signal(&mock, "notice", 0, "event=down peers=c*");
     mock_time(&mock, mock.turn.now_us + 12345678);
-    check_tells(&mock, 0, "a notice concerned it 12.3 s ago");
-    check_tells(&mock, 1, "none of 2 notices concerned it");
-    check_tells(&mock, 2, "a notice concerned it 12.3 s ago (down: only looked at)");
+    check_tells(&mock, 0, "a message matched this peer 12.3 s ago");
+    check_tells(&mock, 1, "none of 2 messages matched this peer");
+    check_tells(&mock, 2, "a message matched this peer 12.3 s ago (event down: polled only)");
     mock_stop(&mock);
 }
 

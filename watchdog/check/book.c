@@ -88,18 +88,19 @@ struct entry *book_up(struct book *book, struct report *report, uint64_t conn, c
     report_seen(report, CHECK_CONN_AGAIN);
     report_seen(report, CHECK_CONN_GROWS);
     if (entry && !string_equal(entry->peer, peer))
-        report_fault(report, CHECK_CONN_NAME, "conn %" PRIu64 " is told as %s, before as %s", conn,
-                     peer, entry->peer);
+        report_fault(report, CHECK_CONN_NAME, "conn %" PRIu64 " is reported as %s, before as %s",
+                     conn, peer, entry->peer);
     if (entry && entry->state == ENTRY_DOWN)
         report_fault(report, CHECK_CONN_AGAIN,
-                     "conn %" PRIu64 " is told up again after its peer_down", conn);
+                     "conn %" PRIu64 " is reported up again after its peer_down", conn);
     if (!entry && conn < before)
         report_fault(report, CHECK_CONN_GROWS,
-                     "conn %" PRIu64 " is new, although %" PRIu64 " was told before", conn, before);
+                     "conn %" PRIu64 " is new, although %" PRIu64 " was reported before", conn,
+                     before);
     report_seen(report, CHECK_SNAPSHOT_FIRST);
     if (entry && entry->state == ENTRY_UP && entry->session != book->session && book->complete)
         report_fault(report, CHECK_SNAPSHOT_FIRST,
-                     "conn %" PRIu64 " was up before, but is told after the answer", conn);
+                     "conn %" PRIu64 " was up before, but is reported after the answer", conn);
     if (!entry) {
         entry = entry_new(book, conn, peer);
         name_take(book, entry);
@@ -183,21 +184,21 @@ static bool columns_look(struct book *book, struct report *report, const json_t 
         if (!json_is_string(column))
             report_fault(report, CHECK_COLUMNS, "column %zu is not a string", i);
         else if (place_of(columns, json_string_value(column)) < (int)i)
-            report_fault(report, CHECK_COLUMNS, "column %s is there twice",
+            report_fault(report, CHECK_COLUMNS, "column %s appears twice",
                          json_string_value(column));
     }
     if (place_of(columns, "conn") < 0) {
-        report_fault(report, CHECK_COLUMNS, "there is no column conn");
+        report_fault(report, CHECK_COLUMNS, "the column conn is missing");
         return false;
     }
     report_seen(report, CHECK_COLUMNS_PROGRESS);
     if (!any_of(columns, "rtt_samples", "bytes_received", "silent_ms"))
         report_fault(report, CHECK_COLUMNS_PROGRESS,
-                     "there is none of them: no connection can ever be judged dead");
+                     "none of these columns is reported: no connection can be found dead");
     report_seen(report, CHECK_COLUMNS_OUTSTANDING);
     if (!any_of(columns, "in_flight_bytes", "pto_count", "bytes_sent"))
         report_fault(report, CHECK_COLUMNS_OUTSTANDING,
-                     "there is none of them: no connection can ever be judged dead");
+                     "none of these columns is reported: no connection can be found dead");
     report_seen(report, CHECK_COLUMNS_SAME);
     text = columns_text(columns);
     if (book->columns && strcmp(book->columns, text))

@@ -102,9 +102,10 @@ void check_output_buffer(struct checker *checker)
     expect(checker, CHECK_OUTPUT_BUFFER,
            r == 0 && client_pump(checker, &client, checker->timeout_us, all_answered, goal),
            "%s, with %" PRIu64 " of %zu requests answered",
-           r == -ETIMEDOUT         ? "it takes no more requests while nobody reads"
-           : r < 0 || client.ended ? "it closes the connection before 1 MiB waits to be read"
-                                   : "answers are missing",
+           r == -ETIMEDOUT ? "the node takes no more requests while its answers are not read"
+           : r < 0 || client.ended
+               ? "the node closes the connection before 1 MiB of output waits to be read"
+               : "answers are missing",
            client.n_answers, client.n_asked);
     report_done(&checker->report, CHECK_OUTPUT_BUFFER);
     client_close(&client);
@@ -120,7 +121,8 @@ void check_slow_reader(struct checker *checker)
     client.end_is_fine = true;
     r = flood(checker, &client, FLOOD_MAX_BYTES);
     expect(checker, CHECK_SLOW_READER, r != -ETIMEDOUT,
-           "the node takes no more requests, and does not close: it waits for the client to read");
+           "the node takes no more requests and does not close the connection: it waits for the "
+           "client to read");
     session_alive(checker, CHECK_SLOW_READER, "a client that does not read");
     client_close(&client);
     report_done(&checker->report, CHECK_SLOW_READER);

@@ -28,7 +28,8 @@ static void ignored(struct checker *checker, struct client *client)
     answer = client_call(checker, client, METHOD_NOBODY, NULL);
     expect(checker, CHECK_IGNORED, answer, "%s after a notification and an answer of pathdog",
            answer_text(answer, text));
-    expect(checker, CHECK_IGNORED, !client->n_strange, "they were answered");
+    expect(checker, CHECK_IGNORED, !client->n_strange,
+           "the node answered the notification or the answer");
     report_done(&checker->report, CHECK_IGNORED);
 }
 
@@ -75,7 +76,7 @@ static void empty_lines(struct checker *checker, struct client *client)
 
     (void)client_write(checker, client, "\n\n\n", 3, false);
     answer = client_call(checker, client, METHOD_NOBODY, NULL);
-    expect(checker, CHECK_EMPTY_LINES, answer, "%s after them", answer_text(answer, text));
+    expect(checker, CHECK_EMPTY_LINES, answer, "%s after empty lines", answer_text(answer, text));
     report_done(&checker->report, CHECK_EMPTY_LINES);
 }
 
@@ -138,7 +139,7 @@ static void bad_lines(struct checker *checker)
         {"a line that is an array", "[{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"hello\"}]\n"},
         {"a line that is a number", "17\n"},
         {"half an object", "{\"jsonrpc\":\"2.0\",\"id\":7\n"},
-        {"a method that is no string", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":{}}\n"},
+        {"a method that is not a string", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":{}}\n"},
         {"an empty object", "{}\n"},
     };
     struct client client;

@@ -16,7 +16,7 @@ static void netns_look(struct checker *checker, int fd, const json_t *hello)
     struct stat st;
 
     if (!told) {
-        report_skip(report, CHECK_HELLO_NETNS, "the node does not tell it");
+        report_skip(report, CHECK_HELLO_NETNS, "the node does not report netns");
         return;
     }
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0 || credentials.pid < 1) {
@@ -26,11 +26,12 @@ static void netns_look(struct checker *checker, int fd, const json_t *hello)
     snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)credentials.pid);
     if (stat(path, &st) < 0) {
         report_skip(report, CHECK_HELLO_NETNS,
-                    "%s may not be read: run this as root or as the node's user", path);
+                    "%s cannot be read: run pathdog-node-check as root or as the node's user",
+                    path);
         return;
     }
     expect(checker, CHECK_HELLO_NETNS, (uint64_t)told == st.st_ino,
-           "it tells %" JSON_INTEGER_FORMAT ", its process is in %" PRIu64, told,
+           "the node reports %" JSON_INTEGER_FORMAT ", the node's process is in %" PRIu64, told,
            (uint64_t)st.st_ino);
     report_done(report, CHECK_HELLO_NETNS);
 }
@@ -64,10 +65,10 @@ static void hello_versions(struct checker *checker, enum check check, const char
     if (common)
         expect(checker, check,
                result && json_integer_value(json_object_get(result, "protocol")) == 1,
-               "asked with %s: %s", params, answer_text(answer, text));
+               "hello with %s: %s", params, answer_text(answer, text));
     else
         expect(checker, check, answer && answer->type == MESSAGE_ERROR && answer->code == -32010,
-               "asked with %s: %s", params, answer_text(answer, text));
+               "hello with %s: %s", params, answer_text(answer, text));
     if (result) {
         client.greeted = true;
         lint_hello(checker, result);
@@ -87,8 +88,8 @@ static void early_request(struct checker *checker)
         return;
     client.end_is_fine = true;
     answer = client_call(checker, &client, METHOD_NOBODY, NULL);
-    expect(checker, CHECK_EARLY_REQUEST, answer || client.ended, "%s, and it was not closed",
-           answer_text(answer, text));
+    expect(checker, CHECK_EARLY_REQUEST, answer || client.ended,
+           "%s, and the node did not close the connection", answer_text(answer, text));
     client_close(&client);
     session_alive(checker, CHECK_EARLY_REQUEST, "a request before hello");
     report_done(&checker->report, CHECK_EARLY_REQUEST);

@@ -102,7 +102,7 @@ static void local_look(struct checker *checker, struct client *client, uint64_t 
     else
         expect(checker, CHECK_MOVE_LOCAL,
                entry && entry->local && !string_equal(entry->local, before),
-               "neither the answer nor peer_path tells another local address than %s",
+               "neither the answer nor peer_path reports another local address than %s",
                before ? before : "before");
     report_done(&checker->report, CHECK_MOVE_LOCAL);
 }
@@ -116,7 +116,8 @@ static void samples_look(struct checker *checker, struct client *client, uint64_
     entry = book_find(&checker->book, conn);
     if (!entry || !entry->sampled || before < SAMPLES_MIN) {
         report_skip(&checker->report, CHECK_MOVE_SAMPLES,
-                    "it needs rtt_samples, and %d of them before the move", SAMPLES_MIN);
+                    "the check needs the column rtt_samples, and %d samples before the move",
+                    SAMPLES_MIN);
         return;
     }
     expect(checker, CHECK_MOVE_SAMPLES, entry->rtt_samples < before,
@@ -148,8 +149,8 @@ static void move(struct checker *checker, struct client *client)
     for (size_t i = 0; i < 3; i++)
         answers[i] =
             client_wait_us(checker, client, ids[i], UINT64_C(1000) * (MOVE_TIMEOUT_MS + GRACE_MS));
-    expect(checker, CHECK_MOVE, answers[0], "it is not answered within %d ms and one second more",
-           MOVE_TIMEOUT_MS);
+    expect(checker, CHECK_MOVE, answers[0],
+           "the request was not answered within %d ms and one second more", MOVE_TIMEOUT_MS);
     answer_look(checker, answers[0], conn);
     report_done(&checker->report, CHECK_MOVE);
     if (!answers[0])
@@ -185,7 +186,7 @@ static void reconnect_look(struct checker *checker, uint64_t old, const char *pe
     expect(checker, CHECK_RECONNECT, now > old,
            "the new conn, %" PRIu64 ", is not greater than %" PRIu64, now, old);
     expect(checker, CHECK_RECONNECT, after && string_equal(after->peer, peer),
-           "conn %" PRIu64 " is %s, not %s", now, after ? after->peer : "never told up", peer);
+           "conn %" PRIu64 " is %s, not %s", now, after ? after->peer : "never reported up", peer);
     report_done(&checker->report, CHECK_RECONNECT);
     expect(checker, CHECK_RECONNECT_ORDER, before && before->down_at && before->down_at <= clock,
            "there was no peer_down of conn %" PRIu64 " before the answer", old);
@@ -212,7 +213,7 @@ static void reconnect(struct checker *checker, struct client *client)
     json_int_t now;
 
     if (!checker->can_reconnect || !entry) {
-        reconnect_skip(checker, entry ? "the node does not tell the feature reconnect"
+        reconnect_skip(checker, entry ? "the node does not offer the feature reconnect"
                                       : "no peer that is up may be dialed from here");
         return;
     }
@@ -221,8 +222,8 @@ static void reconnect(struct checker *checker, struct client *client)
     migrate_params(params, sizeof(params), conn);
     answer = client_wait_us(checker, client, client_ask(checker, client, "reconnect_peer", params),
                             UINT64_C(1000) * (MOVE_TIMEOUT_MS + GRACE_MS));
-    expect(checker, CHECK_RECONNECT, answer, "it is not answered within %d ms and one second more",
-           MOVE_TIMEOUT_MS);
+    expect(checker, CHECK_RECONNECT, answer,
+           "the request was not answered within %d ms and one second more", MOVE_TIMEOUT_MS);
     if (answer && answer->type == MESSAGE_ERROR && is_code(answer->code, true)) {
         reconnect_skip(checker, answer_text(answer, text));
         return;
@@ -242,7 +243,7 @@ static void skip_all(struct checker *checker, enum check first, enum check last,
 {
     for (int check = (int)first; check <= (int)last; check++)
         report_skip(&checker->report, (enum check)check,
-                    "it disturbs a live connection: only with %s", option);
+                    "the check disturbs a live connection: add %s to run it", option);
 }
 
 void checks_move(struct checker *checker)

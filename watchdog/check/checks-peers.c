@@ -79,7 +79,8 @@ void checks_snapshots(struct checker *checker)
     if (peers) {
         expect(checker, CHECK_SNAPSHOT, count >= 0, "\"peers\" of the answer is not a count");
         expect(checker, CHECK_SNAPSHOT, fitted,
-               "the answer tells of %" JSON_INTEGER_FORMAT " peers, %" PRIu64 " came before it",
+               "the answer counts %" JSON_INTEGER_FORMAT " peers, but %" PRIu64
+               " came before the answer",
                count, told);
     } else {
         expect(checker, CHECK_SNAPSHOT, false, "subscribe was not answered with a result");
@@ -87,7 +88,7 @@ void checks_snapshots(struct checker *checker)
     report_done(&checker->report, CHECK_SNAPSHOT);
     if (peers) {
         expect(checker, CHECK_SNAPSHOT_AGAIN, same,
-               "in %d connections one after the other no two were told the same", TRIES);
+               "in %d connections one after the other, no two got the same peers", TRIES);
         report_done(&checker->report, CHECK_SNAPSHOT_AGAIN);
     }
     json_decref(before);
@@ -123,8 +124,9 @@ static void summary_all(struct checker *checker, struct client *client)
         fits = summary_fits(checker, client, &count, &rows);
     expect(checker, CHECK_SUMMARY, count >= 0, "\"rows\" of the answer is not a count");
     expect(checker, CHECK_SUMMARY, fits,
-           "the answer tells of %" JSON_INTEGER_FORMAT " rows, %" PRIu64 " came before it", count,
-           rows);
+           "the answer counts %" JSON_INTEGER_FORMAT " rows, but %" PRIu64
+           " came before the answer",
+           count, rows);
     report_done(&checker->report, CHECK_SUMMARY);
     if (checker->book.n_summaries)
         report_done(&checker->report, CHECK_SUMMARY_ORDER);
@@ -156,12 +158,12 @@ static void summary_given(struct checker *checker, struct client *client)
         if (book_is_up(&checker->book, &checker->book.entries[i]))
             one = &checker->book.entries[i];
     if (!one || book_count(&checker->book) < 2) {
-        report_skip(&checker->report, CHECK_SUMMARY_CONNS, "it needs two peers that are up");
+        report_skip(&checker->report, CHECK_SUMMARY_CONNS, "the check needs two peers that are up");
     } else {
         snprintf(params, sizeof(params), "{\"conns\":[%" PRIu64 "]}", one->conn);
         for (int i = 0; i < TRIES && rows > 1 && !client->ended; i++)
             rows = rows_of(checker, client, CHECK_SUMMARY_CONNS, params);
-        expect(checker, CHECK_SUMMARY_CONNS, rows <= 1, "asked with %s: %" PRId64 " rows", params,
+        expect(checker, CHECK_SUMMARY_CONNS, rows <= 1, "summary with %s: %" PRId64 " rows", params,
                rows);
         report_done(&checker->report, CHECK_SUMMARY_CONNS);
     }
@@ -169,7 +171,7 @@ static void summary_given(struct checker *checker, struct client *client)
     snprintf(params, sizeof(params), "{\"conns\":[%" PRIu64 "]}", CONN_NOBODY);
     for (int i = 0; i < TRIES && rows > 0 && !client->ended; i++)
         rows = rows_of(checker, client, CHECK_SUMMARY_UNKNOWN, params);
-    expect(checker, CHECK_SUMMARY_UNKNOWN, rows <= 0, "asked with %s: %" PRId64 " rows", params,
+    expect(checker, CHECK_SUMMARY_UNKNOWN, rows <= 0, "summary with %s: %" PRId64 " rows", params,
            rows);
     report_done(&checker->report, CHECK_SUMMARY_UNKNOWN);
 }

@@ -33,11 +33,11 @@ static void moves_of_nobody(struct checker *checker, struct client *client)
         report_done(&checker->report, CHECK_RECONNECT_UNKNOWN);
     } else {
         report_skip(&checker->report, CHECK_RECONNECT_UNKNOWN,
-                    "the node does not tell the feature reconnect");
+                    "the node does not offer the feature reconnect");
     }
     snprintf(params, sizeof(params), "{\"conn\":%" PRIu64 ",\"timeout_ms\":1000}", CONN_NOBODY);
     answer = client_call(checker, client, "migrate_peer", params);
-    expect(checker, CHECK_REASON_MISSING, is_unknown_conn(answer), "without one, %s",
+    expect(checker, CHECK_REASON_MISSING, is_unknown_conn(answer), "without a reason, %s",
            answer_text(answer, text));
     report_done(&checker->report, CHECK_REASON_MISSING);
 }
@@ -49,7 +49,7 @@ static void probe(struct checker *checker, struct client *client)
     char params[64], text[64];
 
     if (!checker->can_probe) {
-        report_skip(&checker->report, CHECK_PROBE, "the node does not tell the feature probe");
+        report_skip(&checker->report, CHECK_PROBE, "the node does not offer the feature probe");
         return;
     }
     snprintf(params, sizeof(params), "{\"conns\":[%" PRIu64 "]}", CONN_NOBODY);

@@ -20,8 +20,7 @@ static void directory_look(struct checker *checker, const char *path, uid_t node
         return;
     }
     expect(checker, CHECK_SOCKET_DIRECTORY, !(st.st_mode & (S_IWGRP | S_IWOTH)),
-           "%s has mode %04o: others may put a socket of theirs there", directory,
-           st.st_mode & 07777);
+           "%s has mode %04o: other users may replace the socket", directory, st.st_mode & 07777);
     expect(checker, CHECK_SOCKET_DIRECTORY, st.st_uid == 0 || st.st_uid == node,
            "%s belongs to uid %u, the node runs as uid %u", directory, st.st_uid, node);
     report_done(&checker->report, CHECK_SOCKET_DIRECTORY);
@@ -37,19 +36,21 @@ static void rename_look(struct checker *checker, int fd, const struct stat *sock
 
     if (getpeername(fd, (struct sockaddr *)&bound, &length) < 0 || !bound.sun_path[0] ||
         (size_t)length >= sizeof(bound)) {
-        report_skip(&checker->report, CHECK_SOCKET_RENAME, "the kernel tells no name");
+        report_skip(&checker->report, CHECK_SOCKET_RENAME,
+                    "the kernel reports no name of the socket");
         return;
     }
     if (bound.sun_path[0] != '/' && strchr(bound.sun_path, '/')) {
         report_skip(&checker->report, CHECK_SOCKET_RENAME,
-                    "it was bound as %s, a relative name: where that was cannot be seen",
+                    "the socket was bound as %s, a relative name: the directory cannot be seen",
                     bound.sun_path);
         return;
     }
     expect(checker, CHECK_SOCKET_RENAME,
            lstat(bound.sun_path, &st) < 0 || st.st_ino != socket_stat->st_ino ||
                st.st_dev != socket_stat->st_dev,
-           "it was bound under its own name, %s: somebody can connect before its mode is set",
+           "the socket was bound as %s itself: other users can connect before its mode is set; "
+           "bind it under another name, set the mode, rename it",
            bound.sun_path);
     report_done(&checker->report, CHECK_SOCKET_RENAME);
 }
@@ -68,7 +69,7 @@ void checks_socket(struct checker *checker)
     if (client_open(checker, &client) < 0)
         return;
     if (!stat(checker->path, &st)) {
-        expect(checker, CHECK_SOCKET_MODE, (st.st_mode & 07777) == 0660, "it has %04o",
+        expect(checker, CHECK_SOCKET_MODE, (st.st_mode & 07777) == 0660, "the socket has mode %04o",
                st.st_mode & 07777);
         report_done(&checker->report, CHECK_SOCKET_MODE);
         directory_look(checker, checker->path, client.uid);

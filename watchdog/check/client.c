@@ -81,7 +81,7 @@ static void take(struct checker *checker, struct client *client, const char *byt
         lint_line(checker, client, line, n);
     }
     if (r < 0) {
-        report_fault(&checker->report, CHECK_LINE_LENGTH, "the node sent a longer one");
+        report_fault(&checker->report, CHECK_LINE_LENGTH, "the node sent a line over 1 MiB");
         client->end_is_fine = true;
         ended(client);
     }
@@ -216,7 +216,7 @@ const struct asked *client_wait_us(struct checker *checker, struct client *clien
         return NULL;
     if (client->ended)
         report_fault(&checker->report, CHECK_KEPT_OPEN,
-                     "it closed the connection before request %" PRIu64 " was answered", id);
+                     "the node closed the connection before request %" PRIu64 " was answered", id);
     else
         report_fault(&checker->report, CHECK_ANSWERED,
                      "request %" PRIu64 " was not answered within %" PRIu64 " ms", id,

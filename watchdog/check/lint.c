@@ -61,7 +61,8 @@ static void address_look(struct checker *checker, const char *method, const json
     else if (strlen(json_string_value(value)) != json_string_length(value) ||
              address_parse(json_string_value(value), &address))
         report_fault(report_of(checker), CHECK_ADDRESSES,
-                     "%s: \"%s\" is \"%.80s\"; written are 192.0.2.1:443 and [2001:db8::1]:443",
+                     "%s: \"%s\" is \"%.80s\"; allowed is ADDRESS:PORT, like 192.0.2.1:443 or "
+                     "[2001:db8::1]:443",
                      method, name, json_string_value(value));
 }
 
@@ -133,7 +134,7 @@ void lint_hello(struct checker *checker, const json_t *result)
     if (checker->boot) {
         report_seen(report, CHECK_HELLO_BOOT);
         if (!string_equal(checker->boot, json_string_value(boot)))
-            report_fault(report, CHECK_HELLO_BOOT, "it is \"%.80s\", before \"%.80s\"",
+            report_fault(report, CHECK_HELLO_BOOT, "\"boot\" is \"%.80s\", before \"%.80s\"",
                          json_is_string(boot) ? json_string_value(boot) : "", checker->boot);
     }
     keep_text(&checker->boot, result, "boot");
@@ -224,8 +225,8 @@ static void notification(struct checker *checker, struct client *client,
         if (strcmp(message->method, methods[i].name))
             continue;
         if (!client->greeted)
-            report_fault(report_of(checker), CHECK_HELLO_FIRST, "%s came before it",
-                         message->method);
+            report_fault(report_of(checker), CHECK_HELLO_FIRST,
+                         "%s came before the answer to hello", message->method);
         if (json_is_object(message->params))
             methods[i].look(checker, client, message->params);
         else
@@ -247,14 +248,14 @@ static void answer(struct checker *checker, struct client *client, const struct 
     if (message->number <= 0 || (uint64_t)message->number < client->first_id ||
         place >= client->n_asked) {
         client->n_strange++;
-        report_fault(report, CHECK_ANSWER_KNOWN, "id %" PRId64 " was not asked on this connection",
-                     message->number);
+        report_fault(report, CHECK_ANSWER_KNOWN,
+                     "id %" PRId64 " answers no request of this connection", message->number);
         return;
     }
     asked = &client->asked[place];
     report_seen(report, CHECK_ANSWER_ONCE);
     if (asked->answered_us) {
-        report_fault(report, CHECK_ANSWER_ONCE, "id %" PRId64 " is answered again",
+        report_fault(report, CHECK_ANSWER_ONCE, "id %" PRId64 " is answered a second time",
                      message->number);
         return;
     }
@@ -284,12 +285,12 @@ static void message_look(struct checker *checker, struct client *client,
     report_seen(report, CHECK_MESSAGES);
     report_seen(report, CHECK_REQUESTS);
     if (!string_equal(json_string_value(version), "2.0"))
-        report_fault(report, CHECK_VERSION, "it is %s in a message",
+        report_fault(report, CHECK_VERSION, "\"jsonrpc\" is %s in a message",
                      version ? "something else" : "missing");
     else if (message->type == MESSAGE_SPOILED)
         report_fault(report, CHECK_MESSAGES, "%s", message->problem);
     if (message->type == MESSAGE_REQUEST)
-        report_fault(report, CHECK_REQUESTS, "it asks pathdog for %.80s", message->method);
+        report_fault(report, CHECK_REQUESTS, "the node sent the request %.80s", message->method);
     else if (message->type == MESSAGE_NOTIFICATION)
         notification(checker, client, message);
     else if (message->type == MESSAGE_SPOILED && !message->number)
@@ -323,7 +324,7 @@ void lint_line(struct checker *checker, struct client *client, const char *line,
     report_seen(report, CHECK_LINE_JSON);
     report_seen(report, CHECK_HELLO_FIRST);
     if (!is_utf8(line, length, &at)) {
-        report_fault(report, CHECK_LINE_UTF8, "byte %zu of a line is not", at);
+        report_fault(report, CHECK_LINE_UTF8, "byte %zu of a line is not UTF-8", at);
         return;
     }
     if (message_parse(line, length, &message, why, sizeof(why)) < 0) {

@@ -23,22 +23,22 @@ struct arguments {
 
 static void print_help(void)
 {
-    puts("pathdog-node-check [OPTION…] SOCKET\n"
-         "Plays pathdog against the node at SOCKET (a path, or @NAME) and checks what it says\n"
-         "against the node protocol, one line for each check. Stop pathdog first: a node has one\n"
-         "client, and a newer one replaces it.\n\n"
-         "Nothing is moved and no connection is closed, unless one of these is given:\n"
-         "  --moves            also migrate one connection\n"
-         "  --reconnects       also close one connection and have it dialed again\n\n"
-         "  --only NAME,…      only these checks\n"
-         "  --timeout SECONDS  wait so long for each answer (10; allowed 1 to 600)\n"
-         "  --json             print one JSON object at the end\n"
-         "  --trace FILE       write what is asked and all that the node sends to FILE (-: to "
-         "standard error)\n"
-         "  --list             print the checks\n"
-         "  --version          print the version\n"
-         "  --help             print this\n\n"
-         "Exit status: 0 the node conforms, 1 something fails, 2 bad arguments, 3 no node there.");
+    puts(
+        "pathdog-node-check [OPTION…] SOCKET\n"
+        "Plays pathdog against the node at SOCKET (a path, or @NAME) and checks its messages\n"
+        "against the node protocol, one line for each check. Stop pathdog first: a node has one\n"
+        "client, and a newer one replaces it.\n\n"
+        "Nothing is moved and no connection is closed, unless one of these is given:\n"
+        "  --moves            also migrate one connection\n"
+        "  --reconnects       also close one connection and have it dialed again\n\n"
+        "  --only NAME,…      only these checks\n"
+        "  --timeout SECONDS  time to wait for each answer (10; allowed 1 to 600)\n"
+        "  --json             print one JSON object at the end\n"
+        "  --trace FILE       write all lines sent and received to FILE (-: to standard error)\n"
+        "  --list             print the checks\n"
+        "  --version          print the version\n"
+        "  --help             print this help\n\n"
+        "Exit status: 0 the node conforms, 1 something fails, 2 bad arguments, 3 no node answers.");
 }
 
 static int take_timeout(const char *text, uint64_t *ret_s, char **ret_error)
@@ -109,8 +109,8 @@ static int arguments_parse(int argc, char **argv, struct arguments *ret, char **
     }
     if (argc - optind != 1)
         return error_set(ret_error, -EINVAL, "%s; see --help",
-                         argc == optind ? "the node's socket is missing"
-                                        : "there must be one socket only");
+                         argc == optind ? "the argument SOCKET is missing"
+                                        : "too many arguments: one SOCKET is allowed");
     ret->socket = argv[optind];
     return 0;
 }
@@ -238,8 +238,7 @@ int main(int argc, char **argv)
     checker.progress = isatty(STDERR_FILENO);
     checker.report.out = arguments.json ? NULL : stdout;
     if (arguments.only && report_choose(&checker.report, arguments.only, &error) < 0) {
-        fprintf(stderr, "pathdog-node-check: --only %s: there is no such check; see --list\n",
-                error);
+        fprintf(stderr, "pathdog-node-check: --only %s: unknown check; see --list\n", error);
         return EXIT_ARGUMENTS;
     }
     if (endpoint_set(&checker.endpoint, arguments.socket, *arguments.socket == '@' ? "0" : NULL) <

@@ -24,11 +24,11 @@ static const struct {
     [CHECK_HELLO_VERSIONS] = {"hello-versions", "protocol 1 is chosen from several"},
     [CHECK_HELLO_UNSUPPORTED] = {"hello-unsupported", "no protocol in common is error -32010"},
     [CHECK_EARLY_REQUEST] = {"early-request", "a request before hello does no harm"},
-    [CHECK_SNAPSHOT] = {"snapshot", "subscribe is answered with the number of peers told"},
+    [CHECK_SNAPSHOT] = {"snapshot", "subscribe is answered with the number of peers reported"},
     [CHECK_SNAPSHOT_FIRST] = {"snapshot-first",
-                              "every peer that is up is told before the answer to subscribe"},
+                              "every peer that is up is reported before the answer to subscribe"},
     [CHECK_SNAPSHOT_AGAIN] = {"snapshot-again",
-                              "a new connection is told the same peers with the same conns"},
+                              "a new connection gets the same peers with the same conns"},
     [CHECK_SUMMARY] = {"summary", "summary is answered with the number of rows sent"},
     [CHECK_SUMMARY_ORDER] = {"summary-order", "the rows of a summary come before its answer"},
     [CHECK_SUMMARY_CONNS] = {"summary-conns", "a summary of given conns has no other rows"},
@@ -39,7 +39,7 @@ static const struct {
                                "migrate_peer of an unknown conn is -32001 or -32002"},
     [CHECK_RECONNECT_UNKNOWN] = {"reconnect-unknown",
                                  "reconnect_peer of an unknown conn is -32001 or -32002"},
-    [CHECK_REASON_MISSING] = {"reason-missing", "migrate_peer without a reason is understood"},
+    [CHECK_REASON_MISSING] = {"reason-missing", "migrate_peer is accepted without a reason"},
     [CHECK_BAD_PARAMS] = {"bad-params", "a request with bad params is answered with an error"},
     [CHECK_UNKNOWN_METHOD] = {"unknown-method", "an unknown method is error -32601"},
     [CHECK_UNKNOWN_PARAMS] = {"unknown-params", "unknown members and params are ignored"},
@@ -50,15 +50,16 @@ static const struct {
     [CHECK_EMPTY_LINES] = {"empty-lines", "empty lines are ignored"},
     [CHECK_LONG_LINE] = {"long-line", "a line of 1 MiB with its LF is accepted"},
     [CHECK_OVERLONG_LINE] = {"overlong-line", "the node survives a line over 1 MiB"},
-    [CHECK_BAD_LINES] = {"bad-lines", "the node survives lines that are no JSON object"},
+    [CHECK_BAD_LINES] = {"bad-lines", "the node survives lines that are not a JSON object"},
     [CHECK_NEWER_CLIENT] = {"newer-client", "a newer client replaces the older one"},
     [CHECK_HALF_LINE] = {"half-line", "the node survives a client that leaves in mid-line"},
     [CHECK_OUTPUT_BUFFER] = {"output-buffer", "1 MiB of output may wait for its reader"},
-    [CHECK_SLOW_READER] = {"slow-reader", "a client that does not read stops nobody"},
+    [CHECK_SLOW_READER] = {"slow-reader",
+                           "a client that does not read does not stop other clients"},
     [CHECK_MOVE] = {"move", "migrate_peer is answered within its timeout_ms"},
     [CHECK_MOVE_BUSY] = {"move-busy", "a second migrate_peer of one conn is -32006"},
     [CHECK_MOVE_OPEN] = {"move-open", "other requests are answered while a move is open"},
-    [CHECK_MOVE_LOCAL] = {"move-local", "the new local address is told"},
+    [CHECK_MOVE_LOCAL] = {"move-local", "the new local address is reported"},
     [CHECK_MOVE_SAMPLES] = {"move-samples", "rtt_samples starts again on the new path"},
     [CHECK_RECONNECT] = {"reconnect", "reconnect_peer is answered with the new conn"},
     [CHECK_RECONNECT_ORDER] = {"reconnect-order", "peer_down, peer_up, answer: in this order"},
@@ -195,7 +196,8 @@ void report_finish(struct report *report, const char *why)
         if (result->seen || result->faults)
             report_done(report, (enum check)check);
         else if (check >= (int)CHECK_FIRST_SEEN)
-            report_skip(report, (enum check)check, "the node sent nothing to see it in");
+            report_skip(report, (enum check)check,
+                        "the node sent nothing that this can be checked with");
         else
             report_skip(report, (enum check)check, "%s", why);
     }

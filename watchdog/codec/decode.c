@@ -25,7 +25,7 @@ static int get_enum(const struct decoding *d, const json_t *value, const struct 
             return 0;
         }
     }
-    return decoding_wrong(d, "\"%s\" is none of the words allowed there", member->name);
+    return decoding_wrong(d, "\"%s\" has a value that is not allowed", member->name);
 }
 
 static int get_features(const struct decoding *d, const json_t *value, const char *name,
@@ -46,7 +46,7 @@ static int get_features(const struct decoding *d, const json_t *value, const cha
                 bit = 1u << n;
         }
         if (!bit)
-            return decoding_wrong(d, "\"%s\": entry %zu is not known", name, i);
+            return decoding_wrong(d, "\"%s\": entry %zu is unknown", name, i);
         *ret |= bit;
     }
     return 0;
@@ -148,7 +148,7 @@ static int get_columns(const struct decoding *d, const json_t *list,
         int column = json_is_string(name) ? column_find(json_string_value(name)) : -1;
 
         if (column < 0 || *ret & (1u << column))
-            return decoding_wrong(d, "\"columns\": entry %zu is not known, or there twice", i);
+            return decoding_wrong(d, "\"columns\": entry %zu is unknown, or appears twice", i);
         *ret |= 1u << column;
         columns[i] = (enum pd_column)column;
     }
@@ -211,7 +211,7 @@ static int get_event(const struct decoding *d, const json_t *root, struct event 
         ret->type = (enum event_type)i;
     }
     if (!format)
-        return decoding_wrong(d, "\"event\" is no event that is known");
+        return decoding_wrong(d, "\"event\" is not a known event");
     if (decode_u64(d, json_object_get(root, "t"), "t", &ret->now_us) ||
         decode_u64(d, json_object_get(root, "rt"), "rt", &ret->realtime_us))
         return -EBADMSG;

@@ -82,7 +82,7 @@ static int get_hex(const struct decoding *d, const json_t *value, const char *na
         int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
 
         if (high < 0 || low < 0 || !(high + low))
-            return decoding_wrong(d, "\"%s\": \"hex\" has a pair that is no byte of text", name);
+            return decoding_wrong(d, "\"%s\": \"hex\" has a pair that is not a byte of text", name);
         text[i / 2] = (char)(high << 4 | low);
     }
     *ret = text;

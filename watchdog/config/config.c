@@ -343,13 +343,13 @@ static int check_config(const struct config *config, const char *file, char **re
 
     if (!config->node)
         return error_set(ret_error, -EINVAL,
-                         "%s: [watchdog] node: is not set; it is the node's socket, an absolute "
-                         "path, or @name for an abstract one",
+                         "%s: [watchdog] node: is not set; set it to the node's socket: an "
+                         "absolute path, or @name for an abstract one",
                          file);
     if (config->node[0] == '@' && !config->node_user)
         return error_set(ret_error, -EINVAL,
-                         "%s:%u: [watchdog] node: \"%s\" is abstract and so has no permissions; "
-                         "node_user must say who may listen there",
+                         "%s:%u: [watchdog] node: \"%s\" is an abstract socket, which has no "
+                         "permissions; set node_user to the user that the node runs as",
                          node->file, node->line, config->node);
     r = check_order(config, ret_error);
     return r < 0 ? r : check_instances(config, ret_error);

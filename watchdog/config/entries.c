@@ -66,7 +66,8 @@ static int reader_add(struct reader *reader, const char *key, const char *value)
     struct ini *ini = reader->ini;
 
     if (ini->n_entries >= INI_ENTRIES_MAX)
-        return reader_fail(reader, "more than %u lines that say something", INI_ENTRIES_MAX);
+        return reader_fail(reader, "more than %u lines that are not blank or comments",
+                           INI_ENTRIES_MAX);
     ini->entries =
         array_reserve(ini->entries, &ini->capacity, ini->n_entries + 1, sizeof(*ini->entries));
     ini->entries[ini->n_entries++] = (struct ini_entry){
@@ -133,7 +134,8 @@ static int reader_section(struct reader *reader)
     const struct ini_entry *entries = reader->ini->entries;
 
     if (!close || close[1])
-        return reader_fail(reader, "\"%.60s\" is not a section: [name], and nothing behind it",
+        return reader_fail(reader,
+                           "\"%.60s\" is not a section; allowed is [NAME], and nothing after it",
                            reader->buffer);
     *close = '\0';
     if (!*name || strlen(name) > INI_SECTION_MAX ||
@@ -144,7 +146,7 @@ static int reader_section(struct reader *reader)
                            name, INI_SECTION_MAX);
     for (size_t i = reader->first_entry; i < reader->ini->n_entries; i++)
         if (!entries[i].key && !strcmp(entries[i].section, name))
-            return reader_fail(reader, "[%s] is here twice; it was opened in line %u", name,
+            return reader_fail(reader, "the section [%s] appears twice; first in line %u", name,
                                entries[i].line);
     reader->section = ini_own(reader->ini, string_copy(name));
     reader->section_entry = reader->ini->n_entries;
@@ -179,8 +181,8 @@ static int reader_pair(struct reader *reader)
         const struct ini_entry *entry = &reader->ini->entries[i];
 
         if (entry->key && !strcmp(entry->key, line))
-            return reader_fail(reader, "[%s] %s is here twice; it was set in line %u",
-                               reader->section, entry->key, entry->line);
+            return reader_fail(reader, "[%s] %s is set twice; first in line %u", reader->section,
+                               entry->key, entry->line);
     }
     return reader_add(reader, line, value);
 }

@@ -177,7 +177,7 @@ int value_parse(enum pd_option_type type, const char *text, uint64_t *ret_number
     case PD_OPTION_MODE:
         return check_word(type, text, ret_why);
     }
-    *ret_why = "is of no type that is known";
+    *ret_why = "has an unknown type";
     return -EINVAL;
 }
 
@@ -234,7 +234,7 @@ char *option_allowed(const struct pd_option *option)
         [PD_OPTION_TEXT] = "a text",
         [PD_OPTION_GLOBS] = "globs, separated by spaces",
         [PD_OPTION_PATH] = "an absolute path",
-        [PD_OPTION_GROUP] = "the name of a group that there is",
+        [PD_OPTION_GROUP] = "the name of an existing group",
         [PD_OPTION_MODE] = "a mode from 000 to 0777",
     };
     CLEANUP_FREE char *least = NULL, *most = NULL;

@@ -23,7 +23,7 @@ static void unknown_verdict(struct request *request, const char *name)
     for (int i = 0; i < VERDICT_COUNT; i++)
         at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i ? ", " : "",
                                verdict_name((enum verdict)i));
-    answer_error(request, ERROR_PARAMS, "there is no verdict \"%.64s\"; there are %s", name, list);
+    answer_error(request, ERROR_PARAMS, "unknown verdict \"%.64s\"; allowed is %s", name, list);
 }
 
 /* Borrows the texts of the params. Returns false: answered with an error. */

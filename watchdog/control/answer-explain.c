@@ -16,14 +16,14 @@ static const char *disabled_text(const struct inspect_explain *explain, enum by 
     const struct inspect_peer *peer = &explain->peer;
 
     if (by == BY_MIGRATE)
-        return peer->disabled ? "it was asked once, and answered that it may not be migrated; that "
-                                "holds until the connection ends"
-                              : "the node says that it cannot be migrated";
+        return peer->disabled ? "the node answered an earlier request that this connection may not "
+                                "be migrated; that holds until the connection ends"
+                              : "the node reports that this connection cannot be migrated";
     if (peer->undialable)
-        return "it was asked once, and answered that it may not be reconnected; that holds until "
-               "the connection ends";
+        return "the node answered an earlier request that this connection may not be reconnected; "
+               "that holds until the connection ends";
     return peer->reconnectable ? "the node does not offer reconnects (no feature \"reconnect\")"
-                               : "the node says that it cannot be dialled again";
+                               : "the node reports that this peer cannot be dialled again";
 }
 
 static void held_text(char *text, size_t size, const struct inspect_explain *explain)
@@ -32,11 +32,12 @@ static void held_text(char *text, size_t size, const struct inspect_explain *exp
     const struct inspect_peer *peer = &explain->peer;
 
     if (!peer->held)
-        snprintf(text, size, "all peers are held: \"pathdogctl release --all\"");
+        snprintf(text, size, "all peers are held; \"pathdogctl release --all\" ends the hold");
     else if (peer->held_left_us == INSPECT_NEVER)
-        snprintf(text, size, "an operator holds it: \"pathdogctl release\"");
+        snprintf(text, size,
+                 "an operator holds this peer; \"pathdogctl release PEER\" ends the hold");
     else
-        snprintf(text, size, "an operator holds it for another %s",
+        snprintf(text, size, "an operator holds this peer for another %s",
                  duration_text(left, peer->held_left_us));
 }
 
@@ -45,10 +46,13 @@ static void damped_text(char *text, size_t size, const struct inspect_explain *e
     char left[DURATION_SIZE];
 
     if (by == BY_RECONNECT && explain->gap_left_us && explain->tokens)
-        snprintf(text, size, "it was reconnected a short while ago; the next in %s",
-                 duration_text(left, explain->gap_left_us));
+        snprintf(
+            text, size,
+            "this peer was reconnected a short while ago; the next reconnect is possible in %s",
+            duration_text(left, explain->gap_left_us));
     else
-        snprintf(text, size, "its %u moves are used up; the next one comes back in %s",
+        snprintf(text, size,
+                 "all %u moves of this peer are used up; the next one is available in %s",
                  explain->tokens_most, duration_text(left, explain->token_in_us));
 }
 
@@ -61,16 +65,15 @@ static void gate_sentence(char *text, size_t size, const struct inspect_status *
     text[0] = '\0';
     switch (verdict) {
     case VERDICT_GONE:
-        snprintf(
-            text, size, "%s",
-            explain->peer.state == INSPECT_GONE
-                ? "the node answered that there is no such connection; it counts as gone until "
-                  "it shows life"
-                : "the node is not there, or has not told it again yet");
+        snprintf(text, size, "%s",
+                 explain->peer.state == INSPECT_GONE
+                     ? "the node answered that this connection does not exist; the connection "
+                       "counts as gone until it shows progress"
+                     : "the node is down, or has not reported this connection again yet");
         break;
     case VERDICT_INBOUND:
         snprintf(text, size,
-                 "the peer opened it, and only who opened a connection may migrate it "
+                 "the peer opened this connection, and only the client may migrate a connection "
                  "(RFC 9000, section 9)");
         break;
     case VERDICT_DISABLED:
@@ -84,27 +87,27 @@ static void gate_sentence(char *text, size_t size, const struct inspect_status *
                  duration_text(a, explain->move_for_us));
         break;
     case VERDICT_MERGED:
-        snprintf(text, size, "it would join decision %" PRIu64,
+        snprintf(text, size, "the advice would be merged into decision %" PRIu64,
                  question->into ? question->into : explain->decision);
         break;
     case VERDICT_COOLING:
-        snprintf(text, size, "its last move is not %s ago; %s left",
+        snprintf(text, size, "the last move was less than %s ago; %s left",
                  duration_text(a, explain->cooldown_us),
                  duration_text(b, explain->cooling_left_us));
         break;
     case VERDICT_BACKING_OFF:
-        snprintf(text, size, "the last %s failed; %s left", by_name(question->by),
+        snprintf(text, size, "the last %s failed; %s of the back-off left", by_name(question->by),
                  duration_text(a, explain->backoff_left_us[question->by]));
         break;
     case VERDICT_DAMPED:
         damped_text(text, size, explain, question->by);
         break;
     case VERDICT_OBSERVING:
-        snprintf(text, size, "the mode is observe: \"pathdogctl mode active\"");
+        snprintf(text, size, "the mode is observe; \"pathdogctl mode active\" ends it");
         break;
     case VERDICT_QUEUED:
-        snprintf(text, size, "%u requests are open, and no more than %u may be",
-                 status->counts.open, status->budget);
+        snprintf(text, size, "%u requests are open, at most %u may be", status->counts.open,
+                 status->budget);
         break;
     case VERDICT_MIGRATE:
     case VERDICT_RECONNECT:

@@ -212,8 +212,8 @@ void answer_unknown_peer(struct request *request, const char *name)
     struct buffer *out = request->out;
 
     answer_error(request, ERROR_UNKNOWN_PEER,
-                 "no peer \"%.255s\" is known; names are told by \"peers\", those that may be "
-                 "meant are in \"data\"",
+                 "no peer \"%.255s\" is known; the method \"peers\" lists all names, \"data\" the "
+                 "similar ones",
                  name);
     out->length -= 3; /* "}}\n": go on with the error */
     put_open(out, "data", "{");

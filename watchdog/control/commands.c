@@ -81,17 +81,17 @@ static bool target_fits(struct request *request, const struct event_command *com
         return true;
     if (command->by == COMMAND_BY_RECONNECT) {
         answer_error(request, ERROR_REFUSED,
-                     "a reconnect goes where the routes lead: \"%s\" is for migrate only", named);
+                     "\"%s\" is allowed with migrate only: a reconnect follows the routes", named);
         return false;
     }
     if (bound && !(status.features & NODE_BIND)) {
         answer_error(request, ERROR_REFUSED,
-                     "the node cannot be told \"%s\": it has no feature \"bind\"", bound);
+                     "\"%s\" cannot be used: the node does not offer the feature \"bind\"", bound);
         return false;
     }
     if (command->via && !(status.features & NODE_RELAY)) {
         answer_error(request, ERROR_REFUSED,
-                     "the node cannot be told \"via\": it has no feature \"relay\"");
+                     "\"via\" cannot be used: the node does not offer the feature \"relay\"");
         return false;
     }
     return true;
@@ -150,7 +150,7 @@ static bool whom(struct request *request, const char **ret_name)
     *ret_name = param_text(request, "peer");
     if (all == !*ret_name)
         return true;
-    answer_error(request, ERROR_PARAMS, "say either \"peer\" or \"all\":true");
+    answer_error(request, ERROR_PARAMS, "exactly one of \"peer\" and \"all\":true is needed");
     return false;
 }
 
@@ -197,8 +197,9 @@ void command_hold(struct request *request)
     if (!whom(request, &command.peer))
         return;
     if (param_given(request, "for_us") && !command.duration_us) {
-        answer_error(request, ERROR_PARAMS,
-                     "\"for_us\" is 0; leave it out to hold until it is released");
+        answer_error(
+            request, ERROR_PARAMS,
+            "\"for_us\" is 0; allowed is 1 or more, or no \"for_us\" to hold until released");
         return;
     }
     if (command.peer && !inspect_find(request->engine, request->now_us, command.peer, &peer)) {
@@ -207,8 +208,10 @@ void command_hold(struct request *request)
             return;
         }
         if (inspect_status(request->engine, request->now_us).names >= NAMES_MAX) {
-            answer_error(request, ERROR_REFUSED,
-                         "something is kept of %u names already: release some first", NAMES_MAX);
+            answer_error(
+                request, ERROR_REFUSED,
+                "%u names are kept already, which is the most allowed: release some peers first",
+                NAMES_MAX);
             return;
         }
     }

@@ -135,14 +135,15 @@ static void refuse(struct control *control, int fd)
 {
     CLEANUP_FREE char *line = string_format(
         "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,\"message\":\"%u clients are "
-        "connected, and that is all that are served: end one of them, or try again later\"}}\n",
+        "connected, which is the most allowed: end one of them, or try again later\"}}\n",
         ERROR_TOO_MANY, CLIENTS_MAX);
 
     (void)send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
     close(fd);
     if (control->n_refused++ == 0)
-        control->host.notice(control->host.user, PD_LEVEL_WARNING, "control-full",
-                             "a client of the control socket was refused: there are too many");
+        control->host.notice(
+            control->host.user, PD_LEVEL_WARNING, "control-full",
+            "a client of the control socket was refused: too many clients are connected");
 }
 
 /* Closes the one that has been idle the longest, if any has been for long. */

@@ -46,13 +46,13 @@ const char *listener_error(int error)
 {
     switch (error) {
     case -EEXIST:
-        return "there is something that is not a socket";
+        return "a file that is not a socket exists there: remove it, or change the key control";
     case -EADDRINUSE:
-        return "somebody else listens there";
+        return "another process listens there";
     case -ENAMETOOLONG:
         return "the path is too long for a socket";
     case -ENOENT:
-        return "its directory is not there";
+        return "its directory does not exist";
     default:
         return strerror(-error);
     }

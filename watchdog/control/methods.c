@@ -88,7 +88,7 @@ static const char *param_wrong(const struct param *param, const json_t *value)
         return is_text(value, NAME_BYTES_MAX) ? NULL : "a peer's name: 1 to 255 bytes, printable";
     case PARAM_NUMBER:
         return json_is_integer(value) && json_integer_value(value) >= 0 ? NULL
-                                                                        : "an integer from 0 on";
+                                                                        : "an integer, 0 or more";
     case PARAM_FLAG:
         return json_is_boolean(value) ? NULL : "true or false";
     }
@@ -104,8 +104,8 @@ static void unknown_param(struct request *request, const struct method *method, 
     for (; method->params[n].name; n++)
         names[n] = method->params[n].name;
     list_words(list, sizeof(list), names, n);
-    answer_error(request, ERROR_PARAMS, "%s does not know \"%.64s\"; %s%s", method->name, key,
-                 n ? "it takes " : "it takes nothing", list);
+    answer_error(request, ERROR_PARAMS, "%s: unknown parameter \"%.64s\"; %s%s", method->name, key,
+                 n ? "allowed is " : "none is allowed", list);
 }
 
 /* Returns false: answered with an error. */
@@ -151,7 +151,7 @@ static const struct method *method_find(struct request *request, const char *nam
     }
     nearest = nearest_word(name, names, ARRAY_SIZE(names));
     list_words(list, sizeof(list), names, ARRAY_SIZE(names));
-    answer_error(request, ERROR_METHOD, "there is no method \"%.64s\"%s%s%s; there are %s", name,
+    answer_error(request, ERROR_METHOD, "unknown method \"%.64s\"%s%s%s; the methods are %s", name,
                  nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "",
                  list);
     return NULL;
@@ -167,7 +167,8 @@ static void request_run(struct request *request, const struct message *message)
     }
     if (message->type != MESSAGE_REQUEST) {
         answer_error(request, ERROR_INVALID, "%s",
-                     message->problem ? message->problem : "an answer, but nothing was asked");
+                     message->problem ? message->problem
+                                      : "an answer, but pathdog sends no requests here");
         return;
     }
     if (!json_is_integer(message->id) &&

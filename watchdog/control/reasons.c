@@ -46,14 +46,13 @@ static void node_reasons(struct buffer *out, const struct inspect_status *status
                    "the node at %s is not there%s%s: nothing is known of its peers", path,
                    status->down_reason ? ": " : "", status->down_reason ? status->down_reason : "");
     else if (status->silent_us)
-        put_reason(
-            out, GRADE_BROKEN, "node-silent",
-            "the node has not answered for %s: its process hangs, or is stopped. What is known of "
-            "its peers is as old, and none can be moved",
-            duration_text(silent, status->silent_us));
+        put_reason(out, GRADE_BROKEN, "node-silent",
+                   "the node has not answered for %s: its process hangs, or is stopped. What is "
+                   "known of its peers is that old, and no peer can be moved",
+                   duration_text(silent, status->silent_us));
     else if (!status->told)
         put_reason(out, GRADE_LOOK, "no-snapshot",
-                   "the node has not told all of its peers yet: looks begin after that");
+                   "waiting for the node's first peer list: peers are polled when it is complete");
     else if (!status->counts.peers)
         put_reason(out, GRADE_NOTE, "no-peers", "the node has no connections");
 }
@@ -63,16 +62,16 @@ static void held_reasons(struct buffer *out, const struct inspect_status *status
     char left[DURATION_SIZE];
 
     if (status->mode == MODE_OBSERVE)
-        put_reason(
-            out, GRADE_LOOK, "observing",
-            "the mode is observe: all is decided and recorded, nothing is asked of the node; "
-            "\"pathdogctl mode active\" ends it");
+        put_reason(out, GRADE_LOOK, "observing",
+                   "the mode is observe: decisions are made and recorded, but no request is sent "
+                   "to the node; "
+                   "\"pathdogctl mode active\" ends it");
     if (!status->all_held)
         return;
     if (status->held_left_us == INSPECT_NEVER)
         put_reason(out, GRADE_LOOK, "all-held",
-                   "all peers are held until \"pathdogctl release --all\": only what operators ask "
-                   "for is done");
+                   "all peers are held until \"pathdogctl release --all\": only moves that "
+                   "operators ask for are made");
     else
         put_reason(out, GRADE_LOOK, "all-held",
                    "all peers are held for another %s, or until \"pathdogctl release --all\"",
@@ -101,7 +100,7 @@ static void trigger_reasons(struct buffer *out, const struct engine *engine, boo
                    "configuration");
     else if (!n_open)
         put_reason(out, GRADE_BROKEN, "no-triggers",
-                   "all triggers are closed: nobody can advise anything");
+                   "all triggers are closed: no move can be advised");
     else if (!n_finds_dead)
         put_reason(out, GRADE_LOOK, "no-dead-trigger",
                    "no enabled trigger can notice a dead path: the configuration has no section "
@@ -117,19 +116,18 @@ static void column_reasons(struct buffer *out, const struct inspect_status *stat
         return;
     if (!status->columns) {
         put_reason(out, GRADE_BROKEN, "no-columns",
-                   "the node reports no usable columns in its path summaries: nothing can be found "
-                   "slow or dead, no move can be judged%s",
-                   samples ? ", and the triggers that judge samples can say nothing" : "");
+                   "the node reports no usable columns in its path summaries: no path can be found "
+                   "slow or dead, no move can be evaluated%s",
+                   samples ? ", and the triggers that evaluate samples cannot advise" : "");
         return;
     }
     if (!(status->columns & 1u << PD_SRTT_US))
         put_reason(out, GRADE_LOOK, "no-srtt",
                    "the node does not report srtt_us: no path can be found slow");
     if (!(status->columns & life))
-        put_reason(
-            out, GRADE_LOOK, "no-life-signs",
-            "the node reports none of rtt_samples, bytes_received and silent_ms: nothing can "
-            "be found dead, and the fallback has nothing to go by");
+        put_reason(out, GRADE_LOOK, "no-life-signs",
+                   "the node reports none of rtt_samples, bytes_received and silent_ms: no path "
+                   "can be found dead, and the fallback cannot act");
 }
 
 /* " (bravo, charlie)": the first of them, as far as there is room. */
@@ -164,12 +162,12 @@ static void path_reasons(struct buffer *out, const struct engine *engine, uint64
 
     if (tally->silent)
         put_reason(out, tally->silent == tally->up ? GRADE_BROKEN : GRADE_LOOK, "peers-silent",
-                   "%u of %u peers silent%s: something is owed, and nothing comes", tally->silent,
-                   tally->up, silent_names(engine, now_us, names));
+                   "%u of %u peers silent%s: data is outstanding, and nothing is received",
+                   tally->silent, tally->up, silent_names(engine, now_us, names));
     if (tally->unseen && !status->silent_us)
         put_reason(out, GRADE_LOOK, "peers-unseen",
-                   "of %u of %u peers the node has reported nothing for three rounds: what is "
-                   "shown of them is old",
+                   "the node has reported nothing of %u of %u peers for three polls: what is shown "
+                   "of these peers is old",
                    tally->unseen, tally->up);
 }
 
@@ -189,7 +187,7 @@ static void peer_reasons(struct buffer *out, const struct engine *engine, uint64
             out, GRADE_LOOK, "all-fixed",
             "none of the %u connections that are up may be moved: %u were opened by their "
             "peers, %u forbid migration, and none may be reconnected; \"pathdogctl explain\" "
-            "says more of each",
+            "says more of each peer",
             tally.up, tally.server, tally.disabled);
     else if (!tally.measured && status->rounds >= 2)
         put_reason(out, GRADE_NOTE, "nothing-measured",
@@ -209,7 +207,7 @@ void put_reasons(struct buffer *out, const struct engine *engine, uint64_t now_u
     column_reasons(out, status, samples);
     if (status->budget && status->counts.open >= status->budget)
         put_reason(out, GRADE_LOOK, "budget",
-                   "%u requests are open, which is all that may be: others wait",
+                   "%u requests are open, which is the most allowed: further requests wait",
                    status->counts.open);
     put_close(out, "]");
 }

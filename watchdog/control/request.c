@@ -96,7 +96,7 @@ int param_choice(struct request *request, const char *name, const char *const *n
         if (!strcmp(names[n], text))
             return (int)n;
     list_words(allowed, sizeof(allowed), names, n);
-    answer_error(request, ERROR_PARAMS, "\"%s\" may not be \"%.64s\"; there are %s", name, text,
+    answer_error(request, ERROR_PARAMS, "\"%s\" may not be \"%.64s\"; allowed is %s", name, text,
                  allowed);
     return -1;
 }

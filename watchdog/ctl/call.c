@@ -29,10 +29,11 @@ void fail_denied(struct ctl *ctl, const char *path)
     }
     group = getgrgid(there.st_gid);
     snprintf(number, sizeof(number), "%u", (unsigned)there.st_gid);
-    fail_call(ctl,
-              "%s: permission denied: it is for root and the members of the group %s (as root: "
-              "\"usermod -aG %s USER\", and log in again)",
-              path, group ? group->gr_name : number, group ? group->gr_name : number);
+    fail_call(
+        ctl,
+        "%s: permission denied: the socket is for root and the members of the group %s (as root: "
+        "\"usermod -aG %s USER\", and log in again)",
+        path, group ? group->gr_name : number, group ? group->gr_name : number);
 }
 
 static enum ctl_status no_daemon(struct ctl *ctl, int error)
@@ -41,15 +42,14 @@ static enum ctl_status no_daemon(struct ctl *ctl, int error)
 
     switch (error) {
     case -ENOENT:
-        fail_call(
-            ctl,
-            "%s: there is no such socket. Is pathdog running, and is this the socket that its "
-            "configuration calls \"control\"? Else say --socket PATH",
-            path);
+        fail_call(ctl,
+                  "%s: there is no such socket. Is pathdog running, and is this the socket that "
+                  "the key control of its configuration names? Otherwise give --socket PATH",
+                  path);
         break;
     case -ECONNREFUSED:
         fail_call(ctl,
-                  "%s: nobody listens there: pathdog is not running (systemctl status pathdog)",
+                  "%s: no process listens there: pathdog is not running (systemctl status pathdog)",
                   path);
         break;
     case -EACCES:
@@ -58,19 +58,24 @@ static enum ctl_status no_daemon(struct ctl *ctl, int error)
         break;
     case -EAGAIN: /* of connect: nobody is let in, and no more can wait */
         fail_call(ctl,
-                  "%s: pathdog lets nobody in: it hangs, or is stopped (systemctl status pathdog, "
+                  "%s: pathdog accepts no connections: its process hangs, or is stopped (systemctl "
+                  "status pathdog, "
                   "journalctl -u pathdog)",
                   path);
         break;
     case -ETIMEDOUT:
-        fail_call(ctl,
-                  "%s: pathdog has not answered within %d s: it hangs, or is stopped (systemctl "
-                  "status pathdog, journalctl -u pathdog)",
-                  path, ctl->call_ms / 1000);
+        fail_call(
+            ctl,
+            "%s: pathdog has not answered within %d s: its process hangs, or is stopped (systemctl "
+            "status pathdog, journalctl -u pathdog)",
+            path, ctl->call_ms / 1000);
         break;
     case -ECONNRESET:
     case -EPIPE:
-        fail_call(ctl, "%s: pathdog went away", path);
+        fail_call(ctl,
+                  "%s: pathdog closed the connection before it answered: it was stopped, or "
+                  "restarted; try again",
+                  path);
         break;
     case -EBADMSG:
         fail_call(ctl, "%s: the answer is not JSON: is this pathdog's socket?", path);
@@ -200,9 +205,10 @@ static bool say_no_peers(struct ctl *ctl, const char *name)
     bool none = status && !number_of(status, "n_peers");
 
     if (none && !strcmp(state, "down"))
-        complain("no peer \"%s\" is known, nor any other: the node is down (%s)", name, reason);
+        complain("no peer \"%s\" is known: the node is down (%s), and none of its peers is known",
+                 name, reason);
     else if (none && !strcmp(state, "snapshot"))
-        complain("no peer \"%s\" is known: the node has told none of its peers yet", name);
+        complain("no peer \"%s\" is known: waiting for the node's first peer list", name);
     else if (none)
         complain("no peer \"%s\" is known: the node has none", name);
     json_decref(status);
@@ -212,7 +218,7 @@ static bool say_no_peers(struct ctl *ctl, const char *name)
 static void say_unknown(struct ctl *ctl, const char *name, const struct meant *meant)
 {
     if (meant->n_begins > 1) {
-        complain("\"%s\" is the beginning of %llu names; say more of the one that is meant:", name,
+        complain("\"%s\" is the beginning of %llu names; give more of the name:", name,
                  (unsigned long long)meant->n_begins);
         list_names(meant->begins, meant->n_begins);
     } else if (json_array_size(meant->near)) {

@@ -60,7 +60,7 @@ static void show_read(struct shown *shown, const struct source *source)
     for (size_t i = 0; i < history->n_records; i++)
         show(shown, history->records[i]);
     if (!history->n_records && !options->follow && !options->json)
-        puts("no decision is kept that fits");
+        puts("no decision matches");
 }
 
 /* To whoever sits there; to a program, whose mail it would be, only where the journal was wanted
@@ -73,13 +73,12 @@ static void say_source(const struct source *source)
     if (source->why_not || isatty(STDERR_FILENO))
         complain("%s", text);
     if (source->n_storms)
-        complain("%" PRIu64
-                 " of the causes concerned more than %u peers: the journal has the sums, "
-                 "and not each decision of theirs; \"pathdogctl report\" counts them",
+        complain("%" PRIu64 " of the causes concerned more than %u peers: the journal has their "
+                 "sums, not each of their decisions; \"pathdogctl report\" counts them",
                  source->n_storms, CAUSE_LISTED);
     if (source->n_log_dropped)
         complain("%" PRIu64
-                 " records did not get into the journal: it stood still, or was too slow",
+                 " records did not get into the journal: journald was stopped, or too slow",
                  source->n_log_dropped);
     if (n_bad)
         complain("%" PRIu64 " entries of the journal look like pathdog's, and cannot be read",

@@ -38,9 +38,9 @@ static void show_bytes(const json_t *peer)
     if (has(peer, "bytes_received"))
         printf("%" PRIu64 " received, ", number_of(peer, "bytes_received"));
     printf("%" PRIu64 " in flight; ", number_of(peer, "in_flight_bytes"));
-    printf("no progress for %s, seen in %" PRIu64 " looks%s\n", span_of(peer, "quiet_us"),
+    printf("no progress for %s, seen in %" PRIu64 " polls%s\n", span_of(peer, "quiet_us"),
            number_of(peer, "quiet_looks"),
-           flag_of(peer, "quiet_owed") ? ", and something is owed" : "");
+           flag_of(peer, "quiet_owed") ? ", and data is outstanding" : "");
 }
 
 static void show_samples(const struct ctl *ctl, const json_t *peer)
@@ -49,12 +49,12 @@ static void show_samples(const struct ctl *ctl, const json_t *peer)
 
     heading(ctl, "samples");
     if (!has(peer, "looked_us")) {
-        printf("none: the node has not told a row of it yet\n");
+        printf("none: the node has not reported a row of this peer yet\n");
         return;
     }
     printf("SRTT %s, latest %s, variation %s, %s", span_of(peer, "srtt_us"),
            span_of(peer, "latest_rtt_us"), span_of(peer, "rttvar_us"),
-           has(peer, "rtt_samples") ? "" : "number of samples not told");
+           has(peer, "rtt_samples") ? "" : "number of samples not reported");
     if (has(peer, "rtt_samples"))
         printf("%" PRIu64 " samples", number_of(peer, "rtt_samples"));
     printf("; the last row %s ago\n", span_of(peer, "looked_us"));
@@ -63,7 +63,7 @@ static void show_samples(const struct ctl *ctl, const json_t *peer)
         for (size_t i = 0; i < json_array_size(rtts); i++)
             printf("%s %s", i ? "," : "",
                    span_text((uint64_t)json_integer_value(json_array_get(rtts, i))));
-        printf("%s\n", flag_of(peer, "looked_closely") ? "; looked at closely now" : "");
+        printf("%s\n", flag_of(peer, "looked_closely") ? "; in fast polls now" : "");
     }
     show_bytes(peer);
 }
@@ -82,13 +82,13 @@ static void show_triggers(const struct ctl *ctl, const json_t *peer)
                has(trigger, "text") ? text_of(trigger, "text") : "");
     }
     if (!json_array_size(triggers))
-        printf("none looks after this peer\n");
+        printf("no trigger watches this peer\n");
 }
 
 static void show_cache(const struct ctl *ctl, const json_t *peer)
 {
     heading(ctl, "caches");
-    printf("the node says %smigratable, %sreconnectable%s%s\n",
+    printf("the node reports %smigratable, %sreconnectable%s%s\n",
            flag_of(peer, "said_migratable") ? "" : "not ",
            flag_of(peer, "said_reconnectable") ? "" : "not ",
            flag_of(peer, "learned_disabled") ? "; learned: may not be migrated" : "",
@@ -121,18 +121,18 @@ static void show_waiting(const struct ctl *ctl, const json_t *peer)
     show_left(waiting, "backoff_migrate_left_us", "back-off of migrate", &any);
     show_left(waiting, "backoff_reconnect_left_us", "back-off of reconnect", &any);
     show_left(waiting, "reconnect_gap_left_us", "gap between reconnects", &any);
-    printf("%s%" PRIu64 " of %" PRIu64 " moves to spend; cool-down after a move %s\n",
+    printf("%s%" PRIu64 " of %" PRIu64 " moves available; cool-down after a move %s\n",
            any ? "; " : "", number_of(waiting, "tokens"), number_of(waiting, "tokens_most"),
            span_of(waiting, "cooldown_us"));
     heading(ctl, "moves");
     if (has(peer, "requested_us"))
-        printf("last asked %s ago", span_of(peer, "requested_us"));
+        printf("last requested %s ago", span_of(peer, "requested_us"));
     else
-        printf("none was asked since it is known");
+        printf("none requested since the connection is known");
     if (has(peer, "decision"))
         printf("; decision %" PRIu64 " is %s", number_of(peer, "decision"), text_of(peer, "move"));
     if (flag_of(peer, "judged"))
-        printf("; the last move is being judged");
+        printf("; the last move is being evaluated");
     if (flag_of(watch, "on"))
         printf("; watched for another %s", span_of(watch, "left_us"));
     if (has(peer, "remembered"))
@@ -174,7 +174,7 @@ static void show_last(const struct ctl *ctl, const json_t *page)
         show_record(ctl, json_array_get(records, i));
     }
     if (!json_array_size(records))
-        printf("  none: no trigger has advised anything about it, as far as is kept\n");
+        printf("  none: no decision about this peer is kept\n");
 }
 
 /* A name as a glob that fits only itself. */

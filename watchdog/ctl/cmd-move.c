@@ -56,7 +56,7 @@ static enum ctl_status await_outcome(struct ctl *ctl, const json_t *decision)
 
         if (!ctl_next(ctl, left_ms > 0 ? (int)left_ms : 0, &record, &result)) {
             if (result == CTL_GOOD)
-                complain("no outcome has come; \"pathdogctl decisions\" will have it");
+                complain("the outcome is not known yet; \"pathdogctl decisions\" will show it");
             return result == CTL_GOOD ? CTL_FAILED : result;
         }
         if (is_about(record, decision) && is(record, "record", "outcome")) {
@@ -88,7 +88,7 @@ static void say_why(struct ctl *ctl, const char *name, const json_t *decision)
 
         if (is(question, "kind", "operator") && is(question, "by", text_of(decision, "by")) &&
             is(question, "verdict", text_of(decision, "verdict")))
-            complain("not asked: %s", text_of(question, "text"));
+            complain("no request was sent: %s", text_of(question, "text"));
     }
     json_decref(peer);
 }
@@ -144,7 +144,8 @@ enum ctl_status command_migrate(struct ctl *ctl)
             result = await_outcome(ctl, decision);
         }
     } else if (answer) {
-        complain("it was asked for, but too much happened at once to say what became of it");
+        complain("the move was requested, but its records were dropped: too many at once; see "
+                 "\"pathdogctl decisions\"");
         result = CTL_FAILED;
     }
     json_decref(peer);
@@ -163,7 +164,7 @@ static void show_missed(const json_t *answer)
 
     if (count)
         printf("%" PRIu64 " peer%s missed a \"moved\" or \"dead\" meanwhile: decided again now; "
-               "\"pathdogctl decisions\" says how\n",
+               "see \"pathdogctl decisions\"\n",
                count, count == 1 ? "" : "s");
 }
 
@@ -174,7 +175,7 @@ static void show_holds(const struct ctl *ctl, const json_t *answer)
     uint64_t count = number_of(answer, "n_held");
 
     if (!ctl->options.all && flag_of(answer, "all_held"))
-        puts("all peers are held; \"pathdogctl release --all\" ends that");
+        puts("all peers are held; \"pathdogctl release --all\" ends the hold");
     if (!ctl->options.all || !count)
         return;
     printf("%" PRIu64 " %s still held by name: ", count, count == 1 ? "is" : "are");
@@ -182,7 +183,7 @@ static void show_holds(const struct ctl *ctl, const json_t *answer)
         printf("%s%s", i ? ", " : "", json_string_value(json_array_get(names, i)));
     if (count > json_array_size(names))
         printf(" and %" PRIu64 " more", count - json_array_size(names));
-    puts("; \"pathdogctl release PEER\" ends that");
+    puts("; \"pathdogctl release PEER\" ends the hold");
 }
 
 static enum ctl_status change_hold(struct ctl *ctl, const char *method, json_t *params)

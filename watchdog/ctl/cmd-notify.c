@@ -75,8 +75,8 @@ static char *ask_path(struct ctl *ctl, enum ctl_status *ret_status)
             path = string_copy(text_of(trigger, "socket"));
     }
     if (status && !path) {
-        complain("no trigger \"tunnel\" is enabled, so nobody listens: put [trigger:tunnel] into "
-                 "the configuration, then \"pathdogctl reload\"");
+        complain("no trigger \"tunnel\" is enabled: the message was not sent. Put [trigger:tunnel] "
+                 "into the configuration, then run \"pathdogctl reload\"");
         *ret_status = CTL_FAILED;
     }
     json_decref(status);
@@ -86,11 +86,12 @@ static char *ask_path(struct ctl *ctl, enum ctl_status *ret_status)
 static enum ctl_status failed(struct ctl *ctl, const char *path, int error)
 {
     if (error == -EAGAIN) {
-        complain("%s: more notices wait there than are read; this one was not sent", path);
+        complain("%s: the queue of the socket is full: the message was not sent; try again later",
+                 path);
         return CTL_FAILED;
     }
     if (error == -ENOENT || error == -ECONNREFUSED) {
-        complain("%s: nobody listens there", path);
+        complain("%s: no process listens there: the message was not sent", path);
         return CTL_NO_DAEMON;
     }
     if (error == -EACCES || error == -EPERM) {
@@ -247,7 +248,8 @@ enum ctl_status command_notify(struct ctl *ctl)
     if (i == ARRAY_SIZE(events))
         return usage("notify %s: allowed is rebind, up, moved or down", event);
     if (!tunnel && !options->peers)
-        return usage("notify %s: say the TUNNEL (an interface, like wg0), or --peers GLOBS", event);
+        return usage("notify %s: give the TUNNEL (an interface, like wg0), or --peers GLOBS",
+                     event);
     r = line_add(text, &length, "EVENT", event);
     if (r == 0)
         r = line_add(text, &length, "TUNNEL", tunnel);
@@ -256,8 +258,9 @@ enum ctl_status command_notify(struct ctl *ctl)
     if (r == 0)
         r = line_add(text, &length, "REASON", options->reason);
     if (r < 0)
-        return usage(r == -EMSGSIZE ? "a notice has at most %u bytes"
-                                    : "a notice's words have no line ends (and at most %u bytes)",
+        return usage(r == -EMSGSIZE
+                         ? "the message is too long; allowed are %u bytes"
+                         : "a line end in a value is not allowed (the message may have %u bytes)",
                      MESSAGE_MAX);
     result = deliver(ctl, text, length, options->socket_given);
     return result == CTL_GOOD ? check_concern(ctl, tunnel) : result;

@@ -263,7 +263,7 @@ static enum ctl_status show_pages(struct ctl *ctl, json_t *params, bool table,
     if (order)
         show_sorted(ctl, all, order, &output);
     if (table && result == CTL_GOOD && !output.count)
-        puts(ctl->n_words ? "no peer fits" : "there are no peers");
+        puts(ctl->n_words ? "no peer matches" : "there are no peers");
     return result;
 }
 

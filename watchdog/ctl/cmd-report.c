@@ -111,7 +111,7 @@ static void show_runs(const struct ctl *ctl, const json_t *report)
     heading(ctl, "pathdog");
     printf("%zu %s", json_array_size(runs), json_array_size(runs) == 1 ? "run" : "runs");
     if (!flag_of(report, "journal"))
-        printf("; whether there were others before, only the journal knows");
+        printf("; whether there were earlier runs, only the journal knows");
     else
         printf(", restarted %" PRIu64 "%s", n_restarts, n_restarts == 1 ? " time" : " times");
     if (n_unclean)
@@ -130,19 +130,20 @@ static void show_nodes(const struct ctl *ctl, const json_t *report)
         uint64_t away = number_of(node, "away"), restarts = number_of(node, "restarts");
 
         heading(ctl, "node");
-        printf("%s: restarted %" PRIu64 "%s, away %" PRIu64 "%s", text_of(node, "node"), restarts,
+        printf("%s: restarted %" PRIu64 "%s, down %" PRIu64 "%s", text_of(node, "node"), restarts,
                restarts == 1 ? " time" : " times", away, away == 1 ? " time" : " times");
         if (number_of(node, "away_longest_us"))
             printf(", at longest for %s", span_of(node, "away_longest_us"));
         if (has(node, "away_since_us"))
-            printf(", %saway at the end, since %s%s", red(ctl),
+            printf(", %sdown at the end, since %s%s", red(ctl),
                    when_text(number_of(node, "away_since_us")), plain(ctl));
         putchar('\n');
     }
     if (json_array_size(nodes))
         return;
     heading(ctl, "node");
-    puts(flag_of(report, "journal") ? "did not come or go" : "not known without the journal");
+    puts(flag_of(report, "journal") ? "no change: it was not seen to go up or down"
+                                    : "not known without the journal");
 }
 
 static void show_no_path(const struct ctl *ctl, const json_t *report)
@@ -226,14 +227,14 @@ static void show_rest(const struct ctl *ctl, const json_t *report)
         putchar('\n');
     }
     if (number_of(report, "only_counted")) {
-        heading(ctl, "not there");
+        heading(ctl, "missing");
         printf("%" PRIu64
                " decisions of large causes are counted above; what came of their moves, and "
                "of which peers they were, is not in the journal\n",
                number_of(report, "only_counted"));
     }
     if (number_of(report, "log_dropped")) {
-        heading(ctl, "not there");
+        heading(ctl, "missing");
         printf("%" PRIu64 " records that the journal did not take\n",
                number_of(report, "log_dropped"));
     }
@@ -244,7 +245,7 @@ static void show_report(const struct ctl *ctl, const json_t *report)
     show_head(ctl, report);
     if (!json_array_size(json_object_get(report, "runs"))) {
         heading(ctl, "pathdog");
-        puts("no record of it in that time");
+        puts("no records of pathdog in that time");
         return;
     }
     show_runs(ctl, report);

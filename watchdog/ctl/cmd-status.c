@@ -37,7 +37,7 @@ static void show_node(const struct ctl *ctl, const json_t *node)
     if (has(node, "name"))
         printf("%s (%s) ", text_of(node, "name"), text_of(node, "implementation"));
     printf("at %s: %s%s%s", text_of(node, "path"), up ? green(ctl) : red(ctl),
-           !strcmp(state, "snapshot") ? "up, but has not told its peers yet" : state, plain(ctl));
+           !strcmp(state, "snapshot") ? "up, waiting for its first peer list" : state, plain(ctl));
     if (silent)
         printf(", %shas not answered for %s%s", red(ctl), span_of(node, "silent_us"), plain(ctl));
     if (has(node, "reason"))
@@ -61,7 +61,7 @@ static void show_peers(const struct ctl *ctl, const json_t *status)
     const json_t *tally = json_object_get(status, "peers");
 
     printf("%sPeers%s     %" PRIu64 " up (%" PRIu64 " dialled by us, %" PRIu64 " by them), %" PRIu64
-           " gone, %" PRIu64 " not told\n",
+           " gone, %" PRIu64 " not reported\n",
            bold(ctl), plain(ctl), number_of(tally, "up"), number_of(tally, "client"),
            number_of(tally, "server"), number_of(tally, "gone"), number_of(tally, "untold"));
     show_conditions(ctl, tally);

@@ -97,7 +97,8 @@ static const struct command {
      0,
      {OPTION_CHECK},
      "status [--check]",
-     "how things are, and why nothing happens; --check: one line, and an exit status"},
+     "the state of node, peers and triggers, and what prevents moves;\n"
+     "        --check: one line, and an exit status"},
     {"peers",
      command_peers,
      0,
@@ -114,66 +115,73 @@ static const struct command {
       OPTION_UNTIL, OPTION_EVERYTHING, OPTION_SOURCE, OPTION_UNIT, OPTION_DIRECTORY, OPTION_FILE},
      "decisions [-f] [-n N] [--peer GLOB] [--trigger T] [--verdict V] [--since TIME] [--until "
      "TIME]",
-     "the last ones, of all runs; -f follows, --everything: all kinds of records"},
+     "the last decisions of all runs; -f follows, --everything: all kinds of records"},
     {"report",
      command_report,
      0,
      0,
      {OPTION_SINCE, OPTION_UNTIL, OPTION_SOURCE, OPTION_UNIT, OPTION_DIRECTORY, OPTION_FILE},
      "report [--since TIME] [--until TIME]",
-     "what happened, on one screen: of the last 24 h, or of that time"},
-    {"explain", command_explain, 1, 1, {0}, "explain PEER", "why it was or was not moved"},
+     "a summary on one screen: of the last 24 h, or of the time given"},
+    {"explain", command_explain, 1, 1, {0}, "explain PEER", "why PEER was or was not moved"},
     {"migrate",
      command_migrate,
      1,
      1,
      {OPTION_BY, OPTION_INTERFACE, OPTION_LOCAL, OPTION_VIA, OPTION_NO_WAIT},
      "migrate PEER [--by migrate|reconnect] [--interface I] [--local A] [--via V] [--no-wait]",
-     "move it now, and wait for what comes of it"},
+     "move PEER now, and wait for the outcome"},
     {"hold",
      command_hold,
      0,
      1,
      {OPTION_ALL, OPTION_FOR, OPTION_ABSENT},
      "hold PEER|--all [--for 10min] [--absent]",
-     "no moves but those asked for here; --absent: also if it is not connected"},
-    {"release", command_release, 0, 1, {OPTION_ALL}, "release PEER|--all", "the end of a hold"},
-    {"mode", command_mode, 0, 1, {0}, "mode [active|observe]", "observe: decide, but do not ask"},
+     "no moves of PEER but those that operators ask for; --absent:\n"
+     "        even if PEER is not connected"},
+    {"release", command_release, 0, 1, {OPTION_ALL}, "release PEER|--all", "end a hold"},
+    {"mode",
+     command_mode,
+     0,
+     1,
+     {0},
+     "mode [active|observe]",
+     "show or set the mode; observe: decide and record, but send no requests"},
     {"notify",
      command_notify,
      1,
      2,
      {OPTION_PEERS, OPTION_REASON},
      "notify rebind|up|moved|down [TUNNEL] [--peers GLOBS] [--reason TEXT]",
-     "tell the tunnel trigger; never waits"},
+     "report a rebound tunnel or socket to the trigger tunnel; never waits"},
     {"reload", command_reload, 0, 0, {0}, "reload", "read the configuration again, all or nothing"},
-    {"check", command_check, 1, 1, {0}, "check FILE", "is this a good configuration?"},
-    {"version", command_version, 0, 0, {0}, "version", "of the daemon that runs"},
-    {"help", command_help, 0, 1, {0}, "help [COMMAND]", "this, or of one command"},
+    {"check", command_check, 1, 1, {0}, "check FILE", "check the configuration FILE"},
+    {"version", command_version, 0, 0, {0}, "version", "the version of the running pathdog"},
+    {"help", command_help, 0, 1, {0}, "help [COMMAND]", "print this help, or the help of COMMAND"},
     {"names", command_names, 0, 1, {OPTION_LIMIT}, NULL, NULL},
 };
 
 static enum ctl_status help(void)
 {
-    puts("pathdogctl [--socket PATH] [--json] COMMAND\nAsks and commands a running pathdog.\n");
+    puts("pathdogctl [--socket PATH] [--json] COMMAND\nQueries and controls a running pathdog.\n");
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         if (commands[i].form)
             printf("  %s\n        %s\n", commands[i].form, commands[i].help);
     puts("\n  -s, --socket PATH  the control socket (" DEFAULT_CONTROL ")\n"
-         "      --instance NAME  of the pathdog that is called so: /run/pathdog/NAME/control.sock\n"
+         "      --instance NAME  the instance NAME of pathdog: /run/pathdog/NAME/control.sock\n"
          "  -j, --json         for programs: one JSON object in each line\n"
-         "  -h, --help         print this\n"
+         "  -h, --help         print this help\n"
          "      --version      print the version of this program\n\n"
          "decisions and report read the journal and the memory of the pathdog that runs:\n"
-         "      --source auto|journal|daemon  only the one of them\n"
+         "      --source auto|journal|daemon  read only this one\n"
          "      --unit UNIT                   the journal of this pathdog only (pathdog@NAME)\n"
          "      --directory DIR, --file FILE  journals of another machine\n\n"
          "A peer may be named by the beginning of its name where only one begins so. Colours\n"
          "are used on a terminal, unless NO_COLOR is set.\n\n"
          "Exit status: 0 done; 1 refused or failed; 2 wrong arguments; 3 pathdog cannot be "
          "reached.\n"
-         "Of status --check: 0 all is well; 1 something needs a look; 2 nothing works; 3 pathdog\n"
-         "cannot be reached.");
+         "Of status --check: 0 all is well; 1 something needs attention; 2 nothing works;\n"
+         "3 pathdog cannot be reached.");
     return CTL_GOOD;
 }
 
@@ -189,7 +197,7 @@ static const struct command *find_command(const char *name, enum ctl_status *ret
             names[n++] = commands[i].name;
     }
     nearest = nearest_word(name, names, n);
-    *ret_status = usage("there is no command \"%s\"%s%s%s", name, nearest ? "; did you mean " : "",
+    *ret_status = usage("unknown command \"%s\"%s%s%s", name, nearest ? "; did you mean " : "",
                         nearest ? nearest : "", nearest ? "?" : "");
     return NULL;
 }
@@ -223,7 +231,7 @@ static enum ctl_status limit_parse(struct options *options)
     unsigned long long limit = strtoull(optarg, &end, 10);
 
     if (*optarg < '0' || *optarg > '9' || *end || !limit || limit > UINT32_MAX)
-        return usage("--limit %s: allowed is a number from 1 on", optarg);
+        return usage("--limit %s: allowed is a number, 1 or more", optarg);
     options->limit = limit;
     return CTL_GOOD;
 }
@@ -373,9 +381,9 @@ static enum ctl_status check_use(const struct command *command, const struct ctl
             return usage("%s does not take --%s", command->name, option_name(option->val));
     }
     if (ctl->n_words < command->least)
-        return usage("say more: %s", command->form);
+        return usage("an argument is missing: %s", command->form);
     if (ctl->n_words > command->most)
-        return usage("\"%s\" is too much: %s", ctl->words[command->most],
+        return usage("unexpected argument \"%s\": %s", ctl->words[command->most],
                      command->form ? command->form : command->name);
     return CTL_GOOD;
 }
@@ -402,7 +410,7 @@ static enum ctl_status run(struct ctl *ctl, int argc, char **argv)
             return status;
     }
     if (optind == argc)
-        return usage("say what to do: status, peers, decisions, explain PEER, …");
+        return usage("the command is missing: status, peers, decisions, explain PEER, …");
     command = find_command(argv[optind], &status);
     if (!command)
         return status;

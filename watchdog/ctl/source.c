@@ -45,7 +45,7 @@ enum ctl_status source_filter(const struct ctl *ctl, struct history_filter *ret_
         .no_storms = options->json,
     };
     if (options->directory && options->file)
-        return usage("--directory and --file do not go together: say one of them");
+        return usage("--directory and --file do not go together: give one of them");
     if (options->source == SOURCE_DAEMON && (place || options->unit))
         return usage("--%s is about the journal, which --source daemon does not read",
                      options->directory ? "directory"
@@ -69,10 +69,10 @@ static const char *journal_error(const struct journal_place *place, int error)
 
     switch (error) {
     case -EACCES:
-        return here ? "the journal may not be read: that is for root and for members of the groups "
+        return here ? "permission denied: the journal is for root and for members of the groups "
                       "systemd-journal and adm (as root: \"usermod -aG systemd-journal USER\", and "
                       "log in again)"
-                    : "it may not be read";
+                    : "permission denied";
     case -ENODATA:
         if (!place->file)
             return here ? "there is no journal in /var/log/journal nor in /run/log/journal"
@@ -81,8 +81,8 @@ static const char *journal_error(const struct journal_place *place, int error)
     case -EBADMSG:
     case -EINVAL:
     case -EPROTONOSUPPORT:
-        return "it is no journal; of an export (journalctl -o export), systemd-journal-remote "
-               "makes one";
+        return "not a journal; of an export (journalctl -o export), systemd-journal-remote makes "
+               "one";
     default:
         return strerror(-error);
     }
@@ -151,7 +151,8 @@ static enum ctl_status read_journal(struct ctl *ctl, const struct history_filter
         r = journal_reader_unit(source->reader, run, &source->unit);
         if (r == 0) {
             source->reader = journal_reader_free(source->reader);
-            source->why_not = "the journal has no record of the pathdog that answers there";
+            source->why_not =
+                "the journal has no record of the pathdog that answers at the control socket";
             return CTL_GOOD;
         }
     }
@@ -253,7 +254,7 @@ static enum ctl_status check_verdict(const struct ctl *ctl)
 
     if (!ctl->options.verdict || history_is_verdict(ctl->options.verdict, &list))
         return CTL_GOOD;
-    complain("there is no verdict \"%s\"; there are %s", ctl->options.verdict, list);
+    complain("unknown verdict \"%s\"; allowed is %s", ctl->options.verdict, list);
     return CTL_FAILED;
 }
 
@@ -285,7 +286,8 @@ static enum ctl_status read_all(struct ctl *ctl, const struct history_filter *fi
         return CTL_GOOD;
     result = read_daemon(ctl, filter, limit, follow, source);
     if (result == CTL_NO_DAEMON && some_daemon)
-        complain("what earlier runs left in the journal: add --source journal, or --unit UNIT");
+        complain(
+            "for the records of earlier runs in the journal add --source journal, or --unit UNIT");
     else if (result == CTL_NO_DAEMON)
         complain("%s", source->why_not ? source->why_not : "the journal has no record of pathdog");
     history_order(&source->history);
@@ -316,7 +318,8 @@ char *source_text(const struct source *source)
         return string_format("from the running daemon's memory%s%s%s", source->why_not ? " (" : "",
                              source->why_not ? source->why_not : "", source->why_not ? ")" : "");
     if (source->n_memory_only)
-        snprintf(more, sizeof(more), ", and %llu from the running daemon's memory that it lacks",
+        snprintf(more, sizeof(more),
+                 ", and %llu from the running daemon's memory that the journal lacks",
                  (unsigned long long)source->n_memory_only);
     return string_format("from the journal%s%s%s", source->unit ? " of " : "",
                          source->unit ? source->unit : "", more);

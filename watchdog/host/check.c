@@ -36,16 +36,17 @@ static int check_option(const struct pd_option *options, size_t i, char **ret_er
                          "[a-z][a-z0-9_]{0,31}",
                          i + 1, option->name);
     if (!strcmp(option->name, "match") || !strcmp(option->name, "enabled"))
-        return error_set(ret_error, -EINVAL, "option %s: that name is pathdog's own", option->name);
+        return error_set(ret_error, -EINVAL, "option %s: the name is reserved for pathdog",
+                         option->name);
     for (size_t j = 0; j < i; j++)
         if (!strcmp(options[j].name, option->name))
-            return error_set(ret_error, -EINVAL, "option %s is there twice", option->name);
+            return error_set(ret_error, -EINVAL, "option %s appears twice", option->name);
     if ((unsigned)option->type > PD_OPTION_MODE)
         return error_set(ret_error, -EINVAL, "option %s has the unknown type %u", option->name,
                          (unsigned)option->type);
     if (option->max && option->min > option->max)
         return error_set(ret_error, -EINVAL,
-                         "option %s has a range that is empty: min %llu, max "
+                         "option %s has an empty range: min %llu, max "
                          "%llu",
                          option->name, (unsigned long long)option->min,
                          (unsigned long long)option->max);
@@ -62,7 +63,8 @@ static int check_options(const struct pd_option *options, char **ret_error)
     for (size_t i = 0; options && options[i].name; i++) {
         int r = i < PLUGIN_OPTIONS_MAX
                     ? check_option(options, i, ret_error)
-                    : error_set(ret_error, -EINVAL, "more than %u options, or no end of them",
+                    : error_set(ret_error, -EINVAL,
+                                "more than %u options, or the list of options has no end",
                                 PLUGIN_OPTIONS_MAX);
 
         if (r < 0)
@@ -83,7 +85,8 @@ int plugin_check(const struct pd_trigger *trigger, const char *name, char **ret_
         return error_set(ret_error, -EINVAL, "its name \"%.40s\" is not [a-z][a-z0-9-]{0,31}",
                          trigger->name ? trigger->name : "");
     if (strcmp(trigger->name, name) != 0)
-        return error_set(ret_error, -EINVAL, "calls itself %s, its file %s", trigger->name, name);
+        return error_set(ret_error, -EINVAL, "its name is %s, its file is called %s", trigger->name,
+                         name);
     if (!trigger->summary)
         return error_set(ret_error, -EINVAL, "has no summary");
     if (trigger->instance_size > PLUGIN_INSTANCE_BYTES)

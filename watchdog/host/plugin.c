@@ -62,9 +62,8 @@ static int check_owner(const struct stat *st, const char *what, char **ret_error
                          (unsigned)st->st_uid, (unsigned)geteuid());
     if (st->st_mode & (S_IWGRP | S_IWOTH))
         return error_set(ret_error, -EPERM,
-                         "%s may be written by others than its owner (mode "
-                         "%04o)",
-                         what, (unsigned)st->st_mode & 07777);
+                         "%s may be written by others than its owner (mode %04o)", what,
+                         (unsigned)st->st_mode & 07777);
     return 0;
 }
 
@@ -271,7 +270,8 @@ const struct pd_trigger *plugins_find(struct plugins *plugins, const char *direc
             return plugins->list[i].trigger;
     if (!*name || strlen(name) > 32 ||
         strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(name)) {
-        error_set(ret_error, 0, "\"%.40s\" is no trigger's name: [a-z][a-z0-9-]{0,31}", name);
+        error_set(ret_error, 0,
+                  "\"%.40s\" is not a trigger's name; allowed is [a-z][a-z0-9-]{0,31}", name);
         return NULL;
     }
     plugins->list =

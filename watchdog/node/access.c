@@ -96,9 +96,9 @@ static char *permission_advice(const struct obstacle *obstacle, const char *grou
     gid_t gid = obstacle->stat.st_gid;
 
     if (is_hidden_by_unit(obstacle->path, unit))
-        return string_format("%s hides it (ProtectHome=yes): let the node serve its socket "
-                             "below /run",
-                             unit);
+        return string_format(
+            "%s hides home directories (ProtectHome=yes): let the node serve its socket below /run",
+            unit);
     if (!(obstacle->stat.st_mode & wanted) || !gid || is_member(gid))
         return string_format("Let the node give the socket, and the directory that it is in, a "
                              "group of its own and the modes 0660 and 0710, and give pathdog "
@@ -119,9 +119,10 @@ static char *explain_permission(const char *path, const char *unit)
     CLEANUP_FREE char *advice = permission_advice(&obstacle, group, unit);
 
     if (!obstacle.found)
-        return string_format("the modes of %s and of its directories allow it to user %s: look for "
-                             "AppArmor or SELinux in \"journalctl -k\"",
-                             path, me);
+        return string_format(
+            "the modes of %s and of its directories allow the access to user %s: look for "
+            "AppArmor or SELinux in \"journalctl -k\"",
+            path, me);
     return string_format("user %s may not %s %s (owner %s, group %s, mode %04o). %s", me,
                          obstacle.is_directory ? "enter the directory" : "write to the socket",
                          obstacle.path, owner, group, (unsigned)obstacle.stat.st_mode & 07777,
@@ -146,12 +147,12 @@ static char *explain_refusal(const char *path)
     struct stat stat_of_it;
 
     if (*path != '@' && !stat(path, &stat_of_it) && !S_ISSOCK(stat_of_it.st_mode))
-        return string_format("%s is no socket: the key node must name the socket that the node "
+        return string_format("%s is not a socket: the key node must name the socket that the node "
                              "serves",
                              path);
-    return string_format("nobody listens at %s. A node that has ended may have left it: start the "
-                         "node",
-                         path);
+    return string_format(
+        "no process listens at %s. A node that has ended may have left the socket: start the node",
+        path);
 }
 
 void access_explain(const char *path, int error, const char *unit, char *reason, size_t size)
@@ -170,8 +171,9 @@ void access_explain(const char *path, int error, const char *unit, char *reason,
         text = explain_refusal(path);
         break;
     case EAGAIN:
-        text =
-            string_format("the node at %s accepts no more connections: it may stand still", path);
+        text = string_format(
+            "the node at %s accepts no more connections: its process may hang, or be stopped",
+            path);
         break;
     case EPROTOTYPE:
         text = string_format("%s is a socket of another type than a stream: the key node must name "

@@ -228,7 +228,8 @@ static void link_flush(struct link *link)
         link->taken_us = link_now(link);
     }
     if (out->length > LINK_OUTPUT_MAX_BYTES)
-        link_fail(link, "output-overflow", "the node takes too little of what it is sent");
+        link_fail(link, "output-overflow",
+                  "the node does not read its socket fast enough: too much output waits for it");
     watch(link, out->length ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
@@ -251,7 +252,9 @@ void link_send(struct link *link, const struct action *actions, size_t n_actions
         if (!link->reading && (!(link->watched & EPOLLOUT) || now_us - link->taken_us < TAKING_US))
             link_flush(link);
         else if (out->length > LINK_OUTPUT_MAX_BYTES)
-            link_fail(link, "output-overflow", "the node takes too little of what it is sent");
+            link_fail(
+                link, "output-overflow",
+                "the node does not read its socket fast enough: too much output waits for it");
     }
     link_arm(link);
 }
@@ -354,7 +357,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         link_down(link, protocol_reason(link->protocol), 0);
     } else if (protocol_output(link->protocol)->length &&
                now_us - link->taken_us >= LINK_STALLED_US) {
-        link_fail(link, "node-stalled", "the node took nothing for 30 s");
+        link_fail(link, "node-stalled", "the node read nothing from its socket for 30 s");
     } else if (!protocol_is_up(link->protocol) && now_us >= link->hello_slow_us) {
         tell_hello_slow(link);
     }

@@ -92,7 +92,7 @@ static int line_handle(struct protocol *protocol, const char *line, size_t lengt
         told_notification(protocol, &told);
     } else if (message->type == MESSAGE_REQUEST) {
         notices_add(&protocol->notices, NOTICE_NODE_REQUEST, line, length,
-                    "the node asks pathdog, which answers nothing");
+                    "the node sent a request; pathdog answers none");
         message_refuse(&protocol->out, message);
     } else if (message->type == MESSAGE_SPOILED && !message->number) {
         notices_add(&protocol->notices, NOTICE_BAD_MESSAGE, line, length, "%s", message->problem);

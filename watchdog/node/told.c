@@ -42,7 +42,7 @@ static void note_addresses(struct protocol *protocol, const char *method)
     if (!text)
         return;
     notices_add(&protocol->notices, NOTICE_BAD_ADDRESS, text, strlen(text),
-                "%s: an address that cannot be read counts as absent", method);
+                "%s: an invalid address counts as absent", method);
     notices_more(&protocol->notices, NOTICE_BAD_ADDRESS, protocol->scratch.bad_addresses - 1);
 }
 
@@ -62,29 +62,30 @@ static int hello_answered(struct protocol *protocol, const struct told *told)
 
     if (told->message.type == MESSAGE_ERROR && told->message.code == NODE_UNSUPPORTED_PROTOCOL)
         return protocol_fail(protocol, -EPROTONOSUPPORT,
-                             "the node has no protocol in common with us");
+                             "the node supports no version of the protocol that pathdog supports");
     if (told->message.type == MESSAGE_ERROR)
         return protocol_fail(protocol, -EPROTO, "the node answered hello with error %" PRId64,
                              told->message.code);
     if (told->message.type != MESSAGE_RESULT) {
         notices_add(&protocol->notices, NOTICE_BAD_HELLO, told->line, told->length, "hello: %s",
                     told->message.problem);
-        return protocol_fail(protocol, -EPROTO, "the node's answer to hello is spoiled: %s",
+        return protocol_fail(protocol, -EPROTO, "the node's answer to hello is malformed: %s",
                              told->message.problem);
     }
     if (hello_decode(told->message.result, &hello, &protocol->scratch, &problem)) {
         spoiled(protocol, NOTICE_BAD_HELLO, "hello", &problem, told);
-        return protocol_fail(protocol, -EPROTO, "the node's answer to hello is spoiled: \"%s\" %s",
-                             problem.member, problem.what);
+        return protocol_fail(protocol, -EPROTO,
+                             "the node's answer to hello is malformed: \"%s\" %s", problem.member,
+                             problem.what);
     }
     if (hello.protocol != PROTOCOL_VERSION)
         return protocol_fail(protocol, -EPROTONOSUPPORT,
-                             "the node wants protocol %" PRId64 ", we have %d", hello.protocol,
-                             PROTOCOL_VERSION);
+                             "the node chose protocol %" PRId64 ", pathdog supports %d",
+                             hello.protocol, PROTOCOL_VERSION);
     if (hello.netns && protocol->netns && hello.netns != protocol->netns)
         notices_add(&protocol->notices, NOTICE_NETNS_MISMATCH, NULL, 0,
                     "the node is in network namespace %" PRIu64 ", pathdog in %" PRIu64
-                    ": routes seen here are not the node's",
+                    ": pathdog does not see the node's routes; run pathdog in the node's namespace",
                     hello.netns, protocol->netns);
     protocol->features = hello.node.features;
     protocol->state = PROTOCOL_SUBSCRIBE;
@@ -107,14 +108,14 @@ static int subscribe_answered(struct protocol *protocol, const struct told *told
     if (told->message.type != MESSAGE_RESULT) {
         notices_add(&protocol->notices, NOTICE_BAD_ANSWER, told->line, told->length,
                     "subscribe: %s", told->message.problem);
-        return protocol_fail(protocol, -EPROTO, "the node's answer to subscribe is spoiled: %s",
+        return protocol_fail(protocol, -EPROTO, "the node's answer to subscribe is malformed: %s",
                              told->message.problem);
     }
     if (subscribed_decode(told->message.result, &problem)) {
         spoiled(protocol, NOTICE_BAD_ANSWER, "subscribe", &problem, told);
         return protocol_fail(protocol, -EPROTO,
-                             "the node's answer to subscribe is spoiled: \"%s\" %s", problem.member,
-                             problem.what);
+                             "the node's answer to subscribe is malformed: \"%s\" %s",
+                             problem.member, problem.what);
     }
     protocol->state = PROTOCOL_READY;
     protocol->deadline_us = UINT64_MAX;
@@ -186,7 +187,7 @@ int told_answer(struct protocol *protocol, const struct told *told)
     case ASKED_PROBE:
         if (told->message.type != MESSAGE_RESULT)
             notices_add(&protocol->notices, NOTICE_PROBE_REFUSED, told->line, told->length,
-                        "the node did not accept a probe");
+                        "the node refused a probe");
         return 0;
     case ASKED_GIVEN_UP:
         return 0;
@@ -194,7 +195,7 @@ int told_answer(struct protocol *protocol, const struct told *told)
         break;
     }
     notices_add(&protocol->notices, NOTICE_UNKNOWN_ANSWER, told->line, told->length,
-                "answer with an unknown or repeated id");
+                "an answer has an unknown or repeated id");
     return 0;
 }
 

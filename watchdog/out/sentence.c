@@ -99,31 +99,32 @@ static const char *refusal(const struct record_decision *decision)
 
     switch (decision->verdict) {
     case VERDICT_GONE:
-        return "the connection, or its node, is not there";
+        return "the connection or the node is gone";
     case VERDICT_INBOUND:
-        return "the peer opened it, and only a client may migrate";
+        return "the peer opened the connection, and only a client may migrate";
     case VERDICT_DISABLED:
-        return reconnect ? "it may not be reconnected" : "it may not be migrated";
+        return reconnect ? "the connection may not be reconnected"
+                         : "the connection may not be migrated";
     case VERDICT_HELD:
-        return "an operator holds it";
+        return "an operator holds the peer";
     case VERDICT_NO_TARGET:
-        return "there is no other path to go to";
+        return "there is no other path";
     case VERDICT_IN_FLIGHT:
-        return "a request for it is open";
+        return "a request for the connection is open";
     case VERDICT_COOLING:
-        return "too soon after its last move";
+        return "too soon after the last move";
     case VERDICT_BACKING_OFF:
-        return "too soon after the last one failed";
+        return "too soon after the last move failed";
     case VERDICT_DAMPED:
-        return reconnect ? "too soon after the last reconnect" : "it was moved too often";
+        return reconnect ? "too soon after the last reconnect" : "the peer was moved too often";
     case VERDICT_OBSERVING:
-        return "it would have been asked, but the mode is observe";
+        return "no request was sent: the mode is observe";
     case VERDICT_QUEUED:
-        return "it waits, too many requests are open";
+        return "too many requests are open, this one waits";
     case VERDICT_SUPERSEDED:
         return "a newer decision took its place";
     case VERDICT_EXPIRED:
-        return "it waited too long";
+        return "the request waited too long";
     default:
         return NULL;
     }

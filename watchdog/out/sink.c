@@ -65,8 +65,8 @@ static void on_stream_dropped(void *user, uint64_t count, bool stood, int error)
 
     sink->config.dropped(sink->config.user, count,
                          error   ? strerror(error)
-                         : stood ? "the reader of the log stood still"
-                                 : "the reader of the log was slower than they came");
+                         : stood ? "the reader of the log was stopped"
+                                 : "the reader of the log was too slow");
 }
 
 static void sink_work(struct sink *sink, size_t n_left, uint64_t slice_us);

@@ -29,10 +29,10 @@ static void print_help(void)
     puts("pathdog-replay FILE [--config FILE] [--log text|json]\n"
          "Runs a recording (pathdog --record FILE) through the engine again and prints the "
          "records.\n\n"
-         "  --config FILE   with this configuration, not with the one of the run\n"
+         "  --config FILE   use this configuration, not the one in the recording\n"
          "  --log FORM      text (the default) or json\n"
          "  --version       print the version\n"
-         "  --help          print this\n\n"
+         "  --help          print this help\n\n"
          "FILE may be - for standard input.\n"
          "Exit status: 0 done, 1 the recording cannot be read to its end, 2 bad arguments, "
          "configuration,\nor no recording at all.");
@@ -71,11 +71,12 @@ static int parse_arguments(int argc, char **argv, struct replay_options *ret_opt
         case ':':
             return error_set(ret_error, -EINVAL, "%s needs a value; see --help", argv[optind - 1]);
         default:
-            return error_set(ret_error, -EINVAL, "%s is not known; see --help", argv[optind - 1]);
+            return error_set(ret_error, -EINVAL, "unknown option %s; see --help", argv[optind - 1]);
         }
     if (optind + 1 != argc)
         return error_set(ret_error, -EINVAL, "%s; see --help",
-                         optind < argc ? "only one recording is read" : "no recording is named");
+                         optind < argc ? "too many arguments: one FILE is allowed"
+                                       : "the argument FILE is missing");
     ret_options->path = argv[optind];
     return 0;
 }

@@ -44,7 +44,8 @@ static int replay_configure(struct replay *replay, const struct recording_header
     if (replay->options->config_path)
         return config_load(replay->options->config_path, &lookup, &replay->config, ret_error);
     if (!header->config)
-        return error_set(ret_error, -EINVAL, "%s:1: no configuration in it; name one by --config",
+        return error_set(ret_error, -EINVAL,
+                         "%s:1: the recording has no configuration; give one with --config FILE",
                          replay->options->path);
     name = string_format("%s: configuration in line 1", replay->options->path);
     return config_parse_text(name, header->config, strlen(header->config), &lookup, &replay->config,
@@ -80,7 +81,7 @@ static int replay_reload(struct replay *replay, const struct event *event, char 
         return error_set(ret_error, -EBADMSG, "%s", error);
     if (engine_configure(replay->engine, &config->engine) < 0) {
         config_free(config);
-        return error_set(ret_error, -EBADMSG, "%s: the engine does not take it", name);
+        return error_set(ret_error, -EBADMSG, "%s: the engine refuses this configuration", name);
     }
     replay->old_config = replay->config; /* in use until the event has been handled */
     replay->config = config;
@@ -124,11 +125,11 @@ static int replay_all(struct replay *replay, char **ret_remark, char **ret_error
     r = engine_new(&replay->config->engine, header->started_us, header->realtime_us,
                    &replay->engine);
     if (r < 0)
-        return error_set(ret_error, -EINVAL, "the engine does not take this configuration: %s",
+        return error_set(ret_error, -EINVAL, "the engine refuses this configuration: %s",
                          strerror(-r));
     r = replay_events(replay, header->run ? header->run : "", ret_error);
     if (r >= 0 && recording_is_truncated(replay->recording))
-        *ret_remark = string_format("%s:%zu: the last line is cut off, and was left out", path,
+        *ret_remark = string_format("%s:%zu: the last line is cut off and was not replayed", path,
                                     recording_line(replay->recording));
     return r;
 }

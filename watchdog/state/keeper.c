@@ -90,14 +90,14 @@ static bool take_state(struct keeper *keeper, const struct state *state, struct 
 
     if (!state->clean)
         say(keeper, PD_LEVEL_WARNING, "unclean-stop",
-            "the previous run ended uncleanly: what it had asked for is not known, and is not "
-            "asked again");
+            "the previous run ended uncleanly: the requests that it had open are not known, and "
+            "are not sent again");
     if (!learnt->n_names && !learnt->n_peers && !learnt->all_held)
         return false;
     if (!*keeper->kernel_boot || strcmp(keeper->kernel_boot, state->kernel_boot) != 0) {
         say(keeper, PD_LEVEL_NOTICE, "state-not-used",
-            "%s is of another boot of this machine: what it says of %zu connections and %zu "
-            "names is not used",
+            "%s is of another boot of this machine: its entries of %zu connections and %zu names "
+            "are not used",
             keeper->path, learnt->n_peers, learnt->n_names);
         return false;
     }
@@ -116,13 +116,14 @@ bool keeper_load(struct keeper *keeper, struct event *ret_event)
     if (r == -ENOENT)
         return false; /* the first run */
     if (r < 0) {
-        say(keeper, PD_LEVEL_WARNING, "state-spoiled", "%s cannot be read: %s; starting without it",
-            keeper->path, r == -EINVAL ? "it is not a regular file" : strerrordesc_np(-r));
+        say(keeper, PD_LEVEL_WARNING, "state-spoiled",
+            "%s cannot be read: %s; starting without the learnt state", keeper->path,
+            r == -EINVAL ? "not a regular file" : strerrordesc_np(-r));
         return false;
     }
     if (state_decode(bytes, length, &keeper->arena, &state, error, sizeof(error)) < 0) {
-        say(keeper, PD_LEVEL_WARNING, "state-spoiled", "%s is spoiled: %s; starting without it",
-            keeper->path, error);
+        say(keeper, PD_LEVEL_WARNING, "state-spoiled",
+            "%s is malformed: %s; starting without the learnt state", keeper->path, error);
         return false;
     }
     return take_state(keeper, &state, ret_event);
@@ -210,7 +211,7 @@ static void saved(struct keeper *keeper, const struct save_result *result)
 {
     if (result->error && result->error != keeper->error)
         say(keeper, PD_LEVEL_WARNING, "state-not-saved",
-            "%s cannot be saved (%s: %s): what was learnt would be lost by a restart", keeper->path,
+            "%s cannot be saved (%s: %s): a restart would lose the learnt state", keeper->path,
             result->step, strerrordesc_np(-result->error));
     else if (!result->error && keeper->error)
         say(keeper, PD_LEVEL_NOTICE, "state-saved-again", "%s could be saved again", keeper->path);
@@ -304,8 +305,8 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
     if (!keeper->kernel_boot) {
         keeper->kernel_boot = string_copy("");
         say(keeper, PD_LEVEL_WARNING, "no-boot-id",
-            "/proc/sys/kernel/random/boot_id cannot be read: what is learnt is of no use to the "
-            "next run");
+            "/proc/sys/kernel/random/boot_id cannot be read: the next run cannot use the learnt "
+            "state");
     }
     keeper->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (keeper->done_fd < 0)

@@ -28,9 +28,9 @@ static int get_state(const struct decoding *d, const json_t *root, struct state 
     const json_t *clean = json_object_get(root, "clean");
 
     if (!json_is_string(magic) || strcmp(json_string_value(magic), "state") != 0)
-        return decoding_wrong(d, "this is not a state of pathdog");
+        return decoding_wrong(d, "not a state file of pathdog");
     if (!json_is_integer(version) || json_integer_value(version) != STATE_VERSION)
-        return decoding_wrong(d, "a state of another version; this pathdog reads version %d",
+        return decoding_wrong(d, "the state of another version; this pathdog reads version %d",
                               STATE_VERSION);
     if (!json_is_boolean(clean))
         return decoding_wrong(d, "\"clean\" is not true or false");

@@ -233,7 +233,7 @@ struct answered outcome_answered(struct engine *engine, struct move *move,
         return succeeded(engine, move, answer);
     if (!answer->ok && answer->code == NODE_UNKNOWN_VIA)
         notice_format(engine, PD_LEVEL_WARNING, "unknown-via",
-                      "the node knows no relay \"%s\", asked for %s: configuration",
+                      "the node knows no relay \"%s\", requested for %s: correct the relay's name",
                       move->because->via ? move->because->via : "", move->name->s);
     if (move->peer && !move->adopted && !answer->ok && !answer->spoiled)
         learn(engine, move->peer, move->by, answer->code);
