@@ -48,6 +48,15 @@ class Checked(StartCase):
             self.assertEqual((status, out), (2, ""))
             self.assertIn(f"{path}:{line}: {place}: \"{value}", err)
 
+    def test_triggers_without_proc(self):
+        without = ("unshare", "--mount", "sh", "-c", 'umount -l /proc && exec "$@"', "sh")
+        if subprocess.run([*without, "true"], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("/proc cannot be taken away here")
+        path = self.config({"trigger:stall": {}})
+        status, _, err = run_tool(*without, daemon(), "--config", path, "--check", timeout=15 * PATIENCE)
+        self.assertEqual(status, 2, err)
+        self.assertIn("stall.so: cannot be loaded: /proc is not mounted", err)
+
     def test_a_reload_refuses_them_too(self):
         node, dog = self.pair()
         dog.sections["trigger:tunnel"]["group"] = "no-such-group"

@@ -236,7 +236,9 @@ static int load_plugin(const char *directory, const char *name, struct plugin *r
     path = string_format("/proc/self/fd/%d", fd);
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
-        error_set(ret_error, 0, "%s/%s.so: %s", directory, name, loader_error(path));
+        error_set(ret_error, 0, "%s/%s.so: %s", directory, name,
+                  access(path, F_OK) < 0 ? "cannot be loaded: /proc is not mounted"
+                                         : loader_error(path));
         close(fd);
         return -EINVAL;
     }
