@@ -21,8 +21,9 @@ static const struct pd_option options[] = {
                              "probe timeouts without progress before advice is given"},
     [OPTION_MIN] = {"min", PD_OPTION_TIME, "500ms", 1000, 600000000,
                     "the least time without progress before advice is given"},
-    [OPTION_SILENCE] = {"silence", PD_OPTION_TIME, "8s", 1000, 3600000000,
-                        "no packet for longer than this, from a peer that we send to, is a miss"},
+    [OPTION_SILENCE] =
+        {"silence", PD_OPTION_TIME, "8s", 1000, 3600000000,
+         "no packet for longer than this, from a peer that the node sends to, is a miss"},
     [OPTION_MISSES] = {"misses", PD_OPTION_INTEGER, "3", 1, 1000,
                        "misses in a row before advice is given"},
     {0},

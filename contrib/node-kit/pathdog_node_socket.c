@@ -97,10 +97,10 @@ static int remove_stale(const char *path, const struct sockaddr_un *sa, socklen_
                         strerror(-r));
     /* somebody else may have replaced the stale one since */
     if (lstat(path, &now) == 0 && (now.st_ino != before.st_ino || now.st_dev != before.st_dev))
-        return kit_fail(ret_error, error_size, -EADDRINUSE, "another node just took %s", path);
+        return kit_fail(ret_error, error_size, -EADDRINUSE, "another node is starting at %s", path);
     if (unlink(path) < 0 && errno != ENOENT)
-        return kit_fail(ret_error, error_size, -errno, "cannot remove the stale %s: %s", path,
-                        strerror(errno));
+        return kit_fail(ret_error, error_size, -errno, "cannot remove the stale socket %s: %s",
+                        path, strerror(errno));
     return 0;
 }
 
@@ -112,8 +112,10 @@ static int bind_path(struct pathdog_node *kit, const char *path, char *ret_error
 
     n = snprintf(temporary.sun_path, sizeof(temporary.sun_path), "%s.%ld", path, (long)getpid());
     if (n < 0 || (size_t)n >= sizeof(temporary.sun_path))
-        return kit_fail(ret_error, error_size, -ENAMETOOLONG, "%s: too long for a socket's name",
-                        path);
+        return kit_fail(
+            ret_error, error_size, -ENAMETOOLONG,
+            "%s: too long for a socket's name; allowed are 107 bytes with a dot and the process id",
+            path);
     strcpy(sa.sun_path, path); /* shorter than the temporary name */
     r = remove_stale(path, &sa, sizeof(sa), ret_error, error_size);
     if (r < 0)

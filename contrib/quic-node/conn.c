@@ -239,7 +239,7 @@ static void conn_fail(struct conn *c, int liberr)
 static void conn_after(struct conn *c)
 {
     if (!c->dead && c->failed)
-        conn_close(c, CLOSE_PROTOCOL, "the stream is not what it should be");
+        conn_close(c, CLOSE_PROTOCOL, "the stream has unexpected data");
     if (!c->dead)
         c->node->hooks->turned(c);
 }

@@ -274,15 +274,16 @@ static int job_step(struct pd_turn *turn, struct job *job)
 
 static void job_end(struct pd_turn *turn, struct job *job)
 {
-    char name[100], text[160];
+    char name[100], text[256];
 
     if (job->cause)
         turn->host->close_cause(turn, job->cause);
     if (!job->found) {
         snprintf(name, sizeof(name), "%.99s", job->reason);
         tunnel_text_cut(name, sizeof(name));
-        snprintf(text, sizeof(text), "%s: no peer matches its %s", name,
-                 job->n_globs ? "PEERS" : "TUNNEL");
+        snprintf(text, sizeof(text), "%s: no peer matches %s%s", name,
+                 job->n_globs ? "its PEERS" : "TUNNEL=", job->n_globs ? "" : job->tunnel);
+        tunnel_text_cut(text, sizeof(text));
         turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-nobody", text);
     }
     job_free(job);

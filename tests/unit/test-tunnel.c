@@ -212,6 +212,8 @@ static void test_nobody(void **state)
         assert_int_equal(mock.n_notices, i + 1);
         assert_string_equal(mock.notices[i].what, "tunnel-nobody");
     }
+    assert_string_equal(mock.notices[0].text, "notice: rebind: no peer matches its PEERS");
+    assert_string_equal(mock.notices[1].text, "tunnel wg9: rebind: no peer matches TUNNEL=wg9");
     assert_int_equal(mock.n_advice, 0);
     assert_int_equal(mock.causes, 0);
     mock_stop(&mock);

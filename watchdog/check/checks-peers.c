@@ -142,7 +142,7 @@ static int64_t rows_of(struct checker *checker, struct client *client, enum chec
     const struct asked *answer = client_call(checker, client, "summary", params);
     char text[64];
 
-    if (!expect(checker, check, answer && answer->type == MESSAGE_RESULT, "asked with %.60s: %s",
+    if (!expect(checker, check, answer && answer->type == MESSAGE_RESULT, "summary with %.60s: %s",
                 params, answer_text(answer, text)))
         return -1;
     return (int64_t)(answer->n_rows - before);

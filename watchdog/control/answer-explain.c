@@ -112,7 +112,7 @@ static void gate_sentence(char *text, size_t size, const struct inspect_status *
     case VERDICT_MIGRATE:
     case VERDICT_RECONNECT:
         if (status->silent_us)
-            snprintf(text, size, "the node would be asked, but has not answered for %s",
+            snprintf(text, size, "a request would be sent, but the node has not answered for %s",
                      duration_text(a, status->silent_us));
         else
             snprintf(text, size, "nothing is in the way");

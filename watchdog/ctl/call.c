@@ -59,8 +59,7 @@ static enum ctl_status no_daemon(struct ctl *ctl, int error)
     case -EAGAIN: /* of connect: nobody is let in, and no more can wait */
         fail_call(ctl,
                   "%s: pathdog accepts no connections: its process hangs, or is stopped (systemctl "
-                  "status pathdog, "
-                  "journalctl -u pathdog)",
+                  "status pathdog, journalctl -u pathdog)",
                   path);
         break;
     case -ETIMEDOUT:

@@ -18,8 +18,9 @@ static void show_connection(const struct ctl *ctl, const json_t *peer)
     bool client = !strcmp(text_of(peer, "role"), "client");
 
     printf("%s%s%s  conn %" PRIu64 ", %s, %s, known for %s\n", bold(ctl), text_of(peer, "peer"),
-           plain(ctl), number_of(peer, "conn"), client ? "dialled by us" : "dialled by the peer",
-           text_of(peer, "condition"), span_of(peer, "up_us"));
+           plain(ctl), number_of(peer, "conn"),
+           client ? "dialled by this node" : "dialled by the peer", text_of(peer, "condition"),
+           span_of(peer, "up_us"));
     heading(ctl, "path");
     printf("%s", text_of(peer, "local"));
     if (has(peer, "interface"))

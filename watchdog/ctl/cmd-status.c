@@ -60,8 +60,8 @@ static void show_peers(const struct ctl *ctl, const json_t *status)
 {
     const json_t *tally = json_object_get(status, "peers");
 
-    printf("%sPeers%s     %" PRIu64 " up (%" PRIu64 " dialled by us, %" PRIu64 " by them), %" PRIu64
-           " gone, %" PRIu64 " not reported\n",
+    printf("%sPeers%s     %" PRIu64 " up (%" PRIu64 " dialled by this node, %" PRIu64
+           " by their peers), %" PRIu64 " gone, %" PRIu64 " not reported\n",
            bold(ctl), plain(ctl), number_of(tally, "up"), number_of(tally, "client"),
            number_of(tally, "server"), number_of(tally, "gone"), number_of(tally, "untold"));
     show_conditions(ctl, tally);

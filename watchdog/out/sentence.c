@@ -251,7 +251,7 @@ static void say_node(struct buffer *buffer, const struct record_node *node)
 static void say_peer(struct buffer *buffer, const struct record_peer *peer)
 {
     say_subject(buffer, &peer->subject);
-    buffer_text(buffer, peer->up ? ": up, we are the " : ": down");
+    buffer_text(buffer, peer->up ? ": up, this node is the " : ": down");
     if (peer->up)
         buffer_text(buffer, role_names[peer->role]);
     if (peer->reason) {
