@@ -69,7 +69,8 @@ void connection_node_up(struct engine *engine, const struct event_node_up *event
     struct peer *peer;
 
     if (node->up) /* the shell lost a node_down: nothing may stay open */
-        connection_node_down(engine, &(struct event_node_down){.reason = "said hello again"});
+        connection_node_down(engine,
+                             &(struct event_node_down){.reason = "the node sent hello again"});
     if (!same_boot)
         for (uint32_t i = 0; (peer = peers_next(engine, &i));)
             remove_peer(engine, peer, "the node restarted");
@@ -151,7 +152,8 @@ static void told_again(struct engine *engine, struct peer *peer, const struct ev
 
     if (strcmp(peer->view.name, event->peer) != 0) {
         notice_format(engine, PD_LEVEL_WARNING, "bad-peer-up",
-                      "conn %" PRIu64 " is %s and was told as another peer: ignored",
+                      "conn %" PRIu64
+                      " is %s and was reported as another peer: the report is ignored",
                       peer->view.conn, peer->view.name);
         return;
     }
