@@ -73,6 +73,27 @@ static void made_and_taken_away(void **state)
     }
 }
 
+/* Killed between bind and rename, and started again with the same pid, as in a container. */
+static void left_half_made(void **state)
+{
+    struct lab *lab = *state;
+    struct unix_socket killed, ours;
+    char temporary[160];
+
+    snprintf(temporary, sizeof(temporary), "%s.%d", lab->path, (int)getpid());
+    assert_int_equal(unix_socket_open(&killed, temporary, &stream), 0);
+    killed.bound = false; /* its name stays */
+    unix_socket_close(&killed);
+    assert_int_equal(mode_of(temporary), stream.mode);
+    assert_int_equal(unix_socket_open(&ours, lab->path, &datagram), 0);
+    unix_socket_close(&ours);
+    assert_true(is_empty(lab));
+    assert_int_equal(symlink("/etc/passwd", temporary), 0); /* this is not of ours */
+    assert_int_equal(unix_socket_open(&ours, lab->path, &stream), -EEXIST);
+    unix_socket_close(&ours);
+    assert_int_equal(unlink(temporary), 0);
+}
+
 static void not_from_one_who_has_it(void **state)
 {
     struct lab *lab = *state;
@@ -139,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(made_and_taken_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(left_half_made, setup, teardown),
         cmocka_unit_test_setup_teardown(not_from_one_who_has_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stale_one_is_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_socket_stays, setup, teardown),

@@ -62,6 +62,11 @@ static int name_bind(struct unix_socket *ours, const struct unix_socket_options 
 
     if (r < 0 || (size_t)r >= sizeof(temporary.sun_path))
         return -ENAMETOOLONG;
+    /* In a container every run has the same pid: one that was killed here may have left it. */
+    r = path_check(&temporary, options->type);
+    if (r < 0)
+        return r;
+    (void)unlink(temporary.sun_path);
     /* Before it has a name: the new file's mode is taken from the socket's. */
     if (setsockopt(ours->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
         fchmod(ours->fd, 0600) < 0 ||
