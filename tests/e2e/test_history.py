@@ -5,9 +5,11 @@ tests/systemd/history.py has the journal."""
 import json
 import os
 import re
+import struct
 import subprocess
+import unittest
 
-from case import cases
+from case import Case, cases
 from control_case import ControlCase, ctl_program
 
 KINDS = ("decision", "outcome", "effect")
@@ -138,3 +140,103 @@ class History(ControlCase):
             self.assertEqual((run.returncode, run.stdout), (3, ""))
             self.assertIn("no such socket", run.stderr)
             self.assertIn("--source journal", run.stderr)
+
+
+JOURNAL_REMOTE = "/lib/systemd/systemd-journal-remote"
+IDS = {"decision": "MESSAGE_ID_DECISION", "outcome": "MESSAGE_ID_OUTCOME",
+       "effect": "MESSAGE_ID_EFFECT", "cause": "MESSAGE_ID_CAUSE", "node": "MESSAGE_ID_NODE",
+       "peer": "MESSAGE_ID_PEER", "notice": "MESSAGE_ID_NOTICE"}
+# clears the screen, turns the direction of writing, begins a sequence in one byte; ends a line
+DRIVES = "\x1b[2J\u202e\x9b31m\u2028\r"
+TIME_US = 1764340000000000
+
+
+@unittest.skipUnless(os.path.exists(JOURNAL_REMOTE), "systemd-journal-remote is not installed")
+class Forged(Case):
+    """Anybody may write to the journal, and the export of another machine may say anything."""
+
+    def setUp(self):
+        super().setUp()
+        path = os.path.join(os.path.dirname(__file__), "..", "..", "watchdog", "out", "message-ids.h")
+        with open(path, encoding="utf-8") as file:
+            self.ids = dict(re.findall(r'#define (MESSAGE_ID_\w+)\s+"(\w+)"', file.read()))
+
+    def field(self, name, value):
+        value = value if isinstance(value, bytes) else str(value).encode()
+        if value.isalnum():
+            return name.encode() + b"=" + value + b"\n"
+        return name.encode() + b"\n" + struct.pack("<Q", len(value)) + value + b"\n"
+
+    def entry(self, record, **members):
+        fields = {"__REALTIME_TIMESTAMP": TIME_US, "_BOOT_ID": "1" * 32, "_MACHINE_ID": "2" * 32,
+                  "__MONOTONIC_TIMESTAMP": TIME_US, "MESSAGE_ID": self.ids[IDS[record]],
+                  "PATHDOG_RECORD": record}
+        members = {"time_us": TIME_US, "run": "r1", "peer": "p", "conn": 1, **members}
+        fields.update({k if k[0] == "_" else "PATHDOG_" + k.upper(): v for k, v in members.items()})
+        return b"".join(self.field(*f) for f in fields.items()) + b"\n"
+
+    def decision(self, number=1, **members):
+        return self.entry("decision", **{
+            "decision": number, "trigger": "stall", "kind": "dead", "by": "migrate", "reason": "r",
+            "verdict": "migrate", **members})
+
+    def read(self, entries, *words):
+        """What is printed; no byte of it may drive a terminal."""
+        path = os.path.join(self.directory, "forged.journal")
+        if not os.path.exists(path):
+            subprocess.run([JOURNAL_REMOTE, "-o", path, "-"], input=b"".join(entries), check=True,
+                           stderr=subprocess.DEVNULL)
+        done = subprocess.run([ctl_program(), *words, "--since", "2000-01-01", "--file", path],
+                              capture_output=True, timeout=60)
+        text = (done.stdout + done.stderr).decode()
+        self.assertNotIn("Sanitizer", text)
+        self.assertNotIn("runtime error", text)
+        self.assertEqual(done.returncode, 0, text)
+        for line in text.split("\n"):
+            self.assertTrue(line.isprintable(), repr(line))
+        return done.stdout.decode()
+
+    def test_no_terminal_is_driven(self):
+        entries = [
+            self.decision(peer=DRIVES, verdict=DRIVES, reason=DRIVES, trigger=DRIVES, run=DRIVES,
+                          _SYSTEMD_UNIT=DRIVES),
+            self.decision(2, peer=b"\xff\xfe\x1b", kind=b"\x80"),
+            self.entry("outcome", decision=1, request=1, attempt=1, by=DRIVES, outcome=DRIVES,
+                       elapsed_us=1, local_before=DRIVES, local_after=DRIVES, error_code=-1,
+                       error_message=DRIVES, peer=DRIVES),
+            self.entry("effect", decision=1, effect=DRIVES, samples_before=1, samples_after=2),
+            self.entry("cause", cause=1, trigger=DRIVES, reason=DRIVES, peers=5, advised=5,
+                       verdicts_x=3),
+            self.entry("node", state="up", node=DRIVES, boot=DRIVES),
+            self.entry("peer", state=DRIVES, peer=DRIVES, role=DRIVES),
+            self.entry("notice", level="error", what=DRIVES, text=DRIVES, count=1)]
+        self.assertIn("?[2J", self.read(entries, "decisions", "--everything"))
+        self.assertIn("?[2J", self.read(entries, "report"))
+        records = [json.loads(line) for line in
+                   self.read(entries, "decisions", "--everything", "--json").splitlines()]
+        self.assertEqual(len(records), len(entries))
+        self.assertIn(DRIVES, [r.get("verdict") for r in records], "for programs nothing is lost")
+
+    def test_numbers(self):
+        entries = [self.decision(1, repeats=2**63 - 1), self.decision(2, repeats=2**63 - 1),
+                   self.decision(3, repeats=-4, evidence_silent_ms=2**63 - 1),
+                   self.decision(4, time_us=2**63 - 1), self.decision(5, time_us=-5),
+                   self.entry("cause", cause=1, trigger="t", reason="x", peers=5,
+                              advised=2**63 - 1, verdicts_migrate=2**63 - 1,
+                              verdicts_damped=-2**63)]
+        self.read(entries, "decisions", "--everything")
+        self.read(entries, "report")
+        json.loads(self.read(entries, "report", "--json"))
+
+    def test_a_unit_with_a_nul(self):
+        self.read([self.decision(_SYSTEMD_UNIT=b"\0" + b"a" * 40 + b".service")], "report")
+
+    def test_long_texts_are_cut(self):
+        out = self.read([self.decision(reason=b"x" * (4 << 20))], "decisions", "--json")
+        self.assertLess(len(json.loads(out)["reason"]), 1 << 17)
+
+    def test_thousands_of_runs(self):
+        runs = json.loads(self.read([self.decision(run=f"r{i}") for i in range(5000)], "report",
+                                    "--json"))["runs"]
+        self.assertEqual(len(runs), 5000)
+        self.assertEqual(sum(run["restart"] for run in runs), 4999)

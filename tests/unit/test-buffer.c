@@ -114,6 +114,19 @@ static void test_printable(void **state)
     assert_false(text_is_printable("a\xc2\x9f", 3));
     assert_false(text_is_printable("\x1f", 1));
     assert_false(text_is_printable("\xed\xa0\x80", 3));
+    assert_true(text_is_printable("\xe2\x80\xae", 3)); /* a name may have it */
+    assert_true(text_is_shown("a\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xd8\x9b", 12));
+    assert_false(text_is_shown("\x1b", 1));
+    for (const char *const *bidi =
+             (const char *const[]){"\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8",
+                                   "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xaf", NULL};
+         *bidi; bidi++) {
+        char out[8];
+
+        assert_false(text_is_shown(*bidi, strlen(*bidi)));
+        text_printable(out, sizeof(out), *bidi, strlen(*bidi));
+        assert_string_equal(out, "?");
+    }
 }
 
 /* A process without memory says so, and exits like every failure while running. */

@@ -180,6 +180,20 @@ static void bytes_that_are_no_text(void **state)
     json_decref(record);
 }
 
+static void text_that_is_too_long(void **state)
+{
+    static char name[14 + 100000] = "PATHDOG_PEER=";
+    const char *const lines[] = {
+        "PATHDOG_RECORD=peer", "PATHDOG_RUN=5f0c",   "PATHDOG_TIME_US=5", "PATHDOG_STATE=up", name,
+        "PATHDOG_CONN=1",      "PATHDOG_ROLE=client"};
+    json_t *record;
+
+    memset(name + 13, 'x', 100000);
+    record = read_lines(lines, 7);
+    assert_in_range(json_string_length(json_object_get(record, "peer")), 65000, 65600);
+    json_decref(record);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +202,7 @@ int main(void)
         cmocka_unit_test(others),
         cmocka_unit_test(what_is_no_record),
         cmocka_unit_test(bytes_that_are_no_text),
+        cmocka_unit_test(text_that_is_too_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

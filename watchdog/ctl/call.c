@@ -156,7 +156,7 @@ static void list_near(const char *name, const json_t *near)
 
             if (edit_distance(name, other) != distance)
                 continue;
-            fprintf(stderr, "  %s\n", other);
+            fprintf(stderr, "  %s\n", text_at(near, i));
             shown++;
         }
 }
@@ -189,7 +189,7 @@ static bool find_meant(struct ctl *ctl, const char *name, json_t *page, struct m
 static void list_names(const json_t *names, uint64_t count)
 {
     for (size_t i = 0; i < json_array_size(names); i++)
-        fprintf(stderr, "  %s\n", json_string_value(json_array_get(names, i)));
+        fprintf(stderr, "  %s\n", text_at(names, i));
     if (count > json_array_size(names))
         fprintf(stderr, "  and %llu more\n", (unsigned long long)(count - json_array_size(names)));
 }

@@ -180,7 +180,7 @@ static void show_holds(const struct ctl *ctl, const json_t *answer)
         return;
     printf("%" PRIu64 " %s still held by name: ", count, count == 1 ? "is" : "are");
     for (size_t i = 0; i < json_array_size(names); i++)
-        printf("%s%s", i ? ", " : "", json_string_value(json_array_get(names, i)));
+        printf("%s%s", i ? ", " : "", text_at(names, i));
     if (count > json_array_size(names))
         printf(" and %" PRIu64 " more", count - json_array_size(names));
     puts("; \"pathdogctl release PEER\" ends the hold");

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../util/nearest.h"
 #include "../util/util.h"
@@ -187,7 +188,7 @@ static void show_lines(const json_t *peers)
         const json_t *peer = json_array_get(peers, i);
 
         if (json_is_string(peer))
-            puts(json_string_value(peer));
+            puts(isatty(STDOUT_FILENO) ? text_at(peers, i) : json_string_value(peer));
         else
             show_json(peer);
     }

@@ -40,7 +40,7 @@ static void show_counts(const json_t *counts)
         {
             if ((uint64_t)json_integer_value(count) != most)
                 continue;
-            printf("%s%" PRIu64 " %s", last, most, name);
+            printf("%s%" PRIu64 " %s", last, most, clean(name, strlen(name)));
             last = ", ";
             shown++;
         }
@@ -163,8 +163,7 @@ static void show_no_path(const struct ctl *ctl, const json_t *report)
     if (unknown)
         printf("; of %" PRIu64 "%s no record says when it ended (%s%s)", unknown,
                json_is_object(longest) ? " more" : "",
-               json_string_value(json_array_get(json_object_get(no_path, "unknown_peers"), 0)),
-               unknown > 1 ? ", …" : "");
+               text_at(json_object_get(no_path, "unknown_peers"), 0), unknown > 1 ? ", …" : "");
     putchar('\n');
 }
 

@@ -105,6 +105,11 @@ const char *plain(const struct ctl *ctl);
 
 /* Members, as far as they are there: else "-", 0, false. */
 const char *text_of(const json_t *object, const char *name);
+/* A string in an array. */
+const char *text_at(const json_t *array, size_t place);
+
+/* As a terminal may show it: the text itself, or a copy that is good until 16 others are made. */
+const char *clean(const char *text, size_t length);
 uint64_t number_of(const json_t *object, const char *name);
 bool flag_of(const json_t *object, const char *name);
 bool has(const json_t *object, const char *name); /* there, and not null */

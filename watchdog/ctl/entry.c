@@ -149,10 +149,10 @@ static const struct entry_field *field_of(const struct entry_field *fields, size
     return entry_find(fields, n_fields, name);
 }
 
-/* Anybody may write to the journal: what is no UTF-8 is made so. */
+/* Anybody may write to the journal: what is no UTF-8 is made so, and what is too long is cut. */
 static json_t *text_value(const struct entry_field *field)
 {
-    json_t *text = json_stringn(field->value, field->n_value);
+    json_t *text = field->n_value <= TEXT_MAX ? json_stringn(field->value, field->n_value) : NULL;
     CLEANUP_FREE char *clean = NULL;
     size_t n;
 

@@ -12,6 +12,9 @@
 #include "entry.h"
 
 #define FIELDS_MAX 320u
+/* Of one field: entry.c takes less of a text. */
+#define FIELD_BYTES (128u * 1024)
+#define NAME_BYTES  64u /* journald takes no longer ones */
 
 struct journal_reader {
     sd_journal *journal;
@@ -175,8 +178,9 @@ static size_t fields_read(sd_journal *journal, struct entry_field *fields, char 
     {
         const char *equals = memchr(data, '=', length);
 
-        if (!equals || n == FIELDS_MAX)
+        if (!equals || n == FIELDS_MAX || (size_t)(equals - data) > NAME_BYTES)
             continue;
+        length = min_u64(length, FIELD_BYTES);
         *ret_bytes = array_reserve(*ret_bytes, &room, used + length, 1);
         memcpy(*ret_bytes + used, data, length);
         fields[n++] = (struct entry_field){.n_name = (size_t)(equals - data),
@@ -254,7 +258,8 @@ int journal_reader_unit(struct journal_reader *reader, const char *run, char **r
         return r;
     if (sd_journal_get_data(reader->journal, "_SYSTEMD_UNIT", &data, &length) == 0) {
         *ret_unit = memory_check(strndup((const char *)data + n_name, length - n_name));
-        if (length < n_name + 9 || strcmp(*ret_unit + strlen(*ret_unit) - 8, ".service") != 0) {
+        length = strlen(*ret_unit); /* it may have a NUL */
+        if (length < 9 || strcmp(*ret_unit + length - 8, ".service") != 0) {
             free(*ret_unit);
             *ret_unit = NULL;
         }

@@ -16,6 +16,7 @@ struct report {
     json_t *verdicts, *outcomes, *effects, *notices; /* name → how often */
     json_t *finals; /* "run number" → the last verdict of a decision that was written twice */
     json_t *runs;   /* run → {"run", the runs of "runs" */
+    json_t *units_seen;
     json_t *storms; /* "run cause" → its verdicts, less those that are in the history */
     struct rows peers, reasons;
     json_t *causes; /* an array */
@@ -280,11 +281,10 @@ static void take_node(struct report *report, const json_t *record)
 /* "restart": another run of the same unit was before it. */
 static json_t *run_new(struct report *report, const json_t *record)
 {
-    const char *unit = unit_of(report, record), *name;
-    bool restart = false;
-    json_t *run;
+    const char *unit = unit_of(report, record);
+    bool restart = json_object_get(report->units_seen, unit);
 
-    json_object_foreach(report->runs, name, run) restart |= !strcmp(record_word(run, "unit"), unit);
+    json_object_set_new(report->units_seen, unit, json_true());
     return json_pack("{s:s,s:s?,s:O,s:b,s:b}", "run", record_word(record, "run"), "unit",
                      *unit ? unit : NULL, "first_us", json_object_get(record, "time_us"), "restart",
                      restart, "after_unclean_stop", 0);
@@ -366,6 +366,7 @@ json_t *report_make(const struct history *history, const json_t *units)
         .notices = json_object(),
         .finals = json_object(),
         .runs = json_object(),
+        .units_seen = json_object(),
         .storms = json_object(),
         .peers = {json_array(), json_object()},
         .reasons = {json_array(), json_object()},
@@ -378,7 +379,7 @@ json_t *report_make(const struct history *history, const json_t *units)
                                   report.notices,      report.finals,         report.runs,
                                   report.storms,       report.peers.rows,     report.peers.places,
                                   report.reasons.rows, report.reasons.places, report.causes,
-                                  report.nodes.rows,   report.nodes.places};
+                                  report.nodes.rows,   report.nodes.places,   report.units_seen};
 
     for (size_t i = 0; i < history->n_records; i++)
         note_storm(&report, history->records[i]);

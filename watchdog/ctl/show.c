@@ -3,22 +3,45 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
+#include "../util/format.h"
 #include "../util/printable.h"
 #include "../util/util.h"
 #include "ctl.h"
 #include "history.h"
 #include "when.h"
 
+#define CLEAN_SIZE 4096u
+
+const char *clean(const char *text, size_t length)
+{
+    static char copies[16][CLEAN_SIZE];
+    static unsigned next;
+    char *copy;
+
+    if (text_is_shown(text, length))
+        return text;
+    copy = copies[next++ % ARRAY_SIZE(copies)];
+    text_printable(copy, CLEAN_SIZE, text, length);
+    return copy;
+}
+
+/* What a message names is foreign text, and standard error a terminal. */
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list arguments,
+                                                      const char *end)
+{
+    CLEANUP_FREE char *text = string_vformat(format, arguments);
+
+    fflush(stdout);
+    fprintf(stderr, "pathdogctl: %s%s\n", clean(text, strlen(text)), end);
+}
+
 void complain(const char *format, ...)
 {
     va_list arguments;
 
-    fflush(stdout);
-    fputs("pathdogctl: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    say(format, arguments, "");
     va_end(arguments);
-    fputc('\n', stderr);
 }
 
 void fail_call(struct ctl *ctl, const char *format, ...)
@@ -36,12 +59,9 @@ enum ctl_status usage(const char *format, ...)
 {
     va_list arguments;
 
-    fflush(stdout);
-    fputs("pathdogctl: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    say(format, arguments, "; see \"pathdogctl --help\"");
     va_end(arguments);
-    fputs("; see \"pathdogctl --help\"\n", stderr);
     return CTL_USAGE;
 }
 
@@ -87,9 +107,15 @@ const char *text_of(const json_t *object, const char *name)
     const json_t *value = json_object_get(object, name);
     const char *text = json_string_value(value);
 
-    if (!text)
-        return "-";
-    return text_is_printable(text, json_string_length(value)) ? text : "?";
+    return text ? clean(text, json_string_length(value)) : "-";
+}
+
+const char *text_at(const json_t *array, size_t place)
+{
+    const json_t *value = json_array_get(array, place);
+    const char *text = json_string_value(value);
+
+    return text ? clean(text, json_string_length(value)) : "-";
 }
 
 uint64_t number_of(const json_t *object, const char *name)
@@ -116,10 +142,15 @@ const char *span_at(char out[DURATION_SIZE], const json_t *object, const char *n
 
 /* ---- records ---- */
 
+/* As \uXXXX where a terminal would not show it as it is: that is the same JSON. */
 void show_json(const json_t *value)
 {
-    json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
-    putchar('\n');
+    CLEANUP_FREE char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+    if (text && text_is_shown(text, strlen(text)))
+        puts(text);
+    else if (json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII) == 0)
+        putchar('\n');
 }
 
 static void show_time(const struct ctl *ctl, const json_t *record)
