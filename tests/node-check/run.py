@@ -15,12 +15,17 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 
 from faults import FAULTS, GOOD, Node
+from hostile import HOSTILE, Hostile, refuses_from
 
 PROGRAM = os.path.abspath(sys.argv[1])
 TIMEOUT = 120
+# Of the wait for one answer, in a hostile node's tests; all waits together are 30 times as long.
+HOSTILE_TIMEOUT = 1
+MEMORY_MAX = 700 << 20
 
 
 def check(*arguments):
@@ -108,22 +113,67 @@ def a_silent_server():
         line.startswith("skip  summary ") for line in lines) else [f"{status}: {out}"]
 
 
+def hostile(name):
+    """In bounded time, with bounded memory: exit status 1, and nothing of the node's drives a terminal."""
+    with tempfile.TemporaryDirectory(prefix="nc-") as directory:
+        node = Hostile(os.path.join(directory, "node"), HOSTILE[name])
+        trace = os.path.join(directory, "out")
+        with open(trace, "wb") as out, subprocess.Popen(
+                [PROGRAM, "--timeout", str(HOSTILE_TIMEOUT), "--moves", "--reconnects", node.path],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT) as program:
+            killer = threading.Timer(30 * HOSTILE_TIMEOUT + 60, program.kill)
+            killer.start()
+            _, status, usage = os.wait4(program.pid, 0)
+            killer.cancel()
+            program.returncode = os.waitstatus_to_exitcode(status)
+        node.stop()
+        with open(trace, encoding="utf-8") as file:
+            text = file.read()
+    bad = [] if program.returncode == 1 else [f"exit status {program.returncode}"]
+    if usage.ru_maxrss << 10 > MEMORY_MAX:
+        bad.append(f"{usage.ru_maxrss >> 10} MiB of memory")
+    if not text.replace("\n", "").isprintable():
+        bad.append("what is printed is not printable")
+    return bad + [text] if bad else []
+
+
+def not_tried():
+    """A check that could not be tried is not passed: who is asked for it alone does not conform."""
+    bad = []
+    with tempfile.TemporaryDirectory(prefix="nc-") as directory:
+        node = Hostile(os.path.join(directory, "node"), refuses_from(2))
+        status, out, _ = check("--timeout", "1", "--only", "half-line", "--json", node.path)
+        node.stop()
+        if status != 1 or json.loads(out)["conforms"]:
+            bad.append(f"refused: exit status {status}: {out}")
+        node = Hostile(os.path.join(directory, "leaves"), lambda connection, number: node.stop())
+        status, out, _ = check("--timeout", "1", "--only", "half-line", node.path)
+        if status != 1 or "# not all was tried" not in out:
+            bad.append(f"it left: exit status {status}: {out}")
+    return bad
+
+
 def main():
     names = sys.argv[2:] or [*GOOD, *FAULTS]
-    single = [] if sys.argv[2:] else [every_check_has_a_fault, exit_status, a_silent_server]
-    print(f"1..{len(names) + len(single)}", flush=True)
+    single = [] if sys.argv[2:] else [every_check_has_a_fault, exit_status, a_silent_server,
+                                       not_tried]
+    harmful = [name for name in sys.argv[2:] or HOSTILE if name in HOSTILE]
+    names = [name for name in names if name not in HOSTILE]
+    print(f"1..{len(names) + len(single) + len(harmful)}", flush=True)
     number = failed = 0
-    with concurrent.futures.ProcessPoolExecutor(4) as pool:
-        jobs = [(f.__name__, pool.submit(f)) for f in single]
-        jobs += [(name, pool.submit(one, name)) for name in names]
-        for name, job in jobs:
-            number += 1
-            bad = job.result()
-            failed += bool(bad)
-            print(f"{'not ok' if bad else 'ok'} {number} - {name}")
-            for line in "\n".join(bad).splitlines():
-                print(f"# {line}")
-            sys.stdout.flush()
+    # Floods last: whoever runs beside them is slow.
+    for calls in ([(f.__name__, f) for f in single] + [(name, one, name) for name in names],
+                  [(name, hostile, name) for name in harmful]):
+        with concurrent.futures.ProcessPoolExecutor(4) as pool:
+            jobs = [(name, pool.submit(*call)) for name, *call in calls]
+            for name, job in jobs:
+                number += 1
+                bad = job.result()
+                failed += bool(bad)
+                print(f"{'not ok' if bad else 'ok'} {number} - {name}")
+                for line in "\n".join(bad).splitlines():
+                    print(f"# {line}")
+                sys.stdout.flush()
     return 1 if failed else 0
 
 

@@ -8,6 +8,11 @@
 #include "../util/buffer.h"
 #include "../util/format.h"
 
+/* More than any node has: an endless list must not take all memory. */
+#define BOOK_MAX (1u << 19)
+/* Each is compared with all before it. */
+#define COLUMNS_MAX 1024u
+
 /* Those of a row that only grow while the connection lives. */
 static const char *const counters[] = {"bytes_sent", "bytes_received", "packets_lost"};
 
@@ -101,6 +106,10 @@ struct entry *book_up(struct book *book, struct report *report, uint64_t conn, c
     if (entry && entry->state == ENTRY_UP && entry->session != book->session && book->complete)
         report_fault(report, CHECK_SNAPSHOT_FIRST,
                      "conn %" PRIu64 " was up before, but is reported after the answer", conn);
+    if (!entry && book->n_entries >= BOOK_MAX) {
+        report_fault(report, CHECK_CONN_GROWS, "more than %u connections are reported", BOOK_MAX);
+        return NULL;
+    }
     if (!entry) {
         entry = entry_new(book, conn, peer);
         name_take(book, entry);
@@ -177,6 +186,11 @@ static bool columns_look(struct book *book, struct report *report, const json_t 
     report_seen(report, CHECK_COLUMNS);
     if (!json_is_array(columns)) {
         report_fault(report, CHECK_COLUMNS, "\"columns\" is not an array");
+        return false;
+    }
+    if (json_array_size(columns) > COLUMNS_MAX) {
+        report_fault(report, CHECK_COLUMNS, "there are %zu; at most %u are looked at",
+                     json_array_size(columns), COLUMNS_MAX);
         return false;
     }
     json_array_foreach(columns, i, column)

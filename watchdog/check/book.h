@@ -53,6 +53,7 @@ struct entry *book_find(const struct book *book, uint64_t conn);
 bool book_is_up(const struct book *book, const struct entry *entry);
 size_t book_count(const struct book *book);
 
+/* NULL: there are too many to keep another. */
 struct entry *book_up(struct book *book, struct report *report, uint64_t conn, const char *peer);
 struct entry *book_path(struct book *book, struct report *report, const char *method,
                         uint64_t conn);

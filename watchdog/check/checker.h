@@ -14,6 +14,9 @@
 /* A conn that no node reaches: asking for it disturbs nothing. */
 #define CONN_NOBODY ((UINT64_C(1) << 53) - 1)
 
+/* All checks together take at most so many times as long as one answer may. */
+#define CHECKS_TIMEOUTS 30
+
 /* No request has this method. */
 #define METHOD_NOBODY "x-node-check"
 
@@ -45,6 +48,7 @@ struct client {
     uint64_t n_lines, n_ups, n_rows;
     uint64_t n_strange; /* answers to what was not asked */
     uint64_t bytes_read;
+    size_t kept_bytes; /* of lines with answers that are kept */
     struct lines lines;
 };
 
@@ -52,8 +56,10 @@ struct checker {
     const char *path;
     struct endpoint endpoint;
     uint64_t timeout_us;
+    uint64_t end_us; /* no wait is longer than until then */
     bool moves, reconnects;
     FILE *trace; /* every line, in both directions; NULL: none */
+    bool trace_tty;
     bool progress;
 
     struct report report;
@@ -68,7 +74,11 @@ struct checker {
 
 /* ---- client.c: bytes and lines ---- */
 
-/* Connects. Returns 0, or -errno with checker->gone set when the node is not there. */
+/* The end of a wait that begins now, and of all of them. */
+uint64_t wait_end(const struct checker *checker, uint64_t wait_us);
+
+/* Connects. Returns 0, or -errno with checker->gone set when the node is not there, or when the
+ * time is over. */
 int client_open(struct checker *checker, struct client *client);
 void client_close(struct client *client);
 

@@ -13,30 +13,54 @@
 
 #include "../util/clock.h"
 #include "../util/format.h"
+#include "../util/printable.h"
 #include "checker.h"
 
 #define READ_BYTES (64 * 1024)
-#define IDS_EACH   1000000 /* of one connection: so an answer shows where it belongs */
-#define RETRY_US   10000   /* for a backlog that is full, and for bytes to be taken */
+#define IDS_EACH   10000000 /* of one connection: so an answer shows where it belongs */
+#define RETRY_US   10000    /* for a backlog that is full, and for bytes to be taken */
+#define LAST_READS 64       /* of what a node has said before it closed */
 
 static uint64_t now_us(void)
 {
     return clock_us(CLOCK_MONOTONIC);
 }
 
+uint64_t wait_end(const struct checker *checker, uint64_t wait_us)
+{
+    return min_u64(add_u64(now_us(), wait_us), checker->end_us);
+}
+
+/* As it is to a file; nothing of a node's may drive a terminal. */
 static void trace(struct checker *checker, char direction, const char *bytes, size_t length)
 {
-    if (checker->trace)
-        fprintf(checker->trace, "%c %.*s\n", direction, (int)length, bytes);
+    CLEANUP_FREE char *clean = NULL;
+
+    if (!checker->trace)
+        return;
+    fprintf(checker->trace, "%c ", direction);
+    if (checker->trace_tty) {
+        clean = memory_new(length + 8, 1);
+        length = text_printable(clean, length + 8, bytes, length);
+    }
+    fwrite(clean ? clean : bytes, 1, length, checker->trace);
+    fputc('\n', checker->trace);
 }
 
 int client_open(struct checker *checker, struct client *client)
 {
-    uint64_t until_us = now_us() + checker->timeout_us;
+    uint64_t until_us = wait_end(checker, checker->timeout_us);
     char reason[256];
     int r;
 
     *client = (struct client){.fd = -1, .first_id = checker->n_clients++ * IDS_EACH + 1};
+    if (now_us() >= checker->end_us) {
+        if (!checker->gone)
+            checker->gone = string_format("the node is too slow: all of it took %d times the "
+                                          "timeout of one answer",
+                                          CHECKS_TIMEOUTS);
+        return -ETIMEDOUT;
+    }
     do {
         r = endpoint_connect(&checker->endpoint, &client->uid, reason, sizeof(reason));
         if (r == -EAGAIN) /* alive, and its backlog is full */
@@ -87,26 +111,20 @@ static void take(struct checker *checker, struct client *client, const char *byt
     }
 }
 
-/* Reads what there is. */
-static void receive(struct checker *checker, struct client *client)
+/* Reads some of what there is, so that whoever waits looks at the clock in between: there may be
+ * no end of it. Returns whether there was anything. */
+static bool receive(struct checker *checker, struct client *client)
 {
     CLEANUP_FREE char *bytes = memory_new(READ_BYTES, 1);
-    ssize_t n;
+    ssize_t n = client->ended ? 0 : recv(client->fd, bytes, READ_BYTES, MSG_DONTWAIT);
 
-    while (!client->ended && (n = recv(client->fd, bytes, READ_BYTES, MSG_DONTWAIT))) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
-            return;
-        if (n < 0)
-            break;
+    if (n > 0) {
         client->bytes_read += (uint64_t)n;
         take(checker, client, bytes, (size_t)n);
-        if (n < READ_BYTES)
-            return;
-    }
-    if (!client->ended)
+    } else if (!client->ended && (n == 0 || (errno != EINTR && errno != EAGAIN))) {
         ended(client);
+    }
+    return n > 0;
 }
 
 /* Waits until the socket can be read or written. */
@@ -131,7 +149,7 @@ static int untaken(const struct client *client)
 int client_write(struct checker *checker, struct client *client, const char *bytes, size_t length,
                  bool deaf)
 {
-    uint64_t until_us = now_us() + checker->timeout_us;
+    uint64_t until_us = wait_end(checker, checker->timeout_us);
     int before = untaken(client), now;
 
     while (length) {
@@ -139,15 +157,15 @@ int client_write(struct checker *checker, struct client *client, const char *byt
             client->ended ? -1 : send(client->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (client->ended || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-            if (!deaf)
-                receive(checker, client); /* its last words */
+            for (int i = 0; !deaf && i < LAST_READS && receive(checker, client); i++)
+                continue;
             client->ended = true;
             return -EPIPE;
         }
         if (n > 0) {
             bytes += n;
             length -= (size_t)n;
-            until_us = now_us() + checker->timeout_us;
+            until_us = wait_end(checker, checker->timeout_us);
             continue;
         }
         /* A socket can be written again only when most of it has been read: progress is
@@ -156,12 +174,12 @@ int client_write(struct checker *checker, struct client *client, const char *byt
                       min_u64(until_us, now_us() + RETRY_US));
         now = untaken(client);
         if (now < before)
-            until_us = now_us() + checker->timeout_us;
-        else if (now_us() >= until_us)
+            until_us = wait_end(checker, checker->timeout_us);
+        if (now_us() >= until_us)
             return -ETIMEDOUT;
         before = now;
         if (!deaf)
-            receive(checker, client);
+            (void)receive(checker, client);
     }
     return 0;
 }
@@ -190,12 +208,12 @@ uint64_t client_ask(struct checker *checker, struct client *client, const char *
 bool client_pump(struct checker *checker, struct client *client, uint64_t wait_us,
                  bool (*done)(struct client *client, uint64_t argument), uint64_t argument)
 {
-    uint64_t until_us = now_us() + wait_us;
+    uint64_t until_us = wait_end(checker, wait_us);
 
     while (!done(client, argument)) {
         if (client->ended || !wait_fd(client, POLLIN, until_us))
             return false;
-        receive(checker, client);
+        (void)receive(checker, client);
     }
     return true;
 }
@@ -239,13 +257,13 @@ const struct asked *client_call(struct checker *checker, struct client *client, 
  * a byte has been taken. */
 bool client_drained(struct checker *checker, struct client *client)
 {
-    uint64_t until_us = now_us() + checker->timeout_us;
+    uint64_t until_us = wait_end(checker, checker->timeout_us);
     int before = -1, now;
 
     while (!client->ended && (now = untaken(client))) {
         if (now != before)
-            until_us = now_us() + checker->timeout_us;
-        else if (now_us() >= until_us)
+            until_us = wait_end(checker, checker->timeout_us);
+        if (now_us() >= until_us)
             return false;
         before = now;
         (void)wait_fd(client, 0, now_us() + 200);

@@ -12,6 +12,9 @@
 #include "../util/utf8.h"
 #include "checker.h"
 
+/* Of all answers on one connection: JSON takes many times its length in memory. */
+#define KEPT_MAX (4u << 20)
+
 static struct report *report_of(struct checker *checker)
 {
     return &checker->report;
@@ -98,8 +101,10 @@ static void features_look(struct checker *checker, const json_t *features)
 
 static void keep_text(char **ret, const json_t *object, const char *name)
 {
-    if (!*ret)
-        *ret = string_copy(json_string_value(json_object_get(object, name)));
+    const char *text = json_string_value(json_object_get(object, name));
+
+    if (!*ret && text)
+        *ret = text_clean(text);
 }
 
 void lint_hello(struct checker *checker, const json_t *result)
@@ -137,7 +142,8 @@ void lint_hello(struct checker *checker, const json_t *result)
             report_fault(report, CHECK_HELLO_BOOT, "\"boot\" is \"%.80s\", before \"%.80s\"",
                          json_is_string(boot) ? json_string_value(boot) : "", checker->boot);
     }
-    keep_text(&checker->boot, result, "boot");
+    if (!checker->boot)
+        checker->boot = string_copy(json_string_value(boot));
 }
 
 /* ---- notifications ---- */
@@ -173,6 +179,8 @@ static void peer_up(struct checker *checker, struct client *client, const json_t
     if (!conn || !json_is_string(peer))
         return;
     entry = book_up(&checker->book, report, conn, json_string_value(peer));
+    if (!entry)
+        return;
     entry->server = role && !string_equal(json_string_value(role), "client");
     entry->not_migratable = json_is_false(member(params, "migratable"));
     entry->not_reconnectable = json_is_false(member(params, "reconnectable"));
@@ -238,7 +246,8 @@ static void notification(struct checker *checker, struct client *client,
 
 /* ---- answers ---- */
 
-static void answer(struct checker *checker, struct client *client, const struct message *message)
+static void answer(struct checker *checker, struct client *client, const struct message *message,
+                   size_t length)
 {
     struct report *report = report_of(checker);
     uint64_t place = (uint64_t)message->number - client->first_id;
@@ -272,11 +281,15 @@ static void answer(struct checker *checker, struct client *client, const struct 
     if (asked->flood)
         return;
     asked->n_up = book_count(&checker->book);
-    asked->answer = json_incref(message->root);
+    if ((client->kept_bytes += length) <= KEPT_MAX)
+        asked->answer = json_incref(message->root);
+    else
+        report_fault(report, CHECK_ANSWERED, "the answers on one connection are over %u bytes",
+                     KEPT_MAX);
 }
 
 static void message_look(struct checker *checker, struct client *client,
-                         const struct message *message)
+                         const struct message *message, size_t length)
 {
     struct report *report = report_of(checker);
     const json_t *version = json_object_get(message->root, "jsonrpc");
@@ -296,7 +309,7 @@ static void message_look(struct checker *checker, struct client *client,
     else if (message->type == MESSAGE_SPOILED && !message->number)
         client->n_strange++;
     else
-        answer(checker, client, message);
+        answer(checker, client, message, length);
 }
 
 static bool is_utf8(const char *line, size_t length, size_t *ret_at)
@@ -331,6 +344,6 @@ void lint_line(struct checker *checker, struct client *client, const char *line,
         report_fault(report, CHECK_LINE_JSON, "a line is %s", why);
         return;
     }
-    message_look(checker, client, &message);
+    message_look(checker, client, &message, length);
     message_clear(&message);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "../util/clock.h"
 #include "../util/format.h"
 #include "checker.h"
 #include "version.h"
@@ -32,7 +33,8 @@ static void print_help(void)
         "  --moves            also migrate one connection\n"
         "  --reconnects       also close one connection and have it dialed again\n\n"
         "  --only NAME,…      only these checks\n"
-        "  --timeout SECONDS  time to wait for each answer (10; allowed 1 to 600)\n"
+        "  --timeout SECONDS  time to wait for each answer (10; allowed 1 to 600);\n"
+        "                     all checks end after 30 times that time\n"
         "  --json             print one JSON object at the end\n"
         "  --trace FILE       write all lines sent and received to FILE (-: to standard error)\n"
         "  --list             print the checks\n"
@@ -155,9 +157,11 @@ static void run_checks(struct checker *checker)
 {
     CLEANUP_FREE char *why = NULL;
 
+    checker->end_us = clock_us(CLOCK_MONOTONIC) + CHECKS_TIMEOUTS * checker->timeout_us;
     for (size_t i = 0; i < ARRAY_SIZE(steps) && !checker->gone; i++)
         if (is_wanted(&checker->report, &steps[i]))
             steps[i].run(checker);
+    checker->report.incomplete |= checker->gone != NULL;
     why = checker->gone ? string_format("not tried: %s", checker->gone)
                         : string_copy("not tried: a check before it failed");
     report_finish(&checker->report, why);
@@ -173,7 +177,10 @@ static void print_sum(const struct checker *checker)
            checker->implementation ? checker->implementation : "",
            report_count(&checker->report, STATUS_OK), failed,
            report_count(&checker->report, STATUS_SKIP),
-           failed ? "the node does not conform" : "the node conforms");
+           report_conforms(&checker->report) ? "the node conforms" : "the node does not conform");
+    if (checker->report.incomplete)
+        printf("# not all was tried: %s\n",
+               checker->gone ? checker->gone : "a connection was not answered as it should be");
     if (checker->report.results[CHECK_KEPT_OPEN].faults)
         puts("# If pathdog runs beside this node, stop it first: a newer client replaces the older "
              "one.");
@@ -198,7 +205,7 @@ static int check_node(struct checker *checker, const struct arguments *arguments
                     checker->implementation);
     else
         print_sum(checker);
-    status = report_count(&checker->report, STATUS_FAIL) ? EXIT_FAULTS : EXIT_CONFORMS;
+    status = report_conforms(&checker->report) ? EXIT_CONFORMS : EXIT_FAULTS;
     free(checker->boot);
     free(checker->node);
     free(checker->implementation);
@@ -250,6 +257,7 @@ int main(int argc, char **argv)
     checker.endpoint.any_user = true; /* whoever serves it is what is to be looked at */
     if (trace_open(arguments.trace, &checker.trace) < 0)
         return EXIT_ARGUMENTS;
+    checker.trace_tty = checker.trace && isatty(fileno(checker.trace));
     signal(SIGPIPE, SIG_IGN);
     status = check_node(&checker, &arguments);
     if (checker.trace && checker.trace != stderr)

@@ -124,15 +124,22 @@ int report_choose(struct report *report, const char *names, char **ret_bad)
     return 0;
 }
 
+char *text_clean(const char *text)
+{
+    size_t size = strlen(text) + 8;
+    char *clean = memory_new(size, 1);
+
+    text_printable(clean, size, text, strlen(text));
+    return clean;
+}
+
 /* Foreign text comes in by way of `why`: nothing of it may drive a terminal. */
 static void why_set(struct result *result, const char *format, va_list arguments)
 {
     CLEANUP_FREE char *text = string_vformat(format, arguments);
-    size_t size = strlen(text) + 8;
 
     free(result->why);
-    result->why = memory_new(size, 1);
-    text_printable(result->why, size, text, strlen(text));
+    result->why = text_clean(text);
 }
 
 static void settle(struct report *report, enum check check, enum status status)
@@ -213,6 +220,11 @@ uint64_t report_count(const struct report *report, enum status status)
     return n;
 }
 
+bool report_conforms(const struct report *report)
+{
+    return !report->incomplete && !report_count(report, STATUS_FAIL);
+}
+
 void report_list(FILE *out)
 {
     for (size_t i = 0; i < CHECK_COUNT; i++)
@@ -222,6 +234,7 @@ void report_list(FILE *out)
 void report_json(const struct report *report, FILE *out, const char *socket, const char *node,
                  const char *implementation)
 {
+    CLEANUP_FREE char *path = text_clean(socket);
     json_t *list = json_array(), *root;
 
     for (size_t i = 0; i < CHECK_COUNT; i++) {
@@ -235,12 +248,11 @@ void report_json(const struct report *report, FILE *out, const char *socket, con
                       "status", result->status == STATUS_FAIL ? "fail" : words[result->status],
                       "reason", result->why, "faults", (json_int_t)result->faults));
     }
-    root =
-        json_pack("{ss,ss*,ss*,sb,sI,sI,sI,so}", "socket", socket, "node", node, "implementation",
-                  implementation, "conforms", !report_count(report, STATUS_FAIL), "ok",
-                  (json_int_t)report_count(report, STATUS_OK), "failed",
-                  (json_int_t)report_count(report, STATUS_FAIL), "skipped",
-                  (json_int_t)report_count(report, STATUS_SKIP), "checks", list);
+    root = json_pack("{ss,ss*,ss*,sb,sI,sI,sI,so}", "socket", path, "node", node, "implementation",
+                     implementation, "conforms", report_conforms(report), "ok",
+                     (json_int_t)report_count(report, STATUS_OK), "failed",
+                     (json_int_t)report_count(report, STATUS_FAIL), "skipped",
+                     (json_int_t)report_count(report, STATUS_SKIP), "checks", list);
     memory_check(root);
     json_dumpf(root, out, JSON_COMPACT);
     fputc('\n', out);

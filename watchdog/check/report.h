@@ -106,8 +106,12 @@ struct report {
     struct result results[CHECK_COUNT];
     bool chosen[CHECK_COUNT]; /* to be told of; none: all */
     bool any_chosen;
-    FILE *out; /* where a line goes as soon as its check is settled; NULL: nowhere */
+    bool incomplete; /* not all could be tried */
+    FILE *out;       /* where a line goes as soon as its check is settled; NULL: nowhere */
 };
+
+/* A copy that may be shown on a terminal, to be freed. */
+char *text_clean(const char *text);
 
 /* Something is wrong: the check fails, whatever comes later. The first is told. */
 __attribute__((format(printf, 3, 4))) void report_fault(struct report *report, enum check check,
@@ -125,6 +129,9 @@ void report_done(struct report *report, enum check check);
 /* Settles what is left: what was seen is ok or failed, the rest is skipped, `why`
  * being the reason. */
 void report_finish(struct report *report, const char *why);
+
+/* Nothing fails, and all was tried. */
+bool report_conforms(const struct report *report);
 
 uint64_t report_count(const struct report *report, enum status status);
 

@@ -36,6 +36,15 @@ const char *answer_text(const struct asked *answer, char text[static 64])
     return text;
 }
 
+/* What needed that session cannot be said to be good. */
+static void failed(struct checker *checker, const char *method)
+{
+    checker->report.incomplete = true;
+    if (++checker->n_failures >= FAILURES_MAX && !checker->gone)
+        checker->gone =
+            string_format("the node did not answer %s %d times in a row", method, FAILURES_MAX);
+}
+
 bool session_hello(struct checker *checker, struct client *client)
 {
     const struct asked *answer;
@@ -51,9 +60,7 @@ bool session_hello(struct checker *checker, struct client *client)
         checker->n_failures = 0;
         return true;
     }
-    if (++checker->n_failures >= FAILURES_MAX)
-        checker->gone =
-            string_format("the node did not answer hello %d times in a row", FAILURES_MAX);
+    failed(checker, "hello");
     client_close(client);
     return false;
 }
@@ -70,9 +77,7 @@ bool session_open(struct checker *checker, struct client *client)
         client->subscribed = true;
         return true;
     }
-    if (++checker->n_failures >= FAILURES_MAX)
-        checker->gone =
-            string_format("the node did not answer subscribe %d times in a row", FAILURES_MAX);
+    failed(checker, "subscribe");
     client_close(client);
     return false;
 }
