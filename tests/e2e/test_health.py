@@ -76,7 +76,7 @@ class NodeSilent(HealthCase):
         self.assertEqual({p["condition"] for p in self.peers(dog).values()}, {"unseen"})
         out, _ = self.ctl(dog, "explain", "p1@h")
         self.assertNotIn("nothing is in the way", out)
-        self.assertIn("the node would be asked, but has not answered for", out)
+        self.assertIn("a request would be sent, but the node has not answered for", out)
         node.reading.set()
         self.wait_until(lambda: "node-silent" not in self.reasons(dog), "it answers again")
         dog.wait_for(lambda: self.status_line(dog) == "STATUS=Node alpha@127.0.0.1 is up, 2 peers",
