@@ -251,7 +251,7 @@ class Check(HealthCase):
     def test_the_node_is_not_there(self):
         dog = self.dog(self.node(start=False), triggers=STALL)
         dog.wait_record("node", state="down")
-        self.assertIn("is not there", self.check(dog, 2, "broken"))
+        self.assertRegex(self.check(dog, 2, "broken"), "the node at /.* is down: cannot connect")
 
     def test_without_triggers(self):
         node, dog = self.pair(triggers={})
@@ -263,7 +263,7 @@ class Check(HealthCase):
         dog.wait_record("node", state="down")
         self.ctl(dog, "mode", "observe")
         line = self.check(dog, 2, "broken")
-        self.assertLess(line.index("is not there"), line.index("the mode is observe"))
+        self.assertLess(line.index("is down"), line.index("the mode is observe"))
 
     def test_pathdog_is_not_there(self):
         dog = self.dog(self.node(start=False), start=False)

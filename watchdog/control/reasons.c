@@ -42,9 +42,8 @@ static void node_reasons(struct buffer *out, const struct inspect_status *status
     char silent[DURATION_SIZE];
 
     if (!status->up)
-        put_reason(out, GRADE_BROKEN, "node-down",
-                   "the node at %s is not there%s%s: nothing is known of its peers", path,
-                   status->down_reason ? ": " : "", status->down_reason ? status->down_reason : "");
+        put_reason(out, GRADE_BROKEN, "node-down", "the node at %s is down: %s", path,
+                   status->down_reason ? status->down_reason : "not connected to yet");
     else if (status->silent_us)
         put_reason(out, GRADE_BROKEN, "node-silent",
                    "the node has not answered for %s: its process hangs, or is stopped. What is "
