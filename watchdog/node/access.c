@@ -138,7 +138,7 @@ static char *explain_absence(const char *path, const char *unit)
                              "the node serve its socket below /run",
                              unit, path);
     return string_format("there is no %s. Does the node run, and is this the socket that it "
-                         "serves (the key node)?",
+                         "serves for pathdog?",
                          obstacle.path);
 }
 
@@ -147,8 +147,7 @@ static char *explain_refusal(const char *path)
     struct stat stat_of_it;
 
     if (*path != '@' && !stat(path, &stat_of_it) && !S_ISSOCK(stat_of_it.st_mode))
-        return string_format("%s is not a socket: the key node must name the socket that the node "
-                             "serves",
+        return string_format("%s is not a socket: name the socket that the node serves for pathdog",
                              path);
     return string_format(
         "no process listens at %s. A node that has ended may have left the socket: start the node",
@@ -176,9 +175,10 @@ void access_explain(const char *path, int error, const char *unit, char *reason,
             path);
         break;
     case EPROTOTYPE:
-        text = string_format("%s is a socket of another type than a stream: the key node must name "
-                             "the socket that the node serves for pathdog",
-                             path);
+        text =
+            string_format("%s is a socket of another type than a stream: name the socket that the "
+                          "node serves for pathdog",
+                          path);
         break;
     default:
         text = string_copy(path);
