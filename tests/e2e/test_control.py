@@ -449,6 +449,12 @@ class Commands(ControlCase):
         self.assertNotIn("release", out)
         _, err = self.ctl(dog, "help", "hodl", status=2)
         self.assertIn("did you mean hold?", err)
+        self.assertEqual(self.ctl(dog, "hold", "p1@h", "--help", socket_path="/nowhere")[0],
+                         self.ctl(dog, "help", "hold", socket_path="/nowhere")[0])
+        self.assertIn("--source auto|journal|daemon",
+                      self.ctl(dog, "report", "--help", socket_path="/nowhere")[0])
+        self.assertIn("1 something needs attention",
+                      self.ctl(dog, "help", "status", socket_path="/nowhere")[0])
 
     def test_globs_of_peers(self):
         node, dog = self.pair(peers=12)

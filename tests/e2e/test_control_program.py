@@ -193,7 +193,7 @@ class Program(ControlCase):
 
     def test_did_you_mean(self):
         run = subprocess.run([ctl_program(), "statsu"], capture_output=True, text=True)
-        self.assertIn("did you mean status", run.stderr)
+        self.assertIn("did you mean status?)", run.stderr)
 
     def test_no_daemon(self):
         path = os.path.join(self.directory, "nobody.sock")

@@ -161,6 +161,15 @@ static const struct command {
     {"names", command_names, 0, 1, {OPTION_LIMIT}, NULL, NULL},
 };
 
+static const char looking_back[] =
+    "decisions and report read the journal and the memory of the pathdog that runs:\n"
+    "      --source auto|journal|daemon  read only this one\n"
+    "      --unit UNIT                   the journal of this pathdog only (pathdog@NAME)\n"
+    "      --directory DIR, --file FILE  journals of another machine";
+static const char check_status[] =
+    "Exit status of status --check: 0 all is well; 1 something needs attention; 2 nothing\n"
+    "works; 3 pathdog cannot be reached.";
+
 static enum ctl_status help(void)
 {
     puts("pathdogctl [--socket PATH] [--json] COMMAND\nQueries and controls a running pathdog.\n");
@@ -171,17 +180,13 @@ static enum ctl_status help(void)
          "      --instance NAME  the instance NAME of pathdog: /run/pathdog/NAME/control.sock\n"
          "  -j, --json         for programs: one JSON object in each line\n"
          "  -h, --help         print this help\n"
-         "      --version      print the version of this program\n\n"
-         "decisions and report read the journal and the memory of the pathdog that runs:\n"
-         "      --source auto|journal|daemon  read only this one\n"
-         "      --unit UNIT                   the journal of this pathdog only (pathdog@NAME)\n"
-         "      --directory DIR, --file FILE  journals of another machine\n\n"
-         "A peer may be named by the beginning of its name where only one begins so. Colours\n"
+         "      --version      print the version of this program\n");
+    printf("%s\n\n", looking_back);
+    puts("A peer may be named by the beginning of its name where only one begins so. Colours\n"
          "are used on a terminal, unless NO_COLOR is set.\n\n"
          "Exit status: 0 done; 1 refused or failed; 2 wrong arguments; 3 pathdog cannot be "
-         "reached.\n"
-         "Of status --check: 0 all is well; 1 something needs attention; 2 nothing works;\n"
-         "3 pathdog cannot be reached.");
+         "reached.");
+    puts(check_status);
     return CTL_GOOD;
 }
 
@@ -197,9 +202,17 @@ static const struct command *find_command(const char *name, enum ctl_status *ret
             names[n++] = commands[i].name;
     }
     nearest = nearest_word(name, names, n);
-    *ret_status = usage("unknown command \"%s\"%s%s%s", name, nearest ? "; did you mean " : "",
-                        nearest ? nearest : "", nearest ? "?" : "");
+    *ret_status = usage("unknown command \"%s\"%s%s%s", name, nearest ? " (did you mean " : "",
+                        nearest ? nearest : "", nearest ? "?)" : "");
     return NULL;
+}
+
+static bool takes(const struct command *command, int option)
+{
+    for (size_t i = 0; i < OPTIONS_MAX; i++)
+        if (command->options[i] == option)
+            return true;
+    return false;
 }
 
 static enum ctl_status command_help(struct ctl *ctl)
@@ -210,10 +223,14 @@ static enum ctl_status command_help(struct ctl *ctl)
     if (!ctl->n_words)
         return help();
     command = find_command(ctl->words[0], &status);
-    if (command && command->form)
-        printf(
-            "pathdogctl [--socket PATH] [--json] %s\n        %s\n\n\"man pathdogctl\" says more.\n",
-            command->form, command->help);
+    if (!command || !command->form)
+        return status;
+    printf("pathdogctl [--socket PATH] [--json] %s\n        %s\n\n", command->form, command->help);
+    if (takes(command, OPTION_SOURCE))
+        printf("%s\n\n", looking_back);
+    if (takes(command, OPTION_CHECK))
+        printf("%s\n\n", check_status);
+    puts("\"man pathdogctl\" says more.");
     return status;
 }
 
@@ -372,12 +389,10 @@ static enum ctl_status check_use(const struct command *command, const struct ctl
                                  const bool *given)
 {
     for (const struct option *option = long_options; option->name; option++) {
-        bool takes = option->val == OPTION_SOCKET || option->val == OPTION_JSON ||
-                     option->val == OPTION_INSTANCE;
+        bool everywhere = option->val == OPTION_SOCKET || option->val == OPTION_JSON ||
+                          option->val == OPTION_INSTANCE;
 
-        for (size_t i = 0; i < OPTIONS_MAX; i++)
-            takes |= command->options[i] == option->val;
-        if (given[option->val] && !takes)
+        if (given[option->val] && !everywhere && !takes(command, option->val))
             return usage("%s does not take --%s", command->name, option_name(option->val));
     }
     if (ctl->n_words < command->least)
@@ -393,11 +408,14 @@ static enum ctl_status run(struct ctl *ctl, int argc, char **argv)
     bool given[OPTION_INSTANCE + 1] = {false};
     const struct command *command;
     enum ctl_status status;
+    bool helps = false;
     int code;
 
     while ((code = getopt_long(argc, argv, "s:jhfn:", long_options, NULL)) != -1) {
-        if (code == OPTION_HELP)
-            return help();
+        if (code == OPTION_HELP) {
+            helps = true;
+            continue;
+        }
         if (code == OPTION_VERSION) {
             puts("pathdogctl " PATHDOG_VERSION);
             return CTL_GOOD;
@@ -409,6 +427,10 @@ static enum ctl_status run(struct ctl *ctl, int argc, char **argv)
         if (status != CTL_GOOD)
             return status;
     }
+    ctl->words = argv + optind;
+    ctl->n_words = argc - optind;
+    if (helps)
+        return command_help(ctl);
     if (optind == argc)
         return usage("the command is missing: status, peers, decisions, explain PEER, …");
     command = find_command(argv[optind], &status);
