@@ -329,20 +329,20 @@ static void check_held_back(struct sim *sim)
     uint32_t remembered = 0;
 
     for (uint32_t i = 0; (peer = peers_next(sim->engine, &i));) {
-        const struct affair *affair = peer->affair;
+        const struct peer_moves *moves = peer->moves;
         const struct sim_peer *known = model_find(sim, peer->view.conn);
         bool due;
 
-        if (!affair || !affair->remembered)
+        if (!moves || !moves->remembered)
             continue;
         remembered++;
-        due = deadline_is_on(&affair->remembered_deadline) &&
-              affair->remembered_deadline.at_us <= sim->now_us;
-        if (affair->remembered_as == VERDICT_HELD)
+        due = deadline_is_on(&moves->remembered_deadline) &&
+              moves->remembered_deadline.at_us <= sim->now_us;
+        if (moves->remembered_as == VERDICT_HELD)
             SIM_CHECK(sim, known && (model_held(sim, known) || due),
                       "%s is not held any more, and what was held back is not given again",
                       peer->view.name);
-        else if (affair->remembered_as == VERDICT_OBSERVING)
+        else if (moves->remembered_as == VERDICT_OBSERVING)
             SIM_CHECK(sim, sim->observing, "%s is not only observed any more", peer->view.name);
     }
     SIM_CHECK(sim, remembered == sim->engine->remembered, "%u are remembered, counted %u",

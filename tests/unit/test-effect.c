@@ -260,8 +260,8 @@ static void new_connection_by_name(void **state)
 /* After how long the next degraded advice is followed, tried at 30 s, 60 s, 120 s … */
 static uint64_t cooldown_of(struct lab *lab)
 {
-    struct affair *affair = lab_peer(lab, 17)->affair;
-    uint64_t begin_us = affair->cooling_since_us;
+    struct peer_moves *moves = lab_peer(lab, 17)->moves;
+    uint64_t begin_us = moves->cooling_since_us;
 
     for (uint64_t span_us = 30 * SEC; span_us <= 32 * MIN; span_us *= 2) {
         uint64_t last = lab->engine->last_decision;

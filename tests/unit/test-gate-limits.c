@@ -197,7 +197,7 @@ static void backoff_doubles(void **state)
         expect_decision(lab, 17, VERDICT_MIGRATE);
         lab_answer_error(lab, expect_migrate(lab, 17), -1);
         expect_outcome(lab, 17, OUTCOME_FAILED);
-        until_us = lab_peer(lab, 17)->affair->backoff_until_us[BY_MIGRATE];
+        until_us = lab_peer(lab, 17)->moves->backoff_until_us[BY_MIGRATE];
         assert_in_range(until_us - lab->now_us, usual_us * 4 / 5, usual_us * 6 / 5);
         lab_time(lab, 2 * SEC); /* past the merge window */
         lab_advise(lab, 17, PD_KIND_DEGRADED);
@@ -214,7 +214,7 @@ static void backoff_doubles(void **state)
     lab_advise(lab, 17, PD_KIND_DEGRADED);
     expect_decision(lab, 17, VERDICT_MIGRATE);
     lab_answer_error(lab, expect_migrate(lab, 17), -1);
-    assert_in_range(lab_peer(lab, 17)->affair->backoff_until_us[BY_MIGRATE] - lab->now_us, 4 * SEC,
+    assert_in_range(lab_peer(lab, 17)->moves->backoff_until_us[BY_MIGRATE] - lab->now_us, 4 * SEC,
                     6 * SEC);
 }
 

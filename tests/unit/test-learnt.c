@@ -115,12 +115,12 @@ static void backing_off(void **state)
     lab_peer_up(lab, "a", 1);
     lab_advise(lab, 1, PD_KIND_DEGRADED);
     lab_answer_error(lab, expect_migrate(lab, 1), NODE_NO_PATH);
-    until_us = lab_peer(lab, 1)->affair->backoff_until_us[BY_MIGRATE];
-    doublings = lab_peer(lab, 1)->affair->backoffs[BY_MIGRATE];
+    until_us = lab_peer(lab, 1)->moves->backoff_until_us[BY_MIGRATE];
+    doublings = lab_peer(lab, 1)->moves->backoffs[BY_MIGRATE];
     assert_true(until_us > lab->now_us && doublings == 1);
     restart_told(lab, "a", 1);
-    assert_int_equal(lab_peer(lab, 1)->affair->backoff_until_us[BY_MIGRATE], until_us);
-    assert_int_equal(lab_peer(lab, 1)->affair->backoffs[BY_MIGRATE], doublings);
+    assert_int_equal(lab_peer(lab, 1)->moves->backoff_until_us[BY_MIGRATE], until_us);
+    assert_int_equal(lab_peer(lab, 1)->moves->backoffs[BY_MIGRATE], doublings);
     lab_time(lab, 2 * SEC); /* the merge window is not kept, and over anyway */
     lab_advise(lab, 1, PD_KIND_DEGRADED);
     expect_decision(lab, 1, VERDICT_BACKING_OFF);

@@ -176,10 +176,10 @@ static void progress_too_soon(void **state)
     inbound(lab, PD_KIND_MOVED);
     lab_time(lab, SEC);
     lab_fresh(lab, 17, 50000);
-    assert_true(lab_peer(lab, 17)->affair->watch.on);
+    assert_true(lab_peer(lab, 17)->moves->watch.on);
     lab_time(lab, 1);
     lab_fresh(lab, 17, 50000);
-    assert_false(lab_peer(lab, 17)->affair->watch.on);
+    assert_false(lab_peer(lab, 17)->moves->watch.on);
 }
 
 /* A row covers all the time since the one before it: in a storm the first look at a
@@ -195,7 +195,7 @@ static void progress_from_before_the_advice(void **state)
     expect_decision(lab, 17, VERDICT_INBOUND);
     lab_time(lab, 2 * SEC);
     lab_row(lab, 17, "srtt=50000 samples=1 in_flight=1200 received=500");
-    assert_true(lab_peer(lab, 17)->affair->watch.on);
+    assert_true(lab_peer(lab, 17)->moves->watch.on);
     for (unsigned i = 0; i < 6; i++) {
         lab_time(lab, SEC);
         lab_row(lab, 17, "srtt=50000 samples=1 in_flight=1200 received=500");
@@ -211,11 +211,11 @@ static void progress_that_says_when(void **state)
     inbound(lab, PD_KIND_MOVED);
     lab_time(lab, 2 * SEC);
     lab_row(lab, 17, "srtt=50000 samples=1 in_flight=1200 silent=1100"); /* too soon */
-    assert_true(lab_peer(lab, 17)->affair->watch.on);
+    assert_true(lab_peer(lab, 17)->moves->watch.on);
     lab_advise(lab, 17, PD_KIND_MOVED);
     lab_time(lab, 2 * SEC);
     lab_row(lab, 17, "srtt=50000 samples=1 in_flight=1200 silent=900");
-    assert_false(lab_peer(lab, 17)->affair->watch.on);
+    assert_false(lab_peer(lab, 17)->moves->watch.on);
 }
 
 /* Who says again that it is dead does not make it live. */
@@ -258,14 +258,14 @@ static void an_answer_counts_as_well(void **state)
     lab_advise(lab, 17, PD_KIND_MOVED);
     lab_time(lab, 3 * SEC);
     lab_fresh(lab, 17, 50000);
-    assert_true(lab_peer(lab, 17)->affair->watch.on); /* it is still asked */
+    assert_true(lab_peer(lab, 17)->moves->watch.on); /* it is still asked */
     lab_answer_ok(lab, 1);
     lab_time(lab, SEC);
     lab_fresh(lab, 17, 50000);
-    assert_true(lab_peer(lab, 17)->affair->watch.on);
+    assert_true(lab_peer(lab, 17)->moves->watch.on);
     lab_time(lab, 1);
     lab_fresh(lab, 17, 50000);
-    assert_false(lab_peer(lab, 17)->affair->watch.on);
+    assert_false(lab_peer(lab, 17)->moves->watch.on);
 }
 
 static void sixty_seconds(void **state)
@@ -274,10 +274,10 @@ static void sixty_seconds(void **state)
 
     inbound(lab, PD_KIND_MOVED);
     lab_time(lab, 59 * SEC);
-    assert_true(lab_peer(lab, 17)->affair->looked);
+    assert_true(lab_peer(lab, 17)->moves->looked);
     lab_time(lab, 5 * SEC); /* also if no row ever came */
-    assert_false(lab_peer(lab, 17)->affair->watch.on);
-    assert_false(lab_peer(lab, 17)->affair->looked);
+    assert_false(lab_peer(lab, 17)->moves->watch.on);
+    assert_false(lab_peer(lab, 17)->moves->looked);
 }
 
 static void not_watched(void **state)
@@ -287,16 +287,16 @@ static void not_watched(void **state)
     lab_peer_up(lab, "a", 17);
     lab_hold(lab, "a", 0);
     lab_advise(lab, 17, PD_KIND_MOVED);
-    assert_false(lab_peer(lab, 17)->affair->watch.on);
+    assert_false(lab_peer(lab, 17)->moves->watch.on);
     lab_withdraw(lab, 17); /* else it is given again */
     lab_release(lab, "a");
     lab_observe(lab, true);
     lab_advise(lab, 17, PD_KIND_DEAD);
-    assert_false(lab_peer(lab, 17)->affair->watch.on);
+    assert_false(lab_peer(lab, 17)->moves->watch.on);
     lab_withdraw(lab, 17);
     lab_observe(lab, false);
     lab_advise(lab, 17, PD_KIND_DEGRADED);
-    assert_false(lab_peer(lab, 17)->affair->watch.on);
+    assert_false(lab_peer(lab, 17)->moves->watch.on);
 }
 
 /* ---- a request in flight is never interrupted; it is judged when it ends ---- */

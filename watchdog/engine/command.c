@@ -54,7 +54,7 @@ static void stop(struct engine *engine)
     migration_stop(engine);
     effects_stop(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
-        if (!peer->affair)
+        if (!peer->moves)
             continue;
         gate_forget_remembered(engine, peer);
         folds_flush(engine, peer);

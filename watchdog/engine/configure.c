@@ -121,16 +121,16 @@ static void turn(const struct moved_table *table, struct peer **pointer)
         *pointer = peer_at(table->engine, (*pointer)->view.index);
 }
 
-static void turn_affair(const struct moved_table *table, struct affair *affair)
+static void turn_moves(const struct moved_table *table, struct peer_moves *moves)
 {
-    turn(table, &affair->peer);
-    turn(table, &affair->look_previous);
-    turn(table, &affair->look_next);
-    if (affair->move)
-        turn(table, &affair->move->peer);
-    if (affair->effect)
-        turn(table, &affair->effect->peer);
-    for (struct fold *fold = affair->folds; fold; fold = fold->next)
+    turn(table, &moves->peer);
+    turn(table, &moves->look_previous);
+    turn(table, &moves->look_next);
+    if (moves->move)
+        turn(table, &moves->move->peer);
+    if (moves->effect)
+        turn(table, &moves->effect->peer);
+    for (struct fold *fold = moves->folds; fold; fold = fold->next)
         turn(table, &fold->peer);
 }
 
@@ -154,8 +154,8 @@ static void move_table(struct engine *engine, const struct engine_config *config
             copy_peer(&engine->triggers, next, config, from, peer_at(engine, i));
     }
     for (uint32_t i = 0; i < peers->top; i++)
-        if (peer_at(engine, i)->state != PEER_REMOVED && peer_at(engine, i)->affair)
-            turn_affair(&table, peer_at(engine, i)->affair);
+        if (peer_at(engine, i)->state != PEER_REMOVED && peer_at(engine, i)->moves)
+            turn_moves(&table, peer_at(engine, i)->moves);
     turn(&table, &engine->looks.first);
     turn(&table, &engine->looks.last_peer);
     for (size_t i = 0; i < table.old.n_blocks; i++)

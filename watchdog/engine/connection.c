@@ -32,7 +32,7 @@ static void remove_peer(struct engine *engine, struct peer *peer, const char *re
     gate_peer_gone(engine, peer);
     migration_peer_gone(engine, peer);
     effect_peer_gone(engine, peer);
-    if (peer->affair) {
+    if (peer->moves) {
         gate_forget_remembered(engine, peer);
         watch_off(engine, peer);
         folds_flush(engine, peer);
@@ -130,7 +130,7 @@ void connection_snapshot(struct engine *engine)
     learnt_clear(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         migration_link_back(engine, peer);
-        if (peer->affair && !deadline_is_on(&peer->affair->remembered_deadline))
+        if (peer->moves && !deadline_is_on(&peer->moves->remembered_deadline))
             gate_advise_remembered(engine, peer);
     }
     looks_start(engine);
@@ -236,7 +236,7 @@ void connections_free(struct engine *engine)
     migration_forget(engine);
     effects_stop(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
-        if (peer->affair) {
+        if (peer->moves) {
             gate_forget_remembered(engine, peer);
             folds_flush(engine, peer);
         }

@@ -6,7 +6,7 @@
  * Objects. A `peer` is one connection of the node, not a name: who reconnects is a new peer. What
  * belongs to the name and outlives the connection (a hold, the gap between reconnects) is a
  * `name_state`. Most peers are never moved; when something is advised about one, it gets an
- * `affair`: its move, its waiting times, its watch, the advice that is remembered. A trigger
+ * `move state`: its move, its waiting times, its watch, the advice that is remembered. A trigger
  * `instance` is one section of the configuration: a policy with its own state of each peer. Each
  * struct stands in the header of the module that owns it, and only that module changes it.
  *

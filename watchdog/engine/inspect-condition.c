@@ -19,7 +19,7 @@ static bool is_unseen(const struct engine *engine, uint64_t now_us, const struct
 /* A request is under way, or nobody knows yet whether what was done helped. */
 static bool is_moving(const struct peer *peer)
 {
-    return peer->affair && (peer->affair->move || peer->affair->watch.on);
+    return peer->moves && (peer->moves->move || peer->moves->watch.on);
 }
 
 enum inspect_condition inspect_condition(const struct engine *engine, uint64_t now_us,

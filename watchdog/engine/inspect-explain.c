@@ -61,30 +61,30 @@ static uint64_t ago_us(const struct engine *engine, uint64_t at_us)
     return at_us ? sub_u64(engine->now_us, at_us) : INSPECT_NEVER;
 }
 
-static void tell_affair(const struct engine *engine, const struct affair *affair,
-                        struct inspect_explain *ret)
+static void tell_moves(const struct engine *engine, const struct peer_moves *moves,
+                       struct inspect_explain *ret)
 {
-    struct tokens tokens = waiting_tokens(engine, affair);
-    const struct move *move = affair->move;
+    struct tokens tokens = waiting_tokens(engine, moves);
+    const struct move *move = moves->move;
 
-    ret->cooldown_us = waiting_cooldown_us(engine, affair);
-    if (affair->cooling_since_us)
+    ret->cooldown_us = waiting_cooldown_us(engine, moves);
+    if (moves->cooling_since_us)
         ret->cooling_left_us =
-            sub_u64(add_u64(affair->cooling_since_us, ret->cooldown_us), engine->now_us);
+            sub_u64(add_u64(moves->cooling_since_us, ret->cooldown_us), engine->now_us);
     for (size_t by = 0; by < ARRAY_SIZE(ret->backoff_left_us); by++)
-        ret->backoff_left_us[by] = sub_u64(affair->backoff_until_us[by], engine->now_us);
+        ret->backoff_left_us[by] = sub_u64(moves->backoff_until_us[by], engine->now_us);
     ret->tokens = (uint32_t)sub_u64(ret->tokens_most, tokens.used);
     if (tokens.used)
         ret->token_in_us =
             sub_u64(tokens.since_us + engine->config->move_refill_us, engine->now_us);
-    ret->requested_ago_us = ago_us(engine, affair->last_request_us);
-    ret->moved_ago_us = ago_us(engine, affair->moved_us);
-    ret->watched = affair->watch.on;
-    ret->watch_left_us = sub_u64(affair->watch.until_us, engine->now_us);
-    ret->judged = affair->effect != NULL;
-    ret->looked_closely = affair->looked;
-    if (affair->remembered)
-        ret->remembered = affair->remembered->reason->s;
+    ret->requested_ago_us = ago_us(engine, moves->last_request_us);
+    ret->moved_ago_us = ago_us(engine, moves->moved_us);
+    ret->watched = moves->watch.on;
+    ret->watch_left_us = sub_u64(moves->watch.until_us, engine->now_us);
+    ret->judged = moves->effect != NULL;
+    ret->looked_closely = moves->looked;
+    if (moves->remembered)
+        ret->remembered = moves->remembered->reason->s;
     if (!move)
         return;
     ret->decision = move->decision;
@@ -110,8 +110,8 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
     ret->cooldown_us = engine->config->cooldown_us;
     ret->tokens = ret->tokens_most = engine->config->move_burst;
     ret->gap_left_us = sub_u64(name_reconnect_allowed_us(&present, name), present.now_us);
-    if (peer->affair)
-        tell_affair(&present, peer->affair, ret);
+    if (peer->moves)
+        tell_moves(&present, peer->moves, ret);
     ask_all(&present, peer, ret);
     return true;
 }

@@ -106,7 +106,7 @@ bool inspect_membership(const struct engine *engine, uint64_t now_us, const char
 
 static enum inspect_move move_of(const struct peer *peer)
 {
-    const struct move *move = peer->affair ? peer->affair->move : NULL;
+    const struct move *move = peer->moves ? peer->moves->move : NULL;
 
     if (!move)
         return INSPECT_IDLE;
@@ -263,10 +263,10 @@ static void tally_up(const struct engine *engine, uint64_t now_us, const struct 
     tally->fixed += !movable && !redial;
     tally->disabled += !movable && !peer_inbound(peer);
     tally->measured += peer->measured;
-    if (!peer->affair)
+    if (!peer->moves)
         return;
-    tally->watched += peer->affair->watch.on;
-    tally->cooling += waiting_cooling(engine, peer->affair);
+    tally->watched += peer->moves->watch.on;
+    tally->cooling += waiting_cooling(engine, peer->moves);
 }
 
 void inspect_tally(const struct engine *engine, uint64_t now_us, uint32_t begin, uint32_t end,

@@ -47,16 +47,16 @@ void engine_learnt_names(const struct engine *engine,
     }
 }
 
-static bool affair_values(const struct affair *affair, struct learnt_peer *ret)
+static bool moves_values(const struct peer_moves *moves, struct learnt_peer *ret)
 {
-    ret->cooling_since_us = affair->cooling_since_us;
-    ret->cooldown_doublings = affair->cooldown_doublings;
+    ret->cooling_since_us = moves->cooling_since_us;
+    ret->cooldown_doublings = moves->cooldown_doublings;
     for (size_t by = 0; by < 2; by++) {
-        ret->backoff_until_us[by] = affair->backoff_until_us[by];
-        ret->backoffs[by] = affair->backoffs[by];
+        ret->backoff_until_us[by] = moves->backoff_until_us[by];
+        ret->backoffs[by] = moves->backoffs[by];
     }
-    ret->tokens_used = affair->tokens_used;
-    ret->tokens_us = affair->tokens_used ? affair->tokens_us : 0;
+    ret->tokens_used = moves->tokens_used;
+    ret->tokens_us = moves->tokens_used ? moves->tokens_us : 0;
     return ret->cooling_since_us || ret->cooldown_doublings || ret->backoffs[0] ||
            ret->backoffs[1] || ret->backoff_until_us[0] || ret->backoff_until_us[1] ||
            ret->tokens_used;
@@ -76,7 +76,7 @@ static void give_peer(const struct engine *engine, struct peer *peer,
     };
     bool something = peer->disabled || peer->undialable;
 
-    if (peer->affair && affair_values(peer->affair, &learnt))
+    if (peer->moves && moves_values(peer->moves, &learnt))
         something = true;
     learnt.n_saved = triggers_save(engine, peer, saved, texts);
     if (something || learnt.n_saved)
@@ -166,7 +166,7 @@ void learnt_node_up(struct engine *engine)
         learnt_clear(engine);
 }
 
-static bool affair_needed(const struct learnt_peer *learnt)
+static bool moves_needed(const struct learnt_peer *learnt)
 {
     return learnt->cooling_since_us || learnt->cooldown_doublings || learnt->backoffs[0] ||
            learnt->backoffs[1] || learnt->backoff_until_us[0] || learnt->backoff_until_us[1] ||
@@ -189,7 +189,7 @@ const struct learnt_peer *learnt_take(struct engine *engine, struct peer *peer)
         peer_refuse(peer, BY_MIGRATE);
     if (waiting->learnt.undialable)
         peer_refuse(peer, BY_RECONNECT);
-    if (affair_needed(&waiting->learnt))
+    if (moves_needed(&waiting->learnt))
         waiting_restore(engine, peer, &waiting->learnt);
     return &waiting->learnt;
 }

@@ -31,7 +31,7 @@
 
 /* All that a connection needs once somebody advised something about it; most
  * connections never have one. */
-struct affair {
+struct peer_moves {
     /* gate.c, waiting.c: what a verdict looks at, in one cache line */
     struct move *move;
     uint64_t cooling_since_us;    /* the last move, or one only observed; 0: none */

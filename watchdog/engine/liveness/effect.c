@@ -63,7 +63,7 @@ static void finish(struct engine *engine, struct effect_job *job, enum effect ef
     };
     deadline_set(&engine->deadlines, &job->deadline, NEVER);
     if (peer) {
-        peer->affair->effect = NULL;
+        peer->moves->effect = NULL;
         waiting_judged(engine, peer, effect);
         look_update(engine, peer);
     } else if ((name = name_find(engine, job->name->s)) && name->awaited == job) {
@@ -107,11 +107,11 @@ static struct effect_job *job_new(struct engine *engine, const struct move *move
 
 static void attach(struct engine *engine, struct effect_job *job, struct peer *peer)
 {
-    struct affair *affair = peer_affair(engine, peer);
+    struct peer_moves *moves = peer_moves(engine, peer);
 
-    if (affair->effect)
-        finish(engine, affair->effect, judge(affair->effect, look_owed(peer)));
-    affair->effect = job;
+    if (moves->effect)
+        finish(engine, moves->effect, judge(moves->effect, look_owed(peer)));
+    moves->effect = job;
     job->peer = peer;
     look_quiet_restart(engine, peer);
     look_update(engine, peer);
@@ -171,7 +171,7 @@ static bool progress_since(const struct engine *engine, const struct effect_job 
 void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool fresh,
                 bool progress)
 {
-    struct effect_job *job = peer->affair->effect;
+    struct effect_job *job = peer->moves->effect;
     uint64_t latest_us = row->v[PD_LATEST_RTT_US];
     uint64_t rtt_us = latest_us != PD_UNKNOWN ? latest_us : row->v[PD_SRTT_US];
 
@@ -187,7 +187,7 @@ void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *r
 
 void effect_peer_gone(struct engine *engine, struct peer *peer)
 {
-    struct effect_job *job = peer->affair ? peer->affair->effect : NULL;
+    struct effect_job *job = peer->moves ? peer->moves->effect : NULL;
 
     if (job)
         finish(engine, job, judge(job, true));
@@ -198,8 +198,8 @@ void effects_stop(struct engine *engine)
     struct peer *peer;
 
     for (uint32_t i = 0; (peer = peers_next(engine, &i));)
-        if (peer->affair && peer->affair->effect)
-            finish(engine, peer->affair->effect, judge(peer->affair->effect, false));
+        if (peer->moves && peer->moves->effect)
+            finish(engine, peer->moves->effect, judge(peer->moves->effect, false));
     for (size_t i = 0; i < ARRAY_SIZE(engine->names.buckets); i++) {
         struct name_state *next;
 

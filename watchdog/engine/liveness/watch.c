@@ -30,23 +30,22 @@ static uint64_t fallback_after_us(const struct engine *engine, const struct peer
 
 void watch_due(struct engine *engine, struct deadline *deadline)
 {
-    struct affair *affair =
-        CONTAINER_OF(CONTAINER_OF(deadline, struct watch, deadline), struct affair, watch);
+    struct peer_moves *moves =
+        CONTAINER_OF(CONTAINER_OF(deadline, struct watch, deadline), struct peer_moves, watch);
 
-    if (engine->now_us >= affair->watch.until_us) { /* also if no row ever came */
-        watch_off(engine, affair->peer);
+    if (engine->now_us >= moves->watch.until_us) { /* also if no row ever came */
+        watch_off(engine, moves->peer);
         return;
     }
-    deadline_append(&engine->deadlines, &engine->lanes.watch_ends, deadline,
-                    affair->watch.until_us);
-    look_update(engine, affair->peer);
+    deadline_append(&engine->deadlines, &engine->lanes.watch_ends, deadline, moves->watch.until_us);
+    look_update(engine, moves->peer);
     look_soon(engine);
 }
 
 /* A look is wanted at the very moment when something was owed long enough. */
 static void set_deadline(struct engine *engine, struct peer *peer)
 {
-    struct watch *watch = &peer->affair->watch;
+    struct watch *watch = &peer->moves->watch;
 
     deadline_append(
         &engine->deadlines,
@@ -57,7 +56,7 @@ static void set_deadline(struct engine *engine, struct peer *peer)
 
 void watch_off(struct engine *engine, struct peer *peer)
 {
-    struct watch *watch = peer->affair ? &peer->affair->watch : NULL;
+    struct watch *watch = peer->moves ? &peer->moves->watch : NULL;
 
     if (!watch || !watch->on)
         return;
@@ -75,7 +74,7 @@ static void watch_since_now(const struct engine *engine, struct watch *watch)
 
 void watch_advised(struct engine *engine, struct peer *peer, const struct because *because)
 {
-    struct watch *watch = &peer_affair(engine, peer)->watch;
+    struct watch *watch = &peer_moves(engine, peer)->watch;
     bool own = because->trigger == fallback_name;
     /* a silence that is known must not be put off by being said again, nor by a route that flaps */
     bool known = watch->on && !own;
@@ -111,7 +110,7 @@ bool watch_dead(const struct engine *engine, const struct peer *peer, uint64_t n
 
 static void advise_fallback(struct engine *engine, struct peer *peer)
 {
-    struct watch *watch = &peer->affair->watch;
+    struct watch *watch = &peer->moves->watch;
     uint64_t silent_ms = (engine->now_us - peer->quiet_since_us) / 1000;
     char reason[128];
     const struct pd_field evidence[] = {
@@ -137,7 +136,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
 /* Judges a connection without a request open. */
 static bool judge(struct engine *engine, struct peer *peer)
 {
-    if (peer->affair->watch.said || engine->config->fallback != FALLBACK_RECONNECT ||
+    if (peer->moves->watch.said || engine->config->fallback != FALLBACK_RECONNECT ||
         peer->state != PEER_UP || !peer_movable(engine, peer, BY_RECONNECT) ||
         !watch_dead(engine, peer, engine->now_us))
         return false;
@@ -147,7 +146,7 @@ static bool judge(struct engine *engine, struct peer *peer)
 
 bool watch_answered(struct engine *engine, struct peer *peer, bool ok)
 {
-    struct watch *watch = &peer->affair->watch;
+    struct watch *watch = &peer->moves->watch;
 
     if (!watch->on)
         return false;
@@ -163,7 +162,7 @@ bool watch_answered(struct engine *engine, struct peer *peer, bool ok)
 static void probe(struct engine *engine, struct peer *peer, const struct pd_row *row)
 {
     uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
-    struct watch *watch = &peer->affair->watch;
+    struct watch *watch = &peer->moves->watch;
     bool owes = (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0) ||
                 peer->sent_since;
 
@@ -181,7 +180,7 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
  * never advised, one that waits ends, one that is open is not tried again. */
 static void call_off(struct engine *engine, struct peer *peer)
 {
-    if (peer->affair->watch.said)
+    if (peer->moves->watch.said)
         gate_take_back(engine, peer, fallback_name);
     migration_disproved(engine, peer, fallback_name);
 }
@@ -201,7 +200,7 @@ static bool is_sure(const struct engine *engine, const struct watch *watch,
 
 static void progressed(struct engine *engine, struct peer *peer, const struct pd_row *row)
 {
-    struct watch *watch = &peer->affair->watch;
+    struct watch *watch = &peer->moves->watch;
 
     watch->said = false;
     if (is_sure(engine, watch, row) && !peer_in_flight(peer))
@@ -225,7 +224,7 @@ void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *ro
 {
     if (progress)
         call_off(engine, peer);
-    if (!peer->affair->watch.on)
+    if (!peer->moves->watch.on)
         return;
     notice_unjudgeable(engine);
     if (progress) {
@@ -237,7 +236,7 @@ void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *ro
         else
             (void)judge(engine, peer);
     }
-    peer->affair->watch.looked = true;
-    if (engine->now_us >= peer->affair->watch.until_us)
+    peer->moves->watch.looked = true;
+    if (engine->now_us >= peer->moves->watch.until_us)
         watch_off(engine, peer);
 }

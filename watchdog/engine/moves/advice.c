@@ -58,7 +58,7 @@ void gate_take_back(struct engine *engine, struct peer *peer, const char *trigge
 
 void advice_withdraw(struct engine *engine, struct peer *peer, const char *trigger)
 {
-    if (!peer->affair) /* nothing waits */
+    if (!peer->moves) /* nothing waits */
         return;
     engine->withdrawals = array_reserve(engine->withdrawals, &engine->withdrawals_capacity,
                                         engine->n_withdrawals + 1, sizeof(struct withdrawal));
@@ -68,12 +68,12 @@ void advice_withdraw(struct engine *engine, struct peer *peer, const char *trigg
 
 void gate_forget_remembered(struct engine *engine, struct peer *peer)
 {
-    struct affair *affair = peer->affair;
+    struct peer_moves *moves = peer->moves;
 
-    if (!affair || !affair->remembered)
+    if (!moves || !moves->remembered)
         return;
-    affair->remembered = because_unref(affair->remembered);
-    deadline_set(&engine->deadlines, &affair->remembered_deadline, NEVER);
+    moves->remembered = because_unref(moves->remembered);
+    deadline_set(&engine->deadlines, &moves->remembered_deadline, NEVER);
     engine->remembered--;
 }
 
@@ -87,39 +87,39 @@ bool advice_held_back(const struct engine *engine, const struct peer *peer, enum
 }
 
 /* Was it refused because an operator wants it so? */
-static bool remembered_by_will(const struct affair *affair)
+static bool remembered_by_will(const struct peer_moves *moves)
 {
-    return affair->remembered &&
-           (affair->remembered_as == VERDICT_HELD || affair->remembered_as == VERDICT_OBSERVING);
+    return moves->remembered &&
+           (moves->remembered_as == VERDICT_HELD || moves->remembered_as == VERDICT_OBSERVING);
 }
 
 bool advice_still_refused(const struct engine *engine, const struct peer *peer)
 {
-    const struct affair *affair = peer->affair;
+    const struct peer_moves *moves = peer->moves;
 
-    if (!affair || !remembered_by_will(affair))
+    if (!moves || !remembered_by_will(moves))
         return false;
-    return affair->remembered_as == VERDICT_HELD ? name_held(engine, peer->view.name)
-                                                 : engine->mode == MODE_OBSERVE;
+    return moves->remembered_as == VERDICT_HELD ? name_held(engine, peer->view.name)
+                                                : engine->mode == MODE_OBSERVE;
 }
 
 void advice_disproved(struct engine *engine, struct peer *peer, enum pd_kind kind)
 {
-    struct affair *affair = peer->affair;
+    struct peer_moves *moves = peer->moves;
 
-    if (affair && remembered_by_will(affair) && affair->remembered->kind >= kind)
+    if (moves && remembered_by_will(moves) && moves->remembered->kind >= kind)
         gate_forget_remembered(engine, peer);
 }
 
 bool advice_allowed(struct engine *engine, struct peer *peer)
 {
-    struct affair *affair = peer->affair;
+    struct peer_moves *moves = peer->moves;
 
-    if (!affair || !remembered_by_will(affair))
+    if (!moves || !remembered_by_will(moves))
         return false;
     if (advice_still_refused(engine, peer)) { /* until then, by another hold or no more by this */
-        if (affair->remembered_as == VERDICT_HELD)
-            deadline_set(&engine->deadlines, &affair->remembered_deadline,
+        if (moves->remembered_as == VERDICT_HELD)
+            deadline_set(&engine->deadlines, &moves->remembered_deadline,
                          name_held_until_us(engine, peer->view.name));
         return false;
     }
@@ -131,9 +131,9 @@ void gate_advise_remembered(struct engine *engine, struct peer *peer)
 {
     struct because *because;
 
-    if (!peer->affair || !peer->affair->remembered || advice_still_refused(engine, peer))
+    if (!peer->moves || !peer->moves->remembered || advice_still_refused(engine, peer))
         return;
-    because = because_ref(peer->affair->remembered);
+    because = because_ref(peer->moves->remembered);
     gate_forget_remembered(engine, peer);
     host_note_advice(engine, peer, because, true);
 }
@@ -141,34 +141,34 @@ void gate_advise_remembered(struct engine *engine, struct peer *peer)
 void advice_due(struct engine *engine, struct deadline *deadline)
 {
     gate_advise_remembered(engine,
-                           CONTAINER_OF(deadline, struct affair, remembered_deadline)->peer);
+                           CONTAINER_OF(deadline, struct peer_moves, remembered_deadline)->peer);
 }
 
 void advice_remember(struct engine *engine, struct peer *peer, struct because *because,
                      enum verdict refused_as, uint64_t until_us)
 {
-    struct affair *affair = peer_affair(engine, peer);
+    struct peer_moves *moves = peer_moves(engine, peer);
 
     because_ref(because); /* it may be the one that is forgotten */
     gate_forget_remembered(engine, peer);
-    affair->remembered = because;
-    affair->remembered_as = refused_as & 0x7f;
-    if (affair->move)
-        affair->move->settles = false;
-    affair->remembered_deadline.kind = DEADLINE_REMEMBERED;
-    deadline_set(&engine->deadlines, &affair->remembered_deadline, until_us);
+    moves->remembered = because;
+    moves->remembered_as = refused_as & 0x7f;
+    if (moves->move)
+        moves->move->settles = false;
+    moves->remembered_deadline.kind = DEADLINE_REMEMBERED;
+    deadline_set(&engine->deadlines, &moves->remembered_deadline, until_us);
     engine->remembered++;
 }
 
 bool gate_remembered_damped(struct engine *engine, struct peer *peer)
 {
-    struct affair *affair = peer->affair;
-    const struct because *because = affair->remembered;
+    struct peer_moves *moves = peer->moves;
+    const struct because *because = moves->remembered;
     enum by by = gate_choose_by(engine, peer, because->kind, because->by);
     uint64_t until_us = waiting_damped_until_us(engine, peer, by);
 
     if (until_us)
-        deadline_set(&engine->deadlines, &affair->remembered_deadline, until_us);
+        deadline_set(&engine->deadlines, &moves->remembered_deadline, until_us);
     return until_us;
 }
 

@@ -44,7 +44,7 @@ static void say(struct engine *engine, struct fold *fold)
 
 static void fold_free(struct engine *engine, struct fold *fold)
 {
-    struct fold **link = &fold->peer->affair->folds;
+    struct fold **link = &fold->peer->moves->folds;
 
     while (*link != fold)
         link = &(*link)->next;
@@ -67,9 +67,9 @@ void fold_due(struct engine *engine, struct deadline *deadline)
     deadline_append(&engine->deadlines, &engine->lanes.folds, deadline, engine->now_us + MINUTE_US);
 }
 
-static struct fold *find(struct affair *affair, const char *trigger, enum verdict verdict)
+static struct fold *find(struct peer_moves *moves, const char *trigger, enum verdict verdict)
 {
-    struct fold *fold = affair->folds;
+    struct fold *fold = moves->folds;
 
     while (fold && (fold->because->trigger != trigger || fold->verdict != verdict))
         fold = fold->next;
@@ -80,7 +80,7 @@ void fold_refusal(struct engine *engine, struct peer *peer, struct because *beca
                   uint64_t decision, enum verdict verdict, uint64_t into)
 {
     struct record_subject subject;
-    struct affair *affair;
+    struct peer_moves *moves;
     struct fold *fold;
 
     if (because->kind == PD_KIND_OPERATOR) { /* who asks is answered each time */
@@ -88,8 +88,8 @@ void fold_refusal(struct engine *engine, struct peer *peer, struct because *beca
         decision_write(engine, &subject, because, by, decision, verdict, NULL, into, 0);
         return;
     }
-    affair = peer_affair(engine, peer);
-    fold = find(affair, because->trigger, verdict);
+    moves = peer_moves(engine, peer);
+    fold = find(moves, because->trigger, verdict);
     if (fold) {
         because_ref(because);
         because_unref(fold->because);
@@ -102,7 +102,7 @@ void fold_refusal(struct engine *engine, struct peer *peer, struct because *beca
     }
     fold = pool_take(&engine->fold_pool);
     *fold = (struct fold){
-        .next = affair->folds,
+        .next = moves->folds,
         .peer = peer,
         .because = because_ref(because),
         .verdict = verdict,
@@ -111,7 +111,7 @@ void fold_refusal(struct engine *engine, struct peer *peer, struct because *beca
         .into = into,
         .deadline.kind = DEADLINE_REPEATS,
     };
-    affair->folds = fold;
+    moves->folds = fold;
     engine->folded++;
     say(engine, fold);
     deadline_append(&engine->deadlines, &engine->lanes.folds, &fold->deadline,
@@ -120,8 +120,8 @@ void fold_refusal(struct engine *engine, struct peer *peer, struct because *beca
 
 void folds_flush(struct engine *engine, struct peer *peer)
 {
-    while (peer->affair && peer->affair->folds) {
-        struct fold *fold = peer->affair->folds;
+    while (peer->moves && peer->moves->folds) {
+        struct fold *fold = peer->moves->folds;
 
         if (fold->count)
             say(engine, fold);

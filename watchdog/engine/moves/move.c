@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of one move. A move is what a decision to migrate or reconnect a connection becomes; a
- * connection has one at most, in peer->affair->move. It lives in a pool and owns its texts, its
+ * connection has one at most, in peer->move state->move. It lives in a pool and owns its texts, its
  * reason, and the deadline that says how long it stays in its state.
  *
  * Birth. The gate let advice pass, and passed.c calls move_new(). A move that waited for the same
@@ -104,7 +104,7 @@ void move_free(struct engine *engine, struct move *move)
     queue_remove(migration, move);
     move_set_state(engine, move, MOVE_QUEUED, NEVER);
     if (move->peer) {
-        move->peer->affair->move = NULL;
+        move->peer->moves->move = NULL;
     } else {
         name = name_find(engine, move->name->s);
         if (name && name->orphan == move) {
@@ -175,8 +175,8 @@ static void request_enter(struct engine *engine, struct move *move)
     move->request = request_new(&engine->migration, move);
     move->rtt_count = peer->rtt_count;
     memcpy(move->rtt_before, peer->rtt, sizeof(move->rtt_before));
-    peer->affair->last_request_us = engine->now_us;
-    peer->affair->last_decision = move->decision;
+    peer->moves->last_request_us = engine->now_us;
+    peer->moves->last_decision = move->decision;
     if (move->by == BY_RECONNECT)
         name_reconnecting(engine, move->name->s, move->attempt > 1);
 }
@@ -250,7 +250,7 @@ void move_orphan(struct engine *engine, struct move *move)
     struct peer *peer = move->peer;
 
     migration_peer_path(peer);
-    peer->affair->move = NULL;
+    peer->moves->move = NULL;
     peer->in_flight = false;
     move->peer = NULL;
     name_get(engine, move->name->s)->orphan = move;
@@ -264,7 +264,7 @@ void move_adopt(struct engine *engine, struct peer *peer)
         return;
     name->orphan->peer = peer;
     name->orphan->adopted = true;
-    peer_affair(engine, peer)->move = name->orphan;
+    peer_moves(engine, peer)->move = name->orphan;
     peer->in_flight = true;
     name->orphan = NULL;
 }
@@ -277,11 +277,11 @@ uint32_t move_timeout_ms(const struct engine *engine)
 struct move *move_new(struct engine *engine, struct peer *peer, struct because *because, enum by by,
                       uint64_t decision, bool again)
 {
-    struct affair *affair = peer->affair;
+    struct peer_moves *moves = peer->moves;
     struct move *move;
 
-    if (affair->move)
-        move_end_waiting(engine, affair->move, VERDICT_SUPERSEDED);
+    if (moves->move)
+        move_end_waiting(engine, moves->move, VERDICT_SUPERSEDED);
     move = pool_take(&engine->migration.pool);
     *move = (struct move){
         .state = MOVE_QUEUED,
@@ -297,7 +297,7 @@ struct move *move_new(struct engine *engine, struct peer *peer, struct because *
         .because = because_ref(because),
         .deadline.kind = DEADLINE_MOVE,
     };
-    affair->move = move;
+    moves->move = move;
     return move;
 }
 
@@ -336,7 +336,7 @@ void migration_pump(struct engine *engine)
 
 void migration_peer_path(struct peer *peer)
 {
-    struct move *move = peer->affair ? peer->affair->move : NULL;
+    struct move *move = peer->moves ? peer->moves->move : NULL;
 
     if (move && move->state == MOVE_OPEN && !move->local_before)
         move->local_before = text_new(peer->view.path->local_text);
@@ -354,10 +354,10 @@ static bool withdrawable(const struct engine *engine, const struct peer *peer,
 
 void migration_withdraw(struct engine *engine, struct peer *peer, const char *trigger)
 {
-    struct affair *affair = peer->affair;
-    struct move *move = affair->move;
+    struct peer_moves *moves = peer->moves;
+    struct move *move = moves->move;
 
-    if (affair->remembered && withdrawable(engine, peer, affair->remembered, trigger))
+    if (moves->remembered && withdrawable(engine, peer, moves->remembered, trigger))
         gate_forget_remembered(engine, peer);
     if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->because, trigger))
         move_end_waiting(engine, move, VERDICT_SUPERSEDED);
@@ -368,7 +368,7 @@ void migration_disproved(struct engine *engine, struct peer *peer, const char *t
     struct move *move;
 
     migration_withdraw(engine, peer, trigger);
-    move = peer->affair->move;
+    move = peer->moves->move;
     if (move && move->because->trigger == trigger)
         move->outlived = true;
 }
@@ -385,8 +385,8 @@ void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict
     struct migration *migration = &engine->migration;
 
     if (peer) {
-        if (peer->affair && peer->affair->move && peer->affair->move->state == MOVE_QUEUED)
-            end_queued(engine, peer->affair->move, verdict);
+        if (peer->moves && peer->moves->move && peer->moves->move->state == MOVE_QUEUED)
+            end_queued(engine, peer->moves->move, verdict);
         return;
     }
     while (queue_first(migration))
@@ -395,6 +395,6 @@ void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict
 
 void migration_resort(struct engine *engine, struct peer *peer)
 {
-    if (peer->affair && peer->affair->move)
-        queue_resort(&engine->migration, peer->affair->move);
+    if (peer->moves && peer->moves->move)
+        queue_resort(&engine->migration, peer->moves->move);
 }

@@ -63,34 +63,34 @@ static void ask_all(struct engine *engine)
 static void list_remove(struct engine *engine, struct peer *peer)
 {
     struct looks *looks = &engine->looks;
-    struct affair *affair = peer->affair;
+    struct peer_moves *moves = peer->moves;
 
-    if (affair->look_previous)
-        affair->look_previous->affair->look_next = affair->look_next;
+    if (moves->look_previous)
+        moves->look_previous->moves->look_next = moves->look_next;
     else
-        looks->first = affair->look_next;
-    if (affair->look_next)
-        affair->look_next->affair->look_previous = affair->look_previous;
+        looks->first = moves->look_next;
+    if (moves->look_next)
+        moves->look_next->moves->look_previous = moves->look_previous;
     else
-        looks->last_peer = affair->look_previous;
-    affair->look_previous = affair->look_next = NULL;
-    affair->looked = false;
+        looks->last_peer = moves->look_previous;
+    moves->look_previous = moves->look_next = NULL;
+    moves->looked = false;
     looks->looked--;
 }
 
 static void list_append(struct engine *engine, struct peer *peer)
 {
     struct looks *looks = &engine->looks;
-    struct affair *affair = peer->affair;
+    struct peer_moves *moves = peer->moves;
 
-    affair->look_previous = looks->last_peer;
-    affair->look_next = NULL;
+    moves->look_previous = looks->last_peer;
+    moves->look_next = NULL;
     if (looks->last_peer)
-        looks->last_peer->affair->look_next = peer;
+        looks->last_peer->moves->look_next = peer;
     else
         looks->first = peer;
     looks->last_peer = peer;
-    affair->looked = true;
+    moves->looked = true;
     looks->looked++;
 }
 
@@ -158,7 +158,7 @@ void looks_close_due(struct engine *engine)
     struct peer *next;
 
     for (struct peer *peer = looks->first; peer; peer = next) {
-        next = peer->affair->look_next;
+        next = peer->moves->look_next;
         look_update(engine, peer); /* a trigger's wish may be over */
     }
     looks->close_due = looks->looked > 0;
@@ -225,29 +225,29 @@ void look_soon(struct engine *engine)
 
 void look_remove(struct engine *engine, struct peer *peer)
 {
-    if (peer->affair && peer->affair->looked)
+    if (peer->moves && peer->moves->looked)
         list_remove(engine, peer);
 }
 
 void look_update(struct engine *engine, struct peer *peer)
 {
-    struct affair *affair = peer->affair;
+    struct peer_moves *moves = peer->moves;
     bool wanted = peer->state != PEER_REMOVED &&
-                  (affair->watch.on || affair->effect || affair->look_until_us > engine->now_us);
+                  (moves->watch.on || moves->effect || moves->look_until_us > engine->now_us);
 
-    if (wanted && !affair->looked) {
+    if (wanted && !moves->looked) {
         list_append(engine, peer);
         look_soon(engine);
-    } else if (!wanted && affair->looked) {
+    } else if (!wanted && moves->looked) {
         list_remove(engine, peer);
     }
 }
 
 void look_wanted(struct engine *engine, struct peer *peer, uint64_t until_us)
 {
-    if (!until_us && !peer->affair)
+    if (!until_us && !peer->moves)
         return;
-    peer_affair(engine, peer)->look_until_us = until_us;
+    peer_moves(engine, peer)->look_until_us = until_us;
     look_update(engine, peer);
 }
 

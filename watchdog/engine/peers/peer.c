@@ -20,7 +20,7 @@ void peers_init(struct engine *engine)
     struct peers *peers = &engine->peers;
 
     peers->stride = peers_stride(engine->triggers.slots_size);
-    pool_init(&peers->affairs, sizeof(struct affair));
+    pool_init(&peers->moves, sizeof(struct peer_moves));
 }
 
 void peers_clear(struct engine *engine)
@@ -33,7 +33,7 @@ void peers_clear(struct engine *engine)
     free(peers->free);
     index_clear(&peers->by_conn);
     index_clear(&peers->by_name);
-    pool_clear(&peers->affairs);
+    pool_clear(&peers->moves);
 }
 
 static bool match_conn(const struct peer *peer, const void *key)
@@ -205,8 +205,8 @@ static void take_out(struct engine *engine, struct peer *peer)
 
     index_remove(&peers->by_conn, hash_conn(peer->view.conn), peer->view.index);
     index_remove(&peers->by_name, hash_name(peer->view.name), peer->view.index);
-    pool_give(&peers->affairs, peer->affair);
-    peer->affair = NULL;
+    pool_give(&peers->moves, peer->moves);
+    peer->moves = NULL;
     peer_texts_free(peer);
     peers->free =
         array_reserve(peers->free, &peers->free_capacity, peers->n_free + 1, sizeof(uint32_t));
@@ -276,13 +276,13 @@ bool peer_movable(const struct engine *engine, const struct peer *peer, enum by 
     return (engine->node.features & NODE_RECONNECT) && peer->reconnectable && !peer->undialable;
 }
 
-struct affair *peer_affair(struct engine *engine, struct peer *peer)
+struct peer_moves *peer_moves(struct engine *engine, struct peer *peer)
 {
-    if (!peer->affair) {
-        peer->affair = pool_take(&engine->peers.affairs);
-        peer->affair->peer = peer;
+    if (!peer->moves) {
+        peer->moves = pool_take(&engine->peers.moves);
+        peer->moves->peer = peer;
     }
-    return peer->affair;
+    return peer->moves;
 }
 
 struct record_subject peer_subject(const struct peer *peer)

@@ -11,7 +11,7 @@
 #include "../record.h"
 #include "index.h"
 
-struct affair;
+struct peer_moves;
 struct engine;
 
 #define PEERS_PER_BLOCK 1024u
@@ -26,9 +26,9 @@ enum peer_state {
 
 /* A hundred thousand of these: what is small stands at the end, before the slots. */
 struct peer {
-    struct pd_peer view;   /* as triggers see it; peer_name() is the name, counted */
-    struct affair *affair; /* NULL until needed */
-    uint64_t up_us;        /* since when */
+    struct pd_peer view;      /* as triggers see it; peer_name() is the name, counted */
+    struct peer_moves *moves; /* NULL until needed */
+    uint64_t up_us;           /* since when */
     /* row.c */
     uint64_t last_look_us; /* 0: no row yet */
     uint64_t bytes_received;
@@ -75,7 +75,7 @@ struct peers {
     uint32_t *free;
     size_t n_free, free_capacity;
     struct index by_conn, by_name;
-    struct pool affairs;
+    struct pool moves;
 };
 
 void peers_init(struct engine *engine);
@@ -115,8 +115,8 @@ bool peer_movable(const struct engine *engine, const struct peer *peer, enum by 
 /* At its end: what it has of its own beside the table. */
 void peer_texts_free(struct peer *peer);
 
-/* The connection's affair, made if it had none. */
-struct affair *peer_affair(struct engine *engine, struct peer *peer);
+/* The connection's move state, made if it had none. */
+struct peer_moves *peer_moves(struct engine *engine, struct peer *peer);
 
 static inline bool peer_inbound(const struct peer *peer)
 {

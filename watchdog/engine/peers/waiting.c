@@ -8,46 +8,46 @@
 
 #define DOUBLINGS_MAX 32u
 
-uint64_t waiting_cooldown_us(const struct engine *engine, const struct affair *affair)
+uint64_t waiting_cooldown_us(const struct engine *engine, const struct peer_moves *moves)
 {
     uint64_t cooldown = engine->config->cooldown_us;
 
-    for (unsigned i = 0; i < affair->cooldown_doublings; i++)
+    for (unsigned i = 0; i < moves->cooldown_doublings; i++)
         cooldown = min_u64(cooldown * 2, engine->config->cooldown_max_us);
     return cooldown;
 }
 
-bool waiting_cooling(const struct engine *engine, const struct affair *affair)
+bool waiting_cooling(const struct engine *engine, const struct peer_moves *moves)
 {
-    return affair->cooling_since_us &&
-           engine->now_us < add_u64(affair->cooling_since_us, waiting_cooldown_us(engine, affair));
+    return moves->cooling_since_us &&
+           engine->now_us < add_u64(moves->cooling_since_us, waiting_cooldown_us(engine, moves));
 }
 
-struct tokens waiting_tokens(const struct engine *engine, const struct affair *affair)
+struct tokens waiting_tokens(const struct engine *engine, const struct peer_moves *moves)
 {
     uint64_t refill = engine->config->move_refill_us;
-    uint64_t refilled = (engine->now_us - affair->tokens_us) / refill;
+    uint64_t refilled = (engine->now_us - moves->tokens_us) / refill;
     struct tokens tokens = {.since_us = engine->now_us};
 
-    if (refilled < affair->tokens_used) {
-        tokens.used = affair->tokens_used - (uint32_t)refilled;
-        tokens.since_us = affair->tokens_us + refilled * refill;
+    if (refilled < moves->tokens_used) {
+        tokens.used = moves->tokens_used - (uint32_t)refilled;
+        tokens.since_us = moves->tokens_us + refilled * refill;
     }
     return tokens;
 }
 
-void waiting_take_token(const struct engine *engine, struct affair *affair)
+void waiting_take_token(const struct engine *engine, struct peer_moves *moves)
 {
-    struct tokens tokens = waiting_tokens(engine, affair);
+    struct tokens tokens = waiting_tokens(engine, moves);
 
-    affair->tokens_used = tokens.used + 1;
-    affair->tokens_us = tokens.since_us;
+    moves->tokens_used = tokens.used + 1;
+    moves->tokens_us = tokens.since_us;
 }
 
 /* When there is a token; 0: now. */
-static uint64_t token_at_us(const struct engine *engine, const struct affair *affair)
+static uint64_t token_at_us(const struct engine *engine, const struct peer_moves *moves)
 {
-    struct tokens tokens = waiting_tokens(engine, affair);
+    struct tokens tokens = waiting_tokens(engine, moves);
 
     return tokens.used < engine->config->move_burst
                ? 0
@@ -56,7 +56,7 @@ static uint64_t token_at_us(const struct engine *engine, const struct affair *af
 
 uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer *peer, enum by by)
 {
-    uint64_t until_us = peer->affair ? token_at_us(engine, peer->affair) : 0;
+    uint64_t until_us = peer->moves ? token_at_us(engine, peer->moves) : 0;
 
     if (by == BY_RECONNECT)
         until_us = max_u64(until_us, name_reconnect_allowed_us(engine, peer->view.name));
@@ -65,16 +65,16 @@ uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer 
 
 void waiting_moved(struct engine *engine, struct peer *peer)
 {
-    struct affair *affair = peer_affair(engine, peer);
+    struct peer_moves *moves = peer_moves(engine, peer);
 
-    affair->cooling_since_us = affair->moved_us = engine->now_us;
-    memset(affair->backoffs, 0, sizeof(affair->backoffs));
-    memset(affair->backoff_until_us, 0, sizeof(affair->backoff_until_us));
+    moves->cooling_since_us = moves->moved_us = engine->now_us;
+    memset(moves->backoffs, 0, sizeof(moves->backoffs));
+    memset(moves->backoff_until_us, 0, sizeof(moves->backoff_until_us));
 }
 
 void waiting_observed(struct engine *engine, struct peer *peer)
 {
-    peer_affair(engine, peer)->cooling_since_us = engine->now_us;
+    peer_moves(engine, peer)->cooling_since_us = engine->now_us;
 }
 
 void waiting_seed(struct engine *engine, uint64_t seed)
@@ -98,42 +98,42 @@ static uint64_t next_random(struct engine *engine)
 
 void waiting_failed(struct engine *engine, struct peer *peer, enum by by)
 {
-    struct affair *affair = peer_affair(engine, peer);
+    struct peer_moves *moves = peer_moves(engine, peer);
     uint64_t backoff = engine->config->backoff_min_us;
 
-    for (unsigned i = 0; i < affair->backoffs[by]; i++)
+    for (unsigned i = 0; i < moves->backoffs[by]; i++)
         backoff = min_u64(backoff * 2, engine->config->backoff_max_us);
     if (backoff < engine->config->backoff_max_us)
-        affair->backoffs[by]++;
+        moves->backoffs[by]++;
     backoff = backoff - backoff / 5 + next_random(engine) % (2 * (backoff / 5) + 1);
-    affair->backoff_until_us[by] = engine->now_us + backoff;
+    moves->backoff_until_us[by] = engine->now_us + backoff;
 }
 
 void waiting_judged(struct engine *engine, struct peer *peer, enum effect effect)
 {
-    struct affair *affair = peer_affair(engine, peer);
+    struct peer_moves *moves = peer_moves(engine, peer);
 
     if (effect == EFFECT_BETTER)
-        affair->cooldown_doublings = 0;
+        moves->cooldown_doublings = 0;
     else if ((effect == EFFECT_SAME || effect == EFFECT_WORSE) &&
-             waiting_cooldown_us(engine, affair) < engine->config->cooldown_max_us)
-        affair->cooldown_doublings++;
+             waiting_cooldown_us(engine, moves) < engine->config->cooldown_max_us)
+        moves->cooldown_doublings++;
 }
 
 void waiting_restore(struct engine *engine, struct peer *peer, const struct learnt_peer *learnt)
 {
     const struct engine_config *config = engine->config;
-    struct affair *affair = peer_affair(engine, peer);
+    struct peer_moves *moves = peer_moves(engine, peer);
     /* the longest that a failure now could give, with its jitter */
     uint64_t latest_us =
         add_u64(engine->now_us, config->backoff_max_us + config->backoff_max_us / 5);
 
-    affair->cooling_since_us = min_u64(learnt->cooling_since_us, engine->now_us);
-    affair->cooldown_doublings = (uint8_t)min_u64(learnt->cooldown_doublings, DOUBLINGS_MAX);
+    moves->cooling_since_us = min_u64(learnt->cooling_since_us, engine->now_us);
+    moves->cooldown_doublings = (uint8_t)min_u64(learnt->cooldown_doublings, DOUBLINGS_MAX);
     for (size_t by = 0; by < 2; by++) {
-        affair->backoff_until_us[by] = min_u64(learnt->backoff_until_us[by], latest_us);
-        affair->backoffs[by] = (uint8_t)min_u64(learnt->backoffs[by], DOUBLINGS_MAX);
+        moves->backoff_until_us[by] = min_u64(learnt->backoff_until_us[by], latest_us);
+        moves->backoffs[by] = (uint8_t)min_u64(learnt->backoffs[by], DOUBLINGS_MAX);
     }
-    affair->tokens_used = (uint32_t)min_u64(learnt->tokens_used, config->move_burst);
-    affair->tokens_us = min_u64(learnt->tokens_us, engine->now_us);
+    moves->tokens_used = (uint32_t)min_u64(learnt->tokens_used, config->move_burst);
+    moves->tokens_us = min_u64(learnt->tokens_us, engine->now_us);
 }

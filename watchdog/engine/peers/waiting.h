@@ -10,16 +10,16 @@
 #include "../state.h"
 
 /* How long degraded has to wait after a move of this connection. */
-uint64_t waiting_cooldown_us(const struct engine *engine, const struct affair *affair);
-bool waiting_cooling(const struct engine *engine, const struct affair *affair);
+uint64_t waiting_cooldown_us(const struct engine *engine, const struct peer_moves *moves);
+bool waiting_cooling(const struct engine *engine, const struct peer_moves *moves);
 
 /* As of now: so many are used up, the next one comes back move_refill after `since_us`. */
 struct tokens {
     uint32_t used;
     uint64_t since_us;
 };
-struct tokens waiting_tokens(const struct engine *engine, const struct affair *affair);
-void waiting_take_token(const struct engine *engine, struct affair *affair);
+struct tokens waiting_tokens(const struct engine *engine, const struct peer_moves *moves);
+void waiting_take_token(const struct engine *engine, struct peer_moves *moves);
 
 /* When what is damped may be tried again; 0: it is not. */
 uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer *peer, enum by by);

@@ -20,13 +20,14 @@
 #define BULK_ABOVE 1000u
 
 /* Does it join something that is under way? Then which decision. */
-static uint64_t joins(const struct engine *engine, const struct affair *affair, enum pd_kind kind)
+static uint64_t joins(const struct engine *engine, const struct peer_moves *moves,
+                      enum pd_kind kind)
 {
-    const struct move *move = affair->move;
+    const struct move *move = moves->move;
 
-    if (kind == PD_KIND_DEGRADED && affair->last_request_us &&
-        engine->now_us < affair->last_request_us + engine->config->merge_window_us)
-        return affair->last_decision;
+    if (kind == PD_KIND_DEGRADED && moves->last_request_us &&
+        engine->now_us < moves->last_request_us + engine->config->merge_window_us)
+        return moves->last_decision;
     if (move && move->state == MOVE_QUEUED && kind >= move->because->kind)
         return move->decision;
     if (move && kind == PD_KIND_DEGRADED)
@@ -37,7 +38,7 @@ static uint64_t joins(const struct engine *engine, const struct affair *affair, 
 bool gate_applies(const struct engine *engine, const struct peer *peer,
                   const struct gate_question *question, enum verdict verdict, uint64_t *ret_into)
 {
-    const struct affair *affair = peer->affair;
+    const struct peer_moves *moves = peer->moves;
     enum pd_kind kind = question->kind;
     enum by by = question->by;
     bool asked = kind == PD_KIND_OPERATOR; /* by an operator */
@@ -56,13 +57,13 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
     case VERDICT_IN_FLIGHT:
         return peer_in_flight(peer);
     case VERDICT_MERGED:
-        *ret_into = affair ? joins(engine, affair, kind) : 0;
+        *ret_into = moves ? joins(engine, moves, kind) : 0;
         return *ret_into;
     case VERDICT_COOLING:
-        return affair && kind == PD_KIND_DEGRADED && waiting_cooling(engine, affair);
+        return moves && kind == PD_KIND_DEGRADED && waiting_cooling(engine, moves);
     case VERDICT_BACKING_OFF:
-        return affair && !asked && kind != PD_KIND_MOVED &&
-               affair->backoff_until_us[by] > engine->now_us;
+        return moves && !asked && kind != PD_KIND_MOVED &&
+               moves->backoff_until_us[by] > engine->now_us;
     case VERDICT_DAMPED:
         return kind_is_network(kind) && waiting_damped_until_us(engine, peer, by);
     case VERDICT_OBSERVING:
@@ -95,7 +96,7 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct be
     else if (verdict == VERDICT_DAMPED)
         advice_remember(engine, peer, because, verdict, waiting_damped_until_us(engine, peer, by));
     else if (verdict == VERDICT_BACKING_OFF && because->by != BECAUSE_BY_RULE)
-        advice_remember(engine, peer, because, verdict, peer->affair->backoff_until_us[by]);
+        advice_remember(engine, peer, because, verdict, peer->moves->backoff_until_us[by]);
 }
 
 static void refuse(struct engine *engine, struct peer *peer, const struct advice *advice,
@@ -163,15 +164,15 @@ static unsigned mark_bulk(struct engine *engine)
  * this one is decided. */
 static void prefetch(const struct engine *engine, size_t i, size_t count)
 {
-    const char *affair;
+    const char *moves;
 
     if (i + 16 >= count)
         return;
     __builtin_prefetch(peer_at(engine, engine->advice[i + 16].peer));
-    affair = (const char *)peer_at(engine, engine->advice[i + 8].peer)->affair;
-    if (affair) {
-        __builtin_prefetch(affair);
-        __builtin_prefetch(affair + offsetof(struct affair, peer) - 1);
+    moves = (const char *)peer_at(engine, engine->advice[i + 8].peer)->moves;
+    if (moves) {
+        __builtin_prefetch(moves);
+        __builtin_prefetch(moves + offsetof(struct peer_moves, peer) - 1);
     }
 }
 

@@ -66,8 +66,8 @@ void migration_forget(struct engine *engine)
     while ((move = requests_next(migration, &request)))
         move_free(engine, move);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));)
-        if (peer->affair && peer->affair->move)
-            move_free(engine, peer->affair->move);
+        if (peer->moves && peer->moves->move)
+            move_free(engine, peer->moves->move);
 }
 
 void migration_stop(struct engine *engine)
@@ -86,7 +86,7 @@ void migration_stop(struct engine *engine)
 
 void migration_peer_gone(struct engine *engine, struct peer *peer)
 {
-    struct move *move = peer->affair ? peer->affair->move : NULL;
+    struct move *move = peer->moves ? peer->moves->move : NULL;
 
     if (!move)
         return;
@@ -117,7 +117,7 @@ void migration_link_lost(struct engine *engine)
 
 void migration_peer_untold(struct engine *engine, struct peer *peer)
 {
-    struct move *move = peer->affair ? peer->affair->move : NULL;
+    struct move *move = peer->moves ? peer->moves->move : NULL;
 
     if (!move)
         return;
@@ -131,7 +131,7 @@ void migration_peer_untold(struct engine *engine, struct peer *peer)
 
 void migration_link_back(struct engine *engine, struct peer *peer)
 {
-    struct move *move = peer->affair ? peer->affair->move : NULL;
+    struct move *move = peer->moves ? peer->moves->move : NULL;
 
     if (move && move->state == MOVE_LINKLESS)
         move_set_state(engine, move, MOVE_WAITING, engine->now_us);

@@ -203,7 +203,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
         gate_forget_remembered(engine, peer);
         return;
     }
-    if (peer && peer->affair->remembered && peer->state == PEER_UP &&
+    if (peer && peer->moves->remembered && peer->state == PEER_UP &&
         !advice_still_refused(engine, peer) &&
         !(may_retry(engine, move, outcome, code) && gate_remembered_damped(engine, peer))) {
         move_free(engine, move);

@@ -28,15 +28,15 @@ static void make(struct engine *engine, struct passed *passed)
 {
     struct peer *peer = passed->peer;
     struct because *because = passed->because;
-    struct affair *affair = peer_affair(engine, peer);
+    struct peer_moves *moves = peer_moves(engine, peer);
     bool settles;
 
     if (passed->move)
         return;
     peer->passing = false;
     if (kind_is_network(because->kind))
-        waiting_take_token(engine, affair);
-    settles = affair->remembered && because->kind <= affair->remembered->kind;
+        waiting_take_token(engine, moves);
+    settles = moves->remembered && because->kind <= moves->remembered->kind;
     if (settles && !advice_still_refused(engine, peer)) {
         gate_forget_remembered(engine, peer);
         settles = false;
@@ -64,7 +64,7 @@ void passed_add(struct engine *engine, struct peer *peer, struct because *becaus
         .again = again,
     };
     peer->passing = true;
-    if (peer->affair && peer->affair->move) /* it gives way, maybe in the queue */
+    if (peer->moves && peer->moves->move) /* it gives way, maybe in the queue */
         make(engine, passed);
 }
 
@@ -111,15 +111,15 @@ void passed_ask(struct engine *engine)
 /* The next ones, while this one is worked on. */
 static void prefetch(const struct engine *engine, size_t i)
 {
-    const struct affair *affair;
+    const struct peer_moves *moves;
 
     if (i + 8 >= engine->n_passed)
         return;
     __builtin_prefetch(engine->passed[i + 8].peer);
     __builtin_prefetch(peer_name(engine->passed[i + 6].peer));
-    affair = engine->passed[i + 6].peer->affair;
-    for (size_t at = 0; affair && at < sizeof(*affair); at += 64)
-        __builtin_prefetch((const char *)affair + at, 1);
+    moves = engine->passed[i + 6].peer->moves;
+    for (size_t at = 0; moves && at < sizeof(*moves); at += 64)
+        __builtin_prefetch((const char *)moves + at, 1);
 }
 
 bool passed_settle(struct engine *engine, size_t most)

@@ -116,11 +116,11 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
     if (row->v[PD_BYTES_SENT] != PD_UNKNOWN)
         peer->bytes_sent = row->v[PD_BYTES_SENT];
     peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
-    if (peer->affair) {
+    if (peer->moves) {
         if (progress)
             advice_disproved(engine, peer, PD_KIND_DEAD);
         migration_resort(engine, peer);
-        if (peer->affair->effect)
+        if (peer->moves->effect)
             effect_row(engine, peer, row, fresh, progress);
         watch_row(engine, peer, row, progress);
     }
