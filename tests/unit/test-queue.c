@@ -8,15 +8,15 @@
 
 struct rig {
     struct peer peers[COUNT];
-    struct because becauses[COUNT];
+    struct reason reasons[COUNT];
     struct move moves[COUNT];
     bool in[COUNT];
 };
 
 static bool before(const struct move *a, const struct move *b)
 {
-    if (a->because->kind != b->because->kind)
-        return a->because->kind < b->because->kind;
+    if (a->reason->kind != b->reason->kind)
+        return a->reason->kind < b->reason->kind;
     if (a->peer->in_flight_bytes != b->peer->in_flight_bytes)
         return a->peer->in_flight_bytes > b->peer->in_flight_bytes;
     return a->decision < b->decision;
@@ -41,13 +41,13 @@ static void random_steps(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT; i++)
-        rig->moves[i] = (struct move){.peer = &rig->peers[i], .because = &rig->becauses[i]};
+        rig->moves[i] = (struct move){.peer = &rig->peers[i], .reason = &rig->reasons[i]};
     assert_null(queue_first(&migration));
     for (unsigned step = 0; step < 20000; step++) {
         size_t i = choose(&choice, COUNT);
 
         if (!rig->in[i]) {
-            rig->becauses[i].kind = (enum pd_kind)choose(&choice, PD_KIND_COUNT);
+            rig->reasons[i].kind = (enum pd_kind)choose(&choice, PD_KIND_COUNT);
             rig->peers[i].in_flight_bytes = (uint32_t)choose(&choice, 5);
             rig->moves[i].decision = step;
             queue_push(&migration, &rig->moves[i]);

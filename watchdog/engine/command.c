@@ -31,9 +31,9 @@ static void move(struct engine *engine, const struct event_command *command)
     }
     snprintf(reason, sizeof(reason), "asked by %s", command->who ? command->who : "an operator");
     gate_advise(engine, peer, operator_name,
-                command->by == COMMAND_BY_RECONNECT ? BECAUSE_BY_RECONNECT
-                : command->by == COMMAND_BY_MIGRATE ? BECAUSE_BY_MIGRATE
-                                                    : BECAUSE_BY_RULE,
+                command->by == COMMAND_BY_RECONNECT ? REASON_BY_RECONNECT
+                : command->by == COMMAND_BY_MIGRATE ? REASON_BY_MIGRATE
+                                                    : REASON_BY_RULE,
                 false,
                 &(struct pd_advice){
                     .kind = PD_KIND_OPERATOR,

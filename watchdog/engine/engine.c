@@ -170,7 +170,7 @@ struct engine *engine_free(struct engine *engine)
     passed_clear(engine);
     connections_free(engine);
     for (size_t i = 0; i < engine->n_advice; i++)
-        because_unref(engine->advice[i].because);
+        reason_unref(engine->advice[i].reason);
     outbox_clear(engine);
     migration_clear(engine);
     peers_clear(engine);

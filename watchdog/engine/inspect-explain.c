@@ -12,7 +12,7 @@
 #include "stages/gate.h"
 #include "state.h"
 
-static void ask_gate(const struct engine *engine, const struct peer *peer, enum because_by by,
+static void ask_gate(const struct engine *engine, const struct peer *peer, enum reason_by by,
                      struct inspect_verdict *ret)
 {
     struct gate_question question = {.kind = ret->kind};
@@ -36,15 +36,15 @@ static void ask_all(const struct engine *engine, const struct peer *peer,
 {
     static const struct {
         enum pd_kind kind;
-        enum because_by by;
+        enum reason_by by;
         bool fallback;
     } questions[INSPECT_QUESTIONS] = {
-        {PD_KIND_MOVED, BECAUSE_BY_RULE, false},
-        {PD_KIND_DEAD, BECAUSE_BY_RULE, false},
-        {PD_KIND_DEGRADED, BECAUSE_BY_RULE, false},
-        {PD_KIND_DEAD, BECAUSE_BY_RECONNECT, true},
-        {PD_KIND_OPERATOR, BECAUSE_BY_MIGRATE, false},
-        {PD_KIND_OPERATOR, BECAUSE_BY_RECONNECT, false},
+        {PD_KIND_MOVED, REASON_BY_RULE, false},
+        {PD_KIND_DEAD, REASON_BY_RULE, false},
+        {PD_KIND_DEGRADED, REASON_BY_RULE, false},
+        {PD_KIND_DEAD, REASON_BY_RECONNECT, true},
+        {PD_KIND_OPERATOR, REASON_BY_MIGRATE, false},
+        {PD_KIND_OPERATOR, REASON_BY_RECONNECT, false},
     };
 
     for (size_t i = 0; i < INSPECT_QUESTIONS; i++) {
@@ -84,7 +84,7 @@ static void tell_moves(const struct engine *engine, const struct peer_moves *mov
     ret->judged = moves->effect != NULL;
     ret->looked_closely = moves->looked;
     if (moves->remembered)
-        ret->remembered = moves->remembered->reason->s;
+        ret->remembered = moves->remembered->text->s;
     if (!move)
         return;
     ret->decision = move->decision;

@@ -46,7 +46,7 @@ struct peer_moves {
     uint8_t remembered_as : 7; /* enum verdict: as what `remembered` was refused */
     /* the rest */
     struct peer *peer;
-    struct because *remembered;
+    struct reason *remembered;
     struct deadline remembered_deadline;
     struct fold *folds;
     struct effect_job *effect;

@@ -70,11 +70,11 @@ void outbox_begin(struct engine *engine)
     struct outbox_store *store = &engine->outbox;
 
     store_records(engine);
-    for (size_t i = 0; i < store->n_becauses; i++)
-        because_unref(store->becauses[i]);
+    for (size_t i = 0; i < store->n_reasons; i++)
+        reason_unref(store->reasons[i]);
     for (size_t i = 0; i < store->n_owned; i++)
         free(store->owned[i]);
-    store->n_becauses = store->n_owned = store->box.n_actions = 0;
+    store->n_reasons = store->n_owned = store->box.n_actions = 0;
     if (store->records_capacity > KEEP_CAPACITY) {
         free(store->records);
         store->records = NULL;
@@ -109,7 +109,7 @@ void outbox_clear(struct engine *engine)
     free(store->actions);
     free(store->records);
     free(store->owned);
-    free(store->becauses);
+    free(store->reasons);
 }
 
 void outbox_set_kept(struct engine *engine, size_t kept)
@@ -168,15 +168,15 @@ struct record *outbox_record(struct engine *engine, enum record_type type)
     return record;
 }
 
-void outbox_keep(struct engine *engine, struct because *because)
+void outbox_keep(struct engine *engine, struct reason *reason)
 {
     struct outbox_store *store = &engine->outbox;
 
-    if (store->n_becauses && store->becauses[store->n_becauses - 1] == because)
+    if (store->n_reasons && store->reasons[store->n_reasons - 1] == reason)
         return;
-    store->becauses = array_reserve(store->becauses, &store->becauses_capacity,
-                                    store->n_becauses + 1, sizeof(struct because *));
-    store->becauses[store->n_becauses++] = because_ref(because);
+    store->reasons = array_reserve(store->reasons, &store->reasons_capacity, store->n_reasons + 1,
+                                   sizeof(struct reason *));
+    store->reasons[store->n_reasons++] = reason_ref(reason);
 }
 
 static void *own(struct engine *engine, void *memory)

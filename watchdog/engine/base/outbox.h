@@ -8,7 +8,7 @@
 
 #include "../engine.h"
 
-struct because;
+struct reason;
 
 struct outbox_store {
     struct outbox box; /* what the shell sees of it */
@@ -19,8 +19,8 @@ struct outbox_store {
     size_t records_capacity;
     void **owned; /* lists and fields that actions point into, freed with the outbox */
     size_t n_owned, owned_capacity;
-    struct because **becauses; /* released with the outbox */
-    size_t n_becauses, becauses_capacity;
+    struct reason **reasons; /* released with the outbox */
+    size_t n_reasons, reasons_capacity;
 };
 
 /* The last decisions, outcomes and effects. */
@@ -51,7 +51,7 @@ struct record *outbox_record(struct engine *engine, enum record_type type);
 void outbox_renumber(struct engine *engine, const uint32_t *numbers);
 
 /* The reason of a move is used until the turn ends, whatever becomes of the move. */
-void outbox_keep(struct engine *engine, struct because *because);
+void outbox_keep(struct engine *engine, struct reason *reason);
 
 /* A list that lives as long as the outbox. */
 uint64_t *outbox_conns(struct engine *engine, size_t count);

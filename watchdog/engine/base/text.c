@@ -95,51 +95,51 @@ bool evidence_equal(const struct evidence *evidence, const struct pd_field *fiel
     return true;
 }
 
-struct because *because_new(const char *trigger, enum because_by by, const struct pd_advice *advice)
+struct reason *reason_new(const char *trigger, enum reason_by by, const struct pd_advice *advice)
 {
-    struct because *because = memory_new(1, sizeof(*because));
+    struct reason *reason = memory_new(1, sizeof(*reason));
 
-    because->refs = 1;
-    because->kind = advice->kind;
-    because->by = by;
-    because->no_target = advice->no_target;
-    because->trigger = trigger;
-    because->cause = advice->cause;
-    because->reason = text_new(advice->reason);
-    because->evidence = evidence_new(advice->evidence, advice->n_evidence);
-    because->interface = string_copy(advice->interface);
-    because->local = string_copy(advice->local);
-    because->via = string_copy(advice->via);
-    return because;
+    reason->refs = 1;
+    reason->kind = advice->kind;
+    reason->by = by;
+    reason->no_target = advice->no_target;
+    reason->trigger = trigger;
+    reason->cause = advice->cause;
+    reason->text = text_new(advice->reason);
+    reason->evidence = evidence_new(advice->evidence, advice->n_evidence);
+    reason->interface = string_copy(advice->interface);
+    reason->local = string_copy(advice->local);
+    reason->via = string_copy(advice->via);
+    return reason;
 }
 
-struct because *because_ref(struct because *because)
+struct reason *reason_ref(struct reason *reason)
 {
-    if (because)
-        because->refs++;
-    return because;
+    if (reason)
+        reason->refs++;
+    return reason;
 }
 
-struct because *because_unref(struct because *because)
+struct reason *reason_unref(struct reason *reason)
 {
-    if (!because || --because->refs > 0)
+    if (!reason || --reason->refs > 0)
         return NULL;
-    text_unref(because->reason);
-    evidence_unref(because->evidence);
-    free(because->interface);
-    free(because->local);
-    free(because->via);
-    free(because);
+    text_unref(reason->text);
+    evidence_unref(reason->evidence);
+    free(reason->interface);
+    free(reason->local);
+    free(reason->via);
+    free(reason);
     return NULL;
 }
 
-bool because_equal(const struct because *because, const char *trigger, enum because_by by,
-                   const struct pd_advice *advice)
+bool reason_equal(const struct reason *reason, const char *trigger, enum reason_by by,
+                  const struct pd_advice *advice)
 {
-    return because->trigger == trigger && because->by == by && because->kind == advice->kind &&
-           because->cause == advice->cause && because->no_target == advice->no_target &&
-           strcmp(because->reason->s, advice->reason) == 0 &&
-           evidence_equal(because->evidence, advice->evidence, advice->n_evidence) &&
-           string_equal(because->interface, advice->interface) &&
-           string_equal(because->local, advice->local) && string_equal(because->via, advice->via);
+    return reason->trigger == trigger && reason->by == by && reason->kind == advice->kind &&
+           reason->cause == advice->cause && reason->no_target == advice->no_target &&
+           strcmp(reason->text->s, advice->reason) == 0 &&
+           evidence_equal(reason->evidence, advice->evidence, advice->n_evidence) &&
+           string_equal(reason->interface, advice->interface) &&
+           string_equal(reason->local, advice->local) && string_equal(reason->via, advice->via);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared immutable strings and evidence, counted; and `because`, what one piece
+ * Shared immutable strings and evidence, counted; and `reason`, what one piece
  * of advice says, shared by all the peers that it was given for.
  */
 #ifndef ENGINE_TEXT_H
@@ -19,33 +19,32 @@ bool evidence_equal(const struct evidence *evidence, const struct pd_field *fiel
                     size_t n_fields);
 
 /* By what means, if somebody already decided. */
-enum because_by {
-    BECAUSE_BY_RULE, /* the node's or the config's `prefer` */
-    BECAUSE_BY_MIGRATE,
-    BECAUSE_BY_RECONNECT,
+enum reason_by {
+    REASON_BY_RULE, /* the node's or the config's `prefer` */
+    REASON_BY_MIGRATE,
+    REASON_BY_RECONNECT,
 };
 
-struct because {
+struct reason {
     uint32_t refs;
     enum pd_kind kind;
-    enum because_by by;
+    enum reason_by by;
     bool no_target;
     bool bulk;           /* its cause concerns more than a thousand peers */
     const char *trigger; /* instance name, "operator" or "fallback"; lives as long as the engine */
     uint64_t cause;      /* 0: none */
-    struct text *reason;
+    struct text *text;
     struct evidence *evidence;
     char *interface, *local, *via; /* owned; NULL: not said */
 };
 
-struct because *because_new(const char *trigger, enum because_by by,
-                            const struct pd_advice *advice);
-struct because *because_ref(struct because *because);
-struct because *because_unref(struct because *because);
+struct reason *reason_new(const char *trigger, enum reason_by by, const struct pd_advice *advice);
+struct reason *reason_ref(struct reason *reason);
+struct reason *reason_unref(struct reason *reason);
 
 /* Would a new one say the same? */
-bool because_equal(const struct because *because, const char *trigger, enum because_by by,
-                   const struct pd_advice *advice);
+bool reason_equal(const struct reason *reason, const char *trigger, enum reason_by by,
+                  const struct pd_advice *advice);
 
 /* A copy of a record holds what it points to by itself; and lets go of it. */
 void record_ref(struct record *record);

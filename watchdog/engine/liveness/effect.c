@@ -92,9 +92,9 @@ static struct effect_job *job_new(struct engine *engine, const struct move *move
         .conn = conn,
         .decision = move->decision,
         .since_us = engine->now_us,
-        .kind = move->because->kind,
+        .kind = move->reason->kind,
         .by = move->by,
-        .bulk = move->because->bulk,
+        .bulk = move->reason->bulk,
         .n_before = move->rtt_count,
         .deadline.kind = DEADLINE_EFFECT,
     };

@@ -72,10 +72,10 @@ static void watch_since_now(const struct engine *engine, struct watch *watch)
     watch->looked = false;
 }
 
-void watch_advised(struct engine *engine, struct peer *peer, const struct because *because)
+void watch_advised(struct engine *engine, struct peer *peer, const struct reason *reason)
 {
     struct watch *watch = &peer_moves(engine, peer)->watch;
-    bool own = because->trigger == fallback_name;
+    bool own = reason->trigger == fallback_name;
     /* a silence that is known must not be put off by being said again, nor by a route that flaps */
     bool known = watch->on && !own;
 
@@ -83,13 +83,13 @@ void watch_advised(struct engine *engine, struct peer *peer, const struct becaus
         watch->until_us = engine->now_us + WATCH_US;
     watch->on = true;
     watch->probed = false;
-    watch->cause = because->cause;
-    watch->bulk = because->bulk;
+    watch->cause = reason->cause;
+    watch->bulk = reason->bulk;
     watch_since_now(engine, watch);
     watch->deadline.kind = DEADLINE_WATCH;
     if (!known)
         look_quiet_restart(engine, peer);
-    if (!known || because->kind == PD_KIND_MOVED)
+    if (!known || reason->kind == PD_KIND_MOVED)
         watch->said = false;
     set_deadline(engine, peer);
     look_update(engine, peer);
@@ -123,7 +123,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
              "no progress for %" PRIu64 ".%" PRIu64 " s in %u polls, and something is outstanding",
              silent_ms / 1000, silent_ms % 1000 / 100, peer->quiet_looks);
     watch->said = true;
-    gate_advise(engine, peer, fallback_name, BECAUSE_BY_RECONNECT, watch->bulk,
+    gate_advise(engine, peer, fallback_name, REASON_BY_RECONNECT, watch->bulk,
                 &(struct pd_advice){
                     .kind = PD_KIND_DEAD,
                     .cause = watch->cause,

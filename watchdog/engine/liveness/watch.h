@@ -25,7 +25,7 @@ struct watch {
     struct deadline deadline;
 };
 
-void watch_advised(struct engine *engine, struct peer *peer, const struct because *because);
+void watch_advised(struct engine *engine, struct peer *peer, const struct reason *reason);
 
 /* A request of this connection ended. True if it is dead and the fallback has
  * been advised in its stead. */

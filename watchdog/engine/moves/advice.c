@@ -9,40 +9,40 @@
 #include "../state.h"
 
 enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
-                       enum because_by by)
+                       enum reason_by by)
 {
     bool prefer_reconnect = engine->config->prefer == PREFER_NODE
                                 ? engine->node.prefer_reconnect
                                 : engine->config->prefer == PREFER_RECONNECT;
 
-    if (by != BECAUSE_BY_RULE)
-        return by == BECAUSE_BY_RECONNECT ? BY_RECONNECT : BY_MIGRATE;
+    if (by != REASON_BY_RULE)
+        return by == REASON_BY_RECONNECT ? BY_RECONNECT : BY_MIGRATE;
     return prefer_reconnect && kind_is_network(kind) && peer_movable(engine, peer, BY_RECONNECT)
                ? BY_RECONNECT
                : BY_MIGRATE;
 }
 
-void host_note_advice(struct engine *engine, struct peer *peer, struct because *because, bool again)
+void host_note_advice(struct engine *engine, struct peer *peer, struct reason *reason, bool again)
 {
     if (!again)
-        cause_count_advice(engine, because->cause);
+        cause_count_advice(engine, reason->cause);
     engine->advice = array_reserve(engine->advice, &engine->advice_capacity, engine->n_advice + 1,
                                    sizeof(struct advice));
     engine->advice[engine->n_advice++] = (struct advice){
         .peer = peer->view.index,
         .conn = peer->view.conn,
-        .because = because,
+        .reason = reason,
         .again = again,
     };
 }
 
-void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,
+void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum reason_by by,
                  bool bulk, const struct pd_advice *advice)
 {
-    struct because *because = because_new(trigger, by, advice);
+    struct reason *reason = reason_new(trigger, by, advice);
 
-    because->bulk = bulk;
-    host_note_advice(engine, peer, because, true);
+    reason->bulk = bulk;
+    host_note_advice(engine, peer, reason, true);
 }
 
 void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger)
@@ -50,9 +50,9 @@ void gate_take_back(struct engine *engine, struct peer *peer, const char *trigge
     for (size_t i = 0; i < engine->n_advice; i++) {
         struct advice *advice = &engine->advice[i];
 
-        if (advice->because && advice->peer == peer->view.index &&
-            advice->because->trigger == trigger)
-            advice->because = because_unref(advice->because);
+        if (advice->reason && advice->peer == peer->view.index &&
+            advice->reason->trigger == trigger)
+            advice->reason = reason_unref(advice->reason);
     }
 }
 
@@ -72,7 +72,7 @@ void gate_forget_remembered(struct engine *engine, struct peer *peer)
 
     if (!moves || !moves->remembered)
         return;
-    moves->remembered = because_unref(moves->remembered);
+    moves->remembered = reason_unref(moves->remembered);
     deadline_set(&engine->deadlines, &moves->remembered_deadline, NEVER);
     engine->remembered--;
 }
@@ -129,13 +129,13 @@ bool advice_allowed(struct engine *engine, struct peer *peer)
 
 void gate_advise_remembered(struct engine *engine, struct peer *peer)
 {
-    struct because *because;
+    struct reason *reason;
 
     if (!peer->moves || !peer->moves->remembered || advice_still_refused(engine, peer))
         return;
-    because = because_ref(peer->moves->remembered);
+    reason = reason_ref(peer->moves->remembered);
     gate_forget_remembered(engine, peer);
-    host_note_advice(engine, peer, because, true);
+    host_note_advice(engine, peer, reason, true);
 }
 
 void advice_due(struct engine *engine, struct deadline *deadline)
@@ -144,14 +144,14 @@ void advice_due(struct engine *engine, struct deadline *deadline)
                            CONTAINER_OF(deadline, struct peer_moves, remembered_deadline)->peer);
 }
 
-void advice_remember(struct engine *engine, struct peer *peer, struct because *because,
+void advice_remember(struct engine *engine, struct peer *peer, struct reason *reason,
                      enum verdict refused_as, uint64_t until_us)
 {
     struct peer_moves *moves = peer_moves(engine, peer);
 
-    because_ref(because); /* it may be the one that is forgotten */
+    reason_ref(reason); /* it may be the one that is forgotten */
     gate_forget_remembered(engine, peer);
-    moves->remembered = because;
+    moves->remembered = reason;
     moves->remembered_as = refused_as & 0x7f;
     if (moves->move)
         moves->move->settles = false;
@@ -163,8 +163,8 @@ void advice_remember(struct engine *engine, struct peer *peer, struct because *b
 bool gate_remembered_damped(struct engine *engine, struct peer *peer)
 {
     struct peer_moves *moves = peer->moves;
-    const struct because *because = moves->remembered;
-    enum by by = gate_choose_by(engine, peer, because->kind, because->by);
+    const struct reason *reason = moves->remembered;
+    enum by by = gate_choose_by(engine, peer, reason->kind, reason->by);
     uint64_t until_us = waiting_damped_until_us(engine, peer, by);
 
     if (until_us)
@@ -173,18 +173,18 @@ bool gate_remembered_damped(struct engine *engine, struct peer *peer)
 }
 
 /* The node's socket closed before it could be asked: again when it is back. */
-void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because)
+void gate_remember_untold(struct engine *engine, struct peer *peer, struct reason *reason)
 {
-    if (kind_is_network(because->kind))
-        advice_remember(engine, peer, because, VERDICT_GONE, NEVER);
+    if (kind_is_network(reason->kind))
+        advice_remember(engine, peer, reason, VERDICT_GONE, NEVER);
 }
 
-void advice_remember_held(struct engine *engine, struct peer *peer, struct because *because)
+void advice_remember_held(struct engine *engine, struct peer *peer, struct reason *reason)
 {
     enum verdict verdict;
 
-    if (kind_is_network(because->kind) && advice_held_back(engine, peer, because->kind, &verdict))
-        advice_remember(engine, peer, because, verdict,
+    if (kind_is_network(reason->kind) && advice_held_back(engine, peer, reason->kind, &verdict))
+        advice_remember(engine, peer, reason, verdict,
                         verdict == VERDICT_HELD ? name_held_until_us(engine, peer->view.name)
                                                 : NEVER);
 }

@@ -15,7 +15,7 @@ struct peer;
 struct advice {
     uint32_t peer;
     uint64_t conn;
-    struct because *because;
+    struct reason *reason;
     bool again; /* remembered, and given once more: its cause has counted it already */
 };
 
@@ -30,17 +30,16 @@ static inline bool kind_is_network(enum pd_kind kind)
     return kind == PD_KIND_MOVED || kind == PD_KIND_DEAD;
 }
 
-/* Notes advice for the gate. `because` is taken over. */
-void host_note_advice(struct engine *engine, struct peer *peer, struct because *because,
-                      bool again);
+/* Notes advice for the gate. `reason` is taken over. */
+void host_note_advice(struct engine *engine, struct peer *peer, struct reason *reason, bool again);
 
 /* By what means advice of this kind would be followed. */
 enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
-                       enum because_by by);
+                       enum reason_by by);
 
 /* Advice of pathdog itself; decided at the end of this turn. `bulk`: it follows
  * from a cause that concerns more than a thousand peers. */
-void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum because_by by,
+void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum reason_by by,
                  bool bulk, const struct pd_advice *advice);
 
 /* Advice of pathdog itself in this turn, which a later row of the turn disproved. */
@@ -55,12 +54,12 @@ void gate_advise_remembered(struct engine *engine, struct peer *peer);
 /* There is some, and it would be damped now: then it is given when there is a token. */
 bool gate_remembered_damped(struct engine *engine, struct peer *peer);
 
-void gate_remember_untold(struct engine *engine, struct peer *peer, struct because *because);
+void gate_remember_untold(struct engine *engine, struct peer *peer, struct reason *reason);
 
 void gate_forget_remembered(struct engine *engine, struct peer *peer);
 
 /* Keeps it, and gives it again then. */
-void advice_remember(struct engine *engine, struct peer *peer, struct because *because,
+void advice_remember(struct engine *engine, struct peer *peer, struct reason *reason,
                      enum verdict refused_as, uint64_t until_us);
 
 /* ---- what an operator holds back: by a hold, or by mode observe ---- */
@@ -70,7 +69,7 @@ bool advice_held_back(const struct engine *engine, const struct peer *peer, enum
                       enum verdict *ret_verdict);
 
 /* Keeps it if it is held back, until that is over. */
-void advice_remember_held(struct engine *engine, struct peer *peer, struct because *because);
+void advice_remember_held(struct engine *engine, struct peer *peer, struct reason *reason);
 
 /* Is what is remembered held back still? */
 bool advice_still_refused(const struct engine *engine, const struct peer *peer);

@@ -9,22 +9,22 @@
 #define MINUTE_US 60000000u
 
 void decision_write(struct engine *engine, const struct record_subject *subject,
-                    struct because *because, enum by by, uint64_t decision, enum verdict verdict,
+                    struct reason *reason, enum by by, uint64_t decision, enum verdict verdict,
                     const struct move *move, uint64_t into, uint64_t repeats)
 {
     struct record *record = outbox_record(engine, RECORD_DECISION);
 
-    record->bulk = because->bulk;
+    record->bulk = reason->bulk;
     record->decision = (struct record_decision){
         .subject = *subject,
         .decision = decision,
-        .cause = because->cause,
-        .trigger = because->trigger,
-        .kind = because->kind,
+        .cause = reason->cause,
+        .trigger = reason->trigger,
+        .kind = reason->kind,
         .by = by,
         .verdict = verdict,
-        .reason = text_ref(because->reason),
-        .evidence = evidence_ref(because->evidence),
+        .reason = text_ref(reason->text),
+        .evidence = evidence_ref(reason->evidence),
         .request = move ? move->request : 0,
         .attempt = move ? move->attempt : 0,
         .timeout_ms = move ? move->timeout_ms : 0,
@@ -37,7 +37,7 @@ static void say(struct engine *engine, struct fold *fold)
 {
     struct record_subject subject = peer_subject(fold->peer);
 
-    decision_write(engine, &subject, fold->because, fold->by, fold->decision, fold->verdict, NULL,
+    decision_write(engine, &subject, fold->reason, fold->by, fold->decision, fold->verdict, NULL,
                    fold->into, fold->count);
     fold->count = 0;
 }
@@ -50,7 +50,7 @@ static void fold_free(struct engine *engine, struct fold *fold)
         link = &(*link)->next;
     *link = fold->next;
     deadline_set(&engine->deadlines, &fold->deadline, NEVER);
-    because_unref(fold->because);
+    reason_unref(fold->reason);
     pool_give(&engine->fold_pool, fold);
     engine->folded--;
 }
@@ -71,29 +71,29 @@ static struct fold *find(struct peer_moves *moves, const char *trigger, enum ver
 {
     struct fold *fold = moves->folds;
 
-    while (fold && (fold->because->trigger != trigger || fold->verdict != verdict))
+    while (fold && (fold->reason->trigger != trigger || fold->verdict != verdict))
         fold = fold->next;
     return fold;
 }
 
-void fold_refusal(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+void fold_refusal(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
                   uint64_t decision, enum verdict verdict, uint64_t into)
 {
     struct record_subject subject;
     struct peer_moves *moves;
     struct fold *fold;
 
-    if (because->kind == PD_KIND_OPERATOR) { /* who asks is answered each time */
+    if (reason->kind == PD_KIND_OPERATOR) { /* who asks is answered each time */
         subject = peer_subject(peer);
-        decision_write(engine, &subject, because, by, decision, verdict, NULL, into, 0);
+        decision_write(engine, &subject, reason, by, decision, verdict, NULL, into, 0);
         return;
     }
     moves = peer_moves(engine, peer);
-    fold = find(moves, because->trigger, verdict);
+    fold = find(moves, reason->trigger, verdict);
     if (fold) {
-        because_ref(because);
-        because_unref(fold->because);
-        fold->because = because;
+        reason_ref(reason);
+        reason_unref(fold->reason);
+        fold->reason = reason;
         fold->by = by;
         fold->decision = decision;
         fold->into = into;
@@ -104,7 +104,7 @@ void fold_refusal(struct engine *engine, struct peer *peer, struct because *beca
     *fold = (struct fold){
         .next = moves->folds,
         .peer = peer,
-        .because = because_ref(because),
+        .reason = reason_ref(reason),
         .verdict = verdict,
         .by = by,
         .decision = decision,

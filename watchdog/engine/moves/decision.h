@@ -16,7 +16,7 @@ struct peer;
 struct fold {
     struct fold *next;
     struct peer *peer;
-    struct because *because; /* of the last */
+    struct reason *reason; /* of the last */
     enum verdict verdict;
     enum by by;
     uint64_t count; /* since it was last written */
@@ -27,11 +27,11 @@ struct fold {
 
 /* The record of a decision; `move` is NULL unless it is being asked for now. */
 void decision_write(struct engine *engine, const struct record_subject *subject,
-                    struct because *because, enum by by, uint64_t decision, enum verdict verdict,
+                    struct reason *reason, enum by by, uint64_t decision, enum verdict verdict,
                     const struct move *move, uint64_t into, uint64_t repeats);
 
 /* Writes the refusal, or counts it. */
-void fold_refusal(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+void fold_refusal(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
                   uint64_t decision, enum verdict verdict, uint64_t into);
 
 /* A minute is over: what was counted is written; what was not is forgotten. */

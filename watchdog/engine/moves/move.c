@@ -114,7 +114,7 @@ void move_free(struct engine *engine, struct move *move)
     }
     text_unref(move->name);
     text_unref(move->local_before);
-    because_unref(move->because);
+    reason_unref(move->reason);
     pool_give(&migration->pool, move);
 }
 
@@ -122,7 +122,7 @@ static void write_decision(struct engine *engine, const struct move *move, enum 
 {
     struct record_subject subject = {.peer = text_ref(move->name), .conn = move->conn};
 
-    decision_write(engine, &subject, move->because, move->by, move->decision, verdict,
+    decision_write(engine, &subject, move->reason, move->by, move->decision, verdict,
                    move->state == MOVE_OPEN ? move : NULL, 0, 0);
 }
 
@@ -142,26 +142,26 @@ bool move_possible(const struct engine *engine, const struct move *move)
 
     if (peer->state != PEER_UP)
         return false;
-    if (advice_held_back(engine, peer, move->because->kind, &verdict))
+    if (advice_held_back(engine, peer, move->reason->kind, &verdict))
         return false;
     return peer_movable(engine, peer, move->by) && !(move->by == BY_MIGRATE && peer_inbound(peer));
 }
 
-void request_write(struct engine *engine, struct because *because, enum by by,
+void request_write(struct engine *engine, struct reason *reason, enum by by,
                    const struct action_move *move)
 {
     bool migrate = by == BY_MIGRATE;
     struct action *action = outbox_action(engine, migrate ? ACTION_MIGRATE : ACTION_RECONNECT);
 
-    outbox_keep(engine, because);
+    outbox_keep(engine, reason);
     action->move = *move;
-    action->move.reason = because->reason;
+    action->move.reason = reason->text;
     if (migrate && (engine->node.features & NODE_BIND)) {
-        action->move.interface = because->interface;
-        action->move.local = because->local;
+        action->move.interface = reason->interface;
+        action->move.local = reason->local;
     }
     if (migrate && (engine->node.features & NODE_RELAY))
-        action->move.via = because->via;
+        action->move.via = reason->via;
 }
 
 /* Enters a request that is being made. */
@@ -184,7 +184,7 @@ static void request_enter(struct engine *engine, struct move *move)
 static void send_request(struct engine *engine, struct move *move)
 {
     request_enter(engine, move);
-    request_write(engine, move->because, move->by,
+    request_write(engine, move->reason, move->by,
                   &(struct action_move){
                       .request = move->request,
                       .conn = move->conn,
@@ -207,7 +207,7 @@ static void ask(struct engine *engine, struct move *move)
 static void count_verdict(struct engine *engine, const struct move *move, enum verdict verdict)
 {
     if (!move->again)
-        cause_count_verdict(engine, move->because->cause, verdict);
+        cause_count_verdict(engine, move->reason->cause, verdict);
 }
 
 void move_enter_asked(struct engine *engine, struct move *move)
@@ -274,7 +274,7 @@ uint32_t move_timeout_ms(const struct engine *engine)
     return (uint32_t)(engine->config->migrate_timeout_us / 1000);
 }
 
-struct move *move_new(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+struct move *move_new(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
                       uint64_t decision, bool again)
 {
     struct peer_moves *moves = peer->moves;
@@ -294,7 +294,7 @@ struct move *move_new(struct engine *engine, struct peer *peer, struct because *
         .since_us = engine->now_us,
         .peer = peer,
         .name = text_ref(peer_name(peer)),
-        .because = because_ref(because),
+        .reason = reason_ref(reason),
         .deadline.kind = DEADLINE_MOVE,
     };
     moves->move = move;
@@ -303,7 +303,7 @@ struct move *move_new(struct engine *engine, struct peer *peer, struct because *
 
 void move_enqueue(struct engine *engine, struct move *move)
 {
-    bool degraded = move->because->kind == PD_KIND_DEGRADED;
+    bool degraded = move->reason->kind == PD_KIND_DEGRADED;
 
     queue_push(&engine->migration, move);
     deadline_append(&engine->deadlines,
@@ -345,11 +345,11 @@ void migration_peer_path(struct peer *peer)
 /* A node is reconnected after `moved` because its moves lose data: it followed the kernel by
  * itself, and what was lost on the way there does not come back with the way. */
 static bool withdrawable(const struct engine *engine, const struct peer *peer,
-                         const struct because *because, const char *trigger)
+                         const struct reason *reason, const char *trigger)
 {
-    return because->trigger == trigger &&
-           !(because->kind == PD_KIND_MOVED &&
-             gate_choose_by(engine, peer, because->kind, because->by) == BY_RECONNECT);
+    return reason->trigger == trigger &&
+           !(reason->kind == PD_KIND_MOVED &&
+             gate_choose_by(engine, peer, reason->kind, reason->by) == BY_RECONNECT);
 }
 
 void migration_withdraw(struct engine *engine, struct peer *peer, const char *trigger)
@@ -359,7 +359,7 @@ void migration_withdraw(struct engine *engine, struct peer *peer, const char *tr
 
     if (moves->remembered && withdrawable(engine, peer, moves->remembered, trigger))
         gate_forget_remembered(engine, peer);
-    if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->because, trigger))
+    if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->reason, trigger))
         move_end_waiting(engine, move, VERDICT_SUPERSEDED);
 }
 
@@ -369,14 +369,14 @@ void migration_disproved(struct engine *engine, struct peer *peer, const char *t
 
     migration_withdraw(engine, peer, trigger);
     move = peer->moves->move;
-    if (move && move->because->trigger == trigger)
+    if (move && move->reason->trigger == trigger)
         move->outlived = true;
 }
 
 static void end_queued(struct engine *engine, struct move *move, enum verdict verdict)
 {
     if (verdict == VERDICT_HELD)
-        advice_remember_held(engine, move->peer, move->because);
+        advice_remember_held(engine, move->peer, move->reason);
     move_end_waiting(engine, move, verdict);
 }
 

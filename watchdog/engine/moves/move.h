@@ -43,7 +43,7 @@ struct move {
     struct peer *peer; /* NULL: it has gone down, by a reconnect of ours */
     struct text *name;
     struct text *local_before;
-    struct because *because;
+    struct reason *reason;
     struct deadline deadline;
 };
 
@@ -113,11 +113,11 @@ void migration_resort(struct engine *engine, struct peer *peer);
 uint32_t move_timeout_ms(const struct engine *engine);
 
 /* Writes the action: `move`, with what the reason says. */
-void request_write(struct engine *engine, struct because *because, enum by by,
+void request_write(struct engine *engine, struct reason *reason, enum by by,
                    const struct action_move *move);
 
 /* Takes the place of what waits for this connection. */
-struct move *move_new(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+struct move *move_new(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
                       uint64_t decision, bool again);
 
 /* Its request is written: enters that, and writes the decision. */

@@ -6,8 +6,8 @@
 
 static bool before(const struct move *a, const struct move *b)
 {
-    if (a->because->kind != b->because->kind)
-        return a->because->kind < b->because->kind;
+    if (a->reason->kind != b->reason->kind)
+        return a->reason->kind < b->reason->kind;
     if (a->peer->in_flight_bytes != b->peer->in_flight_bytes)
         return a->peer->in_flight_bytes > b->peer->in_flight_bytes;
     return a->decision < b->decision;

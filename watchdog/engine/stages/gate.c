@@ -28,7 +28,7 @@ static uint64_t joins(const struct engine *engine, const struct peer_moves *move
     if (kind == PD_KIND_DEGRADED && moves->last_request_us &&
         engine->now_us < moves->last_request_us + engine->config->merge_window_us)
         return moves->last_decision;
-    if (move && move->state == MOVE_QUEUED && kind >= move->because->kind)
+    if (move && move->state == MOVE_QUEUED && kind >= move->reason->kind)
         return move->decision;
     if (move && kind == PD_KIND_DEGRADED)
         return move->decision; /* its next attempt is near */
@@ -83,45 +83,45 @@ enum verdict gate_verdict(const struct engine *engine, const struct peer *peer,
 }
 
 /* Refused for now: is it to be given again later, and when? */
-static void remember_refused(struct engine *engine, struct peer *peer, struct because *because,
+static void remember_refused(struct engine *engine, struct peer *peer, struct reason *reason,
                              enum by by, enum verdict verdict)
 {
-    if (!kind_is_network(because->kind))
+    if (!kind_is_network(reason->kind))
         return;
     if (verdict == VERDICT_HELD || verdict == VERDICT_OBSERVING)
-        advice_remember_held(engine, peer, because);
+        advice_remember_held(engine, peer, reason);
     else if (verdict == VERDICT_IN_FLIGHT ||
              (verdict == VERDICT_GONE && peer->state == PEER_UNTOLD))
-        advice_remember(engine, peer, because, verdict, NEVER);
+        advice_remember(engine, peer, reason, verdict, NEVER);
     else if (verdict == VERDICT_DAMPED)
-        advice_remember(engine, peer, because, verdict, waiting_damped_until_us(engine, peer, by));
-    else if (verdict == VERDICT_BACKING_OFF && because->by != BECAUSE_BY_RULE)
-        advice_remember(engine, peer, because, verdict, peer->moves->backoff_until_us[by]);
+        advice_remember(engine, peer, reason, verdict, waiting_damped_until_us(engine, peer, by));
+    else if (verdict == VERDICT_BACKING_OFF && reason->by != REASON_BY_RULE)
+        advice_remember(engine, peer, reason, verdict, peer->moves->backoff_until_us[by]);
 }
 
 static void refuse(struct engine *engine, struct peer *peer, const struct advice *advice,
                    enum by by, uint64_t decision, enum verdict verdict, uint64_t into)
 {
-    struct because *because = advice->because;
+    struct reason *reason = advice->reason;
 
     if (verdict == VERDICT_OBSERVING)
         waiting_observed(engine, peer);
-    fold_refusal(engine, peer, because, by, decision, verdict, into);
-    remember_refused(engine, peer, because, by, verdict);
+    fold_refusal(engine, peer, reason, by, decision, verdict, into);
+    remember_refused(engine, peer, reason, by, verdict);
     if (!advice->again)
-        cause_count_verdict(engine, because->cause, verdict);
-    if (kind_is_network(because->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
+        cause_count_verdict(engine, reason->cause, verdict);
+    if (kind_is_network(reason->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
         verdict != VERDICT_GONE)
-        watch_advised(engine, peer, because);
+        watch_advised(engine, peer, reason);
 }
 
 /* The one place where advice becomes a decision. */
 static void decide(struct engine *engine, struct advice *advice)
 {
     struct peer *peer = peer_at(engine, advice->peer);
-    struct because *because = advice->because;
-    enum by by = gate_choose_by(engine, peer, because->kind, because->by);
-    const struct gate_question question = {because->kind, by, because->no_target};
+    struct reason *reason = advice->reason;
+    enum by by = gate_choose_by(engine, peer, reason->kind, reason->by);
+    const struct gate_question question = {reason->kind, by, reason->no_target};
     uint64_t decision = ++engine->last_decision;
     uint64_t into = 0;
     enum verdict verdict;
@@ -132,30 +132,30 @@ static void decide(struct engine *engine, struct advice *advice)
         name_lived(engine, peer->view.name, peer->up_us);
     verdict = gate_verdict(engine, peer, &question, &into);
     if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT)
-        passed_add(engine, peer, because, by, decision, advice->again);
+        passed_add(engine, peer, reason, by, decision, advice->again);
     else
         refuse(engine, peer, advice, by, decision, verdict, into);
-    advice->because = because_unref(because);
+    advice->reason = reason_unref(reason);
 }
 
 /* Before deciding: which causes concern so many that their records are bulk.
  * Returns which kinds there are, one bit each. */
 static unsigned mark_bulk(struct engine *engine)
 {
-    const struct because *last = NULL; /* neighbours mostly have the same */
+    const struct reason *last = NULL; /* neighbours mostly have the same */
     unsigned kinds = 0;
 
     for (size_t i = 0; i < engine->n_advice; i++) {
-        struct because *because = engine->advice[i].because;
+        struct reason *reason = engine->advice[i].reason;
         struct cause *cause;
 
-        if (!because || because == last)
+        if (!reason || reason == last)
             continue;
-        cause = cause_find(engine, because->cause);
+        cause = cause_find(engine, reason->cause);
         if (cause && cause->advised > BULK_ABOVE)
-            because->bulk = true;
-        kinds |= 1u << because->kind;
-        last = because;
+            reason->bulk = true;
+        kinds |= 1u << reason->kind;
+        last = reason;
     }
     return kinds;
 }
@@ -184,7 +184,7 @@ static void decide_all(struct engine *engine, size_t count, unsigned kinds)
             continue;
         for (size_t i = 0; i < count; i++) {
             prefetch(engine, i, count);
-            if (engine->advice[i].because && engine->advice[i].because->kind == kind)
+            if (engine->advice[i].reason && engine->advice[i].reason->kind == kind)
                 decide(engine, &engine->advice[i]);
         }
     }
@@ -220,6 +220,6 @@ void gate_peer_gone(struct engine *engine, struct peer *peer)
 {
     gate_withdrawn(engine);
     for (size_t i = 0; i < engine->n_advice; i++)
-        if (engine->advice[i].peer == peer->view.index && engine->advice[i].because)
+        if (engine->advice[i].peer == peer->view.index && engine->advice[i].reason)
             decide(engine, &engine->advice[i]);
 }

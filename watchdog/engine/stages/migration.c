@@ -28,7 +28,7 @@ void migration_due(struct engine *engine, struct deadline *deadline)
         break;
     case MOVE_WAITING:
         if (!move_possible(engine, move)) {
-            advice_remember_held(engine, move->peer, move->because);
+            advice_remember_held(engine, move->peer, move->reason);
             move_free(engine, move);
         } else if (migration->open < migration->budget) {
             move_attempt(engine, move);
@@ -122,7 +122,7 @@ void migration_peer_untold(struct engine *engine, struct peer *peer)
     if (!move)
         return;
     if (move->state == MOVE_QUEUED) {
-        gate_remember_untold(engine, peer, move->because);
+        gate_remember_untold(engine, peer, move->reason);
         move_end_waiting(engine, move, VERDICT_GONE);
     } else if (move->state == MOVE_WAITING) {
         move_set_state(engine, move, MOVE_LINKLESS, NEVER);

@@ -58,7 +58,7 @@ static void finish(struct engine *engine, struct move *move, enum outcome outcom
 
     if (move->peer && !move->adopted)
         migration_peer_path(move->peer);
-    record->bulk = move->because->bulk;
+    record->bulk = move->reason->bulk;
     record->outcome = (struct record_outcome){
         .subject = {.peer = text_ref(move->name), .conn = move->conn},
         .decision = move->decision,
@@ -109,7 +109,7 @@ static void path_moved(struct engine *engine, struct peer *peer, const char *loc
 static struct answered succeeded(struct engine *engine, struct move *move,
                                  const struct event_answer *answer)
 {
-    struct because *because = because_ref(move->because);
+    struct reason *reason = reason_ref(move->reason);
     struct peer *peer = move->peer;
     bool reconnected = move->by == BY_RECONNECT;
     bool same = peer && !move->adopted && peer->view.conn == move->conn;
@@ -122,9 +122,9 @@ static struct answered succeeded(struct engine *engine, struct move *move,
     move_free(engine, move);
     if (peer && !reconnected) {
         waiting_moved(engine, peer);
-        path_moved(engine, peer, answer->local, because->interface);
+        path_moved(engine, peer, answer->local, reason->interface);
     }
-    because_unref(because);
+    reason_unref(reason);
     if (!peer)
         return (struct answered){0};
     return (struct answered){
@@ -151,7 +151,7 @@ static bool retry_wanted(const struct engine *engine, const struct move *move, e
 {
     const struct peer *peer = move->peer;
 
-    if (!kind_is_network(move->because->kind) || engine->stopping)
+    if (!kind_is_network(move->reason->kind) || engine->stopping)
         return false;
     if (!peer || peer->view.conn != move->conn)
         return false;
@@ -217,7 +217,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
     if (peer && backs_off(outcome))
         waiting_failed(engine, peer, move->by);
     if (peer && retry_wanted(engine, move, outcome, code))
-        advice_remember_held(engine, peer, move->because);
+        advice_remember_held(engine, peer, move->reason);
     move_free(engine, move);
     if (peer && !advice_still_refused(engine, peer))
         gate_forget_remembered(engine, peer);
@@ -234,7 +234,7 @@ struct answered outcome_answered(struct engine *engine, struct move *move,
     if (!answer->ok && answer->code == NODE_UNKNOWN_VIA)
         notice_format(engine, PD_LEVEL_WARNING, "unknown-via",
                       "the node knows no relay \"%s\", requested for %s: correct the relay's name",
-                      move->because->via ? move->because->via : "", move->name->s);
+                      move->reason->via ? move->reason->via : "", move->name->s);
     if (move->peer && !move->adopted && !answer->ok && !answer->spoiled)
         learn(engine, move->peer, move->by, answer->code);
     failed(engine, move, outcome, answer->spoiled ? 0 : answer->code);
@@ -274,7 +274,7 @@ void outcome_link_lost(struct engine *engine, struct move *move)
 {
     struct peer *peer = move->peer;
     bool again = peer && !move->adopted && !move->link_retried && !move->outlived &&
-                 (move->because->kind == PD_KIND_MOVED || move->because->kind == PD_KIND_DEAD);
+                 (move->reason->kind == PD_KIND_MOVED || move->reason->kind == PD_KIND_DEAD);
 
     finish(engine, move, OUTCOME_LINK_LOST, &no_answer);
     if (again) {

@@ -27,27 +27,27 @@
 static void make(struct engine *engine, struct passed *passed)
 {
     struct peer *peer = passed->peer;
-    struct because *because = passed->because;
+    struct reason *reason = passed->reason;
     struct peer_moves *moves = peer_moves(engine, peer);
     bool settles;
 
     if (passed->move)
         return;
     peer->passing = false;
-    if (kind_is_network(because->kind))
+    if (kind_is_network(reason->kind))
         waiting_take_token(engine, moves);
-    settles = moves->remembered && because->kind <= moves->remembered->kind;
+    settles = moves->remembered && reason->kind <= moves->remembered->kind;
     if (settles && !advice_still_refused(engine, peer)) {
         gate_forget_remembered(engine, peer);
         settles = false;
     }
-    passed->move = move_new(engine, peer, because, passed->by, passed->decision, passed->again);
+    passed->move = move_new(engine, peer, reason, passed->by, passed->decision, passed->again);
     passed->move->settles = settles; /* what is held back: only if this one succeeds */
-    if (kind_is_network(because->kind))
-        watch_advised(engine, peer, because);
+    if (kind_is_network(reason->kind))
+        watch_advised(engine, peer, reason);
 }
 
-void passed_add(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+void passed_add(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
                 uint64_t decision, bool again)
 {
     struct passed *passed;
@@ -58,7 +58,7 @@ void passed_add(struct engine *engine, struct peer *peer, struct because *becaus
     *passed = (struct passed){
         .peer = peer,
         .conn = peer->view.conn,
-        .because = because_ref(because),
+        .reason = reason_ref(reason),
         .decision = decision,
         .by = by,
         .again = again,
@@ -99,7 +99,7 @@ void passed_ask(struct engine *engine)
     for (size_t i = 0; i < engine->n_passed; i++) {
         const struct passed *passed = &engine->passed[i];
 
-        request_write(engine, passed->because, passed->by,
+        request_write(engine, passed->reason, passed->by,
                       &(struct action_move){
                           .request = migration->last_request + 1 + i,
                           .conn = passed->conn,
@@ -142,6 +142,6 @@ bool passed_settle(struct engine *engine, size_t most)
 void passed_clear(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_passed; i++)
-        because_unref(engine->passed[i].because);
+        reason_unref(engine->passed[i].reason);
     engine->n_passed = engine->n_made = engine->n_settled = 0;
 }

@@ -16,14 +16,14 @@ struct peer;
 struct passed {
     struct peer *peer;
     uint64_t conn;
-    struct because *because;
+    struct reason *reason;
     struct move *move; /* NULL: not made yet */
     uint64_t decision;
     enum by by;
     bool again; /* as in the advice */
 };
 
-void passed_add(struct engine *engine, struct peer *peer, struct because *because, enum by by,
+void passed_add(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
                 uint64_t decision, bool again);
 
 /* Makes moves of them now: more advice on one of these connections came in the

@@ -72,7 +72,7 @@ static int host_advise(struct pd_turn *turn, uint32_t index, const struct pd_adv
     if (!advice) {
         if (!CONTAINER_OF(turn, struct host_turn, pd)->advised)
             return -EINVAL;
-        host_note_advice(engine, peer, because_ref(triggers->last), false);
+        host_note_advice(engine, peer, reason_ref(triggers->last), false);
         return 0;
     }
     if (!advice->reason || advice->kind == PD_KIND_OPERATOR ||
@@ -80,12 +80,12 @@ static int host_advise(struct pd_turn *turn, uint32_t index, const struct pd_adv
         return -EINVAL;
     if (!evidence_readable(advice->evidence, advice->n_evidence))
         return -EINVAL;
-    if (!triggers->last || !because_equal(triggers->last, name, BECAUSE_BY_RULE, advice)) {
-        because_unref(triggers->last);
-        triggers->last = because_new(name, BECAUSE_BY_RULE, advice);
+    if (!triggers->last || !reason_equal(triggers->last, name, REASON_BY_RULE, advice)) {
+        reason_unref(triggers->last);
+        triggers->last = reason_new(name, REASON_BY_RULE, advice);
     }
     CONTAINER_OF(turn, struct host_turn, pd)->advised = true;
-    host_note_advice(engine, peer, because_ref(triggers->last), false);
+    host_note_advice(engine, peer, reason_ref(triggers->last), false);
     return 0;
 }
 

@@ -104,7 +104,7 @@ void triggers_stop(struct engine *engine)
         instance_free(triggers->instances[i]);
     free(triggers->instances);
     free(triggers->kinds);
-    triggers->last = because_unref(triggers->last);
+    triggers->last = reason_unref(triggers->last);
     for (size_t i = 0; i < triggers->n_names; i++)
         free(triggers->names[i]);
     free(triggers->names);

@@ -11,7 +11,7 @@
 #include "../event.h"
 #include "../learnt.h"
 
-struct because;
+struct reason;
 struct engine;
 struct instance;
 struct peer;
@@ -27,8 +27,8 @@ struct triggers {
     struct trigger_kind *kinds;
     size_t n_kinds;
     size_t slots_size;
-    struct because *last; /* equal neighbours are stored once */
-    char **names;         /* of all instances there ever were */
+    struct reason *last; /* equal neighbours are stored once */
+    char **names;        /* of all instances there ever were */
     size_t n_names, names_capacity;
 };
 
