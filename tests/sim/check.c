@@ -364,7 +364,7 @@ static void check_advised(struct sim *sim)
     SIM_CHECK(sim, decided >= advised - sim->advised + moved,
               "%" PRIu64 " decisions for %" PRIu64 " times advice", decided,
               advised - sim->advised + moved);
-    SIM_CHECK(sim, sim->engine->n_advice == 0 && sim->engine->n_passed == 0, "advice is left");
+    SIM_CHECK(sim, sim->engine->n_advice == 0 && sim->engine->n_admitted == 0, "advice is left");
     sim->advised = advised;
     sim->last_decision = sim->engine->last_decision;
 }

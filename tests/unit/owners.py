@@ -32,12 +32,12 @@ OWNERS = {
     "columns": ("peers/look.c",), "round": ("peers/look.c", "peers/peer.c", "stages/row.c"),
     "last_look_us": ("stages/row.c",), "rtt_samples": ("stages/row.c",), "measured": ("stages/row.c",),
     "samples_known": ("stages/row.c",), "in_flight_bytes": ("stages/row.c",),
-    "passing": ("stages/passed.c",), "n_passed": ("stages/passed.c",),
+    "passing": ("stages/admit.c",), "n_passed": ("stages/admit.c",),
     "in_flight": ("moves/move.c",), "orphan": ("moves/move.c",), "adopted": ("moves/move.c",),
     "attempt": ("moves/move.c",), "retries": ("moves/move.c",), "timeout_ms": ("moves/move.c",),
     "link_retried": ("moves/move.c",), "outlived": ("moves/move.c",), "local_before": ("moves/move.c",),
     "last_request_us": ("moves/move.c",), "budget": ("moves/move.c",),
-    "settles": ("moves/advice.c", "stages/passed.c"),  # cleared when other advice is remembered
+    "settles": ("moves/advice.c", "stages/admit.c"),  # cleared when other advice is remembered
     "queue_place": ("moves/queue.c",), "queue_count": ("moves/queue.c",),
     "slots_capacity": ("moves/requests.c",), "first_request": ("moves/requests.c",),
     "last_request": ("moves/requests.c",),

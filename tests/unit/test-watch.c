@@ -14,7 +14,7 @@ static void inbound(struct lab *lab, enum pd_kind kind)
 /* Silent looks each `step`, as often as it takes to pass `span`. */
 static void silence(struct lab *lab, uint64_t span_us, uint64_t step_us)
 {
-    for (uint64_t passed = 0; passed < span_us; passed += step_us) {
+    for (uint64_t admitted = 0; admitted < span_us; admitted += step_us) {
         lab_silent(lab, 17);
         lab_time(lab, step_us);
     }

@@ -54,9 +54,9 @@
 #include "peers/look.h"
 #include "peers/name.h"
 #include "peers/peer.h"
+#include "stages/admit.h"
 #include "stages/gate.h"
 #include "stages/migration.h"
-#include "stages/passed.h"
 #include "stages/row.h"
 #include "state.h"
 #include "triggers/instance.h"
@@ -81,7 +81,7 @@ static void ask(struct engine *engine)
 {
     gate_run(engine);
     if (engine->migration.queue_count) {
-        (void)passed_settle(engine, SIZE_MAX);
+        (void)admit_settle(engine, SIZE_MAX);
         migration_pump(engine);
     }
     flush_probes(engine);
@@ -167,7 +167,7 @@ struct engine *engine_free(struct engine *engine)
     if (!engine)
         return NULL;
     triggers_stop(engine);
-    passed_clear(engine);
+    admit_clear(engine);
     connections_free(engine);
     for (size_t i = 0; i < engine->n_advice; i++)
         reason_unref(engine->advice[i].reason);
@@ -187,7 +187,7 @@ struct engine *engine_free(struct engine *engine)
     text_unref(engine->node.down_reason);
     free(engine->advice);
     free(engine->withdrawals);
-    free(engine->passed);
+    free(engine->admitted);
     free(engine->probes);
     free(engine);
     return NULL;
@@ -274,7 +274,7 @@ const struct outbox *engine_ask(struct engine *engine, const struct event *event
 
 bool engine_settle(struct engine *engine, size_t most)
 {
-    bool done = passed_settle(engine, most);
+    bool done = admit_settle(engine, most);
 
     if (done)
         causes_flush(engine);

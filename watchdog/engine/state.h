@@ -25,7 +25,7 @@
 #include "peers/look.h"
 #include "peers/name.h"
 #include "peers/peer.h"
-#include "stages/passed.h"
+#include "stages/admit.h"
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
 
@@ -112,8 +112,8 @@ struct engine {
     uint64_t *probes; /* connections to be probed, of this turn */
     size_t n_probes, probes_capacity;
     /* stages */
-    struct passed *passed; /* not asked, or not entered yet */
-    size_t n_passed, passed_capacity;
+    struct admitted *admitted; /* not asked, or not entered yet */
+    size_t n_admitted, admitted_capacity;
     size_t n_made, n_settled; /* so many from the first on have their move, are entered */
     /* above */
     enum mode mode;  /* hold.c */

@@ -4,7 +4,7 @@
  * connection has one at most, in peer->move state->move. It lives in a pool and owns its texts, its
  * reason, and the deadline that says how long it stays in its state.
  *
- * Birth. The gate let advice pass, and passed.c calls move_new(). A move that waited for the same
+ * Birth. The gate let advice pass, and admit.c calls move_new(). A move that waited for the same
  * connection gives way to it, as `superseded`; an open one cannot be there, for the gate refuses
  * with `in-flight` then.
  *

@@ -51,7 +51,7 @@ struct peer {
     bool samples_known : 1;   /* rtt_samples is set */
     bool measured : 1;        /* had a row with an SRTT */
     bool in_flight : 1;       /* a request is open */
-    bool passing : 1;         /* in engine.passed, and its move is not made yet */
+    bool admitted : 1;        /* in engine.passed, and its move is not made yet */
     bool migratable : 1;      /* the node said so */
     bool reconnectable : 1;
     bool disabled : 1;           /* answered peer_disable_migration or not_migratable */

@@ -15,7 +15,7 @@
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
 #include "../state.h"
-#include "passed.h"
+#include "admit.h"
 
 #define BULK_ABOVE 1000u
 
@@ -126,13 +126,13 @@ static void decide(struct engine *engine, struct advice *advice)
     uint64_t into = 0;
     enum verdict verdict;
 
-    if (peer->passing)
-        passed_make(engine);
+    if (peer->admitted)
+        admit_make(engine);
     if (by == BY_RECONNECT)
         name_lived(engine, peer->view.name, peer->up_us);
     verdict = gate_verdict(engine, peer, &question, &into);
     if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT)
-        passed_add(engine, peer, reason, by, decision, advice->again);
+        admit_add(engine, peer, reason, by, decision, advice->again);
     else
         refuse(engine, peer, advice, by, decision, verdict, into);
     advice->reason = reason_unref(reason);
@@ -206,9 +206,9 @@ void gate_run(struct engine *engine)
     while (engine->n_advice) {
         size_t count = engine->n_advice;
 
-        (void)passed_settle(engine, SIZE_MAX);
+        (void)admit_settle(engine, SIZE_MAX);
         decide_all(engine, count, mark_bulk(engine));
-        passed_ask(engine);
+        admit_ask(engine);
         /* what was advised meanwhile */
         memmove(engine->advice, engine->advice + count,
                 (engine->n_advice - count) * sizeof(struct advice));

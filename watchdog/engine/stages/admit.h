@@ -2,10 +2,10 @@
 /*
  * What the gate let pass in this turn. The requests come first, and leave the
  * process; what is kept of them (the move, its deadline, the watch, the decision
- * record) is entered when they have: passed_settle().
+ * record) is entered when they have: admit_settle().
  */
-#ifndef ENGINE_PASSED_H
-#define ENGINE_PASSED_H
+#ifndef ENGINE_ADMITTED_H
+#define ENGINE_ADMITTED_H
 
 #include "../base/text.h"
 
@@ -13,7 +13,7 @@ struct engine;
 struct move;
 struct peer;
 
-struct passed {
+struct admitted {
     struct peer *peer;
     uint64_t conn;
     struct reason *reason;
@@ -23,20 +23,20 @@ struct passed {
     bool again; /* as in the advice */
 };
 
-void passed_add(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
-                uint64_t decision, bool again);
+void admit_add(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
+               uint64_t decision, bool again);
 
 /* Makes moves of them now: more advice on one of these connections came in the
  * same turn, and must see that. */
-void passed_make(struct engine *engine);
+void admit_make(struct engine *engine);
 
 /* All advice is decided: ask as far as the budget allows, queue the rest. */
-void passed_ask(struct engine *engine);
+void admit_ask(struct engine *engine);
 
 /* Enters what was asked, `most` of them; the decision records are written here.
  * Returns false while there is more. */
-bool passed_settle(struct engine *engine, size_t most);
+bool admit_settle(struct engine *engine, size_t most);
 
-void passed_clear(struct engine *engine);
+void admit_clear(struct engine *engine);
 
 #endif

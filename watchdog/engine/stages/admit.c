@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between the gate and the request, in two steps. Of ten thousand requests the last one
+ * waits for all before it: so the lines go out first, and what is to be entered of them
+ * comes when the node has them.
+ *
+ *   engine_ask     gate → admit_add: who, why, which decision
+ *                       → admit_ask: the lines, under the numbers after the last one
+ *   (the shell sends them)
+ *   engine_settle  admit_settle → make: token taken, move made, connection watched
+ *                                → move_enter_asked: entered under that number, recorded
+ *
+ * Nothing else gives out a number between the two. Where the budget does not suffice for
+ * all, they are made in the first step and go through the queue.
+ */
+#include "admit.h"
+
+#include "../base/outbox.h"
+#include "../liveness/watch.h"
+#include "../moves/advice.h"
+#include "../moves/move.h"
+#include "../moves/queue.h"
+#include "../peers/peer.h"
+#include "../peers/waiting.h"
+#include "../state.h"
+
+static void make(struct engine *engine, struct admitted *admitted)
+{
+    struct peer *peer = admitted->peer;
+    struct reason *reason = admitted->reason;
+    struct peer_moves *moves = peer_moves(engine, peer);
+    bool settles;
+
+    if (admitted->move)
+        return;
+    peer->admitted = false;
+    if (kind_is_network(reason->kind))
+        waiting_take_token(engine, moves);
+    settles = moves->remembered && reason->kind <= moves->remembered->kind;
+    if (settles && !advice_still_refused(engine, peer)) {
+        gate_forget_remembered(engine, peer);
+        settles = false;
+    }
+    admitted->move =
+        move_new(engine, peer, reason, admitted->by, admitted->decision, admitted->again);
+    admitted->move->settles = settles; /* what is held back: only if this one succeeds */
+    if (kind_is_network(reason->kind))
+        watch_advised(engine, peer, reason);
+}
+
+void admit_add(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
+               uint64_t decision, bool again)
+{
+    struct admitted *admitted;
+
+    engine->admitted = array_reserve(engine->admitted, &engine->admitted_capacity,
+                                     engine->n_admitted + 1, sizeof(struct admitted));
+    admitted = &engine->admitted[engine->n_admitted++];
+    *admitted = (struct admitted){
+        .peer = peer,
+        .conn = peer->view.conn,
+        .reason = reason_ref(reason),
+        .decision = decision,
+        .by = by,
+        .again = again,
+    };
+    peer->admitted = true;
+    if (peer->moves && peer->moves->move) /* it gives way, maybe in the queue */
+        make(engine, admitted);
+}
+
+void admit_make(struct engine *engine)
+{
+    for (; engine->n_made < engine->n_admitted; engine->n_made++)
+        make(engine, &engine->admitted[engine->n_made]);
+}
+
+/* Those that did not fit are `queued` in their decision; by then the best of
+ * the turn have been taken out of the queue. */
+static void queue_all(struct engine *engine)
+{
+    admit_make(engine);
+    for (size_t i = 0; i < engine->n_admitted; i++)
+        move_enqueue(engine, engine->admitted[i].move);
+    migration_pump(engine);
+    for (size_t i = 0; i < engine->n_admitted; i++)
+        move_record_queued(engine, engine->admitted[i].move);
+    admit_clear(engine);
+}
+
+void admit_ask(struct engine *engine)
+{
+    const struct migration *migration = &engine->migration;
+
+    if (migration->queue_count || migration->open + engine->n_admitted > migration->budget) {
+        queue_all(engine);
+        return;
+    }
+    /* Their numbers are those that they will be entered by. */
+    for (size_t i = 0; i < engine->n_admitted; i++) {
+        const struct admitted *admitted = &engine->admitted[i];
+
+        request_write(engine, admitted->reason, admitted->by,
+                      &(struct action_move){
+                          .request = migration->last_request + 1 + i,
+                          .conn = admitted->conn,
+                          .timeout_ms = move_timeout_ms(engine),
+                      });
+    }
+}
+
+/* The next ones, while this one is worked on. */
+static void prefetch(const struct engine *engine, size_t i)
+{
+    const struct peer_moves *moves;
+
+    if (i + 8 >= engine->n_admitted)
+        return;
+    __builtin_prefetch(engine->admitted[i + 8].peer);
+    __builtin_prefetch(peer_name(engine->admitted[i + 6].peer));
+    moves = engine->admitted[i + 6].peer->moves;
+    for (size_t at = 0; moves && at < sizeof(*moves); at += 64)
+        __builtin_prefetch((const char *)moves + at, 1);
+}
+
+bool admit_settle(struct engine *engine, size_t most)
+{
+    size_t end = engine->n_settled + min_u64(most, engine->n_admitted - engine->n_settled);
+
+    for (; engine->n_settled < end; engine->n_settled++) {
+        struct admitted *admitted = &engine->admitted[engine->n_settled];
+
+        prefetch(engine, engine->n_settled);
+        make(engine, admitted);
+        move_enter_asked(engine, admitted->move);
+    }
+    if (end < engine->n_admitted)
+        return false;
+    admit_clear(engine);
+    return true;
+}
+
+void admit_clear(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_admitted; i++)
+        reason_unref(engine->admitted[i].reason);
+    engine->n_admitted = engine->n_made = engine->n_settled = 0;
+}
