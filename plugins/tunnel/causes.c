@@ -40,37 +40,37 @@ static bool may_open(struct tunnel_causes *causes, uint64_t now_us)
     return true;
 }
 
-static void folded_count(struct tunnel_causes *causes, const char *tunnel)
+static void suppressed_count(struct tunnel_causes *causes, const char *tunnel)
 {
-    char name[sizeof(causes->folded[0].tunnel)];
+    char name[sizeof(causes->suppressed[0].tunnel)];
 
     snprintf(name, sizeof(name), "%.*s", (int)sizeof(name) - 1, *tunnel ? tunnel : "no tunnel");
     tunnel_text_cut(name, sizeof(name));
-    for (size_t i = 0; i < TUNNEL_FOLDED_MAX; i++) {
-        if (causes->folded[i].count && strcmp(causes->folded[i].tunnel, name) != 0)
+    for (size_t i = 0; i < TUNNEL_SUPPRESSED_MAX; i++) {
+        if (causes->suppressed[i].count && strcmp(causes->suppressed[i].tunnel, name) != 0)
             continue;
-        memcpy(causes->folded[i].tunnel, name, sizeof(name));
-        causes->folded[i].count++;
+        memcpy(causes->suppressed[i].tunnel, name, sizeof(name));
+        causes->suppressed[i].count++;
         return;
     }
-    causes->folded_others++;
+    causes->suppressed_others++;
 }
 
 /* One for each of them: the host counts them, and says the last one, once a minute and at the
  * end. So the sums are never reset. */
-static void folded_say(struct pd_turn *turn, const struct tunnel_causes *causes)
+static void suppressed_say(struct pd_turn *turn, const struct tunnel_causes *causes)
 {
     char text[TUNNEL_FOLDED_MAX * 80 + 160];
     int n = snprintf(
         text, sizeof(text),
         "messages come faster than causes are recorded; messages without a cause since the start:");
 
-    for (size_t i = 0; i < TUNNEL_FOLDED_MAX && causes->folded[i].count; i++)
+    for (size_t i = 0; i < TUNNEL_SUPPRESSED_MAX && causes->suppressed[i].count; i++)
         n += snprintf(text + n, sizeof(text) - (size_t)n, "%s %" PRIu64 " of %s", i ? "," : "",
-                      causes->folded[i].count, causes->folded[i].tunnel);
-    if (causes->folded_others)
+                      causes->suppressed[i].count, causes->suppressed[i].tunnel);
+    if (causes->suppressed_others)
         snprintf(text + n, sizeof(text) - (size_t)n, ", %" PRIu64 " of others",
-                 causes->folded_others);
+                 causes->suppressed_others);
     turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-folded", text);
 }
 
@@ -79,7 +79,7 @@ uint64_t tunnel_cause_open(struct pd_turn *turn, struct tunnel_causes *causes, c
 {
     if (may_open(causes, turn->now_us))
         return turn->host->open_cause(turn, reason);
-    folded_count(causes, tunnel);
-    folded_say(turn, causes);
+    suppressed_count(causes, tunnel);
+    suppressed_say(turn, causes);
     return 0;
 }

@@ -10,7 +10,7 @@
 #include <pathdog/trigger.h>
 
 /* Tunnels that are counted by their name. */
-#define TUNNEL_FOLDED_MAX 6u
+#define TUNNEL_SUPPRESSED_MAX 6u
 
 struct tunnel_causes {
     uint32_t opened; /* less those that time has given back */
@@ -18,8 +18,8 @@ struct tunnel_causes {
     struct { /* messages without one, since the start */
         char tunnel[48];
         uint64_t count;
-    } folded[TUNNEL_FOLDED_MAX];
-    uint64_t folded_others;
+    } suppressed[TUNNEL_SUPPRESSED_MAX];
+    uint64_t suppressed_others;
 };
 
 /* For one message. Returns 0 if it has none. */

@@ -243,7 +243,7 @@ static void check_decision(struct sim *sim, const struct record_decision *record
                   "repeats of decision %" PRIu64, record->decision);
         check_refusal(sim, record);
         sim->repeats += record->repeats;
-        set_decision(decision, SIM_FOLDED);
+        set_decision(decision, SIM_SUPPRESSED);
         return;
     }
     if (was == SIM_QUEUED) {
@@ -403,15 +403,15 @@ void check_stopped(struct sim *sim)
     SIM_CHECK(sim, !counts.open && !counts.queued && !counts.retrying && !counts.effects,
               "after the stop %u are open, %u queued, %u retried, %u judged", counts.open,
               counts.queued, counts.retrying, counts.effects);
-    SIM_CHECK(sim, !counts.remembered && !counts.folded && !counts.causes,
+    SIM_CHECK(sim, !counts.remembered && !counts.suppressed && !counts.causes,
               "after the stop %u are remembered, %u folded, %u causes", counts.remembered,
-              counts.folded, counts.causes);
+              counts.suppressed, counts.causes);
     SIM_CHECK(sim, sim->box->wake_at_us == NEVER, "after the stop a timer is wanted");
     SIM_CHECK(sim, sim->firsts + sim->repeats == sim->engine->last_decision,
               "%" PRIu64 " decisions, %" PRIu64 " written and %" PRIu64 " counted",
               sim->engine->last_decision, sim->firsts, sim->repeats);
     SIM_CHECK(sim,
               !sim->engine->migration.pool.in_use && !sim->engine->effect_pool.in_use &&
-                  !sim->engine->fold_pool.in_use,
+                  !sim->engine->repeat_pool.in_use,
               "memory is left in a pool");
 }

@@ -76,7 +76,7 @@ enum sim_decision {
     SIM_ASKED,
     SIM_MOVED, /* its effect is awaited */
     SIM_JUDGED,
-    SIM_FOLDED,          /* the last of repeats that were counted */
+    SIM_SUPPRESSED,      /* the last of repeats that were counted */
     SIM_FALLBACK = 0x80, /* beside one of these */
 };
 

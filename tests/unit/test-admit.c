@@ -73,7 +73,7 @@ static void twice_in_a_turn(void **state)
     advise_later(lab, 1, &moved);
     lab_signal(lab);
     into = expect_decision(lab, 1, VERDICT_MERGED)->into; /* the third of them is counted */
-    assert_int_equal(engine_counts(lab->engine).folded, 1);
+    assert_int_equal(engine_counts(lab->engine).suppressed, 1);
     assert_int_equal(expect_decision(lab, 1, VERDICT_MIGRATE)->decision, into);
     expect_decision(lab, 2, VERDICT_MIGRATE);
     expect_no_decision(lab);

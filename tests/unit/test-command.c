@@ -99,7 +99,7 @@ static void stop(void **state)
     lab_stop(lab);
     counts = engine_counts(lab->engine);
     assert_int_equal(counts.open + counts.queued + counts.retrying + counts.remembered +
-                         counts.effects + counts.causes + counts.folded,
+                         counts.effects + counts.causes + counts.suppressed,
                      0);
     expect_outcome(lab, 14, OUTCOME_UNANSWERED);
     expect_outcome(lab, 10, OUTCOME_UNANSWERED);

@@ -57,7 +57,7 @@ static void stop(struct engine *engine)
         if (!peer->moves)
             continue;
         gate_forget_remembered(engine, peer);
-        folds_flush(engine, peer);
+        repeats_flush(engine, peer);
     }
     causes_close(engine, NULL);
     notices_flush(engine);

@@ -130,8 +130,8 @@ static void turn_moves(const struct moved_table *table, struct peer_moves *moves
         turn(table, &moves->move->peer);
     if (moves->effect)
         turn(table, &moves->effect->peer);
-    for (struct fold *fold = moves->folds; fold; fold = fold->next)
-        turn(table, &fold->peer);
+    for (struct repeats *repeats = moves->repeats; repeats; repeats = repeats->next)
+        turn(table, &repeats->peer);
 }
 
 static void move_table(struct engine *engine, const struct engine_config *config,

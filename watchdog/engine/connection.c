@@ -35,7 +35,7 @@ static void remove_peer(struct engine *engine, struct peer *peer, const char *re
     if (peer->moves) {
         gate_forget_remembered(engine, peer);
         watch_off(engine, peer);
-        folds_flush(engine, peer);
+        repeats_flush(engine, peer);
         look_remove(engine, peer);
     }
     peer_set_state(engine, peer, PEER_REMOVED, reason);
@@ -238,7 +238,7 @@ void connections_free(struct engine *engine)
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         if (peer->moves) {
             gate_forget_remembered(engine, peer);
-            folds_flush(engine, peer);
+            repeats_flush(engine, peer);
         }
         peer_texts_free(peer);
     }

@@ -107,7 +107,7 @@ static void due(struct engine *engine, struct deadline *deadline)
         advice_due(engine, deadline);
         break;
     case DEADLINE_REPEATS:
-        fold_due(engine, deadline);
+        repeat_due(engine, deadline);
         break;
     case DEADLINE_MOVE:
         migration_due(engine, deadline);
@@ -146,7 +146,7 @@ int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t rea
     engine->random = 0x9e3779b97f4a7c15u;
     engine->ring.capacity = config->decisions_kept;
     pool_init(&engine->effect_pool, sizeof(struct effect_job));
-    pool_init(&engine->fold_pool, sizeof(struct fold));
+    pool_init(&engine->repeat_pool, sizeof(struct repeats));
     result = triggers_init(engine);
     peers_init(engine);
     moves_init(engine);
@@ -179,7 +179,7 @@ struct engine *engine_free(struct engine *engine)
     causes_clear(engine);
     notices_clear(engine);
     pool_clear(&engine->effect_pool);
-    pool_clear(&engine->fold_pool);
+    pool_clear(&engine->repeat_pool);
     deadlines_clear(&engine->deadlines);
     text_unref(engine->node.name);
     text_unref(engine->node.implementation);
@@ -312,7 +312,7 @@ struct engine_counts engine_counts(const struct engine *engine)
         .retrying = engine->migration.waiting,
         .effects = engine->effects_open,
         .remembered = engine->remembered,
-        .folded = engine->folded,
+        .suppressed = engine->suppressed,
         .causes = (uint32_t)engine->causes.count,
         .ignored = engine->ignored,
     };

@@ -134,7 +134,7 @@ struct engine_counts {
     uint32_t retrying;   /* waiting for their next attempt */
     uint32_t effects;    /* moves that are still being judged */
     uint32_t remembered; /* advice that will be given again */
-    uint32_t folded;     /* refusals that repeat */
+    uint32_t suppressed; /* refusals that repeat */
     uint32_t causes;     /* open causes */
     uint64_t ignored;    /* events about connections or requests that are not known */
 };

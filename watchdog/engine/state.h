@@ -48,7 +48,7 @@ struct peer_moves {
     struct peer *peer;
     struct reason *remembered;
     struct deadline remembered_deadline;
-    struct fold *folds;
+    struct repeats *repeats;
     struct effect_job *effect;
     struct watch watch;
     /* look.c: those looked at closely */
@@ -79,7 +79,7 @@ struct engine {
     /* base */
     struct deadlines deadlines;
     struct { /* of deadlines that always lie the same time ahead */
-        struct lane open, queued_degraded, queued, effects, folds, watched, watched_inbound;
+        struct lane open, queued_degraded, queued, effects, repeats, watched, watched_inbound;
         struct lane watch_ends;
     } lanes;
     struct causes causes;
@@ -102,8 +102,8 @@ struct engine {
     struct migration migration;
     uint64_t last_decision;
     uint32_t remembered;
-    uint32_t folded;
-    struct pool fold_pool;
+    uint32_t suppressed;
+    struct pool repeat_pool;
     /* triggers */
     struct triggers triggers;
     /* liveness */

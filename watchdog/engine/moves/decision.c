@@ -33,55 +33,56 @@ void decision_write(struct engine *engine, const struct record_subject *subject,
     };
 }
 
-static void say(struct engine *engine, struct fold *fold)
+static void say(struct engine *engine, struct repeats *repeats)
 {
-    struct record_subject subject = peer_subject(fold->peer);
+    struct record_subject subject = peer_subject(repeats->peer);
 
-    decision_write(engine, &subject, fold->reason, fold->by, fold->decision, fold->verdict, NULL,
-                   fold->into, fold->count);
-    fold->count = 0;
+    decision_write(engine, &subject, repeats->reason, repeats->by, repeats->decision,
+                   repeats->verdict, NULL, repeats->into, repeats->count);
+    repeats->count = 0;
 }
 
-static void fold_free(struct engine *engine, struct fold *fold)
+static void repeat_free(struct engine *engine, struct repeats *repeats)
 {
-    struct fold **link = &fold->peer->moves->folds;
+    struct repeats **link = &repeats->peer->moves->repeats;
 
-    while (*link != fold)
+    while (*link != repeats)
         link = &(*link)->next;
-    *link = fold->next;
-    deadline_set(&engine->deadlines, &fold->deadline, NEVER);
-    reason_unref(fold->reason);
-    pool_give(&engine->fold_pool, fold);
-    engine->folded--;
+    *link = repeats->next;
+    deadline_set(&engine->deadlines, &repeats->deadline, NEVER);
+    reason_unref(repeats->reason);
+    pool_give(&engine->repeat_pool, repeats);
+    engine->suppressed--;
 }
 
-void fold_due(struct engine *engine, struct deadline *deadline)
+void repeat_due(struct engine *engine, struct deadline *deadline)
 {
-    struct fold *fold = CONTAINER_OF(deadline, struct fold, deadline);
+    struct repeats *repeats = CONTAINER_OF(deadline, struct repeats, deadline);
 
-    if (!fold->count) {
-        fold_free(engine, fold);
+    if (!repeats->count) {
+        repeat_free(engine, repeats);
         return;
     }
-    say(engine, fold);
-    deadline_append(&engine->deadlines, &engine->lanes.folds, deadline, engine->now_us + MINUTE_US);
+    say(engine, repeats);
+    deadline_append(&engine->deadlines, &engine->lanes.repeats, deadline,
+                    engine->now_us + MINUTE_US);
 }
 
-static struct fold *find(struct peer_moves *moves, const char *trigger, enum verdict verdict)
+static struct repeats *find(struct peer_moves *moves, const char *trigger, enum verdict verdict)
 {
-    struct fold *fold = moves->folds;
+    struct repeats *repeats = moves->repeats;
 
-    while (fold && (fold->reason->trigger != trigger || fold->verdict != verdict))
-        fold = fold->next;
-    return fold;
+    while (repeats && (repeats->reason->trigger != trigger || repeats->verdict != verdict))
+        repeats = repeats->next;
+    return repeats;
 }
 
-void fold_refusal(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
-                  uint64_t decision, enum verdict verdict, uint64_t into)
+void repeat_refusal(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
+                    uint64_t decision, enum verdict verdict, uint64_t into)
 {
     struct record_subject subject;
     struct peer_moves *moves;
-    struct fold *fold;
+    struct repeats *repeats;
 
     if (reason->kind == PD_KIND_OPERATOR) { /* who asks is answered each time */
         subject = peer_subject(peer);
@@ -89,20 +90,20 @@ void fold_refusal(struct engine *engine, struct peer *peer, struct reason *reaso
         return;
     }
     moves = peer_moves(engine, peer);
-    fold = find(moves, reason->trigger, verdict);
-    if (fold) {
+    repeats = find(moves, reason->trigger, verdict);
+    if (repeats) {
         reason_ref(reason);
-        reason_unref(fold->reason);
-        fold->reason = reason;
-        fold->by = by;
-        fold->decision = decision;
-        fold->into = into;
-        fold->count++;
+        reason_unref(repeats->reason);
+        repeats->reason = reason;
+        repeats->by = by;
+        repeats->decision = decision;
+        repeats->into = into;
+        repeats->count++;
         return;
     }
-    fold = pool_take(&engine->fold_pool);
-    *fold = (struct fold){
-        .next = moves->folds,
+    repeats = pool_take(&engine->repeat_pool);
+    *repeats = (struct repeats){
+        .next = moves->repeats,
         .peer = peer,
         .reason = reason_ref(reason),
         .verdict = verdict,
@@ -111,20 +112,20 @@ void fold_refusal(struct engine *engine, struct peer *peer, struct reason *reaso
         .into = into,
         .deadline.kind = DEADLINE_REPEATS,
     };
-    moves->folds = fold;
-    engine->folded++;
-    say(engine, fold);
-    deadline_append(&engine->deadlines, &engine->lanes.folds, &fold->deadline,
+    moves->repeats = repeats;
+    engine->suppressed++;
+    say(engine, repeats);
+    deadline_append(&engine->deadlines, &engine->lanes.repeats, &repeats->deadline,
                     engine->now_us + MINUTE_US);
 }
 
-void folds_flush(struct engine *engine, struct peer *peer)
+void repeats_flush(struct engine *engine, struct peer *peer)
 {
-    while (peer->moves && peer->moves->folds) {
-        struct fold *fold = peer->moves->folds;
+    while (peer->moves && peer->moves->repeats) {
+        struct repeats *repeats = peer->moves->repeats;
 
-        if (fold->count)
-            say(engine, fold);
-        fold_free(engine, fold);
+        if (repeats->count)
+            say(engine, repeats);
+        repeat_free(engine, repeats);
     }
 }

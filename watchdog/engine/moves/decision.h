@@ -13,8 +13,8 @@ struct engine;
 struct move;
 struct peer;
 
-struct fold {
-    struct fold *next;
+struct repeats {
+    struct repeats *next;
     struct peer *peer;
     struct reason *reason; /* of the last */
     enum verdict verdict;
@@ -31,13 +31,13 @@ void decision_write(struct engine *engine, const struct record_subject *subject,
                     const struct move *move, uint64_t into, uint64_t repeats);
 
 /* Writes the refusal, or counts it. */
-void fold_refusal(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
-                  uint64_t decision, enum verdict verdict, uint64_t into);
+void repeat_refusal(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
+                    uint64_t decision, enum verdict verdict, uint64_t into);
 
 /* A minute is over: what was counted is written; what was not is forgotten. */
-void fold_due(struct engine *engine, struct deadline *deadline);
+void repeat_due(struct engine *engine, struct deadline *deadline);
 
 /* Writes all that was only counted so far, and forgets: the connection goes. */
-void folds_flush(struct engine *engine, struct peer *peer);
+void repeats_flush(struct engine *engine, struct peer *peer);
 
 #endif

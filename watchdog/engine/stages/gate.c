@@ -106,7 +106,7 @@ static void refuse(struct engine *engine, struct peer *peer, const struct advice
 
     if (verdict == VERDICT_OBSERVING)
         waiting_observed(engine, peer);
-    fold_refusal(engine, peer, reason, by, decision, verdict, into);
+    repeat_refusal(engine, peer, reason, by, decision, verdict, into);
     remember_refused(engine, peer, reason, by, verdict);
     if (!advice->again)
         cause_count_verdict(engine, reason->cause, verdict);

@@ -34,7 +34,7 @@ static void once_a_minute(void **state)
     assert_int_equal(expect_decision(lab, 17, VERDICT_INBOUND)->repeats, 0);
     lab_advise_full(lab, 17, &(struct pd_advice){PD_KIND_DEGRADED, .reason = "second"});
     lab_advise_full(lab, 17, &(struct pd_advice){PD_KIND_DEGRADED, .reason = "third"});
-    assert_int_equal(engine_counts(lab->engine).folded, 1);
+    assert_int_equal(engine_counts(lab->engine).suppressed, 1);
     lab_time(lab, MIN - 1);
     expect_no_decision(lab);
     lab_time(lab, 1);
@@ -44,7 +44,7 @@ static void once_a_minute(void **state)
     assert_string_equal(decision->reason->s, "third");
     lab_time(lab, MIN);
     expect_no_decision(lab);
-    assert_int_equal(engine_counts(lab->engine).folded, 0); /* over */
+    assert_int_equal(engine_counts(lab->engine).suppressed, 0); /* over */
     lab_advise(lab, 17, PD_KIND_DEGRADED);
     assert_int_equal(expect_decision(lab, 17, VERDICT_INBOUND)->repeats, 0);
 }
@@ -77,10 +77,10 @@ static void kept_apart(void **state)
     lab_node_down(lab);
     lab_advise(lab, 17, PD_KIND_DEGRADED);
     expect_decision(lab, 17, VERDICT_GONE);
-    assert_int_equal(engine_counts(lab->engine).folded, 4);
+    assert_int_equal(engine_counts(lab->engine).suppressed, 4);
 }
 
-static void asked_is_never_folded(void **state)
+static void asked_is_never_suppressed(void **state)
 {
     struct lab *lab = *state;
 
@@ -99,7 +99,7 @@ static void said_when_the_connection_goes(void **state)
     expect_decision(lab, 17, VERDICT_INBOUND);
     lab_peer_down(lab, 17);
     assert_int_equal(expect_decision(lab, 17, VERDICT_INBOUND)->repeats, 4);
-    assert_int_equal(engine_counts(lab->engine).folded, 0);
+    assert_int_equal(engine_counts(lab->engine).suppressed, 0);
 }
 
 int main(void)
@@ -108,7 +108,7 @@ int main(void)
         LAB_TEST(an_hour),
         LAB_TEST(once_a_minute),
         LAB_TEST(kept_apart),
-        LAB_TEST(asked_is_never_folded),
+        LAB_TEST(asked_is_never_suppressed),
         LAB_TEST(said_when_the_connection_goes),
     };
 
