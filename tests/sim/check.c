@@ -134,11 +134,11 @@ static void check_action(struct sim *sim, const struct action *action)
     case ACTION_SUMMARY:
         SIM_CHECK(sim, sim->up && sim->told, "a look before the snapshot");
         SIM_CHECK(sim, action->summary.n_conns <= sim->config.close_max, "too many in a look");
-        SIM_CHECK(sim, action->summary.look > sim->look, "look %" PRIu64 " again",
-                  action->summary.look);
+        SIM_CHECK(sim, action->summary.poll > sim->poll, "look %" PRIu64 " again",
+                  action->summary.poll);
         SIM_CHECK(sim, !sim->looking, "two looks at once");
         sim->looking = true;
-        sim->look = action->summary.look;
+        sim->poll = action->summary.poll;
         break;
     case ACTION_PROBE:
         SIM_CHECK(sim, sim->features & NODE_PROBE, "probe without the feature");

@@ -116,7 +116,7 @@ static void action(struct sim *sim, const struct action *action)
 {
     switch (action->type) {
     case ACTION_SUMMARY:
-        line(sim, "  look %" PRIu64 "%s", action->summary.look,
+        line(sim, "  look %" PRIu64 "%s", action->summary.poll,
              action->summary.conns ? "" : " at all");
         conns(sim, "summary", action->summary.conns, action->summary.n_conns);
         break;

@@ -110,7 +110,7 @@ static void peer_up(struct sim *sim)
     peer->conn = event->conn;
     peer->up_us = sim->now_us;
     peer->has_row = peer->measured = false;
-    peer->look_us = 0;
+    peer->poll_us = 0;
     peer->received = PD_UNKNOWN;
     memset(&peer->last, 0xff, sizeof(peer->last)); /* PD_UNKNOWN */
     peer->progress_us = sim->now_us;
@@ -151,8 +151,8 @@ static void row(struct sim *sim, struct sim_peer *peer, const struct pd_row *row
     bool is_fresh = fresh(peer, row);
     uint64_t received = row->v[PD_BYTES_RECEIVED], silent_ms = row->v[PD_SILENT_MS];
     bool more = received != PD_UNKNOWN && peer->received != PD_UNKNOWN && received > peer->received;
-    bool heard = peer->look_us && silent_ms != PD_UNKNOWN &&
-                 silent_ms < (sim->now_us - peer->look_us) / 1000;
+    bool heard = peer->poll_us && silent_ms != PD_UNKNOWN &&
+                 silent_ms < (sim->now_us - peer->poll_us) / 1000;
 
     if (is_fresh || more || heard)
         peer->progress_us = sim->now_us;
@@ -164,7 +164,7 @@ static void row(struct sim *sim, struct sim_peer *peer, const struct pd_row *row
     for (size_t i = 0; i < PD_COLUMN_COUNT; i++)
         if (row->v[i] != PD_UNKNOWN)
             peer->last.v[i] = row->v[i];
-    peer->look_us = sim->now_us;
+    peer->poll_us = sim->now_us;
 }
 
 static void samples(struct sim *sim)

@@ -51,7 +51,7 @@ static int do_step(struct pd_turn *turn, struct poke *poke, const struct poke_st
     case POKE_CLOSE_CAUSE:
         host->close_cause(turn, step->number);
         break;
-    case POKE_LOOK:
+    case POKE_POLL:
         host->look(turn, step->peer, step->number);
         break;
     case POKE_TIMER:

@@ -26,7 +26,7 @@ enum poke_do {
     POKE_WITHDRAW,
     POKE_OPEN_CAUSE, /* its number goes to poke.last_cause */
     POKE_CLOSE_CAUSE,
-    POKE_LOOK,
+    POKE_POLL,
     POKE_TIMER,
     POKE_QUERY,
     POKE_NOTICE,

@@ -33,7 +33,7 @@ static void forget_run(struct sim *sim)
         memset(sim->decisions, 0, sim->decisions_capacity);
     memset(sim->causes, 0, sizeof(sim->causes));
     sim->open = sim->queued = sim->moved = 0;
-    sim->firsts = sim->repeats = sim->last_decision = sim->look = 0;
+    sim->firsts = sim->repeats = sim->last_decision = sim->poll = 0;
     sim->looking = false;
     sim->advised = 0;
     for (size_t i = 0; i < SIM_INSTANCES; i++)

@@ -134,7 +134,7 @@ static void note_causes(struct sim *sim)
 void sim_handle(struct sim *sim)
 {
     uint64_t due_us = sim->box->wake_at_us;
-    bool done = sim->event.type == EVENT_SUMMARY_DONE && sim->event.summary_done.look == sim->look;
+    bool done = sim->event.type == EVENT_SUMMARY_DONE && sim->event.summary_done.poll == sim->poll;
 
     sim->open_before = sim->open;
     sim->late_us = sub_u64(sim->now_us, due_us);

@@ -45,7 +45,7 @@ struct sim_peer {
     /* progress judged from them once more, independently */
     bool measured;
     struct pd_row last; /* of each column the last that was told */
-    uint64_t look_us;   /* 0: no row yet */
+    uint64_t poll_us;   /* 0: no row yet */
     uint64_t received;  /* as last told, PD_UNKNOWN: never */
     uint64_t progress_us;
     /* of the run before, until the snapshot */
@@ -113,7 +113,7 @@ struct sim {
     uint32_t features;
     uint32_t node_budget;
     uint64_t last_conn;
-    uint64_t look;    /* the last that was asked for */
+    uint64_t poll;    /* the last that was asked for */
     bool looking;     /* it is not answered */
     uint64_t late_us; /* how much the timer is overdue in the present turn */
     struct sim_peer peers[SIM_NAMES];

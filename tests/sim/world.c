@@ -118,7 +118,7 @@ static void next_row(struct sim *sim, struct sim_peer *peer, struct pd_row *row)
 {
     uint64_t sent =
         peer->has_row && peer->row.v[PD_BYTES_SENT] != PD_UNKNOWN ? peer->row.v[PD_BYTES_SENT] : 0;
-    uint64_t silent_ms = peer->look_us ? (sim->now_us - peer->progress_us) / 1000 : 0;
+    uint64_t silent_ms = peer->poll_us ? (sim->now_us - peer->progress_us) / 1000 : 0;
 
     if (!peer->has_row || peer->life == SIM_WILD) {
         wild_row(sim, row);
@@ -231,7 +231,7 @@ static void plan(struct sim *sim, uint32_t owner)
 {
     static const enum poke_do deeds[] = {
         POKE_ADVISE, POKE_ADVISE, POKE_ADVISE,      POKE_ADVISE,      POKE_ADVISE,      POKE_ADVISE,
-        POKE_ADVISE, POKE_ADVISE, POKE_ADVISE_SAME, POKE_ADVISE_SAME, POKE_WITHDRAW,    POKE_LOOK,
+        POKE_ADVISE, POKE_ADVISE, POKE_ADVISE_SAME, POKE_ADVISE_SAME, POKE_WITHDRAW,    POKE_POLL,
         POKE_TIMER,  POKE_QUERY,  POKE_NOTICE,      POKE_OPEN_CAUSE,  POKE_CLOSE_CAUSE,
     };
     struct poke *poke = &sim->pokes[owner];
@@ -292,7 +292,7 @@ static void command(struct sim *sim)
 static void summary_done(struct sim *sim)
 {
     sim->event.type = EVENT_SUMMARY_DONE;
-    sim->event.summary_done.look = pick(sim, 10) ? sim->look : pick(sim, sim->look + 2);
+    sim->event.summary_done.poll = pick(sim, 10) ? sim->poll : pick(sim, sim->poll + 2);
     sim->event.summary_done.failed = pick(sim, 6) == 0;
     sim->event.summary_done.unanswered = sim->event.summary_done.failed && pick(sim, 2);
 }

@@ -139,11 +139,11 @@ void lab_silent(struct lab *lab, uint64_t conn)
     lab_row(lab, conn, text);
 }
 
-void lab_summary_done(struct lab *lab, uint64_t look, bool failed)
+void lab_summary_done(struct lab *lab, uint64_t poll, bool failed)
 {
     lab_event(lab, &(struct event){
                        .type = EVENT_SUMMARY_DONE,
-                       .summary_done = {.look = look, .failed = failed},
+                       .summary_done = {.poll = poll, .failed = failed},
                    });
 }
 

@@ -60,7 +60,7 @@ static void keep_action(struct lab *lab, const struct action *action)
     *kept = (struct lab_action){.type = action->type, .at_us = lab->now_us};
     switch (action->type) {
     case ACTION_SUMMARY:
-        kept->look = action->summary.look;
+        kept->poll = action->summary.poll;
         kept->all = !action->summary.conns;
         keep_conns(kept, action->summary.conns, action->summary.n_conns);
         break;
@@ -240,7 +240,7 @@ void lab_skip(struct lab *lab)
 {
     for (size_t i = 0; i < ARRAY_SIZE(lab->read); i++)
         lab->read[i] = lab->n_records;
-    lab->read_moves = lab->read_looks = lab->n_actions;
+    lab->read_moves = lab->read_polls = lab->n_actions;
 }
 
 const struct lab_action *lab_next_move(struct lab *lab)
@@ -254,11 +254,11 @@ const struct lab_action *lab_next_move(struct lab *lab)
     return NULL;
 }
 
-const struct lab_action *lab_next_look(struct lab *lab)
+const struct lab_action *lab_next_poll(struct lab *lab)
 {
-    while (lab->read_looks < lab->n_actions)
-        if (lab->actions[lab->read_looks++].type == ACTION_SUMMARY)
-            return &lab->actions[lab->read_looks - 1];
+    while (lab->read_polls < lab->n_actions)
+        if (lab->actions[lab->read_polls++].type == ACTION_SUMMARY)
+            return &lab->actions[lab->read_polls - 1];
     return NULL;
 }
 

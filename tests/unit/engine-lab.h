@@ -20,7 +20,7 @@
 struct lab_action {
     enum action_type type;
     uint64_t at_us;
-    uint64_t look, request, conn;
+    uint64_t poll, request, conn;
     uint32_t timeout_ms;
     char reason[96], interface[32], local[32], via[32]; /* "": left out */
     uint64_t conns[16];
@@ -44,7 +44,7 @@ struct lab {
     size_t read[RECORD_NOTICE + 1]; /* by type: where expect_ goes on */
     struct lab_action *actions;
     size_t n_actions, actions_capacity;
-    size_t read_moves, read_looks;
+    size_t read_moves, read_polls;
 };
 
 /* Sets the default config; a test may change it, and `features`, before lab_begin. */
@@ -78,7 +78,7 @@ void lab_row_only(struct lab *lab, uint64_t conn, const char *columns);
 void lab_fresh(struct lab *lab, uint64_t conn, uint64_t rtt_us);
 /* One that owes something and shows no progress. */
 void lab_silent(struct lab *lab, uint64_t conn);
-void lab_summary_done(struct lab *lab, uint64_t look, bool failed);
+void lab_summary_done(struct lab *lab, uint64_t poll, bool failed);
 
 /* Advice of the trigger; runs one turn. */
 void lab_advise(struct lab *lab, uint64_t conn, enum pd_kind kind);
@@ -113,7 +113,7 @@ const struct record_notice *lab_notice(struct lab *lab, const char *what);
 void lab_skip(struct lab *lab);
 /* The next migrate or reconnect, NULL if there is none. */
 const struct lab_action *lab_next_move(struct lab *lab);
-const struct lab_action *lab_next_look(struct lab *lab);
+const struct lab_action *lab_next_poll(struct lab *lab);
 const struct lab_action *lab_find_action(struct lab *lab, enum action_type type);
 struct peer *lab_peer(struct lab *lab, uint64_t conn);
 

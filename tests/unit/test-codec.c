@@ -345,7 +345,7 @@ static bool same(const struct event *a, const struct event *b)
     case EVENT_SAMPLES:
         return same_samples(&a->samples, &b->samples);
     case EVENT_SUMMARY_DONE:
-        return a->summary_done.look == b->summary_done.look &&
+        return a->summary_done.poll == b->summary_done.poll &&
                a->summary_done.failed == b->summary_done.failed &&
                a->summary_done.unanswered == b->summary_done.unanswered;
     case EVENT_ANSWER:

@@ -176,18 +176,18 @@ static void down_before_anything_is_known(void **state)
     assert_int_equal(engine_counts(lab->engine).effects, 0);
 }
 
-static void looked_at_closely(void **state)
+static void polled_at_closely(void **state)
 {
     struct lab *lab = *state;
-    const struct lab_action *look;
+    const struct lab_action *poll;
 
     lab_peer_up(lab, "a", 17);
     lab_migrated(lab, 17, PD_KIND_DEGRADED);
     lab_time(lab, 20 * MS);
-    look = lab_next_look(lab);
-    assert_non_null(look);
-    assert_int_equal(look->n_conns, 1);
-    assert_int_equal(look->conns[0], 17);
+    poll = lab_next_poll(lab);
+    assert_non_null(poll);
+    assert_int_equal(poll->n_conns, 1);
+    assert_int_equal(poll->conns[0], 17);
 }
 
 /* ---- reconnects ---- */
@@ -356,7 +356,7 @@ int main(void)
         LAB_TEST(stalled),
         LAB_TEST(unknown),
         LAB_TEST(down_before_anything_is_known),
-        LAB_TEST(looked_at_closely),
+        LAB_TEST(polled_at_closely),
         LAB_TEST(new_connection),
         LAB_TEST(new_connection_stalled),
         LAB_TEST(new_connection_idle),

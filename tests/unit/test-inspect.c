@@ -125,13 +125,13 @@ static void samples(void **state)
 
     lab_peer_up(lab, "a", 1);
     assert_true(inspect_find(lab->engine, lab->now_us, "a", &peer));
-    assert_int_equal(peer.looked_ago_us, INSPECT_NEVER);
+    assert_int_equal(peer.polled_ago_us, INSPECT_NEVER);
     assert_int_equal(peer.srtt_us, PD_UNKNOWN);
     lab_row(lab, 1, "srtt=50000 samples=3 received=100 sent=70");
     assert_true(inspect_find(lab->engine, lab->now_us + 7, "a", &peer));
     assert_int_equal(peer.srtt_us, 50000);
     assert_int_equal(peer.rtt_samples, 3);
-    assert_int_equal(peer.looked_ago_us, 7);
+    assert_int_equal(peer.polled_ago_us, 7);
     assert_int_equal(peer.n_rtt, 1);
 }
 

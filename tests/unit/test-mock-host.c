@@ -63,8 +63,8 @@ static void give_both(struct lab *lab, struct mock *mock, const struct pd_row *r
     struct sample_row given = {.conn = 17, .row = *row};
     const struct pd_sample *sample = &lab->poke.sample;
 
-    lab->engine->looks.open = ++lab->engine->looks.last;
-    lab->engine->looks.open_all = !fast;
+    lab->engine->polls.open = ++lab->engine->polls.last;
+    lab->engine->polls.open_all = !fast;
     lab_event(lab,
               &(struct event){.type = EVENT_SAMPLES,
                               .samples = {.columns = UINT32_MAX, .rows = &given, .n_rows = 1}});

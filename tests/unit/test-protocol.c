@@ -98,7 +98,7 @@ static void test_hello_of_a_terse_node(void **state)
 
 /* What is shown of a boot may be cut or have marks in it, but two that differ stay
  * different: else the connections of the one would be taken for the other's. */
-static void test_boots_that_look_alike(void **state)
+static void test_boots_that_poll_alike(void **state)
 {
     char boots[4][700] = {"a\\u0001", "a\\u0002", "", ""}, text[3000], *told[4];
 
@@ -273,7 +273,7 @@ static void test_nothing_is_sent_before_hello(void **state)
 
 static void test_summary(void **state)
 {
-    send_one((struct action){.type = ACTION_SUMMARY, .summary = {.look = 9}});
+    send_one((struct action){.type = ACTION_SUMMARY, .summary = {.poll = 9}});
     expect_sent("{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"summary\"}\n");
     assert_int_equal(protocol_deadline_us(rig.protocol), 115 * SECOND); /* 3 × 5 s */
     line("{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"rows\":2}}");
@@ -291,14 +291,14 @@ static void test_summary(void **state)
 static void test_summary_given_up(void **state)
 {
     protocol_set_sample_interval(rig.protocol, SECOND);
-    send_one((struct action){.type = ACTION_SUMMARY, .summary = {.look = 9}});
+    send_one((struct action){.type = ACTION_SUMMARY, .summary = {.poll = 9}});
     assert_int_equal(protocol_expire(rig.protocol, 110 * SECOND - 1), 0);
     expect("");
     assert_int_equal(protocol_expire(rig.protocol, 110 * SECOND), 0);
     expect_first("\"summary_done\",\"look\":9,\"failed\":true,\"unanswered\":true\n");
     expect_notice("summary-unanswered", 1);
     /* late: ignored, without a word; and the next may be asked meanwhile */
-    send_one((struct action){.type = ACTION_SUMMARY, .summary = {.look = 10}});
+    send_one((struct action){.type = ACTION_SUMMARY, .summary = {.poll = 10}});
     line("{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"rows\":2}}");
     expect("");
     line("{\"jsonrpc\":\"2.0\",\"id\":4,\"result\":{\"rows\":2}}");
@@ -307,8 +307,8 @@ static void test_summary_given_up(void **state)
 
 static void test_one_summary_at_a_time(void **state)
 {
-    send_one((struct action){.type = ACTION_SUMMARY, .summary = {.look = 9}});
-    send_one((struct action){.type = ACTION_SUMMARY, .summary = {.look = 10}});
+    send_one((struct action){.type = ACTION_SUMMARY, .summary = {.poll = 9}});
+    send_one((struct action){.type = ACTION_SUMMARY, .summary = {.poll = 10}});
     expect_sent("{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"summary\"}\n");
     expect("");
     assert_int_equal(protocol_deadline_us(rig.protocol), 0);
@@ -372,7 +372,7 @@ int main(void)
         CLOSED(test_hello_spoiled),
         CLOSED(test_hello_refused),
         CLOSED(test_hello_of_a_terse_node),
-        CLOSED(test_boots_that_look_alike),
+        CLOSED(test_boots_that_poll_alike),
         CLOSED(test_netns),
         CLOSED(test_deadlines),
         CLOSED(test_subscribe_refused),

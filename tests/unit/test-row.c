@@ -80,7 +80,7 @@ static void silence(void **state)
     expect_row(lab, "silent=2000", false, false);
 }
 
-static void last_look(void **state)
+static void last_poll(void **state)
 {
     struct lab *lab = *state;
 
@@ -115,43 +115,43 @@ static bool regular(struct lab *lab)
     return lab->poke.sample.regular;
 }
 
-static const struct lab_action *looked(struct lab *lab, bool all)
+static const struct lab_action *polled(struct lab *lab, bool all)
 {
-    const struct lab_action *look = lab_next_look(lab);
+    const struct lab_action *poll = lab_next_poll(lab);
 
-    assert_non_null(look);
-    assert_int_equal(look->all, all);
-    return look;
+    assert_non_null(poll);
+    assert_int_equal(poll->all, all);
+    return poll;
 }
 
 /* One row of each round, also where fast polls come between. */
 static void regular_rows(void **state)
 {
     struct lab *lab = *state;
-    const struct lab_action *look;
+    const struct lab_action *poll;
     uint64_t begin_us = lab->now_us;
     unsigned rounds = 0, fast_polls = 0;
 
     lab_peer_up(lab, "a", 17);
     lab_time(lab, 5 * SEC);
-    look = looked(lab, true);
+    poll = polled(lab, true);
     assert_true(regular(lab));
     assert_false(regular(lab)); /* the same moment */
-    lab_summary_done(lab, look->look, false);
-    lab_step(lab, POKE_LOOK, 17)->number = lab->now_us + 30 * SEC;
+    lab_summary_done(lab, poll->poll, false);
+    lab_step(lab, POKE_POLL, 17)->number = lab->now_us + 30 * SEC;
     lab_signal(lab);
     while (lab->now_us - begin_us < 20 * SEC) {
         bool all;
 
         lab_time(lab, lab->config.close_interval_us);
-        look = lab_next_look(lab);
-        if (!look)
+        poll = lab_next_poll(lab);
+        if (!poll)
             continue;
-        all = look->all;
+        all = poll->all;
         rounds += all;
         fast_polls += !all;
         assert_int_equal(regular(lab), all);
-        lab_summary_done(lab, look->look, false);
+        lab_summary_done(lab, poll->poll, false);
     }
     assert_true(rounds > 1);
     assert_true(fast_polls > 20);
@@ -279,7 +279,7 @@ int main(void)
         LAB_TEST(fresh_without_samples),
         LAB_TEST(progress),
         LAB_TEST(silence),
-        LAB_TEST(last_look),
+        LAB_TEST(last_poll),
         LAB_TEST(unknown_connections),
         LAB_TEST(regular_rows),
         LAB_TEST(unasked_rows),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* After moved or dead advice: close looks, dead or alive, and the fallback. */
+/* After moved or dead advice: fast poll, dead or alive, and the fallback. */
 #include "engine-lab.h"
 
 /* An inbound connection: no migrate is possible, so its advice is refused. */
@@ -54,7 +54,7 @@ static void frozen_by_a_migration(void **state)
     expect_decision(lab, 17, VERDICT_RECONNECT);
 }
 
-static void three_looks_at_least(void **state)
+static void three_polls_at_least(void **state)
 {
     struct lab *lab = *state;
 
@@ -79,7 +79,7 @@ static void owes_nothing(void **state)
     expect_no_decision(lab);
 }
 
-static void owed_in_every_look(void **state)
+static void owed_in_every_poll(void **state)
 {
     struct lab *lab = *state;
 
@@ -274,10 +274,10 @@ static void sixty_seconds(void **state)
 
     inbound(lab, PD_KIND_MOVED);
     lab_time(lab, 59 * SEC);
-    assert_true(lab_peer(lab, 17)->moves->looked);
+    assert_true(lab_peer(lab, 17)->moves->polled);
     lab_time(lab, 5 * SEC); /* also if no row ever came */
     assert_false(lab_peer(lab, 17)->moves->watch.on);
-    assert_false(lab_peer(lab, 17)->moves->looked);
+    assert_false(lab_peer(lab, 17)->moves->polled);
 }
 
 static void not_watched(void **state)
@@ -471,9 +471,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAB_TEST(dead_inbound),
         LAB_TEST(frozen_by_a_migration),
-        LAB_TEST(three_looks_at_least),
+        LAB_TEST(three_polls_at_least),
         LAB_TEST(owes_nothing),
-        LAB_TEST(owed_in_every_look),
+        LAB_TEST(owed_in_every_poll),
         LAB_TEST(idle_and_then_sends),
         cmocka_unit_test(owed_by_pto_and_by_sending),
         cmocka_unit_test(any_progress_clears),

@@ -73,7 +73,7 @@ static const struct member peer_path[] = {
 };
 
 static const struct member summary_done[] = {
-    M(U64, summary_done.look, "look"),
+    M(U64, summary_done.poll, "look"),
     M(BOOL, summary_done.failed, "failed"),
     M(FLAG, summary_done.unanswered, "unanswered"),
     END,

@@ -174,7 +174,7 @@ static void put_moves(struct buffer *out, const struct inspect_explain *explain)
     put_u64(out, "left_us", explain->watched ? explain->watch_left_us : 0);
     put_close(out, "}");
     put_bool(out, "judged", explain->judged);
-    put_bool(out, "looked_closely", explain->looked_closely);
+    put_bool(out, "looked_closely", explain->polled_closely);
     put_text(out, "remembered", explain->remembered);
     put_known(out, "decision", explain->decision, 0);
     put_known(out, "request", explain->request, 0);
@@ -188,7 +188,7 @@ static void put_samples(struct buffer *out, const struct inspect_peer *peer)
         put_u64(out, NULL, peer->rtt_us[i]);
     put_close(out, "]");
     put_known(out, "quiet_us", peer->quiet_us, INSPECT_NEVER);
-    put_u64(out, "quiet_looks", peer->quiet_looks);
+    put_u64(out, "quiet_looks", peer->quiet_polls);
     put_bool(out, "quiet_owed", peer->quiet_owed);
     put_bool(out, "said_migratable", peer->migratable);
     put_bool(out, "said_reconnectable", peer->reconnectable);

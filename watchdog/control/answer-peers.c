@@ -42,7 +42,7 @@ void put_peer(struct request *request, const struct inspect_peer *peer)
     put_bool(out, "held", peer->held);
     put_text(out, "move", moves[peer->move]);
     put_u64(out, "up_us", peer->up_for_us);
-    put_known(out, "looked_us", peer->looked_ago_us, INSPECT_NEVER);
+    put_known(out, "looked_us", peer->polled_ago_us, INSPECT_NEVER);
     put_known(out, "srtt_us", peer->srtt_us, PD_UNKNOWN);
     put_known(out, "latest_rtt_us", peer->latest_rtt_us, PD_UNKNOWN);
     put_known(out, "rttvar_us", peer->rttvar_us, PD_UNKNOWN);

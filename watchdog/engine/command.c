@@ -12,8 +12,8 @@
 #include "moves/advice.h"
 #include "moves/decision.h"
 #include "moves/move.h"
-#include "peers/look.h"
 #include "peers/peer.h"
+#include "peers/poll.h"
 #include "stages/migration.h"
 #include "state.h"
 
@@ -50,7 +50,7 @@ static void stop(struct engine *engine)
     struct peer *peer;
 
     engine->stopping = true;
-    looks_stop(engine);
+    polls_stop(engine);
     migration_stop(engine);
     effects_stop(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {

@@ -10,8 +10,8 @@
 #include "base/outbox.h"
 #include "hold.h"
 #include "moves/move.h"
-#include "peers/look.h"
 #include "peers/peer.h"
+#include "peers/poll.h"
 #include "stages/gate.h"
 #include "state.h"
 #include "triggers/instance.h"
@@ -124,8 +124,8 @@ static void turn(const struct moved_table *table, struct peer **pointer)
 static void turn_moves(const struct moved_table *table, struct peer_moves *moves)
 {
     turn(table, &moves->peer);
-    turn(table, &moves->look_previous);
-    turn(table, &moves->look_next);
+    turn(table, &moves->poll_previous);
+    turn(table, &moves->poll_next);
     if (moves->move)
         turn(table, &moves->move->peer);
     if (moves->effect)
@@ -156,8 +156,8 @@ static void move_table(struct engine *engine, const struct engine_config *config
     for (uint32_t i = 0; i < peers->top; i++)
         if (peer_at(engine, i)->state != PEER_REMOVED && peer_at(engine, i)->moves)
             turn_moves(&table, peer_at(engine, i)->moves);
-    turn(&table, &engine->looks.first);
-    turn(&table, &engine->looks.last_peer);
+    turn(&table, &engine->polls.first);
+    turn(&table, &engine->polls.last_peer);
     for (size_t i = 0; i < table.old.n_blocks; i++)
         free(table.old.blocks[i]);
     free(table.old.blocks);
@@ -261,5 +261,5 @@ void configure_take(struct engine *engine)
     migration_set_budget(engine, engine->node.max_in_flight);
     outbox_set_kept(engine, config->decisions_kept);
     if (config->sample_interval_us != old.sample_interval_us)
-        looks_retime(engine);
+        polls_retime(engine);
 }

@@ -13,9 +13,9 @@
 #include "moves/decision.h"
 #include "moves/move.h"
 #include "peers/index.h"
-#include "peers/look.h"
 #include "peers/name.h"
 #include "peers/peer.h"
+#include "peers/poll.h"
 #include "peers/progress.h"
 #include "peers/waiting.h"
 #include "stages/gate.h"
@@ -36,7 +36,7 @@ static void remove_peer(struct engine *engine, struct peer *peer, const char *re
         gate_forget_remembered(engine, peer);
         watch_off(engine, peer);
         repeats_flush(engine, peer);
-        look_remove(engine, peer);
+        poll_remove(engine, peer);
     }
     peer_set_state(engine, peer, PEER_REMOVED, reason);
 }
@@ -109,7 +109,7 @@ void connection_node_down(struct engine *engine, const struct event_node_down *e
     if (!node->up)
         return;
     node->up = node->told = false;
-    looks_stop(engine);
+    polls_stop(engine);
     migration_link_lost(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         peer_set_state(engine, peer, PEER_UNTOLD, NULL);
@@ -133,7 +133,7 @@ void connection_snapshot(struct engine *engine)
         if (peer->moves && !deadline_is_on(&peer->moves->remembered_deadline))
             gate_advise_remembered(engine, peer);
     }
-    looks_start(engine);
+    polls_start(engine);
 }
 
 /* Told by the node, not moved by us: what is held back was about the path before. */

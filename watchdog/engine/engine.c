@@ -51,9 +51,9 @@
 #include "moves/advice.h"
 #include "moves/decision.h"
 #include "moves/move.h"
-#include "peers/look.h"
 #include "peers/name.h"
 #include "peers/peer.h"
+#include "peers/poll.h"
 #include "stages/admit.h"
 #include "stages/gate.h"
 #include "stages/migration.h"
@@ -66,7 +66,7 @@
 static void flush_probes(struct engine *engine)
 {
     for (size_t done = 0; done < engine->n_probes;) {
-        size_t count = min_u64(engine->n_probes - done, LOOK_CONNS_MAX);
+        size_t count = min_u64(engine->n_probes - done, POLL_CONNS_MAX);
         uint64_t *conns = outbox_conns(engine, count);
 
         memcpy(conns, engine->probes + done, count * sizeof(*conns));
@@ -96,10 +96,10 @@ static void due(struct engine *engine, struct deadline *deadline)
         notice_due(engine, deadline);
         break;
     case DEADLINE_ROUND:
-        looks_round_due(engine);
+        polls_round_due(engine);
         break;
-    case DEADLINE_CLOSE_LOOK:
-        looks_close_due(engine);
+    case DEADLINE_CLOSE_POLL:
+        polls_close_due(engine);
         break;
     case DEADLINE_SILENT:
         break; /* the shell is awake, and asks */
@@ -150,7 +150,7 @@ int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t rea
     result = triggers_init(engine);
     peers_init(engine);
     moves_init(engine);
-    looks_init(engine);
+    polls_init(engine);
     if (result < 0) {
         engine_free(engine);
         return result;
@@ -227,12 +227,12 @@ static void dispatch(struct engine *engine, const struct event *event)
         connection_peer_path(engine, &event->peer_path);
         break;
     case EVENT_SAMPLES:
-        looks_samples(engine, &event->samples);
+        polls_samples(engine, &event->samples);
         break;
     case EVENT_SUMMARY_DONE:
-        if (looks_done(engine, &event->summary_done))
+        if (polls_done(engine, &event->summary_done))
             triggers_missing(engine);
-        looks_ask_due(engine);
+        polls_ask_due(engine);
         break;
     case EVENT_ANSWER:
         answered(engine, &event->answer);

@@ -26,7 +26,7 @@ enum action_type {
 };
 
 struct action_summary {
-    uint64_t look;         /* comes back in EVENT_SUMMARY_DONE */
+    uint64_t poll;         /* comes back in EVENT_SUMMARY_DONE */
     const uint64_t *conns; /* at most 4096; NULL: all peers */
     size_t n_conns;
 };

@@ -81,7 +81,7 @@ struct event_samples {
 };
 
 struct event_summary_done {
-    uint64_t look;   /* the number given by the action */
+    uint64_t poll;   /* the number given by the action */
     bool failed;     /* answered with an error, or given up by the link */
     bool unanswered; /* failed, and it was given up: the node did not answer */
 };

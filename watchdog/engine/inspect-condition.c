@@ -2,7 +2,7 @@
 #include "inspect-condition.h"
 
 #include "liveness/watch.h"
-#include "peers/look.h"
+#include "peers/poll.h"
 
 #define ROUNDS_UNSEEN 3u
 #define SLACK_US      1000000u /* a node and a loop may be a little late */
@@ -13,7 +13,7 @@ static bool is_unseen(const struct engine *engine, uint64_t now_us, const struct
     uint64_t seen_us = peer->last_look_us ? peer->last_look_us : peer->up_us;
     uint64_t most_us = ROUNDS_UNSEEN * engine->config->sample_interval_us + SLACK_US;
 
-    return looks_silent_us(engine, now_us) || sub_u64(now_us, seen_us) > most_us;
+    return polls_silent_us(engine, now_us) || sub_u64(now_us, seen_us) > most_us;
 }
 
 /* A request is under way, or nobody knows yet whether what was done helped. */
@@ -38,7 +38,7 @@ enum inspect_condition inspect_condition(const struct engine *engine, uint64_t n
     if (is_moving(peer))
         return INSPECT_IS_MOVING;
     /* the last row is the last in which nothing was owed */
-    if (peer->quiet_looks && peer->owed_since_us == peer->last_look_us)
+    if (peer->quiet_polls && peer->owed_since_us == peer->last_look_us)
         return INSPECT_IS_IDLE;
     return INSPECT_IS_UP;
 }
@@ -47,7 +47,7 @@ uint64_t inspect_silent_us(const struct engine *engine, uint64_t now_us, const s
 {
     if (!peer->last_look_us)
         return INSPECT_NEVER;
-    if (!peer->quiet_looks)
+    if (!peer->quiet_polls)
         return 0;
     /* Of what was not seen nothing is known, not even that it was silent. */
     if (is_unseen(engine, now_us, peer))

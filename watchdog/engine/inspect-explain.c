@@ -82,7 +82,7 @@ static void tell_moves(const struct engine *engine, const struct peer_moves *mov
     ret->watched = moves->watch.on;
     ret->watch_left_us = sub_u64(moves->watch.until_us, engine->now_us);
     ret->judged = moves->effect != NULL;
-    ret->looked_closely = moves->looked;
+    ret->polled_closely = moves->polled;
     if (moves->remembered)
         ret->remembered = moves->remembered->text->s;
     if (!move)
@@ -105,7 +105,7 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
         return false;
     present.now_us = max_u64(now_us, engine->now_us);
     (void)inspect_find(engine, present.now_us, name, &ret->peer);
-    ret->peer.quiet_owed = look_owed(peer);
+    ret->peer.quiet_owed = poll_owed(peer);
     ret->reconnect_possible = peer_movable(&present, peer, BY_RECONNECT);
     ret->cooldown_us = engine->config->cooldown_us;
     ret->tokens = ret->tokens_most = engine->config->move_burst;

@@ -5,9 +5,9 @@
 #include "../util/printable.h"
 #include "base/outbox.h"
 #include "inspect-condition.h"
-#include "peers/look.h"
 #include "peers/name.h"
 #include "peers/peer.h"
+#include "peers/poll.h"
 #include "peers/waiting.h"
 #include "state.h"
 #include "triggers/host.h"
@@ -37,12 +37,12 @@ struct inspect_status inspect_status(const struct engine *engine, uint64_t now_u
         .down_reason = text_of(node->down_reason),
         .features = node->features,
         .prefer_reconnect = node->prefer_reconnect,
-        .silent_us = looks_silent_us(engine, now_us),
+        .silent_us = polls_silent_us(engine, now_us),
         .mode = engine->mode,
         .all_held = engine->all_held && held_us,
         .held_left_us = held_us,
-        .columns = engine->looks.columns,
-        .rounds = engine->looks.round,
+        .columns = engine->polls.columns,
+        .rounds = engine->polls.round,
         .budget = engine->migration.budget,
         .names = engine->names.count,
         .decisions = engine->last_decision,
@@ -189,7 +189,7 @@ static void tell_peer(const struct engine *engine, uint64_t now_us, const struct
         .held = held_us,
         .held_left_us = held_us,
         .up_for_us = sub_u64(now_us, peer->up_us),
-        .looked_ago_us = peer->last_look_us ? sub_u64(now_us, peer->last_look_us) : INSPECT_NEVER,
+        .polled_ago_us = peer->last_look_us ? sub_u64(now_us, peer->last_look_us) : INSPECT_NEVER,
         .srtt_us = rtt_of(peer, 0),
         .latest_rtt_us = rtt_of(peer, 1),
         .rttvar_us = rtt_of(peer, 2),
@@ -199,7 +199,7 @@ static void tell_peer(const struct engine *engine, uint64_t now_us, const struct
         .in_flight_bytes = peer->in_flight_bytes,
         .n_rtt = peer->rtt_count,
         .quiet_us = peer->quiet_since_us ? sub_u64(now_us, peer->quiet_since_us) : INSPECT_NEVER,
-        .quiet_looks = peer->quiet_looks,
+        .quiet_polls = peer->quiet_polls,
         .quiet_owed = peer->quiet_owed,
     };
     memcpy(ret->rtt_us, peer->rtt, sizeof(ret->rtt_us));

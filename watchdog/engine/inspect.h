@@ -90,14 +90,14 @@ struct inspect_peer {
     bool held;                      /* by name; not: all */
     uint64_t held_left_us;          /* INSPECT_NEVER: until released */
     uint64_t up_for_us;
-    uint64_t looked_ago_us;                     /* INSPECT_NEVER: no row yet */
+    uint64_t polled_ago_us;                     /* INSPECT_NEVER: no row yet */
     uint64_t srtt_us, latest_rtt_us, rttvar_us; /* PD_UNKNOWN: never told */
     uint64_t rtt_samples, bytes_sent, bytes_received;
     uint64_t in_flight_bytes;
     uint32_t rtt_us[3]; /* the last fresh ones, newest first */
     uint32_t n_rtt;
     uint64_t quiet_us; /* without progress; INSPECT_NEVER: no row yet */
-    uint32_t quiet_looks;
+    uint32_t quiet_polls;
     bool quiet_owed;
 };
 
@@ -158,7 +158,7 @@ struct inspect_explain {
     uint64_t gap_left_us; /* until a reconnect of this name; 0: none */
     uint64_t requested_ago_us;
     uint64_t moved_ago_us; /* INSPECT_NEVER: never */
-    bool watched, judged, looked_closely;
+    bool watched, judged, polled_closely;
     uint64_t watch_left_us;
     const char *remembered;     /* the reason of advice that will be given again; NULL: none */
     uint64_t decision, request; /* of the move; 0: none */

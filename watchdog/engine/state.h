@@ -22,9 +22,9 @@
 #include "moves/decision.h"
 #include "moves/move.h"
 #include "moves/requests.h"
-#include "peers/look.h"
 #include "peers/name.h"
 #include "peers/peer.h"
+#include "peers/poll.h"
 #include "stages/admit.h"
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
@@ -42,7 +42,7 @@ struct peer_moves {
     uint32_t tokens_used; /* as of tokens_us */
     uint8_t backoffs[2];  /* doublings */
     uint8_t cooldown_doublings;
-    bool looked : 1;           /* in the list of those looked at closely */
+    bool polled : 1;           /* in the list of those polled fast */
     uint8_t remembered_as : 7; /* enum verdict: as what `remembered` was refused */
     /* the rest */
     struct peer *peer;
@@ -51,9 +51,9 @@ struct peer_moves {
     struct repeats *repeats;
     struct effect_job *effect;
     struct watch watch;
-    /* look.c: those looked at closely */
-    uint64_t look_until_us; /* asked for by triggers */
-    struct peer *look_previous, *look_next;
+    /* poll.c: those polled fast */
+    uint64_t poll_until_us; /* asked for by triggers */
+    struct peer *poll_previous, *poll_next;
     uint64_t moved_us; /* waiting.c: the last move in this run, 0: none */
 };
 
@@ -92,7 +92,7 @@ struct engine {
     struct names names;
     bool all_held;
     uint64_t all_held_until_us;
-    struct looks looks;
+    struct polls polls;
     uint64_t random; /* waiting.c */
     /* moves */
     struct advice *advice; /* given in this turn, not decided yet */

@@ -27,7 +27,7 @@ enum asked_kind {
 };
 
 struct asked_entry {
-    uint64_t number;  /* the engine's: a look or a request */
+    uint64_t number;  /* the engine's: a poll or a request */
     uint32_t until_s; /* an answer later than this is late */
     enum asked_kind kind;
 };

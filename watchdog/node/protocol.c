@@ -139,13 +139,13 @@ static void send_summary(struct protocol *protocol, const struct action_summary 
      * it not, it is told so in a turn of its own, from protocol_expire. */
     if (protocol->summary_id) {
         if (protocol->n_refused < REFUSED_MAX)
-            protocol->refused[protocol->n_refused++] = summary->look;
+            protocol->refused[protocol->n_refused++] = summary->poll;
         return;
     }
     protocol->summary_deadline_us = add_u64(protocol->now_us, wait_us);
-    protocol->summary_look = summary->look;
+    protocol->summary_poll = summary->poll;
     protocol->summary_id = asked_add(&protocol->asked, protocol->now_us,
-                                     protocol->summary_deadline_us, ASKED_SUMMARY, summary->look);
+                                     protocol->summary_deadline_us, ASKED_SUMMARY, summary->poll);
     conns_append(&protocol->out, protocol->summary_id, "summary", summary->conns,
                  min_u64(summary->n_conns, CONNS_MAX));
 }
@@ -232,13 +232,13 @@ int protocol_expire(struct protocol *protocol, uint64_t now_us)
     for (size_t i = 0; i < n_refused; i++)
         tell_summary_done(protocol, refused[i], true, false);
     if (protocol->summary_id && now_us >= protocol->summary_deadline_us) {
-        uint64_t look = protocol->summary_look;
+        uint64_t poll = protocol->summary_poll;
 
         asked_give_up(&protocol->asked, protocol->summary_id);
         protocol->summary_id = 0;
         notices_add(&protocol->notices, NOTICE_SUMMARY_UNANSWERED, NULL, 0,
                     "the node did not answer a summary in time");
-        tell_summary_done(protocol, look, true, true);
+        tell_summary_done(protocol, poll, true, true);
     }
     notices_tell(&protocol->notices, protocol->event, protocol->userdata);
     return 0;

@@ -39,9 +39,9 @@ struct protocol {
     uint64_t now_us;      /* of the call under way */
 
     uint64_t summary_id; /* of the one that is open, 0: none */
-    uint64_t summary_look;
+    uint64_t summary_poll;
     uint64_t summary_deadline_us;
-    uint64_t refused[REFUSED_MAX]; /* looks whose failure is still to be told */
+    uint64_t refused[REFUSED_MAX]; /* polls whose failure is still to be told */
     size_t n_refused;
 
     struct asked asked;
@@ -66,7 +66,7 @@ struct told {
 int told_answer(struct protocol *protocol, const struct told *told);
 void told_notification(struct protocol *protocol, const struct told *told);
 void tell_samples(struct protocol *protocol); /* of protocol->batch */
-void tell_summary_done(struct protocol *protocol, uint64_t look, bool failed, bool unanswered);
+void tell_summary_done(struct protocol *protocol, uint64_t poll, bool failed, bool unanswered);
 
 /* Writes protocol_reason() and returns `error`. */
 __attribute__((format(printf, 3, 4))) int protocol_fail(struct protocol *protocol, int error,

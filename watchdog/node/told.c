@@ -46,10 +46,10 @@ static void note_addresses(struct protocol *protocol, const char *method)
     notices_more(&protocol->notices, NOTICE_BAD_ADDRESS, protocol->scratch.bad_addresses - 1);
 }
 
-void tell_summary_done(struct protocol *protocol, uint64_t look, bool failed, bool unanswered)
+void tell_summary_done(struct protocol *protocol, uint64_t poll, bool failed, bool unanswered)
 {
     tell(protocol,
-         (struct event){.type = EVENT_SUMMARY_DONE, .summary_done = {look, failed, unanswered}});
+         (struct event){.type = EVENT_SUMMARY_DONE, .summary_done = {poll, failed, unanswered}});
 }
 
 /* ---- answers ---- */
@@ -154,7 +154,7 @@ static void move_answered(struct protocol *protocol, const struct told *told, bo
     tell(protocol, event);
 }
 
-static void summary_answered(struct protocol *protocol, const struct told *told, uint64_t look)
+static void summary_answered(struct protocol *protocol, const struct told *told, uint64_t poll)
 {
     protocol->summary_id = 0;
     if (told->message.type == MESSAGE_SPOILED)
@@ -163,7 +163,7 @@ static void summary_answered(struct protocol *protocol, const struct told *told,
     else if (told->message.type == MESSAGE_ERROR)
         notices_add(&protocol->notices, NOTICE_SUMMARY_REFUSED, told->line, told->length,
                     "the node answered summary with error %" PRId64, told->message.code);
-    tell_summary_done(protocol, look, told->message.type != MESSAGE_RESULT, false);
+    tell_summary_done(protocol, poll, told->message.type != MESSAGE_RESULT, false);
 }
 
 int told_answer(struct protocol *protocol, const struct told *told)

@@ -18,13 +18,13 @@
 enum deadline_kind {
     DEADLINE_NOTICE,     /* of a notice_kind: what was held back for a minute */
     DEADLINE_ROUND,      /* of looks: summaries of all */
-    DEADLINE_CLOSE_LOOK, /* of looks: summaries of some */
+    DEADLINE_CLOSE_POLL, /* of looks: summaries of some */
     DEADLINE_SILENT,     /* of looks: the node counts as silent from now on */
     DEADLINE_REMEMBERED, /* of an move state: advice is given again */
     DEADLINE_REPEATS,    /* of a fold: refusals counted for a minute */
     DEADLINE_MOVE,       /* of a move: expired, unanswered, or the next attempt */
     DEADLINE_EFFECT,     /* of an effect_job: its window is over */
-    DEADLINE_WATCH,      /* of a watch: a look is wanted, or its end */
+    DEADLINE_WATCH,      /* of a watch: a poll is wanted, or its end */
     DEADLINE_TRIGGER,    /* of an instance: the timer of its policy */
 };
 

@@ -7,9 +7,9 @@
 
 #include "../base/outbox.h"
 #include "../moves/advice.h"
-#include "../peers/look.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
+#include "../peers/poll.h"
 #include "../peers/progress.h"
 #include "../peers/waiting.h"
 #include "../state.h"
@@ -65,7 +65,7 @@ static void finish(struct engine *engine, struct effect_job *job, enum effect ef
     if (peer) {
         peer->moves->effect = NULL;
         waiting_judged(engine, peer, effect);
-        look_update(engine, peer);
+        poll_update(engine, peer);
     } else if ((name = name_find(engine, job->name->s)) && name->awaited == job) {
         name->awaited = NULL;
         name_release(engine, name);
@@ -80,7 +80,7 @@ void effect_due(struct engine *engine, struct deadline *deadline)
     struct effect_job *job = CONTAINER_OF(deadline, struct effect_job, deadline);
 
     /* a new connection that never came up is one that does not get through */
-    finish(engine, job, judge(job, !job->peer || look_owed(job->peer)));
+    finish(engine, job, judge(job, !job->peer || poll_owed(job->peer)));
 }
 
 static struct effect_job *job_new(struct engine *engine, const struct move *move, uint64_t conn)
@@ -110,11 +110,11 @@ static void attach(struct engine *engine, struct effect_job *job, struct peer *p
     struct peer_moves *moves = peer_moves(engine, peer);
 
     if (moves->effect)
-        finish(engine, moves->effect, judge(moves->effect, look_owed(peer)));
+        finish(engine, moves->effect, judge(moves->effect, poll_owed(peer)));
     moves->effect = job;
     job->peer = peer;
-    look_quiet_restart(engine, peer);
-    look_update(engine, peer);
+    poll_quiet_restart(engine, peer);
+    poll_update(engine, peer);
 }
 
 void effect_start(struct engine *engine, const struct move *move)

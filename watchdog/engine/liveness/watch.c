@@ -9,14 +9,14 @@
 #include "../base/outbox.h"
 #include "../moves/advice.h"
 #include "../moves/move.h"
-#include "../peers/look.h"
 #include "../peers/peer.h"
+#include "../peers/poll.h"
 #include "../peers/progress.h"
 #include "../state.h"
 
 #define WATCH_US    60000000u
 #define SURE_US     1000000u /* progress so long after the advice is not left from before it */
-#define LOOKS_LEAST 3u
+#define POLLS_LEAST 3u
 
 static const char fallback_name[] = "fallback";
 
@@ -38,8 +38,8 @@ void watch_due(struct engine *engine, struct deadline *deadline)
         return;
     }
     deadline_append(&engine->deadlines, &engine->lanes.watch_ends, deadline, moves->watch.until_us);
-    look_update(engine, moves->peer);
-    look_soon(engine);
+    poll_update(engine, moves->peer);
+    poll_soon(engine);
 }
 
 /* A look is wanted at the very moment when something was owed long enough. */
@@ -62,14 +62,14 @@ void watch_off(struct engine *engine, struct peer *peer)
         return;
     watch->on = false;
     deadline_set(&engine->deadlines, &watch->deadline, NEVER);
-    look_update(engine, peer);
+    poll_update(engine, peer);
 }
 
 /* Progress counts from here on. */
 static void watch_since_now(const struct engine *engine, struct watch *watch)
 {
     watch->advised_us = engine->now_us;
-    watch->looked = false;
+    watch->polled = false;
 }
 
 void watch_advised(struct engine *engine, struct peer *peer, const struct reason *reason)
@@ -88,23 +88,23 @@ void watch_advised(struct engine *engine, struct peer *peer, const struct reason
     watch_since_now(engine, watch);
     watch->deadline.kind = DEADLINE_WATCH;
     if (!known)
-        look_quiet_restart(engine, peer);
+        poll_quiet_restart(engine, peer);
     if (!known || reason->kind == PD_KIND_MOVED)
         watch->said = false;
     set_deadline(engine, peer);
-    look_update(engine, peer);
+    poll_update(engine, peer);
 }
 
 static bool judgeable(const struct engine *engine)
 {
     const uint32_t needed = 1u << PD_RTT_SAMPLES | 1u << PD_BYTES_RECEIVED | 1u << PD_SILENT_MS;
 
-    return engine->looks.columns & needed;
+    return engine->polls.columns & needed;
 }
 
 bool watch_dead(const struct engine *engine, const struct peer *peer, uint64_t now_us)
 {
-    return peer->owed_telling >= LOOKS_LEAST && judgeable(engine) &&
+    return peer->owed_telling >= POLLS_LEAST && judgeable(engine) &&
            sub_u64(now_us, peer->owed_since_us) >= fallback_after_us(engine, peer);
 }
 
@@ -115,7 +115,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
     char reason[128];
     const struct pd_field evidence[] = {
         {.name = "silent_ms", .number = silent_ms},
-        {.name = "looks", .number = peer->quiet_looks},
+        {.name = "looks", .number = peer->quiet_polls},
         {.name = "in_flight_bytes", .number = peer->in_flight_bytes},
     };
 
@@ -153,7 +153,7 @@ bool watch_answered(struct engine *engine, struct peer *peer, bool ok)
     watch_since_now(engine, watch);
     if (!ok)
         return judge(engine, peer);
-    look_quiet_restart(engine, peer); /* the new path gets its own time */
+    poll_quiet_restart(engine, peer); /* the new path gets its own time */
     set_deadline(engine, peer);
     return false;
 }
@@ -172,7 +172,7 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
     engine->probes = array_reserve(engine->probes, &engine->probes_capacity, engine->n_probes + 1,
                                    sizeof(uint64_t));
     engine->probes[engine->n_probes++] = peer->view.conn;
-    look_quiet_restart(engine, peer); /* from here on something is owed */
+    poll_quiet_restart(engine, peer); /* from here on something is owed */
     set_deadline(engine, peer);
 }
 
@@ -194,7 +194,7 @@ static bool is_sure(const struct engine *engine, const struct watch *watch,
 
     if (engine->now_us <= since_us)
         return false;
-    return watch->looked ||
+    return watch->polled ||
            (silent_ms != PD_UNKNOWN && silent_ms < (engine->now_us - since_us) / 1000);
 }
 
@@ -211,9 +211,9 @@ static void progressed(struct engine *engine, struct peer *peer, const struct pd
 
 static void notice_unjudgeable(struct engine *engine)
 {
-    if (judgeable(engine) || engine->looks.noticed_unjudgeable)
+    if (judgeable(engine) || engine->polls.noticed_unjudgeable)
         return;
-    engine->looks.noticed_unjudgeable = true;
+    engine->polls.noticed_unjudgeable = true;
     notice(engine, PD_LEVEL_WARNING, "cannot-judge",
            "the node reports none of rtt_samples, bytes_received, silent_ms: no connection can be "
            "found dead, and the fallback never acts",
@@ -236,7 +236,7 @@ void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *ro
         else
             (void)judge(engine, peer);
     }
-    peer->moves->watch.looked = true;
+    peer->moves->watch.polled = true;
     if (engine->now_us >= peer->moves->watch.until_us)
         watch_off(engine, peer);
 }

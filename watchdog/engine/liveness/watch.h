@@ -17,7 +17,7 @@ struct watch {
     bool on;
     bool probed;
     bool said;   /* the present silence has led to a decision */
-    bool looked; /* a row has come since `advised_us` */
+    bool polled; /* a row has come since `advised_us` */
     bool bulk;   /* as the advice */
     uint64_t cause;
     uint64_t advised_us; /* also the last answer since */
@@ -34,7 +34,7 @@ bool watch_answered(struct engine *engine, struct peer *peer, bool ok);
 /* A row came, and what it says has been taken over. */
 void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress);
 
-/* Something was owed long enough: a look is wanted now; or the watch is over. */
+/* Something was owed long enough: a poll is wanted now; or the watch is over. */
 void watch_due(struct engine *engine, struct deadline *deadline);
 
 void watch_off(struct engine *engine, struct peer *peer);

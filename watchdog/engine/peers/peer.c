@@ -175,7 +175,7 @@ struct peer *peer_add(struct engine *engine, const struct event_peer_up *event)
     peer_set_able(peer, event->migratable, event->reconnectable);
     memset(peer->rtt_last, 0xff, sizeof(peer->rtt_last));
     peer->bytes_received = peer->bytes_sent = PD_UNKNOWN;
-    peer->round = engine->looks.round;
+    peer->round = engine->polls.round;
     peer->up_us = engine->now_us;
     index_add(engine, &peers->by_conn, hash_conn(peer->view.conn), index, hash_peer_conn);
     index_add(engine, &peers->by_name, hash_name(peer->view.name), index, hash_peer_name);

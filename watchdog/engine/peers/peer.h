@@ -39,8 +39,8 @@ struct peer {
     uint64_t unacked_since_us;
     uint64_t outstanding_since_us;
     uint64_t quiet_since_us; /* of the present stretch without progress */
-    uint64_t owed_since_us;  /* its last part, from the last look on in which nothing was owed */
-    uint32_t quiet_looks;
+    uint64_t owed_since_us;  /* its last part, from the last poll on in which nothing was owed */
+    uint32_t quiet_polls;
     uint32_t rtt_samples;     /* modulo 2^32: whether there are others is what matters */
     uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first */
     uint32_t rtt_last[3];     /* srtt, latest, rttvar as last known; UINT32_MAX: never */
@@ -56,7 +56,7 @@ struct peer {
     bool reconnectable : 1;
     bool disabled : 1;           /* answered peer_disable_migration or not_migratable */
     bool undialable : 1;         /* the same, to a reconnect */
-    bool quiet_owed : 1;         /* in every look of the stretch something was in flight */
+    bool quiet_owed : 1;         /* in every poll of the stretch something was in flight */
     bool sent_known : 1;         /* how much had been sent when it began */
     bool sent_since : 1;         /* more than that */
     bool outstanding_always : 1; /* in flight, or a probe timeout, in every row since */

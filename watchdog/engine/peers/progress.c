@@ -19,10 +19,10 @@ static bool shows_outstanding(const struct pd_row *row)
     return (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0);
 }
 
-void look_quiet_restart(struct engine *engine, struct peer *peer)
+void poll_quiet_restart(struct engine *engine, struct peer *peer)
 {
     peer->quiet_since_us = peer->owed_since_us = engine->now_us;
-    peer->quiet_looks = peer->owed_telling = 0;
+    peer->quiet_polls = peer->owed_telling = 0;
     peer->quiet_owed = true;
     peer->sent_known = peer->sent_since = false;
 }
@@ -34,9 +34,9 @@ void progress_path(struct peer *peer)
     peer->outstanding_since_us = 0;
 }
 
-bool look_owed(const struct peer *peer)
+bool poll_owed(const struct peer *peer)
 {
-    if (!peer->quiet_looks)
+    if (!peer->quiet_polls)
         return false;
     return peer->quiet_owed || peer->sent_since;
 }
@@ -110,7 +110,7 @@ static void take_progress(struct engine *engine, struct peer *peer, const struct
     peer->progress_us = engine->now_us;
     peer->outstanding_since_us = 0;
     peer->outstanding_sent = false;
-    look_quiet_restart(engine, peer);
+    poll_quiet_restart(engine, peer);
     take_sent(peer, row);
 }
 
@@ -119,12 +119,12 @@ static void take_stretch(struct engine *engine, struct peer *peer, const struct 
                          bool outstanding)
 {
     if (!peer->quiet_since_us) {
-        look_quiet_restart(engine, peer);
+        poll_quiet_restart(engine, peer);
         take_sent(peer, row);
         return;
     }
     take_sent(peer, row);
-    peer->quiet_looks++;
+    peer->quiet_polls++;
     peer->quiet_owed &= outstanding;
     take_owed(engine, peer, row, outstanding);
 }

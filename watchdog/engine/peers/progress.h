@@ -9,10 +9,10 @@
 #include "../state.h"
 
 /* The stretch without progress begins anew. */
-void look_quiet_restart(struct engine *engine, struct peer *peer);
+void poll_quiet_restart(struct engine *engine, struct peer *peer);
 
 /* Was something owed in all of the present stretch without progress? */
-bool look_owed(const struct peer *peer);
+bool poll_owed(const struct peer *peer);
 
 /* Another path: whether something is outstanding on it is seen anew. */
 void progress_path(struct peer *peer);

@@ -7,9 +7,9 @@
 #include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../peers/index.h"
-#include "../peers/look.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
+#include "../peers/poll.h"
 #include "../peers/progress.h"
 #include "../state.h"
 #include "../triggers/triggers.h"
@@ -108,7 +108,7 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
 
     if (peer->state == PEER_GONE && fresh)
         peer_set_state(engine, peer, PEER_UP, NULL);
-    peer->round = engine->looks.round;
+    peer->round = engine->polls.round;
     progress_row(engine, peer, &sample);
     peer->last_look_us = engine->now_us;
     if (row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN)
@@ -141,16 +141,16 @@ static void prefetch(const struct engine *engine, const struct event_samples *ev
         index_prefetch_peer(engine, index, hash_conn(event->rows[row + 8].conn));
 }
 
-void looks_samples(struct engine *engine, const struct event_samples *event)
+void polls_samples(struct engine *engine, const struct event_samples *event)
 {
-    const struct looks *looks = &engine->looks;
-    bool fast_poll = looks->open && !looks->open_all;
+    const struct polls *polls = &engine->polls;
+    bool fast_poll = polls->open && !polls->open_all;
     uint64_t spacing_us = fast_poll ? FAST_POLL : engine->config->sample_interval_us / 5 * 4;
 
     if (!engine->node.up)
         return;
-    looks_reported(engine, event->columns);
-    looks_heard(engine);
+    polls_reported(engine, event->columns);
+    polls_heard(engine);
     for (size_t i = 0; i < event->n_rows; i++) {
         struct peer *peer;
 

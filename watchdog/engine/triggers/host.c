@@ -11,8 +11,8 @@
 #include "../base/notice.h"
 #include "../base/outbox.h"
 #include "../moves/advice.h"
-#include "../peers/look.h"
 #include "../peers/peer.h"
+#include "../peers/poll.h"
 #include "../state.h"
 
 static struct instance *instance_of(struct pd_turn *turn)
@@ -118,7 +118,7 @@ static void host_look(struct pd_turn *turn, uint32_t index, uint64_t until_us)
     struct peer *peer = peer_of(engine, index);
 
     if (peer)
-        look_wanted(engine, peer, until_us);
+        poll_wanted(engine, peer, until_us);
 }
 
 static void host_set_timer(struct pd_turn *turn, uint64_t at_us)

@@ -228,7 +228,7 @@ void triggers_missing(struct engine *engine)
     struct peer *peer;
 
     for (uint32_t i = 0; (peer = peers_next(engine, &i));)
-        if (peer->round != engine->looks.round && peer->state == PEER_UP)
+        if (peer->round != engine->polls.round && peer->state == PEER_UP)
             triggers_peer(engine, peer, PD_PEER_MISSING);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rounds of all, close looks at some, one outstanding at a time. */
+/* Rounds of all, fast polls of some, one outstanding at a time. */
 #include "engine-lab.h"
 #include "engine/inspect.h"
 
@@ -7,11 +7,11 @@
 
 static const struct lab_action *answered(struct lab *lab)
 {
-    const struct lab_action *look = lab_next_look(lab);
+    const struct lab_action *poll = lab_next_poll(lab);
 
-    assert_non_null(look);
-    lab_summary_done(lab, look->look, false);
-    return look;
+    assert_non_null(poll);
+    lab_summary_done(lab, poll->poll, false);
+    return poll;
 }
 
 static void a_round_each_interval(void **state)
@@ -22,7 +22,7 @@ static void a_round_each_interval(void **state)
     lab_peer_up(lab, "a", 17);
     for (unsigned i = 1; i <= 3; i++) {
         lab_time(lab, begin_us + i * 5 * SEC - lab->now_us - 1);
-        assert_null(lab_next_look(lab));
+        assert_null(lab_next_poll(lab));
         lab_time(lab, 1);
         assert_true(answered(lab)->all);
         lab_row(lab, 17, "srtt=1");
@@ -36,26 +36,26 @@ static void the_first_at_once(void **state)
     lab_node_down(lab);
     lab_skip(lab);
     lab_node_up(lab, "boot");
-    assert_null(lab_next_look(lab));
+    assert_null(lab_next_poll(lab));
     lab_snapshot(lab);
-    assert_true(lab_next_look(lab)->all);
+    assert_true(lab_next_poll(lab)->all);
 }
 
 static void one_at_a_time(void **state)
 {
     struct lab *lab = *state;
-    const struct lab_action *look;
+    const struct lab_action *poll;
 
     lab_time(lab, 5 * SEC);
-    look = lab_next_look(lab);
+    poll = lab_next_poll(lab);
     lab_time(lab, 20 * SEC);
-    assert_null(lab_next_look(lab)); /* these rounds are skipped */
-    lab_summary_done(lab, look->look + 1, false);
+    assert_null(lab_next_poll(lab)); /* these rounds are skipped */
+    lab_summary_done(lab, poll->poll + 1, false);
     assert_int_equal(engine_counts(lab->engine).ignored, 1);
-    lab_summary_done(lab, look->look, true);
-    assert_null(lab_next_look(lab)); /* and not made up for */
+    lab_summary_done(lab, poll->poll, true);
+    assert_null(lab_next_poll(lab)); /* and not made up for */
     lab_time(lab, 5 * SEC);
-    assert_non_null(lab_next_look(lab));
+    assert_non_null(lab_next_poll(lab));
 }
 
 static uint64_t silent_us(const struct lab *lab)
@@ -63,37 +63,37 @@ static uint64_t silent_us(const struct lab *lab)
     return inspect_status(lab->engine, lab->now_us).silent_us;
 }
 
-static void given_up(struct lab *lab, uint64_t look)
+static void given_up(struct lab *lab, uint64_t poll)
 {
     lab_event(lab, &(struct event){.type = EVENT_SUMMARY_DONE,
-                                   .summary_done = {look, .failed = true, .unanswered = true}});
+                                   .summary_done = {poll, .failed = true, .unanswered = true}});
 }
 
 static void a_node_that_answers_nothing(void **state)
 {
     struct lab *lab = *state;
-    const struct lab_action *look;
+    const struct lab_action *poll;
 
     lab_peer_up(lab, "a", 17);
     lab_time(lab, 5 * SEC);
-    look = lab_next_look(lab);
+    poll = lab_next_poll(lab);
     lab_time(lab, 5 * SEC - 1);
     assert_int_equal(silent_us(lab), 0);
     assert_int_equal(lab->box->wake_at_us, lab->now_us + 1); /* so that it can be said at once */
     lab_time(lab, 1);
     assert_int_equal(silent_us(lab), 5 * SEC);
     lab_time(lab, 10 * SEC);
-    given_up(lab, look->look); /* nobody answered, so it goes on */
+    given_up(lab, poll->poll); /* nobody answered, so it goes on */
     assert_int_equal(silent_us(lab), 15 * SEC);
     lab_peer_up(lab, "b", 18); /* nor does this answer it */
     lab_time(lab, 5 * SEC);
-    look = lab_next_look(lab);
+    poll = lab_next_poll(lab);
     assert_int_equal(silent_us(lab), 20 * SEC);
     lab_row(lab, 17, "srtt=1"); /* a part of the answer: the rest is waited for anew */
     assert_int_equal(silent_us(lab), 0);
     lab_time(lab, 5 * SEC);
     assert_int_equal(silent_us(lab), 5 * SEC);
-    lab_summary_done(lab, look->look, true); /* an error is an answer, too */
+    lab_summary_done(lab, poll->poll, true); /* an error is an answer, too */
     assert_int_equal(silent_us(lab), 0);
     lab_time(lab, 20 * SEC);
     assert_in_range(silent_us(lab), 15 * SEC, 20 * SEC);
@@ -108,9 +108,9 @@ static void a_late_loop_makes_up_for_nothing(void **state)
     lab->now_us += 60 * SEC;
     lab_event(lab, &(struct event){.type = EVENT_TIMER});
     answered(lab);
-    assert_null(lab_next_look(lab));
+    assert_null(lab_next_poll(lab));
     lab_time(lab, 5 * SEC - 1);
-    assert_null(lab_next_look(lab));
+    assert_null(lab_next_poll(lab));
     lab_time(lab, 1);
     answered(lab);
 }
@@ -133,66 +133,66 @@ static void missing(void **state)
     answered(lab);
     assert_int_equal(lab->poke.changes[PD_PEER_MISSING], 1);
     lab_time(lab, 5 * SEC);
-    lab_summary_done(lab, lab_next_look(lab)->look, true); /* given up: nobody is missing */
+    lab_summary_done(lab, lab_next_poll(lab)->poll, true); /* given up: nobody is missing */
     assert_int_equal(lab->poke.changes[PD_PEER_MISSING], 1);
 }
 
-static void look_at(struct lab *lab, uint64_t conn, uint64_t until_us)
+static void poll_at(struct lab *lab, uint64_t conn, uint64_t until_us)
 {
-    lab_step(lab, POKE_LOOK, conn)->number = until_us;
+    lab_step(lab, POKE_POLL, conn)->number = until_us;
     lab_signal(lab);
 }
 
-static void close_looks(void **state)
+static void close_polls(void **state)
 {
     struct lab *lab = *state;
-    const struct lab_action *look;
+    const struct lab_action *poll;
     uint64_t count = 0;
 
     lab_peer_up(lab, "a", 17);
     lab_peer_up(lab, "b", 18);
-    look_at(lab, 18, lab->now_us + 2 * SEC);
+    poll_at(lab, 18, lab->now_us + 2 * SEC);
     lab_time(lab, 0);
-    look = lab_next_look(lab); /* at once */
-    assert_int_equal(look->n_conns, 1);
-    assert_int_equal(look->conns[0], 18);
-    lab_summary_done(lab, look->look, false);
+    poll = lab_next_poll(lab); /* at once */
+    assert_int_equal(poll->n_conns, 1);
+    assert_int_equal(poll->conns[0], 18);
+    lab_summary_done(lab, poll->poll, false);
     lab_time(lab, 500 * MS - 1);
-    assert_null(lab_next_look(lab));
+    assert_null(lab_next_poll(lab));
     lab_time(lab, 1);
     answered(lab);
     for (unsigned i = 0; i < 8; i++) {
         lab_time(lab, 500 * MS);
-        look = lab_next_look(lab);
-        if (look && !look->all)
+        poll = lab_next_poll(lab);
+        if (poll && !poll->all)
             count++;
-        if (look)
-            lab_summary_done(lab, look->look, false);
+        if (poll)
+            lab_summary_done(lab, poll->poll, false);
     }
     assert_int_equal(count, 2); /* at 1 s and 1.5 s: then the wish is over */
-    look_at(lab, 17, lab->now_us + 60 * SEC);
-    look_at(lab, 17, 0);
+    poll_at(lab, 17, lab->now_us + 60 * SEC);
+    poll_at(lab, 17, 0);
     lab_skip(lab);
     lab_time(lab, SEC);
-    look = lab_next_look(lab);
-    assert_true(!look || look->all);
+    poll = lab_next_poll(lab);
+    assert_true(!poll || poll->all);
 }
 
 static void a_round_comes_first(void **state)
 {
     struct lab *lab = *state;
-    const struct lab_action *look;
+    const struct lab_action *poll;
 
     lab_peer_up(lab, "a", 17);
-    look_at(lab, 17, lab->now_us + 60 * SEC);
-    lab_time(lab, 5 * SEC + 1); /* nothing was answered: the close look of the beginning is open */
-    look = lab_next_look(lab);
-    assert_false(look->all);
-    assert_null(lab_next_look(lab));
-    lab_summary_done(lab, look->look, false);
+    poll_at(lab, 17, lab->now_us + 60 * SEC);
+    lab_time(lab, 5 * SEC + 1); /* nothing was answered: the fast poll of the beginning is open */
+    poll = lab_next_poll(lab);
+    assert_false(poll->all);
+    assert_null(lab_next_poll(lab));
+    lab_summary_done(lab, poll->poll, false);
     assert_true(answered(lab)->all);
     lab_time(lab, SEC);
-    assert_false(lab_next_look(lab)->all);
+    assert_false(lab_next_poll(lab)->all);
 }
 
 static void they_take_turns(void **state)
@@ -206,22 +206,22 @@ static void they_take_turns(void **state)
 
         snprintf(name, sizeof(name), "%" PRIu64, conn);
         lab_peer_up(lab, name, conn);
-        look_at(lab, conn, lab->now_us + 60 * SEC);
+        poll_at(lab, conn, lab->now_us + 60 * SEC);
     }
-    for (unsigned looks = 0; looks < 6;) {
-        const struct lab_action *look;
+    for (unsigned polls = 0; polls < 6;) {
+        const struct lab_action *poll;
 
         lab_time(lab, 500 * MS);
-        look = lab_next_look(lab);
-        if (!look)
+        poll = lab_next_poll(lab);
+        if (!poll)
             continue;
-        lab_summary_done(lab, look->look, false);
-        if (look->all)
+        lab_summary_done(lab, poll->poll, false);
+        if (poll->all)
             continue;
-        assert_int_equal(look->n_conns, 3);
+        assert_int_equal(poll->n_conns, 3);
         for (size_t i = 0; i < 3; i++)
-            seen[look->conns[i]]++;
-        looks++;
+            seen[poll->conns[i]]++;
+        polls++;
     }
     for (uint64_t conn = 1; conn <= 9; conn++)
         assert_int_equal(seen[conn], 2);
@@ -232,17 +232,17 @@ static void nothing_while_the_node_is_down(void **state)
     struct lab *lab = *state;
 
     lab_peer_up(lab, "a", 17);
-    look_at(lab, 17, lab->now_us + 600 * SEC);
+    poll_at(lab, 17, lab->now_us + 600 * SEC);
     lab_node_down(lab);
     lab_skip(lab);
     lab_time(lab, 60 * SEC);
-    assert_null(lab_next_look(lab));
+    assert_null(lab_next_poll(lab));
     lab_node_up(lab, "boot");
     lab_peer_up(lab, "a", 17);
     lab_snapshot(lab);
     assert_true(answered(lab)->all);
     lab_time(lab, 20 * MS);
-    assert_int_equal(lab_next_look(lab)->conns[0], 17); /* the wish is still there */
+    assert_int_equal(lab_next_poll(lab)->conns[0], 17); /* the wish is still there */
 }
 
 int main(void)
@@ -254,7 +254,7 @@ int main(void)
         LAB_TEST(a_node_that_answers_nothing),
         LAB_TEST(a_late_loop_makes_up_for_nothing),
         LAB_TEST(missing),
-        LAB_TEST(close_looks),
+        LAB_TEST(close_polls),
         LAB_TEST(a_round_comes_first),
         LAB_TEST(they_take_turns),
         LAB_TEST(nothing_while_the_node_is_down),
