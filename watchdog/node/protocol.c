@@ -51,7 +51,7 @@ void protocol_close(struct protocol *protocol)
     protocol->deadline_us = UINT64_MAX;
     protocol->summary_id = 0;
     protocol->n_refused = 0;
-    asked_clear(&protocol->asked);
+    pending_clear(&protocol->pending);
     lines_clear(&protocol->lines);
     buffer_clear(&protocol->out);
 }
@@ -64,7 +64,7 @@ void protocol_open(struct protocol *protocol, uint64_t now_us, uint32_t uid)
     protocol->state = PROTOCOL_HELLO;
     protocol->deadline_us = add_u64(now_us, PROTOCOL_DEADLINE_US);
     hello_append(&protocol->out,
-                 asked_add(&protocol->asked, now_us, protocol->deadline_us, ASKED_HELLO, 0),
+                 pending_add(&protocol->pending, now_us, protocol->deadline_us, PENDING_HELLO, 0),
                  protocol->client);
 }
 
@@ -144,8 +144,9 @@ static void send_summary(struct protocol *protocol, const struct action_summary 
     }
     protocol->summary_deadline_us = add_u64(protocol->now_us, wait_us);
     protocol->summary_poll = summary->poll;
-    protocol->summary_id = asked_add(&protocol->asked, protocol->now_us,
-                                     protocol->summary_deadline_us, ASKED_SUMMARY, summary->poll);
+    protocol->summary_id =
+        pending_add(&protocol->pending, protocol->now_us, protocol->summary_deadline_us,
+                    PENDING_SUMMARY, summary->poll);
     conns_append(&protocol->out, protocol->summary_id, "summary", summary->conns,
                  min_u64(summary->n_conns, CONNS_MAX));
 }
@@ -159,8 +160,8 @@ static void send_probe(struct protocol *protocol, const struct action_probe *pro
     for (size_t i = 0; i < probe->n_conns; i += n) {
         n = min_u64(probe->n_conns - i, CONNS_MAX);
         conns_append(&protocol->out,
-                     asked_add(&protocol->asked, protocol->now_us,
-                               add_u64(protocol->now_us, PROTOCOL_DEADLINE_US), ASKED_PROBE, 0),
+                     pending_add(&protocol->pending, protocol->now_us,
+                                 add_u64(protocol->now_us, PROTOCOL_DEADLINE_US), PENDING_PROBE, 0),
                      "probe", probe->conns + i, n);
     }
 }
@@ -169,9 +170,9 @@ static void send_move(struct protocol *protocol, const struct action *action)
 {
     uint64_t until_us =
         add_u64(protocol->now_us, (uint64_t)action->move.timeout_ms * 1000 + ANSWER_GRACE_US);
-    uint64_t id = asked_add(&protocol->asked, protocol->now_us, until_us,
-                            action->type == ACTION_MIGRATE ? ASKED_MIGRATE : ASKED_RECONNECT,
-                            action->move.request);
+    uint64_t id = pending_add(&protocol->pending, protocol->now_us, until_us,
+                              action->type == ACTION_MIGRATE ? PENDING_MIGRATE : PENDING_RECONNECT,
+                              action->move.request);
 
     move_append(&protocol->out, id, action, protocol->features, &protocol->writer);
 }
@@ -234,7 +235,7 @@ int protocol_expire(struct protocol *protocol, uint64_t now_us)
     if (protocol->summary_id && now_us >= protocol->summary_deadline_us) {
         uint64_t poll = protocol->summary_poll;
 
-        asked_give_up(&protocol->asked, protocol->summary_id);
+        pending_give_up(&protocol->pending, protocol->summary_id);
         protocol->summary_id = 0;
         notices_add(&protocol->notices, NOTICE_SUMMARY_UNANSWERED, NULL, 0,
                     "the node did not answer a summary in time");

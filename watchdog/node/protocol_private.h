@@ -6,10 +6,10 @@
 #ifndef NODE_PROTOCOL_PRIVATE_H
 #define NODE_PROTOCOL_PRIVATE_H
 
-#include "asked.h"
 #include "decode.h"
 #include "jsonrpc.h"
 #include "notices.h"
+#include "pending.h"
 #include "protocol.h"
 #include "requests.h"
 #include "summaries-scan.h"
@@ -44,7 +44,7 @@ struct protocol {
     uint64_t refused[REFUSED_MAX]; /* polls whose failure is still to be told */
     size_t n_refused;
 
-    struct asked asked;
+    struct pending pending;
     struct lines lines;
     struct buffer out;
     struct move_writer writer;

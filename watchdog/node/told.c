@@ -93,8 +93,8 @@ static int hello_answered(struct protocol *protocol, const struct told *told)
     event.node_up = hello.node;
     event.node_up.uid = protocol->uid;
     tell(protocol, event);
-    subscribe_append(&protocol->out, asked_add(&protocol->asked, protocol->now_us,
-                                               protocol->deadline_us, ASKED_SUBSCRIBE, 0));
+    subscribe_append(&protocol->out, pending_add(&protocol->pending, protocol->now_us,
+                                                 protocol->deadline_us, PENDING_SUBSCRIBE, 0));
     return 0;
 }
 
@@ -170,28 +170,28 @@ int told_answer(struct protocol *protocol, const struct told *told)
 {
     uint64_t number = 0;
 
-    switch (asked_take(&protocol->asked, told->message.number, &number)) {
-    case ASKED_HELLO:
+    switch (pending_take(&protocol->pending, told->message.number, &number)) {
+    case PENDING_HELLO:
         return hello_answered(protocol, told);
-    case ASKED_SUBSCRIBE:
+    case PENDING_SUBSCRIBE:
         return subscribe_answered(protocol, told);
-    case ASKED_MIGRATE:
+    case PENDING_MIGRATE:
         move_answered(protocol, told, false, number);
         return 0;
-    case ASKED_RECONNECT:
+    case PENDING_RECONNECT:
         move_answered(protocol, told, true, number);
         return 0;
-    case ASKED_SUMMARY:
+    case PENDING_SUMMARY:
         summary_answered(protocol, told, number);
         return 0;
-    case ASKED_PROBE:
+    case PENDING_PROBE:
         if (told->message.type != MESSAGE_RESULT)
             notices_add(&protocol->notices, NOTICE_PROBE_REFUSED, told->line, told->length,
                         "the node refused a probe");
         return 0;
-    case ASKED_GIVEN_UP:
+    case PENDING_GIVEN_UP:
         return 0;
-    case ASKED_NOTHING:
+    case PENDING_NOTHING:
         break;
     }
     notices_add(&protocol->notices, NOTICE_UNKNOWN_ANSWER, told->line, told->length,

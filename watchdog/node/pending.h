@@ -3,55 +3,55 @@
  * What was asked on this connection, by request id: each id is answered at most
  * once. Ids are sequential, so this is a ring; it is bounded. Pure.
  */
-#ifndef NODE_ASKED_H
-#define NODE_ASKED_H
+#ifndef NODE_PENDING_H
+#define NODE_PENDING_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* So many requests whose time is over are kept, for answers that come late. */
-#define ASKED_LATE_MAX 65536u
+#define PENDING_LATE_MAX 65536u
 /* No more than this in all. */
-#define ASKED_MAX (1u << 20)
+#define PENDING_MAX (1u << 20)
 
-enum asked_kind {
-    ASKED_NOTHING, /* answered, or never asked */
-    ASKED_HELLO,
-    ASKED_SUBSCRIBE,
-    ASKED_SUMMARY,
-    ASKED_MIGRATE,
-    ASKED_RECONNECT,
-    ASKED_PROBE,
-    ASKED_GIVEN_UP, /* a summary that is not waited for any more */
+enum pending_kind {
+    PENDING_NOTHING, /* answered, or never asked */
+    PENDING_HELLO,
+    PENDING_SUBSCRIBE,
+    PENDING_SUMMARY,
+    PENDING_MIGRATE,
+    PENDING_RECONNECT,
+    PENDING_PROBE,
+    PENDING_GIVEN_UP, /* a summary that is not waited for any more */
 };
 
-struct asked_entry {
+struct pending_entry {
     uint64_t number;  /* the engine's: a poll or a request */
     uint32_t until_s; /* an answer later than this is late */
-    enum asked_kind kind;
+    enum pending_kind kind;
 };
 
 /* Zeroed is a new connection. */
-struct asked {
-    struct asked_entry *ring;
+struct pending {
+    struct pending_entry *ring;
     size_t capacity; /* 0 or a power of two */
     uint64_t first;  /* the oldest id kept, less one */
     size_t count;
 };
 
 /* Returns the new id: 1, 2, 3 … */
-uint64_t asked_add(struct asked *asked, uint64_t now_us, uint64_t until_us, enum asked_kind kind,
-                   uint64_t number);
+uint64_t pending_add(struct pending *pending, uint64_t now_us, uint64_t until_us,
+                     enum pending_kind kind, uint64_t number);
 
 /* The answer of `id` is here. Returns what was asked, ASKED_NOTHING if nothing
  * was, and forgets it; `*ret_number` is the engine's number. */
-enum asked_kind asked_take(struct asked *asked, int64_t id, uint64_t *ret_number);
+enum pending_kind pending_take(struct pending *pending, int64_t id, uint64_t *ret_number);
 
 /* A summary's answer will be ignored from now on. */
-void asked_give_up(struct asked *asked, uint64_t id);
+void pending_give_up(struct pending *pending, uint64_t id);
 
 /* Forgets everything; ids begin at 1 again. */
-void asked_clear(struct asked *asked);
+void pending_clear(struct pending *pending);
 
 #endif
