@@ -221,7 +221,7 @@ static int stall_sample(struct pd_turn *turn, const struct pd_sample *sample)
         return 0; /* nothing can be proven with these */
     if (peer->known && !sample->progress && !sample->in_flight)
         return stall_look(turn, sample);
-    /* Progress; or the first look; or a move under way, which will be judged when it ends. */
+    /* Progress; or the first look; or a move under way, which will be evaluated when it ends. */
     suspicion_end(turn, sample->peer->index, peer);
     if (!sample->in_flight || sample->progress)
         peer->fired = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One judgement: what a connection is known to use against what the kernel
+ * One evaluation: what a connection is known to use against what the kernel
  * would take now. What is in flight or already advised is compared with what
  * was asked for, so that the same way out is not advised twice in a row.
  */
@@ -8,10 +8,10 @@
 
 #include "util/util.h"
 
-struct judging {
+struct evaluating {
     struct pd_turn *turn;
     struct route *route;
-    struct key *key;    /* of the peer that is judged now */
+    struct key *key;    /* of the peer that is evaluated now */
     const char *prefix; /* that its answer goes by, or default_flip; NULL: not told */
     bool allowed;
     int result;
@@ -29,11 +29,11 @@ static void evidence_add(struct verdict_text *text, const char *name, const char
 }
 
 /* What it is that changed: beside the two ways out the beginning of the reason. */
-static const char *what_changed(const struct judging *judging, char *text, size_t size)
+static const char *what_changed(const struct evaluating *evaluating, char *text, size_t size)
 {
-    const char *const parts[] = {"route to ", judging->prefix, " changed: "};
+    const char *const parts[] = {"route to ", evaluating->prefix, " changed: "};
 
-    if (judging->prefix == default_flip)
+    if (evaluating->prefix == default_flip)
         return "default route flip: ";
     if (!judging->prefix)
         return "route changed: ";
@@ -41,47 +41,49 @@ static const char *what_changed(const struct judging *judging, char *text, size_
     return text;
 }
 
-static void reason_write(struct judging *judging, const struct way *base, const struct way *now)
+static void reason_write(struct evaluating *evaluating, const struct way *base,
+                         const struct way *now)
 {
-    struct verdict_text *text = &judging->text;
+    struct verdict_text *text = &evaluating->text;
     char before[160], after[160], what[IP_TEXT_SIZE + 32];
     const char *const lost[] = {"local address ", base->source,
                                 " is on no interface, the route is ", after};
     const char *const source[] = {"source address ", base->source, " is gone: now ",
                                   now->source,       " on ",       after};
-    const char *const moved[] = {what_changed(judging, what, sizeof(what)), before, " → ", after};
+    const char *const moved[] = {what_changed(evaluating, what, sizeof(what)), before, " → ",
+                                 after};
 
     way_text(base, before, sizeof(before));
     way_text(now, after, sizeof(after));
     if (!base->oif)
         texts_join(text->reason, sizeof(text->reason), lost, ARRAY_SIZE(lost));
-    else if (ways_same(&judging->route->ways, text->base, text->now))
+    else if (ways_same(&evaluating->route->ways, text->base, text->now))
         texts_join(text->reason, sizeof(text->reason), source, ARRAY_SIZE(source));
     else
         texts_join(text->reason, sizeof(text->reason), moved, ARRAY_SIZE(moved));
 }
 
 /* Would it say the same as of the peer before? */
-static bool verdict_same(const struct judging *judging, uint16_t base, uint16_t now)
+static bool verdict_same(const struct evaluating *evaluating, uint16_t base, uint16_t now)
 {
-    const struct verdict_text *text = &judging->text;
+    const struct verdict_text *text = &evaluating->text;
 
     if (!text->valid || text->base != base || text->now != now)
         return false;
-    return text->prefix == judging->prefix ||
-           (text->prefix && judging->prefix && !strcmp(text->prefix, judging->prefix));
+    return text->prefix == evaluating->prefix ||
+           (text->prefix && evaluating->prefix && !strcmp(text->prefix, evaluating->prefix));
 }
 
-static const struct verdict_text *verdict_write(struct judging *judging, uint16_t base,
+static const struct verdict_text *verdict_write(struct evaluating *evaluating, uint16_t base,
                                                 uint16_t now)
 {
-    struct verdict_text *text = &judging->text;
-    const struct way *before = &ways_slot(&judging->route->ways, base)->way;
-    const struct way *after = &ways_slot(&judging->route->ways, now)->way;
+    struct verdict_text *text = &evaluating->text;
+    const struct way *before = &ways_slot(&evaluating->route->ways, base)->way;
+    const struct way *after = &ways_slot(&evaluating->route->ways, now)->way;
 
     text->base = base;
     text->now = now;
-    text->prefix = judging->prefix;
+    text->prefix = evaluating->prefix;
     text->valid = true;
     text->n_evidence = 0;
     evidence_add(text, "oif_before", before->ifname);
@@ -90,22 +92,22 @@ static const struct verdict_text *verdict_write(struct judging *judging, uint16_
     evidence_add(text, "gateway_after", after->gateway);
     evidence_add(text, "source_before", before->source);
     evidence_add(text, "source_after", after->source);
-    reason_write(judging, before, after);
+    reason_write(evaluating, before, after);
     return text;
 }
 
-static void judge_advise(struct judging *judging, uint32_t index, struct route_peer *peer,
-                         bool in_flight)
+static void evaluate_advise(struct evaluating *evaluating, uint32_t index, struct route_peer *peer,
+                            bool in_flight)
 {
-    struct pd_turn *turn = judging->turn;
-    struct ways *ways = &judging->route->ways;
-    uint16_t base = in_flight ? peer->open : peer->known, now = judging->key->answer;
+    struct pd_turn *turn = evaluating->turn;
+    struct ways *ways = &evaluating->route->ways;
+    uint16_t base = in_flight ? peer->open : peer->known, now = evaluating->key->answer;
     int r;
 
-    if (verdict_same(judging, base, now)) {
+    if (verdict_same(evaluating, base, now)) {
         r = turn->host->advise(turn, index, NULL);
     } else {
-        const struct verdict_text *text = verdict_write(judging, base, now);
+        const struct verdict_text *text = verdict_write(evaluating, base, now);
         struct pd_advice advice = {
             .kind = PD_KIND_MOVED,
             .cause = route_fire(turn, text->reason),
@@ -117,7 +119,7 @@ static void judge_advise(struct judging *judging, uint32_t index, struct route_p
         r = turn->host->advise(turn, index, &advice);
     }
     if (r < 0) {
-        judging->result = r;
+        evaluating->result = r;
         return;
     }
     ways_set(ways, &peer->asked, now);
@@ -129,38 +131,38 @@ static void judge_advise(struct judging *judging, uint32_t index, struct route_p
 
 /* The local address was gone before we saw the connection: what it uses, if
  * anything, is not what the kernel says. */
-static uint16_t way_lost(struct judging *judging)
+static uint16_t way_lost(struct evaluating *evaluating)
 {
-    const struct key_name *name = &judging->key->name;
+    const struct key_name *name = &evaluating->key->name;
     struct way way = {0};
     uint16_t lost;
 
     ip_format(way.source, name->source_family, name->source);
-    lost = ways_intern(&judging->route->ways, &way);
+    lost = ways_intern(&evaluating->route->ways, &way);
     if (lost)
-        ways_slot(&judging->route->ways, lost)->source_gone = true;
+        ways_slot(&evaluating->route->ways, lost)->source_gone = true;
     return lost;
 }
 
 /* Returns false if there is nothing to compare: what is there now is what it uses. */
-static bool judge_first_sight(struct judging *judging, struct route_peer *peer)
+static bool evaluate_first_sight(struct evaluating *evaluating, struct route_peer *peer)
 {
-    struct ways *ways = &judging->route->ways;
+    struct ways *ways = &evaluating->route->ways;
 
     /* After a move of ours the address that we were told may be an old one. */
-    if (judging->key->source_gone && !peer->adopt) {
+    if (evaluating->key->source_gone && !peer->adopt) {
         ways_unref(ways, peer->known);
-        peer->known = way_lost(judging);
+        peer->known = way_lost(evaluating);
         if (peer->known)
             return true;
     }
-    ways_set(ways, &peer->known, judging->key->answer);
+    ways_set(ways, &peer->known, evaluating->key->answer);
     peer->adopt = false;
     return false;
 }
 
-static bool judge_same(const struct ways *ways, const struct route_peer *peer, uint16_t now,
-                       bool in_flight)
+static bool evaluate_same(const struct ways *ways, const struct route_peer *peer, uint16_t now,
+                          bool in_flight)
 {
     /* Of an interface that it is bound to only the interface counts: without a route of its
      * own the kernel takes everybody as its neighbour there. */
@@ -176,16 +178,16 @@ static bool judge_same(const struct ways *ways, const struct route_peer *peer, u
     return ways_same(ways, peer->known, now);
 }
 
-static void judge_back(struct judging *judging, uint32_t index, struct route_peer *peer,
-                       bool in_flight)
+static void evaluate_back(struct evaluating *evaluating, uint32_t index, struct route_peer *peer,
+                          bool in_flight)
 {
-    struct ways *ways = &judging->route->ways;
-    uint16_t now = judging->key->answer;
+    struct ways *ways = &evaluating->route->ways;
+    uint16_t now = evaluating->key->answer;
     const char *also = ways_slot(ways, peer->known)->way.also;
 
     if (in_flight) {
         if (peer->asked && !ways_same(ways, peer->asked, peer->open)) {
-            judging->turn->host->withdraw(judging->turn, index);
+            evaluating->turn->host->withdraw(evaluating->turn, index);
             ways_set(ways, &peer->asked, peer->open);
         }
         return;
@@ -194,15 +196,15 @@ static void judge_back(struct judging *judging, uint32_t index, struct route_pee
         ways_set(ways, &peer->known, now);
     peer->adopt = false;
     if (peer->asked)
-        judging->turn->host->withdraw(judging->turn, index);
+        evaluating->turn->host->withdraw(evaluating->turn, index);
     ways_set(ways, &peer->asked, 0);
     ways_set(ways, &peer->open, 0);
 }
 
-static void judge_peer(struct judging *judging, uint32_t index, struct route_peer *peer)
+static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct route_peer *peer)
 {
-    struct ways *ways = &judging->route->ways;
-    uint16_t now = judging->key->answer;
+    struct ways *ways = &evaluating->route->ways;
+    uint16_t now = evaluating->key->answer;
     bool in_flight;
 
     peer->moved = false;
@@ -212,120 +214,121 @@ static void judge_peer(struct judging *judging, uint32_t index, struct route_pee
     }
     /* Lost, and there again: as if seen for the first time. */
     if (peer->known && !ways_slot(ways, peer->known)->way.oif &&
-        !ways_slot(ways, peer->known)->source_gone && !judging->key->source_gone) {
+        !ways_slot(ways, peer->known)->source_gone && !evaluating->key->source_gone) {
         if (peer->asked)
-            judging->turn->host->withdraw(judging->turn, index);
+            evaluating->turn->host->withdraw(evaluating->turn, index);
         ways_set(ways, &peer->asked, 0);
         ways_set(ways, &peer->open, 0);
         ways_set(ways, &peer->known, 0);
     }
-    if (!peer->known && !judge_first_sight(judging, peer))
+    if (!peer->known && !evaluate_first_sight(evaluating, peer))
         return;
-    in_flight = judging->turn->host->in_flight(judging->turn, index);
+    in_flight = evaluating->turn->host->in_flight(evaluating->turn, index);
     /* Not our request: it goes where the way out was when it was sent. */
     if (in_flight && !peer->open)
-        ways_set(ways, &peer->open, judging->key->before ? judging->key->before : peer->known);
-    if (judge_same(ways, peer, now, in_flight)) {
-        judge_back(judging, index, peer, in_flight);
+        ways_set(ways, &peer->open,
+                 evaluating->key->before ? evaluating->key->before : peer->known);
+    if (evaluate_same(ways, peer, now, in_flight)) {
+        evaluate_back(evaluating, index, peer, in_flight);
         return;
     }
     if (peer->asked && ways_same(ways, peer->asked, now))
         return;
-    if (!judging->allowed) {
-        judging->key->unsettled = true;
-        judging->route->deferred = true;
+    if (!evaluating->allowed) {
+        evaluating->key->unsettled = true;
+        evaluating->route->deferred = true;
         return;
     }
-    judge_advise(judging, index, peer, in_flight);
+    evaluate_advise(evaluating, index, peer, in_flight);
 }
 
 /* ---- whose peers ---- */
 
-void route_judge_key(struct route *route, uint32_t index, const char *prefix)
+void route_evaluate_key(struct route *route, uint32_t index, const char *prefix)
 {
     struct key *key = &route->keys.slots[index];
 
-    if (key->judged)
+    if (key->evaluated)
         return;
-    route->judged = array_reserve(route->judged, &route->judged_capacity, route->n_judged + 1,
-                                  sizeof(*route->judged));
-    route->judged[route->n_judged++] = (struct judged){.key = index, .prefix = prefix};
-    key->judged = (uint32_t)route->n_judged;
+    route->evaluated = array_reserve(route->evaluated, &route->evaluated_capacity,
+                                     route->n_evaluated + 1, sizeof(*route->evaluated));
+    route->evaluated[route->n_evaluated++] = (struct evaluated){.key = index, .prefix = prefix};
+    key->evaluated = (uint32_t)route->n_evaluated;
 }
 
-static void judge_by(struct judging *judging, const struct judged *judged)
+static void evaluate_by(struct evaluating *evaluating, const struct evaluated *evaluated)
 {
-    struct key *key = &judging->route->keys.slots[judged->key];
+    struct key *key = &evaluating->route->keys.slots[evaluated->key];
 
-    judging->key = key;
-    judging->prefix = key->by_default && key->default_before ? default_flip : judged->prefix;
+    evaluating->key = key;
+    evaluating->prefix = key->by_default && key->default_before ? default_flip : evaluated->prefix;
 }
 
 /* The peers of each key in turn. */
-static void judge_keys(struct judging *judging)
+static void evaluate_keys(struct evaluating *evaluating)
 {
-    struct route *route = judging->route;
+    struct route *route = evaluating->route;
     uint32_t next;
 
-    for (size_t i = 0; i < route->n_judged; i++) {
-        judge_by(judging, &route->judged[i]);
-        for (uint32_t peer = judging->key->first; peer != ROUTE_NONE; peer = next) {
-            struct route_peer *state = judging->turn->host->state(judging->turn, peer);
+    for (size_t i = 0; i < route->n_evaluated; i++) {
+        evaluate_by(evaluating, &route->evaluated[i]);
+        for (uint32_t peer = evaluating->key->first; peer != ROUTE_NONE; peer = next) {
+            struct route_peer *state = evaluating->turn->host->state(evaluating->turn, peer);
 
             next = state->next;
-            judge_peer(judging, peer, state);
+            evaluate_peer(evaluating, peer, state);
         }
     }
 }
 
 /* All peers in the order in which they lie in memory, which the peers of one key do
  * not: of a hundred thousand, that is what the time goes to. */
-static void judge_in_order(struct judging *judging)
+static void evaluate_in_order(struct evaluating *evaluating)
 {
-    struct route *route = judging->route;
+    struct route *route = evaluating->route;
 
     for (uint32_t peer = 0; peer < route->n_indices; peer++) {
-        struct route_peer *state = judging->turn->host->state(judging->turn, peer);
-        uint32_t judged = state && state->linked ? route->keys.slots[state->key].judged : 0;
+        struct route_peer *state = evaluating->turn->host->state(evaluating->turn, peer);
+        uint32_t evaluated = state && state->linked ? route->keys.slots[state->key].evaluated : 0;
 
-        if (!judged)
+        if (!evaluated)
             continue;
-        judge_by(judging, &route->judged[judged - 1]);
-        judge_peer(judging, peer, state);
+        evaluate_by(evaluating, &route->evaluated[evaluated - 1]);
+        evaluate_peer(evaluating, peer, state);
     }
 }
 
-int route_judge(struct pd_turn *turn)
+int route_evaluate(struct pd_turn *turn)
 {
     struct route *route = turn->self;
-    struct judging judging = {.turn = turn, .route = route, .allowed = route_may_fire(route)};
+    struct evaluating evaluating = {.turn = turn, .route = route, .allowed = route_may_fire(route)};
     uint32_t n_peers = 0, kept = 0;
 
-    for (size_t i = 0; i < route->n_judged; i++) {
-        struct key *key = &route->keys.slots[route->judged[i].key];
+    for (size_t i = 0; i < route->n_evaluated; i++) {
+        struct key *key = &route->keys.slots[route->evaluated[i].key];
 
-        key->judged = 0;
+        key->evaluated = 0;
         if (key->no_way || !key->answer)
             continue;
         key->unsettled = false;
         n_peers += key->n_peers;
-        route->judged[kept++] = route->judged[i];
-        key->judged = kept;
+        route->evaluated[kept++] = route->evaluated[i];
+        key->evaluated = kept;
     }
-    route->n_judged = kept;
+    route->n_evaluated = kept;
     if (kept > 1 && n_peers > route->n_indices / 2)
-        judge_in_order(&judging);
+        evaluate_in_order(&evaluating);
     else
-        judge_keys(&judging);
+        evaluate_keys(&evaluating);
     for (size_t i = 0; i < kept; i++) {
-        struct key *key = &route->keys.slots[route->judged[i].key];
+        struct key *key = &route->keys.slots[route->evaluated[i].key];
 
-        key->judged = 0;
+        key->evaluated = 0;
         if (key->unsettled)
             continue;
         ways_set(&route->ways, &key->before, key->answer);
         key->default_before = key->by_default;
     }
-    route->n_judged = 0;
-    return judging.result;
+    route->n_evaluated = 0;
+    return evaluating.result;
 }

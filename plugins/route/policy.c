@@ -171,7 +171,7 @@ static int key_answered(struct pd_turn *turn, uint32_t index, const struct answe
         r = key_found(route, key, answer);
     }
     if (key->unsettled)
-        route_judge_key(route, index, answer->prefix);
+        route_evaluate_key(route, index, answer->prefix);
     if (key->again && !key->queued && key->n_peers)
         route_queue(route, index);
     key->again = false;
@@ -179,7 +179,7 @@ static int key_answered(struct pd_turn *turn, uint32_t index, const struct answe
     return r;
 }
 
-/* A source that went, or came back: all who use it are judged again. */
+/* A source that went, or came back: all who use it are evaluated again. */
 static void way_answered(struct route *route, uint16_t index, bool on_host)
 {
     struct way_slot *slot = ways_slot(&route->ways, index);
@@ -189,7 +189,7 @@ static void way_answered(struct route *route, uint16_t index, bool on_host)
     if (differs)
         for (uint32_t i = 0; i < route->keys.n_slots; i++)
             if (route->keys.slots[i].live && route->keys.slots[i].n_peers)
-                route_judge_key(route, i, NULL);
+                route_evaluate_key(route, i, NULL);
     ways_unref(&route->ways, index);
 }
 
@@ -253,7 +253,7 @@ static int route_signal(struct pd_turn *turn, const struct pd_signal *signal)
     if (signal->query || several) {
         r = several ? route_answers(turn, signal->fields, signal->n_fields)
                     : route_answer(turn, signal->query, signal->fields, signal->n_fields);
-        r = first_error(r, route_judge(turn));
+        r = first_error(r, route_evaluate(turn));
         route_go_on(turn);
         return r;
     }
@@ -299,7 +299,7 @@ static void route_stop(struct pd_turn *turn)
     route_close_cause(turn);
     keys_done(&route->keys);
     ways_done(&route->ways);
-    free(route->judged);
+    free(route->evaluated);
     free(route->queue);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of the route policy (plugins/route*.c): the keys that are looked up,
- * the ways out that the answers name, and one judgement of a key's peers.
+ * the ways out that the answers name, and one evaluation of a key's peers.
  * Pure; the source (source.c) shares only the names of the fields.
  */
 #ifndef ROUTE_H
@@ -107,17 +107,17 @@ struct key {
     uint32_t next;        /* in its hash chain, or in the list of free ones */
     uint32_t first, last; /* peers, linked through their state */
     uint32_t n_peers;
-    uint32_t ticket;   /* of the open question; 0: none */
-    uint32_t judged;   /* its place among route.judged, from 1; 0: none */
-    uint32_t asked_at; /* epoch when the open question was asked */
-    uint32_t epoch;    /* when the present answer was asked for; 0: never answered */
-    uint16_t answer;   /* the last way out */
-    uint16_t before;   /* and the one before it */
+    uint32_t ticket;    /* of the open question; 0: none */
+    uint32_t evaluated; /* its place among route.evaluated, from 1; 0: none */
+    uint32_t asked_at;  /* epoch when the open question was asked */
+    uint32_t epoch;     /* when the present answer was asked for; 0: never answered */
+    uint16_t answer;    /* the last way out */
+    uint16_t before;    /* and the one before it */
     bool live;
     bool queued;         /* waits to be asked */
     bool again;          /* to be asked again when it has been answered */
     bool no_way;         /* the last answer was an error */
-    bool unsettled;      /* some peer was not judged by the present answer */
+    bool unsettled;      /* some peer was not evaluated by the present answer */
     bool source_gone;    /* no interface has the name's source */
     bool by_default;     /* the present answer is by a default route */
     bool default_before; /* so was the one before */
@@ -145,7 +145,7 @@ struct route_peer {
     uint16_t bound; /* a way of which only the interface is known, that it was moved to; 0: none */
     bool linked : 1;
     bool adopt : 1; /* it was moved: its source address is not known yet */
-    bool moved : 1; /* and that a moment ago: not judged since */
+    bool moved : 1; /* and that a moment ago: not evaluated since */
 };
 
 /* `interface`: that it was moved to, "": where the route table leads. */
@@ -159,9 +159,9 @@ void keys_release(struct keys *keys, struct ways *ways, uint32_t index);
 
 /* ---- one instance (route.c) ---- */
 
-/* A key whose peers are to be judged; the prefix that its answer goes by, NULL: not
+/* A key whose peers are to be evaluated; the prefix that its answer goes by, NULL: not
  * told. It lives as long as the callback. */
-struct judged {
+struct evaluated {
     uint32_t key;
     const char *prefix;
 };
@@ -202,15 +202,15 @@ struct route {
     uint64_t cause;
     uint64_t timer_us;
 
-    struct judged *judged; /* by what was answered in this callback */
-    size_t n_judged, judged_capacity;
+    struct evaluated *evaluated; /* by what was answered in this callback */
+    size_t n_evaluated, evaluated_capacity;
     uint32_t n_indices; /* of peers, that were ever used */
 
     uint32_t lost_keys, lost_peers; /* without a way out since the last notice */
     char lost_text[96];
 };
 
-/* ---- judging (evaluate.c, and the window in rounds.c) ---- */
+/* ---- evaluating (evaluate.c, and the window in rounds.c) ---- */
 
 /* What advice says, kept while it stays the same: mostly for all peers. */
 struct verdict_text {
@@ -222,12 +222,12 @@ struct verdict_text {
     size_t n_evidence;
 };
 
-/* Have the peers of this key judged by its answer, with the next route_judge. */
-void route_judge_key(struct route *route, uint32_t key, const char *prefix);
+/* Have the peers of this key evaluated by its answer, with the next route_evaluate. */
+void route_evaluate_key(struct route *route, uint32_t key, const char *prefix);
 
 /* Compares what the peers of these keys use with the answers, and advises.
  * Returns 0, or what the host refused advice with. */
-int route_judge(struct pd_turn *turn);
+int route_evaluate(struct pd_turn *turn);
 
 /* Whether what changed may be advised now, or waits for the window's end. */
 bool route_may_fire(const struct route *route);
@@ -248,7 +248,8 @@ int route_tell(const void *self, const struct pd_peer *who, const void *state, u
 int route_restore(struct pd_turn *turn, const struct pd_peer_event *event, const char *text);
 /* It is bound to an interface, of whose way out only that is known. */
 void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct way *interface);
-/* The interface that these were moved to has no way out any more: they are judged as all others. */
+/* The interface that these were moved to has no way out any more: they are evaluated as all others.
+ */
 void route_unbind(struct pd_turn *turn, uint32_t key);
 /* Puts every peer under the key that it has now. */
 void route_rekey(struct pd_turn *turn);
@@ -259,7 +260,7 @@ void route_rekey(struct pd_turn *turn);
 #define ROUTE_ID_INDEX_BITS  24
 #define ROUTE_ID_TICKET_MASK 0xfffffffu
 
-/* Have this key asked; what changes is judged when the answer comes. */
+/* Have this key asked; what changes is evaluated when the answer comes. */
 void route_ask(struct pd_turn *turn, uint32_t key);
 /* Puts it at the end of the queue, no more. */
 void route_queue(struct route *route, uint32_t key);

@@ -79,7 +79,7 @@ static void check_effect(struct sim *sim, const struct record_effect *record)
     SIM_CHECK(sim, record->samples_before <= 3 && record->samples_after <= 3, "too many samples");
     SIM_CHECK(sim, (record->samples_after == 0) == (record->rtt_after_us == PD_UNKNOWN),
               "rtt_after without samples");
-    set_decision(decision, SIM_JUDGED);
+    set_decision(decision, SIM_EVALUATED);
     sim->effects[record->effect]++;
     sim->moved--;
 }

@@ -42,7 +42,7 @@ struct sim_peer {
     enum sim_life life;
     struct pd_row row;
     bool has_row;
-    /* progress judged from them once more, independently */
+    /* progress evaluated from them once more, independently */
     bool measured;
     struct pd_row last; /* of each column the last that was told */
     uint64_t poll_us;   /* 0: no row yet */
@@ -75,7 +75,7 @@ enum sim_decision {
     SIM_REFUSED, /* or ended without a request */
     SIM_ASKED,
     SIM_MOVED, /* its effect is awaited */
-    SIM_JUDGED,
+    SIM_EVALUATED,
     SIM_SUPPRESSED,      /* the last of repeats that were counted */
     SIM_FALLBACK = 0x80, /* beside one of these */
 };

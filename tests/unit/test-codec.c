@@ -233,7 +233,7 @@ static void any_event(struct random *random, struct event *ret)
     }
 }
 
-/* ---- comparison, by hand: the table that is under test must not judge itself ---- */
+/* ---- comparison, by hand: the table that is under test must not evaluate itself ---- */
 
 static bool same_fields(const struct event_signal *a, const struct event_signal *b)
 {

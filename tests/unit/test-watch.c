@@ -299,9 +299,9 @@ static void not_watched(void **state)
     assert_false(lab_peer(lab, 17)->moves->watch.on);
 }
 
-/* ---- a request in flight is never interrupted; it is judged when it ends ---- */
+/* ---- a request in flight is never interrupted; it is evaluated when it ends ---- */
 
-static void judged_before_a_retry(void **state)
+static void evaluated_before_a_retry(void **state)
 {
     struct lab *lab = *state;
 
@@ -392,7 +392,7 @@ static void queued_fallback_of_a_living_one(void **state)
     assert_int_equal(engine_counts(lab->engine).queued, 0);
 }
 
-static void cannot_judge(void **state)
+static void cannot_evaluate(void **state)
 {
     struct lab *lab = *state;
     unsigned notices = 0;
@@ -485,12 +485,12 @@ int main(void)
         LAB_TEST(an_answer_counts_as_well),
         LAB_TEST(sixty_seconds),
         LAB_TEST(not_watched),
-        LAB_TEST(judged_before_a_retry),
+        LAB_TEST(evaluated_before_a_retry),
         LAB_TEST(retried_where_it_lives),
         cmocka_unit_test(impossible),
         LAB_TEST(through_the_gate),
         LAB_TEST(queued_fallback_of_a_living_one),
-        LAB_TEST(cannot_judge),
+        LAB_TEST(cannot_evaluate),
         LAB_TEST(probed_once),
         LAB_TEST(probed_and_dead),
         LAB_TEST(busy_ones_are_not_probed),

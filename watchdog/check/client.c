@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A connection to the node, driven by whoever waits for something. Every wait has
- * an end. It must not judge what a line says: lint.c does.
+ * an end. It must not evaluate what a line says: lint.c does.
  */
 #include <errno.h>
 #include <inttypes.h>

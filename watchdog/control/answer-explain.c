@@ -173,7 +173,7 @@ static void put_moves(struct buffer *out, const struct inspect_explain *explain)
     put_bool(out, "on", explain->watched);
     put_u64(out, "left_us", explain->watched ? explain->watch_left_us : 0);
     put_close(out, "}");
-    put_bool(out, "judged", explain->judged);
+    put_bool(out, "judged", explain->evaluated);
     put_bool(out, "looked_closely", explain->polled_closely);
     put_text(out, "remembered", explain->remembered);
     put_known(out, "decision", explain->decision, 0);

@@ -132,7 +132,7 @@ struct engine_counts {
     uint32_t open;       /* requests open */
     uint32_t queued;     /* waiting for the budget */
     uint32_t retrying;   /* waiting for their next attempt */
-    uint32_t effects;    /* moves that are still being judged */
+    uint32_t effects;    /* moves that are still being evaluated */
     uint32_t remembered; /* advice that will be given again */
     uint32_t suppressed; /* refusals that repeat */
     uint32_t causes;     /* open causes */

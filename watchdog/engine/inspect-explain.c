@@ -81,7 +81,7 @@ static void tell_moves(const struct engine *engine, const struct peer_moves *mov
     ret->moved_ago_us = ago_us(engine, moves->moved_us);
     ret->watched = moves->watch.on;
     ret->watch_left_us = sub_u64(moves->watch.until_us, engine->now_us);
-    ret->judged = moves->effect != NULL;
+    ret->evaluated = moves->effect != NULL;
     ret->polled_closely = moves->polled;
     if (moves->remembered)
         ret->remembered = moves->remembered->text->s;

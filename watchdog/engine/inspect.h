@@ -39,7 +39,7 @@ struct inspect_instance {
     const char *name;    /* "srtt:overseas" */
     const char *trigger; /* "srtt" */
     bool open;           /* false: closed after failures */
-    bool samples;        /* it judges path summaries */
+    bool samples;        /* it evaluates path summaries */
     bool finds_dead;     /* it finds every path on which nothing comes any more */
     uint32_t failures;
 };
@@ -158,7 +158,7 @@ struct inspect_explain {
     uint64_t gap_left_us; /* until a reconnect of this name; 0: none */
     uint64_t requested_ago_us;
     uint64_t moved_ago_us; /* INSPECT_NEVER: never */
-    bool watched, judged, polled_closely;
+    bool watched, evaluated, polled_closely;
     uint64_t watch_left_us;
     const char *remembered;     /* the reason of advice that will be given again; NULL: none */
     uint64_t decision, request; /* of the move; 0: none */

@@ -28,7 +28,7 @@ static uint32_t median(const uint32_t *values, uint8_t count)
 }
 
 /* From what was seen so far; `owed`: somebody waits for an answer on it. */
-static enum effect judge(const struct effect_job *job, bool owed)
+static enum effect evaluate(const struct effect_job *job, bool owed)
 {
     uint64_t before, after;
 
@@ -64,7 +64,7 @@ static void finish(struct engine *engine, struct effect_job *job, enum effect ef
     deadline_set(&engine->deadlines, &job->deadline, NEVER);
     if (peer) {
         peer->moves->effect = NULL;
-        waiting_judged(engine, peer, effect);
+        waiting_evaluated(engine, peer, effect);
         poll_update(engine, peer);
     } else if ((name = name_find(engine, job->name->s)) && name->awaited == job) {
         name->awaited = NULL;
@@ -80,7 +80,7 @@ void effect_due(struct engine *engine, struct deadline *deadline)
     struct effect_job *job = CONTAINER_OF(deadline, struct effect_job, deadline);
 
     /* a new connection that never came up is one that does not get through */
-    finish(engine, job, judge(job, !job->peer || poll_owed(job->peer)));
+    finish(engine, job, evaluate(job, !job->peer || poll_owed(job->peer)));
 }
 
 static struct effect_job *job_new(struct engine *engine, const struct move *move, uint64_t conn)
@@ -110,7 +110,7 @@ static void attach(struct engine *engine, struct effect_job *job, struct peer *p
     struct peer_moves *moves = peer_moves(engine, peer);
 
     if (moves->effect)
-        finish(engine, moves->effect, judge(moves->effect, poll_owed(peer)));
+        finish(engine, moves->effect, evaluate(moves->effect, poll_owed(peer)));
     moves->effect = job;
     job->peer = peer;
     poll_quiet_restart(engine, peer);
@@ -182,7 +182,7 @@ void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *r
     if (fresh && job->n_after < RTT_KEPT)
         job->after[job->n_after++] = (uint32_t)min_u64(rtt_us, UINT32_MAX);
     if (job->n_after == RTT_KEPT || (job->by == BY_RECONNECT && job->progress))
-        finish(engine, job, judge(job, false));
+        finish(engine, job, evaluate(job, false));
 }
 
 void effect_peer_gone(struct engine *engine, struct peer *peer)
@@ -190,7 +190,7 @@ void effect_peer_gone(struct engine *engine, struct peer *peer)
     struct effect_job *job = peer->moves ? peer->moves->effect : NULL;
 
     if (job)
-        finish(engine, job, judge(job, true));
+        finish(engine, job, evaluate(job, true));
 }
 
 void effects_stop(struct engine *engine)
@@ -199,7 +199,7 @@ void effects_stop(struct engine *engine)
 
     for (uint32_t i = 0; (peer = peers_next(engine, &i));)
         if (peer->moves && peer->moves->effect)
-            finish(engine, peer->moves->effect, judge(peer->moves->effect, false));
+            finish(engine, peer->moves->effect, evaluate(peer->moves->effect, false));
     for (size_t i = 0; i < ARRAY_SIZE(engine->names.buckets); i++) {
         struct name_state *next;
 

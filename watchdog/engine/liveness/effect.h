@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Did the move help? An "ok" proves nothing, so each move is judged from the
+ * Did the move help? An "ok" proves nothing, so each move is evaluated from the
  * rows before and after it. Every move ends in exactly one effect record.
  */
 #ifndef ENGINE_EFFECT_H
@@ -28,23 +28,23 @@ struct effect_job {
     struct deadline deadline;
 };
 
-/* A migration succeeded: its connection is judged from now on. */
+/* A migration succeeded: its connection is evaluated from now on. */
 void effect_start(struct engine *engine, const struct move *move);
 
-/* A reconnect succeeded: the new connection is judged, also if it is not up yet. */
+/* A reconnect succeeded: the new connection is evaluated, also if it is not up yet. */
 void effect_start_reconnected(struct engine *engine, const struct move *move, uint64_t conn);
 
 /* A new connection: is it one that is waited for? */
 void effect_peer_up(struct engine *engine, struct peer *peer);
 
-/* A row came; its connection has an effect to be judged. */
+/* A row came; its connection has an effect to be evaluated. */
 void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool fresh,
                 bool progress);
 
-/* Its window is over: judged by what is known. */
+/* Its window is over: evaluated by what is known. */
 void effect_due(struct engine *engine, struct deadline *deadline);
 
-/* The connection goes: judged by what is known. */
+/* The connection goes: evaluated by what is known. */
 void effect_peer_gone(struct engine *engine, struct peer *peer);
 
 /* A clean stop, or a node that restarted: `unknown`, unless it is known. */

@@ -134,7 +134,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
 }
 
 /* Judges a connection without a request open. */
-static bool judge(struct engine *engine, struct peer *peer)
+static bool evaluate(struct engine *engine, struct peer *peer)
 {
     if (peer->moves->watch.said || engine->config->fallback != FALLBACK_RECONNECT ||
         peer->state != PEER_UP || !peer_movable(engine, peer, BY_RECONNECT) ||
@@ -152,7 +152,7 @@ bool watch_answered(struct engine *engine, struct peer *peer, bool ok)
         return false;
     watch_since_now(engine, watch);
     if (!ok)
-        return judge(engine, peer);
+        return evaluate(engine, peer);
     poll_quiet_restart(engine, peer); /* the new path gets its own time */
     set_deadline(engine, peer);
     return false;
@@ -234,7 +234,7 @@ void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *ro
         if (peer->owed_since_us == engine->now_us) /* nothing is owed */
             set_deadline(engine, peer);
         else
-            (void)judge(engine, peer);
+            (void)evaluate(engine, peer);
     }
     peer->moves->watch.polled = true;
     if (engine->now_us >= peer->moves->watch.until_us)

@@ -109,7 +109,7 @@ void waiting_failed(struct engine *engine, struct peer *peer, enum by by)
     moves->backoff_until_us[by] = engine->now_us + backoff;
 }
 
-void waiting_judged(struct engine *engine, struct peer *peer, enum effect effect)
+void waiting_evaluated(struct engine *engine, struct peer *peer, enum effect effect)
 {
     struct peer_moves *moves = peer_moves(engine, peer);
 

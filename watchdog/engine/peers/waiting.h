@@ -28,7 +28,7 @@ uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer 
 void waiting_moved(struct engine *engine, struct peer *peer);
 void waiting_failed(struct engine *engine, struct peer *peer, enum by by);
 
-/* A move was refused because pathdog only observes: what comes next is judged as if it had been
+/* A move was refused because pathdog only observes: what comes next is evaluated as if it had been
  * made. */
 void waiting_observed(struct engine *engine, struct peer *peer);
 
@@ -39,6 +39,6 @@ void waiting_seed(struct engine *engine, uint64_t seed);
 void waiting_restore(struct engine *engine, struct peer *peer, const struct learnt_peer *learnt);
 
 /* The effect of a move on the cool-down of this connection. */
-void waiting_judged(struct engine *engine, struct peer *peer, enum effect effect);
+void waiting_evaluated(struct engine *engine, struct peer *peer, enum effect effect);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How requests end, and what follows: what is learnt about the connection, the
- * next attempt, the judgement of a move. One outcome record each.
+ * next attempt, the evaluation of a move. One outcome record each.
  */
 #ifndef ENGINE_OUTCOME_H
 #define ENGINE_OUTCOME_H
