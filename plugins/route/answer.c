@@ -17,7 +17,7 @@
 /* Looked up, and questions taken, before other events have their turn. */
 #define SLICE 256u
 
-/* Somewhere out there, for the default way out: a root name server, which no
+/* Somewhere out there, for the default next hop: a root name server, which no
  * list of bogus prefixes holds. Nothing is sent to it. */
 static const uint8_t somewhere4[16] = {198, 41, 0, 4};
 static const uint8_t somewhere6[16] = {0x20, 0x01, 0x05, 0x03, 0xba, 0x3e, 0, 0,
@@ -78,15 +78,15 @@ static void question_read(const struct answers *answers, const struct pd_query *
 static bool address_on_host(struct answers *answers, unsigned family, const uint8_t *bytes)
 {
     struct lookup lookup = {.family = (uint8_t)family};
-    struct netlink_way way;
+    struct netlink_nexthop nexthop;
 
     if (!family)
         return false;
     if (state_address_used(answers->state, family, bytes))
         return true;
     memcpy(lookup.destination, bytes, sizeof(lookup.destination));
-    lookup_ask(answers->socket, &lookup, 1, &way);
-    return !way.error && way.is_local;
+    lookup_ask(answers->socket, &lookup, 1, &nexthop);
+    return !nexthop.error && nexthop.is_local;
 }
 
 /* A source that is not there would make the kernel refuse the lookup. */
@@ -103,30 +103,30 @@ static void question_source(struct answers *answers, struct question *question)
 /* ---- answers ---- */
 
 /* A lookup's answer, with what the kernel does not say of it. */
-static void way_check(struct answers *answers, const struct question *question,
-                      struct netlink_way *way)
+static void nexthop_check(struct answers *answers, const struct question *question,
+                          struct netlink_nexthop *nexthop)
 {
     const struct lookup *lookup = &question->lookup;
     struct link_state *link;
 
-    if (way->error)
+    if (nexthop->error)
         return;
     /* A source that it was given is not repeated. */
-    if (!way->source_family && lookup->source_family == way->prefix_family) {
-        way->source_family = lookup->source_family;
-        memcpy(way->source, lookup->source, sizeof(way->source));
+    if (!nexthop->source_family && lookup->source_family == nexthop->prefix_family) {
+        nexthop->source_family = lookup->source_family;
+        memcpy(nexthop->source, lookup->source, sizeof(nexthop->source));
     }
-    if (!way->oif) {
-        way->error = -ENETUNREACH;
+    if (!nexthop->oif) {
+        nexthop->error = -ENETUNREACH;
         return;
     }
-    link = state_link(answers->state, way->oif);
+    link = state_link(answers->state, nexthop->oif);
     if (!link)
         return;
     link->used = true;
     /* After a carrier loss the kernel still names the dead route. */
     if (!link->carrier)
-        way->error = -ENOLINK;
+        nexthop->error = -ENOLINK;
 }
 
 static const char *error_name(int error)
@@ -138,23 +138,23 @@ static const char *error_name(int error)
     return name ? name : "EIO";
 }
 
-static uint64_t way_hash(uint64_t hash, const struct netlink_way *way)
+static uint64_t nexthop_hash(uint64_t hash, const struct netlink_nexthop *nexthop)
 {
-    if (way->error)
-        return hash_bytes(hash, &way->error, sizeof(way->error));
-    hash = hash_bytes(hash, &way->oif, sizeof(way->oif));
-    hash = hash_bytes(hash, way->gateway, way->gateway_family ? 16 : 1);
-    return hash_bytes(hash, way->source, way->source_family ? 16 : 1);
+    if (nexthop->error)
+        return hash_bytes(hash, &nexthop->error, sizeof(nexthop->error));
+    hash = hash_bytes(hash, &nexthop->oif, sizeof(nexthop->oif));
+    hash = hash_bytes(hash, nexthop->gateway, nexthop->gateway_family ? 16 : 1);
+    return hash_bytes(hash, nexthop->source, nexthop->source_family ? 16 : 1);
 }
 
 /* Below 2^53 and never 0. The lowest bit: it is by a default route. */
-static uint64_t token_of(const struct question *question, const struct netlink_way *way,
-                         const struct netlink_way *also)
+static uint64_t token_of(const struct question *question, const struct netlink_nexthop *nexthop,
+                         const struct netlink_nexthop *also)
 {
-    uint64_t hash = way_hash(HASH_START, way);
+    uint64_t hash = nexthop_hash(HASH_START, nexthop);
 
     if (also)
-        hash = way_hash(hash, also);
+        hash = nexthop_hash(hash, also);
     hash = hash_bytes(hash, &question->source_gone, 1);
     hash ^= hash >> 32;
     return (hash & 0x7ffffffffffffu) << 1 | 1u << 1;
@@ -170,19 +170,19 @@ static void link_text(const struct answers *answers, uint32_t oif, char text[16]
         snprintf(text, 16, "if%u", oif);
 }
 
-static void also_text(const struct answers *answers, const struct netlink_way *way, char *text,
-                      size_t size)
+static void also_text(const struct answers *answers, const struct netlink_nexthop *nexthop,
+                      char *text, size_t size)
 {
     char name[16], gateway[IP_TEXT_SIZE] = "";
 
-    link_text(answers, way->oif, name);
-    if (way->gateway_family)
-        ip_format(gateway, way->gateway_family, way->gateway);
+    link_text(answers, nexthop->oif, name);
+    if (nexthop->gateway_family)
+        ip_format(gateway, nexthop->gateway_family, nexthop->gateway);
     snprintf(text, size, "%s%s%s", name, gateway[0] ? " via " : "", gateway);
 }
 
 /* Returns false: the answer does not say which route it was. */
-static bool prefix_text(const struct netlink_way *match, char *text, size_t size)
+static bool prefix_text(const struct netlink_nexthop *match, char *text, size_t size)
 {
     char address[IP_TEXT_SIZE];
 
@@ -204,26 +204,26 @@ static void address_answer(struct answers *answers, const struct question *quest
                  address_on_host(answers, question->lookup.source_family, question->lookup.source));
 }
 
-static void way_say(struct answers *answers, const struct question *question, uint64_t token,
-                    const struct netlink_way *way, const struct netlink_way *also,
-                    const char *prefix)
+static void nexthop_say(struct answers *answers, const struct question *question, uint64_t token,
+                        const struct netlink_nexthop *nexthop, const struct netlink_nexthop *also,
+                        const char *prefix)
 {
     struct answer_batch *batch = &answers->batch;
     struct answer_texts *texts = batch_begin(batch, question->id);
 
     batch_number(batch, "token", token);
-    if (way->error) {
-        batch_text(batch, "error", error_name(way->error));
+    if (nexthop->error) {
+        batch_text(batch, "error", error_name(nexthop->error));
     } else {
-        batch_number(batch, "oif", way->oif);
-        link_text(answers, way->oif, texts->ifname);
+        batch_number(batch, "oif", nexthop->oif);
+        link_text(answers, nexthop->oif, texts->ifname);
         batch_text(batch, "ifname", texts->ifname);
-        if (way->gateway_family) {
-            ip_format(texts->gateway, way->gateway_family, way->gateway);
+        if (nexthop->gateway_family) {
+            ip_format(texts->gateway, nexthop->gateway_family, nexthop->gateway);
             batch_text(batch, "gateway", texts->gateway);
         }
-        if (way->source_family) {
-            ip_format(texts->source, way->source_family, way->source);
+        if (nexthop->source_family) {
+            ip_format(texts->source, nexthop->source_family, nexthop->source);
             batch_text(batch, "source", texts->source);
         }
         if (also) {
@@ -240,46 +240,46 @@ static void way_say(struct answers *answers, const struct question *question, ui
 }
 
 /* One that differs from the answer before is worth saying which route it is by. */
-static void way_answer(struct answers *answers, const struct question *question,
-                       struct netlink_way *way, struct netlink_way *other)
+static void nexthop_answer(struct answers *answers, const struct question *question,
+                           struct netlink_nexthop *nexthop, struct netlink_nexthop *other)
 {
-    struct netlink_way match = {.error = -EIO}, *also = NULL;
+    struct netlink_nexthop match = {.error = -EIO}, *also = NULL;
     struct lookup lookup = question->lookup;
     char prefix[IP_TEXT_SIZE + 8];
     bool told = false;
     uint64_t token;
 
-    way_check(answers, question, way);
+    nexthop_check(answers, question, nexthop);
     if (other) {
-        way_check(answers, question, other);
-        if (way->error && !other->error)
-            way = other;
-        else if (!way->error && !other->error)
+        nexthop_check(answers, question, other);
+        if (nexthop->error && !other->error)
+            nexthop = other;
+        else if (!nexthop->error && !other->error)
             also = other;
     }
-    token = token_of(question, way, also);
+    token = token_of(question, nexthop, also);
     if (question->token >> 1 == token >> 1) {
         batch_begin(&answers->batch, question->id);
         batch_number(&answers->batch, "token", question->token);
         return;
     }
-    if (way->error) {
-        way_say(answers, question, token, way, NULL, NULL);
+    if (nexthop->error) {
+        nexthop_say(answers, question, token, nexthop, NULL, NULL);
         return;
     }
     if (answers->default_only && question->token & 1) {
-        match = (struct netlink_way){.prefix_family = 4};
+        match = (struct netlink_nexthop){.prefix_family = 4};
     } else if (!question->token || answers->matches) {
         answers->matches -= question->token && answers->matches;
         lookup.match = true;
-        if (way == other)
+        if (nexthop == other)
             memcpy(lookup.destination, somewhere6, sizeof(lookup.destination));
-        lookup.family = way == other ? 6 : lookup.family;
+        lookup.family = nexthop == other ? 6 : lookup.family;
         lookup_ask(answers->socket, &lookup, 1, &match);
     }
     told = prefix_text(&match, prefix, sizeof(prefix));
     token |= told && !match.prefix_length;
-    way_say(answers, question, token, way, also, told ? prefix : NULL);
+    nexthop_say(answers, question, token, nexthop, also, told ? prefix : NULL);
 }
 
 /* ---- slices ---- */
@@ -290,7 +290,7 @@ static size_t batch_answer(struct answers *answers)
     struct question *questions[LOOKUP_BATCH];
     size_t places[LOOKUP_BATCH] = {0}, n_questions = 0, n_lookups = 0;
     struct lookup lookups[LOOKUP_BATCH];
-    struct netlink_way ways[LOOKUP_BATCH] = {0};
+    struct netlink_nexthop nexthops[LOOKUP_BATCH] = {0};
 
     while (n_questions < answers->count && n_lookups + 2 <= LOOKUP_BATCH &&
            n_questions < LOOKUP_BATCH) {
@@ -309,17 +309,18 @@ static size_t batch_answer(struct answers *answers)
         memcpy(lookups[n_lookups++].destination, somewhere6, 16);
     }
     if (n_lookups)
-        lookup_ask(answers->socket, lookups, n_lookups, ways);
+        lookup_ask(answers->socket, lookups, n_lookups, nexthops);
     for (size_t i = 0; i < n_questions; i++) {
-        struct netlink_way *way = &ways[places[i]];
+        struct netlink_nexthop *nexthop = &nexthops[places[i]];
 
         if (questions[i]->is_address) {
             address_answer(answers, questions[i]);
             continue;
         }
         if (questions[i]->no_such_link)
-            *way = (struct netlink_way){.error = -ENODEV};
-        way_answer(answers, questions[i], way, questions[i]->both_families ? way + 1 : NULL);
+            *nexthop = (struct netlink_nexthop){.error = -ENODEV};
+        nexthop_answer(answers, questions[i], nexthop,
+                       questions[i]->both_families ? nexthop + 1 : NULL);
     }
     answers->head += n_questions;
     answers->count -= n_questions;

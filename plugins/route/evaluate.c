@@ -2,7 +2,7 @@
 /*
  * One evaluation: what a connection is known to use against what the kernel
  * would take now. What is in flight or already advised is compared with what
- * was asked for, so that the same way out is not advised twice in a row.
+ * was asked for, so that the same next hop is not advised twice in a row.
  */
 #include "policy.h"
 
@@ -28,7 +28,7 @@ static void evidence_add(struct verdict_text *text, const char *name, const char
         text->evidence[text->n_evidence++] = (struct pd_field){.name = name, .text = value};
 }
 
-/* What it is that changed: beside the two ways out the beginning of the reason. */
+/* What it is that changed: beside the two next hops the beginning of the reason. */
 static const char *what_changed(const struct evaluating *evaluating, char *text, size_t size)
 {
     const char *const parts[] = {"route to ", evaluating->prefix, " changed: "};
@@ -41,8 +41,8 @@ static const char *what_changed(const struct evaluating *evaluating, char *text,
     return text;
 }
 
-static void reason_write(struct evaluating *evaluating, const struct way *base,
-                         const struct way *now)
+static void reason_write(struct evaluating *evaluating, const struct nexthop *base,
+                         const struct nexthop *now)
 {
     struct verdict_text *text = &evaluating->text;
     char before[160], after[160], what[IP_TEXT_SIZE + 32];
@@ -53,11 +53,11 @@ static void reason_write(struct evaluating *evaluating, const struct way *base,
     const char *const moved[] = {what_changed(evaluating, what, sizeof(what)), before, " → ",
                                  after};
 
-    way_text(base, before, sizeof(before));
-    way_text(now, after, sizeof(after));
+    nexthop_text(base, before, sizeof(before));
+    nexthop_text(now, after, sizeof(after));
     if (!base->oif)
         texts_join(text->reason, sizeof(text->reason), lost, ARRAY_SIZE(lost));
-    else if (ways_same(&evaluating->route->ways, text->base, text->now))
+    else if (nexthops_same(&evaluating->route->nexthops, text->base, text->now))
         texts_join(text->reason, sizeof(text->reason), source, ARRAY_SIZE(source));
     else
         texts_join(text->reason, sizeof(text->reason), moved, ARRAY_SIZE(moved));
@@ -78,8 +78,8 @@ static const struct verdict_text *verdict_write(struct evaluating *evaluating, u
                                                 uint16_t now)
 {
     struct verdict_text *text = &evaluating->text;
-    const struct way *before = &ways_slot(&evaluating->route->ways, base)->way;
-    const struct way *after = &ways_slot(&evaluating->route->ways, now)->way;
+    const struct nexthop *before = &nexthops_slot(&evaluating->route->nexthops, base)->nexthop;
+    const struct nexthop *after = &nexthops_slot(&evaluating->route->nexthops, now)->nexthop;
 
     text->base = base;
     text->now = now;
@@ -100,7 +100,7 @@ static void evaluate_advise(struct evaluating *evaluating, uint32_t index, struc
                             bool in_flight)
 {
     struct pd_turn *turn = evaluating->turn;
-    struct ways *ways = &evaluating->route->ways;
+    struct nexthops *nexthops = &evaluating->route->nexthops;
     uint16_t base = in_flight ? peer->open : peer->known, now = evaluating->key->answer;
     int r;
 
@@ -122,88 +122,89 @@ static void evaluate_advise(struct evaluating *evaluating, uint32_t index, struc
         evaluating->result = r;
         return;
     }
-    ways_set(ways, &peer->asked, now);
+    nexthops_set(nexthops, &peer->asked, now);
     if (!in_flight)
-        ways_set(ways, &peer->open, now);
+        nexthops_set(nexthops, &peer->open, now);
 }
 
 /* ---- what is compared ---- */
 
 /* The local address was gone before we saw the connection: what it uses, if
  * anything, is not what the kernel says. */
-static uint16_t way_lost(struct evaluating *evaluating)
+static uint16_t nexthop_lost(struct evaluating *evaluating)
 {
     const struct key_name *name = &evaluating->key->name;
-    struct way way = {0};
+    struct nexthop nexthop = {0};
     uint16_t lost;
 
-    ip_format(way.source, name->source_family, name->source);
-    lost = ways_intern(&evaluating->route->ways, &way);
+    ip_format(nexthop.source, name->source_family, name->source);
+    lost = nexthops_intern(&evaluating->route->nexthops, &nexthop);
     if (lost)
-        ways_slot(&evaluating->route->ways, lost)->source_gone = true;
+        nexthops_slot(&evaluating->route->nexthops, lost)->source_gone = true;
     return lost;
 }
 
 /* Returns false if there is nothing to compare: what is there now is what it uses. */
 static bool evaluate_first_sight(struct evaluating *evaluating, struct route_peer *peer)
 {
-    struct ways *ways = &evaluating->route->ways;
+    struct nexthops *nexthops = &evaluating->route->nexthops;
 
     /* After a move of ours the address that we were told may be an old one. */
     if (evaluating->key->source_gone && !peer->adopt) {
-        ways_unref(ways, peer->known);
-        peer->known = way_lost(evaluating);
+        nexthops_unref(nexthops, peer->known);
+        peer->known = nexthop_lost(evaluating);
         if (peer->known)
             return true;
     }
-    ways_set(ways, &peer->known, evaluating->key->answer);
+    nexthops_set(nexthops, &peer->known, evaluating->key->answer);
     peer->adopt = false;
     return false;
 }
 
-static bool evaluate_same(const struct ways *ways, const struct route_peer *peer, uint16_t now,
-                          bool in_flight)
+static bool evaluate_same(const struct nexthops *nexthops, const struct route_peer *peer,
+                          uint16_t now, bool in_flight)
 {
     /* Of an interface that it is bound to only the interface counts: without a route of its
      * own the kernel takes everybody as its neighbour there. */
-    if (peer->bound && ways_slot(ways, peer->known)->way.oif == ways_slot(ways, now)->way.oif)
+    if (peer->bound && nexthops_slot(nexthops, peer->known)->nexthop.oif ==
+                           nexthops_slot(nexthops, now)->nexthop.oif)
         return true;
     /* Where an open request goes to, it will choose a source that is there. */
     if (in_flight)
-        return ways_same(ways, peer->open, now);
+        return nexthops_same(nexthops, peer->open, now);
     if (peer->known == now)
         return true;
-    if (!peer->adopt && ways_slot(ways, peer->known)->source_gone)
+    if (!peer->adopt && nexthops_slot(nexthops, peer->known)->source_gone)
         return false;
-    return ways_same(ways, peer->known, now);
+    return nexthops_same(nexthops, peer->known, now);
 }
 
 static void evaluate_back(struct evaluating *evaluating, uint32_t index, struct route_peer *peer,
                           bool in_flight)
 {
-    struct ways *ways = &evaluating->route->ways;
+    struct nexthops *nexthops = &evaluating->route->nexthops;
     uint16_t now = evaluating->key->answer;
-    const char *also = ways_slot(ways, peer->known)->way.also;
+    const char *also = nexthops_slot(nexthops, peer->known)->nexthop.also;
 
     if (in_flight) {
-        if (peer->asked && !ways_same(ways, peer->asked, peer->open)) {
+        if (peer->asked && !nexthops_same(nexthops, peer->asked, peer->open)) {
             evaluating->turn->host->withdraw(evaluating->turn, index);
-            ways_set(ways, &peer->asked, peer->open);
+            nexthops_set(nexthops, &peer->asked, peer->open);
         }
         return;
     }
-    if (peer->adopt || peer->bound || (!also[0] && ways_slot(ways, now)->way.also[0]))
-        ways_set(ways, &peer->known, now);
+    if (peer->adopt || peer->bound || (!also[0] && nexthops_slot(nexthops, now)->nexthop.also[0]))
+        nexthops_set(nexthops, &peer->known, now);
     peer->adopt = false;
     if (peer->asked)
         evaluating->turn->host->withdraw(evaluating->turn, index);
-    ways_set(ways, &peer->asked, 0);
-    ways_set(ways, &peer->open, 0);
+    nexthops_set(nexthops, &peer->asked, 0);
+    nexthops_set(nexthops, &peer->open, 0);
 }
 
 static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct route_peer *peer)
 {
-    struct ways *ways = &evaluating->route->ways;
+    struct nexthops *nexthops = &evaluating->route->nexthops;
     uint16_t now = evaluating->key->answer;
     bool in_flight;
 
@@ -213,26 +214,26 @@ static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct 
         return;
     }
     /* Lost, and there again: as if seen for the first time. */
-    if (peer->known && !ways_slot(ways, peer->known)->way.oif &&
-        !ways_slot(ways, peer->known)->source_gone && !evaluating->key->source_gone) {
+    if (peer->known && !nexthops_slot(nexthops, peer->known)->nexthop.oif &&
+        !nexthops_slot(nexthops, peer->known)->source_gone && !evaluating->key->source_gone) {
         if (peer->asked)
             evaluating->turn->host->withdraw(evaluating->turn, index);
-        ways_set(ways, &peer->asked, 0);
-        ways_set(ways, &peer->open, 0);
-        ways_set(ways, &peer->known, 0);
+        nexthops_set(nexthops, &peer->asked, 0);
+        nexthops_set(nexthops, &peer->open, 0);
+        nexthops_set(nexthops, &peer->known, 0);
     }
     if (!peer->known && !evaluate_first_sight(evaluating, peer))
         return;
     in_flight = evaluating->turn->host->in_flight(evaluating->turn, index);
-    /* Not our request: it goes where the way out was when it was sent. */
+    /* Not our request: it goes where the next hop was when it was sent. */
     if (in_flight && !peer->open)
-        ways_set(ways, &peer->open,
-                 evaluating->key->before ? evaluating->key->before : peer->known);
-    if (evaluate_same(ways, peer, now, in_flight)) {
+        nexthops_set(nexthops, &peer->open,
+                     evaluating->key->before ? evaluating->key->before : peer->known);
+    if (evaluate_same(nexthops, peer, now, in_flight)) {
         evaluate_back(evaluating, index, peer, in_flight);
         return;
     }
-    if (peer->asked && ways_same(ways, peer->asked, now))
+    if (peer->asked && nexthops_same(nexthops, peer->asked, now))
         return;
     if (!evaluating->allowed) {
         evaluating->key->unsettled = true;
@@ -308,7 +309,7 @@ int route_evaluate(struct pd_turn *turn)
         struct key *key = &route->keys.slots[route->evaluated[i].key];
 
         key->evaluated = 0;
-        if (key->no_way || !key->answer)
+        if (key->no_route || !key->answer)
             continue;
         key->unsettled = false;
         n_peers += key->n_peers;
@@ -326,7 +327,7 @@ int route_evaluate(struct pd_turn *turn)
         key->evaluated = 0;
         if (key->unsettled)
             continue;
-        ways_set(&route->ways, &key->before, key->answer);
+        nexthops_set(&route->nexthops, &key->before, key->answer);
         key->default_before = key->by_default;
     }
     route->n_evaluated = 0;

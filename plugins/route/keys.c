@@ -115,7 +115,7 @@ uint32_t keys_find(struct keys *keys, const struct key_name *name)
     return index;
 }
 
-void keys_release(struct keys *keys, struct ways *ways, uint32_t index)
+void keys_release(struct keys *keys, struct nexthops *nexthops, uint32_t index)
 {
     struct key *key = &keys->slots[index];
     uint32_t *link;
@@ -127,10 +127,10 @@ void keys_release(struct keys *keys, struct ways *ways, uint32_t index)
     while (*link != index)
         link = &keys->slots[*link].next;
     *link = key->next;
-    ways_set(ways, &key->answer, 0);
-    ways_set(ways, &key->before, 0);
+    nexthops_set(nexthops, &key->answer, 0);
+    nexthops_set(nexthops, &key->before, 0);
     keys->n_live--;
-    keys->n_no_way -= key->no_way;
+    keys->n_no_route -= key->no_route;
     *key = (struct key){.next = keys->free};
     keys->free = index;
 }

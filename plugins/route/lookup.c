@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking the kernel which way a packet would take. See lookup.h.
+ * Asking the kernel which next hop a packet would take. See lookup.h.
  */
 #include "lookup.h"
 
@@ -98,10 +98,10 @@ static size_t request_write(uint8_t *buffer, const struct lookup *lookup, uint32
 
 /* Returns how many of this batch's answers were in the datagram. */
 static size_t answer_read(const struct lookup_socket *socket, const void *data, size_t size,
-                          size_t count, struct netlink_way *ret_ways)
+                          size_t count, struct netlink_nexthop *ret_nexthops)
 {
     const struct nlmsghdr *message;
-    struct netlink_way way;
+    struct netlink_nexthop nexthop;
     size_t offset = 0, found = 0;
 
     while ((message = netlink_next(data, size, &offset))) {
@@ -110,14 +110,14 @@ static size_t answer_read(const struct lookup_socket *socket, const void *data, 
         if (place >= count)
             continue; /* late, of a batch that was given up */
         found++;
-        if (netlink_decode_way(message, &way) == 0)
-            ret_ways[place] = way;
+        if (netlink_decode_nexthop(message, &nexthop) == 0)
+            ret_nexthops[place] = nexthop;
     }
     return found;
 }
 
 void lookup_ask(struct lookup_socket *socket, const struct lookup *lookups, size_t count,
-                struct netlink_way *ret_ways)
+                struct netlink_nexthop *ret_nexthops)
 {
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     struct mmsghdr messages[LOOKUP_BATCH];
@@ -126,7 +126,7 @@ void lookup_ask(struct lookup_socket *socket, const struct lookup *lookups, size
     size_t length = 0, found = 0;
 
     for (size_t i = 0; i < count; i++) {
-        ret_ways[i] = (struct netlink_way){.error = -EIO};
+        ret_nexthops[i] = (struct netlink_nexthop){.error = -EIO};
         length +=
             request_write(socket->requests + length, &lookups[i], socket->sequence + (uint32_t)i);
     }
@@ -141,7 +141,8 @@ void lookup_ask(struct lookup_socket *socket, const struct lookup *lookups, size
         }
         n = recvmmsg(fd, messages, (unsigned)(count - found), MSG_DONTWAIT, NULL);
         for (int i = 0; i < n; i++)
-            found += answer_read(socket, socket->answers[i], messages[i].msg_len, count, ret_ways);
+            found +=
+                answer_read(socket, socket->answers[i], messages[i].msg_len, count, ret_nexthops);
     }
     socket->sequence += (uint32_t)count;
 }

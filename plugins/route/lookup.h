@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking the kernel which way a packet would take: RTM_GETROUTE, many in one
+ * Asking the kernel which next hop a packet would take: RTM_GETROUTE, many in one
  * send. The kernel answers within the send, so that nothing ever waits. Knows
  * neither peers nor policies.
  */
@@ -32,6 +32,6 @@ struct lookup_socket *lookup_socket_free(struct lookup_socket *socket);
 /* At most LOOKUP_BATCH. Fills one way for each; where it could not be asked its
  * error is -EIO. */
 void lookup_ask(struct lookup_socket *socket, const struct lookup *lookups, size_t count,
-                struct netlink_way *ret_ways);
+                struct netlink_nexthop *ret_nexthops);
 
 #endif

@@ -208,37 +208,38 @@ static int route_type_error(unsigned char type)
     }
 }
 
-static void way_gateway(struct nlattr **attributes, uint8_t family, struct netlink_way *way)
+static void nexthop_gateway(struct nlattr **attributes, uint8_t family,
+                            struct netlink_nexthop *nexthop)
 {
     const struct rtvia *via;
     uint8_t via_family;
     size_t length;
 
-    way->gateway_family = address_read(attributes[RTA_GATEWAY], family, way->gateway);
-    if (way->gateway_family || !attributes[RTA_VIA])
+    nexthop->gateway_family = address_read(attributes[RTA_GATEWAY], family, nexthop->gateway);
+    if (nexthop->gateway_family || !attributes[RTA_VIA])
         return;
     via = nla_data(attributes[RTA_VIA]);
     via_family = family_number((unsigned char)via->rtvia_family);
     length = via_family == 4 ? 4 : 16;
     if (!via_family || (size_t)nla_len(attributes[RTA_VIA]) < sizeof(*via) + length)
         return;
-    memcpy(way->gateway, via->rtvia_addr, length);
-    way->gateway_family = via_family;
+    memcpy(nexthop->gateway, via->rtvia_addr, length);
+    nexthop->gateway_family = via_family;
 }
 
-int netlink_decode_way(const struct nlmsghdr *message, struct netlink_way *ret_way)
+int netlink_decode_nexthop(const struct nlmsghdr *message, struct netlink_nexthop *ret_nexthop)
 {
     const struct rtmsg *info = NLMSG_DATA(message);
     struct nlattr *attributes[RTA_MAX + 1];
     struct netlink_event result = {0};
     uint8_t family;
 
-    *ret_way = (struct netlink_way){0};
+    *ret_nexthop = (struct netlink_nexthop){0};
     if (message->nlmsg_type == NLMSG_ERROR) {
         result_decode(message, NETLINK_FAILED, &result);
         if (result.error >= 0)
             return -EBADMSG;
-        ret_way->error = result.error;
+        ret_nexthop->error = result.error;
         return 0;
     }
     if (message->nlmsg_type != RTM_NEWROUTE || !message_holds(message, sizeof(*info)) ||
@@ -248,14 +249,14 @@ int netlink_decode_way(const struct nlmsghdr *message, struct netlink_way *ret_w
     family = family_number(info->rtm_family);
     if (!family)
         return -EBADMSG;
-    ret_way->error = route_type_error(info->rtm_type);
-    ret_way->is_local = info->rtm_type == RTN_LOCAL;
+    ret_nexthop->error = route_type_error(info->rtm_type);
+    ret_nexthop->is_local = info->rtm_type == RTN_LOCAL;
     if (attributes[RTA_OIF])
-        ret_way->oif = nla_get_u32(attributes[RTA_OIF]);
-    way_gateway(attributes, family, ret_way);
-    ret_way->source_family = address_read(attributes[RTA_PREFSRC], family, ret_way->source);
-    address_read(attributes[RTA_DST], family, ret_way->prefix);
-    ret_way->prefix_family = family;
-    ret_way->prefix_length = info->rtm_dst_len;
+        ret_nexthop->oif = nla_get_u32(attributes[RTA_OIF]);
+    nexthop_gateway(attributes, family, ret_nexthop);
+    ret_nexthop->source_family = address_read(attributes[RTA_PREFSRC], family, ret_nexthop->source);
+    address_read(attributes[RTA_DST], family, ret_nexthop->prefix);
+    ret_nexthop->prefix_family = family;
+    ret_nexthop->prefix_length = info->rtm_dst_len;
     return 0;
 }

@@ -41,8 +41,8 @@ struct netlink_event {
 };
 
 /* Where a packet would go: a route that was asked for. */
-struct netlink_way {
-    int error; /* 0 or -errno: no way out */
+struct netlink_nexthop {
+    int error; /* 0 or -errno: no next hop */
     uint32_t oif;
     uint8_t gateway_family; /* 4, 6, 0: none */
     uint8_t source_family;
@@ -62,6 +62,6 @@ const struct nlmsghdr *netlink_next(const void *data, size_t size, size_t *offse
 void netlink_decode(const struct nlmsghdr *message, struct netlink_event *ret_event);
 
 /* Reads the answer to RTM_GETROUTE: a route or an error. Returns 0, or -EBADMSG. */
-int netlink_decode_way(const struct nlmsghdr *message, struct netlink_way *ret_way);
+int netlink_decode_nexthop(const struct nlmsghdr *message, struct netlink_nexthop *ret_nexthop);
 
 #endif

@@ -13,7 +13,7 @@ struct link_state {
     uint32_t sweep; /* when it was last told */
     char name[16];
     bool up, carrier;
-    bool used; /* some peer's way out */
+    bool used; /* some peer's next hop */
 };
 
 struct address_state {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which key a connection belongs to, and what its own changes mean for the way
+ * Which key a connection belongs to, and what its own changes mean for the next hop
  * out that it is known to use.
  */
 #include "policy.h"
@@ -30,7 +30,7 @@ static void peer_unlink(struct pd_turn *turn, struct route_peer *peer)
     key->n_peers--;
     key->in_flight_bytes -= peer->in_flight_bytes;
     peer->linked = false;
-    keys_release(&route->keys, &route->ways, peer->key);
+    keys_release(&route->keys, &route->nexthops, peer->key);
 }
 
 /* Returns whether the key is another than before. */
@@ -42,7 +42,8 @@ static bool peer_link(struct pd_turn *turn, const struct pd_peer *who, struct ro
     struct key *key;
     uint32_t index;
 
-    key_name_of(who, peer->bound ? ways_slot(&route->ways, peer->bound)->way.ifname : "",
+    key_name_of(who,
+                peer->bound ? nexthops_slot(&route->nexthops, peer->bound)->nexthop.ifname : "",
                 route->ports, &name);
     index = keys_find(&route->keys, &name);
     if (peer->linked && peer->key == index)
@@ -74,10 +75,10 @@ static void peer_compare(struct pd_turn *turn, struct route_peer *peer)
     struct route *route = turn->self;
     struct key *key = &route->keys.slots[peer->key];
 
-    if (key->epoch && key->epoch == route->epoch && !key->no_way && !peer->known &&
+    if (key->epoch && key->epoch == route->epoch && !key->no_route && !peer->known &&
         !key->source_gone) {
         /* Nothing to compare with, and nothing to say: the usual case of a new peer. */
-        ways_set(&route->ways, &peer->known, key->answer);
+        nexthops_set(&route->nexthops, &peer->known, key->answer);
         return;
     }
     key->unsettled = true;
@@ -87,35 +88,36 @@ static void peer_compare(struct pd_turn *turn, struct route_peer *peer)
 /* What is remembered of what was asked for does not hold any more. */
 static void peer_forget(struct route *route, struct route_peer *peer)
 {
-    ways_set(&route->ways, &peer->known, 0);
-    ways_set(&route->ways, &peer->asked, 0);
-    ways_set(&route->ways, &peer->open, 0);
-    ways_set(&route->ways, &peer->bound, 0);
+    nexthops_set(&route->nexthops, &peer->known, 0);
+    nexthops_set(&route->nexthops, &peer->asked, 0);
+    nexthops_set(&route->nexthops, &peer->open, 0);
+    nexthops_set(&route->nexthops, &peer->bound, 0);
     peer->adopt = false;
 }
 
-void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct way *interface)
+void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct nexthop *interface)
 {
     struct route *route = turn->self;
     struct route_peer *peer = turn->host->state(turn, who->index);
 
-    ways_unref(&route->ways, peer->bound);
-    peer->bound = ways_intern(&route->ways, interface);
+    nexthops_unref(&route->nexthops, peer->bound);
+    peer->bound = nexthops_intern(&route->nexthops, interface);
     peer_link(turn, who, peer);
 }
 
-/* Somebody had it moved to this interface: it uses the way out there, whatever the routes say
+/* Somebody had it moved to this interface: it uses the next hop there, whatever the routes say
  * of others. */
 static void peer_bind(struct pd_turn *turn, const struct pd_peer *who, struct route_peer *peer)
 {
     struct route *route = turn->self;
-    struct way way = {0};
+    struct nexthop nexthop = {0};
 
     if (peer->asked)
         turn->host->withdraw(turn, who->index);
     peer_forget(route, peer);
-    memcpy(way.ifname, who->path->interface, strnlen(who->path->interface, sizeof(way.ifname) - 1));
-    route_bind(turn, who, &way);
+    memcpy(nexthop.ifname, who->path->interface,
+           strnlen(who->path->interface, sizeof(nexthop.ifname) - 1));
+    route_bind(turn, who, &nexthop);
     peer->adopt = peer->moved = true;
     peer_compare(turn, peer);
 }
@@ -128,7 +130,7 @@ void route_unbind(struct pd_turn *turn, uint32_t index)
         const struct pd_peer *who = turn->host->peer(turn, route->keys.slots[index].first);
         struct route_peer *peer = turn->host->state(turn, route->keys.slots[index].first);
 
-        ways_set(&route->ways, &peer->bound, 0);
+        nexthops_set(&route->nexthops, &peer->bound, 0);
         peer_link(turn, who, peer);
         peer_compare(turn, peer);
     }
@@ -143,15 +145,15 @@ static void peer_migrated(struct pd_turn *turn, const struct pd_peer *who, struc
         peer_bind(turn, who, peer);
         return;
     }
-    ways_set(&route->ways, &peer->bound, 0);
-    ways_set(&route->ways, &peer->known, peer->open);
+    nexthops_set(&route->nexthops, &peer->bound, 0);
+    nexthops_set(&route->nexthops, &peer->known, peer->open);
     peer->adopt = peer->moved = true;
     /* What was advised meanwhile was remembered, and is asked for next. */
-    if (peer->asked && !ways_same(&route->ways, peer->asked, peer->open)) {
-        ways_set(&route->ways, &peer->open, peer->asked);
+    if (peer->asked && !nexthops_same(&route->nexthops, peer->asked, peer->open)) {
+        nexthops_set(&route->nexthops, &peer->open, peer->asked);
     } else {
-        ways_set(&route->ways, &peer->asked, 0);
-        ways_set(&route->ways, &peer->open, 0);
+        nexthops_set(&route->nexthops, &peer->asked, 0);
+        nexthops_set(&route->nexthops, &peer->open, 0);
     }
     peer_link(turn, who, peer);
     peer_compare(turn, peer);
@@ -163,7 +165,7 @@ static void peer_path(struct pd_turn *turn, const struct pd_peer *who, struct ro
 
     if (peer->open && turn->host->in_flight(turn, who->index)) {
         /* The effect of our request, told before its answer. */
-        ways_set(&route->ways, &peer->known, peer->open);
+        nexthops_set(&route->nexthops, &peer->known, peer->open);
         peer->adopt = true;
     } else if (!peer->moved) {
         peer_forget(route, peer);

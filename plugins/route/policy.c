@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * route: the way out changed. After every event the source is asked where a
+ * route: the next hop changed. After every event the source is asked where a
  * packet to each peer would go now; here is decided when, and in which order.
  * Pure: it asks by query and is told by signals, so that it can be replayed.
  *
@@ -35,11 +35,11 @@ static const struct pd_option options[] = {
 /* ---- answers ---- */
 
 struct answer {
-    struct way way;
+    struct nexthop nexthop;
     uint64_t token;
     const char *prefix, *error;
     bool source_gone, on_host;
-    bool has_way;
+    bool has_nexthop;
     bool ports;
 };
 
@@ -63,16 +63,16 @@ static void answer_read(const struct pd_field *fields, size_t n_fields, struct a
         if (!strcmp(name, "token")) {
             answer->token = field->number;
         } else if (!strcmp(name, "oif")) {
-            answer->way.oif = (uint32_t)field->number;
-            answer->has_way = field->number;
+            answer->nexthop.oif = (uint32_t)field->number;
+            answer->has_nexthop = field->number;
         } else if (!strcmp(name, "ifname")) {
-            text_take(answer->way.ifname, sizeof(answer->way.ifname), field->text);
+            text_take(answer->nexthop.ifname, sizeof(answer->nexthop.ifname), field->text);
         } else if (!strcmp(name, "gateway")) {
-            text_take(answer->way.gateway, sizeof(answer->way.gateway), field->text);
+            text_take(answer->nexthop.gateway, sizeof(answer->nexthop.gateway), field->text);
         } else if (!strcmp(name, "source")) {
-            text_take(answer->way.source, sizeof(answer->way.source), field->text);
+            text_take(answer->nexthop.source, sizeof(answer->nexthop.source), field->text);
         } else if (!strcmp(name, "also")) {
-            text_take(answer->way.also, sizeof(answer->way.also), field->text);
+            text_take(answer->nexthop.also, sizeof(answer->nexthop.also), field->text);
         } else if (!strcmp(name, "prefix")) {
             answer->prefix = field->text;
         } else if (!strcmp(name, "error")) {
@@ -91,10 +91,10 @@ static void key_lost(struct route *route, struct key *key, const char *error)
 {
     char destination[IP_TEXT_SIZE] = "";
 
-    if (key->no_way)
+    if (key->no_route)
         return;
-    key->no_way = true;
-    route->keys.n_no_way++;
+    key->no_route = true;
+    route->keys.n_no_route++;
     if (key->name.destination_family)
         ip_format(destination, key->name.destination_family, key->name.destination);
     if (!route->lost_keys++)
@@ -103,23 +103,23 @@ static void key_lost(struct route *route, struct key *key, const char *error)
     route->lost_peers += key->n_peers;
 }
 
-/* Returns 0, or -E2BIG: more ways out than can be told apart. */
+/* Returns 0, or -E2BIG: more next hops than can be told apart. */
 static int key_found(struct route *route, struct key *key, const struct answer *answer)
 {
-    uint16_t way = ways_intern(&route->ways, &answer->way);
+    uint16_t nexthop = nexthops_intern(&route->nexthops, &answer->nexthop);
 
-    if (!way)
+    if (!nexthop)
         return -E2BIG;
-    if (key->no_way) {
-        key->no_way = false;
-        route->keys.n_no_way--;
+    if (key->no_route) {
+        key->no_route = false;
+        route->keys.n_no_route--;
     }
     if (!key->unsettled) {
-        ways_set(&route->ways, &key->before, key->answer);
+        nexthops_set(&route->nexthops, &key->before, key->answer);
         key->default_before = key->by_default;
     }
-    ways_unref(&route->ways, key->answer);
-    key->answer = way;
+    nexthops_unref(&route->nexthops, key->answer);
+    key->answer = nexthop;
     key->source_gone = answer->source_gone;
     key->by_default = answer->prefix && !strcmp(answer->prefix, "default");
     if (!key->before)
@@ -129,7 +129,7 @@ static int key_found(struct route *route, struct key *key, const struct answer *
 }
 
 /* Errors that are an answer; others mean that we could not ask. */
-static bool error_is_no_way(const char *error)
+static bool error_is_no_route(const char *error)
 {
     static const char *const names[] = {
         "ENETUNREACH", "EHOSTUNREACH", "EACCES", "EINVAL",        "no-carrier",
@@ -154,19 +154,19 @@ static int key_answered(struct pd_turn *turn, uint32_t index, const struct answe
     int r = 0;
 
     key->epoch = key->asked_at;
-    if (answer->error && !error_is_no_way(answer->error)) {
+    if (answer->error && !error_is_no_route(answer->error)) {
         turn->host->notice(turn, PD_LEVEL_WARNING, "route-lookup-failed", answer->error);
         key->epoch = 0;
         route->deferred = true; /* the next round asks again */
         route->not_before_us = max_u64(route->not_before_us, turn->now_us + ROUTE_RETRY_US);
     } else if (answer->error && key->name.bound) {
         route_unbind(turn, index);
-        keys_release(&route->keys, &route->ways, index); /* else it went with its last peer */
+        keys_release(&route->keys, &route->nexthops, index); /* else it went with its last peer */
         return 0;
     } else if (answer->error) {
         key_lost(route, key, answer->error);
         key->token = answer->token;
-    } else if (answer->has_way) {
+    } else if (answer->has_nexthop) {
         key->token = answer->token;
         r = key_found(route, key, answer);
     }
@@ -175,14 +175,14 @@ static int key_answered(struct pd_turn *turn, uint32_t index, const struct answe
     if (key->again && !key->queued && key->n_peers)
         route_queue(route, index);
     key->again = false;
-    keys_release(&route->keys, &route->ways, index);
+    keys_release(&route->keys, &route->nexthops, index);
     return r;
 }
 
 /* A source that went, or came back: all who use it are evaluated again. */
-static void way_answered(struct route *route, uint16_t index, bool on_host)
+static void nexthop_answered(struct route *route, uint16_t index, bool on_host)
 {
-    struct way_slot *slot = ways_slot(&route->ways, index);
+    struct nexthop_slot *slot = nexthops_slot(&route->nexthops, index);
     bool differs = slot->source_gone == on_host;
 
     slot->source_gone = !on_host;
@@ -190,7 +190,7 @@ static void way_answered(struct route *route, uint16_t index, bool on_host)
         for (uint32_t i = 0; i < route->keys.n_slots; i++)
             if (route->keys.slots[i].live && route->keys.slots[i].n_peers)
                 route_evaluate_key(route, i, NULL);
-    ways_unref(&route->ways, index);
+    nexthops_unref(&route->nexthops, index);
 }
 
 /* What follows from one answer. */
@@ -200,12 +200,13 @@ static int route_answer(struct pd_turn *turn, uint64_t query, const struct pd_fi
     struct route *route = turn->self;
     uint32_t index = (uint32_t)(query >> 1) & ((1u << ROUTE_ID_INDEX_BITS) - 1);
     uint32_t ticket = (uint32_t)(query >> (ROUTE_ID_INDEX_BITS + 1));
-    bool is_way = query & 1;
+    bool is_nexthop = query & 1;
     struct answer answer;
 
-    if (!ticket || index >= (is_way ? route->ways.n_slots : route->keys.n_slots))
+    if (!ticket || index >= (is_nexthop ? route->nexthops.n_slots : route->keys.n_slots))
         return 0;
-    uint32_t *open = is_way ? &route->ways.slots[index].ticket : &route->keys.slots[index].ticket;
+    uint32_t *open =
+        is_nexthop ? &route->nexthops.slots[index].ticket : &route->keys.slots[index].ticket;
 
     /* Answers to questions that were given up, or of another run. */
     if (*open != ticket)
@@ -214,9 +215,9 @@ static int route_answer(struct pd_turn *turn, uint64_t query, const struct pd_fi
     route->outstanding--;
     route->round.heard_us = turn->now_us;
     answer_read(fields, n_fields, &answer);
-    if (!is_way)
+    if (!is_nexthop)
         return key_answered(turn, index, &answer);
-    way_answered(route, (uint16_t)index, answer.on_host);
+    nexthop_answered(route, (uint16_t)index, answer.on_host);
     return 0;
 }
 
@@ -298,7 +299,7 @@ static void route_stop(struct pd_turn *turn)
 
     route_close_cause(turn);
     keys_done(&route->keys);
-    ways_done(&route->ways);
+    nexthops_done(&route->nexthops);
     free(route->evaluated);
     free(route->queue);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of the route policy (plugins/route*.c): the keys that are looked up,
- * the ways out that the answers name, and one evaluation of a key's peers.
+ * the next hops that the answers name, and one evaluation of a key's peers.
  * Pure; the source (source.c) shares only the names of the fields.
  */
 #ifndef ROUTE_H
@@ -20,74 +20,74 @@
 /* How soon a lookup that could not be made is made again. */
 #define ROUTE_RETRY_US 10000u
 
-/* ---- ways out: few, shared, counted (ways.c) ---- */
+/* ---- next hops: few, shared, counted (nexthops.c) ---- */
 
 /* What the kernel answers: where a packet would go now. Texts may be "". */
-struct way {
+struct nexthop {
     uint32_t oif; /* interface index; 0: the address is on no interface */
     char ifname[16];
     char gateway[IP_TEXT_SIZE]; /* "": on the link itself */
     char source[IP_TEXT_SIZE];
-    char also[96]; /* the other family's way, where both count */
+    char also[96]; /* the other family's next hop, where both count */
 };
 
-struct way_slot {
-    struct way way;
+struct nexthop_slot {
+    struct nexthop nexthop;
     uint32_t refs;
     uint16_t next;    /* in its hash chain, or in the list of free ones */
     bool source_gone; /* no interface has `source` any more */
     uint32_t ticket;  /* of the question whether it has; 0: none is open */
 };
 
-/* Way 0 is "none". */
-struct ways {
-    struct way_slot *slots;
+/* Next hop 0 is "none". */
+struct nexthops {
+    struct nexthop_slot *slots;
     size_t capacity;
     uint32_t n_slots;
     uint16_t free;
     uint16_t buckets[256];
 };
 
-/* Returns the number of the way, with one reference more, or 0 if there are too many. */
-uint16_t ways_intern(struct ways *ways, const struct way *way);
-/* Frees a way that nobody refers to any more. */
-void ways_release(struct ways *ways, uint16_t way);
-void ways_done(struct ways *ways);
+/* Returns the number of the next hop, with one reference more, or 0 if there are too many. */
+uint16_t nexthops_intern(struct nexthops *nexthops, const struct nexthop *nexthop);
+/* Frees a next hop that nobody refers to any more. */
+void nexthops_release(struct nexthops *nexthops, uint16_t nexthop);
+void nexthops_done(struct nexthops *nexthops);
 
-static inline struct way_slot *ways_slot(const struct ways *ways, uint16_t way)
+static inline struct nexthop_slot *nexthops_slot(const struct nexthops *nexthops, uint16_t nexthop)
 {
-    return &ways->slots[way];
+    return &nexthops->slots[nexthop];
 }
 
-static inline void ways_ref(struct ways *ways, uint16_t way)
+static inline void nexthops_ref(struct nexthops *nexthops, uint16_t nexthop)
 {
-    if (way)
-        ways->slots[way].refs++;
+    if (nexthop)
+        nexthops->slots[nexthop].refs++;
 }
 
-static inline void ways_unref(struct ways *ways, uint16_t way)
+static inline void nexthops_unref(struct nexthops *nexthops, uint16_t nexthop)
 {
-    if (way && !--ways->slots[way].refs)
-        ways_release(ways, way);
+    if (nexthop && !--nexthops->slots[nexthop].refs)
+        nexthops_release(nexthops, nexthop);
 }
 
-/* Drops what `*slot` refers to, and refers to `way` instead. */
-static inline void ways_set(struct ways *ways, uint16_t *slot, uint16_t way)
+/* Drops what `*slot` refers to, and refers to `nexthop` instead. */
+static inline void nexthops_set(struct nexthops *nexthops, uint16_t *slot, uint16_t nexthop)
 {
-    ways_ref(ways, way);
-    ways_unref(ways, *slot);
-    *slot = way;
+    nexthops_ref(nexthops, nexthop);
+    nexthops_unref(nexthops, *slot);
+    *slot = nexthop;
 }
 
 /* Interface and gateway are the same. */
-bool ways_same(const struct ways *ways, uint16_t a, uint16_t b);
+bool nexthops_same(const struct nexthops *nexthops, uint16_t a, uint16_t b);
 
 /* One behind the other, as far as there is room: a reaction waits for these, and
  * printf takes a thousand instructions for each. */
 void texts_join(char *text, size_t size, const char *const *parts, size_t n_parts);
 
 /* "up0 via 10.0.1.1" */
-void way_text(const struct way *way, char *text, size_t size);
+void nexthop_text(const struct nexthop *nexthop, char *text, size_t size);
 
 /* ---- keys: what is asked, once for all peers that share it (keys.c) ---- */
 
@@ -96,8 +96,8 @@ struct key_name {
     uint8_t source[16];
     char scope[16]; /* interface of a link-local destination, or that it is bound to */
     uint16_t sport, dport;
-    uint8_t family;             /* of the default way out, where there is no destination; 0: both */
-    uint8_t destination_family; /* 0: the default way out */
+    uint8_t family; /* of the default next hop, where there is no destination; 0: both */
+    uint8_t destination_family; /* 0: the default next hop */
     uint8_t source_family;      /* 0: any */
     uint8_t bound;              /* `scope` is what a move was asked to use. Compared as bytes */
 };
@@ -111,12 +111,12 @@ struct key {
     uint32_t evaluated; /* its place among route.evaluated, from 1; 0: none */
     uint32_t asked_at;  /* epoch when the open question was asked */
     uint32_t epoch;     /* when the present answer was asked for; 0: never answered */
-    uint16_t answer;    /* the last way out */
+    uint16_t answer;    /* the last next hop */
     uint16_t before;    /* and the one before it */
     bool live;
     bool queued;         /* waits to be asked */
     bool again;          /* to be asked again when it has been answered */
-    bool no_way;         /* the last answer was an error */
+    bool no_route;       /* the last answer was an error */
     bool unsettled;      /* some peer was not evaluated by the present answer */
     bool source_gone;    /* no interface has the name's source */
     bool by_default;     /* the present answer is by a default route */
@@ -128,7 +128,7 @@ struct key {
 struct keys {
     struct key *slots;
     size_t capacity;
-    uint32_t n_slots, n_live, n_no_way;
+    uint32_t n_slots, n_live, n_no_route;
     uint32_t free;
     uint32_t *buckets;
     uint32_t n_buckets; /* a power of two */
@@ -139,10 +139,11 @@ struct route_peer {
     uint32_t key;
     uint32_t next, previous; /* peers of the same key */
     uint32_t in_flight_bytes;
-    uint16_t known; /* the way out it is known to use; 0: not seen yet */
+    uint16_t known; /* the next hop it is known to use; 0: not seen yet */
     uint16_t asked; /* the last one it was advised to move to; 0: none */
     uint16_t open;  /* the one that its open request goes to; 0: not known */
-    uint16_t bound; /* a way of which only the interface is known, that it was moved to; 0: none */
+    uint16_t
+        bound; /* a next hop of which only the interface is known, that it was moved to; 0: none */
     bool linked : 1;
     bool adopt : 1; /* it was moved: its source address is not known yet */
     bool moved : 1; /* and that a moment ago: not evaluated since */
@@ -155,7 +156,7 @@ void key_name_of(const struct pd_peer *peer, const char *interface, bool ports,
 uint32_t keys_find(struct keys *keys, const struct key_name *name);
 void keys_done(struct keys *keys);
 /* Forgets a key that no peer has and no question is open about. */
-void keys_release(struct keys *keys, struct ways *ways, uint32_t index);
+void keys_release(struct keys *keys, struct nexthops *nexthops, uint32_t index);
 
 /* ---- one instance (route.c) ---- */
 
@@ -185,9 +186,9 @@ struct route {
     bool ports; /* the host has rules that look at ports */
 
     struct keys keys;
-    struct ways ways;
+    struct nexthops nexthops;
 
-    uint32_t *queue; /* index << 1 | is it a way's source */
+    uint32_t *queue; /* index << 1 | is it a next hop's source */
     size_t queue_capacity;
     uint32_t n_queue, queue_head;
     uint32_t outstanding;
@@ -206,7 +207,7 @@ struct route {
     size_t n_evaluated, evaluated_capacity;
     uint32_t n_indices; /* of peers, that were ever used */
 
-    uint32_t lost_keys, lost_peers; /* without a way out since the last notice */
+    uint32_t lost_keys, lost_peers; /* without a next hop since the last notice */
     char lost_text[96];
 };
 
@@ -246,9 +247,10 @@ int route_save(const void *self, const struct pd_peer *who, const void *state, c
 int route_tell(const void *self, const struct pd_peer *who, const void *state, uint64_t now_us,
                char *text, size_t size);
 int route_restore(struct pd_turn *turn, const struct pd_peer_event *event, const char *text);
-/* It is bound to an interface, of whose way out only that is known. */
-void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct way *interface);
-/* The interface that these were moved to has no way out any more: they are evaluated as all others.
+/* It is bound to an interface, of whose next hop only that is known. */
+void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct nexthop *interface);
+/* The interface that these were moved to has no next hop any more: they are evaluated as all
+ * others.
  */
 void route_unbind(struct pd_turn *turn, uint32_t key);
 /* Puts every peer under the key that it has now. */
@@ -256,7 +258,7 @@ void route_rekey(struct pd_turn *turn);
 
 /* ---- asking (rounds.c) ---- */
 
-/* A query's id: ticket, index, and whether it is about a way's source. Below 2^53. */
+/* A query's id: ticket, index, and whether it is about a next hop's source. Below 2^53. */
 #define ROUTE_ID_INDEX_BITS  24
 #define ROUTE_ID_TICKET_MASK 0xfffffffu
 

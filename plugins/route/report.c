@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For operators: the way out that a connection uses, and what the kernel says now. */
+/* For operators: the next hop that a connection uses, and what the kernel says now. */
 #include "policy.h"
 
 #include "util/util.h"
 
 #include <stdio.h>
 
-#define WAY_TEXT 200u
+#define NEXTHOP_TEXT 200u
 
 int route_tell(const void *self, const struct pd_peer *who, const void *state, uint64_t now_us,
                char *text, size_t size)

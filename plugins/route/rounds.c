@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-/* Without a way out anywhere the kernel is not asked more often than this. */
-#define NO_WAY_PACE_US 10000u
+/* Without a next hop anywhere the kernel is not asked more often than this. */
+#define NO_NEXTHOP_PACE_US 10000u
 /* Rounds that take longer than this are followed by a pause as long, within bounds. */
 #define LONG_ROUND_US 1000u
 #define PAUSE_MAX_US  200000u
@@ -64,14 +64,15 @@ void route_queue(struct route *route, uint32_t index)
     route->queue[route->n_queue++] = index << 1;
 }
 
-static uint64_t ticket_new(struct route *route, uint32_t index, bool is_way, uint32_t *ret_ticket)
+static uint64_t ticket_new(struct route *route, uint32_t index, bool is_nexthop,
+                           uint32_t *ret_ticket)
 {
     route->ticket = (route->ticket + 1) & ROUTE_ID_TICKET_MASK;
     if (!route->ticket)
         route->ticket = 1;
     *ret_ticket = route->ticket;
     route->outstanding++;
-    return (uint64_t)route->ticket << (ROUTE_ID_INDEX_BITS + 1) | (uint64_t)index << 1 | is_way;
+    return (uint64_t)route->ticket << (ROUTE_ID_INDEX_BITS + 1) | (uint64_t)index << 1 | is_nexthop;
 }
 
 static void field_number(struct pd_field **end, const char *name, uint64_t number)
@@ -121,18 +122,18 @@ static void key_query(struct pd_turn *turn, uint32_t index)
     turn->host->query(turn, &query);
 }
 
-/* Is the source of a way that peers are known to use still on the host? */
-static void way_query(struct pd_turn *turn, uint16_t index)
+/* Is the source of a next hop that peers are known to use still on the host? */
+static void nexthop_query(struct pd_turn *turn, uint16_t index)
 {
     struct route *route = turn->self;
-    struct way_slot *slot = ways_slot(&route->ways, index);
+    struct nexthop_slot *slot = nexthops_slot(&route->nexthops, index);
     struct pd_field field = {.name = "address"};
     char source[IP_TEXT_SIZE];
     struct pd_query query = {.fields = &field, .n_fields = 1};
 
-    memcpy(source, slot->way.source, sizeof(source));
+    memcpy(source, slot->nexthop.source, sizeof(source));
     field.text = source;
-    ways_ref(&route->ways, index); /* until it is answered */
+    nexthops_ref(&route->nexthops, index); /* until it is answered */
     query.id = ticket_new(route, index, true, &slot->ticket);
     turn->host->query(turn, &query);
 }
@@ -146,10 +147,10 @@ void route_pump(struct pd_turn *turn)
         uint32_t entry = route->queue[route->queue_head++], index = entry >> 1;
 
         if (entry & 1) {
-            struct way_slot *slot = ways_slot(&route->ways, (uint16_t)index);
+            struct nexthop_slot *slot = nexthops_slot(&route->nexthops, (uint16_t)index);
 
-            if (slot->refs && slot->way.source[0] && !slot->ticket)
-                way_query(turn, (uint16_t)index);
+            if (slot->refs && slot->nexthop.source[0] && !slot->ticket)
+                nexthop_query(turn, (uint16_t)index);
             continue;
         }
         struct key *key = &route->keys.slots[index];
@@ -158,7 +159,7 @@ void route_pump(struct pd_turn *turn)
             continue;
         key->queued = false;
         if (!key->n_peers)
-            keys_release(&route->keys, &route->ways, index);
+            keys_release(&route->keys, &route->nexthops, index);
         else if (key->ticket)
             key->again = true;
         else
@@ -211,7 +212,7 @@ static uint32_t busy_bucket(uint64_t bytes)
 
 #define BUSY_BUCKETS 256
 
-/* All keys, those with most bytes in flight first; then the sources of ways. */
+/* All keys, those with most bytes in flight first; then the sources of next hops. */
 static void queue_fill(struct route *route)
 {
     struct keys *keys = &route->keys;
@@ -225,7 +226,7 @@ static void queue_fill(struct route *route)
     route->queue_head = 0;
     route->n_queue = keys->n_live;
     route->queue = array_reserve(route->queue, &route->queue_capacity,
-                                 (size_t)keys->n_live + route->ways.n_slots, sizeof(uint32_t));
+                                 (size_t)keys->n_live + route->nexthops.n_slots, sizeof(uint32_t));
     for (uint32_t i = 0; i < keys->n_slots; i++) {
         if (!keys->slots[i].live)
             continue;
@@ -233,8 +234,8 @@ static void queue_fill(struct route *route)
         route->queue[start[BUSY_BUCKETS - 1 - busy_bucket(keys->slots[i].in_flight_bytes)]++] =
             i << 1;
     }
-    for (uint32_t i = 1; i < route->ways.n_slots; i++)
-        if (route->ways.slots[i].refs && route->ways.slots[i].way.source[0])
+    for (uint32_t i = 1; i < route->nexthops.n_slots; i++)
+        if (route->nexthops.slots[i].refs && route->nexthops.slots[i].nexthop.source[0])
             route->queue[route->n_queue++] = i << 1 | 1;
 }
 
@@ -275,8 +276,8 @@ static void round_done(struct pd_turn *turn)
     route->round = (struct route_round){0};
     lost_notice(turn, route);
     if (done.full) {
-        if (route->keys.n_live && route->keys.n_no_way == route->keys.n_live)
-            route->not_before_us = done.began_us + NO_WAY_PACE_US;
+        if (route->keys.n_live && route->keys.n_no_route == route->keys.n_live)
+            route->not_before_us = done.began_us + NO_NEXTHOP_PACE_US;
         if (took_us > LONG_ROUND_US)
             route->not_before_us = turn->now_us + min_u64(took_us, PAUSE_MAX_US);
     }
@@ -338,13 +339,13 @@ static void round_give_up(struct pd_turn *turn)
 
         key->ticket = 0;
         key->again = key->queued = false;
-        keys_release(&route->keys, &route->ways, i);
+        keys_release(&route->keys, &route->nexthops, i);
     }
-    for (uint32_t i = 1; i < route->ways.n_slots; i++) {
-        if (!route->ways.slots[i].refs || !route->ways.slots[i].ticket)
+    for (uint32_t i = 1; i < route->nexthops.n_slots; i++) {
+        if (!route->nexthops.slots[i].refs || !route->nexthops.slots[i].ticket)
             continue;
-        route->ways.slots[i].ticket = 0;
-        ways_unref(&route->ways, (uint16_t)i);
+        route->nexthops.slots[i].ticket = 0;
+        nexthops_unref(&route->nexthops, (uint16_t)i);
     }
     route->outstanding = route->n_queue = route->queue_head = 0;
     turn->host->notice(

@@ -178,7 +178,7 @@ static bool link_ignored(const struct route_source *source, const char *name)
     return false;
 }
 
-/* May a way out be another after this? */
+/* May a next hop be another after this? */
 static bool event_matters(const struct route_source *source, const struct netlink_event *event,
                           enum state_change change)
 {

@@ -17,7 +17,7 @@ struct question {
     uint64_t token; /* of the answer before, 0: none */
     struct lookup lookup;
     bool is_address;    /* is `lookup.source` on this host? */
-    bool by_default;    /* no destination: the default way out */
+    bool by_default;    /* no destination: the default next hop */
     bool both_families; /* of IPv4 and of IPv6 */
     bool source_gone;
     bool no_such_link; /* of a link-local destination */

@@ -4,7 +4,7 @@
  * there again: the peers concerned are moved. Pure; what is said comes as the
  * signal `notice` {event, tunnel, peers, reason, addresses, pid, uid, gid}.
  *
- * `down` asks for close looks only: if the way out is another after it, that is
+ * `down` asks for close looks only: if the next hop is another after it, that is
  * for the route trigger to see.
  */
 #include "../ip-text.h"

@@ -31,15 +31,15 @@ static void check_state(struct netlink_state *state)
     }
 }
 
-static void check_way(const struct nlmsghdr *message)
+static void check_nexthop(const struct nlmsghdr *message)
 {
-    struct netlink_way way;
+    struct netlink_nexthop nexthop;
 
-    if (netlink_decode_way(message, &way) < 0)
+    if (netlink_decode_nexthop(message, &nexthop) < 0)
         return;
-    MUST(way.error <= 0);
-    MUST(way.gateway_family == 0 || way.gateway_family == 4 || way.gateway_family == 6);
-    MUST(way.source_family == 0 || way.source_family == way.prefix_family);
+    MUST(nexthop.error <= 0);
+    MUST(nexthop.gateway_family == 0 || nexthop.gateway_family == 4 || nexthop.gateway_family == 6);
+    MUST(nexthop.source_family == 0 || nexthop.source_family == nexthop.prefix_family);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(copy, data, size);
     while ((message = netlink_next(copy, size, &offset))) {
         netlink_decode(message, &event);
-        check_way(message);
+        check_nexthop(message);
         if (event.kind == NETLINK_END) {
             state_sweep_end(&state);
             state_sweep_begin(&state);

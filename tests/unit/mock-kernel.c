@@ -42,7 +42,7 @@ static uint64_t text_hash(const char *text)
 static void kernel_answer_one(struct mock *mock, uint64_t id, const char *query)
 {
     struct kernel *kernel = mock->user;
-    const char *answer = NO_WAY, *token;
+    const char *answer = NO_NEXTHOP, *token;
     char text[400], gone[64] = "";
 
     if (kernel->gone)
@@ -117,11 +117,11 @@ void kernel_changed(struct mock *mock)
     kernel_answer_all(mock);
 }
 
-void kernel_flip(struct mock *mock, const char *way)
+void kernel_flip(struct mock *mock, const char *nexthop)
 {
     struct kernel *kernel = mock->user;
 
-    kernel->rules[0] = (struct rule){"", way};
+    kernel->rules[0] = (struct rule){"", nexthop};
     kernel_changed(mock);
 }
 

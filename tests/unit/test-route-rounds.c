@@ -102,7 +102,7 @@ static void test_lost_answers(void **state)
 /* One thing that may happen. */
 static void shake(struct mock *mock, struct kernel *kernel, uint32_t chance)
 {
-    static const char *const ways[] = {UP0, UP1, UP2, NO_WAY};
+    static const char *const nexthops[] = {UP0, UP1, UP2, NO_NEXTHOP};
     uint32_t peer = chance >> 26;
     bool up = mock->peers[peer].up;
     char remote[32];
@@ -126,7 +126,7 @@ static void shake(struct mock *mock, struct kernel *kernel, uint32_t chance)
         mock->peers[peer].in_flight = up && !mock->peers[peer].in_flight;
         break;
     case 4:
-        kernel->rules[0].answer = ways[chance >> 13 & 3];
+        kernel->rules[0].answer = nexthops[chance >> 13 & 3];
         mock_signal(mock, "changed", 0, NULL);
         break;
     case 5:
@@ -146,7 +146,7 @@ static void rest(struct mock *mock)
     }
 }
 
-/* However that went: at rest on one way out, and then another, all are told, once. */
+/* However that went: at rest on one next hop, and then another, all are told, once. */
 static void check_all_are_told(struct mock *mock, struct kernel *kernel)
 {
     kernel->rules[0].answer = UP0;
@@ -260,11 +260,11 @@ static void test_answers_together(void **state)
     kernel_peer_up(&mock, "c", NULL, "192.0.2.1:443");
     mock_signal(&mock, "changed", 0, NULL);
     for (size_t i = 0; i < 2; i++) {
-        const char *way = strstr(kernel.queries[i], "192.0.2.2") ? UP2 : UP1;
+        const char *nexthop = strstr(kernel.queries[i], "192.0.2.2") ? UP2 : UP1;
 
         assert_non_null(strstr(kernel.queries[i], "destination="));
         n += snprintf(text + n, sizeof(text) - (size_t)n, "query=%" PRIu64 " token=%zu %s ",
-                      kernel.ids[i], i + 1, way);
+                      kernel.ids[i], i + 1, nexthop);
     }
     mock_signal(&mock, "answers", 0, text);
     assert_int_equal(mock.n_advice, 3);

@@ -214,7 +214,7 @@ static void lab_end(struct lab *lab)
     mock_stop(&lab->mock);
 }
 
-/* Peer 0 over the default way out, peer 1 with a prefix of its own: when that is
+/* Peer 0 over the default next hop, peer 1 with a prefix of its own: when that is
  * flipped and told, everything before has been looked at. */
 static void lab_peers(struct lab *lab, const char *local, const char *remote)
 {

@@ -128,7 +128,7 @@ static void test_local_lost_and_there_again(void **state)
     mock_stop(&mock);
 }
 
-static void test_no_way_out(void **state)
+static void test_no_nexthop_out(void **state)
 {
     struct mock mock;
     struct kernel kernel;
@@ -136,7 +136,7 @@ static void test_no_way_out(void **state)
     kernel_begin(&mock, &kernel, NULL);
     kernel_peer_up(&mock, "a", NULL, "192.0.2.1:443");
     kernel_peer_up(&mock, "b", NULL, "192.0.2.2:443");
-    kernel_flip(&mock, NO_WAY);
+    kernel_flip(&mock, NO_NEXTHOP);
     assert_int_equal(mock.n_advice, 0);
     assert_int_equal(mock.n_notices, 1);
     assert_string_equal(mock.notices[0].what, "no-way-out");
@@ -157,14 +157,14 @@ static void test_no_way_out(void **state)
     mock_stop(&mock);
 }
 
-static void test_no_way_out_is_looked_up_every_10_ms(void **state)
+static void test_no_nexthop_out_is_looked_up_every_10_ms(void **state)
 {
     struct mock mock;
     struct kernel kernel;
 
     kernel_begin(&mock, &kernel, NULL);
     kernel_peer_up(&mock, "a", NULL, "192.0.2.1:443");
-    kernel_flip(&mock, NO_WAY);
+    kernel_flip(&mock, NO_NEXTHOP);
     kernel.answered = 0;
     for (uint64_t us = 0; us < 50 * MS; us += 500) {
         mock_time(&mock, SECOND + us);
@@ -179,13 +179,13 @@ static void test_no_way_out_is_looked_up_every_10_ms(void **state)
     mock_stop(&mock);
 }
 
-static void test_no_way_out_at_first_sight(void **state)
+static void test_no_nexthop_out_at_first_sight(void **state)
 {
     struct mock mock;
     struct kernel kernel;
 
     kernel_begin(&mock, &kernel, NULL);
-    kernel.rules[0].answer = NO_WAY;
+    kernel.rules[0].answer = NO_NEXTHOP;
     kernel_peer_up(&mock, "a", NULL, "192.0.2.1:443");
     assert_int_equal(mock.n_notices, 1);
     kernel_flip(&mock, UP1);
@@ -254,12 +254,12 @@ static void test_without_settle(void **state)
 {
     struct mock mock;
     struct kernel kernel;
-    const char *const ways[] = {UP1, UP2, UP0, UP1};
+    const char *const nexthops[] = {UP1, UP2, UP0, UP1};
 
     kernel_begin(&mock, &kernel, "settle=0");
     kernel_peer_up(&mock, "a", NULL, "192.0.2.1:443");
-    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
-        kernel_flip(&mock, ways[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(nexthops); i++) {
+        kernel_flip(&mock, nexthops[i]);
         assert_int_equal(mock.n_advice, i + 1);
         assert_int_equal(mock.causes, i + 1);
         assert_int_equal(mock.open_causes, 0);
@@ -337,7 +337,7 @@ static void test_in_flight(void **state)
 }
 
 /* An operator had it moved to an interface: that is what it uses, whatever the routes say of
- * others, until the interface has no way out or it is moved again. */
+ * others, until the interface has no next hop or it is moved again. */
 static void test_moved_to_an_interface(void **state)
 {
     struct mock mock;
@@ -378,7 +378,7 @@ static void test_moved_to_an_interface(void **state)
     kernel_changed(&mock);
     assert_int_equal(mock.n_advice, 2);
     assert_non_null(strstr(mock.advice[mock.n_advice - 1].reason, "up1 → up0 via 10.0.1.1"));
-    assert_int_equal(mock.n_notices, 0); /* there is a way out */
+    assert_int_equal(mock.n_notices, 0); /* there is a next hop */
     mock_stop(&mock);
 }
 
@@ -415,7 +415,7 @@ static void test_migrated_compares_at_once(void **state)
     kernel_peer_up(&mock, "a", "10.0.1.2:4000", "192.0.2.1:443");
     kernel_flip(&mock, UP1);
     assert_int_equal(mock.n_advice, 1);
-    kernel.rules[0].answer = UP2; /* the event is still on its way */
+    kernel.rules[0].answer = UP2; /* the event is still on its next hop */
     kernel_migrated(&mock, 0, "10.0.2.2:4001");
     assert_int_equal(mock.n_advice, 2);
     assert_string_equal(mock.advice[1].reason,
@@ -429,7 +429,7 @@ static void test_old_source_going_after_a_move_is_nothing(void **state)
     struct kernel kernel;
 
     kernel_begin(&mock, &kernel, "settle=0");
-    /* Looked up with its own source, the kernel names that one on any way. */
+    /* Looked up with its own source, the kernel names that one on any next hop. */
     kernel.rules[0].answer = "oif=2 ifname=up0 gateway=10.0.1.1 source=10.0.1.2 prefix=default";
     kernel_peer_up(&mock, "a", "10.0.1.2:4000", "192.0.2.1:443");
     kernel_flip(&mock, "oif=3 ifname=up1 gateway=10.0.2.1 source=10.0.1.2 prefix=default");
@@ -549,9 +549,9 @@ int main(void)
         cmocka_unit_test(test_source_gone),
         cmocka_unit_test(test_local_gone_at_first_sight),
         cmocka_unit_test(test_local_lost_and_there_again),
-        cmocka_unit_test(test_no_way_out),
-        cmocka_unit_test(test_no_way_out_is_looked_up_every_10_ms),
-        cmocka_unit_test(test_no_way_out_at_first_sight),
+        cmocka_unit_test(test_no_nexthop_out),
+        cmocka_unit_test(test_no_nexthop_out_is_looked_up_every_10_ms),
+        cmocka_unit_test(test_no_nexthop_out_at_first_sight),
         cmocka_unit_test(test_settle),
         cmocka_unit_test(test_there_and_back_within_the_window),
         cmocka_unit_test(test_without_settle),
