@@ -32,26 +32,26 @@ static void order(void **state)
     deadlines_clear(&deadlines);
 }
 
-/* Of a lane only the first is in the heap; leaving it at any place is fine. */
-static void lane(void **state)
+/* Of a FIFO only the first is in the heap; leaving it at any place is fine. */
+static void fifo(void **state)
 {
     struct deadlines deadlines = {0};
-    struct lane lane = {0};
+    struct fifo fifo = {0};
     struct deadline some[4] = {0};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(some); i++)
-        deadline_append(&deadlines, &lane, &some[i], 10 * (i + 1));
+        deadline_append(&deadlines, &fifo, &some[i], 10 * (i + 1));
     assert_int_equal(deadlines.count, 1);
-    deadline_append(&deadlines, &lane, &some[1], 35); /* out of order: by itself */
+    deadline_append(&deadlines, &fifo, &some[1], 35); /* out of order: by itself */
     assert_int_equal(deadlines.count, 2);
     deadline_set(&deadlines, &some[0], NEVER); /* the first goes, the next takes its place */
     assert_int_equal(deadlines_next(&deadlines), 30);
     assert_ptr_equal(deadlines_take(&deadlines, 30), &some[2]);
     assert_ptr_equal(deadlines_take(&deadlines, 40), &some[1]);
     assert_ptr_equal(deadlines_take(&deadlines, 40), &some[3]);
-    assert_null(lane.first);
-    assert_null(lane.last);
+    assert_null(fifo.first);
+    assert_null(fifo.last);
     deadlines_clear(&deadlines);
 }
 
@@ -69,7 +69,7 @@ static void random_steps(void **state)
     struct choice choice = choice_seeded(7);
     struct deadlines deadlines = {0};
     struct deadline all[COUNT] = {0};
-    struct lane lanes[2] = {0};
+    struct fifo fifos[2] = {0};
     uint64_t at_us[COUNT];
 
     (void)state;
@@ -96,11 +96,11 @@ static void random_steps(void **state)
             at_us[i] = choose(&choice, 1000);
             break;
         }
-        /* in and out of two lanes and the heap, mostly in order, as it is used */
+        /* in and out of two FIFOs and the heap, mostly in order, as it is used */
         if (choose(&choice, 2)) {
             if (at_us[i] != NEVER && choose(&choice, 4))
                 at_us[i] = step;
-            deadline_append(&deadlines, &lanes[choose(&choice, 2)], &all[i], at_us[i]);
+            deadline_append(&deadlines, &fifos[choose(&choice, 2)], &all[i], at_us[i]);
         } else {
             deadline_set(&deadlines, &all[i], at_us[i]);
         }
@@ -114,7 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order),
-        cmocka_unit_test(lane),
+        cmocka_unit_test(fifo),
         cmocka_unit_test(random_steps),
     };
 

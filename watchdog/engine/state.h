@@ -79,9 +79,9 @@ struct engine {
     /* base */
     struct deadlines deadlines;
     struct { /* of deadlines that always lie the same time ahead */
-        struct lane open, queued_degraded, queued, effects, repeats, watched, watched_inbound;
-        struct lane watch_ends;
-    } lanes;
+        struct fifo open, queued_degraded, queued, effects, repeats, watched, watched_inbound;
+        struct fifo watch_ends;
+    } fifos;
     struct causes causes;
     struct notices notices;
     struct outbox_store outbox;

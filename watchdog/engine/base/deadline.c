@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A binary heap of embedded deadlines, and lanes that have only their first in it. */
+/* A binary heap of embedded deadlines, and FIFOs that have only their first in it. */
 #include "deadline.h"
 
 #include "../../util/util.h"
@@ -62,34 +62,34 @@ static void take_out(struct deadlines *deadlines, struct deadline *deadline)
         settle(deadlines, position, last);
 }
 
-/* The first of a lane leaves its place in the heap to the next one. */
-static void leave_lane(struct deadlines *deadlines, struct deadline *deadline)
+/* The first of a FIFO leaves its place in the heap to the next one. */
+static void leave_fifo(struct deadlines *deadlines, struct deadline *deadline)
 {
-    struct lane *lane = deadline->lane;
+    struct fifo *fifo = deadline->fifo;
     struct deadline *next = deadline->next;
 
     if (deadline->previous)
         deadline->previous->next = next;
     else
-        lane->first = next;
+        fifo->first = next;
     if (next)
         next->previous = deadline->previous;
     else
-        lane->last = deadline->previous;
+        fifo->last = deadline->previous;
     if (deadline->position && next) {
         settle(deadlines, deadline->position, next);
         deadline->position = 0;
     } else if (deadline->position) {
         take_out(deadlines, deadline);
     }
-    deadline->lane = NULL;
+    deadline->fifo = NULL;
     deadline->previous = deadline->next = NULL;
 }
 
 static void switch_off(struct deadlines *deadlines, struct deadline *deadline)
 {
-    if (deadline->lane)
-        leave_lane(deadlines, deadline);
+    if (deadline->fifo)
+        leave_fifo(deadlines, deadline);
     else if (deadline->position)
         take_out(deadlines, deadline);
 }
@@ -102,7 +102,7 @@ void deadlines_clear(struct deadlines *deadlines)
 
 void deadline_set(struct deadlines *deadlines, struct deadline *deadline, uint64_t at_us)
 {
-    if (deadline->lane || at_us == NEVER)
+    if (deadline->fifo || at_us == NEVER)
         switch_off(deadlines, deadline);
     deadline->at_us = at_us;
     if (at_us == NEVER)
@@ -113,22 +113,22 @@ void deadline_set(struct deadlines *deadlines, struct deadline *deadline, uint64
         put_in(deadlines, deadline);
 }
 
-void deadline_append(struct deadlines *deadlines, struct lane *lane, struct deadline *deadline,
+void deadline_append(struct deadlines *deadlines, struct fifo *fifo, struct deadline *deadline,
                      uint64_t at_us)
 {
     switch_off(deadlines, deadline);
-    if (at_us == NEVER || (lane->last && lane->last->at_us > at_us)) {
+    if (at_us == NEVER || (fifo->last && fifo->last->at_us > at_us)) {
         deadline_set(deadlines, deadline, at_us);
         return;
     }
     deadline->at_us = at_us;
-    deadline->lane = lane;
-    deadline->previous = lane->last;
-    if (lane->last)
-        lane->last->next = deadline;
+    deadline->fifo = fifo;
+    deadline->previous = fifo->last;
+    if (fifo->last)
+        fifo->last->next = deadline;
     else
-        lane->first = deadline;
-    lane->last = deadline;
+        fifo->first = deadline;
+    fifo->last = deadline;
     if (!deadline->previous)
         put_in(deadlines, deadline);
 }

@@ -2,7 +2,7 @@
 /*
  * Everything that has to happen at a time: a binary heap of deadlines that are
  * embedded in what they belong to. Those that always lie the same time ahead
- * queue up in lanes, and only the first of a lane is in the heap: a storm of a
+ * queue up in FIFOs, and only the first of a FIFO is in the heap: a storm of a
  * hundred thousand costs no sifting. The order depends on nothing but the calls
  * made, so a replay sees the same.
  */
@@ -29,13 +29,13 @@ enum deadline_kind {
 };
 
 /* Deadlines in the order of their times. */
-struct lane {
+struct fifo {
     struct deadline *first, *last;
 };
 
 struct deadline {
     uint64_t at_us;
-    struct lane *lane; /* NULL: in none */
+    struct fifo *fifo; /* NULL: in none */
     struct deadline *previous, *next;
     uint32_t position; /* in the heap, from 1; 0: not in it */
     enum deadline_kind kind;
@@ -51,13 +51,13 @@ void deadlines_clear(struct deadlines *deadlines);
 /* Sets or moves it; NEVER switches it off. */
 void deadline_set(struct deadlines *deadlines, struct deadline *deadline, uint64_t at_us);
 
-/* The same, at the end of a lane; where that would be out of order, as above. */
-void deadline_append(struct deadlines *deadlines, struct lane *lane, struct deadline *deadline,
+/* The same, at the end of a FIFO; where that would be out of order, as above. */
+void deadline_append(struct deadlines *deadlines, struct fifo *fifo, struct deadline *deadline,
                      uint64_t at_us);
 
 static inline int deadline_is_on(const struct deadline *deadline)
 {
-    return deadline->position || deadline->lane;
+    return deadline->position || deadline->fifo;
 }
 
 /* When the first is due, or NEVER. */

@@ -99,7 +99,7 @@ static struct effect_job *job_new(struct engine *engine, const struct move *move
         .deadline.kind = DEADLINE_EFFECT,
     };
     memcpy(job->before, move->rtt_before, sizeof(job->before));
-    deadline_append(&engine->deadlines, &engine->lanes.effects, &job->deadline,
+    deadline_append(&engine->deadlines, &engine->fifos.effects, &job->deadline,
                     engine->now_us + engine->config->effect_window_us);
     engine->effects_open++;
     return job;

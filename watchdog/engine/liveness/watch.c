@@ -37,7 +37,7 @@ void watch_due(struct engine *engine, struct deadline *deadline)
         watch_off(engine, moves->peer);
         return;
     }
-    deadline_append(&engine->deadlines, &engine->lanes.watch_ends, deadline, moves->watch.until_us);
+    deadline_append(&engine->deadlines, &engine->fifos.watch_ends, deadline, moves->watch.until_us);
     poll_update(engine, moves->peer);
     poll_soon(engine);
 }
@@ -49,7 +49,7 @@ static void set_deadline(struct engine *engine, struct peer *peer)
 
     deadline_append(
         &engine->deadlines,
-        peer_inbound(peer) ? &engine->lanes.watched_inbound : &engine->lanes.watched,
+        peer_inbound(peer) ? &engine->fifos.watched_inbound : &engine->fifos.watched,
         &watch->deadline,
         min_u64(peer->owed_since_us + fallback_after_us(engine, peer), watch->until_us));
 }

@@ -64,7 +64,7 @@ void repeat_due(struct engine *engine, struct deadline *deadline)
         return;
     }
     say(engine, repeats);
-    deadline_append(&engine->deadlines, &engine->lanes.repeats, deadline,
+    deadline_append(&engine->deadlines, &engine->fifos.repeats, deadline,
                     engine->now_us + MINUTE_US);
 }
 
@@ -115,7 +115,7 @@ void repeat_refusal(struct engine *engine, struct peer *peer, struct reason *rea
     moves->repeats = repeats;
     engine->suppressed++;
     say(engine, repeats);
-    deadline_append(&engine->deadlines, &engine->lanes.repeats, &repeats->deadline,
+    deadline_append(&engine->deadlines, &engine->fifos.repeats, &repeats->deadline,
                     engine->now_us + MINUTE_US);
 }
 

@@ -91,7 +91,7 @@ void move_set_state(struct engine *engine, struct move *move, enum move_state st
     if (move->peer)
         move->peer->in_flight = state == MOVE_OPEN;
     if (state == MOVE_OPEN && move->attempt == 1)
-        deadline_append(&engine->deadlines, &engine->lanes.open, &move->deadline, deadline_us);
+        deadline_append(&engine->deadlines, &engine->fifos.open, &move->deadline, deadline_us);
     else
         deadline_set(&engine->deadlines, &move->deadline, deadline_us);
 }
@@ -307,7 +307,7 @@ void move_enqueue(struct engine *engine, struct move *move)
 
     queue_push(&engine->migration, move);
     deadline_append(&engine->deadlines,
-                    degraded ? &engine->lanes.queued_degraded : &engine->lanes.queued,
+                    degraded ? &engine->fifos.queued_degraded : &engine->fifos.queued,
                     &move->deadline, engine->now_us + (degraded ? EXPIRE_DEGRADED_US : EXPIRE_US));
 }
 

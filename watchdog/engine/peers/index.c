@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Open addressing with linear probing and graves. At most half full, so a
+ * Open addressing with linear probing and tombstones. At most half full, so a
  * look-up is one or two cache lines.
  */
 #include "index.h"
@@ -23,7 +23,7 @@ void index_prefetch_peer(const struct engine *engine, const struct index *index,
     uint32_t slot = index->capacity ? index->slots[hash & (index->capacity - 1)] : INDEX_EMPTY;
     const char *peer;
 
-    if (slot == INDEX_EMPTY || slot == INDEX_GRAVE)
+    if (slot == INDEX_EMPTY || slot == INDEX_TOMBSTONE)
         return;
     peer = (const char *)peer_at(engine, slot - 1);
     for (size_t at = 0; at < engine->peers.stride; at += 64)
@@ -51,7 +51,7 @@ static void grow(const struct engine *engine, struct index *index,
         index->capacity *= 2;
     index->slots = memory_new(index->capacity, sizeof(uint32_t));
     for (size_t i = 0; i < old.capacity; i++)
-        if (old.slots[i] != INDEX_EMPTY && old.slots[i] != INDEX_GRAVE)
+        if (old.slots[i] != INDEX_EMPTY && old.slots[i] != INDEX_TOMBSTONE)
             insert(index, hash_of(peer_at(engine, old.slots[i] - 1)), old.slots[i] - 1);
     free(old.slots);
 }
@@ -71,7 +71,7 @@ void index_remove(struct index *index, uint64_t hash, uint32_t peer)
     for (size_t i = hash & (index->capacity - 1); index->slots[i] != INDEX_EMPTY;
          i = (i + 1) & (index->capacity - 1)) {
         if (index->slots[i] == peer + 1) {
-            index->slots[i] = INDEX_GRAVE;
+            index->slots[i] = INDEX_TOMBSTONE;
             index->live--;
             return;
         }

@@ -14,7 +14,7 @@ struct peer;
 struct index { /* open addressing; values are peer index + 1 */
     uint32_t *slots;
     size_t capacity; /* a power of two */
-    size_t used;     /* with graves */
+    size_t used;     /* with tombstones */
     size_t live;
 };
 
@@ -28,8 +28,8 @@ static inline uint64_t hash_conn(uint64_t conn)
 uint64_t hash_name(const char *name);
 
 /* What a slot holds that holds no peer index + 1. */
-#define INDEX_EMPTY 0u
-#define INDEX_GRAVE UINT32_MAX
+#define INDEX_EMPTY     0u
+#define INDEX_TOMBSTONE UINT32_MAX
 
 /* Asks for what index_find will read, some rows ahead: first the slot, then, when
  * that is there, the peer that is probably meant. A wrong guess costs nothing. */

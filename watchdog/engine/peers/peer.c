@@ -69,7 +69,7 @@ static inline struct peer *find(const struct engine *engine, const struct index 
 
         if (slot == INDEX_EMPTY)
             return NULL;
-        if (slot != INDEX_GRAVE && match(peer_at(engine, slot - 1), key))
+        if (slot != INDEX_TOMBSTONE && match(peer_at(engine, slot - 1), key))
             return peer_at(engine, slot - 1);
     }
 }
