@@ -153,15 +153,15 @@ static int silence_advise(struct pd_turn *turn, const struct pd_sample *sample, 
 
 /*
  * The slower rule, for nodes that say little. Returns true if it fired. What was silent
- * while nothing was owed proves nothing: the silence must have lasted since we began to
+ * while nothing was outstanding proves nothing: the silence must have lasted since we began to
  * send, too. And close looks do not make several misses out of one moment.
  */
-static bool silence_counts(const struct pd_turn *turn, const struct pd_sample *sample, bool unpaid,
+static bool silence_counts(const struct pd_turn *turn, const struct pd_sample *sample, bool unacked,
                            uint64_t *ret_silence_us)
 {
     const struct stall *stall = turn->self;
     struct stall_peer *peer = sample->state;
-    bool sends = unpaid || sent_more(peer, sample->row);
+    bool sends = unacked || sent_more(peer, sample->row);
 
     *ret_silence_us = sample->silent_us == PD_UNKNOWN ? sample->stalled_us : sample->silent_us;
     if (turn->now_us < peer->tick_us)
@@ -193,18 +193,18 @@ static int stall_look(struct pd_turn *turn, const struct pd_sample *sample)
     const struct stall *stall = turn->self;
     const struct pd_row *row = sample->row;
     struct stall_peer *peer = sample->state;
-    bool unpaid = (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN && row->v[PD_IN_FLIGHT_BYTES]) ||
-                  (row->v[PD_PTO_COUNT] != PD_UNKNOWN && row->v[PD_PTO_COUNT]);
+    bool unacked = (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN && row->v[PD_IN_FLIGHT_BYTES]) ||
+                   (row->v[PD_PTO_COUNT] != PD_UNKNOWN && row->v[PD_PTO_COUNT]);
     uint64_t pto_us = pto_of(row), enough_us = stall->pto_multiple * pto_us, silence_us;
 
-    if (!sample->outstanding_since_us) { /* an idle connection owes nothing */
+    if (!sample->outstanding_since_us) { /* an idle connection waits for an answer nothing */
         suspicion_end(turn, sample->peer->index, peer);
         take_sent(peer, row);
         return 0;
     }
     if (!peer->suspect)
         suspicion_begin(turn, sample);
-    if (silence_counts(turn, sample, unpaid, &silence_us))
+    if (silence_counts(turn, sample, unacked, &silence_us))
         return silence_advise(turn, sample, silence_us);
     enough_us = (enough_us > stall->min_us ? enough_us : stall->min_us) << peer->fired;
     turn->host->look(turn, sample->peer->index, turn->now_us + enough_us + LOOK_EXTRA_US);

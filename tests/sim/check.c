@@ -59,7 +59,7 @@ static void check_outcome(struct sim *sim, const struct record_outcome *record)
         "request %" PRIu64 " was open for %" PRIu64 " us", record->request, record->elapsed_us);
     SIM_CHECK(sim, !(*decision & SIM_FALLBACK) || request->quiet_enough,
               "the fallback closed %s, which had made progress %" PRIu64 " us before",
-              request->peer->name, request->quiet_us);
+              request->peer->name, request->stalled_us);
     request->open = false;
     request->peer->request = 0;
     sim->open--;
@@ -115,7 +115,7 @@ static void check_request(struct sim *sim, const struct action *action)
     sim->requests[++sim->n_requests] = (struct sim_request){
         .conn = move->conn,
         .peer = peer,
-        .quiet_us = sim->now_us - peer->progress_us,
+        .stalled_us = sim->now_us - peer->progress_us,
         .quiet_enough = sim->now_us - peer->progress_us >= fallback_after(sim, peer),
         .gap_us = peer->reconnect_us ? sim->now_us - peer->reconnect_us : NEVER,
         .timeout_ms = move->timeout_ms,

@@ -60,7 +60,7 @@ struct sim_request {
     uint64_t conn;
     uint64_t decision;
     struct sim_peer *peer; /* by name */
-    uint64_t quiet_us;     /* without progress, when it was asked */
+    uint64_t stalled_us;   /* without progress, when it was asked */
     uint64_t gap_us;       /* since the last reconnect of this name; NEVER: none */
     uint32_t attempt;
     uint32_t timeout_ms;

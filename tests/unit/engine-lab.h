@@ -76,7 +76,7 @@ void lab_row(struct lab *lab, uint64_t conn, const char *columns);
 void lab_row_only(struct lab *lab, uint64_t conn, const char *columns);
 /* A fresh one with this RTT. */
 void lab_fresh(struct lab *lab, uint64_t conn, uint64_t rtt_us);
-/* One that owes something and shows no progress. */
+/* One that waits for an answer something and shows no progress. */
 void lab_silent(struct lab *lab, uint64_t conn);
 void lab_summary_done(struct lab *lab, uint64_t poll, bool failed);
 

@@ -316,8 +316,9 @@ static void who_does_not_read_is_closed(void **state)
     assert_true(control_sweep(desk->control, client->took_us + STOOD_US));
     assert_int_equal(desk->control->n_clients, 2);
     assert_false(control_sweep(desk->control, client->took_us + STOOD_US + 1));
-    assert_int_equal(desk->control->n_clients, 1); /* who owes nothing to anybody stays */
-    while (read(fd, &byte, 1) == 1)                /* what had been sent */
+    assert_int_equal(desk->control->n_clients,
+                     1);            /* who waits for an answer nothing to anybody stays */
+    while (read(fd, &byte, 1) == 1) /* what had been sent */
         ;
     assert_int_equal(read(fd, &byte, 1), 0);
     assert_non_null(strstr(ask(desk, idle, line), "result"));

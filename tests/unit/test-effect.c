@@ -160,7 +160,7 @@ static void unknown(void **state)
     lab_time(lab, 60 * SEC);
     lab_fresh(lab, 17, 1000);
     lab_migrated(lab, 17, PD_KIND_DEGRADED);
-    lab_row(lab, 17, "srtt=50000 samples=2 in_flight=0"); /* idle, owes nothing */
+    lab_row(lab, 17, "srtt=50000 samples=2 in_flight=0"); /* idle, waits for an answer nothing */
     lab_time(lab, 10 * SEC);
     expect_effect(lab, 17, EFFECT_UNKNOWN);
 }

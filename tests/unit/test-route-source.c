@@ -129,12 +129,12 @@ static void lab_wait_advice(struct lab *lab, size_t count)
 
 static void lab_settle(struct lab *lab)
 {
-    for (unsigned quiet = 0; quiet < 3; quiet++) {
+    for (unsigned stalled = 0; stalled < 3; stalled++) {
         int r = sd_event_run(lab->host.loop, 0);
 
         assert_true(r >= 0);
         if (r > 0 || lab->n_queue)
-            quiet = 0;
+            stalled = 0;
         lab_turn(lab, 0);
     }
 }

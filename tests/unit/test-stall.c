@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plugins/stall.c: what is owed, what is progress, and when it was long enough.
+ * plugins/stall.c: what is unanswered, what is progress, and when it was long enough.
  */
 #include "check.h"
 

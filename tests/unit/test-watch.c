@@ -85,9 +85,9 @@ static void owed_in_every_poll(void **state)
 
     client(lab);
     silence(lab, 2 * SEC, SEC);
-    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0"); /* once it owed nothing */
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0"); /* once nothing was outstanding */
     lab_time(lab, SEC);
-    silence(lab, 2 * SEC, SEC); /* it owes again, but not yet for fallback_after */
+    silence(lab, 2 * SEC, SEC); /* it waits for an answer again, but not yet for fallback_after */
     expect_no_decision(lab);
     lab_silent(lab, 17);
     expect_decision(lab, 17, VERDICT_RECONNECT);
@@ -432,7 +432,7 @@ static void probed_once(void **state)
     assert_int_equal(probe->conns[0], 17);
     for (size_t i = 0; i < lab->n_actions; i++)
         assert_true(lab->actions[i].type != ACTION_PROBE || &lab->actions[i] == probe);
-    silence(lab, 5 * SEC, SEC); /* it owes the probe's answer from then on */
+    silence(lab, 5 * SEC, SEC); /* it waits for an answer the probe's answer from then on */
     expect_no_decision(lab);    /* but was idle in looks after it */
     lab_silent(lab, 17);
     expect_decision(lab, 17, VERDICT_RECONNECT);

@@ -187,9 +187,9 @@ static void put_samples(struct buffer *out, const struct inspect_peer *peer)
     for (size_t i = 0; i < peer->n_rtt; i++)
         put_u64(out, NULL, peer->rtt_us[i]);
     put_close(out, "]");
-    put_known(out, "quiet_us", peer->quiet_us, INSPECT_NEVER);
-    put_u64(out, "quiet_looks", peer->quiet_polls);
-    put_bool(out, "quiet_owed", peer->quiet_owed);
+    put_known(out, "quiet_us", peer->stalled_us, INSPECT_NEVER);
+    put_u64(out, "quiet_looks", peer->stalled_polls);
+    put_bool(out, "quiet_owed", peer->unanswered_throughout);
     put_bool(out, "said_migratable", peer->migratable);
     put_bool(out, "said_reconnectable", peer->reconnectable);
     put_bool(out, "learned_disabled", peer->disabled);

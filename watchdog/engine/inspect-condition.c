@@ -37,8 +37,8 @@ enum inspect_condition inspect_condition(const struct engine *engine, uint64_t n
         return INSPECT_IS_SILENT;
     if (is_moving(peer))
         return INSPECT_IS_MOVING;
-    /* the last row is the last in which nothing was owed */
-    if (peer->quiet_polls && peer->owed_since_us == peer->last_look_us)
+    /* the last row is the last in which nothing was outstanding */
+    if (peer->stalled_polls && peer->unanswered_since_us == peer->last_look_us)
         return INSPECT_IS_IDLE;
     return INSPECT_IS_UP;
 }
@@ -47,10 +47,10 @@ uint64_t inspect_silent_us(const struct engine *engine, uint64_t now_us, const s
 {
     if (!peer->last_look_us)
         return INSPECT_NEVER;
-    if (!peer->quiet_polls)
+    if (!peer->stalled_polls)
         return 0;
     /* Of what was not seen nothing is known, not even that it was silent. */
     if (is_unseen(engine, now_us, peer))
         now_us = peer->last_look_us;
-    return sub_u64(now_us, peer->quiet_since_us);
+    return sub_u64(now_us, peer->stalled_since_us);
 }

@@ -105,7 +105,7 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
         return false;
     present.now_us = max_u64(now_us, engine->now_us);
     (void)inspect_find(engine, present.now_us, name, &ret->peer);
-    ret->peer.quiet_owed = poll_owed(peer);
+    ret->peer.unanswered_throughout = progress_unanswered(peer);
     ret->reconnect_possible = peer_movable(&present, peer, BY_RECONNECT);
     ret->cooldown_us = engine->config->cooldown_us;
     ret->tokens = ret->tokens_most = engine->config->move_burst;

@@ -198,9 +198,10 @@ static void tell_peer(const struct engine *engine, uint64_t now_us, const struct
         .bytes_received = peer->bytes_received,
         .in_flight_bytes = peer->in_flight_bytes,
         .n_rtt = peer->rtt_count,
-        .quiet_us = peer->quiet_since_us ? sub_u64(now_us, peer->quiet_since_us) : INSPECT_NEVER,
-        .quiet_polls = peer->quiet_polls,
-        .quiet_owed = peer->quiet_owed,
+        .stalled_us =
+            peer->stalled_since_us ? sub_u64(now_us, peer->stalled_since_us) : INSPECT_NEVER,
+        .stalled_polls = peer->stalled_polls,
+        .unanswered_throughout = peer->unanswered_throughout,
     };
     memcpy(ret->rtt_us, peer->rtt, sizeof(ret->rtt_us));
 }

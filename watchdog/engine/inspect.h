@@ -64,7 +64,7 @@ enum inspect_condition {
     INSPECT_IS_SILENT, /* dead, as docs/decisions.md defines it */
     INSPECT_IS_MOVING, /* a request is under way, or what was advised or moved has shown no life yet
                         */
-    INSPECT_IS_IDLE,   /* nothing came since the row before, and nothing is owed */
+    INSPECT_IS_IDLE,   /* nothing came since the row before, and nothing is outstanding */
     INSPECT_IS_UP,
 };
 
@@ -96,9 +96,9 @@ struct inspect_peer {
     uint64_t in_flight_bytes;
     uint32_t rtt_us[3]; /* the last fresh ones, newest first */
     uint32_t n_rtt;
-    uint64_t quiet_us; /* without progress; INSPECT_NEVER: no row yet */
-    uint32_t quiet_polls;
-    bool quiet_owed;
+    uint64_t stalled_us; /* without progress; INSPECT_NEVER: no row yet */
+    uint32_t stalled_polls;
+    bool unanswered_throughout;
 };
 
 bool inspect_find(const struct engine *engine, uint64_t now_us, const char *name,

@@ -27,14 +27,14 @@ static uint32_t median(const uint32_t *values, uint8_t count)
     return (uint32_t)max_u64(less, min_u64(more, values[2]));
 }
 
-/* From what was seen so far; `owed`: somebody waits for an answer on it. */
-static enum effect evaluate(const struct effect_job *job, bool owed)
+/* From what was seen so far; `unanswered`: somebody waits for an answer on it. */
+static enum effect evaluate(const struct effect_job *job, bool unanswered)
 {
     uint64_t before, after;
 
     if (job->progress && (job->by == BY_RECONNECT || kind_is_network(job->kind)))
         return EFFECT_BETTER;
-    if (!job->progress && owed)
+    if (!job->progress && unanswered)
         return EFFECT_STALLED;
     if (!job->n_before || !job->n_after || job->by == BY_RECONNECT)
         return EFFECT_UNKNOWN;
@@ -80,7 +80,7 @@ void effect_due(struct engine *engine, struct deadline *deadline)
     struct effect_job *job = CONTAINER_OF(deadline, struct effect_job, deadline);
 
     /* a new connection that never came up is one that does not get through */
-    finish(engine, job, evaluate(job, !job->peer || poll_owed(job->peer)));
+    finish(engine, job, evaluate(job, !job->peer || progress_unanswered(job->peer)));
 }
 
 static struct effect_job *job_new(struct engine *engine, const struct move *move, uint64_t conn)
@@ -110,10 +110,10 @@ static void attach(struct engine *engine, struct effect_job *job, struct peer *p
     struct peer_moves *moves = peer_moves(engine, peer);
 
     if (moves->effect)
-        finish(engine, moves->effect, evaluate(moves->effect, poll_owed(peer)));
+        finish(engine, moves->effect, evaluate(moves->effect, progress_unanswered(peer)));
     moves->effect = job;
     job->peer = peer;
-    poll_quiet_restart(engine, peer);
+    progress_restart(engine, peer);
     poll_update(engine, peer);
 }
 

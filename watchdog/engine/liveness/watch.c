@@ -42,7 +42,7 @@ void watch_due(struct engine *engine, struct deadline *deadline)
     poll_soon(engine);
 }
 
-/* A look is wanted at the very moment when something was owed long enough. */
+/* A look is wanted at the very moment when something was unanswered long enough. */
 static void set_deadline(struct engine *engine, struct peer *peer)
 {
     struct watch *watch = &peer->moves->watch;
@@ -51,7 +51,7 @@ static void set_deadline(struct engine *engine, struct peer *peer)
         &engine->deadlines,
         peer_inbound(peer) ? &engine->fifos.watched_inbound : &engine->fifos.watched,
         &watch->deadline,
-        min_u64(peer->owed_since_us + fallback_after_us(engine, peer), watch->until_us));
+        min_u64(peer->unanswered_since_us + fallback_after_us(engine, peer), watch->until_us));
 }
 
 void watch_off(struct engine *engine, struct peer *peer)
@@ -88,7 +88,7 @@ void watch_advised(struct engine *engine, struct peer *peer, const struct reason
     watch_since_now(engine, watch);
     watch->deadline.kind = DEADLINE_WATCH;
     if (!known)
-        poll_quiet_restart(engine, peer);
+        progress_restart(engine, peer);
     if (!known || reason->kind == PD_KIND_MOVED)
         watch->said = false;
     set_deadline(engine, peer);
@@ -104,18 +104,18 @@ static bool judgeable(const struct engine *engine)
 
 bool watch_dead(const struct engine *engine, const struct peer *peer, uint64_t now_us)
 {
-    return peer->owed_telling >= POLLS_LEAST && judgeable(engine) &&
-           sub_u64(now_us, peer->owed_since_us) >= fallback_after_us(engine, peer);
+    return peer->unanswered_rows >= POLLS_LEAST && judgeable(engine) &&
+           sub_u64(now_us, peer->unanswered_since_us) >= fallback_after_us(engine, peer);
 }
 
 static void advise_fallback(struct engine *engine, struct peer *peer)
 {
     struct watch *watch = &peer->moves->watch;
-    uint64_t silent_ms = (engine->now_us - peer->quiet_since_us) / 1000;
+    uint64_t silent_ms = (engine->now_us - peer->stalled_since_us) / 1000;
     char reason[128];
     const struct pd_field evidence[] = {
         {.name = "silent_ms", .number = silent_ms},
-        {.name = "looks", .number = peer->quiet_polls},
+        {.name = "looks", .number = peer->stalled_polls},
         {.name = "in_flight_bytes", .number = peer->in_flight_bytes},
     };
 
@@ -153,7 +153,7 @@ bool watch_answered(struct engine *engine, struct peer *peer, bool ok)
     watch_since_now(engine, watch);
     if (!ok)
         return evaluate(engine, peer);
-    poll_quiet_restart(engine, peer); /* the new path gets its own time */
+    progress_restart(engine, peer); /* the new path gets its own time */
     set_deadline(engine, peer);
     return false;
 }
@@ -172,7 +172,7 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
     engine->probes = array_reserve(engine->probes, &engine->probes_capacity, engine->n_probes + 1,
                                    sizeof(uint64_t));
     engine->probes[engine->n_probes++] = peer->view.conn;
-    poll_quiet_restart(engine, peer); /* from here on something is owed */
+    progress_restart(engine, peer); /* from here on something is unanswered */
     set_deadline(engine, peer);
 }
 
@@ -231,7 +231,7 @@ void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *ro
         progressed(engine, peer, row);
     } else if (!peer_in_flight(peer)) {
         probe(engine, peer, row);
-        if (peer->owed_since_us == engine->now_us) /* nothing is owed */
+        if (peer->unanswered_since_us == engine->now_us) /* nothing is outstanding */
             set_deadline(engine, peer);
         else
             (void)evaluate(engine, peer);

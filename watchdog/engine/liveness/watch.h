@@ -34,12 +34,12 @@ bool watch_answered(struct engine *engine, struct peer *peer, bool ok);
 /* A row came, and what it says has been taken over. */
 void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress);
 
-/* Something was owed long enough: a poll is wanted now; or the watch is over. */
+/* Something was unanswered long enough: a poll is wanted now; or the watch is over. */
 void watch_due(struct engine *engine, struct deadline *deadline);
 
 void watch_off(struct engine *engine, struct peer *peer);
 
-/* Dead, as docs/decisions.md defines it: something is owed, and nothing comes. */
+/* Dead, as docs/decisions.md defines it: something is unanswered, and nothing comes. */
 bool watch_dead(const struct engine *engine, const struct peer *peer, uint64_t now_us);
 
 #endif

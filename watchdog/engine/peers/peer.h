@@ -38,9 +38,10 @@ struct peer {
     uint64_t progress_us; /* the last row with progress, before that the first row */
     uint64_t unacked_since_us;
     uint64_t outstanding_since_us;
-    uint64_t quiet_since_us; /* of the present stretch without progress */
-    uint64_t owed_since_us;  /* its last part, from the last poll on in which nothing was owed */
-    uint32_t quiet_polls;
+    uint64_t stalled_since_us;    /* of the present stretch without progress */
+    uint64_t unanswered_since_us; /* its last part, from the last poll on in which nothing was
+                                     unanswered */
+    uint32_t stalled_polls;
     uint32_t rtt_samples;     /* modulo 2^32: whether there are others is what matters */
     uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first */
     uint32_t rtt_last[3];     /* srtt, latest, rttvar as last known; UINT32_MAX: never */
@@ -54,16 +55,17 @@ struct peer {
     bool admitted : 1;        /* in engine.passed, and its move is not made yet */
     bool migratable : 1;      /* the node said so */
     bool reconnectable : 1;
-    bool disabled : 1;           /* answered peer_disable_migration or not_migratable */
-    bool undialable : 1;         /* the same, to a reconnect */
-    bool quiet_owed : 1;         /* in every poll of the stretch something was in flight */
-    bool sent_known : 1;         /* how much had been sent when it began */
-    bool sent_since : 1;         /* more than that */
-    bool outstanding_always : 1; /* in flight, or a probe timeout, in every row since */
-    bool outstanding_sent : 1;   /* bytes_sent has grown since */
+    bool disabled : 1;              /* answered peer_disable_migration or not_migratable */
+    bool undialable : 1;            /* the same, to a reconnect */
+    bool unanswered_throughout : 1; /* in every poll of the stretch something was in flight */
+    bool sent_known : 1;            /* how much had been sent when it began */
+    bool sent_since : 1;            /* more than that */
+    bool outstanding_always : 1;    /* in flight, or a probe timeout, in every row since */
+    bool outstanding_sent : 1;      /* bytes_sent has grown since */
     uint8_t outstanding_rows;
-    uint8_t owed_telling; /* rows since owed_since_us that would have shown a sign of life */
-    uint8_t slots[];      /* the triggers' instances, then their states */
+    uint8_t
+        unanswered_rows; /* rows since unanswered_since_us that would have shown a sign of life */
+    uint8_t slots[];     /* the triggers' instances, then their states */
 };
 
 struct peers {

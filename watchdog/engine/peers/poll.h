@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Looking at paths: rounds of summaries for all, fast polls of some, and what
- * a row says (fresh, progress, owed; docs/decisions.md has the words).
+ * a row says (fresh, progress, unanswered; docs/decisions.md has the words).
  */
 #ifndef ENGINE_POLL_H
 #define ENGINE_POLL_H

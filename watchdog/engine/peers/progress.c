@@ -19,11 +19,11 @@ static bool shows_outstanding(const struct pd_row *row)
     return (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0);
 }
 
-void poll_quiet_restart(struct engine *engine, struct peer *peer)
+void progress_restart(struct engine *engine, struct peer *peer)
 {
-    peer->quiet_since_us = peer->owed_since_us = engine->now_us;
-    peer->quiet_polls = peer->owed_telling = 0;
-    peer->quiet_owed = true;
+    peer->stalled_since_us = peer->unanswered_since_us = engine->now_us;
+    peer->stalled_polls = peer->unanswered_rows = 0;
+    peer->unanswered_throughout = true;
     peer->sent_known = peer->sent_since = false;
 }
 
@@ -34,11 +34,11 @@ void progress_path(struct peer *peer)
     peer->outstanding_since_us = 0;
 }
 
-bool poll_owed(const struct peer *peer)
+bool progress_unanswered(const struct peer *peer)
 {
-    if (!peer->quiet_polls)
+    if (!peer->stalled_polls)
         return false;
-    return peer->quiet_owed || peer->sent_since;
+    return peer->unanswered_throughout || peer->sent_since;
 }
 
 /* How much was sent when the stretch began, by its first row that says so, is what is
@@ -53,15 +53,15 @@ static void take_sent(struct peer *peer, const struct pd_row *row)
     peer->sent_known = true;
 }
 
-/* Who is idle for a minute and then sends owes from then on, not for a minute. */
-static void take_owed(struct engine *engine, struct peer *peer, const struct pd_row *row,
-                      bool outstanding)
+/* Who is idle for a minute and then sends waits for an answer from then on, not for a minute. */
+static void take_unanswered(struct engine *engine, struct peer *peer, const struct pd_row *row,
+                            bool outstanding)
 {
     if (!outstanding && (row->v[PD_BYTES_SENT] == PD_UNKNOWN || !peer->sent_since)) {
-        peer->owed_since_us = engine->now_us;
-        peer->owed_telling = 0;
+        peer->unanswered_since_us = engine->now_us;
+        peer->unanswered_rows = 0;
     } else if (shows_progress(row)) {
-        peer->owed_telling += peer->owed_telling < UINT8_MAX;
+        peer->unanswered_rows += peer->unanswered_rows < UINT8_MAX;
     }
 }
 
@@ -110,7 +110,7 @@ static void take_progress(struct engine *engine, struct peer *peer, const struct
     peer->progress_us = engine->now_us;
     peer->outstanding_since_us = 0;
     peer->outstanding_sent = false;
-    poll_quiet_restart(engine, peer);
+    progress_restart(engine, peer);
     take_sent(peer, row);
 }
 
@@ -118,15 +118,15 @@ static void take_progress(struct engine *engine, struct peer *peer, const struct
 static void take_stretch(struct engine *engine, struct peer *peer, const struct pd_row *row,
                          bool outstanding)
 {
-    if (!peer->quiet_since_us) {
-        poll_quiet_restart(engine, peer);
+    if (!peer->stalled_since_us) {
+        progress_restart(engine, peer);
         take_sent(peer, row);
         return;
     }
     take_sent(peer, row);
-    peer->quiet_polls++;
-    peer->quiet_owed &= outstanding;
-    take_owed(engine, peer, row, outstanding);
+    peer->stalled_polls++;
+    peer->unanswered_throughout &= outstanding;
+    take_unanswered(engine, peer, row, outstanding);
 }
 
 static void take_no_progress(struct engine *engine, struct peer *peer, struct pd_sample *sample,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long a connection has shown no progress, and whether something was owed
+ * How long a connection has shown no progress, and whether something was unanswered
  * meanwhile (docs/decisions.md has the words).
  */
 #ifndef ENGINE_PROGRESS_H
@@ -9,10 +9,10 @@
 #include "../state.h"
 
 /* The stretch without progress begins anew. */
-void poll_quiet_restart(struct engine *engine, struct peer *peer);
+void progress_restart(struct engine *engine, struct peer *peer);
 
-/* Was something owed in all of the present stretch without progress? */
-bool poll_owed(const struct peer *peer);
+/* Was something unanswered in all of the present stretch without progress? */
+bool progress_unanswered(const struct peer *peer);
 
 /* Another path: whether something is outstanding on it is seen anew. */
 void progress_path(struct peer *peer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one row says about one connection: fresh, progress, owed; then to those
+ * What one row says about one connection: fresh, progress, unanswered; then to those
  * who want to know: effect, watch, triggers. The hottest code of pathdog.
  */
 #ifndef ENGINE_ROW_H
