@@ -145,8 +145,8 @@ static int congestion_peer(struct pd_turn *turn, const struct pd_peer_event *eve
     return 0;
 }
 
-static int congestion_tell(const void *self, const struct pd_peer *who, const void *state,
-                           uint64_t now_us, char *text, size_t size)
+static int congestion_report(const void *self, const struct pd_peer *who, const void *state,
+                             uint64_t now_us, char *text, size_t size)
 {
     const struct congestion *congestion = self;
     const struct congestion_peer *peer = state;
@@ -170,5 +170,5 @@ PD_TRIGGER(congestion) = {
     .start = congestion_start,
     .peer = congestion_peer,
     .sample = congestion_sample,
-    .tell = congestion_tell,
+    .tell = congestion_report,
 };

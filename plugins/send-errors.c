@@ -59,8 +59,8 @@ static int send_errors_sample(struct pd_turn *turn, const struct pd_sample *samp
     return turn->host->advise(turn, sample->peer->index, &advice);
 }
 
-static int send_errors_tell(const void *self, const struct pd_peer *who, const void *state,
-                            uint64_t now_us, char *text, size_t size)
+static int send_errors_report(const void *self, const struct pd_peer *who, const void *state,
+                              uint64_t now_us, char *text, size_t size)
 {
     const struct send_errors *send_errors = self;
     const struct send_errors_peer *peer = state;
@@ -84,5 +84,5 @@ PD_TRIGGER(send_errors) = {
     .peer_size = sizeof(struct send_errors_peer),
     .start = send_errors_start,
     .sample = send_errors_sample,
-    .tell = send_errors_tell,
+    .tell = send_errors_report,
 };

@@ -153,8 +153,8 @@ static int srtt_peer(struct pd_turn *turn, const struct pd_peer_event *event)
     return 0;
 }
 
-static int srtt_tell(const void *self, const struct pd_peer *who, const void *state,
-                     uint64_t now_us, char *text, size_t size)
+static int srtt_report(const void *self, const struct pd_peer *who, const void *state,
+                       uint64_t now_us, char *text, size_t size)
 {
     const struct srtt *srtt = self;
     const struct srtt_peer *peer = state;
@@ -183,5 +183,5 @@ PD_TRIGGER(srtt) = {
     .start = srtt_start,
     .peer = srtt_peer,
     .sample = srtt_sample,
-    .tell = srtt_tell,
+    .tell = srtt_report,
 };

@@ -244,8 +244,8 @@ static int stall_peer(struct pd_turn *turn, const struct pd_peer_event *event)
     return 0;
 }
 
-static int stall_tell(const void *self, const struct pd_peer *who, const void *state,
-                      uint64_t now_us, char *text, size_t size)
+static int stall_report(const void *self, const struct pd_peer *who, const void *state,
+                        uint64_t now_us, char *text, size_t size)
 {
     const struct stall *stall = self;
     const struct stall_peer *peer = state;
@@ -276,6 +276,6 @@ PD_TRIGGER(stall) = {
     .start = stall_start,
     .peer = stall_peer,
     .sample = stall_sample,
-    .tell = stall_tell,
+    .tell = stall_report,
     .finds_dead = true,
 };

@@ -19,11 +19,11 @@ struct status {
     char *node; /* NULL: it is down */
     char *reason;
     uint32_t peers;
-    uint64_t told_us;
+    uint64_t reported_us;
     uint64_t silent_since_us; /* by the wall clock; 0: the node answers */
     uint64_t counted_us;      /* when the silent peers were counted */
     uint32_t silent;          /* of its peers */
-    bool told;                /* all of its peers */
+    bool reported;            /* all of its peers */
     bool enabled, changed;
 };
 
@@ -64,7 +64,7 @@ static char *status_text(const struct status *status)
                          status->reason ? ": " : "", status->reason ? status->reason : "");
 }
 
-static void status_tell(struct status *status, const char *before)
+static void status_report(struct status *status, const char *before)
 {
     CLEANUP_FREE char *text = status_text(status);
 
@@ -75,7 +75,7 @@ static void status_tell(struct status *status, const char *before)
 void status_ready(struct status *status)
 {
     if (status->enabled)
-        status_tell(status, "READY=1\n");
+        status_report(status, "READY=1\n");
 }
 
 static void status_set_node(struct status *status, const char *node, const char *reason)
@@ -86,20 +86,20 @@ static void status_set_node(struct status *status, const char *node, const char 
     free(status->reason);
     status->node = string_copy(node);
     status->reason = string_copy(reason);
-    status->told = false;
+    status->reported = false;
     status->silent_since_us = 0;
     status->changed = true;
-    status->told_us = 0; /* worth telling at once */
+    status->reported_us = 0; /* worth telling at once */
 }
 
-static void status_set_peers(struct status *status, uint32_t peers, bool told)
+static void status_set_peers(struct status *status, uint32_t peers, bool reported)
 {
-    status->changed |= peers != status->peers || told;
+    status->changed |= peers != status->peers || reported;
     status->peers = peers;
-    if (!told)
+    if (!reported)
         return;
-    status->told = true;
-    status->told_us = 0; /* the same */
+    status->reported = true;
+    status->reported_us = 0; /* the same */
 }
 
 /* Said once when it begins, with the time; and when it is over. */
@@ -112,7 +112,7 @@ static void status_set_silent(struct status *status, const struct engine *engine
         return;
     status->silent_since_us = silent_us ? event->realtime_us - silent_us : 0;
     status->changed = true;
-    status->told_us = 0; /* the same */
+    status->reported_us = 0; /* the same */
 }
 
 /* Silent peers. Of very many they are not counted: that would take too long. */
@@ -152,10 +152,10 @@ void status_event(struct status *status, const struct engine *engine, const stru
     default:
         break;
     }
-    if (!status->changed || event->now_us - status->told_us < STATUS_GAP_US)
+    if (!status->changed || event->now_us - status->reported_us < STATUS_GAP_US)
         return;
-    status->told_us = event->now_us;
-    status_tell(status, "");
+    status->reported_us = event->now_us;
+    status_report(status, "");
 }
 
 struct status *status_free(struct status *status)

@@ -246,7 +246,7 @@ static void nexthop_answer(struct answers *answers, const struct question *quest
     struct netlink_nexthop match = {.error = -EIO}, *also = NULL;
     struct lookup lookup = question->lookup;
     char prefix[IP_TEXT_SIZE + 8];
-    bool told = false;
+    bool reported = false;
     uint64_t token;
 
     nexthop_check(answers, question, nexthop);
@@ -277,9 +277,9 @@ static void nexthop_answer(struct answers *answers, const struct question *quest
         lookup.family = nexthop == other ? 6 : lookup.family;
         lookup_ask(answers->socket, &lookup, 1, &match);
     }
-    told = prefix_text(&match, prefix, sizeof(prefix));
-    token |= told && !match.prefix_length;
-    nexthop_say(answers, question, token, nexthop, also, told ? prefix : NULL);
+    reported = prefix_text(&match, prefix, sizeof(prefix));
+    token |= reported && !match.prefix_length;
+    nexthop_say(answers, question, token, nexthop, also, reported ? prefix : NULL);
 }
 
 /* ---- slices ---- */

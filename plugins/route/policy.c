@@ -347,5 +347,5 @@ PD_TRIGGER(route) = {
     .timer = route_timer,
     .save = route_save,
     .restore = route_restore,
-    .tell = route_tell,
+    .tell = route_report,
 };

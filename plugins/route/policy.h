@@ -244,8 +244,8 @@ int route_save(const void *self, const struct pd_peer *who, const void *state, c
                size_t size);
 
 /* For operators (report.c). */
-int route_tell(const void *self, const struct pd_peer *who, const void *state, uint64_t now_us,
-               char *text, size_t size);
+int route_report(const void *self, const struct pd_peer *who, const void *state, uint64_t now_us,
+                 char *text, size_t size);
 int route_restore(struct pd_turn *turn, const struct pd_peer_event *event, const char *text);
 /* It is bound to an interface, of whose next hop only that is known. */
 void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct nexthop *interface);

@@ -8,8 +8,8 @@
 
 #define NEXTHOP_TEXT 200u
 
-int route_tell(const void *self, const struct pd_peer *who, const void *state, uint64_t now_us,
-               char *text, size_t size)
+int route_report(const void *self, const struct pd_peer *who, const void *state, uint64_t now_us,
+                 char *text, size_t size)
 {
     const struct route *route = self;
     const struct route_peer *peer = state;

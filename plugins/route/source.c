@@ -51,7 +51,7 @@ struct route_source {
     uint32_t sequence;
     unsigned repeats;
     bool again;      /* the dump that runs is not to be trusted */
-    bool told;       /* one has come to its end */
+    bool reported;   /* one has come to its end */
     bool rule_ports; /* seen in the dump that runs */
     bool ports;      /* as last said to the policy */
     bool muted;      /* `changed` was said and nothing was asked since */
@@ -164,8 +164,8 @@ static void dump_ended(struct route_source *source)
     source->repeats = 0;
     state_sweep_end(&source->state);
     ports_emit(source);
-    source->news = source->news_other = source->told;
-    source->told = true;
+    source->news = source->news_other = source->reported;
+    source->reported = true;
 }
 
 /* ---- events ---- */
@@ -208,11 +208,11 @@ static bool event_matters(const struct route_source *source, const struct netlin
 
 static void event_take(struct route_source *source, const struct netlink_event *event)
 {
-    bool told = source->stage != DUMP_NONE && event->sequence == source->sequence &&
-                event->port == nl_socket_get_local_port(source->nl);
+    bool reported = source->stage != DUMP_NONE && event->sequence == source->sequence &&
+                    event->port == nl_socket_get_local_port(source->nl);
     enum state_change change = state_take(&source->state, event);
 
-    if (told) {
+    if (reported) {
         source->again |= event->interrupted;
         source->rule_ports |= event->kind == NETLINK_RULES && event->ports;
         if (event->kind == NETLINK_END || event->kind == NETLINK_FAILED)

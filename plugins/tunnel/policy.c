@@ -81,8 +81,8 @@ struct tunnel {
 
 /* What is known of a connection. */
 struct tunnel_peer {
-    uint64_t told_us : 62; /* when a message concerned it last, 0: never */
-    uint64_t down : 1;     /* that was EVENT=down */
+    uint64_t reported_us : 62; /* when a message concerned it last, 0: never */
+    uint64_t down : 1;         /* that was EVENT=down */
 };
 
 /* ---- what is said ---- */
@@ -231,7 +231,7 @@ static int job_act(struct pd_turn *turn, struct job *job, uint32_t index, struct
         .n_evidence = job->n_evidence,
     };
 
-    peer->told_us = turn->now_us;
+    peer->reported_us = turn->now_us;
     peer->down = !strcmp(job->event, "down");
     if (peer->down) {
         turn->host->look(turn, index, add_u64(turn->now_us, LOOK_US));
@@ -356,12 +356,12 @@ static void tunnel_stop(struct pd_turn *turn)
         job_free(&tunnel->jobs[i]);
 }
 
-static int tunnel_tell(const void *self, const struct pd_peer *who, const void *state,
-                       uint64_t now_us, char *text, size_t size)
+static int tunnel_report(const void *self, const struct pd_peer *who, const void *state,
+                         uint64_t now_us, char *text, size_t size)
 {
     const struct tunnel *tunnel = self;
     const struct tunnel_peer *peer = state;
-    uint64_t ago_us = now_us - peer->told_us;
+    uint64_t ago_us = now_us - peer->reported_us;
 
     (void)who;
     if (!tunnel->messages)
@@ -386,5 +386,5 @@ PD_TRIGGER(tunnel) = {
     .peer = tunnel_peer,
     .signal = tunnel_signal,
     .timer = tunnel_timer,
-    .tell = tunnel_tell,
+    .tell = tunnel_report,
 };

@@ -94,7 +94,7 @@ static void check_request(struct sim *sim, const struct action *action)
 
     SIM_CHECK(sim, move->request == sim->n_requests + 1, "request %" PRIu64 " after %zu",
               move->request, sim->n_requests);
-    SIM_CHECK(sim, sim->up && peer && !peer->untold,
+    SIM_CHECK(sim, sim->up && peer && !peer->unreported,
               "asked about conn %" PRIu64 ", which is not there", move->conn);
     SIM_CHECK(sim, !peer->gone, "asked about conn %" PRIu64 ", which is gone", move->conn);
     SIM_CHECK(sim, !peer->request, "two requests are open for %s", peer->name);
@@ -132,7 +132,7 @@ static void check_action(struct sim *sim, const struct action *action)
 {
     switch (action->type) {
     case ACTION_SUMMARY:
-        SIM_CHECK(sim, sim->up && sim->told, "a look before the snapshot");
+        SIM_CHECK(sim, sim->up && sim->reported, "a look before the snapshot");
         SIM_CHECK(sim, action->summary.n_conns <= sim->config.close_max, "too many in a look");
         SIM_CHECK(sim, action->summary.poll > sim->poll, "look %" PRIu64 " again",
                   action->summary.poll);

@@ -41,9 +41,9 @@ static uint32_t known(const struct sim *sim)
 
 static void node_down(struct sim *sim)
 {
-    sim->up = sim->told = false;
+    sim->up = sim->reported = false;
     for (size_t i = 0; i < SIM_NAMES; i++)
-        sim->peers[i].untold = sim->peers[i].known;
+        sim->peers[i].unreported = sim->peers[i].known;
 }
 
 static void node_up(struct sim *sim)
@@ -61,19 +61,19 @@ static void node_up(struct sim *sim)
             sim->peers[i].kept_conn = 0;
     strcpy(sim->last_boot, boot);
     sim->up = true;
-    sim->told = false;
+    sim->reported = false;
 }
 
 static void snapshot(struct sim *sim)
 {
-    if (!sim->up || sim->told)
+    if (!sim->up || sim->reported)
         return;
     for (size_t i = 0; i < SIM_NAMES; i++)
-        if (sim->peers[i].untold)
-            sim->peers[i].known = sim->peers[i].untold = false;
+        if (sim->peers[i].unreported)
+            sim->peers[i].known = sim->peers[i].unreported = false;
     for (size_t i = 0; i < SIM_NAMES; i++)
         sim->peers[i].kept_conn = 0;
-    sim->told = true;
+    sim->reported = true;
 }
 
 static void peer_up(struct sim *sim)
@@ -87,7 +87,7 @@ static void peer_up(struct sim *sim)
     if (same) {
         if (same != peer)
             return;
-        peer->untold = peer->gone = false;
+        peer->unreported = peer->gone = false;
         peer->migratable = event->migratable;
         peer->reconnectable = event->reconnectable;
         return;
@@ -98,7 +98,7 @@ static void peer_up(struct sim *sim)
     if (known(sim) >= sim->config.max_peers)
         return;
     peer->known = true;
-    peer->untold = peer->gone = peer->disabled = peer->undialable = false;
+    peer->unreported = peer->gone = peer->disabled = peer->undialable = false;
     if (peer->kept_conn == event->conn) {
         peer->disabled = peer->kept_disabled;
         peer->undialable = peer->kept_undialable;
@@ -174,7 +174,7 @@ static void samples(struct sim *sim)
     for (size_t i = 0; sim->up && i < event->n_rows; i++) {
         struct sim_peer *peer = model_find(sim, event->rows[i].conn);
 
-        if (peer && !peer->untold)
+        if (peer && !peer->unreported)
             row(sim, peer, &event->rows[i].row);
     }
 }
@@ -197,7 +197,7 @@ static void answer(struct sim *sim)
         return;
     if (event->code == NODE_PEER_DISABLE_MIGRATION || event->code == NODE_NOT_MIGRATABLE)
         *(request->by == BY_RECONNECT ? &peer->undialable : &peer->disabled) = true;
-    if ((event->code == NODE_NOT_CONNECTED || event->code == NODE_NO_CONN) && !peer->untold)
+    if ((event->code == NODE_NOT_CONNECTED || event->code == NODE_NO_CONN) && !peer->unreported)
         peer->gone = true;
 }
 

@@ -53,10 +53,10 @@ static void forget_connections(struct sim *sim, bool useful)
             peer->kept_disabled = peer->disabled;
             peer->kept_undialable = peer->undialable;
         }
-        peer->known = peer->untold = false;
+        peer->known = peer->unreported = false;
         peer->request = 0;
     }
-    sim->up = sim->told = false;
+    sim->up = sim->reported = false;
 }
 
 static void check_kept(const struct sim *sim, const struct kept *kept, bool useful)

@@ -29,7 +29,7 @@ enum sim_life {
 struct sim_peer {
     char name[16];
     bool known; /* the engine should know it */
-    bool untold;
+    bool unreported;
     bool disabled, undialable; /* was answered, learnt */
     bool migratable, reconnectable;
     bool gone; /* answered not_connected */
@@ -107,7 +107,7 @@ struct sim {
     bool failing; /* the triggers fail now and then, until they are closed */
     uint64_t digest;
     /* the node */
-    bool up, told;
+    bool up, reported;
     uint32_t boot;
     char last_boot[64]; /* "" before the first */
     uint32_t features;

@@ -60,7 +60,7 @@ static void node_down(struct sim *sim)
 static void peer_up(struct sim *sim)
 {
     struct sim_peer *peer = any_peer(sim);
-    bool again = peer->known && (peer->untold ? pick(sim, 8) != 0 : pick(sim, 3) == 0);
+    bool again = peer->known && (peer->unreported ? pick(sim, 8) != 0 : pick(sim, 3) == 0);
     bool kept = !peer->known && peer->kept_conn && pick(sim, 6);
     uint64_t conn = again                ? peer->conn
                     : kept               ? peer->kept_conn
@@ -331,9 +331,9 @@ void world_next(struct sim *sim)
             node_up(sim);
         else
             events[pick(sim, ARRAY_SIZE(events))](sim);
-    } else if (!sim->told && pick(sim, 60) == 0) {
+    } else if (!sim->reported && pick(sim, 60) == 0) {
         sim->event.type = EVENT_SNAPSHOT;
-    } else if (!sim->told && pick(sim, 2)) {
+    } else if (!sim->reported && pick(sim, 2)) {
         peer_up(sim);
     } else if (pick(sim, 800) == 0) {
         pick(sim, 5) ? node_down(sim) : node_up(sim);

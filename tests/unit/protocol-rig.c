@@ -14,8 +14,8 @@ static void on_event(void *userdata, struct event *event)
     event_encode(&line, event);
     assert_memory_equal(buffer_bytes(&line), head, sizeof(head) - 1);
     buffer_take(&line, sizeof(head) - 1);
-    buffer_append(&rig.told, buffer_bytes(&line), line.length - 2); /* without }LF */
-    buffer_text(&rig.told, "\n");
+    buffer_append(&rig.reported, buffer_bytes(&line), line.length - 2); /* without }LF */
+    buffer_text(&rig.reported, "\n");
     buffer_clear(&line);
     if (rig.reply)
         protocol_send(rig.protocol, rig.now_us, rig.reply, 1);
@@ -23,18 +23,18 @@ static void on_event(void *userdata, struct event *event)
 
 void expect(const char *lines)
 {
-    buffer_append(&rig.told, "", 1);
-    assert_string_equal(buffer_bytes(&rig.told), lines);
-    buffer_take(&rig.told, rig.told.length);
+    buffer_append(&rig.reported, "", 1);
+    assert_string_equal(buffer_bytes(&rig.reported), lines);
+    buffer_take(&rig.reported, rig.reported.length);
 }
 
 void expect_first(const char *lines)
 {
     size_t length = strlen(lines);
 
-    assert_true(rig.told.length >= length);
-    assert_memory_equal(buffer_bytes(&rig.told), lines, length);
-    buffer_take(&rig.told, length);
+    assert_true(rig.reported.length >= length);
+    assert_memory_equal(buffer_bytes(&rig.reported), lines, length);
+    buffer_take(&rig.reported, length);
 }
 
 void expect_sent(const char *lines)
@@ -54,12 +54,12 @@ void expect_notice(const char *kind, unsigned count)
     snprintf(head, sizeof(head), "\"notice\",\"level\":\"warning\",\"what\":\"%s\",\"text\":\"",
              kind);
     snprintf(tail, sizeof(tail), "\"count\":%u\n", count);
-    buffer_append(&rig.told, "", 1);
-    line = buffer_bytes(&rig.told);
+    buffer_append(&rig.reported, "", 1);
+    line = buffer_bytes(&rig.reported);
     if (strncmp(line, head, strlen(head)) || !strstr(line, tail) ||
         strchr(line, '\n') != line + strlen(line) - 1)
         fail_msg("not one %s notice of %u, but: %s", kind, count, line);
-    buffer_take(&rig.told, rig.told.length);
+    buffer_take(&rig.reported, rig.reported.length);
 }
 
 int input(const char *text)
@@ -106,7 +106,7 @@ int setup(void **state)
 int teardown(void **state)
 {
     protocol_free(rig.protocol);
-    buffer_clear(&rig.told);
+    buffer_clear(&rig.reported);
     return 0;
 }
 

@@ -17,7 +17,7 @@
 struct rig {
     struct protocol *protocol;
     uint64_t now_us;
-    struct buffer told;         /* lines of events */
+    struct buffer reported;     /* lines of events */
     const struct action *reply; /* sent from within every event */
 };
 extern struct rig rig;

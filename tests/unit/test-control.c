@@ -147,7 +147,7 @@ static void drain(struct desk *desk, int fd, uint64_t *ret_records, uint64_t *re
     free(text);
 }
 
-static void tell_records(struct desk *desk, struct text *peer, unsigned count)
+static void report_records(struct desk *desk, struct text *peer, unsigned count)
 {
     struct record record = {
         .type = RECORD_DECISION,
@@ -168,18 +168,18 @@ static void follower_keeps_up(void **state)
     uint64_t records = 0, dropped = 0;
     int fd = desk_connect(desk);
 
-    tell_records(desk, peer, 3); /* nobody follows yet */
+    report_records(desk, peer, 3); /* nobody follows yet */
     assert_non_null(strstr(ask(desk, fd,
                                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"decisions\",\"params\":"
                                "{\"follow\":true,\"peer\":\"a*\"}}\n"),
                            "\"follows\":true"));
-    tell_records(desk, peer, 50000);
+    report_records(desk, peer, 50000);
     drain(desk, fd, &records, &dropped);
     assert_int_equal(records, 50000);
     assert_int_equal(dropped, 0);
     peer = text_unref(peer);
     peer = text_new("b@h");
-    tell_records(desk, peer, 10);
+    report_records(desk, peer, 10);
     drain(desk, fd, &records, &dropped);
     assert_int_equal(records, 50000);
     text_unref(peer);
@@ -199,7 +199,7 @@ static void follower_stands_still(void **state)
     ask(desk, fd, follow);
     ask(desk, other, follow);
     for (unsigned i = 0; i < 40; i++) { /* the other reads all the time */
-        tell_records(desk, peer, 5000);
+        report_records(desk, peer, 5000);
         drain(desk, other, &others, &dropped);
     }
     assert_int_equal(others, 200000);
@@ -207,7 +207,7 @@ static void follower_stands_still(void **state)
     drain(desk, fd, &records, &dropped);
     assert_true(dropped > 0);
     assert_int_equal(records + dropped, 200000);
-    tell_records(desk, peer, 1); /* and it goes on */
+    report_records(desk, peer, 1); /* and it goes on */
     drain(desk, fd, &records, &dropped);
     assert_int_equal(records + dropped, 200001);
     close(fd);
@@ -225,7 +225,7 @@ static void more_than_may_wait(void **state)
 
     ask(desk, fd,
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"decisions\",\"params\":{\"follow\":true}}\n");
-    tell_records(desk, peer, 200000);
+    report_records(desk, peer, 200000);
     drain(desk, fd, &records, &dropped);
     assert_true(dropped > 0);
     assert_int_equal(records + dropped, 200000);

@@ -14,8 +14,8 @@ static int plain_setup(void **state)
 
 #define PLAIN_TEST(function) cmocka_unit_test_setup_teardown(function, plain_setup, lab_teardown)
 
-static void told(struct lab *lab, uint64_t conn, enum pd_role role, bool migratable,
-                 bool reconnectable)
+static void reported(struct lab *lab, uint64_t conn, enum pd_role role, bool migratable,
+                     bool reconnectable)
 {
     lab_peer_told(lab, &(struct event_peer_up){
                            .peer = "a",
@@ -71,7 +71,7 @@ static void inbound_before_disabled(void **state)
 {
     struct lab *lab = *state;
 
-    told(lab, 17, PD_ROLE_SERVER, false, true);
+    reported(lab, 17, PD_ROLE_SERVER, false, true);
     lab_advise(lab, 17, PD_KIND_DEGRADED);
     expect_decision(lab, 17, VERDICT_INBOUND);
 }
@@ -80,7 +80,7 @@ static void disabled_before_held(void **state)
 {
     struct lab *lab = *state;
 
-    told(lab, 17, PD_ROLE_CLIENT, false, true);
+    reported(lab, 17, PD_ROLE_CLIENT, false, true);
     lab_hold(lab, "a", 0);
     lab_advise(lab, 17, PD_KIND_DEGRADED);
     expect_decision(lab, 17, VERDICT_DISABLED);
@@ -338,7 +338,7 @@ static void operator_does_not_pass(void **state)
     expect_decision(lab, 10, VERDICT_INBOUND);
     lab_operator(lab, "inbound", COMMAND_BY_RECONNECT);
     expect_decision(lab, 10, VERDICT_DISABLED); /* no such feature */
-    told(lab, 17, PD_ROLE_CLIENT, false, false);
+    reported(lab, 17, PD_ROLE_CLIENT, false, false);
     lab_operator(lab, "a", COMMAND_BY_MIGRATE);
     expect_decision(lab, 17, VERDICT_DISABLED);
     lab_peer_up(lab, "b", 18);

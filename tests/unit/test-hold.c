@@ -178,7 +178,7 @@ static void another_path(void **state)
 }
 
 /* The node's socket closes and comes back meanwhile. */
-static void told_again(void **state)
+static void reported_again(void **state)
 {
     struct lab *lab = *state;
 
@@ -309,7 +309,7 @@ int main(void)
         LAB_TEST(progress),
         LAB_TEST(withdrawn),
         LAB_TEST(another_path),
-        LAB_TEST(told_again),
+        LAB_TEST(reported_again),
         LAB_TEST(what_was_queued),
         LAB_TEST(what_was_tried),
         LAB_TEST(beside_an_open_request),

@@ -180,7 +180,7 @@ static void conditions(void **state)
     lab->now_us += 1;
     check_condition(lab, "a", INSPECT_IS_UNSEEN, 0); /* that it was silent is not known */
     lab_node_down(lab);
-    check_condition(lab, "a", INSPECT_IS_UNTOLD, 0);
+    check_condition(lab, "a", INSPECT_IS_UNREPORTED, 0);
 }
 
 /* What was moved is moving until it is known to live. */
@@ -205,24 +205,24 @@ static void moving(void **state)
 static void status(void **state)
 {
     struct lab *lab = *state;
-    struct inspect_status told = inspect_status(lab->engine, lab->now_us);
+    struct inspect_status reported = inspect_status(lab->engine, lab->now_us);
     struct inspect_instance instance;
 
-    assert_true(told.up && told.told);
-    assert_int_equal(told.columns, 0);
-    assert_false(told.all_held);
+    assert_true(reported.up && reported.reported);
+    assert_int_equal(reported.columns, 0);
+    assert_false(reported.all_held);
     lab_hold(lab, NULL, 5 * SEC);
-    told = inspect_status(lab->engine, lab->now_us + 2 * SEC);
-    assert_true(told.all_held);
-    assert_int_equal(told.held_left_us, 3 * SEC);
+    reported = inspect_status(lab->engine, lab->now_us + 2 * SEC);
+    assert_true(reported.all_held);
+    assert_int_equal(reported.held_left_us, 3 * SEC);
     assert_false(inspect_status(lab->engine, lab->now_us + 5 * SEC).all_held);
     assert_true(inspect_instance(lab->engine, 0, &instance));
     assert_true(instance.open);
     assert_false(inspect_instance(lab->engine, 1, &instance));
     lab_node_down(lab);
-    told = inspect_status(lab->engine, lab->now_us);
-    assert_false(told.up);
-    assert_non_null(told.down_reason);
+    reported = inspect_status(lab->engine, lab->now_us);
+    assert_false(reported.up);
+    assert_non_null(reported.down_reason);
 }
 
 static void pages(void **state)

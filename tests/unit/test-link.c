@@ -27,11 +27,11 @@ struct rig {
     uint64_t made_us;
     unsigned accepted; /* how many so far */
     uint64_t accepted_us[16];
-    uint64_t closed_us; /* when the link closed it */
-    bool deaf;          /* reads nothing */
-    bool rude;          /* closes what it accepts */
-    struct buffer in;   /* what the link sent */
-    struct buffer told; /* events as lines, "…"} left out */
+    uint64_t closed_us;     /* when the link closed it */
+    bool deaf;              /* reads nothing */
+    bool rude;              /* closes what it accepts */
+    struct buffer in;       /* what the link sent */
+    struct buffer reported; /* events as lines, "…"} left out */
     unsigned events[EVENT_TYPE_COUNT];
     size_t burst; /* moves to be sent from within the next event */
 };
@@ -76,7 +76,7 @@ static void on_event(void *userdata, struct event *event)
     size_t burst = rig->burst;
 
     rig->events[event->type]++;
-    event_encode(&rig->told, event);
+    event_encode(&rig->reported, event);
     rig->burst = 0;
     if (burst)
         send_moves(rig, burst);
@@ -192,7 +192,7 @@ static void rig_up(struct rig *rig)
     RUN_UNTIL(rig, 10, rig->events[EVENT_SNAPSHOT] > snapshots);
     assert_true(link_is_up(rig->link));
     buffer_take(&rig->in, rig->in.length);
-    buffer_take(&rig->told, rig->told.length);
+    buffer_take(&rig->reported, rig->reported.length);
 }
 
 /* ---- set-up ---- */
@@ -219,7 +219,7 @@ static void rig_free(struct rig *rig)
         close(rig->listening);
     unlink(rig->path);
     buffer_clear(&rig->in);
-    buffer_clear(&rig->told);
+    buffer_clear(&rig->reported);
     sd_event_unref(rig->loop);
 }
 
@@ -273,7 +273,7 @@ static void test_an_absent_node_is_said_once(void **state)
     assert_int_equal(link_start(one.link), 0);
     assert_int_equal(one.events[EVENT_NODE_DOWN], 0); /* never from within start */
     RUN_UNTIL(&one, 10, one.events[EVENT_NODE_DOWN]);
-    assert_true(said(&one.told, "cannot connect to the node: No such file or directory"));
+    assert_true(said(&one.reported, "cannot connect to the node: No such file or directory"));
     link_send(one.link, NULL, 0); /* dropped */
     for (uint64_t end_us = now_us() + SECOND; now_us() < end_us;)
         sd_event_run(one.loop, 10000);
@@ -322,7 +322,7 @@ static void test_each_loss_is_said(void **state)
         rig_up(&one);
         node_hang_up(&one);
         RUN_UNTIL(&one, 10, one.events[EVENT_NODE_DOWN] == i);
-        assert_true(said(&one.told, "the node closed the connection"));
+        assert_true(said(&one.reported, "the node closed the connection"));
         assert_false(link_is_up(one.link));
     }
 }
@@ -336,7 +336,7 @@ static void test_a_fatal_line(void **state)
     RUN_UNTIL(&one, 10, one.events[EVENT_NODE_DOWN]);
     assert_int_equal(one.events[EVENT_PEER_DOWN], 1);
     assert_int_equal(one.events[EVENT_NOTICE], 1);
-    assert_true(said(&one.told, "\"what\":\"bad-line\""));
+    assert_true(said(&one.reported, "\"what\":\"bad-line\""));
     RUN_UNTIL(&one, 10, one.closed_us);
     rig_up(&one);
 }
@@ -405,7 +405,7 @@ static void test_overflow(void **state)
     assert_false(link_is_up(one.link));
     assert_int_equal(one.events[EVENT_NODE_DOWN], 0); /* not from within link_send */
     RUN_UNTIL(&one, 10, one.events[EVENT_NODE_DOWN]);
-    assert_true(said(&one.told, "\"what\":\"output-overflow\""));
+    assert_true(said(&one.reported, "\"what\":\"output-overflow\""));
     one.deaf = false;
     node_hang_up(&one);
     rig_up(&one);
@@ -418,7 +418,7 @@ static void test_overflow_from_within_an_event(void **state)
     one.burst = 800000;
     node_send(&one, "{\"jsonrpc\":\"2.0\",\"method\":\"peer_down\",\"params\":{\"conn\":1}}\n");
     RUN_UNTIL(&one, 20, one.events[EVENT_NODE_DOWN]);
-    assert_true(said(&one.told, "\"what\":\"output-overflow\""));
+    assert_true(said(&one.reported, "\"what\":\"output-overflow\""));
     assert_int_equal(one.events[EVENT_NODE_DOWN], 1);
 }
 
@@ -435,7 +435,7 @@ static void test_much_input(void **state)
     buffer_append(&text, "", 1);
     node_send(&one, buffer_bytes(&text));
     RUN_UNTIL(&one, 20, one.events[EVENT_PEER_DOWN] == 50000);
-    assert_true(said(&one.told, "\"conn\":50000}"));
+    assert_true(said(&one.reported, "\"conn\":50000}"));
     buffer_clear(&text);
 }
 
@@ -465,7 +465,7 @@ static void test_users(void **state)
     link_start(one.link);
     RUN_UNTIL(&one, 10, one.accepted >= 2);
     assert_int_equal(one.in.length, 0); /* not even hello */
-    assert_true(said(&one.told, "node_user"));
+    assert_true(said(&one.reported, "node_user"));
     rig_free(&one);
 
     snprintf(uid, sizeof(uid), "%u", (unsigned)getuid());
@@ -533,8 +533,8 @@ static void test_deadlines(void **state)
     assert_true(silent->closed_us - silent->made_us >= 10000000);
     assert_true(silent->closed_us - silent->accepted_us[0] <
                 11000000 + (stalled_us - stalled_before_us));
-    assert_true(said(&silent->told, "waiting for the node's answer to hello"));
-    assert_true(said(&silent->told, "did not answer hello within 10 s"));
+    assert_true(said(&silent->reported, "waiting for the node's answer to hello"));
+    assert_true(said(&silent->reported, "did not answer hello within 10 s"));
     silent_downs = silent->events[EVENT_NODE_DOWN];
     assert_int_equal(silent_downs, 2);
     RUN_UNTIL(&other, 12, other.accepted == 2);
@@ -544,7 +544,7 @@ static void test_deadlines(void **state)
     RUN_UNTIL(&stalled, 25, stalled.events[EVENT_NODE_DOWN]);
     assert_true(now_us() - begin_us >= 30000000);
     assert_true(now_us() - begin_us < 32000000 + (stalled_us - stalled_before_us));
-    assert_true(said(&stalled.told, "\"what\":\"node-stalled\""));
+    assert_true(said(&stalled.reported, "\"what\":\"node-stalled\""));
     assert_int_equal(silent->events[EVENT_NODE_DOWN], silent_downs); /* once, not each time */
     rig_free(&other);
     rig_free(&stalled);

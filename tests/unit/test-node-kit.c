@@ -354,16 +354,16 @@ static void test_bytes_one_by_one(void **state)
 static void test_output_is_bounded(void **state)
 {
     struct fixture *f = *state;
-    int told = 0;
+    int reported = 0;
 
     kit_start(f);
-    while (f->n_gone == 0 && told < 10000000) {
-        pathdog_node_peer_down(f->kit, (uint64_t)++told, "nobody reads this");
+    while (f->n_gone == 0 && reported < 10000000) {
+        pathdog_node_peer_down(f->kit, (uint64_t)++reported, "nobody reads this");
         assert_true(pathdog_node_pending_bytes(f->kit) <= PATHDOG_NODE_OUTPUT_LIMIT_BYTES);
     }
     assert_int_equal(f->n_gone, 1);
     assert_string_equal(f->why, "output buffer overflow");
-    assert_true(told > 100000); /* more than a MiB went in before */
+    assert_true(reported > 100000); /* more than a MiB went in before */
     kit_adopt(f);
     kit_start(f);
 }

@@ -6,31 +6,31 @@
 
 #define S 1000000
 
-struct told {
+struct reported {
     const char *record, *word; /* kind, outcome, effect, state */
     int time_s, silent_s;
     int decision;
 };
 
-static json_t *record_of(const struct told *told)
+static json_t *record_of(const struct reported *reported)
 {
     static const char *const names[][2] = {
         {"decision", "kind"}, {"outcome", "outcome"}, {"effect", "effect"}, {"peer", "state"}};
     json_t *record =
-        json_pack("{s:s,s:s,s:s,s:I,s:i,s:{s:I}}", "record", told->record, "run", "a", "peer", "p",
-                  "time_us", (json_int_t)told->time_s * S, "decision", told->decision, "evidence",
-                  "stalled_us", (json_int_t)told->silent_s * S);
+        json_pack("{s:s,s:s,s:s,s:I,s:i,s:{s:I}}", "record", reported->record, "run", "a", "peer",
+                  "p", "time_us", (json_int_t)reported->time_s * S, "decision", reported->decision,
+                  "evidence", "stalled_us", (json_int_t)reported->silent_s * S);
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (!strcmp(names[i][0], told->record))
-            json_object_set_new(record, names[i][1], json_string(told->word));
+        if (!strcmp(names[i][0], reported->record))
+            json_object_set_new(record, names[i][1], json_string(reported->word));
     return record;
 }
 
 static void lengths(void **state)
 {
     static const struct {
-        struct told told[8];
+        struct reported reported[8];
         int ended, unknown, longest_s;
     } rows[] = {
         /* silent for 3 s when it was found dead, moved 1 s later, and heard */
@@ -106,8 +106,8 @@ static void lengths(void **state)
         json_int_t ended, unknown, from_us = 0, until_us = 0;
         json_t *result;
 
-        for (const struct told *told = rows[i].told; told->record; told++) {
-            json_t *record = record_of(told);
+        for (const struct reported *reported = rows[i].reported; reported->record; reported++) {
+            json_t *record = record_of(reported);
 
             outages_take(outages, "", record);
             json_decref(record);
@@ -130,7 +130,8 @@ static void lengths(void **state)
 /* Two nodes may have peers of one name. */
 static void two_units(void **state)
 {
-    static const struct told dead = {"decision", "dead", 100, 3, 1}, up = {"peer", "up", 140, 0, 0};
+    static const struct reported dead = {"decision", "dead", 100, 3, 1},
+                                 up = {"peer", "up", 140, 0, 0};
     struct outages *outages = outages_new();
     json_t *one = record_of(&dead), *other = record_of(&up), *result;
 

@@ -100,7 +100,7 @@ static void test_hello_of_a_terse_node(void **state)
  * different: else the connections of the one would be taken for the other's. */
 static void test_boots_that_poll_alike(void **state)
 {
-    char boots[4][700] = {"a\\u0001", "a\\u0002", "", ""}, text[3000], *told[4];
+    char boots[4][700] = {"a\\u0001", "a\\u0002", "", ""}, text[3000], *reported[4];
 
     for (size_t i = 2; i < ARRAY_SIZE(boots); i++) {
         memset(boots[i], 'a', 600);
@@ -112,16 +112,16 @@ static void test_boots_that_poll_alike(void **state)
                  "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"boot\":\"%s\"}}",
                  boots[i]);
         line(text);
-        buffer_append(&rig.told, "", 1);
-        told[i] = string_copy(buffer_bytes(&rig.told));
-        buffer_take(&rig.told, rig.told.length);
-        assert_non_null(strstr(told[i], "\"node_up\""));
+        buffer_append(&rig.reported, "", 1);
+        reported[i] = string_copy(buffer_bytes(&rig.reported));
+        buffer_take(&rig.reported, rig.reported.length);
+        assert_non_null(strstr(reported[i], "\"node_up\""));
     }
     for (size_t i = 0; i < ARRAY_SIZE(boots); i++)
         for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(told[i], told[j]);
+            assert_string_not_equal(reported[i], reported[j]);
     for (size_t i = 0; i < ARRAY_SIZE(boots); i++)
-        free(told[i]);
+        free(reported[i]);
 }
 
 static void test_netns(void **state)
@@ -132,17 +132,17 @@ static void test_netns(void **state)
     protocol_free(rig.protocol);
     open_at(8);
     line(answer);
-    buffer_append(&rig.told, "", 1);
-    assert_non_null(strstr(buffer_bytes(&rig.told), "\"node_up\""));
+    buffer_append(&rig.reported, "", 1);
+    assert_non_null(strstr(buffer_bytes(&rig.reported), "\"node_up\""));
     assert_non_null(
-        strstr(buffer_bytes(&rig.told), "\"level\":\"error\",\"what\":\"netns-mismatch\""));
-    buffer_take(&rig.told, rig.told.length);
+        strstr(buffer_bytes(&rig.reported), "\"level\":\"error\",\"what\":\"netns-mismatch\""));
+    buffer_take(&rig.reported, rig.reported.length);
     protocol_free(rig.protocol);
     open_at(7);
     line(answer);
-    buffer_append(&rig.told, "", 1);
-    assert_null(strstr(buffer_bytes(&rig.told), "netns"));
-    buffer_take(&rig.told, rig.told.length);
+    buffer_append(&rig.reported, "", 1);
+    assert_null(strstr(buffer_bytes(&rig.reported), "netns"));
+    buffer_take(&rig.reported, rig.reported.length);
 }
 
 static void test_deadlines(void **state)

@@ -342,7 +342,7 @@ static void test_moved_to_an_interface(void **state)
 {
     struct mock mock;
     struct kernel kernel;
-    char told[PD_SAVED_MAX], saved[PD_SAVED_MAX];
+    char reported[PD_SAVED_MAX], saved[PD_SAVED_MAX];
     struct pd_peer_event event;
 
     kernel_begin(&mock, &kernel, "settle=0");

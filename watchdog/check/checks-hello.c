@@ -9,7 +9,7 @@
 static void netns_look(struct checker *checker, int fd, const json_t *hello)
 {
     struct report *report = &checker->report;
-    json_int_t told = json_integer_value(json_object_get(hello, "netns"));
+    json_int_t reported = json_integer_value(json_object_get(hello, "netns"));
     struct ucred credentials;
     socklen_t length = sizeof(credentials);
     char path[64];

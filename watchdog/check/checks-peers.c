@@ -43,7 +43,7 @@ static void settle(struct checker *checker, struct client *client)
 
 /* One subscription. Returns its peers, NULL: there was none; `*ret_fits`: as many as told. */
 static json_t *subscribed(struct checker *checker, bool *ret_fits, json_int_t *ret_count,
-                          uint64_t *ret_told)
+                          uint64_t *ret_reported)
 {
     struct client client;
     json_t *peers = NULL;
@@ -51,9 +51,9 @@ static json_t *subscribed(struct checker *checker, bool *ret_fits, json_int_t *r
     if (!session_open(checker, &client))
         return NULL;
     *ret_count = count_of(&client.asked[1], "peers");
-    *ret_told = client.asked[1].n_ups;
-    *ret_fits = *ret_count >= 0 &&
-                ((uint64_t)*ret_count == *ret_told || (uint64_t)*ret_count == client.asked[1].n_up);
+    *ret_reported = client.asked[1].n_ups;
+    *ret_fits = *ret_count >= 0 && ((uint64_t)*ret_count == *ret_reported ||
+                                    (uint64_t)*ret_count == client.asked[1].n_up);
     peers = snapshot_of(&checker->book);
     settle(checker, &client);
     client_close(&client);
@@ -65,12 +65,12 @@ void checks_snapshots(struct checker *checker)
     json_t *before = NULL, *peers = NULL;
     bool fits = false, fitted = false, same = false;
     json_int_t count = -1;
-    uint64_t told = 0;
+    uint64_t reported = 0;
 
     for (int i = 0; i < TRIES && !(fitted && same); i++) {
         json_decref(before);
         before = peers;
-        peers = subscribed(checker, &fits, &count, &told);
+        peers = subscribed(checker, &fits, &count, &reported);
         if (!peers)
             break;
         fitted = fitted || fits;

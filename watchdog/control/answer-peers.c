@@ -11,11 +11,12 @@
 #define CANDIDATES_MAX 12u
 
 static const char *const states[] = {
-    [INSPECT_UP] = "up", [INSPECT_GONE] = "gone", [INSPECT_UNTOLD] = "untold"};
+    [INSPECT_UP] = "up", [INSPECT_GONE] = "gone", [INSPECT_UNREPORTED] = "untold"};
 static const char *const conditions[] = {
-    [INSPECT_IS_GONE] = "gone", [INSPECT_IS_UNTOLD] = "untold", [INSPECT_IS_UNSEEN] = "unseen",
-    [INSPECT_IS_NEW] = "new",   [INSPECT_IS_SILENT] = "silent", [INSPECT_IS_MOVING] = "moving",
-    [INSPECT_IS_IDLE] = "idle", [INSPECT_IS_UP] = "up"};
+    [INSPECT_IS_GONE] = "gone",     [INSPECT_IS_UNREPORTED] = "untold",
+    [INSPECT_IS_UNSEEN] = "unseen", [INSPECT_IS_NEW] = "new",
+    [INSPECT_IS_SILENT] = "silent", [INSPECT_IS_MOVING] = "moving",
+    [INSPECT_IS_IDLE] = "idle",     [INSPECT_IS_UP] = "up"};
 static const char *const moves[] = {[INSPECT_IDLE] = NULL,
                                     [INSPECT_QUEUED] = "queued",
                                     [INSPECT_OPEN] = "asked",
@@ -107,7 +108,7 @@ void put_tally(struct buffer *out, const struct engine *engine, uint32_t begin)
     put_open(out, NULL, "{");
     put_u64(out, "up", tally.up);
     put_u64(out, "gone", tally.gone);
-    put_u64(out, "untold", tally.untold);
+    put_u64(out, "untold", tally.unreported);
     put_u64(out, "client", tally.client);
     put_u64(out, "server", tally.server);
     put_u64(out, "fixed", tally.fixed);

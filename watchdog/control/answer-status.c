@@ -19,7 +19,7 @@ static void put_node(struct buffer *out, const struct inspect_status *status, co
 {
     put_open(out, "node", "{");
     put_text(out, "path", path);
-    put_text(out, "state", status->told ? "up" : status->up ? "snapshot" : "down");
+    put_text(out, "state", status->reported ? "up" : status->up ? "snapshot" : "down");
     put_text(out, "reason", status->up ? NULL : status->down_reason);
     put_known(out, "silent_us", status->silent_us, 0);
     put_text(out, "name", status->node);

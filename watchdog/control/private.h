@@ -48,7 +48,7 @@ struct client {
     bool eof;    /* will ask nothing more */
     bool doomed; /* closed as soon as it has read what waits, or at once where it cannot */
     bool follows;
-    bool told_dropped;
+    bool reported_dropped;
     struct filter filter;
     uint64_t n_dropped;
 };

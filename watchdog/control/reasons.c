@@ -111,7 +111,7 @@ static void column_reasons(struct buffer *out, const struct inspect_status *stat
 {
     const uint32_t life = 1u << PD_RTT_SAMPLES | 1u << PD_BYTES_RECEIVED | 1u << PD_SILENT_MS;
 
-    if (!status->told || !status->counts.peers || status->rounds < 2)
+    if (!status->reported || !status->counts.peers || status->rounds < 2)
         return;
     if (!status->columns) {
         put_reason(out, GRADE_BROKEN, "no-columns",
@@ -175,7 +175,7 @@ static void peer_reasons(struct buffer *out, const struct engine *engine, uint64
 {
     struct inspect_tally tally = {0};
 
-    if (!status->told || !status->counts.peers || inspect_places(engine) > PLACES_TALLY)
+    if (!status->reported || !status->counts.peers || inspect_places(engine) > PLACES_TALLY)
         return; /* so many are never all alike */
     inspect_tally(engine, now_us, 0, PLACES_TALLY, &tally);
     path_reasons(out, engine, now_us, status, &tally);

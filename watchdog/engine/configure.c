@@ -67,8 +67,8 @@ static struct instance *next_instance(const struct triggers *next,
 }
 
 /* Instances that go on, but without this connection. */
-static void tell_leaving(struct engine *engine, const struct engine_config *config,
-                         const struct triggers *next)
+static void report_leaving(struct engine *engine, const struct engine_config *config,
+                           const struct triggers *next)
 {
     const struct triggers *now = &engine->triggers;
     struct peer *peer;
@@ -88,7 +88,7 @@ static void tell_leaving(struct engine *engine, const struct engine_config *conf
 }
 
 /* A connection as it will be: its own state, and what goes on of the triggers'.
- * Where it is new to its instance it has none yet; tell_joining gives it one. */
+ * Where it is new to its instance it has none yet; report_joining gives it one. */
 static void copy_peer(const struct triggers *now, const struct triggers *next,
                       const struct engine_config *config, struct peer *from, struct peer *to)
 {
@@ -164,7 +164,7 @@ static void move_table(struct engine *engine, const struct engine_config *config
 }
 
 /* The instances that are new, and the connections that are new to theirs. */
-static void tell_joining(struct engine *engine, const bool *started)
+static void report_joining(struct engine *engine, const bool *started)
 {
     const struct triggers *now = &engine->triggers;
     const struct node_state *node = &engine->node;
@@ -201,7 +201,7 @@ static void change_triggers(struct engine *engine, const struct engine_config *c
 
     for (size_t i = 0; i < next->n_instances; i++)
         next->instances[i] = find_unchanged(engine, config, &config->instances[i]);
-    tell_leaving(engine, config, next);
+    report_leaving(engine, config, next);
     numbers = new_numbers(now, next);
     for (size_t i = now->n_instances; i-- > 0;) {
         if (!goes_on(next, now->instances[i]))
@@ -229,7 +229,7 @@ static void change_triggers(struct engine *engine, const struct engine_config *c
     for (size_t i = 0; i < now->n_instances; i++)
         if (started[i])
             instance_start(now->instances[i]);
-    tell_joining(engine, started);
+    report_joining(engine, started);
     gate_withdrawn(engine);
     free(started);
 }

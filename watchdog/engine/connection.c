@@ -75,7 +75,7 @@ void connection_node_up(struct engine *engine, const struct event_node_up *event
         for (uint32_t i = 0; (peer = peers_next(engine, &i));)
             remove_peer(engine, peer, "the node restarted");
     node->up = true;
-    node->told = false;
+    node->reported = false;
     node->features = event->features;
     node->prefer_reconnect = event->prefer_reconnect;
     node->max_in_flight = event->max_in_flight;
@@ -85,7 +85,7 @@ void connection_node_up(struct engine *engine, const struct event_node_up *event
     set_text(&node->boot, event->boot);
     set_text(&node->down_reason, NULL);
     learnt_node_up(engine);
-    engine->peers_told = 0;
+    engine->peers_reported = 0;
     /* jitter differs between nodes, and is the same in a replay */
     waiting_seed(engine, hash_name(event->boot) ^ event->uid);
     migration_set_budget(engine, event->max_in_flight);
@@ -108,12 +108,12 @@ void connection_node_down(struct engine *engine, const struct event_node_down *e
     set_text(&node->down_reason, event->reason);
     if (!node->up)
         return;
-    node->up = node->told = false;
+    node->up = node->reported = false;
     polls_stop(engine);
     migration_link_lost(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
-        peer_set_state(engine, peer, PEER_UNTOLD, NULL);
-        migration_peer_untold(engine, peer);
+        peer_set_state(engine, peer, PEER_UNREPORTED, NULL);
+        migration_peer_unreported(engine, peer);
     }
 }
 
@@ -121,12 +121,12 @@ void connection_snapshot(struct engine *engine)
 {
     struct peer *peer;
 
-    if (!engine->node.up || engine->node.told)
+    if (!engine->node.up || engine->node.reported)
         return;
     for (uint32_t i = 0; (peer = peers_next(engine, &i));)
-        if (peer->state == PEER_UNTOLD)
+        if (peer->state == PEER_UNREPORTED)
             remove_peer(engine, peer, "not told again");
-    engine->node.told = true;
+    engine->node.reported = true;
     learnt_clear(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         migration_link_back(engine, peer);
@@ -145,7 +145,8 @@ static void path_changed(struct engine *engine, struct peer *peer)
 }
 
 /* The same connection once more: what was known of it stays. */
-static void told_again(struct engine *engine, struct peer *peer, const struct event_peer_up *event)
+static void reported_again(struct engine *engine, struct peer *peer,
+                           const struct event_peer_up *event)
 {
     enum peer_state was = peer->state;
     bool moved;
@@ -161,8 +162,8 @@ static void told_again(struct engine *engine, struct peer *peer, const struct ev
     migration_peer_path(peer);
     moved = peer_set_path(peer, event->local, event->remote, event->via);
     peer_set_state(engine, peer, PEER_UP, NULL);
-    if (was == PEER_UNTOLD) {
-        engine->peers_told++;
+    if (was == PEER_UNREPORTED) {
+        engine->peers_reported++;
         progress_path(peer);
         triggers_peer(engine, peer, PD_PEER_TOLD);
     }
@@ -178,7 +179,7 @@ void connection_peer_up(struct engine *engine, const struct event_peer_up *event
     if (!engine->node.up)
         return;
     if (peer) {
-        told_again(engine, peer, event);
+        reported_again(engine, peer, event);
         return;
     }
     peer = peers_find_name(engine, event->peer);
@@ -194,7 +195,7 @@ void connection_peer_up(struct engine *engine, const struct event_peer_up *event
                       engine->config->max_peers);
         return;
     }
-    engine->peers_told++;
+    engine->peers_reported++;
     peer = peer_add(engine, event);
     triggers_adopt(engine, peer);
     waiting = learnt_take(engine, peer);
@@ -220,7 +221,7 @@ void connection_peer_path(struct engine *engine, const struct event_peer_path *e
 {
     struct peer *peer = peers_find(engine, event->conn);
 
-    if (!peer || peer->state == PEER_UNTOLD) {
+    if (!peer || peer->state == PEER_UNREPORTED) {
         engine->ignored++;
         return;
     }

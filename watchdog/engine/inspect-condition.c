@@ -28,7 +28,7 @@ enum inspect_condition inspect_condition(const struct engine *engine, uint64_t n
     if (peer->state == PEER_GONE)
         return INSPECT_IS_GONE;
     if (peer->state != PEER_UP)
-        return INSPECT_IS_UNTOLD;
+        return INSPECT_IS_UNREPORTED;
     if (is_unseen(engine, now_us, peer))
         return INSPECT_IS_UNSEEN;
     if (!peer->last_look_us)

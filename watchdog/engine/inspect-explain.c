@@ -61,8 +61,8 @@ static uint64_t ago_us(const struct engine *engine, uint64_t at_us)
     return at_us ? sub_u64(engine->now_us, at_us) : INSPECT_NEVER;
 }
 
-static void tell_moves(const struct engine *engine, const struct peer_moves *moves,
-                       struct inspect_explain *ret)
+static void report_moves(const struct engine *engine, const struct peer_moves *moves,
+                         struct inspect_explain *ret)
 {
     struct tokens tokens = waiting_tokens(engine, moves);
     const struct move *move = moves->move;
@@ -111,7 +111,7 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
     ret->tokens = ret->tokens_most = engine->config->move_burst;
     ret->gap_left_us = sub_u64(name_reconnect_allowed_us(&present, name), present.now_us);
     if (peer->moves)
-        tell_moves(&present, peer->moves, ret);
+        report_moves(&present, peer->moves, ret);
     ask_all(&present, peer, ret);
     return true;
 }

@@ -30,7 +30,7 @@ struct inspect_status inspect_status(const struct engine *engine, uint64_t now_u
 
     return (struct inspect_status){
         .up = node->up,
-        .told = node->told,
+        .reported = node->reported,
         .node = text_of(node->name),
         .implementation = text_of(node->implementation),
         .boot = text_of(node->boot),
@@ -51,7 +51,7 @@ struct inspect_status inspect_status(const struct engine *engine, uint64_t now_u
     };
 }
 
-static void tell_instance(const struct instance *instance, struct inspect_instance *ret)
+static void report_instance(const struct instance *instance, struct inspect_instance *ret)
 {
     *ret = (struct inspect_instance){
         .name = instance->name,
@@ -67,7 +67,7 @@ bool inspect_instance(const struct engine *engine, size_t place, struct inspect_
 {
     if (place >= engine->triggers.n_instances)
         return false;
-    tell_instance(engine->triggers.instances[place], ret);
+    report_instance(engine->triggers.instances[place], ret);
     return true;
 }
 
@@ -96,7 +96,7 @@ bool inspect_membership(const struct engine *engine, uint64_t now_us, const char
     text[0] = '\0';
     if (!instance)
         return true;
-    tell_instance(instance, ret);
+    report_instance(instance, ret);
     if (instance->open && instance->trigger->tell)
         tell(instance, peer, max_u64(now_us, engine->now_us), text);
     return true;
@@ -124,7 +124,7 @@ static enum inspect_state state_of(const struct peer *peer)
 {
     return peer->state == PEER_UP     ? INSPECT_UP
            : peer->state == PEER_GONE ? INSPECT_GONE
-                                      : INSPECT_UNTOLD;
+                                      : INSPECT_UNREPORTED;
 }
 
 /* 0: not held. */
@@ -165,8 +165,8 @@ static uint64_t rtt_of(const struct peer *peer, size_t place)
     return peer->rtt_last[place] == UINT32_MAX ? PD_UNKNOWN : peer->rtt_last[place];
 }
 
-static void tell_peer(const struct engine *engine, uint64_t now_us, const struct peer *peer,
-                      struct inspect_peer *ret)
+static void report_peer(const struct engine *engine, uint64_t now_us, const struct peer *peer,
+                        struct inspect_peer *ret)
 {
     uint64_t held_us = held_left_us(engine, now_us, peer->view.name);
 
@@ -212,7 +212,7 @@ bool inspect_find(const struct engine *engine, uint64_t now_us, const char *name
     const struct peer *peer = peers_find_name(engine, name);
 
     if (peer)
-        tell_peer(engine, now_us, peer, ret);
+        report_peer(engine, now_us, peer, ret);
     return peer;
 }
 
@@ -241,7 +241,7 @@ bool inspect_next(const struct engine *engine, uint64_t now_us, uint32_t *place,
     const struct peer *peer = next_before(engine, place, end);
 
     if (peer)
-        tell_peer(engine, now_us, peer, ret);
+        report_peer(engine, now_us, peer, ret);
     return peer;
 }
 
@@ -282,7 +282,7 @@ void inspect_tally(const struct engine *engine, uint64_t now_us, uint32_t begin,
         else if (peer->state == PEER_GONE)
             tally->gone++;
         else
-            tally->untold++;
+            tally->unreported++;
     }
 }
 

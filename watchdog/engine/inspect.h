@@ -14,7 +14,7 @@
 #define INSPECT_NEVER UINT64_MAX
 
 struct inspect_status {
-    bool up, told;                                          /* the node; its snapshot */
+    bool up, reported;                                      /* the node; its snapshot */
     const char *node, *implementation, *boot, *down_reason; /* NULL: not known */
     uint32_t features;                                      /* enum node_feature */
     bool prefer_reconnect;
@@ -51,14 +51,14 @@ bool inspect_instance(const struct engine *engine, size_t place, struct inspect_
 
 enum inspect_state {
     INSPECT_UP,
-    INSPECT_GONE,   /* the node said that there is no such connection */
-    INSPECT_UNTOLD, /* the node's socket is down, or its snapshot not complete */
+    INSPECT_GONE,       /* the node said that there is no such connection */
+    INSPECT_UNREPORTED, /* the node's socket is down, or its snapshot not complete */
 };
 
 /* How a connection is, as far as is known: the first of these that is true. */
 enum inspect_condition {
-    INSPECT_IS_GONE,   /* as INSPECT_GONE */
-    INSPECT_IS_UNTOLD, /* as INSPECT_UNTOLD */
+    INSPECT_IS_GONE,       /* as INSPECT_GONE */
+    INSPECT_IS_UNREPORTED, /* as INSPECT_UNTOLD */
     INSPECT_IS_UNSEEN, /* no row for longer than three rounds and a second, or the node is silent */
     INSPECT_IS_NEW,    /* no row yet */
     INSPECT_IS_SILENT, /* dead, as docs/decisions.md defines it */
@@ -113,7 +113,7 @@ bool inspect_next(const struct engine *engine, uint64_t now_us, uint32_t *place,
 uint32_t inspect_places(const struct engine *engine);
 
 struct inspect_tally {
-    uint32_t up, gone, untold;
+    uint32_t up, gone, unreported;
     uint32_t client, server; /* of those that are up */
     uint32_t fixed;          /* up, and may be neither migrated nor reconnected */
     uint32_t disabled;       /* up, client, and may not be migrated */

@@ -59,8 +59,8 @@ struct peer_moves {
 
 /* connection.c: what the node said of itself. */
 struct node_state {
-    bool up;   /* hello was answered */
-    bool told; /* the snapshot is complete */
+    bool up;       /* hello was answered */
+    bool reported; /* the snapshot is complete */
     uint32_t features;
     uint32_t max_in_flight; /* 0: not told */
     uint32_t uid;
@@ -88,7 +88,7 @@ struct engine {
     struct ring ring;
     /* peers */
     struct peers peers;
-    uint32_t peers_told; /* since the node came up */
+    uint32_t peers_reported; /* since the node came up */
     struct names names;
     bool all_held;
     uint64_t all_held_until_us;

@@ -111,14 +111,14 @@ static uint64_t backoff_next(struct link *link)
 
 /* ---- the connection's end ---- */
 
-static void link_tell(struct link *link, struct event event)
+static void link_report(struct link *link, struct event event)
 {
     link->handlers.event(link->handlers.userdata, &event);
 }
 
 /* Said each time a connection that was up is lost; while the node stays away,
  * only when there is something new to say. */
-static void tell_down(struct link *link, const char *reason, bool was_up)
+static void report_down(struct link *link, const char *reason, bool was_up)
 {
     uint64_t now_us = link_now(link);
     bool news = strncmp(link->said, reason, sizeof(link->said) - 1) != 0;
@@ -127,7 +127,7 @@ static void tell_down(struct link *link, const char *reason, bool was_up)
         return;
     snprintf(link->said, sizeof(link->said), "%s", reason);
     link->said_us = now_us;
-    link_tell(link, (struct event){.type = EVENT_NODE_DOWN, .node_down = {.reason = reason}});
+    link_report(link, (struct event){.type = EVENT_NODE_DOWN, .node_down = {.reason = reason}});
 }
 
 /* The reason of the last failure is none any more: the node is there, and says nothing. */
@@ -160,7 +160,7 @@ static void link_down(struct link *link, const char *reason, uint64_t pause_us)
     link->failure_kind = NULL;
     protocol_close(link->protocol);
     link->retry_us = add_u64(now_us, pause_us ? pause_us : backoff_next(link));
-    tell_down(link, text, was_up);
+    report_down(link, text, was_up);
     link_arm(link);
 }
 
@@ -180,11 +180,11 @@ static void link_close_failed(struct link *link)
         return;
     (void)sd_event_source_set_enabled(link->defer, SD_EVENT_OFF);
     if (link->failure_kind)
-        link_tell(link, (struct event){.type = EVENT_NOTICE,
-                                       .notice = {.level = PD_LEVEL_WARNING,
-                                                  .what = link->failure_kind,
-                                                  .text = link->failure,
-                                                  .count = 1}});
+        link_report(link, (struct event){.type = EVENT_NOTICE,
+                                         .notice = {.level = PD_LEVEL_WARNING,
+                                                    .what = link->failure_kind,
+                                                    .text = link->failure,
+                                                    .count = 1}});
     link_down(link, link->failure, 0);
 }
 

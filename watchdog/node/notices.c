@@ -59,8 +59,8 @@ void notices_more(struct notices *notices, enum notice_kind kind, uint64_t count
     notices->counts[kind] += count;
 }
 
-void notices_tell(struct notices *notices, void (*event)(void *userdata, struct event *event),
-                  void *userdata)
+void notices_report(struct notices *notices, void (*event)(void *userdata, struct event *event),
+                    void *userdata)
 {
     for (size_t i = 0; i < NOTICE_KIND_COUNT; i++) {
         struct event notice = {

@@ -51,7 +51,7 @@ __attribute__((format(printf, 5, 6), nonnull(5))) void notices_add(struct notice
 void notices_more(struct notices *notices, enum notice_kind kind, uint64_t count);
 
 /* Tells what was counted, and forgets it. */
-void notices_tell(struct notices *notices, void (*event)(void *userdata, struct event *event),
-                  void *userdata);
+void notices_report(struct notices *notices, void (*event)(void *userdata, struct event *event),
+                    void *userdata);
 
 #endif

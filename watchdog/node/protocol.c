@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The state of one connection to the node: its lines in, its requests out, and
- * what is overdue. What messages mean is told.c's business.
+ * what is overdue. What messages mean is received.c's business.
  */
 #include "protocol_private.h"
 
@@ -72,15 +72,15 @@ void protocol_open(struct protocol *protocol, uint64_t now_us, uint32_t uid)
 
 static int line_handle(struct protocol *protocol, const char *line, size_t length)
 {
-    struct told told = {.line = line, .length = length};
-    struct message *message = &told.message;
+    struct reported reported = {.line = line, .length = length};
+    struct message *message = &reported.message;
     char why[128];
     int r;
 
     /* Before hello is answered every summaries line is one too early. */
     if (protocol->state != PROTOCOL_HELLO &&
         summaries_scan(&protocol->scan, line, length, &protocol->batch)) {
-        tell_samples(protocol);
+        report_samples(protocol);
         return 0;
     }
     r = message_parse(line, length, message, why, sizeof(why));
@@ -89,7 +89,7 @@ static int line_handle(struct protocol *protocol, const char *line, size_t lengt
         return protocol_fail(protocol, r, "the node sent a line that is %s", why);
     }
     if (message->type == MESSAGE_NOTIFICATION) {
-        told_notification(protocol, &told);
+        received_notification(protocol, &reported);
     } else if (message->type == MESSAGE_REQUEST) {
         notices_add(&protocol->notices, NOTICE_NODE_REQUEST, line, length,
                     "the node sent a request; pathdog answers none");
@@ -97,7 +97,7 @@ static int line_handle(struct protocol *protocol, const char *line, size_t lengt
     } else if (message->type == MESSAGE_SPOILED && !message->number) {
         notices_add(&protocol->notices, NOTICE_BAD_MESSAGE, line, length, "%s", message->problem);
     } else {
-        r = told_answer(protocol, &told);
+        r = received_answer(protocol, &reported);
     }
     message_clear(message);
     return r;
@@ -123,7 +123,7 @@ int protocol_input(struct protocol *protocol, uint64_t now_us, const char *bytes
             r = line_handle(protocol, line, n);
         }
     }
-    notices_tell(&protocol->notices, protocol->event, protocol->userdata);
+    notices_report(&protocol->notices, protocol->event, protocol->userdata);
     return r;
 }
 
@@ -231,7 +231,7 @@ int protocol_expire(struct protocol *protocol, uint64_t now_us)
     memcpy(refused, protocol->refused, sizeof(refused));
     protocol->n_refused = 0;
     for (size_t i = 0; i < n_refused; i++)
-        tell_summary_done(protocol, refused[i], true, false);
+        report_summary_done(protocol, refused[i], true, false);
     if (protocol->summary_id && now_us >= protocol->summary_deadline_us) {
         uint64_t poll = protocol->summary_poll;
 
@@ -239,9 +239,9 @@ int protocol_expire(struct protocol *protocol, uint64_t now_us)
         protocol->summary_id = 0;
         notices_add(&protocol->notices, NOTICE_SUMMARY_UNANSWERED, NULL, 0,
                     "the node did not answer a summary in time");
-        tell_summary_done(protocol, poll, true, true);
+        report_summary_done(protocol, poll, true, true);
     }
-    notices_tell(&protocol->notices, protocol->event, protocol->userdata);
+    notices_report(&protocol->notices, protocol->event, protocol->userdata);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a connection to the node is made of: shared by protocol.c (state, lines,
- * requests, time) and told.c (what messages mean). Nobody else includes it.
+ * requests, time) and received.c (what messages mean). Nobody else includes it.
  */
 #ifndef NODE_PROTOCOL_PRIVATE_H
 #define NODE_PROTOCOL_PRIVATE_H
@@ -56,17 +56,17 @@ struct protocol {
 };
 
 /* One line of the node, as parsed, and as it was for excerpts in notices. */
-struct told {
+struct reported {
     struct message message;
     const char *line;
     size_t length;
 };
 
 /* An answer, or a spoiled one with an id. Returns 0 or what to close for. */
-int told_answer(struct protocol *protocol, const struct told *told);
-void told_notification(struct protocol *protocol, const struct told *told);
-void tell_samples(struct protocol *protocol); /* of protocol->batch */
-void tell_summary_done(struct protocol *protocol, uint64_t poll, bool failed, bool unanswered);
+int received_answer(struct protocol *protocol, const struct reported *reported);
+void received_notification(struct protocol *protocol, const struct reported *reported);
+void report_samples(struct protocol *protocol); /* of protocol->batch */
+void report_summary_done(struct protocol *protocol, uint64_t poll, bool failed, bool unanswered);
 
 /* Writes protocol_reason() and returns `error`. */
 __attribute__((format(printf, 3, 4))) int protocol_fail(struct protocol *protocol, int error,

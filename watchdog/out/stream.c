@@ -55,7 +55,7 @@ static void stream_wait(struct stream *stream, bool wait)
     sd_event_source_set_enabled(stream->source, wait ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
-static void stream_tell(struct stream *stream)
+static void stream_report(struct stream *stream)
 {
     uint64_t count = stream->n_dropped;
 
@@ -79,7 +79,7 @@ static void stream_give_up(struct stream *stream, int error)
     buffer_clear(&stream->queue);
     stream->line_start = 0;
     stream_wait(stream, false);
-    stream_tell(stream);
+    stream_report(stream);
 }
 
 void stream_flush(struct stream *stream)
@@ -104,7 +104,7 @@ void stream_flush(struct stream *stream)
         buffer_take(&stream->queue, (size_t)n);
     }
     stream_wait(stream, false);
-    stream_tell(stream);
+    stream_report(stream);
 }
 
 static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *user)

@@ -173,7 +173,7 @@ bool gate_remembered_damped(struct engine *engine, struct peer *peer)
 }
 
 /* The node's socket closed before it could be asked: again when it is back. */
-void gate_remember_untold(struct engine *engine, struct peer *peer, struct reason *reason)
+void gate_remember_unreported(struct engine *engine, struct peer *peer, struct reason *reason)
 {
     if (kind_is_network(reason->kind))
         advice_remember(engine, peer, reason, VERDICT_GONE, NEVER);

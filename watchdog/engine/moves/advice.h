@@ -54,7 +54,7 @@ void gate_advise_remembered(struct engine *engine, struct peer *peer);
 /* There is some, and it would be damped now: then it is given when there is a token. */
 bool gate_remembered_damped(struct engine *engine, struct peer *peer);
 
-void gate_remember_untold(struct engine *engine, struct peer *peer, struct reason *reason);
+void gate_remember_unreported(struct engine *engine, struct peer *peer, struct reason *reason);
 
 void gate_forget_remembered(struct engine *engine, struct peer *peer);
 

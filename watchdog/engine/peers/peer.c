@@ -95,7 +95,7 @@ struct peer *peers_next(const struct engine *engine, uint32_t *index)
     return NULL;
 }
 
-static const struct pd_path not_told;
+static const struct pd_path not_reported;
 
 /* A path and its strings in one block; nothing of its own where nothing was told. */
 static const struct pd_path *path_new(const char *local, const char *remote, const char *via,
@@ -108,7 +108,7 @@ static const struct pd_path *path_new(const char *local, const char *remote, con
     char *end;
 
     if (!local && !remote && !via && !interface)
-        return &not_told;
+        return &not_reported;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         size += texts[i] ? strlen(texts[i]) + 1 : 0;
     path = memory_check(malloc(size));
@@ -133,7 +133,7 @@ static const struct pd_path *path_new(const char *local, const char *remote, con
 
 static void path_free(const struct pd_path *path)
 {
-    if (path != &not_told)
+    if (path != &not_reported)
         free((void *)path);
 }
 
@@ -190,7 +190,7 @@ static void write_record(struct engine *engine, const struct peer *peer, bool up
     struct record *record = outbox_record(engine, RECORD_PEER);
 
     /* The snapshot of a large node is one thing that happened, not thousands. */
-    record->bulk = !engine->node.told && engine->peers_told > 1000;
+    record->bulk = !engine->node.reported && engine->peers_reported > 1000;
     record->peer = (struct record_peer){
         .subject = peer_subject(peer),
         .up = up,

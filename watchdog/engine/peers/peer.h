@@ -19,9 +19,9 @@ struct engine;
 
 enum peer_state {
     PEER_UP,
-    PEER_GONE,    /* answered not_connected: nothing until it shows life */
-    PEER_UNTOLD,  /* the node's socket was down, not told again yet */
-    PEER_REMOVED, /* not in the table any more */
+    PEER_GONE,       /* answered not_connected: nothing until it shows life */
+    PEER_UNREPORTED, /* the node's socket was down, not told again yet */
+    PEER_REMOVED,    /* not in the table any more */
 };
 
 /* A hundred thousand of these: what is small stands at the end, before the slots. */

@@ -129,7 +129,7 @@ void polls_ask_due(struct engine *engine)
 {
     struct polls *polls = &engine->polls;
 
-    if (polls->open || !engine->node.told)
+    if (polls->open || !engine->node.reported)
         return;
     if (polls->all_due)
         ask_all(engine);
@@ -217,7 +217,7 @@ void poll_soon(struct engine *engine)
     struct polls *polls = &engine->polls;
     uint64_t at_us = max_u64(engine->now_us, add_u64(polls->close_last_us, SOON_GAP_US));
 
-    if (!engine->node.told || polls->close_due)
+    if (!engine->node.reported || polls->close_due)
         return;
     if (!deadline_is_on(&polls->close) || polls->close.at_us > at_us)
         deadline_set(&engine->deadlines, &polls->close, at_us);

@@ -91,7 +91,7 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
     if (verdict == VERDICT_HELD || verdict == VERDICT_OBSERVING)
         advice_remember_held(engine, peer, reason);
     else if (verdict == VERDICT_IN_FLIGHT ||
-             (verdict == VERDICT_GONE && peer->state == PEER_UNTOLD))
+             (verdict == VERDICT_GONE && peer->state == PEER_UNREPORTED))
         advice_remember(engine, peer, reason, verdict, NEVER);
     else if (verdict == VERDICT_DAMPED)
         advice_remember(engine, peer, reason, verdict, waiting_damped_until_us(engine, peer, by));

@@ -115,14 +115,14 @@ void migration_link_lost(struct engine *engine)
         outcome_link_lost(engine, move);
 }
 
-void migration_peer_untold(struct engine *engine, struct peer *peer)
+void migration_peer_unreported(struct engine *engine, struct peer *peer)
 {
     struct move *move = peer->moves ? peer->moves->move : NULL;
 
     if (!move)
         return;
     if (move->state == MOVE_QUEUED) {
-        gate_remember_untold(engine, peer, move->reason);
+        gate_remember_unreported(engine, peer, move->reason);
         move_end_waiting(engine, move, VERDICT_GONE);
     } else if (move->state == MOVE_WAITING) {
         move_set_state(engine, move, MOVE_LINKLESS, NEVER);

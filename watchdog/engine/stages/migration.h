@@ -21,7 +21,7 @@ void migration_peer_gone(struct engine *engine, struct peer *peer);
 void migration_peer_up(struct engine *engine, struct peer *peer);
 
 /* The node's socket closed: what waited for the budget is gone, or remembered. */
-void migration_peer_untold(struct engine *engine, struct peer *peer);
+void migration_peer_unreported(struct engine *engine, struct peer *peer);
 
 /* The node's socket closed: every open request is lost. */
 void migration_link_lost(struct engine *engine);

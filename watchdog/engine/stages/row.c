@@ -157,7 +157,7 @@ void polls_samples(struct engine *engine, const struct event_samples *event)
         prefetch(engine, event, i);
         peer = peers_find(engine, event->rows[i].conn);
 
-        if (peer && peer->state != PEER_UNTOLD)
+        if (peer && peer->state != PEER_UNREPORTED)
             row_take(engine, peer, &event->rows[i].row, event->columns, spacing_us);
         else
             engine->ignored++;

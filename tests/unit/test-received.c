@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/told.c and decode.[ch]: notifications and answers of moves → events. */
+/* node/received.c and decode.[ch]: notifications and answers of moves → events. */
 #include "protocol-rig.h"
 
 /* ---- notifications ---- */
@@ -141,7 +141,7 @@ static void test_names(void **state)
 static void test_reasons_are_bounded(void **state)
 {
     struct buffer text = {0};
-    const char *told;
+    const char *reported;
 
     buffer_text(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"peer_down\",\"params\":{\"conn\":1,"
                        "\"reason\":\"a\\n\\u0000b");
@@ -149,12 +149,12 @@ static void test_reasons_are_bounded(void **state)
         buffer_text(&text, "x");
     buffer_text(&text, "\"}}\n");
     assert_int_equal(protocol_input(rig.protocol, 0, buffer_bytes(&text), text.length), 0);
-    buffer_append(&rig.told, "", 1);
-    told = buffer_bytes(&rig.told);
-    assert_non_null(strstr(told, "\"reason\":\"a??bxxx"));
-    assert_non_null(strstr(told, "x...\"\n"));
-    assert_true(strlen(told) < 600);
-    buffer_take(&rig.told, rig.told.length);
+    buffer_append(&rig.reported, "", 1);
+    reported = buffer_bytes(&rig.reported);
+    assert_non_null(strstr(reported, "\"reason\":\"a??bxxx"));
+    assert_non_null(strstr(reported, "x...\"\n"));
+    assert_true(strlen(reported) < 600);
+    buffer_take(&rig.reported, rig.reported.length);
     buffer_clear(&text);
 }
 
@@ -199,12 +199,12 @@ static void test_fatal(void **state)
               "\n\x01rubbish\n"
               "{\"jsonrpc\":\"2.0\",\"method\":\"peer_down\",\"params\":{\"conn\":2}}\n"),
         -EBADMSG);
-    buffer_append(&rig.told, "", 1);
+    buffer_append(&rig.reported, "", 1);
     expect_first("\"peer_down\",\"conn\":1\n");
-    assert_non_null(strstr(buffer_bytes(&rig.told), "\"what\":\"bad-line\""));
-    assert_non_null(strstr(buffer_bytes(&rig.told), "?rubbish"));
-    assert_null(strstr(buffer_bytes(&rig.told), "\"conn\":2"));
-    buffer_take(&rig.told, rig.told.length);
+    assert_non_null(strstr(buffer_bytes(&rig.reported), "\"what\":\"bad-line\""));
+    assert_non_null(strstr(buffer_bytes(&rig.reported), "?rubbish"));
+    assert_null(strstr(buffer_bytes(&rig.reported), "\"conn\":2"));
+    buffer_take(&rig.reported, rig.reported.length);
 }
 
 static void test_request_of_the_node(void **state)
@@ -234,7 +234,7 @@ static void test_answers(void **state)
     static const struct {
         enum action_type type;
         const char *answer;
-        const char *told;
+        const char *reported;
     } cases[] = {
         {ACTION_MIGRATE, "\"result\":{\"local\":\"10.0.1.1:41822\",\"validated\":true}",
          ANSWER("true", "false", "true") ",\"local\":\"10.0.1.1:41822\",\"conn\":0,\"code\":0\n"},
@@ -258,7 +258,7 @@ static void test_answers(void **state)
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         answered(cases[i].type, cases[i].answer);
-        expect(cases[i].told);
+        expect(cases[i].reported);
     }
 }
 
@@ -284,12 +284,13 @@ static void test_spoiled_answers(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        static const char told[] = ANSWER("false", "true", "false") ",\"conn\":0,\"code\":0\n";
+        static const char reported[] = ANSWER("false", "true", "false") ",\"conn\":0,\"code\":0\n";
 
         answered(cases[i].type, cases[i].answer);
-        if (strncmp(buffer_bytes(&rig.told), told, sizeof(told) - 1))
-            fail_msg("%s: %.*s", cases[i].answer, (int)rig.told.length, buffer_bytes(&rig.told));
-        buffer_take(&rig.told, sizeof(told) - 1);
+        if (strncmp(buffer_bytes(&rig.reported), reported, sizeof(reported) - 1))
+            fail_msg("%s: %.*s", cases[i].answer, (int)rig.reported.length,
+                     buffer_bytes(&rig.reported));
+        buffer_take(&rig.reported, sizeof(reported) - 1);
         expect_notice("bad-answer", 1);
     }
 }

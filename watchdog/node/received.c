@@ -28,9 +28,9 @@ static void tell(struct protocol *protocol, struct event event)
 
 /* One message was not as it should be. */
 static void spoiled(struct protocol *protocol, enum notice_kind kind, const char *method,
-                    const struct problem *problem, const struct told *told)
+                    const struct problem *problem, const struct reported *reported)
 {
-    notices_add(&protocol->notices, kind, told->line, told->length, "%s: \"%s\" %s", method,
+    notices_add(&protocol->notices, kind, reported->line, reported->length, "%s: \"%s\" %s", method,
                 problem->member, problem->what);
 }
 
@@ -46,7 +46,7 @@ static void note_addresses(struct protocol *protocol, const char *method)
     notices_more(&protocol->notices, NOTICE_BAD_ADDRESS, protocol->scratch.bad_addresses - 1);
 }
 
-void tell_summary_done(struct protocol *protocol, uint64_t poll, bool failed, bool unanswered)
+void report_summary_done(struct protocol *protocol, uint64_t poll, bool failed, bool unanswered)
 {
     tell(protocol,
          (struct event){.type = EVENT_SUMMARY_DONE, .summary_done = {poll, failed, unanswered}});
@@ -54,26 +54,27 @@ void tell_summary_done(struct protocol *protocol, uint64_t poll, bool failed, bo
 
 /* ---- answers ---- */
 
-static int hello_answered(struct protocol *protocol, const struct told *told)
+static int hello_answered(struct protocol *protocol, const struct reported *reported)
 {
     struct event event = {.type = EVENT_NODE_UP};
     struct problem problem;
     struct hello hello;
 
-    if (told->message.type == MESSAGE_ERROR && told->message.code == NODE_UNSUPPORTED_PROTOCOL)
+    if (reported->message.type == MESSAGE_ERROR &&
+        reported->message.code == NODE_UNSUPPORTED_PROTOCOL)
         return protocol_fail(protocol, -EPROTONOSUPPORT,
                              "the node supports no version of the protocol that pathdog supports");
-    if (told->message.type == MESSAGE_ERROR)
+    if (reported->message.type == MESSAGE_ERROR)
         return protocol_fail(protocol, -EPROTO, "the node answered hello with error %" PRId64,
-                             told->message.code);
-    if (told->message.type != MESSAGE_RESULT) {
-        notices_add(&protocol->notices, NOTICE_BAD_HELLO, told->line, told->length, "hello: %s",
-                    told->message.problem);
+                             reported->message.code);
+    if (reported->message.type != MESSAGE_RESULT) {
+        notices_add(&protocol->notices, NOTICE_BAD_HELLO, reported->line, reported->length, "hello: %s",
+                    reported->message.problem);
         return protocol_fail(protocol, -EPROTO, "the node's answer to hello is malformed: %s",
-                             told->message.problem);
+                             reported->message.problem);
     }
-    if (hello_decode(told->message.result, &hello, &protocol->scratch, &problem)) {
-        spoiled(protocol, NOTICE_BAD_HELLO, "hello", &problem, told);
+    if (hello_decode(reported->message.result, &hello, &protocol->scratch, &problem)) {
+        malformed(protocol, NOTICE_BAD_HELLO, "hello", &problem, told);
         return protocol_fail(protocol, -EPROTO,
                              "the node's answer to hello is malformed: \"%s\" %s", problem.member,
                              problem.what);
@@ -98,21 +99,21 @@ static int hello_answered(struct protocol *protocol, const struct told *told)
     return 0;
 }
 
-static int subscribe_answered(struct protocol *protocol, const struct told *told)
+static int subscribe_answered(struct protocol *protocol, const struct reported *reported)
 {
     struct problem problem;
 
-    if (told->message.type == MESSAGE_ERROR)
+    if (reported->message.type == MESSAGE_ERROR)
         return protocol_fail(protocol, -EPROTO, "the node answered subscribe with error %" PRId64,
-                             told->message.code);
-    if (told->message.type != MESSAGE_RESULT) {
-        notices_add(&protocol->notices, NOTICE_BAD_ANSWER, told->line, told->length,
-                    "subscribe: %s", told->message.problem);
+                             reported->message.code);
+    if (reported->message.type != MESSAGE_RESULT) {
+        notices_add(&protocol->notices, NOTICE_BAD_ANSWER, reported->line, reported->length,
+                    "subscribe: %s", reported->message.problem);
         return protocol_fail(protocol, -EPROTO, "the node's answer to subscribe is malformed: %s",
-                             told->message.problem);
+                             reported->message.problem);
     }
-    if (subscribed_decode(told->message.result, &problem)) {
-        spoiled(protocol, NOTICE_BAD_ANSWER, "subscribe", &problem, told);
+    if (subscribed_decode(reported->message.result, &problem)) {
+        spoiled(protocol, NOTICE_BAD_ANSWER, "subscribe", &problem, reported);
         return protocol_fail(protocol, -EPROTO,
                              "the node's answer to subscribe is malformed: \"%s\" %s",
                              problem.member, problem.what);
@@ -123,8 +124,8 @@ static int subscribe_answered(struct protocol *protocol, const struct told *told
     return 0;
 }
 
-static void move_answered(struct protocol *protocol, const struct told *told, bool reconnect,
-                          uint64_t request)
+static void move_answered(struct protocol *protocol, const struct reported *reported,
+                          bool reconnect, uint64_t request)
 {
     const char *method = reconnect ? "reconnect_peer" : "migrate_peer";
     struct event event = {.type = EVENT_ANSWER};
@@ -132,18 +133,19 @@ static void move_answered(struct protocol *protocol, const struct told *told, bo
     struct problem problem;
     int r = -EPROTO;
 
-    if (told->message.type == MESSAGE_ERROR) {
-        answer->code = told->message.code;
-        answer->message = error_text(told->message.error_message, &protocol->scratch);
+    if (reported->message.type == MESSAGE_ERROR) {
+        answer->code = reported->message.code;
+        answer->message = error_text(reported->message.error_message, &protocol->scratch);
         r = 0;
-    } else if (told->message.type != MESSAGE_RESULT) {
-        notices_add(&protocol->notices, NOTICE_BAD_ANSWER, told->line, told->length, "%s: %s",
-                    method, told->message.problem);
+    } else if (reported->message.type != MESSAGE_RESULT) {
+        notices_add(&protocol->notices, NOTICE_BAD_ANSWER, reported->line, reported->length,
+                    "%s: %s", method, reported->message.problem);
     } else {
-        r = reconnect ? reconnected_decode(told->message.result, answer, &problem)
-                      : migrated_decode(told->message.result, answer, &protocol->scratch, &problem);
+        r = reconnect
+                ? reconnected_decode(reported->message.result, answer, &problem)
+                : migrated_decode(reported->message.result, answer, &protocol->scratch, &problem);
         if (r < 0)
-            spoiled(protocol, NOTICE_BAD_ANSWER, method, &problem, told);
+            spoiled(protocol, NOTICE_BAD_ANSWER, method, &problem, reported);
         else if (!reconnect)
             note_addresses(protocol, method);
         answer->ok = r == 0;
@@ -154,39 +156,40 @@ static void move_answered(struct protocol *protocol, const struct told *told, bo
     tell(protocol, event);
 }
 
-static void summary_answered(struct protocol *protocol, const struct told *told, uint64_t poll)
+static void summary_answered(struct protocol *protocol, const struct reported *reported,
+                             uint64_t poll)
 {
     protocol->summary_id = 0;
-    if (told->message.type == MESSAGE_SPOILED)
-        notices_add(&protocol->notices, NOTICE_BAD_ANSWER, told->line, told->length, "summary: %s",
-                    told->message.problem);
-    else if (told->message.type == MESSAGE_ERROR)
-        notices_add(&protocol->notices, NOTICE_SUMMARY_REFUSED, told->line, told->length,
-                    "the node answered summary with error %" PRId64, told->message.code);
-    tell_summary_done(protocol, poll, told->message.type != MESSAGE_RESULT, false);
+    if (reported->message.type == MESSAGE_SPOILED)
+        notices_add(&protocol->notices, NOTICE_BAD_ANSWER, reported->line, reported->length,
+                    "summary: %s", reported->message.problem);
+    else if (reported->message.type == MESSAGE_ERROR)
+        notices_add(&protocol->notices, NOTICE_SUMMARY_REFUSED, reported->line, reported->length,
+                    "the node answered summary with error %" PRId64, reported->message.code);
+    report_summary_done(protocol, poll, reported->message.type != MESSAGE_RESULT, false);
 }
 
-int told_answer(struct protocol *protocol, const struct told *told)
+int received_answer(struct protocol *protocol, const struct reported *reported)
 {
     uint64_t number = 0;
 
-    switch (pending_take(&protocol->pending, told->message.number, &number)) {
+    switch (pending_take(&protocol->pending, reported->message.number, &number)) {
     case PENDING_HELLO:
-        return hello_answered(protocol, told);
+        return hello_answered(protocol, reported);
     case PENDING_SUBSCRIBE:
-        return subscribe_answered(protocol, told);
+        return subscribe_answered(protocol, reported);
     case PENDING_MIGRATE:
-        move_answered(protocol, told, false, number);
+        move_answered(protocol, reported, false, number);
         return 0;
     case PENDING_RECONNECT:
-        move_answered(protocol, told, true, number);
+        move_answered(protocol, reported, true, number);
         return 0;
     case PENDING_SUMMARY:
-        summary_answered(protocol, told, number);
+        summary_answered(protocol, reported, number);
         return 0;
     case PENDING_PROBE:
-        if (told->message.type != MESSAGE_RESULT)
-            notices_add(&protocol->notices, NOTICE_PROBE_REFUSED, told->line, told->length,
+        if (reported->message.type != MESSAGE_RESULT)
+            notices_add(&protocol->notices, NOTICE_PROBE_REFUSED, reported->line, reported->length,
                         "the node refused a probe");
         return 0;
     case PENDING_GIVEN_UP:
@@ -194,52 +197,54 @@ int told_answer(struct protocol *protocol, const struct told *told)
     case PENDING_NOTHING:
         break;
     }
-    notices_add(&protocol->notices, NOTICE_UNKNOWN_ANSWER, told->line, told->length,
+    notices_add(&protocol->notices, NOTICE_UNKNOWN_ANSWER, reported->line, reported->length,
                 "an answer has an unknown or repeated id");
     return 0;
 }
 
 /* ---- notifications ---- */
 
-static void peer_up(struct protocol *protocol, const struct told *told)
+static void peer_up(struct protocol *protocol, const struct reported *reported)
 {
     struct event event = {.type = EVENT_PEER_UP};
     struct problem problem;
 
-    if (peer_up_decode(told->message.params, &event.peer_up, &protocol->scratch, &problem)) {
-        spoiled(protocol, NOTICE_BAD_PEER_UP, "peer_up", &problem, told);
+    if (peer_up_decode(reported->message.params, &event.peer_up, &protocol->scratch, &problem)) {
+        spoiled(protocol, NOTICE_BAD_PEER_UP, "peer_up", &problem, reported);
         return;
     }
     note_addresses(protocol, "peer_up");
     tell(protocol, event);
 }
 
-static void peer_down(struct protocol *protocol, const struct told *told)
+static void peer_down(struct protocol *protocol, const struct reported *reported)
 {
     struct event event = {.type = EVENT_PEER_DOWN};
     struct problem problem;
 
-    if (peer_down_decode(told->message.params, &event.peer_down, &protocol->scratch, &problem)) {
-        spoiled(protocol, NOTICE_BAD_PEER_DOWN, "peer_down", &problem, told);
+    if (peer_down_decode(reported->message.params, &event.peer_down, &protocol->scratch,
+                         &problem)) {
+        spoiled(protocol, NOTICE_BAD_PEER_DOWN, "peer_down", &problem, reported);
         return;
     }
     tell(protocol, event);
 }
 
-static void peer_path(struct protocol *protocol, const struct told *told)
+static void peer_path(struct protocol *protocol, const struct reported *reported)
 {
     struct event event = {.type = EVENT_PEER_PATH};
     struct problem problem;
 
-    if (peer_path_decode(told->message.params, &event.peer_path, &protocol->scratch, &problem)) {
-        spoiled(protocol, NOTICE_BAD_PEER_PATH, "peer_path", &problem, told);
+    if (peer_path_decode(reported->message.params, &event.peer_path, &protocol->scratch,
+                         &problem)) {
+        spoiled(protocol, NOTICE_BAD_PEER_PATH, "peer_path", &problem, reported);
         return;
     }
     note_addresses(protocol, "peer_path");
     tell(protocol, event);
 }
 
-void tell_samples(struct protocol *protocol)
+void report_samples(struct protocol *protocol)
 {
     const struct summaries *batch = &protocol->batch;
 
@@ -250,26 +255,26 @@ void tell_samples(struct protocol *protocol)
                                                   .n_rows = batch->n_rows}});
 }
 
-static void summaries(struct protocol *protocol, const struct told *told)
+static void summaries(struct protocol *protocol, const struct reported *reported)
 {
     struct summaries *batch = &protocol->batch;
     struct problem problem;
 
-    if (summaries_params(told->message.params, batch, &problem)) {
-        spoiled(protocol, NOTICE_BAD_SUMMARIES, "summaries", &problem, told);
+    if (summaries_params(reported->message.params, batch, &problem)) {
+        spoiled(protocol, NOTICE_BAD_SUMMARIES, "summaries", &problem, reported);
         return;
     }
     if (batch->bad_rows) {
-        notices_add(&protocol->notices, NOTICE_BAD_ROW, told->line, told->length,
+        notices_add(&protocol->notices, NOTICE_BAD_ROW, reported->line, reported->length,
                     "summaries: row %zu %s", batch->first_bad, batch->bad_why);
         notices_more(&protocol->notices, NOTICE_BAD_ROW, batch->bad_rows - 1);
     }
-    tell_samples(protocol);
+    report_samples(protocol);
 }
 
 static const struct {
     const char *name;
-    void (*handle)(struct protocol *protocol, const struct told *told);
+    void (*handle)(struct protocol *protocol, const struct reported *reported);
 } methods[] = {
     {"summaries", summaries},
     {"peer_up", peer_up},
@@ -277,17 +282,17 @@ static const struct {
     {"peer_path", peer_path},
 };
 
-void told_notification(struct protocol *protocol, const struct told *told)
+void received_notification(struct protocol *protocol, const struct reported *reported)
 {
     for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
-        if (told->message.method_length != strlen(methods[i].name) ||
-            memcmp(told->message.method, methods[i].name, told->message.method_length))
+        if (reported->message.method_length != strlen(methods[i].name) ||
+            memcmp(reported->message.method, methods[i].name, reported->message.method_length))
             continue;
         if (protocol->state == PROTOCOL_HELLO)
-            notices_add(&protocol->notices, NOTICE_EARLY_MESSAGE, told->line, told->length,
+            notices_add(&protocol->notices, NOTICE_EARLY_MESSAGE, reported->line, reported->length,
                         "%s before hello was answered", methods[i].name);
         else
-            methods[i].handle(protocol, told);
+            methods[i].handle(protocol, reported);
         return;
     }
 }
