@@ -16,8 +16,8 @@ static void check_message(const char *line, size_t length)
         MUST(strlen(why) > 0);
         return;
     }
-    MUST(message.type == MESSAGE_SPOILED || message.method || message.id);
-    MUST(message.type != MESSAGE_SPOILED || message.problem);
+    MUST(message.type == MESSAGE_MALFORMED || message.method || message.id);
+    MUST(message.type != MESSAGE_MALFORMED || message.problem);
     MUST(message.type != MESSAGE_RESULT || (message.result && message.number != INT64_MIN));
     if (message.type == MESSAGE_REQUEST) {
         json_t *root;

@@ -81,7 +81,7 @@ static void check_answer(struct fuzz *fuzz, const struct event_answer *answer)
 {
     check_answered(fuzz->requests, answer->request);
     check_address(answer->local);
-    MUST(!answer->ok || (!answer->spoiled && !answer->code));
+    MUST(!answer->ok || (!answer->malformed && !answer->code));
     MUST(answer->ok || (!answer->validated && !answer->local && !answer->conn));
     if (answer->conn)
         check_conn(answer->conn);

@@ -160,9 +160,9 @@ void digest_event(struct sim *sim)
         printf(" %" PRIu64, sim->event.peer_down.conn);
     else if (sim->event.type == EVENT_ANSWER)
         printf(" request %" PRIu64 " %s %" PRId64 " conn %" PRIu64, sim->event.answer.request,
-               sim->event.answer.ok        ? "ok"
-               : sim->event.answer.spoiled ? "spoiled"
-                                           : "error",
+               sim->event.answer.ok          ? "ok"
+               : sim->event.answer.malformed ? "spoiled"
+                                             : "error",
                sim->event.answer.code, sim->event.answer.conn);
     else if (sim->event.type == EVENT_COMMAND)
         printf(" %d %s", sim->event.command.type, or_dash(sim->event.command.peer));

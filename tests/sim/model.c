@@ -193,7 +193,7 @@ static void answer(struct sim *sim)
         return;
     request->answered = true;
     peer = model_find(sim, request->conn);
-    if (event->ok || event->spoiled || !peer || event->request + LATE_KEPT < sim->n_requests)
+    if (event->ok || event->malformed || !peer || event->request + LATE_KEPT < sim->n_requests)
         return;
     if (event->code == NODE_PEER_DISABLE_MIGRATION || event->code == NODE_NOT_MIGRATABLE)
         *(request->by == BY_RECONNECT ? &peer->undialable : &peer->disabled) = true;

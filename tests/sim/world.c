@@ -199,14 +199,14 @@ static void answer(struct sim *sim)
     sim->event.type = EVENT_ANSWER;
     sim->event.answer.request = request;
     sim->event.answer.ok = ok;
-    sim->event.answer.spoiled = !ok && pick(sim, 12) == 0;
+    sim->event.answer.malformed = !ok && pick(sim, 12) == 0;
     sim->event.answer.validated = pick(sim, 2);
     sim->event.answer.local = any_address(sim, sim->text[0], sizeof(sim->text[0]));
     sim->event.answer.conn = pick(sim, 8) ? sim->last_conn + pick(sim, 3) - 1 : 0;
     sim->event.answer.code = ok ? 0 : codes[pick(sim, ARRAY_SIZE(codes))];
     sim->event.answer.message = pick(sim, 2) ? "no" : NULL;
 
-    if (sim->event.answer.spoiled)
+    if (sim->event.answer.malformed)
         sim->event.answer.code = 0;
 }
 

@@ -266,7 +266,7 @@ static bool same_command(const struct event_command *a, const struct event_comma
 
 static bool same_answer(const struct event_answer *a, const struct event_answer *b)
 {
-    return a->request == b->request && a->ok == b->ok && a->spoiled == b->spoiled &&
+    return a->request == b->request && a->ok == b->ok && a->malformed == b->malformed &&
            a->validated == b->validated && string_equal(a->local, b->local) && a->conn == b->conn &&
            a->code == b->code && string_equal(a->message, b->message);
 }

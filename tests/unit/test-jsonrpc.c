@@ -178,7 +178,7 @@ static void test_kinds(void **state)
     message_clear(&m);
 }
 
-static void test_spoiled(void **state)
+static void test_malformed(void **state)
 {
     static const struct {
         const char *line;
@@ -210,7 +210,7 @@ static void test_spoiled(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct message message = parse(cases[i].line);
 
-        if (message.type != MESSAGE_SPOILED)
+        if (message.type != MESSAGE_MALFORMED)
             fail_msg("%s was taken", cases[i].line);
         assert_int_equal(message.number, cases[i].number);
         assert_non_null(message.problem);
@@ -295,7 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),        cmocka_unit_test(test_length),
         cmocka_unit_test(test_fatal),        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_spoiled),      cmocka_unit_test(test_what_the_parser_cannot_hold),
+        cmocka_unit_test(test_malformed),    cmocka_unit_test(test_what_the_parser_cannot_hold),
         cmocka_unit_test(test_deep_nesting), cmocka_unit_test(test_refuse),
     };
 

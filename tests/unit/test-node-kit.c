@@ -253,7 +253,7 @@ static void test_client_replaced_within_a_callback(void **state)
     kit_start(f);
 }
 
-static void test_spoiled_requests(void **state)
+static void test_malformed_requests(void **state)
 {
     static const struct {
         const char *line;
@@ -426,7 +426,7 @@ int main(void)
         TEST(test_answers_in_any_order_and_once),
         TEST(test_tokens_of_a_replaced_client),
         TEST(test_client_replaced_within_a_callback),
-        TEST(test_spoiled_requests),
+        TEST(test_malformed_requests),
         TEST(test_fatal_lines),
         TEST(test_line_length),
         TEST(test_bytes_one_by_one),

@@ -92,11 +92,12 @@ static void codes(void **state)
     }
 }
 
-static void spoiled(void **state)
+static void malformed(void **state)
 {
     struct lab *lab = *state;
 
-    lab_answer(lab, &(struct event_answer){.request = asked(lab, PD_KIND_MOVED), .spoiled = true});
+    lab_answer(lab,
+               &(struct event_answer){.request = asked(lab, PD_KIND_MOVED), .malformed = true});
     expect_outcome(lab, 17, OUTCOME_FAILED);
     lab_time(lab, 100 * MS);
     expect_migrate(lab, 17);
@@ -428,7 +429,7 @@ int main(void)
         LAB_TEST(migrated),
         LAB_TEST(path_told_first),
         cmocka_unit_test(codes),
-        LAB_TEST(spoiled),
+        LAB_TEST(malformed),
         cmocka_unit_test(retried),
         cmocka_unit_test(never_retried),
         LAB_TEST(timeout_doubles),

@@ -29,7 +29,7 @@ static void test_hello(void **state)
     assert_true(protocol_deadline_us(rig.protocol) == UINT64_MAX);
 }
 
-static void test_hello_spoiled(void **state)
+static void test_hello_malformed(void **state)
 {
     static const char *const results[] = {
         "\"fine\"",
@@ -369,7 +369,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLOSED(test_hello),
-        CLOSED(test_hello_spoiled),
+        CLOSED(test_hello_malformed),
         CLOSED(test_hello_refused),
         CLOSED(test_hello_of_a_terse_node),
         CLOSED(test_boots_that_poll_alike),

@@ -69,7 +69,7 @@ static void test_bad_addresses_are_absent(void **state)
            "invalid address counts as absent: \",\"count\":2\n");
 }
 
-static void test_spoiled_notifications(void **state)
+static void test_malformed_notifications(void **state)
 {
     static const struct {
         const char *kind;
@@ -226,8 +226,8 @@ static void answered(enum action_type type, const char *answer)
     assert_int_equal(input(text), 0);
 }
 
-#define ANSWER(ok, spoiled, validated)                                                             \
-    "\"answer\",\"request\":77,\"ok\":" ok ",\"spoiled\":" spoiled ",\"validated\":" validated
+#define ANSWER(ok, malformed, validated)                                                           \
+    "\"answer\",\"request\":77,\"ok\":" ok ",\"spoiled\":" malformed ",\"validated\":" validated
 
 static void test_answers(void **state)
 {
@@ -262,7 +262,7 @@ static void test_answers(void **state)
     }
 }
 
-static void test_spoiled_answers(void **state)
+static void test_malformed_answers(void **state)
 {
     static const struct {
         enum action_type type;
@@ -333,7 +333,7 @@ int main(void)
         READY(test_roles),
         READY(test_nulls_are_absent),
         READY(test_bad_addresses_are_absent),
-        READY(test_spoiled_notifications),
+        READY(test_malformed_notifications),
         READY(test_names),
         READY(test_reasons_are_bounded),
         READY(test_summaries),
@@ -342,7 +342,7 @@ int main(void)
         READY(test_fatal),
         READY(test_request_of_the_node),
         READY(test_answers),
-        READY(test_spoiled_answers),
+        READY(test_malformed_answers),
         READY(test_an_unreadable_new_address),
         READY(test_answers_in_any_order_and_once),
     };

@@ -396,7 +396,7 @@ static void another_boot(void **state)
     assert_int_equal(event.restore.n_peers, 1);
 }
 
-static void spoiled(void **state)
+static void malformed(void **state)
 {
     static const char *const texts[] = {"", "\xff\0rubbish", "{\"version\":1,\"peers\":["};
     struct rig *rig = *state;
@@ -508,7 +508,7 @@ int main(void)
         RIG_TEST(there_and_back),
         RIG_TEST(unclean),
         RIG_TEST(another_boot),
-        RIG_TEST(spoiled),
+        RIG_TEST(malformed),
         RIG_TEST(cannot_be_saved),
         RIG_TEST(works_again),
         RIG_TEST(unchanged),

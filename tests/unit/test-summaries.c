@@ -130,7 +130,7 @@ static void test_bad_rows_spoil_themselves(void **state)
     assert_non_null(batch.bad_why);
 }
 
-static void test_spoiled_messages(void **state)
+static void test_malformed_messages(void **state)
 {
     static const char *const lines[] = {
         "{\"jsonrpc\":\"2.0\",\"method\":\"summaries\"}",
@@ -192,7 +192,7 @@ int main(void)
         cmocka_unit_test(test_every_column),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_bad_rows_spoil_themselves),
-        cmocka_unit_test(test_spoiled_messages),
+        cmocka_unit_test(test_malformed_messages),
         cmocka_unit_test(test_nothing_is_left_of_the_line_before),
         cmocka_unit_test(test_memory_is_used_again),
     };

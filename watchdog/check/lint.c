@@ -300,13 +300,13 @@ static void message_look(struct checker *checker, struct client *client,
     if (!string_equal(json_string_value(version), "2.0"))
         report_fault(report, CHECK_VERSION, "\"jsonrpc\" is %s in a message",
                      version ? "something else" : "missing");
-    else if (message->type == MESSAGE_SPOILED)
+    else if (message->type == MESSAGE_MALFORMED)
         report_fault(report, CHECK_MESSAGES, "%s", message->problem);
     if (message->type == MESSAGE_REQUEST)
         report_fault(report, CHECK_REQUESTS, "the node sent the request %.80s", message->method);
     else if (message->type == MESSAGE_NOTIFICATION)
         notification(checker, client, message);
-    else if (message->type == MESSAGE_SPOILED && !message->number)
+    else if (message->type == MESSAGE_MALFORMED && !message->number)
         client->n_strange++;
     else
         answer(checker, client, message, length);

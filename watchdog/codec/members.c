@@ -82,7 +82,7 @@ static const struct member summary_done[] = {
 static const struct member answer[] = {
     M(U64, answer.request, "request"),
     M(BOOL, answer.ok, "ok"),
-    M(BOOL, answer.spoiled, "spoiled"),
+    M(BOOL, answer.malformed, "spoiled"),
     M(BOOL, answer.validated, "validated"),
     M(OPTIONAL, answer.local, "local"),
     M(U64, answer.conn, "conn"),

@@ -70,7 +70,7 @@ const char *client_line_end(const struct client *client)
 
 bool client_has_line(const struct client *client)
 {
-    return !client->doomed && client_line_end(client);
+    return !client->closing && client_line_end(client);
 }
 
 /* Returns false: nothing more can be read now. */
@@ -88,7 +88,7 @@ bool client_read(struct client *client)
     if (n == 0)
         client->eof = true;
     else if (errno != EAGAIN && errno != EINTR)
-        client->eof = client->doomed = true;
+        client->eof = client->closing = true;
     return false;
 }
 

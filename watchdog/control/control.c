@@ -42,7 +42,7 @@ static void too_long(struct client *client)
     struct request request = {.control = client->control, .client = client, .out = &client->out};
 
     answer_error(&request, ERROR_INVALID, "a line is longer than %zu bytes", LINE_BYTES_MAX);
-    client->doomed = true;
+    client->closing = true;
 }
 
 /* Answers whole lines, a few at a time. */
@@ -50,7 +50,7 @@ static void client_answer(struct client *client)
 {
     const char *end;
 
-    for (unsigned i = 0; i < REQUESTS_BURST && !client->doomed &&
+    for (unsigned i = 0; i < REQUESTS_BURST && !client->closing &&
                          client->out.length < OUT_PAUSE_BYTES && (end = client_line_end(client));
          i++) {
         const char *line = buffer_bytes(&client->in);
@@ -60,10 +60,10 @@ static void client_answer(struct client *client)
         if (length)
             request_line(client, line, length);
         buffer_take(&client->in, length + 1);
-        if (client->rubbish >= RUBBISH_MAX)
-            client->doomed = true;
+        if (client->invalid_lines >= INVALID_LINES_MAX)
+            client->closing = true;
     }
-    if (!client->doomed && client->in.length >= LINE_BYTES_MAX && !client_line_end(client))
+    if (!client->closing && client->in.length >= LINE_BYTES_MAX && !client_line_end(client))
         too_long(client);
 }
 
@@ -71,7 +71,7 @@ static void client_answer(struct client *client)
 static void client_wait(struct client *client)
 {
     struct control *control = client->control;
-    bool reads = !client->eof && !client->doomed && client->out.length < OUT_PAUSE_BYTES &&
+    bool reads = !client->eof && !client->closing && client->out.length < OUT_PAUSE_BYTES &&
                  !client_line_end(client);
 
     sd_event_source_set_io_events(client->io, (reads ? (uint32_t)EPOLLIN : 0) |
@@ -88,14 +88,14 @@ static void client_turn(struct client *client)
 
     if (!client->out.length)
         client->took_us = clock_us(CLOCK_MONOTONIC);
-    if (!client->doomed && client->out.length < OUT_PAUSE_BYTES && !client_line_end(client))
+    if (!client->closing && client->out.length < OUT_PAUSE_BYTES && !client_line_end(client))
         (void)client_read(client);
     client_answer(client);
     there = client_write(client);
     if (there && client->follows)
         follow_drained(client);
-    if (!there || (!client->out.length && (client->doomed || (client->eof && !client->follows &&
-                                                              !client_line_end(client))))) {
+    if (!there || (!client->out.length && (client->closing || (client->eof && !client->follows &&
+                                                               !client_line_end(client))))) {
         drop(client);
         return;
     }
@@ -111,7 +111,7 @@ static void turn_those_with_output(struct control *control, bool end)
         if (!client || (!client->out.length && (end || !client->n_dropped)) ||
             (!end && !client->follows))
             continue;
-        client->doomed |= end;
+        client->closing |= end;
         client_turn(client);
     }
 }

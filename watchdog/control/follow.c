@@ -82,7 +82,7 @@ static void hand_out(struct control *control, const struct record *record)
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = control->clients[i];
 
-        if (!client || !client->follows || client->doomed)
+        if (!client || !client->follows || client->closing)
             continue;
         filter_note(&client->filter, record);
         if (!filter_fits(&client->filter, record))

@@ -18,16 +18,16 @@
 #include "interfaces.h"
 #include "listen.h"
 
-#define CLIENTS_MAX     64u
-#define LINE_BYTES_MAX  ((size_t)64 * 1024)   /* of a request, its LF included */
-#define OUT_PAUSE_BYTES ((size_t)256 * 1024)  /* unread: no further request is read */
-#define OUT_MOST_BYTES  ((size_t)1024 * 1024) /* unread: records for a follower are dropped */
-#define ID_BYTES_MAX    128u
-#define RUBBISH_MAX     10u                /* bad lines until a client is closed */
-#define REQUESTS_BURST  8u                 /* of one client, until the others have a turn */
-#define STOOD_US        UINT64_C(30000000) /* a client that takes nothing for so long is closed */
-#define SWEEP_US        UINT64_C(5000000)  /* how often that is looked at, while somebody may */
-#define IDLE_US         UINT64_C(60000000) /* one that asks nothing for so long makes room for another */
+#define CLIENTS_MAX       64u
+#define LINE_BYTES_MAX    ((size_t)64 * 1024)   /* of a request, its LF included */
+#define OUT_PAUSE_BYTES   ((size_t)256 * 1024)  /* unread: no further request is read */
+#define OUT_MOST_BYTES    ((size_t)1024 * 1024) /* unread: records for a follower are dropped */
+#define ID_BYTES_MAX      128u
+#define INVALID_LINES_MAX 10u                /* bad lines until a client is closed */
+#define REQUESTS_BURST    8u                 /* of one client, until the others have a turn */
+#define STOOD_US          UINT64_C(30000000) /* a client that takes nothing for so long is closed */
+#define SWEEP_US          UINT64_C(5000000)  /* how often that is looked at, while somebody may */
+#define IDLE_US           UINT64_C(60000000) /* one that asks nothing for so long makes room for another */
 
 /* Places in the tables that one request walks over. */
 #define PLACES_ROWS  2048u
@@ -44,9 +44,9 @@ struct client {
     struct buffer in, out;
     uint64_t took_us;  /* when it last read something, or had nothing to read */
     uint64_t asked_us; /* when it last asked something, or came */
-    unsigned rubbish;
-    bool eof;    /* will ask nothing more */
-    bool doomed; /* closed as soon as it has read what waits, or at once where it cannot */
+    unsigned invalid_lines;
+    bool eof;     /* will ask nothing more */
+    bool closing; /* closed as soon as it has read what waits, or at once where it cannot */
     bool follows;
     bool reported_dropped;
     struct filter filter;

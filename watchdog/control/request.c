@@ -46,7 +46,7 @@ void answer_error(struct request *request, enum error_code code, const char *for
     put_text(request->out, "message", shown);
     buffer_text(request->out, "}}\n");
     if (code == ERROR_PARSE || code == ERROR_INVALID || code == ERROR_METHOD)
-        request->client->rubbish++;
+        request->client->invalid_lines++;
 }
 
 /* ---- members of the params ---- */

@@ -103,8 +103,8 @@ enum node_error {
 
 struct event_answer {
     uint64_t request;  /* the number given by the action */
-    bool ok;           /* a result; else an error, or a spoiled answer */
-    bool spoiled;      /* neither a readable result nor a readable error: `failed` */
+    bool ok;           /* a result; else an error, or a malformed answer */
+    bool malformed;    /* neither a readable result nor a readable error: `failed` */
     bool validated;    /* of a migrate */
     const char *local; /* of a migrate; NULL: absent or unreadable */
     uint64_t conn;     /* of a reconnect; 0: absent */

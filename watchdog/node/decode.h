@@ -4,7 +4,7 @@
  * docs/node-protocol.md. Values go out, nothing else happens; pure.
  *
  * Each function returns 0, or -EPROTO with `problem` filled: that message is
- * spoiled. An optional member that is null counts as absent. Strings point into
+ * malformed. An optional member that is null counts as absent. Strings point into
  * the JSON or into `scratch`, and live as long as both.
  */
 #ifndef NODE_DECODE_H

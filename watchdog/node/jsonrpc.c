@@ -171,7 +171,7 @@ static json_t *load(const char *line, size_t length, json_error_t *error)
 
 static int spoil(struct message *message, const char *problem)
 {
-    message->type = MESSAGE_SPOILED;
+    message->type = MESSAGE_MALFORMED;
     message->problem = problem;
     return 0;
 }

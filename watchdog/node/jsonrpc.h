@@ -43,7 +43,7 @@ enum message_type {
     MESSAGE_REQUEST,      /* method, params, id */
     MESSAGE_RESULT,       /* number, result */
     MESSAGE_ERROR,        /* number, code, error_message */
-    MESSAGE_SPOILED,      /* JSON, but no message; `number` says whose answer, if any */
+    MESSAGE_MALFORMED,    /* JSON, but no message; `number` says whose answer, if any */
 };
 
 struct message {
@@ -57,7 +57,7 @@ struct message {
     const json_t *result;
     int64_t code;
     const json_t *error_message; /* a string, NULL: none */
-    const char *problem;         /* what is wrong with a spoiled one; a constant */
+    const char *problem;         /* what is wrong with a malformed one; a constant */
 };
 
 /* Reads one line. Returns 0, or -EBADMSG where the connection must be closed:

@@ -94,7 +94,7 @@ static int line_handle(struct protocol *protocol, const char *line, size_t lengt
         notices_add(&protocol->notices, NOTICE_NODE_REQUEST, line, length,
                     "the node sent a request; pathdog answers none");
         message_refuse(&protocol->out, message);
-    } else if (message->type == MESSAGE_SPOILED && !message->number) {
+    } else if (message->type == MESSAGE_MALFORMED && !message->number) {
         notices_add(&protocol->notices, NOTICE_BAD_MESSAGE, line, length, "%s", message->problem);
     } else {
         r = received_answer(protocol, &reported);

@@ -40,7 +40,7 @@ void protocol_close(struct protocol *protocol);
 
 /* Bytes from the node. Returns 0, or what to close the connection for, with
  * protocol_reason() saying it: -EBADMSG fatal, -EPROTO hello or subscribe refused or
- * spoiled, -EPROTONOSUPPORT no protocol in common. */
+ * malformed, -EPROTONOSUPPORT no protocol in common. */
 int protocol_input(struct protocol *protocol, uint64_t now_us, const char *bytes, size_t length);
 
 /* Appends requests to the output. Nothing happens where hello was not answered;

@@ -62,7 +62,7 @@ struct reported {
     size_t length;
 };
 
-/* An answer, or a spoiled one with an id. Returns 0 or what to close for. */
+/* An answer, or a malformed one with an id. Returns 0 or what to close for. */
 int received_answer(struct protocol *protocol, const struct reported *reported);
 void received_notification(struct protocol *protocol, const struct reported *reported);
 void report_samples(struct protocol *protocol); /* of protocol->batch */

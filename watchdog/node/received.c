@@ -27,8 +27,8 @@ static void tell(struct protocol *protocol, struct event event)
 }
 
 /* One message was not as it should be. */
-static void spoiled(struct protocol *protocol, enum notice_kind kind, const char *method,
-                    const struct problem *problem, const struct reported *reported)
+static void malformed(struct protocol *protocol, enum notice_kind kind, const char *method,
+                      const struct problem *problem, const struct reported *reported)
 {
     notices_add(&protocol->notices, kind, reported->line, reported->length, "%s: \"%s\" %s", method,
                 problem->member, problem->what);
@@ -113,7 +113,7 @@ static int subscribe_answered(struct protocol *protocol, const struct reported *
                              reported->message.problem);
     }
     if (subscribed_decode(reported->message.result, &problem)) {
-        spoiled(protocol, NOTICE_BAD_ANSWER, "subscribe", &problem, reported);
+        malformed(protocol, NOTICE_BAD_ANSWER, "subscribe", &problem, reported);
         return protocol_fail(protocol, -EPROTO,
                              "the node's answer to subscribe is malformed: \"%s\" %s",
                              problem.member, problem.what);
@@ -145,13 +145,13 @@ static void move_answered(struct protocol *protocol, const struct reported *repo
                 ? reconnected_decode(reported->message.result, answer, &problem)
                 : migrated_decode(reported->message.result, answer, &protocol->scratch, &problem);
         if (r < 0)
-            spoiled(protocol, NOTICE_BAD_ANSWER, method, &problem, reported);
+            malformed(protocol, NOTICE_BAD_ANSWER, method, &problem, reported);
         else if (!reconnect)
             note_addresses(protocol, method);
         answer->ok = r == 0;
     }
     if (r < 0)
-        *answer = (struct event_answer){.spoiled = true};
+        *answer = (struct event_answer){.malformed = true};
     answer->request = request;
     tell(protocol, event);
 }
@@ -160,7 +160,7 @@ static void summary_answered(struct protocol *protocol, const struct reported *r
                              uint64_t poll)
 {
     protocol->summary_id = 0;
-    if (reported->message.type == MESSAGE_SPOILED)
+    if (reported->message.type == MESSAGE_MALFORMED)
         notices_add(&protocol->notices, NOTICE_BAD_ANSWER, reported->line, reported->length,
                     "summary: %s", reported->message.problem);
     else if (reported->message.type == MESSAGE_ERROR)
@@ -210,7 +210,7 @@ static void peer_up(struct protocol *protocol, const struct reported *reported)
     struct problem problem;
 
     if (peer_up_decode(reported->message.params, &event.peer_up, &protocol->scratch, &problem)) {
-        spoiled(protocol, NOTICE_BAD_PEER_UP, "peer_up", &problem, reported);
+        malformed(protocol, NOTICE_BAD_PEER_UP, "peer_up", &problem, reported);
         return;
     }
     note_addresses(protocol, "peer_up");
@@ -224,7 +224,7 @@ static void peer_down(struct protocol *protocol, const struct reported *reported
 
     if (peer_down_decode(reported->message.params, &event.peer_down, &protocol->scratch,
                          &problem)) {
-        spoiled(protocol, NOTICE_BAD_PEER_DOWN, "peer_down", &problem, reported);
+        malformed(protocol, NOTICE_BAD_PEER_DOWN, "peer_down", &problem, reported);
         return;
     }
     tell(protocol, event);
@@ -237,7 +237,7 @@ static void peer_path(struct protocol *protocol, const struct reported *reported
 
     if (peer_path_decode(reported->message.params, &event.peer_path, &protocol->scratch,
                          &problem)) {
-        spoiled(protocol, NOTICE_BAD_PEER_PATH, "peer_path", &problem, reported);
+        malformed(protocol, NOTICE_BAD_PEER_PATH, "peer_path", &problem, reported);
         return;
     }
     note_addresses(protocol, "peer_path");
@@ -261,7 +261,7 @@ static void summaries(struct protocol *protocol, const struct reported *reported
     struct problem problem;
 
     if (summaries_params(reported->message.params, batch, &problem)) {
-        spoiled(protocol, NOTICE_BAD_SUMMARIES, "summaries", &problem, reported);
+        malformed(protocol, NOTICE_BAD_SUMMARIES, "summaries", &problem, reported);
         return;
     }
     if (batch->bad_rows) {

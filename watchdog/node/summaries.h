@@ -23,7 +23,7 @@ struct summaries {
 void summaries_begin(struct summaries *batch);
 
 /* A whole line. Returns 0 with the rows in `batch`, -EPROTO where it is not a
- * `summaries` message or a spoiled one, -EBADMSG where it is not a JSON object. */
+ * `summaries` message or a malformed one, -EBADMSG where it is not a JSON object. */
 int summaries_decode(const char *line, size_t length, struct summaries *batch);
 
 /* The params of a `summaries` message. Returns 0, or -EPROTO with `problem`. */

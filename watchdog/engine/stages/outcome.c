@@ -23,7 +23,7 @@ static const struct event_answer no_answer = {0};
 
 static enum outcome outcome_of(const struct move *move, const struct event_answer *answer)
 {
-    if (answer->spoiled)
+    if (answer->malformed)
         return OUTCOME_FAILED;
     if (answer->ok)
         return move->by == BY_RECONNECT ? OUTCOME_RECONNECTED : OUTCOME_MIGRATED;
@@ -53,7 +53,7 @@ static void finish(struct engine *engine, struct move *move, enum outcome outcom
                    const struct event_answer *answer)
 {
     bool moved = outcome == OUTCOME_MIGRATED;
-    bool error = answer != &no_answer && !answer->ok && !answer->spoiled;
+    bool error = answer != &no_answer && !answer->ok && !answer->malformed;
     struct record *record = outbox_record(engine, RECORD_OUTCOME);
 
     if (move->peer && !move->adopted)
@@ -235,9 +235,9 @@ struct answered outcome_answered(struct engine *engine, struct move *move,
         notice_format(engine, PD_LEVEL_WARNING, "unknown-via",
                       "the node knows no relay \"%s\", requested for %s: correct the relay's name",
                       move->reason->via ? move->reason->via : "", move->name->s);
-    if (move->peer && !move->adopted && !answer->ok && !answer->spoiled)
+    if (move->peer && !move->adopted && !answer->ok && !answer->malformed)
         learn(engine, move->peer, move->by, answer->code);
-    failed(engine, move, outcome, answer->spoiled ? 0 : answer->code);
+    failed(engine, move, outcome, answer->malformed ? 0 : answer->code);
     return (struct answered){0};
 }
 
@@ -246,7 +246,7 @@ struct answered outcome_late(struct engine *engine, const struct request_slot *s
 {
     struct peer *peer = peers_find(engine, slot->conn);
 
-    if (!peer || answer->spoiled)
+    if (!peer || answer->malformed)
         return (struct answered){0};
     if (answer->ok && slot->by == BY_MIGRATE) {
         advice_disproved(engine, peer, PD_KIND_MOVED);
