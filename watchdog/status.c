@@ -52,7 +52,7 @@ static char *status_text(const struct status *status)
 {
     if (status->node && status->silent_since_us)
         return silent_text(status);
-    if (status->node && !status->told)
+    if (status->node && !status->reported)
         return string_format("STATUS=Node %s is up, waiting for its first peer list", status->node);
     if (status->node && status->silent)
         return string_format("STATUS=Node %s is up, %u of %u peers silent", status->node,

@@ -35,7 +35,7 @@ static const char *what_changed(const struct evaluating *evaluating, char *text,
 
     if (evaluating->prefix == default_flip)
         return "default route flip: ";
-    if (!judging->prefix)
+    if (!evaluating->prefix)
         return "route changed: ";
     texts_join(text, size, parts, ARRAY_SIZE(parts));
     return text;

@@ -14,18 +14,18 @@ int route_report(const void *self, const struct pd_peer *who, const void *state,
     const struct route *route = self;
     const struct route_peer *peer = state;
     const struct key *key = peer->linked ? &route->keys.slots[peer->key] : NULL;
-    char used[WAY_TEXT] = "not known yet", now[WAY_TEXT] = "not looked up yet";
+    char used[NEXTHOP_TEXT] = "not known yet", now[NEXTHOP_TEXT] = "not looked up yet";
 
     (void)who;
     (void)now_us;
     if (peer->known)
-        way_text(&ways_slot(&route->ways, peer->known)->way, used, sizeof(used));
-    if (key && key->no_way)
+        nexthop_text(&nexthops_slot(&route->nexthops, peer->known)->nexthop, used, sizeof(used));
+    if (key && key->no_route)
         snprintf(now, sizeof(now), "no route");
     else if (key && key->answer && key->answer == peer->known)
         snprintf(now, sizeof(now), "the same");
     else if (key && key->answer)
-        way_text(&ways_slot(&route->ways, key->answer)->way, now, sizeof(now));
+        nexthop_text(&nexthops_slot(&route->nexthops, key->answer)->nexthop, now, sizeof(now));
     return snprintf(text, size, "route in use: %s; by the route lookup now: %s%s%s", used, now,
                     key && key->by_default ? ", by a default route" : "",
                     peer->asked ? "; a move there was advised" : "");

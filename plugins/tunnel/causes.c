@@ -60,7 +60,7 @@ static void suppressed_count(struct tunnel_causes *causes, const char *tunnel)
  * end. So the sums are never reset. */
 static void suppressed_say(struct pd_turn *turn, const struct tunnel_causes *causes)
 {
-    char text[TUNNEL_FOLDED_MAX * 80 + 160];
+    char text[TUNNEL_SUPPRESSED_MAX * 80 + 160];
     int n = snprintf(
         text, sizeof(text),
         "messages come faster than causes are recorded; messages without a cause since the start:");

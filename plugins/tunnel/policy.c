@@ -366,7 +366,7 @@ static int tunnel_report(const void *self, const struct pd_peer *who, const void
     (void)who;
     if (!tunnel->messages)
         return snprintf(text, size, "no message so far");
-    if (!peer->told_us)
+    if (!peer->reported_us)
         return snprintf(text, size, "none of %" PRIu64 " messages matched this peer",
                         tunnel->messages);
     return snprintf(text, size, "a message matched this peer %" PRIu64 ".%" PRIu64 " s ago%s",

@@ -356,8 +356,8 @@ static void test_moved_to_an_interface(void **state)
     kernel_migrated(&mock, 0, "10.0.2.2:4000");
     assert_int_equal(mock.peers[0].withdrawn, 1); /* what was advised before */
     (void)pathdog_trigger_route.tell(mock.turn.self, &mock.peers[0].peer, mock.peers[0].state,
-                                     mock.turn.now_us, told, sizeof(told));
-    assert_non_null(strstr(told, "route in use: up1 via 10.0.2.1"));
+                                     mock.turn.now_us, reported, sizeof(reported));
+    assert_non_null(strstr(reported, "route in use: up1 via 10.0.2.1"));
     kernel.rules[0].answer = "oif=3 ifname=up1 source=10.0.2.2"; /* no route of its own any more */
     kernel.rules[1].answer = UP1; /* the default goes there, and back */
     kernel_changed(&mock);

@@ -15,7 +15,7 @@ static void netns_look(struct checker *checker, int fd, const json_t *hello)
     char path[64];
     struct stat st;
 
-    if (!told) {
+    if (!reported) {
         report_skip(report, CHECK_HELLO_NETNS, "the node does not report netns");
         return;
     }
@@ -30,8 +30,8 @@ static void netns_look(struct checker *checker, int fd, const json_t *hello)
                     path);
         return;
     }
-    expect(checker, CHECK_HELLO_NETNS, (uint64_t)told == st.st_ino,
-           "the node reports %" JSON_INTEGER_FORMAT ", the node's process is in %" PRIu64, told,
+    expect(checker, CHECK_HELLO_NETNS, (uint64_t)reported == st.st_ino,
+           "the node reports %" JSON_INTEGER_FORMAT ", the node's process is in %" PRIu64, reported,
            (uint64_t)st.st_ino);
     report_done(report, CHECK_HELLO_NETNS);
 }

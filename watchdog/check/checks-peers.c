@@ -81,7 +81,7 @@ void checks_snapshots(struct checker *checker)
         expect(checker, CHECK_SNAPSHOT, fitted,
                "the answer counts %" JSON_INTEGER_FORMAT " peers, but %" PRIu64
                " came before the answer",
-               count, told);
+               count, reported);
     } else {
         expect(checker, CHECK_SNAPSHOT, false, "subscribe was not answered with a result");
     }

@@ -14,7 +14,7 @@
 /* What it means to who asks whether all is well. */
 enum grade {
     GRADE_NOTE,   /* all is well, and it explains why nothing happens */
-    GRADE_POLL,   /* somebody should have a poll */
+    GRADE_LOOK,   /* somebody should have a poll */
     GRADE_BROKEN, /* nothing works */
 };
 
@@ -23,7 +23,7 @@ __attribute__((format(printf, 4, 5))) static void put_reason(struct buffer *out,
                                                              ...)
 {
     static const char *const grades[] = {
-        [GRADE_NOTE] = "note", [GRADE_POLL] = "look", [GRADE_BROKEN] = "broken"};
+        [GRADE_NOTE] = "note", [GRADE_LOOK] = "look", [GRADE_BROKEN] = "broken"};
     char text[1024];
     va_list arguments;
 
@@ -49,7 +49,7 @@ static void node_reasons(struct buffer *out, const struct inspect_status *status
                    "the node has not answered for %s: its process hangs, or is stopped. What is "
                    "known of its peers is that old, and no peer can be moved",
                    duration_text(silent, status->silent_us));
-    else if (!status->told)
+    else if (!status->reported)
         put_reason(out, GRADE_LOOK, "no-snapshot",
                    "waiting for the node's first peer list: peers are polled when it is complete");
     else if (!status->counts.peers)
@@ -72,7 +72,7 @@ static void held_reasons(struct buffer *out, const struct inspect_status *status
                    "all peers are held until \"pathdogctl release --all\": only moves that "
                    "operators ask for are made");
     else
-        put_reason(out, GRADE_POLL, "all-held",
+        put_reason(out, GRADE_LOOK, "all-held",
                    "all peers are held for another %s, or until \"pathdogctl release --all\"",
                    duration_text(left, status->held_left_us));
 }
@@ -88,7 +88,7 @@ static void trigger_reasons(struct buffer *out, const struct engine *engine, boo
         n_finds_dead += instance.open && instance.finds_dead;
         *ret_samples |= instance.open && instance.samples;
         if (!instance.open)
-            put_reason(out, GRADE_POLL, "trigger-closed",
+            put_reason(out, GRADE_LOOK, "trigger-closed",
                        "the trigger %s failed and is closed until a reload that changes it, or a "
                        "restart; the notice \"trigger-closed\" says why",
                        instance.name);
@@ -101,7 +101,7 @@ static void trigger_reasons(struct buffer *out, const struct engine *engine, boo
         put_reason(out, GRADE_BROKEN, "no-triggers",
                    "all triggers are closed: no move can be advised");
     else if (!n_finds_dead)
-        put_reason(out, GRADE_POLL, "no-dead-trigger",
+        put_reason(out, GRADE_LOOK, "no-dead-trigger",
                    "no enabled trigger can notice a dead path: the configuration has no section "
                    "[trigger:stall]");
 }
@@ -121,7 +121,7 @@ static void column_reasons(struct buffer *out, const struct inspect_status *stat
         return;
     }
     if (!(status->columns & 1u << PD_SRTT_US))
-        put_reason(out, GRADE_POLL, "no-srtt",
+        put_reason(out, GRADE_LOOK, "no-srtt",
                    "the node does not report srtt_us: no path can be found slow");
     if (!(status->columns & life))
         put_reason(out, GRADE_LOOK, "no-life-signs",
@@ -183,7 +183,7 @@ static void peer_reasons(struct buffer *out, const struct engine *engine, uint64
         put_reason(out, GRADE_BROKEN, "all-gone", "none of the connections is up");
     else if (tally.fixed == tally.up)
         put_reason(
-            out, GRADE_POLL, "all-fixed",
+            out, GRADE_LOOK, "all-fixed",
             "none of the %u connections that are up may be moved: %u were opened by their "
             "peers, %u forbid migration, and none may be reconnected; \"pathdogctl explain\" "
             "says more of each peer",

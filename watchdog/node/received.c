@@ -68,13 +68,13 @@ static int hello_answered(struct protocol *protocol, const struct reported *repo
         return protocol_fail(protocol, -EPROTO, "the node answered hello with error %" PRId64,
                              reported->message.code);
     if (reported->message.type != MESSAGE_RESULT) {
-        notices_add(&protocol->notices, NOTICE_BAD_HELLO, reported->line, reported->length, "hello: %s",
-                    reported->message.problem);
+        notices_add(&protocol->notices, NOTICE_BAD_HELLO, reported->line, reported->length,
+                    "hello: %s", reported->message.problem);
         return protocol_fail(protocol, -EPROTO, "the node's answer to hello is malformed: %s",
                              reported->message.problem);
     }
     if (hello_decode(reported->message.result, &hello, &protocol->scratch, &problem)) {
-        malformed(protocol, NOTICE_BAD_HELLO, "hello", &problem, told);
+        malformed(protocol, NOTICE_BAD_HELLO, "hello", &problem, reported);
         return protocol_fail(protocol, -EPROTO,
                              "the node's answer to hello is malformed: \"%s\" %s", problem.member,
                              problem.what);
