@@ -121,7 +121,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
 
     snprintf(reason, sizeof(reason),
              "no progress for %" PRIu64 ".%" PRIu64 " s in %u polls, and something is outstanding",
-             silent_ms / 1000, silent_ms % 1000 / 100, peer->quiet_looks);
+             silent_ms / 1000, silent_ms % 1000 / 100, peer->stalled_polls);
     watch->said = true;
     gate_advise(engine, peer, fallback_name, REASON_BY_RECONNECT, watch->bulk,
                 &(struct pd_advice){
