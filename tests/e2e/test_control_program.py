@@ -229,6 +229,24 @@ class Program(ControlCase):
         os.close(main)
         return out
 
+    def test_names_that_turn_the_direction_of_writing(self):
+        """A node may use them; the terminal is shown none, and commands find them nevertheless."""
+        name = "moc\u202e@h"
+        node = self.node()
+        node.add(name, 1, local="127.0.0.1:9001")
+        node.on("migrate_peer", lambda r: r.answer({}))
+        dog = self.dog(node, triggers={"tunnel": {}})
+        node.wait_subscribed()
+        dog.wait_record("peer", state="up", conn=1)
+        for words in (("peers",), ("explain", name), ("hold", name), ("release", "moc"),
+                      ("migrate", name), ("notify", "moved", "--peers", name), ("decisions",),
+                      ("decisions", "--json"), ("peers", "--json"), ("status",)):
+            out, err = self.ctl(dog, *words)
+            for line in (out + err).split("\n"):
+                self.assertTrue(line.isprintable(), repr(line))
+        self.assertIn("moc?@h", self.ctl(dog, "peers")[0])
+        self.assertEqual(json.loads(self.ctl(dog, "peers", "--json")[0])["peer"], name)
+
     def test_colours_in_a_terminal(self):
         node, dog = self.pair()
         self.assertIn(b"\033[", self.in_a_terminal(dog, {"NO_COLOR": ""}))

@@ -146,10 +146,11 @@ static bool address_is(const struct pd_address *local, const struct sockaddr *ow
 
 static bool concerns(const struct concern *concern, const json_t *peer)
 {
+    const char *name = json_string_value(json_object_get(peer, "peer"));
     struct pd_address local = {0};
 
     for (size_t i = 0; i < concern->n_globs; i++)
-        if (!fnmatch(concern->globs[i], text_of(peer, "peer"), 0))
+        if (name && !fnmatch(concern->globs[i], name, 0))
             return true;
     if (concern->n_globs || !concern->tunnel)
         return false;
