@@ -331,6 +331,7 @@ static void test_refused_lines(void **state)
     refused("[watchdog]\nnode = /n\\\n", "t.conf:2: ends with a backslash; a line is not "
                                          "continued by the next");
     refused("[watchdog]\nnode = /\x01\n", "t.conf:2: control character 0x01");
+    refused("[watchdog]\r\nnode = /a\rmode = observe\r\n", "t.conf:2: control character 0x0d");
     refused("[watchdog]\nnode = /\xc3\n", "t.conf:2: not UTF-8");
     refused("[watchdog]\nnode = /n ; gr\xf6\xdf"
             "er\n",

@@ -44,7 +44,7 @@ void ini_clear(struct ini *ini)
 
 static bool is_blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r';
+    return c == ' ' || c == '\t';
 }
 
 __attribute__((format(printf, 2, 3))) static int reader_fail(struct reader *reader,
@@ -96,6 +96,8 @@ static bool reader_next_line(struct reader *reader)
     if (length > INI_LINE_BYTES)
         return reader_fail(reader, "line of %zu bytes; at most %u are read", length,
                            INI_LINE_BYTES) == 0;
+    if (length && s[length - 1] == '\r') /* anywhere else it is a control character */
+        length--;
     if (reader->line == 1 && length >= 3 && !memcmp(s, "\xef\xbb\xbf", 3)) {
         s += 3;
         length -= 3;
