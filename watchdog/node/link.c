@@ -135,7 +135,7 @@ static void tell_hello_slow(struct link *link)
 {
     link->hello_slow_us = UINT64_MAX;
     link->said_us = 0;
-    report_down(link, "connected, waiting for the node's answer to hello", false);
+    report_down(link, "waiting for the node's answer to hello", false);
     link->said_us = 0; /* nor is this one soon */
 }
 
