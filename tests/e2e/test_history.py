@@ -231,6 +231,10 @@ class Forged(Case):
     def test_a_unit_with_a_nul(self):
         self.read([self.decision(_SYSTEMD_UNIT=b"\0" + b"a" * 40 + b".service")], "report")
 
+    def test_what_is_after_the_end_is_freed(self):
+        self.assertIn("no decision", self.read([self.decision()], "decisions", "--until",
+                                               "2001-01-01"))
+
     def test_long_texts_are_cut(self):
         out = self.read([self.decision(reason=b"x" * (4 << 20))], "decisions", "--json")
         self.assertLess(len(json.loads(out)["reason"]), 1 << 17)

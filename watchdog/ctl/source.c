@@ -122,8 +122,12 @@ static int journal_take(struct source *source, const struct history_filter *filt
 
     while (r >= 0 && n < limit) {
         r = journal_reader_next(source->reader, &record, &got_us);
-        if (r <= 0 || (filter->until_us && !backwards && got_us > late_us))
+        if (r <= 0)
             break;
+        if (filter->until_us && !backwards && got_us > late_us) {
+            json_decref(record);
+            break;
+        }
         source->n_storms += record && history_is_storm(record) && history_may_fit(&storms, record);
         if (record && history_may_fit(filter, record)) {
             source->n_log_dropped += journal_reader_dropped(source->reader);
