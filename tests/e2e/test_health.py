@@ -195,7 +195,7 @@ class Sort(HealthCase):
         run = subprocess.run([ctl_program(), "peers", "--sort", "nmae"], capture_output=True, text=True)
         self.assertEqual((run.returncode, run.stdout), (2, ""))
         self.assertIn("allowed is one of worst, silent", run.stderr)
-        self.assertIn("did you mean name?", run.stderr)
+        self.assertIn("(did you mean name?);", run.stderr)
 
     def test_the_interface_has_the_local_address(self):
         node = self.node()

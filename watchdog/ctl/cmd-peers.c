@@ -94,8 +94,8 @@ static const struct order *order_find(const char *key, enum ctl_status *ret_stat
     }
     nearest = nearest_word(key, keys, ARRAY_SIZE(keys));
     *ret_status =
-        usage("--sort %s: allowed is one of %s%s%s%s", key, list, nearest ? "; did you mean " : "",
-              nearest ? nearest : "", nearest ? "?" : "");
+        usage("--sort %s: allowed is one of %s%s%s%s", key, list, nearest ? " (did you mean " : "",
+              nearest ? nearest : "", nearest ? "?)" : "");
     return NULL;
 }
 
