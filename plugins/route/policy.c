@@ -1,8 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * route: the next hop changed. After every event the source is asked where a
- * packet to each peer would go now; here is decided when, and in which order.
- * Pure: it asks by query and is told by signals, so that it can be replayed.
+ * route: the route to a peer changed. After every change of the kernel's routes, addresses, links
+ * or rules the source asks the kernel where a packet to each peer would go now, and this policy
+ * advises `moved` for those connections that still use another next hop.
+ *
+ * The policy is pure: it asks by query, and the source's answers come back as signals, so that a
+ * recording replays it. Its parts, and who owns what:
+ *
+ *   keys.c      a key is one question to the kernel: destination, source, interface, ports where
+ *               rules look at them. Peers with the same question share the key; it lives as long
+ *               as a peer or an open question has it. 100 000 peers behind one address are 1 key.
+ *   nexthops.c  a next hop is one answer: interface, gateway, source. There are few; each is stored
+ *               once and counted, and a peer remembers one in two bytes.
+ *   peers.c     which key a connection belongs to, and the next hop it is known to use: what the
+ *               kernel said when it came up, after a move what the move was to, after peer_path
+ *               what follows from the new address.
+ *   rounds.c    when the kernel is asked: a round over all keys, in slices of ROUTE_SLICE open
+ *               questions; and the window that settles, in which what has changed waits.
+ *   evaluate.c  known against answered, for each peer of an answered key: same, back, or moved.
+ *   saved.c     the next hop in use across a restart. report.c: the same in words, for explain.
+ *
+ * One route change. The source hears of it and emits `changed`. rounds.c begins a round, or marks
+ * that one more is due. Each key becomes a query; the source looks its route up (RTM_GETROUTE) and
+ * answers, many answers in one signal. An answer that names the token of the answer before means
+ * "the same" and costs nothing more. All peers of the keys whose answer differs are evaluated in
+ * one turn, and advised under one cause, so that an operator reads one reason for all of them. For
+ * `settle` after the first advice further changes wait, and are then taken together: a route that
+ * flaps moves nobody there and back.
+ *
+ * What a move does to a peer. While a request is open, the next hop that it goes to is compared
+ * instead of the one in use: the same is not advised twice. When it succeeds, that one becomes the
+ * one in use. When the route comes back before, the advice is withdrawn.
  *
  * query {destination | family, interface, source, uid, mark, sport, dport, token}
  *   → answer {token, oif, ifname, gateway, source, source_gone, prefix, also, error};
@@ -12,6 +40,7 @@
  * changed {}: something may be different now; keys {ports}: what lookups need
  */
 #include "policy.h"
+
 #include "options.h"
 
 #include "util/util.h"

@@ -1,7 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state of one connection to the node: its lines in, its requests out, and
- * what is overdue. What messages mean is received.c's business.
+ * The node protocol, version 1, as pathdog speaks it: the state of one connection to the node.
+ * docs/node-protocol.md is the contract: a UNIX stream, one JSON object a line, JSON-RPC 2.0.
+ *
+ * This file has no socket and no clock. link.c hands in the bytes it has read (protocol_input),
+ * writes what stands in protocol_output(), and asks when something is overdue
+ * (protocol_deadline_us, protocol_expire). Tests, replay and the fuzzers do the same without a
+ * node. Whatever the node says comes out as an event of the engine, by one function that the
+ * owner gave to protocol_new(); an event points into the objects below and is good until that
+ * function returns.
+ *
+ * Objects. There is one struct protocol in the life of the daemon, opened and closed with each
+ * connection. It owns
+ *
+ *   lines     bytes that are not a whole line yet                           jsonrpc.c
+ *   pending   our requests without an answer, by the id that they carry     pending.c
+ *   scan      the quick reader of the line that comes most, `summaries`     summaries-scan.c
+ *   batch     the rows of that line, used again for the next                summaries.c
+ *   scratch   texts of a message that had to be cut or cleaned              decode.c
+ *   writer    what the lines of one storm of moves have in common           requests.c
+ *   notices   violations of the contract, counted by kind                   notices.c
+ *   out       bytes for the node
+ *
+ * States, one after the other: CLOSED → HELLO (sent with protocol_open) → SUBSCRIBE (sent when
+ * hello is answered) → READY (the snapshot is complete). Hello and subscribe have 10 s each;
+ * who misses one is reported as -ETIMEDOUT, and link.c closes and connects again. Each request
+ * id belongs to one connection only, so an answer can never reach the wrong request.
+ *
+ * The life of a line. protocol_input() cuts lines off the bytes. summaries_scan() reads the
+ * usual rows at once; every other line goes through jansson (message_parse) and becomes a
+ * notification, an answer, or a request, which pathdog refuses. received.c says what a message
+ * means: it checks all of it (decode.c) before any of it becomes an event. Of what is wrong,
+ * only a line that is not a JSON object, or too long, ends the connection. Anything else is
+ * malformed by itself: that message is skipped, counted, and noticed once per kind and minute.
+ *
+ * The life of a request. protocol_send() takes the engine's actions. A move gets the next id,
+ * is entered in `pending` with the time when its answer is overdue, and becomes a line in `out`.
+ * The answer takes the entry out again and becomes EVENT_ANSWER with the engine's own number.
+ * An answer that comes late is still reported, because what it says of the peer holds; a second
+ * one, or one that nobody waits for, is counted and ignored. One summary is outstanding at a
+ * time; one that is not answered in time is given up, and the engine is told so.
  */
 #include "protocol_private.h"
 
