@@ -44,8 +44,9 @@ static void desk_notice(void *user, enum pd_level level, const char *what, const
     desk_dispatch(user, &event);
 }
 
-static int desk_reload(void *user, char **ret_error)
+static int desk_reload(void *user, char **ret_left, char **ret_error)
 {
+    *ret_left = NULL;
     return error_set(ret_error, -EINVAL, "a fuzzer has no file");
 }
 

@@ -143,7 +143,8 @@ static int64_t rows_of(struct checker *checker, struct client *client, enum chec
     char text[64];
 
     if (!expect(checker, check, answer && answer->type == MESSAGE_RESULT, "summary with %.60s: %s",
-                params, answer_text(answer, text)))
+                params, answer_text(answer, text)) ||
+        !answer)
         return -1;
     return (int64_t)(answer->n_rows - before);
 }

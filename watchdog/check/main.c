@@ -236,7 +236,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "pathdog-node-check: %s\n", error);
         return EXIT_ARGUMENTS;
     }
-    if (arguments.leave)
+    if (arguments.leave || !arguments.socket)
         return EXIT_CONFORMS;
     checker.path = arguments.socket;
     checker.timeout_us = arguments.timeout_s * 1000000;

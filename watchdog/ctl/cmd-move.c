@@ -206,8 +206,8 @@ static enum ctl_status change_hold(struct ctl *ctl, const char *method, json_t *
     if (answer && options->json) {
         show_json(answer);
     } else if (answer) {
-        printf("%s ", options->all ? "all peers are" : clean(name, strlen(name)));
-        if (!options->all)
+        printf("%s ", !name ? "all peers are" : clean(name, strlen(name)));
+        if (name)
             printf("is ");
         if (flag_of(answer, "held") && options->for_us)
             printf("held for %s\n", span_text(options->for_us));

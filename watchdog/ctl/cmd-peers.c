@@ -218,12 +218,12 @@ static void show_sorted(const struct ctl *ctl, json_t *all, const struct order *
                         struct output *output)
 {
     size_t n = json_array_size(all);
-    const json_t **list = memory_new(n + 1, sizeof(*list));
+    const json_t **list = memory_new(n + 1, sizeof(json_t *));
     json_t *peers = json_array();
 
     for (size_t i = 0; i < n; i++)
         list[i] = json_array_get(all, i);
-    qsort_r(list, n, sizeof(*list), compare, (void *)(uintptr_t)order);
+    qsort_r(list, n, sizeof(json_t *), compare, (void *)(uintptr_t)order);
     for (size_t i = 0; i < n && i < output->most; i++)
         json_array_append(peers, (json_t *)(uintptr_t)list[i]);
     show(ctl, peers, output);

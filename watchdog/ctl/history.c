@@ -30,7 +30,7 @@ bool record_is_restored(const json_t *effect)
 void history_add(struct history *history, json_t *record)
 {
     history->records = array_reserve(history->records, &history->capacity, history->n_records + 1,
-                                     sizeof(*history->records));
+                                     sizeof(json_t *));
     history->records[history->n_records++] = record;
 }
 
@@ -85,7 +85,7 @@ void history_order(struct history *history)
 
     if (!history->n_records)
         return;
-    qsort(history->records, history->n_records, sizeof(*history->records), compare_places);
+    qsort(history->records, history->n_records, sizeof(json_t *), compare_places);
     for (size_t i = 1; i < history->n_records; i++)
         if (compare(history->records[kept], history->records[i]) == 0)
             json_decref(history->records[i]);
@@ -96,8 +96,8 @@ void history_order(struct history *history)
 
 bool history_has(const struct history *history, const json_t *record)
 {
-    return history->n_records && bsearch(&record, history->records, history->n_records,
-                                         sizeof(*history->records), compare_places);
+    return history->n_records &&
+           bsearch(&record, history->records, history->n_records, sizeof(json_t *), compare_places);
 }
 
 /* ---- what is wanted ---- */
@@ -178,7 +178,7 @@ void history_last(struct history *history, uint64_t count)
     over = history->n_records - (size_t)count;
     for (size_t i = 0; i < over; i++)
         json_decref(history->records[i]);
-    memmove(history->records, history->records + over, (size_t)count * sizeof(*history->records));
+    memmove(history->records, history->records + over, (size_t)count * sizeof(json_t *));
     history->n_records = (size_t)count;
 }
 

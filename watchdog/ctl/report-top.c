@@ -46,11 +46,11 @@ static int compare_causes(const void *a, const void *b)
 static json_t *top(const json_t *rows, int (*compare)(const void *a, const void *b))
 {
     size_t count = json_array_size(rows);
-    json_t **sorted = memory_new(count, sizeof(*sorted)), *ret = json_array();
+    json_t **sorted = memory_new(count, sizeof(json_t *)), *ret = json_array();
 
     for (size_t i = 0; i < count; i++)
         sorted[i] = json_array_get(rows, i);
-    qsort(sorted, count, sizeof(*sorted), compare);
+    qsort(sorted, count, sizeof(json_t *), compare);
     for (size_t i = 0; i < count && i < REPORT_LIST; i++)
         json_array_append(ret, sorted[i]);
     free(sorted);

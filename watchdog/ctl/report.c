@@ -29,7 +29,7 @@ struct report {
 static void add(json_t *counts, const char *name, uint64_t count)
 {
     json_object_set_new(counts, name,
-                        json_integer((json_int_t)(record_number(counts, name) + count)));
+                        json_integer((json_int_t)record_number(counts, name) + (json_int_t)count));
 }
 
 static bool is_any(const char *text, const char *a, const char *b)
@@ -347,8 +347,8 @@ static json_t *result(const struct report *report)
                      (json_int_t)report->n_decisions, "verdicts", report->verdicts, "only_counted",
                      (json_int_t)report->n_only_counted, "requests", (json_int_t)report->n_outcomes,
                      "outcomes", report->outcomes, "moves",
-                     (json_int_t)(record_number(report->outcomes, "migrated") +
-                                  record_number(report->outcomes, "reconnected")),
+                     (json_int_t)record_number(report->outcomes, "migrated") +
+                         (json_int_t)record_number(report->outcomes, "reconnected"),
                      "effects", report->effects, "restored", (json_int_t)report->n_restored,
                      "no_path", outages_result(report->outages), "n_peers",
                      (json_int_t)json_array_size(report->peers.rows), "peers",
