@@ -30,7 +30,7 @@ static void move(struct engine *engine, const struct event_command *command)
         return;
     }
     snprintf(reason, sizeof(reason), "asked by %s", command->who ? command->who : "an operator");
-    gate_advise(engine, peer, operator_name,
+    advice_give(engine, peer, operator_name,
                 command->by == COMMAND_BY_RECONNECT ? REASON_BY_RECONNECT
                 : command->by == COMMAND_BY_MIGRATE ? REASON_BY_MIGRATE
                                                     : REASON_BY_RULE,
@@ -56,7 +56,7 @@ static void stop(struct engine *engine)
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         if (!peer->moves)
             continue;
-        gate_forget_remembered(engine, peer);
+        advice_forget(engine, peer);
         repeats_flush(engine, peer);
     }
     causes_close(engine, NULL);

@@ -258,7 +258,7 @@ void configure_take(struct engine *engine)
     change_triggers(engine, config, &next);
     if (config->mode != old.mode)
         hold_mode(engine, config->mode); /* else what an operator has set stays */
-    migration_set_budget(engine, engine->node.max_in_flight);
+    moves_set_budget(engine, engine->node.max_in_flight);
     outbox_set_kept(engine, config->decisions_kept);
     if (config->sample_interval_us != old.sample_interval_us)
         polls_retime(engine);

@@ -33,7 +33,7 @@ static void remove_peer(struct engine *engine, struct peer *peer, const char *re
     migration_peer_gone(engine, peer);
     effect_peer_gone(engine, peer);
     if (peer->moves) {
-        gate_forget_remembered(engine, peer);
+        advice_forget(engine, peer);
         watch_off(engine, peer);
         repeats_flush(engine, peer);
         poll_remove(engine, peer);
@@ -88,7 +88,7 @@ void connection_node_up(struct engine *engine, const struct event_node_up *event
     engine->peers_reported = 0;
     /* jitter differs between nodes, and is the same in a replay */
     waiting_seed(engine, hash_name(event->boot) ^ event->uid);
-    migration_set_budget(engine, event->max_in_flight);
+    moves_set_budget(engine, event->max_in_flight);
     write_node_record(engine, true, NULL);
     triggers_node(engine, &(struct pd_node_event){
                               .node = event->node,
@@ -131,7 +131,7 @@ void connection_snapshot(struct engine *engine)
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         migration_link_back(engine, peer);
         if (peer->moves && !deadline_is_on(&peer->moves->remembered_deadline))
-            gate_advise_remembered(engine, peer);
+            advice_give_remembered(engine, peer);
     }
     polls_start(engine);
 }
@@ -159,7 +159,7 @@ static void reported_again(struct engine *engine, struct peer *peer,
         return;
     }
     peer_set_able(peer, event->migratable, event->reconnectable);
-    migration_peer_path(peer);
+    moves_peer_path(peer);
     moved = peer_set_path(peer, event->local, event->remote, event->via);
     peer_set_state(engine, peer, PEER_UP, NULL);
     if (was == PEER_UNREPORTED) {
@@ -225,7 +225,7 @@ void connection_peer_path(struct engine *engine, const struct event_peer_path *e
         engine->ignored++;
         return;
     }
-    migration_peer_path(peer);
+    moves_peer_path(peer);
     if (peer_set_path(peer, event->local, event->remote, event->via))
         path_changed(engine, peer);
 }
@@ -238,7 +238,7 @@ void connections_free(struct engine *engine)
     effects_stop(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         if (peer->moves) {
-            gate_forget_remembered(engine, peer);
+            advice_forget(engine, peer);
             repeats_flush(engine, peer);
         }
         peer_texts_free(peer);

@@ -82,7 +82,7 @@ static void ask(struct engine *engine)
     gate_run(engine);
     if (engine->migration.queue_count) {
         (void)admit_settle(engine, SIZE_MAX);
-        migration_pump(engine);
+        moves_pump(engine);
     }
     flush_probes(engine);
     outbox_seal(engine);
@@ -172,7 +172,7 @@ struct engine *engine_free(struct engine *engine)
     for (size_t i = 0; i < engine->n_advice; i++)
         reason_unref(engine->advice[i].reason);
     outbox_clear(engine);
-    migration_clear(engine);
+    moves_clear(engine);
     peers_clear(engine);
     names_clear(engine);
     learnt_clear(engine);
@@ -227,7 +227,7 @@ static void dispatch(struct engine *engine, const struct event *event)
         connection_peer_path(engine, &event->peer_path);
         break;
     case EVENT_SAMPLES:
-        polls_samples(engine, &event->samples);
+        row_samples(engine, &event->samples);
         break;
     case EVENT_SUMMARY_DONE:
         if (polls_done(engine, &event->summary_done))

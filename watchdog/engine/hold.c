@@ -26,7 +26,7 @@ void hold_begin(struct engine *engine, const char *name, uint64_t until_us)
     name_hold(engine, name, until_us);
     if (name && !peer)
         return;
-    migration_end_queued(engine, peer, VERDICT_HELD);
+    moves_end_queued(engine, peer, VERDICT_HELD);
     changed(engine, peer); /* a hold that was in force may end at another time now */
 }
 
@@ -43,6 +43,6 @@ void hold_mode(struct engine *engine, enum mode mode)
 {
     engine->mode = mode;
     if (mode == MODE_OBSERVE)
-        migration_end_queued(engine, NULL, VERDICT_HELD); /* by whoever wants to observe only */
+        moves_end_queued(engine, NULL, VERDICT_HELD); /* by whoever wants to observe only */
     changed(engine, NULL);
 }

@@ -18,7 +18,7 @@ static void ask_gate(const struct engine *engine, const struct peer *peer, enum 
     struct gate_question question = {.kind = ret->kind};
     uint64_t into = 0;
 
-    question.by = gate_choose_by(engine, peer, ret->kind, by);
+    question.by = advice_choose_by(engine, peer, ret->kind, by);
     ret->by = question.by;
     ret->verdict = gate_verdict(engine, peer, &question, &ret->into);
     for (enum verdict verdict = 0; verdict < VERDICT_QUEUED; verdict++)

@@ -123,7 +123,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
              "no progress for %" PRIu64 ".%" PRIu64 " s in %u polls, and something is outstanding",
              silent_ms / 1000, silent_ms % 1000 / 100, peer->stalled_polls);
     watch->said = true;
-    gate_advise(engine, peer, fallback_name, REASON_BY_RECONNECT, watch->bulk,
+    advice_give(engine, peer, fallback_name, REASON_BY_RECONNECT, watch->bulk,
                 &(struct pd_advice){
                     .kind = PD_KIND_DEAD,
                     .cause = watch->cause,
@@ -181,8 +181,8 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
 static void call_off(struct engine *engine, struct peer *peer)
 {
     if (peer->moves->watch.said)
-        gate_take_back(engine, peer, fallback_name);
-    migration_disproved(engine, peer, fallback_name);
+        advice_take_back(engine, peer, fallback_name);
+    moves_disproved(engine, peer, fallback_name);
 }
 
 /* A row tells of all the time since the row before it. The first one since the

@@ -8,8 +8,8 @@
 #include "../peers/waiting.h"
 #include "../state.h"
 
-enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
-                       enum reason_by by)
+enum by advice_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
+                         enum reason_by by)
 {
     bool prefer_reconnect = engine->config->prefer == PREFER_NODE
                                 ? engine->node.prefer_reconnect
@@ -22,7 +22,7 @@ enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enu
                : BY_MIGRATE;
 }
 
-void host_note_advice(struct engine *engine, struct peer *peer, struct reason *reason, bool again)
+void advice_note(struct engine *engine, struct peer *peer, struct reason *reason, bool again)
 {
     if (!again)
         cause_count_advice(engine, reason->cause);
@@ -36,16 +36,16 @@ void host_note_advice(struct engine *engine, struct peer *peer, struct reason *r
     };
 }
 
-void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum reason_by by,
+void advice_give(struct engine *engine, struct peer *peer, const char *trigger, enum reason_by by,
                  bool bulk, const struct pd_advice *advice)
 {
     struct reason *reason = reason_new(trigger, by, advice);
 
     reason->bulk = bulk;
-    host_note_advice(engine, peer, reason, true);
+    advice_note(engine, peer, reason, true);
 }
 
-void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger)
+void advice_take_back(struct engine *engine, struct peer *peer, const char *trigger)
 {
     for (size_t i = 0; i < engine->n_advice; i++) {
         struct advice *advice = &engine->advice[i];
@@ -66,7 +66,7 @@ void advice_withdraw(struct engine *engine, struct peer *peer, const char *trigg
         (struct withdrawal){.peer = peer->view.index, .trigger = trigger};
 }
 
-void gate_forget_remembered(struct engine *engine, struct peer *peer)
+void advice_forget(struct engine *engine, struct peer *peer)
 {
     struct peer_moves *moves = peer->moves;
 
@@ -108,7 +108,7 @@ void advice_disproved(struct engine *engine, struct peer *peer, enum pd_kind kin
     struct peer_moves *moves = peer->moves;
 
     if (moves && remembered_by_will(moves) && moves->remembered->kind >= kind)
-        gate_forget_remembered(engine, peer);
+        advice_forget(engine, peer);
 }
 
 bool advice_allowed(struct engine *engine, struct peer *peer)
@@ -123,24 +123,24 @@ bool advice_allowed(struct engine *engine, struct peer *peer)
                          name_held_until_us(engine, peer->view.name));
         return false;
     }
-    gate_advise_remembered(engine, peer);
+    advice_give_remembered(engine, peer);
     return true;
 }
 
-void gate_advise_remembered(struct engine *engine, struct peer *peer)
+void advice_give_remembered(struct engine *engine, struct peer *peer)
 {
     struct reason *reason;
 
     if (!peer->moves || !peer->moves->remembered || advice_still_refused(engine, peer))
         return;
     reason = reason_ref(peer->moves->remembered);
-    gate_forget_remembered(engine, peer);
-    host_note_advice(engine, peer, reason, true);
+    advice_forget(engine, peer);
+    advice_note(engine, peer, reason, true);
 }
 
 void advice_due(struct engine *engine, struct deadline *deadline)
 {
-    gate_advise_remembered(engine,
+    advice_give_remembered(engine,
                            CONTAINER_OF(deadline, struct peer_moves, remembered_deadline)->peer);
 }
 
@@ -150,7 +150,7 @@ void advice_remember(struct engine *engine, struct peer *peer, struct reason *re
     struct peer_moves *moves = peer_moves(engine, peer);
 
     reason_ref(reason); /* it may be the one that is forgotten */
-    gate_forget_remembered(engine, peer);
+    advice_forget(engine, peer);
     moves->remembered = reason;
     moves->remembered_as = refused_as & 0x7f;
     if (moves->move)
@@ -160,11 +160,11 @@ void advice_remember(struct engine *engine, struct peer *peer, struct reason *re
     engine->remembered++;
 }
 
-bool gate_remembered_damped(struct engine *engine, struct peer *peer)
+bool advice_remembered_damped(struct engine *engine, struct peer *peer)
 {
     struct peer_moves *moves = peer->moves;
     const struct reason *reason = moves->remembered;
-    enum by by = gate_choose_by(engine, peer, reason->kind, reason->by);
+    enum by by = advice_choose_by(engine, peer, reason->kind, reason->by);
     uint64_t until_us = waiting_damped_until_us(engine, peer, by);
 
     if (until_us)
@@ -173,7 +173,7 @@ bool gate_remembered_damped(struct engine *engine, struct peer *peer)
 }
 
 /* The node's socket closed before it could be asked: again when it is back. */
-void gate_remember_unreported(struct engine *engine, struct peer *peer, struct reason *reason)
+void advice_remember_unreported(struct engine *engine, struct peer *peer, struct reason *reason)
 {
     if (kind_is_network(reason->kind))
         advice_remember(engine, peer, reason, VERDICT_GONE, NEVER);

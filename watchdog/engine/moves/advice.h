@@ -31,32 +31,32 @@ static inline bool kind_is_network(enum pd_kind kind)
 }
 
 /* Notes advice for the gate. `reason` is taken over. */
-void host_note_advice(struct engine *engine, struct peer *peer, struct reason *reason, bool again);
+void advice_note(struct engine *engine, struct peer *peer, struct reason *reason, bool again);
 
 /* By what means advice of this kind would be followed. */
-enum by gate_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
-                       enum reason_by by);
+enum by advice_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
+                         enum reason_by by);
 
 /* Advice of pathdog itself; decided at the end of this turn. `bulk`: it follows
  * from a cause that concerns more than a thousand peers. */
-void gate_advise(struct engine *engine, struct peer *peer, const char *trigger, enum reason_by by,
+void advice_give(struct engine *engine, struct peer *peer, const char *trigger, enum reason_by by,
                  bool bulk, const struct pd_advice *advice);
 
 /* Advice of pathdog itself in this turn, which a later row of the turn disproved. */
-void gate_take_back(struct engine *engine, struct peer *peer, const char *trigger);
+void advice_take_back(struct engine *engine, struct peer *peer, const char *trigger);
 
 /* Notes for the gate that an instance has no reason any more for what waits of its advice. */
 void advice_withdraw(struct engine *engine, struct peer *peer, const char *trigger);
 
 /* Gives remembered advice once more, as a new decision; not while it is held back. */
-void gate_advise_remembered(struct engine *engine, struct peer *peer);
+void advice_give_remembered(struct engine *engine, struct peer *peer);
 
 /* There is some, and it would be damped now: then it is given when there is a token. */
-bool gate_remembered_damped(struct engine *engine, struct peer *peer);
+bool advice_remembered_damped(struct engine *engine, struct peer *peer);
 
-void gate_remember_unreported(struct engine *engine, struct peer *peer, struct reason *reason);
+void advice_remember_unreported(struct engine *engine, struct peer *peer, struct reason *reason);
 
-void gate_forget_remembered(struct engine *engine, struct peer *peer);
+void advice_forget(struct engine *engine, struct peer *peer);
 
 /* Keeps it, and gives it again then. */
 void advice_remember(struct engine *engine, struct peer *peer, struct reason *reason,

@@ -11,7 +11,7 @@
  * Queued. Where the budget has room, move_enter_asked() enters the request whose line has been
  * written already. Where it has none, move_enqueue() puts the move into the queue (queue.c: the
  * strongest kind first, then most bytes in flight). It leaves that in one of four ways:
- * migration_pump() asks for it when a request ends; its time is over (`expired`); the connection or
+ * moves_pump() asks for it when a request ends; its time is over (`expired`); the connection or
  * the reason goes (`gone`, `superseded`: a policy withdrew); or an operator forbids it (`held`).
  * Each is written as one more decision of the same number.
  *
@@ -54,10 +54,10 @@
 void moves_init(struct engine *engine)
 {
     pool_init(&engine->migration.pool, sizeof(struct move));
-    migration_set_budget(engine, 0);
+    moves_set_budget(engine, 0);
 }
 
-void migration_clear(struct engine *engine)
+void moves_clear(struct engine *engine)
 {
     struct migration *migration = &engine->migration;
 
@@ -66,7 +66,7 @@ void migration_clear(struct engine *engine)
     pool_clear(&migration->pool);
 }
 
-void migration_set_budget(struct engine *engine, uint32_t node_max_in_flight)
+void moves_set_budget(struct engine *engine, uint32_t node_max_in_flight)
 {
     uint32_t configured = engine->config->max_in_flight;
 
@@ -249,7 +249,7 @@ void move_orphan(struct engine *engine, struct move *move)
 {
     struct peer *peer = move->peer;
 
-    migration_peer_path(peer);
+    moves_peer_path(peer);
     peer->moves->move = NULL;
     peer->in_flight = false;
     move->peer = NULL;
@@ -320,7 +320,7 @@ void move_record_queued(struct engine *engine, const struct move *move)
         write_decision(engine, move, VERDICT_QUEUED);
 }
 
-void migration_pump(struct engine *engine)
+void moves_pump(struct engine *engine)
 {
     struct migration *migration = &engine->migration;
     struct move *move;
@@ -334,7 +334,7 @@ void migration_pump(struct engine *engine)
     }
 }
 
-void migration_peer_path(struct peer *peer)
+void moves_peer_path(struct peer *peer)
 {
     struct move *move = peer->moves ? peer->moves->move : NULL;
 
@@ -349,25 +349,25 @@ static bool withdrawable(const struct engine *engine, const struct peer *peer,
 {
     return reason->trigger == trigger &&
            !(reason->kind == PD_KIND_MOVED &&
-             gate_choose_by(engine, peer, reason->kind, reason->by) == BY_RECONNECT);
+             advice_choose_by(engine, peer, reason->kind, reason->by) == BY_RECONNECT);
 }
 
-void migration_withdraw(struct engine *engine, struct peer *peer, const char *trigger)
+void moves_withdraw(struct engine *engine, struct peer *peer, const char *trigger)
 {
     struct peer_moves *moves = peer->moves;
     struct move *move = moves->move;
 
     if (moves->remembered && withdrawable(engine, peer, moves->remembered, trigger))
-        gate_forget_remembered(engine, peer);
+        advice_forget(engine, peer);
     if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->reason, trigger))
         move_end_waiting(engine, move, VERDICT_SUPERSEDED);
 }
 
-void migration_disproved(struct engine *engine, struct peer *peer, const char *trigger)
+void moves_disproved(struct engine *engine, struct peer *peer, const char *trigger)
 {
     struct move *move;
 
-    migration_withdraw(engine, peer, trigger);
+    moves_withdraw(engine, peer, trigger);
     move = peer->moves->move;
     if (move && move->reason->trigger == trigger)
         move->outlived = true;
@@ -380,7 +380,7 @@ static void end_queued(struct engine *engine, struct move *move, enum verdict ve
     move_end_waiting(engine, move, verdict);
 }
 
-void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict verdict)
+void moves_end_queued(struct engine *engine, struct peer *peer, enum verdict verdict)
 {
     struct migration *migration = &engine->migration;
 
@@ -393,7 +393,7 @@ void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict
         end_queued(engine, queue_first(migration), verdict);
 }
 
-void migration_resort(struct engine *engine, struct peer *peer)
+void moves_resort(struct engine *engine, struct peer *peer)
 {
     if (peer->moves && peer->moves->move)
         queue_resort(&engine->migration, peer->moves->move);

@@ -61,10 +61,10 @@ struct migration {
 
 void moves_init(struct engine *engine);
 
-void migration_clear(struct engine *engine);
+void moves_clear(struct engine *engine);
 
 /* The budget is the config's, else the node's, else the default. */
-void migration_set_budget(struct engine *engine, uint32_t node_max_in_flight);
+void moves_set_budget(struct engine *engine, uint32_t node_max_in_flight);
 
 /* migration.c, for this module and migration-gone.c. */
 void move_set_state(struct engine *engine, struct move *move, enum move_state state,
@@ -91,23 +91,23 @@ void move_link_lost(struct engine *engine, struct move *move);
 void move_attempt(struct engine *engine, struct move *move);
 
 /* The budget may have room: asks for what is queued, the strongest first. */
-void migration_pump(struct engine *engine);
+void moves_pump(struct engine *engine);
 
 /* What an instance advised and what waits (queued, remembered, to be tried
  * again) has no reason any more. */
-void migration_withdraw(struct engine *engine, struct peer *peer, const char *trigger);
+void moves_withdraw(struct engine *engine, struct peer *peer, const char *trigger);
 
 /* The same for what the connection has disproved by progress: an open one is not tried again. */
-void migration_disproved(struct engine *engine, struct peer *peer, const char *trigger);
+void moves_disproved(struct engine *engine, struct peer *peer, const char *trigger);
 
 /* Before its address changes: what it was is in the outcome record. */
-void migration_peer_path(struct peer *peer);
+void moves_peer_path(struct peer *peer);
 
 /* Ends what is queued with this verdict: of one connection, or all for NULL. */
-void migration_end_queued(struct engine *engine, struct peer *peer, enum verdict verdict);
+void moves_end_queued(struct engine *engine, struct peer *peer, enum verdict verdict);
 
 /* The bytes in flight of a queued connection changed. */
-void migration_resort(struct engine *engine, struct peer *peer);
+void moves_resort(struct engine *engine, struct peer *peer);
 
 /* Of a first attempt. */
 uint32_t move_timeout_ms(const struct engine *engine);

@@ -38,7 +38,7 @@ static void make(struct engine *engine, struct admitted *admitted)
         waiting_take_token(engine, moves);
     settles = moves->remembered && reason->kind <= moves->remembered->kind;
     if (settles && !advice_still_refused(engine, peer)) {
-        gate_forget_remembered(engine, peer);
+        advice_forget(engine, peer);
         settles = false;
     }
     admitted->move =
@@ -82,7 +82,7 @@ static void queue_all(struct engine *engine)
     admit_make(engine);
     for (size_t i = 0; i < engine->n_admitted; i++)
         move_enqueue(engine, engine->admitted[i].move);
-    migration_pump(engine);
+    moves_pump(engine);
     for (size_t i = 0; i < engine->n_admitted; i++)
         move_record_queued(engine, engine->admitted[i].move);
     admit_clear(engine);

@@ -120,7 +120,7 @@ static void decide(struct engine *engine, struct advice *advice)
 {
     struct peer *peer = peer_at(engine, advice->peer);
     struct reason *reason = advice->reason;
-    enum by by = gate_choose_by(engine, peer, reason->kind, reason->by);
+    enum by by = advice_choose_by(engine, peer, reason->kind, reason->by);
     const struct gate_question question = {reason->kind, by, reason->no_target};
     uint64_t decision = ++engine->last_decision;
     uint64_t into = 0;
@@ -195,7 +195,7 @@ void gate_withdrawn(struct engine *engine)
     for (size_t i = 0; i < engine->n_withdrawals; i++) {
         const struct withdrawal *withdrawal = &engine->withdrawals[i];
 
-        migration_withdraw(engine, peer_at(engine, withdrawal->peer), withdrawal->trigger);
+        moves_withdraw(engine, peer_at(engine, withdrawal->peer), withdrawal->trigger);
     }
     engine->n_withdrawals = 0;
 }

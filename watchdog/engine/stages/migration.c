@@ -76,7 +76,7 @@ void migration_stop(struct engine *engine)
     struct move *move;
     uint64_t request = 0;
 
-    migration_end_queued(engine, NULL, VERDICT_EXPIRED);
+    moves_end_queued(engine, NULL, VERDICT_EXPIRED);
     while ((move = requests_next(migration, &request)))
         outcome_stopped(engine, move);
     migration_forget(engine);
@@ -122,7 +122,7 @@ void migration_peer_unreported(struct engine *engine, struct peer *peer)
     if (!move)
         return;
     if (move->state == MOVE_QUEUED) {
-        gate_remember_unreported(engine, peer, move->reason);
+        advice_remember_unreported(engine, peer, move->reason);
         move_end_waiting(engine, move, VERDICT_GONE);
     } else if (move->state == MOVE_WAITING) {
         move_set_state(engine, move, MOVE_LINKLESS, NEVER);

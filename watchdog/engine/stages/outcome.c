@@ -57,7 +57,7 @@ static void finish(struct engine *engine, struct move *move, enum outcome outcom
     struct record *record = outbox_record(engine, RECORD_OUTCOME);
 
     if (move->peer && !move->adopted)
-        migration_peer_path(move->peer);
+        moves_peer_path(move->peer);
     record->bulk = move->reason->bulk;
     record->outcome = (struct record_outcome){
         .subject = {.peer = text_ref(move->name), .conn = move->conn},
@@ -138,11 +138,11 @@ static struct answered succeeded(struct engine *engine, struct move *move,
 void outcome_succeeded(struct engine *engine, const struct answered *led)
 {
     if (led->settles)
-        gate_forget_remembered(engine, led->done);
+        advice_forget(engine, led->done);
     if (led->same)
         (void)watch_answered(engine, led->done, true);
     if (led->done)
-        gate_advise_remembered(engine, led->done);
+        advice_give_remembered(engine, led->done);
 }
 
 /* Is there to be another attempt, if it is possible? */
@@ -200,14 +200,14 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
 
     if (peer && !move->adopted && watch_answered(engine, peer, false)) {
         move_free(engine, move);
-        gate_forget_remembered(engine, peer);
+        advice_forget(engine, peer);
         return;
     }
     if (peer && peer->moves->remembered && peer->state == PEER_UP &&
         !advice_still_refused(engine, peer) &&
-        !(may_retry(engine, move, outcome, code) && gate_remembered_damped(engine, peer))) {
+        !(may_retry(engine, move, outcome, code) && advice_remembered_damped(engine, peer))) {
         move_free(engine, move);
-        gate_advise_remembered(engine, peer);
+        advice_give_remembered(engine, peer);
         return;
     }
     if (may_retry(engine, move, outcome, code)) {
@@ -220,7 +220,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
         advice_remember_held(engine, peer, move->reason);
     move_free(engine, move);
     if (peer && !advice_still_refused(engine, peer))
-        gate_forget_remembered(engine, peer);
+        advice_forget(engine, peer);
 }
 
 struct answered outcome_answered(struct engine *engine, struct move *move,

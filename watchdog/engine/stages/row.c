@@ -119,7 +119,7 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
     if (peer->moves) {
         if (progress)
             advice_disproved(engine, peer, PD_KIND_DEAD);
-        migration_resort(engine, peer);
+        moves_resort(engine, peer);
         if (peer->moves->effect)
             effect_row(engine, peer, row, fresh, progress);
         watch_row(engine, peer, row, progress);
@@ -141,7 +141,7 @@ static void prefetch(const struct engine *engine, const struct event_samples *ev
         index_prefetch_peer(engine, index, hash_conn(event->rows[row + 8].conn));
 }
 
-void polls_samples(struct engine *engine, const struct event_samples *event)
+void row_samples(struct engine *engine, const struct event_samples *event)
 {
     const struct polls *polls = &engine->polls;
     bool fast_poll = polls->open && !polls->open_all;

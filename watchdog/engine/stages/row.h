@@ -9,6 +9,6 @@
 #include "../state.h"
 
 /* All rows of a line. */
-void polls_samples(struct engine *engine, const struct event_samples *event);
+void row_samples(struct engine *engine, const struct event_samples *event);
 
 #endif

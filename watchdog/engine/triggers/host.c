@@ -72,7 +72,7 @@ static int host_advise(struct pd_turn *turn, uint32_t index, const struct pd_adv
     if (!advice) {
         if (!CONTAINER_OF(turn, struct host_turn, pd)->advised)
             return -EINVAL;
-        host_note_advice(engine, peer, reason_ref(triggers->last), false);
+        advice_note(engine, peer, reason_ref(triggers->last), false);
         return 0;
     }
     if (!advice->reason || advice->kind == PD_KIND_OPERATOR ||
@@ -85,7 +85,7 @@ static int host_advise(struct pd_turn *turn, uint32_t index, const struct pd_adv
         triggers->last = reason_new(name, REASON_BY_RULE, advice);
     }
     CONTAINER_OF(turn, struct host_turn, pd)->advised = true;
-    host_note_advice(engine, peer, reason_ref(triggers->last), false);
+    advice_note(engine, peer, reason_ref(triggers->last), false);
     return 0;
 }
 
