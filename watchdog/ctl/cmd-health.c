@@ -72,10 +72,11 @@ static enum ctl_status take_counts(const json_t *status, char line[LINE_SIZE])
 static void say_good(const json_t *status, char line[LINE_SIZE])
 {
     const json_t *node = json_object_get(status, "node"), *tally = json_object_get(status, "peers");
+    uint64_t up = number_of(tally, "up");
 
-    snprintf(line, LINE_SIZE, "node %s is up, %" PRIu64 " peers, none silent",
-             has(node, "name") ? text_of(node, "name") : text_of(node, "path"),
-             number_of(tally, "up"));
+    snprintf(line, LINE_SIZE, "node %s is up, %" PRIu64 " peer%s%s",
+             has(node, "name") ? text_of(node, "name") : text_of(node, "path"), up,
+             up == 1 ? "" : "s", up ? ", none silent" : "");
 }
 
 /* One line, whatever the texts are. */
