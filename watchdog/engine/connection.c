@@ -8,7 +8,7 @@
 #include "base/outbox.h"
 #include "learnt-keep.h"
 #include "liveness/effect.h"
-#include "liveness/watch.h"
+#include "liveness/fallback.h"
 #include "moves/advice.h"
 #include "moves/decision.h"
 #include "moves/move.h"
@@ -34,7 +34,7 @@ static void remove_peer(struct engine *engine, struct peer *peer, const char *re
     effect_peer_gone(engine, peer);
     if (peer->moves) {
         advice_forget(engine, peer);
-        watch_off(engine, peer);
+        fallback_off(engine, peer);
         repeats_flush(engine, peer);
         poll_remove(engine, peer);
     }

@@ -30,7 +30,7 @@
  * event: outcome.c writes its record and says what is next, and answered() below tells the policies
  * of the other path before advice that waited for the answer is given again. Whether the move
  * helped is found from the rows that follow (effect.c); whether the connection is dead
- * meanwhile, and has to be closed and dialled again, too (watch.c).
+ * meanwhile, and has to be closed and dialled again, too (fallback.c).
  *
  * Records. Every advice ends in one decision, every request in one outcome, every successful move
  * in one effect. They are values in the outbox, in the order in which they came to be; how they
@@ -47,7 +47,7 @@
 #include "connection.h"
 #include "learnt-keep.h"
 #include "liveness/effect.h"
-#include "liveness/watch.h"
+#include "liveness/fallback.h"
 #include "moves/advice.h"
 #include "moves/decision.h"
 #include "moves/move.h"
@@ -116,7 +116,7 @@ static void due(struct engine *engine, struct deadline *deadline)
         effect_due(engine, deadline);
         break;
     case DEADLINE_WATCH:
-        watch_due(engine, deadline);
+        fallback_due(engine, deadline);
         break;
     case DEADLINE_TRIGGER:
         instance_due(deadline);

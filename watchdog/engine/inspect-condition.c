@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "inspect-condition.h"
 
-#include "liveness/watch.h"
+#include "liveness/fallback.h"
 #include "peers/poll.h"
 
 #define ROUNDS_UNSEEN 3u
@@ -33,7 +33,7 @@ enum inspect_condition inspect_condition(const struct engine *engine, uint64_t n
         return INSPECT_IS_UNSEEN;
     if (!peer->last_look_us)
         return INSPECT_IS_NEW;
-    if (watch_dead(engine, peer, now_us))
+    if (fallback_dead(engine, peer, now_us))
         return INSPECT_IS_SILENT;
     if (is_moving(peer))
         return INSPECT_IS_MOVING;

@@ -17,7 +17,7 @@
 #include "engine.h"
 #include "learnt-keep.h"
 #include "liveness/effect.h"
-#include "liveness/watch.h"
+#include "liveness/fallback.h"
 #include "moves/advice.h"
 #include "moves/decision.h"
 #include "moves/move.h"

@@ -16,7 +16,7 @@
 #include "admit.h"
 
 #include "../base/outbox.h"
-#include "../liveness/watch.h"
+#include "../liveness/fallback.h"
 #include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../moves/queue.h"
@@ -45,7 +45,7 @@ static void make(struct engine *engine, struct admitted *admitted)
         move_new(engine, peer, reason, admitted->by, admitted->decision, admitted->again);
     admitted->move->settles = settles; /* what is held back: only if this one succeeds */
     if (kind_is_network(reason->kind))
-        watch_advised(engine, peer, reason);
+        fallback_advised(engine, peer, reason);
 }
 
 void admit_add(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,

@@ -7,7 +7,7 @@
 
 #include "../base/cause.h"
 #include "../base/outbox.h"
-#include "../liveness/watch.h"
+#include "../liveness/fallback.h"
 #include "../moves/advice.h"
 #include "../moves/decision.h"
 #include "../moves/move.h"
@@ -112,7 +112,7 @@ static void refuse(struct engine *engine, struct peer *peer, const struct advice
         cause_count_verdict(engine, reason->cause, verdict);
     if (kind_is_network(reason->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
         verdict != VERDICT_GONE)
-        watch_advised(engine, peer, reason);
+        fallback_advised(engine, peer, reason);
 }
 
 /* The one place where advice becomes a decision. */

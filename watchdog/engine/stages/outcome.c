@@ -9,7 +9,7 @@
 #include "../base/notice.h"
 #include "../base/outbox.h"
 #include "../liveness/effect.h"
-#include "../liveness/watch.h"
+#include "../liveness/fallback.h"
 #include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../moves/requests.h"
@@ -140,7 +140,7 @@ void outcome_succeeded(struct engine *engine, const struct answered *led)
     if (led->settles)
         advice_forget(engine, led->done);
     if (led->same)
-        (void)watch_answered(engine, led->done, true);
+        (void)fallback_answered(engine, led->done, true);
     if (led->done)
         advice_give_remembered(engine, led->done);
 }
@@ -198,7 +198,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
 {
     struct peer *peer = move->peer;
 
-    if (peer && !move->adopted && watch_answered(engine, peer, false)) {
+    if (peer && !move->adopted && fallback_answered(engine, peer, false)) {
         move_free(engine, move);
         advice_forget(engine, peer);
         return;

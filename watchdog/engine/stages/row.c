@@ -3,7 +3,7 @@
 #include "row.h"
 
 #include "../liveness/effect.h"
-#include "../liveness/watch.h"
+#include "../liveness/fallback.h"
 #include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../peers/index.h"
@@ -122,7 +122,7 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         moves_resort(engine, peer);
         if (peer->moves->effect)
             effect_row(engine, peer, row, fresh, progress);
-        watch_row(engine, peer, row, progress);
+        fallback_row(engine, peer, row, progress);
     }
     if (fresh)
         keep_rtt(peer, rtt_us);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The watch over connections that may be dead, and the fallback. */
-#include "watch.h"
+#include "fallback.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,13 +28,13 @@ static uint64_t fallback_after_us(const struct engine *engine, const struct peer
     return peer_inbound(peer) ? after_us * 2 : after_us;
 }
 
-void watch_due(struct engine *engine, struct deadline *deadline)
+void fallback_due(struct engine *engine, struct deadline *deadline)
 {
     struct peer_moves *moves =
         CONTAINER_OF(CONTAINER_OF(deadline, struct watch, deadline), struct peer_moves, watch);
 
     if (engine->now_us >= moves->watch.until_us) { /* also if no row ever came */
-        watch_off(engine, moves->peer);
+        fallback_off(engine, moves->peer);
         return;
     }
     deadline_append(&engine->deadlines, &engine->fifos.watch_ends, deadline, moves->watch.until_us);
@@ -54,7 +54,7 @@ static void set_deadline(struct engine *engine, struct peer *peer)
         min_u64(peer->unanswered_since_us + fallback_after_us(engine, peer), watch->until_us));
 }
 
-void watch_off(struct engine *engine, struct peer *peer)
+void fallback_off(struct engine *engine, struct peer *peer)
 {
     struct watch *watch = peer->moves ? &peer->moves->watch : NULL;
 
@@ -72,7 +72,7 @@ static void watch_since_now(const struct engine *engine, struct watch *watch)
     watch->polled = false;
 }
 
-void watch_advised(struct engine *engine, struct peer *peer, const struct reason *reason)
+void fallback_advised(struct engine *engine, struct peer *peer, const struct reason *reason)
 {
     struct watch *watch = &peer_moves(engine, peer)->watch;
     bool own = reason->trigger == fallback_name;
@@ -102,7 +102,7 @@ static bool judgeable(const struct engine *engine)
     return engine->polls.columns & needed;
 }
 
-bool watch_dead(const struct engine *engine, const struct peer *peer, uint64_t now_us)
+bool fallback_dead(const struct engine *engine, const struct peer *peer, uint64_t now_us)
 {
     return peer->unanswered_rows >= POLLS_LEAST && judgeable(engine) &&
            sub_u64(now_us, peer->unanswered_since_us) >= fallback_after_us(engine, peer);
@@ -138,13 +138,13 @@ static bool evaluate(struct engine *engine, struct peer *peer)
 {
     if (peer->moves->watch.said || engine->config->fallback != FALLBACK_RECONNECT ||
         peer->state != PEER_UP || !peer_movable(engine, peer, BY_RECONNECT) ||
-        !watch_dead(engine, peer, engine->now_us))
+        !fallback_dead(engine, peer, engine->now_us))
         return false;
     advise_fallback(engine, peer);
     return true;
 }
 
-bool watch_answered(struct engine *engine, struct peer *peer, bool ok)
+bool fallback_answered(struct engine *engine, struct peer *peer, bool ok)
 {
     struct watch *watch = &peer->moves->watch;
 
@@ -204,7 +204,7 @@ static void progressed(struct engine *engine, struct peer *peer, const struct pd
 
     watch->said = false;
     if (is_sure(engine, watch, row) && !peer_in_flight(peer))
-        watch_off(engine, peer);
+        fallback_off(engine, peer);
     else
         set_deadline(engine, peer);
 }
@@ -220,7 +220,7 @@ static void notice_unjudgeable(struct engine *engine)
            1);
 }
 
-void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress)
+void fallback_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress)
 {
     if (progress)
         call_off(engine, peer);
@@ -238,5 +238,5 @@ void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *ro
     }
     peer->moves->watch.polled = true;
     if (engine->now_us >= peer->moves->watch.until_us)
-        watch_off(engine, peer);
+        fallback_off(engine, peer);
 }

@@ -4,8 +4,8 @@
  * live. If it is dead, and may be reconnected, the fallback is advised.
  * Progress outranks everything: a connection that lives is never closed.
  */
-#ifndef ENGINE_WATCH_H
-#define ENGINE_WATCH_H
+#ifndef ENGINE_FALLBACK_H
+#define ENGINE_FALLBACK_H
 
 #include "../base/deadline.h"
 #include "../base/text.h"
@@ -25,21 +25,22 @@ struct watch {
     struct deadline deadline;
 };
 
-void watch_advised(struct engine *engine, struct peer *peer, const struct reason *reason);
+void fallback_advised(struct engine *engine, struct peer *peer, const struct reason *reason);
 
 /* A request of this connection ended. True if it is dead and the fallback has
  * been advised in its stead. */
-bool watch_answered(struct engine *engine, struct peer *peer, bool ok);
+bool fallback_answered(struct engine *engine, struct peer *peer, bool ok);
 
 /* A row came, and what it says has been taken over. */
-void watch_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress);
+void fallback_row(struct engine *engine, struct peer *peer, const struct pd_row *row,
+                  bool progress);
 
 /* Something was unanswered long enough: a poll is wanted now; or the watch is over. */
-void watch_due(struct engine *engine, struct deadline *deadline);
+void fallback_due(struct engine *engine, struct deadline *deadline);
 
-void watch_off(struct engine *engine, struct peer *peer);
+void fallback_off(struct engine *engine, struct peer *peer);
 
 /* Dead, as docs/decisions.md defines it: something is unanswered, and nothing comes. */
-bool watch_dead(const struct engine *engine, const struct peer *peer, uint64_t now_us);
+bool fallback_dead(const struct engine *engine, const struct peer *peer, uint64_t now_us);
 
 #endif
