@@ -174,6 +174,7 @@ void outages_take(struct outages *outages, const char *unit, const json_t *recor
 
 json_t *outages_result(const struct outages *outages)
 {
+    uint64_t until_us = outages->longest_from_us + outages->longest_us;
     json_t *peers = json_array(), *longest = json_null();
     uint64_t n_unknown = outages->n_unknown;
 
@@ -186,8 +187,7 @@ json_t *outages_result(const struct outages *outages)
     }
     if (outages->longest_peer)
         longest = json_pack("{s:s,s:I,s:I}", "peer", outages->longest_peer, "from_us",
-                            (json_int_t)outages->longest_from_us, "until_us",
-                            (json_int_t)outages->longest_from_us + (json_int_t)outages->longest_us);
+                            (json_int_t)outages->longest_from_us, "until_us", (json_int_t)until_us);
     return json_pack("{s:I,s:I,s:o,s:o}", "ended", (json_int_t)outages->n_ended, "unknown",
                      (json_int_t)n_unknown, "unknown_peers", peers, "longest", longest);
 }

@@ -28,8 +28,9 @@ struct report {
 
 static void add(json_t *counts, const char *name, uint64_t count)
 {
-    json_object_set_new(counts, name,
-                        json_integer((json_int_t)record_number(counts, name) + (json_int_t)count));
+    uint64_t sum = record_number(counts, name) + count;
+
+    json_object_set_new(counts, name, json_integer((json_int_t)sum));
 }
 
 static bool is_any(const char *text, const char *a, const char *b)
@@ -342,15 +343,16 @@ static json_t *runs_result(const struct report *report)
 
 static json_t *result(const struct report *report)
 {
+    uint64_t n_moves = record_number(report->outcomes, "migrated") +
+                       record_number(report->outcomes, "reconnected");
+
     return json_pack("{s:o,s:O,s:I,s:O,s:I,s:I,s:O,s:I,s:O,s:I,s:o,s:I,s:o,s:o,s:o,s:O}", "runs",
                      runs_result(report), "nodes", report->nodes.rows, "decisions",
                      (json_int_t)report->n_decisions, "verdicts", report->verdicts, "only_counted",
                      (json_int_t)report->n_only_counted, "requests", (json_int_t)report->n_outcomes,
-                     "outcomes", report->outcomes, "moves",
-                     (json_int_t)record_number(report->outcomes, "migrated") +
-                         (json_int_t)record_number(report->outcomes, "reconnected"),
-                     "effects", report->effects, "restored", (json_int_t)report->n_restored,
-                     "no_path", outages_result(report->outages), "n_peers",
+                     "outcomes", report->outcomes, "moves", (json_int_t)n_moves, "effects",
+                     report->effects, "restored", (json_int_t)report->n_restored, "no_path",
+                     outages_result(report->outages), "n_peers",
                      (json_int_t)json_array_size(report->peers.rows), "peers",
                      report_worst_peers(report->peers.rows), "reasons",
                      report_most_reasons(report->reasons.rows), "causes",
