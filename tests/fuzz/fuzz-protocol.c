@@ -114,7 +114,7 @@ static void check_event(struct fuzz *fuzz, const struct event *event)
             check_conn(event->samples.rows[i].conn);
         break;
     case EVENT_SUMMARY_DONE:
-        check_answered(fuzz->looks, event->summary_done.look);
+        check_answered(fuzz->looks, event->summary_done.poll);
         break;
     case EVENT_ANSWER:
         check_answer(fuzz, &event->answer);
