@@ -23,6 +23,8 @@ from hostile import HOSTILE, Hostile, refuses_from
 
 PROGRAM = os.path.abspath(sys.argv[1])
 TIMEOUT = 120
+# This node has a MiB to read before it shows its fault, beside others that keep the machine busy.
+PATIENT = {"dies of a long line": "15", "no long lines": "15"}
 # Of the wait for one answer, in a hostile node's tests; all waits together are 30 times as long.
 HOSTILE_TIMEOUT = 1
 with open(PROGRAM, "rb") as binary:
@@ -57,7 +59,7 @@ def one(name):
     how, expected = {**GOOD, **FAULTS}[name]
     try:
         status, report, err = report_of(how, *(
-            ("--timeout", "2", "--only", ",".join(expected)) if expected else ()))
+            ("--timeout", PATIENT.get(name, "2"), "--only", ",".join(expected)) if expected else ()))
     except Exception:
         return [traceback.format_exc()]
     checks = {c["check"]: c for c in report["checks"]}
@@ -168,7 +170,7 @@ def main():
     # Floods last: whoever runs beside them is slow.
     for calls in ([(f.__name__, f) for f in single] + [(name, one, name) for name in names],
                   [(name, hostile, name) for name in harmful]):
-        with concurrent.futures.ProcessPoolExecutor(4) as pool:
+        with concurrent.futures.ProcessPoolExecutor(2) as pool:
             jobs = [(name, pool.submit(*call)) for name, *call in calls]
             for name, job in jobs:
                 number += 1
