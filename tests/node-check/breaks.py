@@ -1,0 +1,523 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node that conforms, and ways to break one promise at a time: name → (how, checks that see it).
+
+It knows nothing of how pathdog-node-check looks; `how` changes a ScriptedNode before it starts.
+"""
+
+import json
+import os
+import socket
+import sys
+import threading
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+
+from node import Link, ScriptedNode  # noqa: E402
+
+MIB = 1 << 20
+
+
+class TwistedLink(Link):
+    """Every message passes `node.twist`, which may change it, drop it (None), or give several."""
+
+    def send(self, what):
+        if isinstance(what, dict) and self.node.twist:
+            what = self.node.twist(self, what)
+        for one in what if isinstance(what, list) else [what]:
+            if one is not None:
+                super().send(one)
+
+
+class Node(ScriptedNode):
+    link_class = TwistedLink
+
+    def __init__(self, path):
+        super().__init__(path, features=["reconnect", "probe"], netns=os.stat("/proc/self/ns/net").st_ino)
+        self.twist = None
+        self.output_max = MIB
+        for conn, name, role in ((17, "bravo", "client"), (18, "charlie", "server")):
+            peer = self.add(name, conn, tell=False, role=role, local=f"192.0.2.1:{9000 + conn}",
+                            remote="[2001:db8::1]:443", migratable=role == "client", via="direct")
+            peer.set(rtt_samples=200)
+        self.on("migrate_peer", self.migrate)
+
+    def wait_moved(self, request, seconds=0.05):
+        """A move takes a little, and the reader goes on meanwhile."""
+        thread = threading.Timer(seconds, self.moved, (request,))
+        thread.start()
+
+    def moved(self, request):
+        self.moving.discard(request.conn)
+        peer = self.peers[request.conn]
+        peer.set(rtt_samples=0)
+        peer.told["local"] = "198.51.100.1:40000"
+        request.answer({"local": "198.51.100.1:40000", "validated": True})
+
+    moving = None
+
+    def migrate(self, request):
+        if not self.is_move_of(request, self.peers):
+            return
+        self.moving = self.moving or set()
+        if request.conn in self.moving:
+            request.error(-32006, "busy")
+            return
+        self.moving.add(request.conn)
+        self.wait_moved(request)
+
+
+# -- how to break it ----------------------------------------------------------------------------
+
+def twist(function):
+    """`function(link, message)` sees every message that the node sends."""
+    def how(node):
+        node.twist = function
+    return how
+
+
+def of(kind, function):
+    """The same for notifications of one method, or for answers ("answer")."""
+    def look(link, message):
+        is_it = "id" in message if kind == "answer" else message.get("method") == kind
+        return function(message) if is_it else message
+    return twist(look)
+
+
+def answers_to(method, function):
+    """The same for the answers to one method: function(message, link)."""
+    def look(link, message):
+        if "id" in message and any(r.id == message["id"] and r.method == method
+                                   for r in link.requests[-3:]):
+            return function(message, link)
+        return message
+    return twist(look)
+
+
+def params(kind, **changes):
+    """Other params of one kind of notification; ... stands for: left out."""
+    def change(message):
+        new = {**message["params"], **changes}
+        return {**message, "params": {k: v for k, v in new.items() if v is not ...}}
+    return of(kind, change)
+
+
+def hello(**changes):
+    def how(node):
+        node.hello.update(changes)
+    return how
+
+
+def on(method, handler):
+    """`handler(node, request)` instead of what the node does."""
+    def how(node):
+        before = node.handlers.get(method) or getattr(node, f"do_{method}", None)
+        node.on(method, lambda request: handler(node, request, before))
+    return how
+
+
+def line_first(bytes_):
+    """A line of these bytes before every answer to summary."""
+    return answers_to("summary", lambda message, link: [bytes_, message])
+
+
+def columns(*names):
+    def how(node):
+        node.columns = list(names)
+    return how
+
+
+def row(change):
+    def look(message):
+        rows = [change(list(r)) for r in message["params"]["rows"]]
+        return {**message, "params": {**message["params"], "rows": rows}}
+    return of("summaries", look)
+
+
+def cell(value, column="srtt_us"):
+    """A value in the column of every row."""
+    def look(message):
+        told = message["params"]["columns"]
+        rows = [[value if c == column else v for c, v in zip(told, r)]
+                for r in message["params"]["rows"]]
+        return {**message, "params": {**message["params"], "rows": rows}}
+    return of("summaries", look)
+
+
+def extra_row(conn):
+    def look(message):
+        rows = message["params"]["rows"]
+        return {**message, "params": {**message["params"], "rows": rows + [
+            [conn if c == "conn" else 1 for c in message["params"]["columns"]]]}}
+    return of("summaries", look)
+
+
+def dies_of(predicate):
+    """A node that does not survive such a line: nobody is served any more."""
+    def how(node):
+        before, node.dead = node._line, False
+
+        def line(link, data):
+            if predicate(data):
+                node.dead = True
+            if node.dead:
+                link.close()
+            else:
+                before(link, data)
+        node._line = line
+    return how
+
+
+def not_json(data):
+    try:
+        return data and not isinstance(json.loads(data), dict)
+    except ValueError:
+        return True
+
+
+def bound_directly(node):
+    def start():
+        node.listener = socket.socket(socket.AF_UNIX)
+        node.listener.bind(node.path)
+        os.chmod(node.path, 0o660)
+        node.listener.listen(16)
+        threading.Thread(target=node._accept, args=(node.listener,), daemon=True).start()
+        return node
+    node.start = start
+
+
+def after_start(function):
+    def how(node):
+        before = node.start
+
+        def start():
+            before()
+            function(node)
+            return node
+        node.start = start
+    return how
+
+
+def boot_changes(node):
+    node.boots = 0
+
+    def handler(request):
+        node.boots += 1
+        node.hello["boot"] = f"boot-{node.boots}"
+        node.do_hello(request)
+    node.on("hello", handler)
+
+
+def new_conns(node):
+    """Every subscription renumbers the peers."""
+    def handler(request):
+        for peer in list(node.peers.values()):
+            del node.peers[peer.conn]
+            peer.conn += 1000
+            peer.columns["conn"] = peer.conn
+            node.peers[peer.conn] = peer
+        node.do_subscribe(request)
+    node.on("subscribe", handler)
+
+
+def snapshot_late(node):
+    """The answer first, then the peers."""
+    def handler(request):
+        request.answer({"peers": len(node.peers)})
+        for peer in list(node.peers.values()):
+            node.tell_up(peer, request.link)
+    node.on("subscribe", handler)
+
+
+def summary_late(node, request, before):
+    rows = [peer.row(node.columns) for peer in node.peers.values()]
+    request.answer({"rows": len(rows)})
+    request.link.notify("summaries", columns=node.columns, rows=rows)
+
+
+def summary_of_all(node, request, before):
+    rows = [peer.row(node.columns) for peer in node.peers.values()]
+    request.link.notify("summaries", columns=node.columns, rows=rows)
+    request.answer({"rows": len(rows)})
+
+
+def refuses_unknown(node, request, before):
+    conns = (request.params or {}).get("conns") or ()
+    if any(conn not in node.peers for conn in conns):
+        request.error(-32001)
+    else:
+        before(request)
+
+
+def needs_known_params(node, request, before):
+    if set(request.params or ()) - {"conns"}:
+        request.error(-32602)
+    else:
+        before(request)
+
+
+def no_null(node, request, before):
+    if request.params and None in request.params.values():
+        request.error(-32602)
+    else:
+        before(request)
+
+
+def down_and_up_again(node, request, before):
+    before(request)
+    request.link.notify("peer_down", conn=17, reason="lied")
+    request.link.notify("peer_up", **node.peers[17].up())
+
+
+def smaller_conn(node, request, before):
+    before(request)
+    node.told_small = getattr(node, "told_small", 17) - 1
+    request.link.notify("peer_up", peer=f"new-{node.told_small}", conn=node.told_small)
+
+
+def asks_often(node, request, before):
+    before(request)
+    request.link.send({"jsonrpc": "2.0", "id": 1, "method": "time", "params": {}})
+
+
+def never_blocks(node):
+    """A node that waits for its client to read."""
+    real = TwistedLink.send
+
+    class Waits(TwistedLink):
+        def send(self, what):
+            real(self, what)
+            with self.out:
+                self.out.wait_for(lambda: not self.pending)
+    node.link_class = Waits
+    node.output_max = 1 << 40
+
+
+def small_buffer(node):
+    node.output_max = 1000
+
+
+def one_at_a_time(node):
+    """While one client does not read, no other is served."""
+    never_blocks(node)
+    lock = threading.Lock()
+    before = node._line
+
+    def line(link, data):
+        with lock:
+            before(link, data)
+    node._line = line
+
+
+def keeps_older(node):
+    node.replace_links = lambda older: None
+
+
+def answers_newest(node):
+    """Answers go to whoever is there, not to whoever asked."""
+    held = []
+
+    def handler(request):
+        if not held:
+            held.append(request)
+            node.do_summary(request)
+        else:
+            node.do_summary(request)
+    node.on("summary", handler)
+
+    def look(link, message):
+        if "id" in message and link.index and link.requests[-1].method == "subscribe":
+            return [{"jsonrpc": "2.0", "id": node.links[link.index - 1].requests[-1].id,
+                     "result": {}}, message]
+        return message
+    node.twist = look
+
+
+def reads_whole_packets(node):
+    """Takes what one read gives for one line."""
+    def read(link):
+        while True:
+            try:
+                data = link.sock.recv(1 << 21)
+            except OSError:
+                data = b""
+            if not data:
+                return
+            for one in data.split(b"\n"):
+                try:
+                    json.loads(one)
+                except ValueError:
+                    continue
+                node._line(link, one)
+    node._read = read
+
+
+def first_line_only(node):
+    """Of several lines in one read only the first counts."""
+    def read(link):
+        buffer = b""
+        while True:
+            try:
+                data = link.sock.recv(1 << 21)
+            except OSError:
+                data = b""
+            if not data:
+                return
+            buffer += data
+            if b"\n" in buffer:
+                line, buffer = buffer.split(b"\n")[0], buffer.split(b"\n")[-1]
+                node._line(link, line)
+    node._read = read
+
+
+def no_long_lines(node):
+    before = node._line
+
+    def line(link, data):
+        if len(data) > 600000:
+            link.close()
+        else:
+            before(link, data)
+    node._line = line
+
+
+def empty_is_fatal(node):
+    before = node._line
+
+    def line(link, data):
+        if not data:
+            link.close()
+        else:
+            before(link, data)
+    node._line = line
+
+
+def answers_everything(node):
+    before = node.serve
+
+    def serve(request):
+        if "id" not in request.message:
+            request.error(-32601)
+        else:
+            before(request)
+    node.serve = serve
+
+
+def before_hello(node):
+    """Tells its peers to whoever connects."""
+    def replace_links(older):
+        for link in older:
+            link.close()
+        node.tell_up(node.peers[17], node.links[-1])
+    node.replace_links = replace_links
+
+
+def at_once(node, request, before):
+    if node.is_move_of(request, node.peers):
+        node.moved_set = True
+        request.answer({"validated": True})
+
+
+def both_moves(node, request, before):
+    if node.is_move_of(request, node.peers):
+        node.wait_moved_both = getattr(node, "wait_moved_both", []) + [request]
+        if len(node.wait_moved_both) == 2:
+            for one in reversed(node.wait_moved_both):
+                one.answer({"local": "198.51.100.1:40000", "validated": True})
+
+
+def blocks(node, request, before):
+    if node.is_move_of(request, node.peers):
+        threading.Event().wait(0.4)  # the fault itself: the node stands still
+        node.peers[request.conn].set(rtt_samples=0)
+        request.answer({"local": "198.51.100.1:40000", "validated": True})
+
+
+def keeps_samples(node, request, before):
+    if node.is_move_of(request, node.peers):
+        request.answer({"local": "198.51.100.1:40000", "validated": True})
+
+
+def reconnect_order(node, request, before):
+    if not node.is_move_of(request, node.peers):
+        return
+    request.answer({"conn": node.next_conn + 1})
+    node.replace(request.conn, request.link)
+
+
+def reconnect_other(node, request, before):
+    if node.is_move_of(request, node.peers):
+        node.replace(request.conn, request.link)
+        request.answer({"conn": 18})
+
+
+def counters_back(node, request, before):
+    for peer in node.peers.values():
+        peer.set(bytes_sent=peer.columns["bytes_sent"] - 1)
+    before(request)
+
+
+def changing_columns(node, request, before):
+    node.columns = node.columns[::-1]
+    before(request)
+
+
+def only_known(node, request, before):
+    before(request)
+    request.link.notify("peer_path", conn=4711, local="192.0.2.1:1")
+
+
+def other_name(node, request, before):
+    before(request)
+    request.link.notify("peer_up", peer="somebody-else", conn=17)
+
+
+def ignore(node, request, before):
+    pass
+
+
+def no_answer_to_unknown(node):
+    node.on("x-node-check", lambda request: None)
+
+
+def half_line(node):
+    """A client that leaves in mid-line takes the node with it."""
+    node.dead, node.rest = False, b""
+
+    def read(link):
+        node.rest = b""
+        while not node.dead:
+            try:
+                data = link.sock.recv(1 << 16)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            *lines, node.rest = (node.rest + data).split(b"\n")
+            for line in lines:
+                node._line(link, line)
+        link.close()
+
+    def replace_links(older):
+        node.dead = node.dead or node.rest.endswith(b'"meth')
+        for link in older:
+            link.close()
+    node._read = read
+    node.replace_links = replace_links
+
+
+def is_connected(link):
+    try:
+        return bool(link.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def only_one(node):
+    """Whoever comes second is not served."""
+    def replace_links(older):
+        if any(is_connected(link) for link in older):
+            node.links[-1].close()
+    node.replace_links = replace_links
