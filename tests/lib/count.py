@@ -6,7 +6,8 @@ sums and the names at the end of what tests/run printed.
     count.py tap STEP STATUS FILE        count.py meson STEP STATUS FILE
     count.py run STEP STATUS FILE
 
-Prints "PASSED FAILED SKIPPED" and, after it, one line per failure. A program that crashed, printed
+Prints "PASSED FAILED SKIPPED" and, after it, one line per failure, and then what was said about the
+failures, each line with a '#' before it: the logs are not where the numbers are read. A program that crashed, printed
 no test, or fewer than it had planned, counts as one failed test more. (A script without a plan that
 says something and ends with 0 is one test.) STATUS is the exit status of
 what wrote FILE: not 0 without a failure seen is one as well.
@@ -16,6 +17,7 @@ import json
 import re
 import sys
 
+MAX_WORDS = 12  # lines that are repeated of what one failure says
 POINT = re.compile(r"(not )?ok\b\s*(\d+)?\s*(?:-\s*)?(.*)")
 
 
@@ -68,6 +70,38 @@ def count_unittest(text, name, status):
     return passed, [f"{name}: {b}" for b in bad], number["skipped"]
 
 
+def words_tap(text):
+    """The comments that follow a point that failed."""
+    words, left = [], 0
+    for line in text.splitlines():
+        if POINT.match(line):
+            left = MAX_WORDS if line.startswith("not ok") else 0
+            if left:
+                words.append(line)
+        elif left and line.lstrip().startswith("#"):
+            words.append(line.strip(" #"))
+            left -= 1
+    return words
+
+
+def words_meson(path):
+    """What a program that failed wrote to its standard error, the end of it."""
+    words = []
+    with open(path) as file:
+        for line in file:
+            entry = json.loads(line)
+            if entry["result"] in ("OK", "SKIP", "EXPECTEDFAIL"):
+                continue
+            words.append(f"{entry['name']}: {entry['result']}")
+            words += (entry.get("stderr") or entry.get("stdout") or "").splitlines()[-MAX_WORDS:]
+    return words
+
+
+def words_run(text):
+    """What the other run repeated."""
+    return re.findall(r"^    \| # (.*)$", text, re.M)
+
+
 def count_meson(path, status):
     passed, failures, skipped, programs = 0, [], 0, 0
     with open(path) as file:
@@ -109,19 +143,24 @@ def count_run(text, status):
 
 def main():
     kind, step, status, path = sys.argv[1:]
+    words = []
     try:
         if kind == "meson":
             passed, failures, skipped = count_meson(path, int(status))
+            words = words_meson(path)
         else:
             with open(path, errors="replace") as file:
                 text = file.read()
             passed, failures, skipped = (count_run(text, int(status)) if kind == "run"
                                          else count_tap(text, step, int(status)))
+            words = words_run(text) if kind == "run" else words_tap(text)
     except (OSError, ValueError) as error:
         passed, failures, skipped = 0, [f"{step}: {error}"], 0
     print(passed, len(failures), skipped)
     for failure in failures:
         print(failure if failure.startswith(step) else f"{step}: {failure}")
+    for line in words[:80] if failures else []:
+        print("#", line)
 
 
 if __name__ == "__main__":

@@ -208,6 +208,9 @@ static void bad_texts(void **unused)
         "\"learnt\":{\"names\":[],\"peers\":[{\"peer\":\"a\",\"conn\":1,\"tokens_used\":-1}]}}",
         "{\"pathdog\":\"state\",\"version\":1,\"clean\":true,\"kernel_boot\":\"k\","
         "\"learnt\":{\"names\":[],\"peers\":[{\"peer\":\"a\",\"conn\":1,\"saved\":[]}]}}",
+        "{\"pathdog\":\"state\",\"version\":1,\"clean\":true,\"kernel_boot\":\"k\","
+        "\"learnt\":{\"names\":[],\"peers\":[{\"peer\":\"a\",\"conn\":1,"
+        "\"saved\":{\"a\\tb\":\"x\"}}]}}",
     };
     struct arena arena = {0};
     struct state state;

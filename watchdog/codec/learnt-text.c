@@ -143,6 +143,15 @@ static int get_name(const struct decoding *d, const json_t *object, struct learn
     return 0;
 }
 
+/* As a section of the configuration can spell it; so it is written unescaped. */
+static bool is_trigger_name(const char *name)
+{
+    size_t length =
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:._@-");
+
+    return length >= 1 && length <= NAME_MAX_BYTES && !name[length];
+}
+
 static int get_saved(const struct decoding *d, json_t *object, struct learnt_peer *ret)
 {
     struct learnt_saved *saved;
@@ -156,6 +165,9 @@ static int get_saved(const struct decoding *d, json_t *object, struct learnt_pee
     saved = arena_new(d->arena, json_object_size(object), sizeof(*saved));
     json_object_foreach(object, trigger, text)
     {
+        if (!is_trigger_name(trigger))
+            return decoding_wrong(d, "a member of \"saved\" has no trigger's name: allowed are "
+                                     "letters, digits, and : . _ @ -");
         saved[ret->n_saved].trigger = arena_copy(d->arena, trigger, strlen(trigger));
         if (decode_text(d, text, "saved", &saved[ret->n_saved].text))
             return -EBADMSG;
