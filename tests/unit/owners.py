@@ -39,8 +39,6 @@ OWNERS = {
     "last_request_us": ("moves/move.c",), "budget": ("moves/move.c",),
     "settles": ("moves/advice.c", "stages/admit.c"),  # cleared when other advice is remembered
     "queue_place": ("moves/queue.c",), "queue_count": ("moves/queue.c",),
-    "slots_capacity": ("moves/requests.c",), "first_request": ("moves/requests.c",),
-    "last_request": ("moves/requests.c",),
     "remembered": ("moves/advice.c",), "remembered_as": ("moves/advice.c",),
     "n_advice": ("moves/advice.c", "stages/gate.c"), "n_withdrawals": ("moves/advice.c", "stages/gate.c"),
     "repeats": ("moves/decision.c",), "suppressed": ("moves/decision.c",),

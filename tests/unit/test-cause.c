@@ -140,7 +140,7 @@ static void bulk_above(void **state)
 
     assert_int_equal(storm(lab, 1050, true), 50);
     /* what comes of them is bulk too */
-    lab_answer_ok(lab, lab->engine->migration.last_request);
+    lab_answer_ok(lab, sequence_last(&lab->engine->migration.requests));
     assert_int_equal(engine_counts(lab->engine).effects, 1);
     lab_time(lab, 11 * SEC);
     assert_true(lab_next(lab, RECORD_OUTCOME)->bulk);

@@ -272,7 +272,7 @@ static uint64_t cooldown_of(struct lab *lab)
         lab_advise(lab, 17, PD_KIND_DEGRADED);
         assert_int_equal(lab->engine->last_decision, last + 1);
         if (lab_next_move(lab)) {
-            lab_answer_ok(lab, lab->engine->migration.last_request);
+            lab_answer_ok(lab, sequence_last(&lab->engine->migration.requests));
             lab_skip(lab);
             return span_us;
         }

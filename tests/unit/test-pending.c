@@ -53,8 +53,8 @@ static void test_any_order(void **state)
         assert_int_equal(pending_take(&pending, (int64_t)id, &number), PENDING_MIGRATE);
         assert_int_equal(number, 3 * id);
     }
-    assert_int_equal(pending.count, 0);
-    assert_null(pending.ring); /* the storm left nothing behind */
+    assert_int_equal(pending.ids.count, 0);
+    assert_null(pending.ids.entries); /* the storm left nothing behind */
     pending_clear(&pending);
 }
 
@@ -68,7 +68,7 @@ static void test_late_ones_are_bounded(void **state)
     for (uint64_t i = 0; i < 4 * PENDING_LATE_MAX; i++) {
         id = pending_add(&pending, 10000000, 20000000, PENDING_SUMMARY, i);
         assert_int_equal(pending_take(&pending, (int64_t)id, &number), PENDING_SUMMARY);
-        assert_true(pending.count <= PENDING_LATE_MAX);
+        assert_true(pending.ids.count <= PENDING_LATE_MAX);
     }
     assert_int_equal(pending_take(&pending, 1, &number), PENDING_NOTHING);
     pending_clear(&pending);
@@ -82,7 +82,7 @@ static void test_open_ones_are_kept(void **state)
 
     for (uint64_t i = 0; i < PENDING_MAX + 10; i++)
         pending_add(&pending, 0, 5000000, PENDING_MIGRATE, i);
-    assert_int_equal(pending.count, PENDING_MAX);
+    assert_int_equal(pending.ids.count, PENDING_MAX);
     assert_int_equal(pending_take(&pending, 10, &number), PENDING_NOTHING);
     assert_int_equal(pending_take(&pending, 11, &number), PENDING_MIGRATE);
     assert_int_equal(number, 10);

@@ -1,74 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The ring of requests asked. Entry `id` is at `id - 1` modulo the capacity;
- * answered ones leave when everything before them has left.
- */
+/* Answered ones leave when everything before them has left. */
 #include "pending.h"
 
 #include "../util/util.h"
 
-#define PENDING_KEPT 4096u /* an empty ring above this is freed */
-
-static struct pending_entry *entry_of(const struct pending *pending, uint64_t index)
+static struct pending_entry *find(const struct pending *pending, uint64_t id)
 {
-    return &pending->ring[index & (pending->capacity - 1)];
+    return sequence_find(&pending->ids, id, sizeof(struct pending_entry));
 }
 
-static void drop_first(struct pending *pending)
+static const struct pending_entry *oldest(const struct pending *pending)
 {
-    pending->first++;
-    pending->count--;
+    return find(pending, pending->ids.dropped + 1);
 }
 
-static void drop_answered(struct pending *pending)
-{
-    while (pending->count && entry_of(pending, pending->first)->kind == PENDING_NOTHING)
-        drop_first(pending);
-    if (!pending->count && pending->capacity > PENDING_KEPT) {
-        free(pending->ring);
-        pending->ring = NULL;
-        pending->capacity = 0;
-    }
-}
-
-/* Room for one more; where there is too much, the oldest is forgotten. */
+/* Where there is too much, the oldest is forgotten. */
 static void make_room(struct pending *pending, uint32_t now_s)
 {
-    struct pending_entry *ring;
-    size_t capacity = pending->capacity ? 2 * pending->capacity : 64;
+    struct sequence *ids = &pending->ids;
 
-    while (pending->count >= PENDING_MAX || (pending->count >= PENDING_LATE_MAX &&
-                                             entry_of(pending, pending->first)->until_s < now_s))
-        drop_first(pending);
-    if (pending->count < pending->capacity)
-        return;
-    ring = memory_new(capacity, sizeof(*ring));
-    for (size_t i = 0; i < pending->count; i++)
-        ring[(pending->first + i) & (capacity - 1)] = *entry_of(pending, pending->first + i);
-    free(pending->ring);
-    pending->ring = ring;
-    pending->capacity = capacity;
+    while (ids->count >= PENDING_MAX ||
+           (ids->count >= PENDING_LATE_MAX && oldest(pending)->until_s < now_s))
+        sequence_drop(ids);
 }
 
 uint64_t pending_add(struct pending *pending, uint64_t now_us, uint64_t until_us,
                      enum pending_kind kind, uint64_t number)
 {
+    struct pending_entry *entry;
+
     make_room(pending, (uint32_t)(now_us / 1000000));
-    *entry_of(pending, pending->first + pending->count) = (struct pending_entry){
+    entry = sequence_add(&pending->ids, sizeof(*entry));
+    *entry = (struct pending_entry){
         .number = number,
         .until_s = (uint32_t)min_u64(until_us / 1000000 + 1, UINT32_MAX),
         .kind = kind,
     };
-    pending->count++;
-    return pending->first + pending->count;
-}
-
-/* NULL where nothing is known of that id (any more). */
-static struct pending_entry *find(const struct pending *pending, uint64_t id)
-{
-    if (id <= pending->first || id - pending->first > pending->count)
-        return NULL;
-    return entry_of(pending, id - 1);
+    return sequence_last(&pending->ids);
 }
 
 enum pending_kind pending_take(struct pending *pending, int64_t id, uint64_t *ret_number)
@@ -81,7 +49,8 @@ enum pending_kind pending_take(struct pending *pending, int64_t id, uint64_t *re
     kind = entry->kind;
     *ret_number = entry->number;
     entry->kind = PENDING_NOTHING;
-    drop_answered(pending);
+    while (pending->ids.count && oldest(pending)->kind == PENDING_NOTHING)
+        sequence_drop(&pending->ids);
     return kind;
 }
 
@@ -95,6 +64,5 @@ void pending_give_up(struct pending *pending, uint64_t id)
 
 void pending_clear(struct pending *pending)
 {
-    free(pending->ring);
-    *pending = (struct pending){0};
+    sequence_clear(&pending->ids);
 }

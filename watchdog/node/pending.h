@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What was asked on this connection, by request id: each id is answered at most
- * once. Ids are sequential, so this is a ring; it is bounded. Pure.
+ * once. Ids are sequential, and the oldest are dropped: it is bounded. Pure.
  */
 #ifndef NODE_PENDING_H
 #define NODE_PENDING_H
@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "../util/sequence.h"
 
 /* So many requests whose time is over are kept, for answers that come late. */
 #define PENDING_LATE_MAX 65536u
@@ -34,17 +36,14 @@ struct pending_entry {
 
 /* Zeroed is a new connection. */
 struct pending {
-    struct pending_entry *ring;
-    size_t capacity; /* 0 or a power of two */
-    uint64_t first;  /* the oldest id kept, less one */
-    size_t count;
+    struct sequence ids; /* of pending_entry */
 };
 
 /* Returns the new id: 1, 2, 3 … */
 uint64_t pending_add(struct pending *pending, uint64_t now_us, uint64_t until_us,
                      enum pending_kind kind, uint64_t number);
 
-/* The answer of `id` is here. Returns what was asked, ASKED_NOTHING if nothing
+/* The answer of `id` is here. Returns what was asked, PENDING_NOTHING if nothing
  * was, and forgets it; `*ret_number` is the engine's number. */
 enum pending_kind pending_take(struct pending *pending, int64_t id, uint64_t *ret_number);
 

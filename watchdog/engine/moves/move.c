@@ -62,7 +62,7 @@ void moves_clear(struct engine *engine)
     struct migration *migration = &engine->migration;
 
     free(migration->queue);
-    free(migration->slots);
+    sequence_clear(&migration->requests);
     pool_clear(&migration->pool);
 }
 

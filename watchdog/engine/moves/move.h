@@ -6,6 +6,7 @@
 #ifndef ENGINE_MOVE_H
 #define ENGINE_MOVE_H
 
+#include "../../util/sequence.h"
 #include "../base/deadline.h"
 #include "../base/pool.h"
 #include "../base/text.h"
@@ -51,10 +52,7 @@ struct migration {
     struct pool pool;
     struct move **queue; /* heap from 1, strongest first */
     size_t queue_count, queue_capacity;
-    struct request_slot *slots; /* ring: slot of request r is r % capacity */
-    size_t slots_capacity;      /* a power of two */
-    uint64_t first_request;     /* the oldest that has a slot */
-    uint64_t last_request;
+    struct sequence requests; /* of request_slot: requests.c */
     uint32_t open, waiting;
     uint32_t budget;
 };

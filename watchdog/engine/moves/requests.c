@@ -1,56 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ring of requests. It grows only for requests that are open. */
+/* It grows only for requests that are open. */
 #include "requests.h"
 
 #include "../state.h"
 
 #define ENDED_KEPT 65536u
 
-static struct request_slot *slot_of(struct migration *migration, uint64_t request)
+static struct request_slot *slot_of(const struct migration *migration, uint64_t request)
 {
-    return &migration->slots[request & (migration->slots_capacity - 1)];
+    return sequence_find(&migration->requests, request, sizeof(struct request_slot));
 }
 
-static void grow(struct migration *migration)
+uint64_t request_next(const struct migration *migration)
 {
-    struct migration old = *migration;
-
-    migration->slots_capacity = old.slots_capacity ? old.slots_capacity * 2 : 64;
-    migration->slots = memory_new(migration->slots_capacity, sizeof(struct request_slot));
-    for (uint64_t r = old.first_request; old.slots_capacity && r <= old.last_request; r++)
-        *slot_of(migration, r) = *slot_of(&old, r);
-    free(old.slots);
+    return sequence_last(&migration->requests) + 1;
 }
 
 uint64_t request_new(struct migration *migration, struct move *move)
 {
-    uint64_t request = ++migration->last_request;
-
-    if (!migration->first_request)
-        migration->first_request = request;
-    while (request - migration->first_request >= migration->slots_capacity) {
-        if (migration->slots_capacity < ENDED_KEPT ||
-            slot_of(migration, migration->first_request)->move) {
-            migration->last_request--; /* not in the ring yet */
-            grow(migration);
-            migration->last_request++;
-        } else {
-            migration->first_request++;
-        }
-    }
-    *slot_of(migration, request) =
-        (struct request_slot){.move = move, .conn = move->conn, .by = move->by};
-    return request;
-}
-
-struct request_slot *request_find(struct migration *migration, uint64_t request)
-{
+    struct sequence *requests = &migration->requests;
     struct request_slot *slot;
 
-    if (!request || request < migration->first_request || request > migration->last_request)
-        return NULL;
-    slot = slot_of(migration, request);
-    return slot->conn ? slot : NULL;
+    while (requests->count >= ENDED_KEPT && !slot_of(migration, requests->dropped + 1)->move)
+        sequence_drop(requests);
+    slot = sequence_add(requests, sizeof(*slot));
+    *slot = (struct request_slot){.move = move, .conn = move->conn, .by = move->by};
+    return sequence_last(requests);
+}
+
+struct request_slot *request_find(const struct migration *migration, uint64_t request)
+{
+    struct request_slot *slot = slot_of(migration, request);
+
+    return slot && slot->conn ? slot : NULL;
 }
 
 void request_ended(struct migration *migration, uint64_t request)
@@ -69,13 +51,13 @@ void request_answered(struct migration *migration, uint64_t request)
         slot->conn = 0;
 }
 
-struct move *requests_next(struct migration *migration, uint64_t *request)
+struct move *requests_next(const struct migration *migration, uint64_t *request)
 {
-    if (*request < migration->first_request)
-        *request = migration->first_request;
-    while (*request && *request <= migration->last_request) {
-        struct request_slot *slot = slot_of(migration, (*request)++);
+    struct request_slot *slot;
 
+    *request = max_u64(*request, migration->requests.dropped + 1);
+    while ((slot = slot_of(migration, *request))) {
+        ++*request;
         if (slot->move)
             return slot->move;
     }

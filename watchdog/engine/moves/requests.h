@@ -22,14 +22,17 @@ struct request_slot {
 /* Numbers a new request of this move. */
 uint64_t request_new(struct migration *migration, struct move *move);
 
+/* The number that the next one gets. */
+uint64_t request_next(const struct migration *migration);
+
 /* NULL if it was never made, was answered already, or is too long ago. */
-struct request_slot *request_find(struct migration *migration, uint64_t request);
+struct request_slot *request_find(const struct migration *migration, uint64_t request);
 
 /* It ended: its number is kept for a late answer. That came: nothing more is learnt from it. */
 void request_ended(struct migration *migration, uint64_t request);
 void request_answered(struct migration *migration, uint64_t request);
 
 /* Walks over the open ones: the next at or after `*request`, NULL at the end. */
-struct move *requests_next(struct migration *migration, uint64_t *request);
+struct move *requests_next(const struct migration *migration, uint64_t *request);
 
 #endif

@@ -102,7 +102,7 @@ void admit_ask(struct engine *engine)
 
         request_write(engine, admitted->reason, admitted->by,
                       &(struct action_move){
-                          .request = migration->last_request + 1 + i,
+                          .request = request_next(migration) + i,
                           .conn = admitted->conn,
                           .timeout_ms = move_timeout_ms(engine),
                       });
