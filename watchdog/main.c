@@ -27,12 +27,14 @@ static void open_standard_descriptors(void)
             _exit(EXIT_FAILED);
 }
 
-/* All threads inherit this: the loop alone takes signals. */
+/* All threads inherit this: the loop alone takes signals. A reader that is gone and a file that
+ * may not grow (RLIMIT_FSIZE) are errors of a write, and no reason to end. */
 static void block_signals(void)
 {
     sigset_t set;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

@@ -22,6 +22,7 @@ static int signals_init(struct node *node)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGUSR1);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     node->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

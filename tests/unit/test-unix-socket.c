@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct lab {
@@ -124,6 +125,71 @@ static void a_stale_one_is_replaced(void **state)
     assert_true(is_empty(lab));
 }
 
+/* A mode that keeps its owner from asking whether anybody has it open. */
+static void whatever_its_mode(void **state)
+{
+    struct lab *lab = *state;
+    struct unix_socket first, second;
+    struct unix_socket_options shut = datagram;
+    bool root = geteuid() == 0;
+
+    shut.mode = 0060;
+    assert_int_equal(chmod(lab->directory, 0777), 0);
+    if (root) /* whom no mode keeps from anything */
+        assert_int_equal(seteuid(65534), 0);
+    assert_int_equal(unix_socket_open(&first, lab->path, &shut), 0);
+    assert_int_equal(unix_socket_open(&second, lab->path, &shut), -EADDRINUSE);
+    unix_socket_close(&second);
+    assert_int_equal(mode_of(lab->path), 0060);
+    close(first.fd); /* killed */
+    first.fd = -1;
+    assert_int_equal(unix_socket_open(&second, lab->path, &shut), 0);
+    assert_int_equal(mode_of(lab->path), 0060);
+    unix_socket_close(&first);
+    unix_socket_close(&second);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    assert_true(is_empty(lab));
+}
+
+/* Two that start at once on what a third one has left: the second one does not take the name
+ * from the first. */
+static void two_at_once(void **state)
+{
+    struct lab *lab = *state;
+
+    for (unsigned turn = 0; turn < 50; turn++) {
+        struct unix_socket stale;
+        int results[2], said[2], hold[2];
+
+        assert_int_equal(unix_socket_open(&stale, lab->path, &stream), 0);
+        stale.bound = false;
+        unix_socket_close(&stale);
+        assert_int_equal(pipe(said), 0);
+        assert_int_equal(pipe(hold), 0);
+        for (unsigned i = 0; i < 2; i++)
+            if (fork() == 0) {
+                struct unix_socket ours;
+                int r = unix_socket_open(&ours, lab->path, &stream);
+
+                close(hold[1]);
+                (void)!write(said[1], &r, sizeof(r));
+                (void)!read(hold[0], &r, 1); /* has it until both have tried */
+                _exit(0);
+            }
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(read(said[0], &results[i], sizeof(int)), sizeof(int));
+        assert_int_equal(results[0] + results[1], -EADDRINUSE);
+        for (unsigned i = 0; i < 2; i++) {
+            close(said[i]);
+            close(hold[i]);
+        }
+        while (wait(NULL) > 0)
+            ;
+    }
+    assert_int_equal(unlink(lab->path), 0);
+}
+
 static void what_is_no_socket_stays(void **state)
 {
     struct lab *lab = *state;
@@ -163,6 +229,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(left_half_made, setup, teardown),
         cmocka_unit_test_setup_teardown(not_from_one_who_has_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stale_one_is_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(whatever_its_mode, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_socket_stays, setup, teardown),
         cmocka_unit_test(names_that_cannot_be),
     };

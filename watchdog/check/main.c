@@ -259,6 +259,7 @@ int main(int argc, char **argv)
         return EXIT_ARGUMENTS;
     checker.trace_tty = checker.trace && isatty(fileno(checker.trace));
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* RLIMIT_FSIZE: the write fails */
     status = check_node(&checker, &arguments);
     if (checker.trace && checker.trace != stderr)
         fclose(checker.trace);

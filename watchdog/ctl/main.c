@@ -456,6 +456,7 @@ int main(int argc, char **argv)
 
     setlocale(LC_TIME, "");
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_IGN); /* RLIMIT_FSIZE: the write fails, and that is said */
     status = run(&ctl, argc, argv);
     channel_free(ctl.channel);
     json_decref(ctl.pending);

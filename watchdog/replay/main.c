@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "../util/format.h"
@@ -87,6 +88,7 @@ int main(int argc, char **argv)
     CLEANUP_FREE char *error = NULL, *remark = NULL;
     int r = parse_arguments(argc, argv, &options, &error);
 
+    signal(SIGXFSZ, SIG_IGN); /* RLIMIT_FSIZE: the write fails, and that is said */
     if (r < 0)
         return complain(EXIT_BAD_INPUT, error);
     if (r == 0)
