@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "config/difference.h"
@@ -165,7 +164,7 @@ int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
     struct event event = {.type = EVENT_COMMAND, .command = {.type = COMMAND_STOP}};
 
     if (!daemon->stopped) {
-        sd_notify(false, "STOPPING=1");
+        supervisor_stopping(daemon->supervisor);
         daemon->dispatching = true;
         daemon_drain_inbox(daemon);
         daemon->stopped = true;
@@ -277,10 +276,9 @@ int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 
     if (daemon->stopped)
         return 0;
-    sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
-               (unsigned long long)clock_us(CLOCK_MONOTONIC));
+    supervisor_reloading(daemon->supervisor, clock_us(CLOCK_MONOTONIC));
     (void)daemon_reload(daemon, &left, &error);
-    sd_notify(false, "READY=1");
+    supervisor_ready(daemon->supervisor, NULL);
     return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "node/link.h"
 #include "state/keeper.h"
 #include "status.h"
+#include "supervisor.h"
 #include "util/clock.h"
 
 /* Settings that only a restart can change. */
@@ -40,6 +41,7 @@ struct daemon {
     struct engine *engine;
     struct link *link;
     struct sources *sources;
+    struct supervisor *supervisor;
     struct status *status;
     struct control *control; /* NULL: there is none */
     struct keeper *keeper;

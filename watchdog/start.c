@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "daemon_private.h"
@@ -62,8 +63,25 @@ static int daemon_start_loop(struct daemon *daemon)
     sd_event_source_set_enabled(daemon->timer, SD_EVENT_OFF);
     sd_event_source_set_exit_on_failure(daemon->timer, true);
     sd_event_source_set_description(daemon->timer, "deadline");
-    r = sd_event_set_watchdog(daemon->loop, true);
-    return r < 0 ? r : 0;
+    return 0;
+}
+
+static int daemon_start_supervisor(struct daemon *daemon)
+{
+    struct supervisor_config config = {
+        .loop = daemon->loop,
+        .address = getenv("NOTIFY_SOCKET"),
+        .notice = daemon_on_notice,
+        .user = daemon,
+    };
+    int r;
+
+    if (sd_watchdog_enabled(0, &config.watchdog_us) <= 0)
+        config.watchdog_us = 0;
+    r = supervisor_new(&config, &daemon->supervisor);
+    if (r >= 0)
+        daemon->status = status_new(daemon->config->node, daemon->supervisor);
+    return r;
 }
 
 static int daemon_start_sink(struct daemon *daemon)
@@ -224,6 +242,8 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
     if (r >= 0)
         r = daemon_start_loop(daemon);
     if (r >= 0)
+        r = daemon_start_supervisor(daemon);
+    if (r >= 0)
         r = daemon_start_sink(daemon);
     if (r < 0)
         return error_set(ret_error, r == -EINVAL ? -EIO : r, "cannot start: %s", strerror(-r));
@@ -272,7 +292,6 @@ int daemon_new(const struct daemon_options *options, struct config *config, stru
     daemon->plugins = plugins;
     daemon->state_lock = -1;
     daemon->inbox = inbox_new();
-    daemon->status = status_new(config->node);
     daemon_fix(daemon);
     r = daemon_start(daemon, ret_error);
     if (r < 0) {
@@ -311,6 +330,7 @@ struct daemon *daemon_free(struct daemon *daemon)
         sink_drain(daemon->sink, DRAIN_US);
     sink_free(daemon->sink);
     status_free(daemon->status);
+    supervisor_free(daemon->supervisor);
     sd_event_source_disable_unref(daemon->timer);
     sd_event_unref(daemon->loop);
     inbox_free(daemon->inbox);

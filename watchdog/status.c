@@ -5,7 +5,6 @@
  */
 #include "status.h"
 
-#include <systemd/sd-daemon.h>
 #include <time.h>
 
 #include "engine/inspect.h"
@@ -15,6 +14,7 @@
 #define PLACES_MAX    8192u
 
 struct status {
+    struct supervisor *supervisor;
     char *node_path;
     char *node; /* NULL: it is down */
     char *reason;
@@ -24,15 +24,15 @@ struct status {
     uint64_t counted_us;      /* when the silent peers were counted */
     uint32_t silent;          /* of its peers */
     bool reported;            /* all of its peers */
-    bool enabled, changed;
+    bool changed;
 };
 
-struct status *status_new(const char *node_path)
+struct status *status_new(const char *node_path, struct supervisor *supervisor)
 {
     struct status *status = memory_new(1, sizeof(*status));
 
     status->node_path = string_copy(node_path);
-    status->enabled = getenv("NOTIFY_SOCKET") != NULL;
+    status->supervisor = supervisor;
     return status;
 }
 
@@ -44,7 +44,7 @@ static char *silent_text(const struct status *status)
 
     if (localtime_r(&since, &local))
         strftime(text, sizeof(text), "%F %T %Z", &local);
-    return string_format("STATUS=Node %s has not answered since %s, %u peer%s", status->node, text,
+    return string_format("Node %s has not answered since %s, %u peer%s", status->node, text,
                          status->peers, status->peers == 1 ? "" : "s");
 }
 
@@ -53,29 +53,23 @@ static char *status_text(const struct status *status)
     if (status->node && status->silent_since_us)
         return silent_text(status);
     if (status->node && !status->reported)
-        return string_format("STATUS=Node %s is up, waiting for its first peer list", status->node);
+        return string_format("Node %s is up, waiting for its first peer list", status->node);
     if (status->node && status->silent)
-        return string_format("STATUS=Node %s is up, %u of %u peers silent", status->node,
-                             status->silent, status->peers);
+        return string_format("Node %s is up, %u of %u peers silent", status->node, status->silent,
+                             status->peers);
     if (status->node)
-        return string_format("STATUS=Node %s is up, %u peer%s", status->node, status->peers,
+        return string_format("Node %s is up, %u peer%s", status->node, status->peers,
                              status->peers == 1 ? "" : "s");
-    return string_format("STATUS=Waiting for the node at %s%s%s", status->node_path,
+    return string_format("Waiting for the node at %s%s%s", status->node_path,
                          status->reason ? ": " : "", status->reason ? status->reason : "");
-}
-
-static void status_report(struct status *status, const char *before)
-{
-    CLEANUP_FREE char *text = status_text(status);
-
-    status->changed = false;
-    sd_notifyf(false, "%s%s", before, text);
 }
 
 void status_ready(struct status *status)
 {
-    if (status->enabled)
-        status_report(status, "READY=1\n");
+    CLEANUP_FREE char *text = status_text(status);
+
+    status->changed = false;
+    supervisor_ready(status->supervisor, text);
 }
 
 static void status_set_node(struct status *status, const char *node, const char *reason)
@@ -131,7 +125,9 @@ static void status_count(struct status *status, const struct engine *engine, uin
 
 void status_event(struct status *status, const struct engine *engine, const struct event *event)
 {
-    if (!status->enabled)
+    CLEANUP_FREE char *text = NULL;
+
+    if (!supervisor_listens(status->supervisor))
         return;
     status_set_silent(status, engine, event);
     if (event->type == EVENT_TIMER) /* nobody waits for what follows */
@@ -155,7 +151,9 @@ void status_event(struct status *status, const struct engine *engine, const stru
     if (!status->changed || event->now_us - status->reported_us < STATUS_GAP_US)
         return;
     status->reported_us = event->now_us;
-    status_report(status, "");
+    status->changed = false;
+    text = status_text(status);
+    supervisor_status(status->supervisor, text);
 }
 
 struct status *status_free(struct status *status)

@@ -7,10 +7,12 @@
 #define STATUS_H
 
 #include "engine/engine.h"
+#include "supervisor.h"
 
 struct status;
 
-struct status *status_new(const char *node_path);
+/* `supervisor` is borrowed. */
+struct status *status_new(const char *node_path, struct supervisor *supervisor);
 
 /* READY=1, with the first status. */
 void status_ready(struct status *status);

@@ -131,7 +131,7 @@ class Watchdog:
             self.prefix + [daemon(), "--config", self.config, "--log", "json",
                            "--record", self.recording] + self.args,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=environment(NOTIFY_SOCKET=path, **self.env))
+            env=environment(**{"NOTIFY_SOCKET": path, **self.env}))
         if self.reads.is_set():
             self._widen()
         self.readers = [threading.Thread(target=work, daemon=True) for work in
