@@ -21,7 +21,7 @@ CONFIG = """\
 node = {directory}/alpha.sock
 control = {directory}/control.sock
 state_directory = {directory}
-plugin_directory = {build}/plugins
+plugin_directory = {directory}/plugins
 sample_interval = 1s
 close_interval = 200ms
 fallback_after = 1s
@@ -132,7 +132,12 @@ class Stage:
             raise StageError(f"the network could not be made: {done.stderr.strip()}")
         self.lab_directory = done.stdout.strip()
         with open(os.path.join(self.directory, "pathdog.conf"), "w") as file:
-            file.write(CONFIG.format(directory=self.directory, build=self.build))
+            file.write(CONFIG.format(directory=self.directory))
+        # The build may be below a directory of another user, where pathdog of root takes none.
+        os.umask(0o022)
+        shutil.copytree(os.path.join(self.build, "plugins"), os.path.join(self.directory, "plugins"),
+                        ignore=lambda _, names: [n for n in names if not n.endswith(".so")],
+                        copy_function=shutil.copyfile)
 
     def lab(self, *words):
         done = subprocess.run([self.lab_script, self.lab_directory, *words],

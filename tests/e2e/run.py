@@ -22,7 +22,10 @@ import traceback
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
+
+import plugins  # noqa: E402 (tests/lib)
+import watchdog  # noqa: E402
 
 
 def names(suite):
@@ -139,6 +142,13 @@ def main():
     if options.list:
         print("\n".join(tests))
         return 0
+    with plugins.usable(watchdog.plugins()) as directory:
+        os.environ["PATHDOG_PLUGINS"] = directory
+        return report(tests, options)
+
+
+def report(tests, options):
+    """Runs them and prints; the exit status."""
     print("TAP version 13")
     print(f"1..{len(tests)}", flush=True)
     failed = 0

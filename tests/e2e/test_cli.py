@@ -8,7 +8,7 @@ import subprocess
 
 from case import Case, cases
 from node import PATIENCE
-from watchdog import build_directory, config_text, daemon, replay_program, run_tool
+from watchdog import config_text, daemon, plugins, replay_program, run_tool
 
 # Options of each trigger that must be listed, if it is built; those always built first.
 ALWAYS = ("srtt", "route", "tunnel", "stall", "congestion", "send-errors")
@@ -23,7 +23,7 @@ OPTIONS = {
 
 def built():
     """The triggers of this build: the modules that lie in its plugin directory."""
-    names = os.listdir(os.path.join(build_directory(), "plugins"))
+    names = os.listdir(plugins())
     return sorted(name[:-3] for name in names if name.endswith(".so"))
 
 
@@ -33,7 +33,7 @@ class Cli(Case):
         head = {"watchdog": {
             "node": f"{self.directory}/node", "control": f"{self.directory}/ctl",
             "state_directory": f"{self.directory}/state",
-            "plugin_directory": os.path.join(build_directory(), "plugins"), **watchdog}}
+            "plugin_directory": plugins(), **watchdog}}
         with open(path, "w", newline="") as file:
             file.write(config_text(head) if text is None else text)
         return path
@@ -46,7 +46,7 @@ class Instances(Cli):
 
     def places(self, *args, **env):
         path = self.config("[watchdog]\nnode = /run/n.sock\nplugin_directory = "
-                           f"{build_directory()}/plugins\n[trigger:tunnel]\n")
+                           f"{plugins()}\n[trigger:tunnel]\n")
         run = subprocess.run([daemon(), "--config", path, *args, "--check"], capture_output=True,
                              text=True, env={**os.environ, **env}, timeout=30 * PATIENCE)
         self.assertEqual(run.returncode, 0, run.stderr)
@@ -125,7 +125,7 @@ class Options(Cli):
     def test_check(self):
         path = self.config(config_text({
             "watchdog": {"node": "/run/n.sock", "sample_interval": "1min 30s",
-                         "plugin_directory": os.path.join(build_directory(), "plugins")},
+                         "plugin_directory": plugins()},
             "trigger:srtt": {"threshold": "150ms"}}))
         status, out, err = self.run_daemon("--config", path, "--check")
         self.assertEqual((status, err), (0, ""))
@@ -268,7 +268,7 @@ GOOD = {
 class Config(Cli):
     def text(self, section, key, value):
         base = {"node": f"{self.directory}/node", "control": f"{self.directory}/ctl",
-                "plugin_directory": os.path.join(build_directory(), "plugins"),
+                "plugin_directory": plugins(),
                 "state_directory": f"{self.directory}/state"}
         if section == "watchdog":
             base.pop(key, None)
@@ -315,7 +315,7 @@ class Config(Cli):
     @cases(BROKEN)
     def test_broken(self, text, line):
         if "trigger:" in text:
-            directory = os.path.join(build_directory(), "plugins")
+            directory = plugins()
             text = text.replace("node=/a\n", f"node=/a\nplugin_directory={directory}\n")
             line += 1
         path = self.config(text)
@@ -335,7 +335,7 @@ class Config(Cli):
         self.assertIn("node_user", err)
 
     def test_comments_and_blanks(self):
-        directory = os.path.join(build_directory(), "plugins")
+        directory = plugins()
         path = self.config("# a comment\n; another\n\n  [watchdog]\nnode = /a   ; why\n"
                            f"\tmode=observe\nplugin_directory={directory}\n\n")
         status, out, err = self.run_daemon("--config", path, "--check")
@@ -351,7 +351,7 @@ class Config(Cli):
     def test_a_plugin_directory_that_others_may_write(self):
         path = os.path.join(self.directory, "plugins")
         os.mkdir(path)
-        with open(os.path.join(build_directory(), "plugins", "srtt.so"), "rb") as source:
+        with open(os.path.join(plugins(), "srtt.so"), "rb") as source:
             with open(os.path.join(path, "srtt.so"), "wb") as file:
                 file.write(source.read())
         os.chmod(path, 0o777)

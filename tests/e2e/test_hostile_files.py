@@ -6,7 +6,7 @@ import signal
 import struct
 
 from case import Case, cases
-from watchdog import build_directory, config_text, daemon, replay_program, run_tool
+from watchdog import config_text, daemon, plugins, replay_program, run_tool
 
 
 def end_of_segments(elf):
@@ -25,10 +25,10 @@ class Files(Case):
     def check(self, path):
         return run_tool(daemon(), "--config", path, "--check", timeout=15)
 
-    def write(self, name, plugins=None, **sections):
+    def write(self, name, directory=None, **sections):
         path = os.path.join(self.directory, name)
         head = {"node": f"{self.directory}/node", "plugin_directory":
-                plugins or os.path.join(build_directory(), "plugins")}
+                directory or plugins()}
         with open(path, "w") as file:
             file.write(config_text({"watchdog": head, **sections}))
         return path
@@ -66,14 +66,14 @@ class Files(Case):
         dog.outcome("migrated")
 
     def test_a_trigger_that_is_cut_off_anywhere(self):
-        with open(os.path.join(build_directory(), "plugins", "srtt.so"), "rb") as file:
+        with open(os.path.join(plugins(), "srtt.so"), "rb") as file:
             whole = file.read()
-        plugins = os.path.join(self.directory, "plugins")
-        os.mkdir(plugins)
-        path = self.write("p.conf", plugins, **{"trigger:srtt": {}})
+        directory = os.path.join(self.directory, "plugins")
+        os.mkdir(directory)
+        path = self.write("p.conf", directory, **{"trigger:srtt": {}})
         loaded = end_of_segments(whole)  # what comes after it, debug information, is not missed
         for share in range(0, 16):
-            with open(os.path.join(plugins, "srtt.so"), "wb") as file:
+            with open(os.path.join(directory, "srtt.so"), "wb") as file:
                 file.write(whole[:loaded * share // 16])
             status, out, err = self.check(path)
             self.assertEqual((status, out), (2, ""), f"{share}/16: {err}")

@@ -9,7 +9,7 @@ import subprocess
 
 from case import Case, cases
 from node import PATIENCE
-from watchdog import build_directory, config_text, daemon, environment, run_tool
+from watchdog import config_text, daemon, environment, plugins, run_tool
 
 
 class StartCase(Case):
@@ -17,7 +17,7 @@ class StartCase(Case):
         path = os.path.join(self.directory, name)
         head = {"node": f"{self.directory}/node", "control": f"{self.directory}/ctl",
                 "state_directory": f"{self.directory}/state",
-                "plugin_directory": os.path.join(build_directory(), "plugins")}
+                "plugin_directory": plugins()}
         with open(path, "w") as file:
             file.write(config_text({"watchdog": {**head, **sections.pop("watchdog", {})},
                                     **sections}))

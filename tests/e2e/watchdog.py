@@ -31,6 +31,11 @@ def build_directory():
     return os.path.abspath(build)
 
 
+def plugins():
+    """The directory of the built triggers, or run.py's copy of it."""
+    return os.environ.get("PATHDOG_PLUGINS") or os.path.join(build_directory(), "plugins")
+
+
 def program(name, variable):
     """The built program: from the environment, else found in the build directory."""
     if os.environ.get(variable):
@@ -98,7 +103,7 @@ class Watchdog:
         self.sections = {"watchdog": {
             "node": node.path if node else os.path.join(directory, "node"), **WATCHDOG,
             "control": self.control, "state_directory": os.path.join(directory, "state"),
-            "plugin_directory": os.path.join(build_directory(), "plugins"), **(watchdog or {})}}
+            "plugin_directory": plugins(), **(watchdog or {})}}
         for trigger, options in (triggers or {}).items():
             self.sections[f"trigger:{trigger}"] = dict(options)
             if trigger == "tunnel":

@@ -11,7 +11,10 @@ import tempfile
 import textwrap
 import unittest
 
-PATHDOG, TOP, PLUGINS = sys.argv[1:4]
+PATHDOG, TOP = sys.argv[1:3]
+sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
+
+import plugins  # noqa: E402
 
 
 def read(name):
@@ -32,7 +35,7 @@ class Examples(unittest.TestCase):
         self.path = os.path.join(self.directory.name, "pathdog.conf")
         os.mkdir(self.path + ".d")
         with open(self.path + ".d/plugins.conf", "w") as file:
-            file.write(f"[watchdog]\nplugin_directory = {PLUGINS}\n")
+            file.write(f"[watchdog]\nplugin_directory = {directory}\n")
 
     def tearDown(self):
         self.directory.cleanup()
@@ -75,4 +78,5 @@ class Examples(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    with plugins.usable(sys.argv[3]) as directory:
+        unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -178,15 +178,41 @@ static void test_files(void **state)
     assert_int_equal(chmod(lab->directory, 0755), 0);
     if (geteuid() == 0) { /* only root can give files away */
         assert_int_equal(chown(good, 12345, (gid_t)-1), 0);
-        refused(lab, "good", "/good.so is owned by uid 12345; it must be root or 0");
+        refused(lab, "good", "/good.so is owned by uid 12345; it must be root");
         assert_int_equal(chown(good, 0, (gid_t)-1), 0);
         assert_int_equal(chown(lab->directory, 12345, (gid_t)-1), 0);
-        refused(lab, "good", " is owned by uid 12345; it must be root or 0");
+        refused(lab, "good", " is owned by uid 12345; it must be root");
         assert_int_equal(chown(lab->directory, 0, (gid_t)-1), 0);
     }
     free(error);
     error = NULL;
     assert_non_null(plugins_find(lab->plugins, lab->directory, "good", &error));
+}
+
+/* The directory is good, and somebody else could put another in its place. */
+static void test_directories_above(void **state)
+{
+    struct lab *lab = *state;
+    CLEANUP_FREE char *inner = lab_path(lab, "inner"), *link = lab_path(lab, "link");
+    CLEANUP_FREE char *from = lab_path(lab, "good.so"), *to = lab_path(lab, "inner/good.so");
+    CLEANUP_FREE char *above = NULL, *foreign = NULL, *error = NULL;
+
+    lab_add(lab, "good");
+    assert_int_equal(mkdir(inner, 0755), 0);
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(symlink(inner, link), 0);
+    assert_int_equal(chmod(lab->directory, 0777), 0);
+    assert_null(plugins_find(lab->plugins, inner, "good", &above));
+    assert_non_null(strstr(above, lab->directory));
+    assert_non_null(strstr(above, " may be written by others than its owner (mode 0777)"));
+    assert_int_equal(chmod(lab->directory, 0755), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(lchown(link, 12345, (gid_t)-1), 0);
+        assert_null(plugins_find(lab->plugins, link, "good", &foreign));
+        assert_non_null(strstr(foreign, "link, a symbolic link, is owned by uid 12345"));
+        assert_int_equal(lchown(link, 0, (gid_t)-1), 0);
+    }
+    assert_non_null(plugins_find(lab->plugins, link, "good", &error));
 }
 
 static void test_list(void **state)
@@ -418,6 +444,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_good, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_directories_above, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sources_update, setup, teardown),

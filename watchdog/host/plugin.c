@@ -2,7 +2,7 @@
 /*
  * Opening, loading and keeping plugins. What is checked is the opened file, and
  * the opened file is what is loaded: nobody can put another in its place
- * between the two.
+ * between the two. Its directory is opened by safe-path.h's rule.
  */
 #include "plugin.h"
 
@@ -17,6 +17,7 @@
 #include "../config/value.h"
 #include "../util/format.h"
 #include "../util/nearest.h"
+#include "../util/safe-path.h"
 #include "list.h"
 
 struct plugin {
@@ -52,36 +53,6 @@ struct plugins *plugins_free(struct plugins *plugins)
     free(plugins->list);
     free(plugins);
     return NULL;
-}
-
-/* Owned by root or by us, and nobody else may write it. */
-static int check_owner(const struct stat *st, const char *what, char **ret_error)
-{
-    if (st->st_uid != 0 && st->st_uid != geteuid())
-        return error_set(ret_error, -EPERM, "%s is owned by uid %u; it must be root or %u", what,
-                         (unsigned)st->st_uid, (unsigned)geteuid());
-    if (st->st_mode & (S_IWGRP | S_IWOTH))
-        return error_set(ret_error, -EPERM,
-                         "%s may be written by others than its owner (mode %04o)", what,
-                         (unsigned)st->st_mode & 07777);
-    return 0;
-}
-
-static int open_directory(const char *directory, int *ret_fd, char **ret_error)
-{
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
-    struct stat st;
-
-    if (fd < 0)
-        return error_set(ret_error, -errno, "%s: %s", directory, strerror(errno));
-    r = fstat(fd, &st) < 0 ? error_set(ret_error, -errno, "%s: %s", directory, strerror(errno))
-                           : check_owner(&st, directory, ret_error);
-    if (r < 0) {
-        close(fd);
-        return r;
-    }
-    *ret_fd = fd;
-    return 0;
 }
 
 static bool is_plugin_file(const char *file)
@@ -162,11 +133,11 @@ static bool is_cut_off(int fd, uint64_t n_bytes)
 static int open_plugin(const char *directory, const char *name, int *ret_fd, char **ret_error)
 {
     CLEANUP_FREE char *file = string_format("%s.so", name);
-    int directory_fd = -1, fd, r = open_directory(directory, &directory_fd, ret_error);
+    int directory_fd = safe_open(directory, O_RDONLY | O_DIRECTORY, ret_error), fd, r = 0;
     struct stat st;
 
-    if (r < 0)
-        return r;
+    if (directory_fd < 0)
+        return directory_fd;
     fd = openat(directory_fd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         r = no_such_plugin(directory_fd, directory, name, ret_error);
@@ -183,7 +154,7 @@ static int open_plugin(const char *directory, const char *name, int *ret_fd, cha
     else {
         CLEANUP_FREE char *path = string_format("%s/%s", directory, file);
 
-        r = check_owner(&st, path, ret_error);
+        r = safe_check(&st, path, ret_error);
         if (r >= 0 && is_cut_off(fd, (uint64_t)st.st_size))
             r = error_set(ret_error, -EINVAL, "%s: is cut off", path);
     }
@@ -306,12 +277,12 @@ struct config_lookup plugins_lookup(struct plugins *plugins, const char *runtime
 int plugins_list(struct plugins *plugins, const char *directory, bool json, FILE *out,
                  char **ret_error)
 {
-    int fd = -1, r = open_directory(directory, &fd, ret_error);
+    int fd = safe_open(directory, O_RDONLY | O_DIRECTORY, ret_error);
     size_t n;
     char **names;
 
-    if (r < 0)
-        return r;
+    if (fd < 0)
+        return fd;
     names = directory_names(fd, &n);
     close(fd);
     list_begin(json, out);

@@ -27,10 +27,12 @@ static int complain(int status, const char *error)
 
 static void print_help(void)
 {
-    puts("pathdog-replay FILE [--config FILE] [--log text|json]\n"
+    puts("pathdog-replay FILE [--config FILE] [--plugins DIR] [--log text|json]\n"
          "Runs a recording (pathdog --record FILE) through the engine again and prints the "
          "records.\n\n"
          "  --config FILE   use this configuration, not the one in the recording\n"
+         "  --plugins DIR   load triggers that are not built in from DIR (plugin_directory is not "
+         "used)\n"
          "  --log FORM      text (the default) or json\n"
          "  --version       print the version\n"
          "  --help          print this help\n\n"
@@ -44,11 +46,9 @@ static int parse_arguments(int argc, char **argv, struct replay_options *ret_opt
                            char **ret_error)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"log", required_argument, NULL, 'l'},
-        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL},
+        {"config", required_argument, NULL, 'c'}, {"plugins", required_argument, NULL, 'p'},
+        {"log", required_argument, NULL, 'l'},    {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {NULL},
     };
     int option;
 
@@ -57,6 +57,9 @@ static int parse_arguments(int argc, char **argv, struct replay_options *ret_opt
         switch (option) {
         case 'c':
             ret_options->config_path = optarg;
+            break;
+        case 'p':
+            ret_options->plugins_path = optarg;
             break;
         case 'l':
             if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0)

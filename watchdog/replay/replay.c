@@ -2,7 +2,8 @@
 /*
  * Header → config → engine; then event by event. The triggers of this build are
  * linked in, without their sources: their signals are in the recording. Others
- * are loaded from where the config says.
+ * are loaded only from where the reader says: a recording is data, and its
+ * plugin_directory would choose code that runs with the reader's rights.
  */
 #include "replay.h"
 
@@ -26,19 +27,28 @@ struct replay {
     struct buffer line;
 };
 
-static const struct pd_trigger *find_trigger(void *user, const char *directory, const char *name,
+/* `recorded` is what the configuration has as plugin_directory: it is not used. */
+static const struct pd_trigger *find_trigger(void *user, const char *recorded, const char *name,
                                              char **ret_error)
 {
+    const struct replay *replay = user;
+
     for (size_t i = 0; trigger_table[i]; i++)
         if (!strcmp(trigger_table[i]->name, name))
             return trigger_table[i];
-    return plugins_find(user, directory, name, ret_error);
+    if (replay->options->plugins_path)
+        return plugins_find(replay->plugins, replay->options->plugins_path, name, ret_error);
+    error_set(ret_error, 0,
+              "the trigger %.40s is not built into pathdog-replay; plugin_directory is not used "
+              "here: give the directory of %.40s.so with --plugins DIR",
+              name, name);
+    return NULL;
 }
 
 static int replay_configure(struct replay *replay, const struct recording_header *header,
                             char **ret_error)
 {
-    const struct config_lookup lookup = {.find = find_trigger, .user = replay->plugins};
+    const struct config_lookup lookup = {.find = find_trigger, .user = replay};
     CLEANUP_FREE char *name = NULL;
 
     if (replay->options->config_path)
@@ -67,7 +77,7 @@ static void replay_print(struct replay *replay, const struct outbox *outbox, con
 /* A reload of the run: as then, the engine is told before the event comes. */
 static int replay_reload(struct replay *replay, const struct event *event, char **ret_error)
 {
-    const struct config_lookup lookup = {.find = find_trigger, .user = replay->plugins};
+    const struct config_lookup lookup = {.find = find_trigger, .user = replay};
     CLEANUP_FREE char *name = NULL, *error = NULL;
     struct config *config = NULL;
 

@@ -7,8 +7,9 @@
 #include <stdio.h>
 
 struct replay_options {
-    const char *path;        /* of the recording; "-": standard input */
-    const char *config_path; /* NULL: the one in the recording */
+    const char *path;         /* of the recording; "-": standard input */
+    const char *config_path;  /* NULL: the one in the recording */
+    const char *plugins_path; /* where other triggers than the built-in ones are; NULL: nowhere */
     bool json;
     FILE *out;
 };
