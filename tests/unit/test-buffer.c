@@ -97,6 +97,37 @@ static void assert_printable(const char *text, size_t length, size_t size, const
     assert_string_equal(out, expected);
 }
 
+/* Whoever appends does not look at the bound: memory keeps it all the same. */
+static void test_limit(void **state)
+{
+    struct buffer buffer = {.limit = 1000};
+    char bytes[600] = "x";
+
+    buffer_append(&buffer, bytes, 600);
+    buffer_append(&buffer, bytes, 400);
+    assert_false(buffer.overflowed);
+    assert_int_equal(buffer.length, 1000);
+    buffer_take(&buffer, 999);
+    buffer_append(&buffer, bytes, 600); /* what was taken does not count */
+    assert_false(buffer.overflowed);
+    for (int i = 0; i < 1000; i++) {
+        buffer_append(&buffer, bytes, 600);
+        assert_true(buffer.overflowed);
+        assert_in_range(buffer.length, 0, 1000);
+        assert_in_range(buffer.capacity, 0, 2048);
+    }
+    buffer_take(&buffer, buffer.length);
+    assert_true(buffer.overflowed); /* the owner is to see it */
+    buffer_clear(&buffer);
+    assert_false(buffer.overflowed);
+    assert_int_equal(buffer.limit, 1000);
+    /* written in place, one byte beyond */
+    memset(buffer_space(&buffer, 1001), 'x', 1001);
+    buffer_added(&buffer, 1001);
+    assert_true(buffer.overflowed);
+    buffer_clear(&buffer);
+}
+
 static void test_printable(void **state)
 {
     assert_printable("plain \xc3\xa9", 8, 64, "plain \xc3\xa9");
@@ -156,7 +187,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),    cmocka_unit_test(test_json),
         cmocka_unit_test(test_in_and_out), cmocka_unit_test(test_a_great_burst_leaves_nothing),
-        cmocka_unit_test(test_printable),  cmocka_unit_test(test_last_words),
+        cmocka_unit_test(test_limit),      cmocka_unit_test(test_printable),
+        cmocka_unit_test(test_last_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

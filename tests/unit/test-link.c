@@ -422,6 +422,44 @@ static void test_overflow_from_within_an_event(void **state)
     assert_int_equal(one.events[EVENT_NODE_DOWN], 1);
 }
 
+/* A node that sends requests of its own without end, and reads no answer: after a while nothing
+ * more is read from it. When it reads, all goes on, and nothing was lost. */
+static void test_a_flood_of_requests(void **state)
+{
+    static const char request[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"x\"}\n";
+    struct buffer text = {0};
+    size_t sent = 0, n_full = 0, most;
+
+    rig_up(&one);
+    one.deaf = true;
+    for (size_t i = 0; i < 1000; i++)
+        buffer_text(&text, request);
+    while (n_full < 20 && sent < (size_t)64 * 1024 * 1024) {
+        size_t at = sent % text.length;
+        ssize_t n = send(one.fd, buffer_bytes(&text) + at, text.length - at, MSG_NOSIGNAL);
+
+        assert_true(n > 0 || errno == EAGAIN);
+        sent += n > 0 ? (size_t)n : 0;
+        n_full = n > 0 ? 0 : n_full + 1;
+        sd_event_run(one.loop, 0);
+    }
+    /* an answer is twice as long as this request; both sockets keep some */
+    most = (size_t)3 * 1024 * 1024;
+    assert_in_range(sent, 1, most);
+    assert_true(link_is_up(one.link));
+    for (uint64_t end_us = now_us() + SECOND / 5; now_us() < end_us;)
+        sd_event_run(one.loop, 10000);
+    assert_int_equal(send(one.fd, request, 1, MSG_NOSIGNAL), -1); /* still nothing */
+    one.deaf = false;
+    RUN_UNTIL(&one, 20, lines_in(&one) == sent / (sizeof(request) - 1));
+    node_send(&one, request + sent % (sizeof(request) - 1));
+    sent += sizeof(request) - 1 - sent % (sizeof(request) - 1);
+    RUN_UNTIL(&one, 20, lines_in(&one) == sent / (sizeof(request) - 1));
+    node_send(&one, "{\"jsonrpc\":\"2.0\",\"method\":\"peer_down\",\"params\":{\"conn\":1}}\n");
+    RUN_UNTIL(&one, 10, one.events[EVENT_PEER_DOWN] == 1);
+    buffer_clear(&text);
+}
+
 static void test_much_input(void **state)
 {
     struct buffer text = {0};
@@ -578,6 +616,7 @@ int main(void)
         LISTENING(test_sending_from_within_events),
         LISTENING(test_overflow),
         LISTENING(test_overflow_from_within_an_event),
+        LISTENING(test_a_flood_of_requests),
         LISTENING(test_much_input),
         ALONE(test_users),
         LISTENING(test_deadlines),

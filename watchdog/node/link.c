@@ -196,8 +196,23 @@ static int on_defer(sd_event_source *source, void *userdata)
 
 /* ---- writing ---- */
 
-static void watch(struct link *link, uint32_t events)
+/* The bound is the buffer's own; what it dropped, the node never gets. */
+static bool is_overflowed(struct link *link)
 {
+    if (!protocol_output(link->protocol)->overflowed)
+        return false;
+    link_fail(link, "output-overflow",
+              "the node does not read its socket fast enough: more than 64 MiB of output wait "
+              "for it");
+    return true;
+}
+
+/* A node that must read first is not read from: what it sends then waits in its own socket. */
+static void watch(struct link *link)
+{
+    uint32_t events = (protocol_is_choked(link->protocol) ? 0u : EPOLLIN) |
+                      (protocol_output(link->protocol)->length ? EPOLLOUT : 0u);
+
     if (link->watched == events)
         return;
     link->watched = events;
@@ -209,7 +224,7 @@ static void link_flush(struct link *link)
 {
     struct buffer *out = protocol_output(link->protocol);
 
-    while (out->length && !*link->failure) {
+    while (!is_overflowed(link) && out->length && !*link->failure) {
         ssize_t n = send(link->fd, buffer_bytes(out), out->length, MSG_NOSIGNAL | MSG_DONTWAIT);
 
         if (n < 0 && errno == EINTR)
@@ -227,10 +242,7 @@ static void link_flush(struct link *link)
         buffer_take(out, (size_t)n);
         link->taken_us = link_now(link);
     }
-    if (out->length > LINK_OUTPUT_MAX_BYTES)
-        link_fail(link, "output-overflow",
-                  "the node does not read its socket fast enough: too much output waits for it");
-    watch(link, out->length ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    watch(link);
 }
 
 void link_send(struct link *link, const struct action *actions, size_t n_actions)
@@ -251,10 +263,8 @@ void link_send(struct link *link, const struct action *actions, size_t n_actions
          * are made. */
         if (!link->reading && (!(link->watched & EPOLLOUT) || now_us - link->taken_us < TAKING_US))
             link_flush(link);
-        else if (out->length > LINK_OUTPUT_MAX_BYTES)
-            link_fail(
-                link, "output-overflow",
-                "the node does not read its socket fast enough: too much output waits for it");
+        else
+            (void)is_overflowed(link);
     }
     link_arm(link);
 }
@@ -295,9 +305,10 @@ static bool link_read(struct link *link)
     }
     if (!link->subscribed_us && protocol_is_subscribed(link->protocol))
         link->subscribed_us = link_now(link);
-    if (out->length && !(link->watched & EPOLLOUT))
+    if (!is_overflowed(link) && out->length && !(link->watched & EPOLLOUT))
         link_flush(link);
-    return (size_t)n == READ_BYTES && !*link->failure;
+    watch(link);
+    return (size_t)n == READ_BYTES && link->watched & EPOLLIN && !*link->failure;
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -412,6 +423,8 @@ int link_new(sd_event *loop, const struct link_config *config, const struct link
         r = sources_add(link);
     if (r >= 0)
         r = protocol_new(&protocol, handlers->event, handlers->userdata, &link->protocol);
+    if (r >= 0)
+        protocol_output(link->protocol)->limit = LINK_OUTPUT_MAX_BYTES;
     if (r < 0) {
         link_free(link);
         return r;

@@ -92,6 +92,7 @@ void protocol_close(struct protocol *protocol)
     pending_clear(&protocol->pending);
     lines_clear(&protocol->lines);
     buffer_clear(&protocol->out);
+    protocol->refusals_bytes = 0;
 }
 
 void protocol_open(struct protocol *protocol, uint64_t now_us, uint32_t uid)
@@ -107,6 +108,16 @@ void protocol_open(struct protocol *protocol, uint64_t now_us, uint32_t uid)
 }
 
 /* ---- input ---- */
+
+static void refuse(struct protocol *protocol, const struct message *request)
+{
+    size_t before = protocol->out.length;
+
+    if (!before)
+        protocol->refusals_bytes = 0;
+    message_refuse(&protocol->out, request);
+    protocol->refusals_bytes += sub_u64(protocol->out.length, before);
+}
 
 static int line_handle(struct protocol *protocol, const char *line, size_t length)
 {
@@ -131,7 +142,7 @@ static int line_handle(struct protocol *protocol, const char *line, size_t lengt
     } else if (message->type == MESSAGE_REQUEST) {
         notices_add(&protocol->notices, NOTICE_NODE_REQUEST, line, length,
                     "the node sent a request; pathdog answers none");
-        message_refuse(&protocol->out, message);
+        refuse(protocol, message);
     } else if (message->type == MESSAGE_MALFORMED && !message->number) {
         notices_add(&protocol->notices, NOTICE_BAD_MESSAGE, line, length, "%s", message->problem);
     } else {
@@ -288,6 +299,14 @@ int protocol_expire(struct protocol *protocol, uint64_t now_us)
 struct buffer *protocol_output(struct protocol *protocol)
 {
     return &protocol->out;
+}
+
+bool protocol_is_choked(const struct protocol *protocol)
+{
+    const struct buffer *out = &protocol->out;
+
+    return out->length && (protocol->refusals_bytes >= PROTOCOL_REFUSALS_MAX_BYTES ||
+                           (out->limit && out->length > out->limit / 2));
 }
 
 bool protocol_is_up(const struct protocol *protocol)

@@ -54,8 +54,15 @@ uint64_t protocol_deadline_us(const struct protocol *protocol);
 /* Gives up what is overdue. Returns 0, or -ETIMEDOUT: close the connection. */
 int protocol_expire(struct protocol *protocol, uint64_t now_us);
 
-/* What is to be written: take from its front. */
+/* What is to be written: take from its front. Its limit is the owner's to set. */
 struct buffer *protocol_output(struct protocol *protocol);
+
+/* So many bytes of answers to requests of the node's own; a node needs to send none. */
+#define PROTOCOL_REFUSALS_MAX_BYTES ((size_t)1024 * 1024)
+
+/* Whether the node must read before more is read from it: it has sent so many requests of its own,
+ * or so much of what it was sent still waits, that its input would only make the output grow. */
+bool protocol_is_choked(const struct protocol *protocol);
 
 bool protocol_is_up(const struct protocol *protocol);         /* hello was answered */
 bool protocol_is_subscribed(const struct protocol *protocol); /* subscribe, too */

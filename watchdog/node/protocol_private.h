@@ -47,6 +47,7 @@ struct protocol {
     struct pending pending;
     struct lines lines;
     struct buffer out;
+    size_t refusals_bytes; /* appended to `out` since it was last empty */
     struct move_writer writer;
     struct summaries batch;
     struct summaries_scan scan;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The byte buffer, numbers in decimal and JSON strings. Only appends; who must
- * bound a buffer looks at its length.
+ * The byte buffer, its bound, numbers in decimal and JSON strings.
  */
 #include "buffer.h"
 
@@ -10,8 +9,23 @@
 /* A drained buffer above this is freed, so that a storm leaves nothing behind. */
 #define BUFFER_KEPT_BYTES ((size_t)256 * 1024)
 
+static void memory_drop(struct buffer *buffer)
+{
+    free(buffer->data);
+    buffer->data = NULL;
+    buffer->start = buffer->length = buffer->capacity = 0;
+}
+
+void buffer_overflow(struct buffer *buffer)
+{
+    memory_drop(buffer);
+    buffer->overflowed = true;
+}
+
 void buffer_grow(struct buffer *buffer, size_t n_bytes)
 {
+    if (buffer->limit && buffer->length + n_bytes > buffer->limit)
+        buffer_overflow(buffer);
     /* Moving to the front is worth it only where half of it was taken: each
      * byte is then moved at most once per byte taken. */
     if (buffer->data && buffer->start > buffer->capacity / 2) {
@@ -30,13 +44,13 @@ void buffer_take(struct buffer *buffer, size_t n_bytes)
         return;
     buffer->start = 0;
     if (buffer->capacity > BUFFER_KEPT_BYTES)
-        buffer_clear(buffer);
+        memory_drop(buffer);
 }
 
 void buffer_clear(struct buffer *buffer)
 {
-    free(buffer->data);
-    *buffer = (struct buffer){0};
+    memory_drop(buffer);
+    buffer->overflowed = false;
 }
 
 size_t decimal_length(uint64_t value)

@@ -14,6 +14,11 @@ struct buffer {
     size_t start;
     size_t length; /* bytes from `start` on */
     size_t capacity;
+    /* So many bytes at most, 0: no bound. What would go beyond is not kept, nor is what was there:
+     * `overflowed` is set, and what is left is no whole message. Whoever appends need not look; the
+     * owner does, and gives up. */
+    size_t limit;
+    bool overflowed; /* until buffer_clear */
 };
 
 static inline const char *buffer_bytes(const struct buffer *buffer)
@@ -32,9 +37,13 @@ static inline char *buffer_space(struct buffer *buffer, size_t n_bytes)
     return buffer->data + buffer->start + buffer->length;
 }
 
+void buffer_overflow(struct buffer *buffer);
+
 static inline void buffer_added(struct buffer *buffer, size_t n_bytes)
 {
     buffer->length += n_bytes;
+    if (buffer->limit && buffer->length > buffer->limit)
+        buffer_overflow(buffer);
 }
 
 static inline void buffer_append(struct buffer *buffer, const void *bytes, size_t n_bytes)
@@ -53,7 +62,7 @@ static inline void buffer_text(struct buffer *buffer, const char *text)
 /* Takes bytes from the front; gives memory back when a great burst is over. */
 void buffer_take(struct buffer *buffer, size_t n_bytes);
 
-/* Empties it and frees its memory. */
+/* Empties it and frees its memory; its limit stays. */
 void buffer_clear(struct buffer *buffer);
 
 /* The most digits that a number has. */

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""node-protocol.md, "Neither side blocks on the other": a node that sends and does not read costs
+neither memory nor time, whatever it sends, and is closed for a reason that has a name.
+"""
+
+import json
+import socket
+import threading
+import time
+
+from case import Case, cases
+from node import PATIENCE
+
+MIB = 1 << 20
+MOST = 24 * MIB  # what a flood of 5 s may cost, beyond what there was before
+
+
+def line(**message):
+    return json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
+
+
+# What a node can send without end, many lines at a time.
+FLOODS = {
+    "requests of its own": line(id=7, method="x") * 2000,
+    "requests with long ids": line(id="x" * 1000, method="x") * 64,
+    "answers that nobody waits for": line(id=1 << 40, result={}) * 2000,
+    "peers that come and go": b"".join(
+        line(method="peer_up", params={"peer": f"p{n}", "conn": n})
+        + line(method="peer_down", params={"conn": n}) for n in range(1, 1000)),
+    "rows of connections that are not there": line(method="summaries", params={
+        "columns": ["conn", "srtt_us"], "rows": [[n, 1] for n in range(1, 2000)]}),
+}
+
+
+def memory(dog, what):
+    """VmRSS or VmHWM (the most so far), in bytes."""
+    with open(f"/proc/{dog.process.pid}/status", encoding="ascii") as status:
+        return next(int(text.split()[1]) * 1024 for text in status if text.startswith(what + ":"))
+
+
+def forget_peak(dog):
+    with open(f"/proc/{dog.process.pid}/clear_refs", "w", encoding="ascii") as refs:
+        refs.write("5")
+
+
+class Flood(Case):
+    def deaf(self, flood, seconds):
+        """The node stops reading, and floods: (node, daemon, bytes sent, bytes of memory)."""
+        node, dog = self.pair(peers=1)
+        self.node_rules = False
+        node.reading.clear()
+        link = node.link()
+        link.sock.setblocking(True)
+        link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bytes(16))
+        before = memory(dog, "VmRSS")
+        forget_peak(dog)
+        sent = [0]
+
+        def write():
+            try:
+                while True:
+                    sent[0] += link.sock.send(flood)
+            except OSError:
+                pass
+
+        writer = threading.Thread(target=write, daemon=True)
+        writer.start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and writer.is_alive():
+            time.sleep(0.1)
+        return node, dog, sent[0], memory(dog, "VmHWM") - before
+
+    @cases(FLOODS)
+    def test_memory(self, flood):
+        _, _, sent, more = self.deaf(flood, 5)
+        self.assertGreater(sent, 0)
+        self.assertLess(more, MOST, f"{sent} bytes were sent")
+
+    def test_a_node_that_only_writes_is_closed(self):
+        """30 s after it read last, by a reason with a name; with a node that reads, all is well."""
+        node, dog, sent, more = self.deaf(FLOODS["requests of its own"], 5)
+        self.assertLess(sent, 8 * MIB)
+        notice = dog.notice("node-stalled", deadline=40 / PATIENCE + 10)
+        self.assertIn("the node read nothing from its socket for 30 s", notice["text"])
+        self.assertLess(more, MOST)
+        node.reading.set()
+        dog.wait_record("node", state="up", nth=2, deadline=20)
