@@ -11,12 +11,13 @@ import time
 import unittest
 
 from case import cases
-from control_case import Client, ControlCase
+from control_case import Client
+from hostile_case import HostileCase
 from node import PATIENCE
 from watchdog import daemon
 
 
-class Socket(ControlCase):
+class Socket(HostileCase):
     def test_mode(self):
         dog = self.dog(self.node(start=False))
         self.assertEqual(stat.S_IMODE(os.stat(dog.control).st_mode), 0o660)
@@ -90,7 +91,7 @@ class Socket(ControlCase):
         listener.close()
 
 
-class Abuse(ControlCase):
+class Abuse(HostileCase):
     """Whatever clients do, the daemon does its work, and answers the next one."""
 
     def alive(self, node, dog):

@@ -5,7 +5,8 @@ import os
 import signal
 import struct
 
-from case import Case, cases
+from case import cases
+from hostile_case import HostileCase
 from watchdog import config_text, daemon, plugins, replay_program, run_tool
 
 
@@ -21,7 +22,7 @@ def end_of_segments(elf):
     return end
 
 
-class Files(Case):
+class Files(HostileCase):
     def check(self, path):
         return run_tool(daemon(), "--config", path, "--check", timeout=15)
 
