@@ -32,8 +32,9 @@ class HostileCase(ControlCase):
     stop_s = STOP_S
 
     def setUp(self):
-        if self.measured and os.environ.get("PATHDOG_MEASURED"):
+        if self.measured:  # each test has a process of its own
             os.environ["PATHDOG_BUILD"] = os.environ["PATHDOG_MEASURED"]
+            os.environ["PATHDOG_PLUGINS"] = os.environ["PATHDOG_MEASURED_PLUGINS"]
         super().setUp()
         self.disks = []
 

@@ -15,13 +15,18 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
 sys.path[:0] = [HERE, os.path.join(TESTS, "e2e"), os.path.join(TESTS, "lib")]
 
-import runner  # noqa: E402 (it is found there)
+import plugins  # noqa: E402 (these are found there)
+import runner  # noqa: E402
 
 
 def main():
     # What a sanitizer keeps of freed memory is not the program's.
     os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99:quarantine_size_mb=8")
-    return runner.main(HERE, runner.arguments(__doc__).parse_args())
+    options = runner.arguments(__doc__).parse_args()
+    measured = os.environ.setdefault("PATHDOG_MEASURED", os.environ.get("PATHDOG_BUILD", ""))
+    with plugins.usable(os.path.join(measured, "plugins")) as usable:
+        os.environ["PATHDOG_MEASURED_PLUGINS"] = usable
+        return runner.main(HERE, options)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,8 @@ class Shim(HostileCase):
 
 
 class Probes(HostileCase):
+    measured = True
+
     def test_a_loop_that_stands_still_is_seen(self):
         _, dog = self.pair()
         with measure.Lateness(dog) as late:
