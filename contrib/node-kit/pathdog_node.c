@@ -200,6 +200,14 @@ int pathdog_node_reconnected(struct pathdog_node *kit, pathdog_node_token token,
     return r < 0 ? r : kit_send_result(kit, t.id, json_pack("{sI}", "conn", (json_int_t)conn));
 }
 
+int pathdog_node_path_probed(struct pathdog_node *kit, pathdog_node_token token, uint64_t rtt_us)
+{
+    struct token t;
+    int r = kit_token_take(kit, token, TOKEN_PROBE_PATH, &t);
+
+    return r < 0 ? r : kit_send_result(kit, t.id, json_pack("{sI}", "rtt_us", (json_int_t)rtt_us));
+}
+
 int pathdog_node_error(struct pathdog_node *kit, pathdog_node_token token, int code,
                        const char *message)
 {
@@ -225,6 +233,8 @@ static int config_check(const struct pathdog_node_config *c, char *ret_error, si
         return kit_fail(ret_error, error_size, -EINVAL, "feature reconnect without its callback");
     if (c->features & PATHDOG_NODE_PROBE && !c->ops->probe)
         return kit_fail(ret_error, error_size, -EINVAL, "feature probe without its callback");
+    if (c->features & PATHDOG_NODE_PROBE_PATH && !c->ops->probe_path)
+        return kit_fail(ret_error, error_size, -EINVAL, "feature probe_path without its callback");
     return 0;
 }
 

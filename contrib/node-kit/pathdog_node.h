@@ -67,10 +67,11 @@ enum pathdog_node_error {
 };
 
 enum pathdog_node_feature {
-    PATHDOG_NODE_RECONNECT = 1 << 0, /* needs ops.reconnect */
-    PATHDOG_NODE_BIND = 1 << 1,      /* `interface` and `local` of a migrate are obeyed */
-    PATHDOG_NODE_RELAY = 1 << 2,     /* `via` of a migrate is obeyed */
-    PATHDOG_NODE_PROBE = 1 << 3,     /* needs ops.probe */
+    PATHDOG_NODE_RECONNECT = 1 << 0,  /* needs ops.reconnect */
+    PATHDOG_NODE_BIND = 1 << 1,       /* `interface` and `local` of a request are obeyed */
+    PATHDOG_NODE_RELAY = 1 << 2,      /* `via` of a migrate is obeyed */
+    PATHDOG_NODE_PROBE = 1 << 3,      /* needs ops.probe */
+    PATHDOG_NODE_PROBE_PATH = 1 << 4, /* needs ops.probe_path */
 };
 
 /* The columns of a row. Times in µs, sizes in bytes, flags 0 or 1, see the contract. */
@@ -115,6 +116,16 @@ struct pathdog_node_reconnect {
     uint64_t conn;
     uint32_t timeout_ms;
     const char *reason;
+    const char *interface; /* as of a migrate: where to dial from */
+    const char *local;
+};
+
+/* Does another path to the peer of this connection live? The connection stays where it is. */
+struct pathdog_node_probe_path {
+    uint64_t conn;
+    uint32_t timeout_ms;
+    const char *interface; /* the path to try; NULL: whatever the route table says */
+    const char *local;     /* likewise: an address without port */
 };
 
 /* Every callback may be NULL, except that a feature needs its own. user_data is the
@@ -135,6 +146,10 @@ struct pathdog_node_ops {
                       const struct pathdog_node_reconnect *request, void *user_data);
     /* Make these peers acknowledge something. Answered by the kit. */
     void (*probe)(struct pathdog_node *kit, const uint64_t *conns, size_t n_conns, void *user_data);
+    /* Try that path, answer with pathdog_node_path_probed() or _error(): -32004 if nothing came
+     * back in timeout_ms. */
+    void (*probe_path)(struct pathdog_node *kit, pathdog_node_token token,
+                       const struct pathdog_node_probe_path *request, void *user_data);
     /* pathdog came (after its hello) or went; `why` is NULL when it came. This one may also
      * run inside the other calls: a write can show that the client is gone. */
     void (*client)(struct pathdog_node *kit, bool connected, const char *why, void *user_data);
@@ -218,6 +233,8 @@ int pathdog_node_summary_done(struct pathdog_node *kit, pathdog_node_token token
 int pathdog_node_migrated(struct pathdog_node *kit, pathdog_node_token token, const char *local,
                           bool validated);
 int pathdog_node_reconnected(struct pathdog_node *kit, pathdog_node_token token, uint64_t conn);
+/* `rtt_us`: from the try that was answered to its answer, microseconds. */
+int pathdog_node_path_probed(struct pathdog_node *kit, pathdog_node_token token, uint64_t rtt_us);
 
 /* For every kind of request. message NULL: the contract's word for the code. */
 int pathdog_node_error(struct pathdog_node *kit, pathdog_node_token token, int code,

@@ -16,7 +16,7 @@ struct buffer {
     size_t size;
 };
 
-enum token_kind { TOKEN_FREE, TOKEN_SUMMARY, TOKEN_MIGRATE, TOKEN_RECONNECT };
+enum token_kind { TOKEN_FREE, TOKEN_SUMMARY, TOKEN_MIGRATE, TOKEN_RECONNECT, TOKEN_PROBE_PATH };
 
 struct token {
     enum token_kind kind;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const feature_names[] = {"reconnect", "bind", "relay", "probe"};
+static const char *const feature_names[] = {"reconnect", "bind", "relay", "probe", "probe_path"};
 
 /* ---- tokens ---- */
 
@@ -300,8 +300,9 @@ static int handle_move(struct pathdog_node *kit, json_int_t id, json_t *params,
             return PATHDOG_NODE_INVALID_PARAMS;
         m.timeout_ms = (uint32_t)t;
     }
-    if (kit->features & PATHDOG_NODE_BIND && (get_text(params, "interface", &m.interface) < 0 ||
-                                              get_text(params, "local", &m.local) < 0))
+    if ((kit->features & PATHDOG_NODE_BIND || kind == TOKEN_PROBE_PATH) &&
+        (get_text(params, "interface", &m.interface) < 0 ||
+         get_text(params, "local", &m.local) < 0))
         return PATHDOG_NODE_INVALID_PARAMS;
     if (kit->features & PATHDOG_NODE_RELAY && get_text(params, "via", &m.via) < 0)
         return PATHDOG_NODE_INVALID_PARAMS;
@@ -309,10 +310,14 @@ static int handle_move(struct pathdog_node *kit, json_int_t id, json_t *params,
         return PATHDOG_NODE_INTERNAL;
     if (kind == TOKEN_MIGRATE) {
         kit->ops->migrate(kit, token, &m, kit->user_data);
-    } else {
-        struct pathdog_node_reconnect r = {m.conn, m.timeout_ms, m.reason};
+    } else if (kind == TOKEN_RECONNECT) {
+        struct pathdog_node_reconnect r = {m.conn, m.timeout_ms, m.reason, m.interface, m.local};
 
         kit->ops->reconnect(kit, token, &r, kit->user_data);
+    } else {
+        struct pathdog_node_probe_path p = {m.conn, m.timeout_ms, m.interface, m.local};
+
+        kit->ops->probe_path(kit, token, &p, kit->user_data);
     }
     return 0;
 }
@@ -334,6 +339,8 @@ static int dispatch(struct pathdog_node *kit, const char *method, json_int_t id,
         return handle_move(kit, id, params, TOKEN_RECONNECT);
     if (strcmp(method, "probe") == 0 && kit->features & PATHDOG_NODE_PROBE)
         return handle_probe(kit, id, params);
+    if (strcmp(method, "probe_path") == 0 && kit->features & PATHDOG_NODE_PROBE_PATH)
+        return handle_move(kit, id, params, TOKEN_PROBE_PATH);
     return PATHDOG_NODE_METHOD_NOT_FOUND;
 }
 

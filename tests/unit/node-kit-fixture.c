@@ -72,7 +72,21 @@ static void on_reconnect(struct pathdog_node *kit, pathdog_node_token token,
     struct fixture *f = user_data;
 
     (void)kit;
-    (void)request;
+    snprintf(f->interface, sizeof(f->interface), "%s",
+             request->interface ? request->interface : "(none)");
+    f->tokens[f->n_tokens++ % 8] = token;
+}
+
+static void on_probe_path(struct pathdog_node *kit, pathdog_node_token token,
+                          const struct pathdog_node_probe_path *request, void *user_data)
+{
+    struct fixture *f = user_data;
+
+    (void)kit;
+    f->asked =
+        (struct pathdog_node_migrate){.conn = request->conn, .timeout_ms = request->timeout_ms};
+    snprintf(f->interface, sizeof(f->interface), "%s",
+             request->interface ? request->interface : "(none)");
     f->tokens[f->n_tokens++ % 8] = token;
 }
 
@@ -100,6 +114,7 @@ static const struct pathdog_node_ops all_ops = {.subscribe = on_subscribe,
                                                 .migrate = on_migrate,
                                                 .reconnect = on_reconnect,
                                                 .probe = on_probe,
+                                                .probe_path = on_probe_path,
                                                 .client = on_client};
 
 static struct pathdog_node_config config_of(struct fixture *f)
@@ -108,7 +123,8 @@ static struct pathdog_node_config config_of(struct fixture *f)
         .node = "alpha@10.0.0.1",
         .implementation = "test/1",
         .boot = "b1",
-        .features = PATHDOG_NODE_RECONNECT | PATHDOG_NODE_BIND | PATHDOG_NODE_PROBE,
+        .features = PATHDOG_NODE_RECONNECT | PATHDOG_NODE_BIND | PATHDOG_NODE_PROBE |
+                    PATHDOG_NODE_PROBE_PATH,
         .columns =
             PATHDOG_NODE_COLUMN(PATHDOG_NODE_SRTT_US) | PATHDOG_NODE_COLUMN(PATHDOG_NODE_SILENT_MS),
         .ops = &all_ops,

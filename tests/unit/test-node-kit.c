@@ -34,7 +34,7 @@ static void test_hello(void **state)
     assert_string_equal(json_string_value(json_object_get(r, "node")), "alpha@10.0.0.1");
     assert_string_equal(json_string_value(json_object_get(r, "boot")), "b1");
     assert_string_equal(json_string_value(json_object_get(r, "prefer")), "migrate");
-    assert_int_equal(json_array_size(json_object_get(r, "features")), 3);
+    assert_int_equal(json_array_size(json_object_get(r, "features")), 4);
     assert_true(json_integer_value(json_object_get(r, "netns")) > 0);
     assert_null(json_object_get(r, "max_in_flight"));
     json_decref(r);
@@ -272,6 +272,9 @@ static void test_malformed_requests(void **state)
         {"{\"id\":26,\"method\":\"migrate_peer\",\"params\":{\"conn\":1,\"local\":\"a\\u0000\"}}",
          26, PATHDOG_NODE_INVALID_PARAMS},
         {"{\"id\":27,\"method\":\"probe\"}", 27, PATHDOG_NODE_INVALID_PARAMS},
+        {"{\"id\":28,\"method\":\"probe_path\"}", 28, PATHDOG_NODE_INVALID_PARAMS},
+        {"{\"id\":29,\"method\":\"probe_path\",\"params\":{\"conn\":1,\"interface\":{}}}", 29,
+         PATHDOG_NODE_INVALID_PARAMS},
     };
     struct fixture *f = *state;
 
@@ -287,9 +290,35 @@ static void test_malformed_requests(void **state)
     kit_say(f, "{\"id\":31,\"method\":\"probe\",\"params\":{\"conns\":[1,2]}}\n");
     json_decref(kit_expect_result(f, 31));
     assert_int_equal(f->n_probed, 2);
-    kit_say(f, "{\"id\":32,\"method\":\"reconnect_peer\",\"params\":{\"conn\":18}}\n");
+    kit_say(f, "{\"id\":32,\"method\":\"reconnect_peer\",\"params\":{\"conn\":18,"
+               "\"interface\":\"up2\"}}\n");
+    assert_string_equal(f->interface, "up2");
     assert_int_equal(pathdog_node_reconnected(f->kit, f->tokens[0], 31), 0);
     json_decref(kit_expect_result(f, 32));
+}
+
+static void test_probe_path(void **state)
+{
+    struct fixture *f = *state;
+    json_t *result;
+
+    kit_start(f);
+    kit_say(f, "{\"id\":40,\"method\":\"probe_path\",\"params\":{\"conn\":17,"
+               "\"interface\":\"up1\",\"timeout_ms\":300}}\n");
+    assert_int_equal(f->n_tokens, 1);
+    assert_int_equal(f->asked.conn, 17);
+    assert_int_equal(f->asked.timeout_ms, 300);
+    assert_string_equal(f->interface, "up1");
+    assert_int_equal(pathdog_node_migrated(f->kit, f->tokens[0], NULL, true), -EINVAL);
+    assert_int_equal(pathdog_node_path_probed(f->kit, f->tokens[0], 41200), 0);
+    result = kit_expect_result(f, 40);
+    assert_int_equal(json_integer_value(json_object_get(result, "rtt_us")), 41200);
+    json_decref(result);
+    assert_int_equal(pathdog_node_path_probed(f->kit, f->tokens[0], 1), -ESTALE);
+    kit_say(f, "{\"id\":41,\"method\":\"probe_path\",\"params\":{\"conn\":17}}\n");
+    assert_string_equal(f->interface, "(none)");
+    assert_int_equal(pathdog_node_error(f->kit, f->tokens[1], PATHDOG_NODE_TIMEOUT, NULL), 0);
+    kit_expect_error(f, 41, PATHDOG_NODE_TIMEOUT);
 }
 
 static void test_fatal_lines(void **state)
@@ -427,6 +456,7 @@ int main(void)
         TEST(test_tokens_of_a_replaced_client),
         TEST(test_client_replaced_within_a_callback),
         TEST(test_malformed_requests),
+        TEST(test_probe_path),
         TEST(test_fatal_lines),
         TEST(test_line_length),
         TEST(test_bytes_one_by_one),
