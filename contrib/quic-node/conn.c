@@ -76,7 +76,8 @@ static void conn_ready(struct conn *c)
     c->dirty = true;
 }
 
-int conn_dial(struct peer *p, const char **ret_why)
+int conn_dial(struct peer *p, const char *interface, const struct address *local,
+              const char **ret_why)
 {
     struct conn *c = conn_new(p->node, false);
     ngtcp2_transport_params params;
@@ -90,7 +91,7 @@ int conn_dial(struct peer *p, const char **ret_why)
     *ret_why = "out of memory";
     if (!c)
         return -ENOMEM;
-    r = udp_dial(c, &p->address, NULL, NULL, &u);
+    r = udp_dial(c, &p->address, interface, local, &u);
     if (r < 0) {
         *ret_why = strerror(-r);
         c->dead = true;

@@ -10,12 +10,22 @@ static void conn_turned(struct conn *c)
         migrate_check(c);
     if (!c->dead)
         path_check(c);
+    if (!c->dead)
+        probe_path_check(c);
+}
+
+static uint64_t conn_due_ns(const struct conn *c)
+{
+    uint64_t move = migrate_next_ns(c), probe = probe_path_next_ns(c);
+
+    return move < probe ? move : probe;
 }
 
 /* pathdog is told before the peer may dial: peer_down, then peer_up. */
 static void conn_ended(struct conn *c, enum close_code code, const char *reason)
 {
     migrate_ended(c);
+    probe_path_ended(c);
     if (c->number && c->node->kit)
         pathdog_node_peer_down(c->node->kit, c->number, reason);
     peer_lost(c, code);
@@ -27,5 +37,5 @@ const struct conn_hooks conn_hooks = {
     .validated = migrate_note,
     .turned = conn_turned,
     .ended = conn_ended,
-    .next_ns = migrate_next_ns,
+    .next_ns = conn_due_ns,
 };

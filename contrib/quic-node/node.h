@@ -41,14 +41,16 @@ struct conn;
 struct peer;
 
 /* A UDP socket: the node's listening one (conn is NULL, not connected), or one path of an
- * outgoing connection (connected, so that the kernel picked its source address). */
+ * outgoing connection (connected, so that the kernel picked its source address), or a path that
+ * is only tried. */
 struct udp {
     int fd;
     struct node *node;
     struct conn *conn;
     struct address local;
     struct udp *next;
-    uint64_t close_at_ns; /* an abandoned path; 0: in use */
+    uint64_t close_at_ns;     /* an abandoned path; 0: in use */
+    struct path_probe *probe; /* it tries a path, and carries nothing of the connection */
 };
 
 /* Bytes of the stream, kept until QUIC has them acknowledged; they never move. */
@@ -80,7 +82,8 @@ struct conn {
     uint64_t number; /* told to pathdog; 0: not up yet */
     uint64_t epoch;  /* with the dialler's name: which of two connections is the newer */
     uint64_t created_ns;
-    struct udp *paths;            /* client only */
+    struct udp *paths; /* an outgoing connection's, and those that are tried */
+    struct path_probe *probes;
     struct address remote, local; /* of the present path, as last told */
 
     int64_t stream; /* -1: not open */
@@ -208,6 +211,8 @@ int udp_dial(struct conn *c, const struct address *remote, const char *interface
              const struct address *local, struct udp **ret);
 void udp_abandon(struct conn *c, struct udp *u, uint64_t close_at_ns);
 int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len);
+/* From the listening socket; what it cannot send is not sent. */
+void udp_answer(struct node *node, const ngtcp2_path *path, const uint8_t *data, size_t len);
 void udp_expire(struct conn *c);
 void udp_reap(struct node *node);
 
@@ -215,7 +220,9 @@ void udp_reap(struct node *node);
 void receive(struct udp *u);
 
 /* conn.c */
-int conn_dial(struct peer *p, const char **ret_why);
+/* interface and local may be NULL, as of udp_dial(). */
+int conn_dial(struct peer *p, const char *interface, const struct address *local,
+              const char **ret_why);
 struct conn *conn_accept(struct node *node, const ngtcp2_path *path, const uint8_t *data,
                          size_t len);
 void conn_read(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len);
@@ -282,6 +289,15 @@ void migrate_check(struct conn *c); /* has it ended, or is its time over? */
 void migrate_ended(struct conn *c); /* the connection is going */
 uint64_t migrate_next_ns(const struct conn *c);
 void path_check(struct conn *c); /* did the present path change? then say so */
+
+/* probe_path.c: does another path live? */
+void probe_path_begin(struct conn *c, pathdog_node_token token,
+                      const struct pathdog_node_probe_path *request);
+void probe_path_received(struct udp *u, const uint8_t *data, size_t len);
+void probe_path_refused(struct udp *u, int error); /* errno of its socket */
+void probe_path_check(struct conn *c);             /* the next try, or its time is over */
+void probe_path_ended(struct conn *c);
+uint64_t probe_path_next_ns(const struct conn *c);
 
 /* reconnect.c */
 void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *request,

@@ -175,7 +175,7 @@ static void peer_dial(struct peer *p)
     p->redial_at_ns = UINT64_MAX;
     if (p->live || p->dial)
         return;
-    r = conn_dial(p, &why);
+    r = conn_dial(p, NULL, NULL, &why);
     if (r < 0) {
         event(p->node, "dial-failed", "peer=%s to=%s reason=\"%s\"", p->name,
               address_text(&p->address, text), why);

@@ -32,6 +32,22 @@ static void local_from_control(struct msghdr *msg, struct address *local)
     }
 }
 
+/* RFC 9000 §6.1: a version that is not spoken here; which one is. */
+static void version_answer(struct udp *u, const ngtcp2_path *path, const ngtcp2_version_cid *vc)
+{
+    static const uint32_t versions[] = {NGTCP2_PROTO_VER_V1};
+    uint8_t data[1 + 4 + 2 * (1 + NGTCP2_MAX_CIDLEN) + sizeof(versions)], random;
+    ngtcp2_ssize n;
+
+    random_bytes(&random, sizeof(random));
+    if (vc->dcidlen > NGTCP2_MAX_CIDLEN || vc->scidlen > NGTCP2_MAX_CIDLEN)
+        return;
+    n = ngtcp2_pkt_write_version_negotiation(data, sizeof(data), random, vc->scid, vc->scidlen,
+                                             vc->dcid, vc->dcidlen, versions, 1);
+    if (n > 0)
+        udp_answer(u->node, path, data, (size_t)n);
+}
+
 static void listen_datagram(struct udp *u, struct msghdr *msg, const uint8_t *data, size_t len)
 {
     struct address local = u->local, remote;
@@ -43,8 +59,15 @@ static void listen_datagram(struct udp *u, struct msghdr *msg, const uint8_t *da
         return;
     local_from_control(msg, &local);
     path_fill(&path, &local, &remote);
-    if (ngtcp2_pkt_decode_version_cid(&vc, data, len, NODE_CID_LEN) != 0)
-        return; /* another version of QUIC, or none: not our peers */
+    switch (ngtcp2_pkt_decode_version_cid(&vc, data, len, NODE_CID_LEN)) {
+    case 0:
+        break;
+    case NGTCP2_ERR_VERSION_NEGOTIATION: /* of a datagram that is long enough */
+        version_answer(u, &path, &vc);
+        return;
+    default:
+        return; /* no QUIC: not our peers */
+    }
     c = cid_find(u->node, vc.dcid, vc.dcidlen);
     if (!c)
         c = conn_accept(u->node, &path, data, len);
@@ -69,6 +92,10 @@ void receive(struct udp *u)
 
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
+        if (n < 0 && u->probe && errno != EINTR) {
+            probe_path_refused(u, errno);
+            return;
+        }
         if (n < 0) { /* an ICMP error for what was sent from here */
             if (u->conn && errno != EINTR && u->close_at_ns == 0)
                 u->conn->send_errors++;
@@ -76,7 +103,9 @@ void receive(struct udp *u)
         }
         if (n == 0 || msg.msg_flags & MSG_TRUNC)
             continue;
-        if (u->conn) {
+        if (u->probe) {
+            probe_path_received(u, data, (size_t)n);
+        } else if (u->conn) {
             ngtcp2_path path;
 
             path_fill(&path, &u->local, &u->conn->remote);

@@ -10,6 +10,8 @@ void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *reques
 {
     struct pathdog_node *kit = c->node->kit;
     struct peer *p = c->peer;
+    bool bound = request->interface || request->local;
+    struct address local;
     const char *why;
 
     if (!p->reachable) {
@@ -21,12 +23,20 @@ void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *reques
         pathdog_node_error(kit, token, PATHDOG_NODE_BUSY, NULL);
         return;
     }
+    if (request->local && (address_parse_host(request->local, &local) < 0 ||
+                           local.sa.sa_family != p->address.sa.sa_family)) {
+        pathdog_node_error(kit, token, PATHDOG_NODE_INVALID_PARAMS,
+                           "local is not an address of the peer's family; nothing was closed");
+        return;
+    }
     event(c->node, "reconnect-begun", "peer=%s conn=%llu reason=\"%s\"", p->name,
           (unsigned long long)c->number, request->reason ? request->reason : "");
     conn_close(c, CLOSE_RECONNECT, "reconnect");
     p->reconnect.token = token;
     p->reconnect.deadline_ns = c->node->now_ns + request->timeout_ms * NS_PER_MS;
-    if (!p->dial && conn_dial(p, &why) < 0)
+    if (p->dial && bound) /* it goes elsewhere */
+        conn_close(p->dial, CLOSE_SUPERSEDED, "superseded");
+    if (!p->dial && conn_dial(p, request->interface, request->local ? &local : NULL, &why) < 0)
         reconnect_failed(p, why);
 }
 

@@ -156,6 +156,13 @@ static ssize_t listen_send(struct node *node, const ngtcp2_path *path, struct io
     return sendmsg(node->listen.fd, &msg, MSG_NOSIGNAL);
 }
 
+void udp_answer(struct node *node, const ngtcp2_path *path, const uint8_t *data, size_t len)
+{
+    struct iovec iov = {(void *)(uintptr_t)data, len};
+
+    (void)!listen_send(node, path, &iov);
+}
+
 int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len)
 {
     struct iovec iov = {(void *)(uintptr_t)data, len};

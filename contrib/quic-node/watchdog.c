@@ -141,12 +141,28 @@ static void on_probe(struct pathdog_node *kit, const uint64_t *conns, size_t n_c
     }
 }
 
+static void on_probe_path(struct pathdog_node *kit, pathdog_node_token token,
+                          const struct pathdog_node_probe_path *request, void *user_data)
+{
+    struct node *node = user_data;
+    struct conn *c = conn_by_number(node, request->conn);
+
+    if (c)
+        probe_path_begin(c, token, request);
+    else
+        pathdog_node_error(kit, token,
+                           request->conn <= node->last_number ? PATHDOG_NODE_NO_CONN
+                                                              : PATHDOG_NODE_NOT_CONNECTED,
+                           NULL);
+}
+
 static const struct pathdog_node_ops ops = {
     .subscribe = on_subscribe,
     .summary = on_summary,
     .migrate = on_migrate,
     .reconnect = on_reconnect,
     .probe = on_probe,
+    .probe_path = on_probe_path,
     .client = on_client,
 };
 

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of selftest.py about paths that are named: bind, probe_path, reconnect over an interface."""
+import time
+
+
+class Paths:
+    """Mixed into selftest.py's Net, which has the network and the nodes."""
+
+    def probe(self, pathdog, conn, **params):
+        return pathdog.ask("probe_path", {"conn": conn, "timeout_ms": 10000, **params})
+
+    def stays(self, pathdog, conn, paths):
+        """The connection is where it was, and no path was told since."""
+        pathdog.row(conn)
+        self.assertTrue(pathdog.peers[conn]["local"].startswith("10.99.1.1:"), pathdog.peers[conn])
+        self.assertEqual(pathdog.order.count("peer_path"), paths)
+
+    def test_bind(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000, "local": "10.99.2.1"})
+        self.assertTrue(answer["result"]["local"].startswith("10.99.2.1:"), answer)
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000, "interface": "nowhere"})
+        self.assertEqual(answer["error"]["code"], -32007)
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000, "local": "no address"})
+        self.assertEqual(answer["error"]["code"], -32602)
+        self.flows(a)
+        self.finish(a, b)
+
+    def test_probe_path_lives(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        paths = pa.order.count("peer_path")
+        for where in ({"interface": "up1"}, {"interface": "up2"}, {"local": "10.99.2.1"}, {}):
+            begun = time.monotonic()
+            answer = self.probe(pa, ca, **where)
+            self.assertIn("result", answer, where)
+            self.assertGreater(answer["result"]["rtt_us"], 0)
+            self.assertLessEqual(answer["result"]["rtt_us"], (time.monotonic() - begun) * 1e6)
+        self.stays(pa, ca, paths)
+        self.flows(a)
+        self.finish(a, b)
+        self.assertEqual((a.total["migrations"], a.total["connections"]), (0, 1))
+
+    def test_probe_path_of_a_dead_one(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.down2_drops()
+        paths = pa.order.count("peer_path")
+        dead = [pa.send("probe_path", {"conn": ca, "timeout_ms": 400, "interface": "up2"})
+                for _ in range(9)]
+        codes = [pa.wait(id)["error"]["code"] for id in dead]
+        self.assertEqual(sorted(codes), [-32006] + 8 * [-32004])  # no more than 8 at a time
+        self.stays(pa, ca, paths)
+        self.flows(a)
+        self.finish(a, b)
+
+    def test_probe_path_heals_meanwhile(self):
+        """The first try is lost, a later one is answered: the time is that one's."""
+        a, b, pa, pb, ca, cb = self.pair()
+        self.down2_drops()
+        begun = time.monotonic()
+        asked = pa.send("probe_path", {"conn": ca, "timeout_ms": 8000, "interface": "up2"})
+        pa.pump(lambda: self.down2_dropped() > 0, 5, "a packet that was dropped")
+        self.down2_passes()
+        answer = pa.wait(asked)
+        self.assertIn("result", answer)
+        waited_us = (time.monotonic() - begun) * 1e6
+        self.assertGreater(waited_us, 1.9e6)  # the next try is due after a quarter of 8 s
+        self.assertLess(answer["result"]["rtt_us"], waited_us - 1.9e6)
+        self.finish(a, b)
+
+    def test_probe_path_refusals(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        for params, code in (({"interface": "nowhere"}, -32007), ({"local": "no address"}, -32602),
+                             ({"local": "fd99:2::1"}, -32602), ({"local": "10.99.7.7"}, -32007),
+                             ({"conn": 99}, -32001), ({"conn": "x"}, -32602),
+                             ({"timeout_ms": 0}, -32602), ({"interface": 7}, -32602)):
+            answer = pa.ask("probe_path", {"conn": ca, "timeout_ms": 500, **params})
+            self.assertEqual(answer["error"]["code"], code, params)
+        # alpha does not listen: bravo has nothing to try
+        self.assertEqual(self.probe(pb, cb)["error"]["code"], -32005)
+        self.flows(a)
+        self.finish(a, b)
+
+    def test_probe_path_of_an_inbound_connection(self):
+        a, b, pa, pb, ca, cb = self.pair(alpha=["--listen", "10.99.0.1:9100"])
+        self.assertGreater(self.probe(pb, cb)["result"]["rtt_us"], 0)
+        self.flows(a)
+        self.flows(b)
+        self.finish(a, b)
+
+    def test_probe_path_when_the_connection_ends(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.down2_drops()
+        asked = pa.send("probe_path", {"conn": ca, "timeout_ms": 60000, "interface": "up2"})
+        pa.pump(lambda: self.down2_dropped() > 0, 5, "a packet that was dropped")
+        b.stop()
+        self.assertEqual(pa.wait(asked)["error"]["code"], -32002)
+        self.assertEqual(a.stop()[0], 0)
+
+    def test_reconnect_over_an_interface(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        for where, local in (({"interface": "up2"}, "10.99.2.1:"), ({"local": "10.99.1.1"}, "10.99.1.1:"),
+                             ({"interface": "up2", "local": "10.99.2.1"}, "10.99.2.1:")):
+            answer = pa.ask("reconnect_peer", {"conn": ca, "timeout_ms": 10000, **where})
+            self.assertIn("result", answer)
+            ca = answer["result"]["conn"]
+            self.assertTrue(pa.peers[ca]["local"].startswith(local), (where, pa.peers[ca]))
+            self.flows(a)
+        answer = pa.ask("reconnect_peer", {"conn": ca, "timeout_ms": 10000, "local": "fd99:2::1"})
+        self.assertEqual(answer["error"]["code"], -32602)
+        self.assertIn(ca, pa.peers)  # nothing was closed
+        answer = pa.ask("reconnect_peer", {"conn": ca, "timeout_ms": 10000, "interface": "nowhere"})
+        self.assertEqual(answer["error"]["code"], -32009)
+        pa.wait_up("bravo", after=ca)  # by the node's own rules
+        self.flows(a)
+        self.finish(a, b)
+        self.assertEqual(a.total["reconnects"], 3)
