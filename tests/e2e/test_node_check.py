@@ -88,7 +88,7 @@ class Schema(Case):
 
 class Scripted(Case):
     def test_the_scripted_node_conforms(self):
-        node = self.node(features=["reconnect", "probe"])
+        node = self.node(features=["reconnect", "probe", "probe_path"])
         for conn, role in ((1, "client"), (2, "server")):
             node.add(f"p{conn}@h", conn, role=role, local=f"127.0.0.1:{9000 + conn}")
         node.output_max = 1 << 20  # the least that is allowed: sooner reached

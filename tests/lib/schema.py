@@ -51,7 +51,7 @@ def read_trace(path):
     """Of the lines of a trace: what pathdog may send. A checker also sends what it may not."""
     with open(path, encoding="utf-8") as file:
         lines = [(line[0] == "<", json.loads(line[2:])) for line in file]
-    usual = ("hello", "subscribe", "summary", "migrate_peer", "reconnect_peer", "probe")
+    usual = ("hello", "subscribe", "summary", "migrate_peer", "reconnect_peer", "probe", "probe_path")
     schema = Schema()
     odd = {m["id"] for from_node, m in lines if not from_node and (
         m["method"] not in usual or schema.faults("pathdog", m))}

@@ -33,7 +33,7 @@ class Node(ScriptedNode):
     link_class = TwistedLink
 
     def __init__(self, path):
-        super().__init__(path, features=["reconnect", "probe"], netns=os.stat("/proc/self/ns/net").st_ino)
+        super().__init__(path, features=["reconnect", "probe", "probe_path"], netns=os.stat("/proc/self/ns/net").st_ino)
         self.twist = None
         self.output_max = MIB
         for conn, name, role in ((17, "bravo", "client"), (18, "charlie", "server")):
@@ -227,6 +227,12 @@ def snapshot_late(node):
         for peer in list(node.peers.values()):
             node.tell_up(peer, request.link)
     node.on("subscribe", handler)
+
+
+def probe_path_moves(node, request, before):
+    if request.conn in node.peers:
+        request.link.notify("peer_path", conn=request.conn, local="198.51.100.7:4")
+    before(request)
 
 
 def summary_late(node, request, before):

@@ -56,6 +56,14 @@ FAULTS = {
                          {"probe"}),
     "probe answers a list": (on("probe", lambda node, request, before: request.answer([])),
                              {"probe"}),
+    "probe_path is unknown": (on("probe_path", lambda node, request, before: request.error(-32601)),
+                              {"probe-path", "probe-path-unknown"}),
+    "probe_path of anybody": (on("probe_path", lambda node, request, before: request.answer(
+        {"rtt_us": 5})), {"probe-path-unknown"}),
+    "probe_path without a time": (on("probe_path", lambda node, request, before: request.answer({})
+                                     if request.conn in node.peers else before(request)),
+                                  {"probe-path"}),
+    "probe_path moves": (on("probe_path", probe_path_moves), {"probe-path"}),
     "migrates anybody": (on("migrate_peer", lambda node, request, before: request.answer({})),
                          {"migrate-unknown", "reason-missing", "bad-params"}),
     "wrong code for an unknown conn": (

@@ -69,7 +69,7 @@ struct checker {
     char *gone;     /* why the node cannot be asked any more; NULL: it can */
 
     char *boot, *node, *implementation; /* as the first hello told it */
-    bool can_reconnect, can_probe;
+    bool can_reconnect, can_probe, can_probe_path;
 };
 
 /* ---- client.c: bytes and lines ---- */

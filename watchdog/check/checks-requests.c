@@ -60,6 +60,64 @@ static void probe(struct checker *checker, struct client *client)
     report_done(&checker->report, CHECK_PROBE);
 }
 
+/* Any connection that is up: this moves none. */
+static const struct entry *any_up(const struct book *book)
+{
+    for (size_t i = 0; i < book->n_entries; i++)
+        if (book_is_up(book, &book->entries[i]))
+            return &book->entries[i];
+    return NULL;
+}
+
+static void probe_path_look(struct checker *checker, uint64_t conn, const char *local,
+                            const struct asked *answer)
+{
+    const json_t *result = answer ? json_object_get(answer->answer, "result") : NULL;
+    const struct entry *after = book_find(&checker->book, conn);
+    char text[64];
+
+    expect(checker, CHECK_PROBE_PATH,
+           is_error(answer) ? answer->code != -32601 && answer->code != -32602
+                            : json_integer_value(json_object_get(result, "rtt_us")) > 0,
+           "probe_path of conn %" PRIu64 ": %s%s", conn, answer_text(answer, text),
+           is_error(answer) ? "" : " without a positive integer \"rtt_us\"");
+    expect(checker, CHECK_PROBE_PATH, !after || string_equal(after->local, local),
+           "conn %" PRIu64 " moved from %s to %s while its other path was probed", conn,
+           local ? local : "an unknown address",
+           after && after->local ? after->local : "an unknown address");
+    report_done(&checker->report, CHECK_PROBE_PATH);
+}
+
+static void probe_path(struct checker *checker, struct client *client)
+{
+    const struct entry *entry = any_up(&checker->book);
+    CLEANUP_FREE char *local = NULL;
+    const struct asked *answer;
+    char params[96], text[64];
+    uint64_t conn;
+
+    if (!checker->can_probe_path) {
+        for (int check = CHECK_PROBE_PATH; check <= (int)CHECK_PROBE_PATH_UNKNOWN; check++)
+            report_skip(&checker->report, (enum check)check,
+                        "the node does not offer the feature probe_path");
+        return;
+    }
+    snprintf(params, sizeof(params), "{\"conn\":%" PRIu64 ",\"timeout_ms\":1000}", CONN_NOBODY);
+    answer = client_call(checker, client, "probe_path", params);
+    expect(checker, CHECK_PROBE_PATH_UNKNOWN, is_unknown_conn(answer), "%s",
+           answer_text(answer, text));
+    report_done(&checker->report, CHECK_PROBE_PATH_UNKNOWN);
+    if (!entry) {
+        report_skip(&checker->report, CHECK_PROBE_PATH, "no peer is up");
+        return;
+    }
+    conn = entry->conn;
+    local = string_copy(entry->local);
+    snprintf(params, sizeof(params), "{\"conn\":%" PRIu64 ",\"timeout_ms\":1000}", conn);
+    answer = client_call(checker, client, "probe_path", params);
+    probe_path_look(checker, conn, local, answer);
+}
+
 static void bad_params(struct checker *checker, struct client *client)
 {
     static const struct {
@@ -126,6 +184,7 @@ void checks_requests(struct checker *checker)
     unknown_things(checker, &client);
     moves_of_nobody(checker, &client);
     probe(checker, &client);
+    probe_path(checker, &client);
     bad_params(checker, &client);
     null_members(checker, &client);
     client_close(&client);

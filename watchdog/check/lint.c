@@ -96,6 +96,7 @@ static void features_look(struct checker *checker, const json_t *features)
                          "\"features\" has a value that is not a string");
         checker->can_reconnect |= string_equal(json_string_value(feature), "reconnect");
         checker->can_probe |= string_equal(json_string_value(feature), "probe");
+        checker->can_probe_path |= string_equal(json_string_value(feature), "probe_path");
     }
 }
 
