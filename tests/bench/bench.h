@@ -28,6 +28,7 @@ struct options {
     const char *log_level; /* pathdog's --log-level */
     const char *journald;  /* what the stand-in for journald does: works, slow, stands, gone */
     const char *triggers;  /* words: sections of the config */
+    const char *storm;     /* what begins a storm: route or tunnel */
     const char *preload;   /* count-malloc.so, NULL: none */
     uint32_t peers;
     uint32_t keys; /* distinct remote addresses */
@@ -200,6 +201,13 @@ struct pinger {
  * only answers: what the machine's own pauses are. */
 void pinger_start(struct pinger *pinger);
 
+/* The longest that one answer of the control socket has taken since pinger_begin, and the
+ * longest of the echo; the one that is under way counts for as long as it takes already. */
+struct pinger_worst {
+    uint64_t control_ns, echo_ns;
+};
+struct pinger_worst pinger_worst(const struct pinger *pinger);
+
 /* The samples since the last call, as a JSON object's members "control_us" and
  * "echo_us", each {"p50":…,"p99":…,"p999":…,"worst":…,"n":…}. */
 void pinger_print(struct pinger *pinger);
@@ -215,5 +223,6 @@ int bench_idle(void);
 int bench_entry(void);
 int bench_late(void);
 int bench_saving(void);
+int bench_storm(void);
 
 #endif

@@ -13,6 +13,7 @@ static struct options given = {
     .log_level = "info",
     .journald = "works",
     .triggers = "srtt",
+    .storm = "route",
     .peers = 1,
     .keys = 64,
     .rounds = 10,
@@ -29,11 +30,11 @@ static const struct {
 } benches[] = {
     {"reaction", bench_reaction}, {"sampling", bench_sampling}, {"memory", bench_memory},
     {"idle", bench_idle},         {"entry", bench_entry},       {"late", bench_late},
-    {"saving", bench_saving},
+    {"saving", bench_saving},     {"storm", bench_storm},
 };
 
 static const char help_text[] =
-    "usage: pathdog-bench reaction|sampling|memory|idle|entry|late|saving OPTION...\n"
+    "usage: pathdog-bench reaction|sampling|memory|idle|entry|late|saving|storm OPTION...\n"
     "\n"
     "  --daemon PATH      pathdog\n"
     "  --plugins DIR      its triggers\n"
@@ -43,8 +44,9 @@ static const char help_text[] =
     "  --rounds N         flips, or rounds of samples (default 10)\n"
     "  --idle MS          pause before each flip\n"
     "  --interval MS      sample_interval (default 5000)\n"
-    "  --seconds N        of idleness (default 10)\n"
+    "  --seconds N        of idleness, or until a storm's memory must be back (default 10)\n"
     "  --triggers LIST    default srtt\n"
+    "  --storm BY         what begins a storm: route or tunnel (storm, default route)\n"
     "  --log WHERE        pathdog's --log; standard output is /dev/null (default journal)\n"
     "  --log-level LEVEL  pathdog's --log-level (default info)\n"
     "  --journald HOW     works, slow, stands or gone: the stand-in for journald (late)\n"
@@ -100,6 +102,9 @@ static void option_take(int option, const char *value)
     case 't':
         given.triggers = value;
         break;
+    case 'S':
+        given.storm = value;
+        break;
     case 'L':
         given.log = value;
         break;
@@ -148,6 +153,7 @@ int main(int argc, char **argv)
         {"interval", required_argument, NULL, 'I'},
         {"seconds", required_argument, NULL, 's'},
         {"triggers", required_argument, NULL, 't'},
+        {"storm", required_argument, NULL, 'S'},
         {"log", required_argument, NULL, 'L'},
         {"log-level", required_argument, NULL, 'E'},
         {"journald", required_argument, NULL, 'j'},

@@ -22,6 +22,8 @@ enum asked { ASKED_CONTROL, ASKED_ECHO, ASKED_COUNT };
 
 struct pinger_shared {
     volatile uint32_t n; /* of each */
+    volatile uint64_t asked_ns[ASKED_COUNT]; /* since when an answer is waited for, 0: it is not */
+    volatile uint64_t worst_ns[ASKED_COUNT];
     uint64_t ns[ASKED_COUNT][SAMPLES_MAX];
 };
 
@@ -84,13 +86,26 @@ static uint64_t ask(int fd)
     return now_ns() - begin_ns;
 }
 
+static uint64_t ask_one(struct pinger_shared *shared, unsigned who, int fd)
+{
+    uint64_t ns;
+
+    shared->asked_ns[who] = now_ns();
+    ns = ask(fd);
+    shared->asked_ns[who] = 0;
+    if (ns > shared->worst_ns[who])
+        shared->worst_ns[who] = ns;
+    return ns;
+}
+
 static void ping(struct pinger_shared *shared, const int fds[ASKED_COUNT])
 {
     for (;;) {
         uint32_t n = shared->n;
 
         for (unsigned who = 0; who < ASKED_COUNT; who++) {
-            shared->ns[who][n < SAMPLES_MAX ? n : SAMPLES_MAX - 1] = ask(fds[who]);
+            shared->ns[who][n < SAMPLES_MAX ? n : SAMPLES_MAX - 1] =
+                ask_one(shared, who, fds[who]);
             usleep(PAUSE_US);
         }
         if (shared->n == n && n < SAMPLES_MAX)
@@ -116,6 +131,21 @@ void pinger_start(struct pinger *pinger)
 void pinger_begin(struct pinger *pinger)
 {
     pinger->shared->n = 0;
+    for (unsigned who = 0; who < ASKED_COUNT; who++)
+        pinger->shared->worst_ns[who] = 0;
+}
+
+static uint64_t worst_of(const struct pinger_shared *shared, unsigned who)
+{
+    uint64_t since_ns = shared->asked_ns[who], worst_ns = shared->worst_ns[who], now = now_ns();
+
+    return since_ns && now - since_ns > worst_ns ? now - since_ns : worst_ns;
+}
+
+struct pinger_worst pinger_worst(const struct pinger *pinger)
+{
+    return (struct pinger_worst){worst_of(pinger->shared, ASKED_CONTROL),
+                                 worst_of(pinger->shared, ASKED_ECHO)};
 }
 
 static int compare(const void *a, const void *b)

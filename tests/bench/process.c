@@ -73,6 +73,8 @@ static void config_write(const char *path, const char *socket_path)
         fprintf(file, "\n[trigger:%s]\n", word);
         if (!strcmp(word, "route"))
             fputs("settle = 0\n", file);
+        if (!strcmp(word, "tunnel"))
+            fprintf(file, "socket = %s/notify\n", options->directory);
     }
     if (fclose(file))
         die("%s: %s", path, strerror(errno));
