@@ -7,7 +7,7 @@
 #ifndef ROUTE_LOOKUP_H
 #define ROUTE_LOOKUP_H
 
-#include "netlink-decode.h"
+#include "../netlink/netlink-decode.h"
 
 /* Most in one send: their answers fit a receive buffer of the default size. */
 #define LOOKUP_BATCH 64u

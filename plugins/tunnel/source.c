@@ -2,9 +2,12 @@
 /*
  * The tunnel trigger's source: a datagram socket that messages come to. The
  * kernel says who may write to it, and who wrote. Decides nothing: what it hands
- * on is what was said, and the addresses of the tunnel that was named.
+ * on is what was said, and the addresses of the tunnel that was named. Those are
+ * kept by rtnetlink: to ask the kernel for all addresses with each message would let
+ * whoever writes messages hold up the loop.
  */
 #include "../ip-text.h"
+#include "../netlink/netlink-listen.h"
 #include "message.h"
 #include "options.h"
 
@@ -13,8 +16,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <pathdog/source.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -29,42 +30,33 @@
 struct tunnel_source {
     struct pd_source_host *host;
     sd_event_source *io;
+    struct netlink_listener *listener; /* NULL: the kernel does not tell */
     struct unix_socket socket;
     char datagram[MESSAGE_MAX + 2]; /* one more than the longest, and an end */
 };
 
 /* ---- what is said ---- */
 
-static void address_add(char *text, size_t size, const struct sockaddr *address)
-{
-    char one[IP_TEXT_SIZE];
-    size_t length = strlen(text);
-
-    if (address->sa_family == AF_INET)
-        ip_format(one, 4, (const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr);
-    else if (address->sa_family == AF_INET6)
-        ip_format(one, 6, (const uint8_t *)&((const struct sockaddr_in6 *)address)->sin6_addr);
-    else
-        return;
-    snprintf(text + length, size - length, "%s%s", length ? " " : "", one);
-}
-
 /* "10.8.0.2 fd00::1"; "" if there is no such interface. */
-static void addresses_of(const char *tunnel, char *text, size_t size)
+static void addresses_of(const struct tunnel_source *source, const char *tunnel, char *text,
+                         size_t size)
 {
-    struct ifaddrs *list = NULL;
-    size_t count = 0;
+    struct netlink_state *state =
+        source->listener ? netlink_listener_state(source->listener) : NULL;
+    const struct link_state *link = state ? state_link_named(state, tunnel) : NULL;
+    const struct link_address *addresses;
+    size_t count = 0, length = 0;
 
     text[0] = '\0';
-    if (!*tunnel || getifaddrs(&list) < 0)
+    if (!link)
         return;
-    for (const struct ifaddrs *at = list; at && count < ADDRESSES_MAX; at = at->ifa_next) {
-        if (!at->ifa_addr || strcmp(at->ifa_name, tunnel) != 0)
-            continue;
-        address_add(text, size, at->ifa_addr);
-        count++;
+    addresses = state_addresses_of(state, link->index, &count);
+    for (size_t i = 0; i < count && i < ADDRESSES_MAX; i++) {
+        char one[IP_TEXT_SIZE];
+
+        ip_format(one, addresses[i].family, addresses[i].bytes);
+        length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "", one);
     }
-    freeifaddrs(list);
 }
 
 static void message_emit(struct tunnel_source *source, const struct message *message,
@@ -83,7 +75,7 @@ static void message_emit(struct tunnel_source *source, const struct message *mes
         .n_fields = ARRAY_SIZE(fields),
     };
 
-    addresses_of(message->tunnel, addresses, sizeof(addresses));
+    addresses_of(source, message->tunnel, addresses, sizeof(addresses));
     source->host->emit(source->host, &signal);
 }
 
@@ -152,6 +144,9 @@ static int messages_ready(sd_event_source *io, int fd, uint32_t revents, void *u
     (void)io;
     (void)fd;
     (void)revents;
+    /* Who brings a tunnel up says so at once: its address may still wait to be read. */
+    if (source->listener)
+        netlink_listener_read(source->listener);
     for (size_t i = 0; i < READ_SLICE && datagram_read(source); i++)
         ;
     return 0;
@@ -216,6 +211,7 @@ static void tunnel_source_stop(void *self)
     if (!source)
         return;
     source->io = sd_event_source_disable_unref(source->io);
+    netlink_listener_free(source->listener);
     unix_socket_close(&source->socket);
     free(source);
 }
@@ -252,6 +248,15 @@ static int tunnel_source_start(struct pd_source_host *host, const struct pd_star
         host->notice(host, PD_LEVEL_ERROR, "tunnel-socket", text);
         tunnel_source_stop(source);
         return r;
+    }
+    r = netlink_listener_new(host, NETLINK_WANT_ADDRESSES, &(struct netlink_handlers){0},
+                             &source->listener);
+    if (r < 0) {
+        snprintf(
+            text, sizeof(text),
+            "cannot open an rtnetlink socket, so TUNNEL does not match peers by their address: %s",
+            strerror(-r));
+        host->notice(host, PD_LEVEL_ERROR, "netlink-failed", text);
     }
     *ret_self = source;
     return 0;

@@ -3,16 +3,22 @@
  * of links and addresses stay in order. */
 #include "fuzz.h"
 
-#include "route/netlink-state.h"
+#include "netlink/netlink-state.h"
 
 static void check_state(struct netlink_state *state)
 {
+    const struct link_address *of;
+    size_t n;
+
     for (size_t i = 0; i < state->n_links; i++) {
         MUST(state->links[i].index);
         MUST(!i || state->links[i - 1].index < state->links[i].index);
         MUST(memchr(state->links[i].name, '\0', sizeof(state->links[i].name)));
         MUST(state_link(state, state->links[i].index) == &state->links[i]);
         MUST(state->links[i].up || !state->links[i].carrier);
+        MUST(state_link_named(state, state->links[i].name));
+        MUST(!strcmp(state_link_named(state, state->links[i].name)->name, state->links[i].name));
+        (void)state_addresses_of(state, state->links[i].index, &n);
     }
     for (size_t i = 0; i < state->n_addresses; i++) {
         struct address_state *address = &state->addresses[i];
@@ -20,6 +26,10 @@ static void check_state(struct netlink_state *state)
         MUST(address->family == 4 || address->family == 6);
         MUST(state_address_used(state, address->family, address->bytes));
         MUST(address->used);
+        of = state_addresses_of(state, address->index, &n);
+        while (n && (of->family != address->family || memcmp(of->bytes, address->bytes, 16) != 0))
+            of++, n--;
+        MUST(n);
         if (!i)
             continue;
         if (address[-1].family == address->family)

@@ -11,6 +11,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pathdog/source.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -268,6 +271,79 @@ static void test_refused(void **state)
     assert_int_equal(lab->n_notices, 9);
 }
 
+static void assert_addresses(const struct lab *lab, const char *addresses)
+{
+    char wanted[256];
+
+    snprintf(wanted, sizeof(wanted), ";addresses=%s;", addresses);
+    if (!strstr(lab->signal, wanted))
+        fail_msg("wanted %s, there is %s", wanted, lab->signal);
+}
+
+/* A message costs no question to the kernel: for one a socket would be needed. */
+static void test_addresses_are_kept(void **state)
+{
+    static const char text[] = "EVENT=rebind\nTUNNEL=lo";
+    struct lab *lab = *state;
+    struct rlimit before, none;
+    int fd;
+
+    assert_int_equal(lab_start(lab), 0);
+    fd = connected(lab, SOCK_DGRAM);
+    assert_true(fd >= 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    while (!lab->n_signals)
+        assert_true(sd_event_run(lab->host.loop, 1000000) > 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_non_null(strstr(lab->signal, ";addresses=127.0.0.1"));
+    close(fd);
+}
+
+static void ip(const char *arguments)
+{
+    char command[160];
+
+    snprintf(command, sizeof(command), "ip %s", arguments);
+    if (system(command) != 0)
+        fail_msg("%s", command);
+}
+
+/* Whoever brings a tunnel up says so at once: the address that is there by then is known. */
+static void test_addresses_are_those_of_now(void **state)
+{
+    static const char text[] = "EVENT=up\nTUNNEL=wg0";
+    struct lab *lab = *state;
+
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(unshare(CLONE_NEWNET), 0);
+    ip("link add other type veth peer name wg0");
+    ip("addr add 10.9.0.9/24 dev other");
+    assert_int_equal(lab_start(lab), 0);
+    tell(lab, text, strlen(text));
+    assert_addresses(lab, "");
+    ip("addr add 10.8.0.2/24 dev wg0");
+    tell(lab, text, strlen(text));
+    assert_addresses(lab, "10.8.0.2");
+    ip("addr add fd00::7/64 dev wg0 nodad");
+    ip("addr add 10.8.0.1/24 dev wg0");
+    tell(lab, text, strlen(text));
+    assert_addresses(lab, "10.8.0.1 10.8.0.2 fd00::7");
+    ip("addr del 10.8.0.1/24 dev wg0");
+    ip("link set wg0 name wg1");
+    tell(lab, text, strlen(text));
+    assert_addresses(lab, "");
+    ip("link set wg1 name wg0");
+    tell(lab, text, strlen(text));
+    assert_addresses(lab, "10.8.0.2 fd00::7");
+    ip("link del wg0");
+    tell(lab, text, strlen(text));
+    assert_addresses(lab, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,7 +353,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_stale_socket_is_replaced, begin, end),
         cmocka_unit_test_setup_teardown(test_a_file_is_left_alone, begin, end),
         cmocka_unit_test_setup_teardown(test_another_ones_socket_is_left_alone, begin, end),
+        cmocka_unit_test_setup_teardown(test_addresses_are_kept, begin, end),
         cmocka_unit_test_setup_teardown(test_refused, begin, end),
+        /* the last: it leaves the network namespace */
+        cmocka_unit_test_setup_teardown(test_addresses_are_those_of_now, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

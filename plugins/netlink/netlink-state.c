@@ -30,12 +30,61 @@ struct link_state *state_link(const struct netlink_state *state, uint32_t index)
     return NULL;
 }
 
+/* By name; of one name, which is so for a moment only while links are renamed, by index. */
+static int name_order(const struct link_name *entry, const char name[16], uint32_t index)
+{
+    int order = strncmp(entry->name, name, sizeof(entry->name));
+
+    return order ? order : (entry->index > index) - (entry->index < index);
+}
+
+static size_t name_place(const struct netlink_state *state, size_t count, const char name[16],
+                         uint32_t index)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (name_order(&state->names[middle], name, index) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* There are `count` names. */
+static void name_add(struct netlink_state *state, size_t count, const struct link_state *link)
+{
+    size_t place = name_place(state, count, link->name, link->index);
+    struct link_name *entry;
+
+    state->names =
+        array_reserve(state->names, &state->names_capacity, count + 1, sizeof(*state->names));
+    entry = &state->names[place];
+    memmove(entry + 1, entry, (count - place) * sizeof(*entry));
+    entry->index = link->index;
+    memcpy(entry->name, link->name, sizeof(entry->name));
+}
+
+static void name_remove(struct netlink_state *state, size_t count, const struct link_state *link)
+{
+    struct link_name *entry = &state->names[name_place(state, count, link->name, link->index)];
+
+    memmove(entry, entry + 1, (size_t)(state->names + count - (entry + 1)) * sizeof(*entry));
+}
+
 struct link_state *state_link_named(const struct netlink_state *state, const char *name)
 {
-    for (size_t i = 0; i < state->n_links; i++)
-        if (!strcmp(state->links[i].name, name))
-            return &state->links[i];
-    return NULL;
+    size_t place;
+
+    if (strlen(name) >= sizeof(state->names->name))
+        return NULL;
+    place = name_place(state, state->n_links, name, 0);
+    if (place == state->n_links || strcmp(state->names[place].name, name) != 0)
+        return NULL;
+    return state_link(state, state->names[place].index);
 }
 
 static int address_order(const struct address_state *address, unsigned family, const uint8_t *bytes,
@@ -67,6 +116,69 @@ static size_t address_place(const struct netlink_state *state, unsigned family,
     return low;
 }
 
+static int by_link_order(const struct link_address *entry, uint32_t index, unsigned family,
+                         const uint8_t *bytes)
+{
+    if (entry->index != index)
+        return entry->index < index ? -1 : 1;
+    if (entry->family != family)
+        return entry->family < family ? -1 : 1;
+    return memcmp(entry->bytes, bytes, sizeof(entry->bytes));
+}
+
+static size_t by_link_place(const struct netlink_state *state, size_t count, uint32_t index,
+                            unsigned family, const uint8_t *bytes)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (by_link_order(&state->by_link[middle], index, family, bytes) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* There are `count` of them. */
+static void by_link_add(struct netlink_state *state, size_t count,
+                        const struct address_state *address)
+{
+    size_t place = by_link_place(state, count, address->index, address->family, address->bytes);
+    struct link_address *entry;
+
+    state->by_link =
+        array_reserve(state->by_link, &state->by_link_capacity, count + 1, sizeof(*entry));
+    entry = &state->by_link[place];
+    memmove(entry + 1, entry, (count - place) * sizeof(*entry));
+    entry->index = address->index;
+    entry->family = address->family;
+    memcpy(entry->bytes, address->bytes, sizeof(entry->bytes));
+}
+
+static void by_link_remove(struct netlink_state *state, size_t count,
+                           const struct address_state *address)
+{
+    struct link_address *entry = &state->by_link[by_link_place(state, count, address->index,
+                                                               address->family, address->bytes)];
+
+    memmove(entry, entry + 1, (size_t)(state->by_link + count - (entry + 1)) * sizeof(*entry));
+}
+
+const struct link_address *state_addresses_of(const struct netlink_state *state, uint32_t index,
+                                              size_t *ret_count)
+{
+    static const uint8_t lowest[16];
+    size_t first = by_link_place(state, state->n_addresses, index, 0, lowest), end = first;
+
+    while (end < state->n_addresses && state->by_link[end].index == index)
+        end++;
+    *ret_count = end - first;
+    return state->by_link + first;
+}
+
 bool state_address_used(struct netlink_state *state, unsigned family, const uint8_t *bytes)
 {
     size_t place = address_place(state, family, bytes, 0);
@@ -89,6 +201,7 @@ static enum state_change change_of(bool used)
 
 static void links_remove(struct netlink_state *state, size_t place)
 {
+    name_remove(state, state->n_links, &state->links[place]);
     state->n_links--;
     memmove(&state->links[place], &state->links[place + 1],
             (state->n_links - place) * sizeof(*state->links));
@@ -98,7 +211,7 @@ static enum state_change link_take(struct netlink_state *state, const struct net
 {
     size_t place = link_place(state, event->index);
     struct link_state *link = state_link(state, event->index);
-    bool differs;
+    bool differs, known = link;
 
     if (event->removed) {
         if (!link)
@@ -120,12 +233,18 @@ static enum state_change link_take(struct netlink_state *state, const struct net
     link->up = event->up;
     link->carrier = event->carrier;
     link->sweep = state->sweep;
-    memcpy(link->name, event->ifname, sizeof(link->name));
+    if (!known || strcmp(link->name, event->ifname) != 0) {
+        if (known)
+            name_remove(state, state->n_links, link);
+        memcpy(link->name, event->ifname, sizeof(link->name));
+        name_add(state, state->n_links - 1, link);
+    }
     return differs ? change_of(link->used) : STATE_SAME;
 }
 
 static void addresses_remove(struct netlink_state *state, size_t place)
 {
+    by_link_remove(state, state->n_addresses, &state->addresses[place]);
     state->n_addresses--;
     memmove(&state->addresses[place], &state->addresses[place + 1],
             (state->n_addresses - place) * sizeof(*state->addresses));
@@ -162,6 +281,7 @@ static enum state_change address_take(struct netlink_state *state,
         .family = event->family,
     };
     memcpy(address->bytes, event->address, sizeof(address->bytes));
+    by_link_add(state, state->n_addresses - 1, address);
     return STATE_NEWS;
 }
 
@@ -181,22 +301,19 @@ void state_sweep_begin(struct netlink_state *state)
 
 void state_sweep_end(struct netlink_state *state)
 {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < state->n_links; i++)
-        if (state->links[i].sweep == state->sweep)
-            state->links[kept++] = state->links[i];
-    state->n_links = kept;
-    kept = 0;
-    for (size_t i = 0; i < state->n_addresses; i++)
-        if (state->addresses[i].sweep == state->sweep)
-            state->addresses[kept++] = state->addresses[i];
-    state->n_addresses = kept;
+    for (size_t i = state->n_links; i-- > 0;)
+        if (state->links[i].sweep != state->sweep)
+            links_remove(state, i);
+    for (size_t i = state->n_addresses; i-- > 0;)
+        if (state->addresses[i].sweep != state->sweep)
+            addresses_remove(state, i);
 }
 
 void state_done(struct netlink_state *state)
 {
     free(state->links);
+    free(state->names);
     free(state->addresses);
+    free(state->by_link);
     *state = (struct netlink_state){0};
 }

@@ -24,12 +24,29 @@ struct address_state {
     bool used; /* somebody asked about it */
 };
 
-/* Both sorted, for tables of thousands on container hosts. */
+/* The other way: which link has this name, and which addresses a link has. */
+struct link_name {
+    char name[16];
+    uint32_t index;
+};
+
+struct link_address {
+    uint32_t index;
+    uint8_t family;
+    uint8_t bytes[16];
+};
+
+/* All sorted, for tables of thousands on container hosts: what somebody else asks for must not
+ * cost a walk over everything. */
 struct netlink_state {
     struct link_state *links;
     size_t n_links, links_capacity;
+    struct link_name *names; /* as many as links */
+    size_t names_capacity;
     struct address_state *addresses;
     size_t n_addresses, addresses_capacity;
+    struct link_address *by_link; /* as many as addresses */
+    size_t by_link_capacity;
     uint32_t sweep;
 };
 
@@ -49,6 +66,10 @@ void state_sweep_end(struct netlink_state *state);
 /* NULL: not known. */
 struct link_state *state_link(const struct netlink_state *state, uint32_t index);
 struct link_state *state_link_named(const struct netlink_state *state, const char *name);
+
+/* The addresses of one interface, IPv4 first. They live until the next state_take. */
+const struct link_address *state_addresses_of(const struct netlink_state *state, uint32_t index,
+                                              size_t *ret_count);
 
 /* Is it on an interface? Remembered as asked about, if it is. */
 bool state_address_used(struct netlink_state *state, unsigned family, const uint8_t *bytes);
