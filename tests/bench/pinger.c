@@ -21,7 +21,7 @@
 enum asked { ASKED_CONTROL, ASKED_ECHO, ASKED_COUNT };
 
 struct pinger_shared {
-    volatile uint32_t n; /* of each */
+    volatile uint32_t n;                     /* of each */
     volatile uint64_t asked_ns[ASKED_COUNT]; /* since when an answer is waited for, 0: it is not */
     volatile uint64_t worst_ns[ASKED_COUNT];
     uint64_t ns[ASKED_COUNT][SAMPLES_MAX];
@@ -104,8 +104,7 @@ static void ping(struct pinger_shared *shared, const int fds[ASKED_COUNT])
         uint32_t n = shared->n;
 
         for (unsigned who = 0; who < ASKED_COUNT; who++) {
-            shared->ns[who][n < SAMPLES_MAX ? n : SAMPLES_MAX - 1] =
-                ask_one(shared, who, fds[who]);
+            shared->ns[who][n < SAMPLES_MAX ? n : SAMPLES_MAX - 1] = ask_one(shared, who, fds[who]);
             usleep(PAUSE_US);
         }
         if (shared->n == n && n < SAMPLES_MAX)
