@@ -24,7 +24,7 @@ struct send_errors {
 struct send_errors_peer {
     uint32_t errors; /* in the last row that had the column */
     bool known;      /* there was one */
-    bool said;
+    bool advised;
 };
 
 static int send_errors_start(struct pd_turn *turn, const struct pd_start *start)
@@ -50,10 +50,10 @@ static int send_errors_sample(struct pd_turn *turn, const struct pd_sample *samp
     peer->known = true;
     peer->errors = errors < UINT32_MAX ? (uint32_t)errors : UINT32_MAX;
     if (!errors)
-        peer->said = false;
-    if (peer->said || errors < send_errors->errors)
+        peer->advised = false;
+    if (peer->advised || errors < send_errors->errors)
         return 0;
-    peer->said = true;
+    peer->advised = true;
     snprintf(reason, sizeof(reason), "%" PRIu64 " send error%s in a row", errors,
              errors == 1 ? "" : "s");
     return turn->host->advise(turn, sample->peer->index, &advice);
@@ -71,7 +71,7 @@ static int send_errors_report(const void *self, const struct pd_peer *who, const
         return snprintf(text, size, "the node has not reported send_errors of this peer");
     return snprintf(text, size, "%" PRIu32 " of %" PRIu64 " send errors in a row%s", peer->errors,
                     send_errors->errors,
-                    peer->said ? "; advised, not again before the count is 0" : "");
+                    peer->advised ? "; advised, not again before the count is 0" : "");
 }
 
 PD_TRIGGER(send_errors) = {

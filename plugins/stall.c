@@ -37,7 +37,7 @@ static const struct pd_option options[] = {
 /* A path that stays dead is said again, each time after twice as long, up to 2^this. */
 #define DOUBLINGS_MAX 6u
 /* A suspect is looked at closely for this much longer than it takes to be sure. */
-#define LOOK_EXTRA_US 2000000u
+#define POLL_EXTRA_US 2000000u
 
 /* Only with one of these a node can show progress at all. */
 #define PROGRESS_COLUMNS (1u << PD_RTT_SAMPLES | 1u << PD_BYTES_RECEIVED | 1u << PD_SILENT_MS)
@@ -51,7 +51,7 @@ struct stall {
 struct stall_peer {
     uint64_t since_us;     /* what the time is counted from: outstanding since, or advised */
     uint64_t tick_us;      /* under suspicion: no row before this is a miss */
-    uint32_t looked_bytes; /* sent at the look before; under suspicion at the last tick. Modulo
+    uint32_t polled_bytes; /* sent at the poll before; under suspicion at the last tick. Modulo
                             * 2^32: whether there are more is what matters */
     uint16_t misses;
     uint8_t fired;    /* since the last progress */
@@ -87,13 +87,13 @@ static uint64_t pto_of(const struct pd_row *row)
 static void take_sent(struct stall_peer *peer, const struct pd_row *row)
 {
     if (row->v[PD_BYTES_SENT] != PD_UNKNOWN)
-        peer->looked_bytes = (uint32_t)row->v[PD_BYTES_SENT];
+        peer->polled_bytes = (uint32_t)row->v[PD_BYTES_SENT];
 }
 
 static bool sent_more(const struct stall_peer *peer, const struct pd_row *row)
 {
     return row->v[PD_BYTES_SENT] != PD_UNKNOWN &&
-           (uint32_t)row->v[PD_BYTES_SENT] != peer->looked_bytes;
+           (uint32_t)row->v[PD_BYTES_SENT] != peer->polled_bytes;
 }
 
 static void suspicion_end(struct pd_turn *turn, uint32_t index, struct stall_peer *peer)
@@ -188,7 +188,7 @@ static void suspicion_begin(struct pd_turn *turn, const struct pd_sample *sample
 }
 
 /* Nothing came since the look before. */
-static int stall_look(struct pd_turn *turn, const struct pd_sample *sample)
+static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
 {
     const struct stall *stall = turn->self;
     const struct pd_row *row = sample->row;
@@ -207,7 +207,7 @@ static int stall_look(struct pd_turn *turn, const struct pd_sample *sample)
     if (silence_counts(turn, sample, unacked, &silence_us))
         return silence_advise(turn, sample, silence_us);
     enough_us = (enough_us > stall->min_us ? enough_us : stall->min_us) << peer->fired;
-    turn->host->look(turn, sample->peer->index, turn->now_us + enough_us + LOOK_EXTRA_US);
+    turn->host->look(turn, sample->peer->index, turn->now_us + enough_us + POLL_EXTRA_US);
     if (turn->now_us - peer->since_us < enough_us)
         return 0;
     return stall_advise(turn, sample, turn->now_us - peer->since_us, pto_us);
@@ -220,7 +220,7 @@ static int stall_sample(struct pd_turn *turn, const struct pd_sample *sample)
     if (!(sample->columns & PROGRESS_COLUMNS))
         return 0; /* nothing can be proven with these */
     if (peer->known && !sample->progress && !sample->in_flight)
-        return stall_look(turn, sample);
+        return stall_suspect(turn, sample);
     /* Progress; or the first look; or a move under way, which will be evaluated when it ends. */
     suspicion_end(turn, sample->peer->index, peer);
     if (!sample->in_flight || sample->progress)

@@ -56,20 +56,20 @@ static inline void quic_set_original_dcid(ngtcp2_transport_params *params, const
 static inline struct quic_numbers quic_numbers(ngtcp2_conn *quic,
                                                const struct quic_counted *counted)
 {
-    ngtcp2_conn_stat said;
+    ngtcp2_conn_stat stat;
 
     (void)counted;
-    ngtcp2_conn_get_conn_stat(quic, &said);
+    ngtcp2_conn_get_conn_stat(quic, &stat);
     return (struct quic_numbers){
-        .measured = said.first_rtt_sample_ts != UINT64_MAX,
-        .latest_rtt = said.latest_rtt,
-        .min_rtt = said.min_rtt,
-        .smoothed_rtt = said.smoothed_rtt,
-        .rttvar = said.rttvar,
-        .cwnd = said.cwnd,
-        .bytes_in_flight = said.bytes_in_flight,
-        .pto_count = said.pto_count,
-        .recovery_start_ns = said.congestion_recovery_start_ts,
+        .measured = stat.first_rtt_sample_ts != UINT64_MAX,
+        .latest_rtt = stat.latest_rtt,
+        .min_rtt = stat.min_rtt,
+        .smoothed_rtt = stat.smoothed_rtt,
+        .rttvar = stat.rttvar,
+        .cwnd = stat.cwnd,
+        .bytes_in_flight = stat.bytes_in_flight,
+        .pto_count = stat.pto_count,
+        .recovery_start_ns = stat.congestion_recovery_start_ts,
     };
 }
 
@@ -93,17 +93,17 @@ static inline void quic_set_original_dcid(ngtcp2_transport_params *params, const
 static inline struct quic_numbers quic_numbers(ngtcp2_conn *quic,
                                                const struct quic_counted *counted)
 {
-    ngtcp2_conn_info said;
+    ngtcp2_conn_info stat;
 
-    ngtcp2_conn_get_conn_info(quic, &said);
+    ngtcp2_conn_get_conn_info(quic, &stat);
     return (struct quic_numbers){
-        .measured = said.min_rtt != UINT64_MAX,
-        .latest_rtt = said.latest_rtt,
-        .min_rtt = said.min_rtt,
-        .smoothed_rtt = said.smoothed_rtt,
-        .rttvar = said.rttvar,
-        .cwnd = said.cwnd,
-        .bytes_in_flight = said.bytes_in_flight,
+        .measured = stat.min_rtt != UINT64_MAX,
+        .latest_rtt = stat.latest_rtt,
+        .min_rtt = stat.min_rtt,
+        .smoothed_rtt = stat.smoothed_rtt,
+        .rttvar = stat.rttvar,
+        .cwnd = stat.cwnd,
+        .bytes_in_flight = stat.bytes_in_flight,
         .pto_count = counted->pto_count,
         .recovery_start_ns = counted->recovery_start_ns,
     };

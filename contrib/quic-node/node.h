@@ -143,7 +143,7 @@ struct peer {
     uint64_t tx_credit; /* byte-nanoseconds */
     bool tx_ready;      /* the peer told on `live` where to go on */
     /* from the peer */
-    uint64_t rx_next, rx_told, rx_last_ns, rx_ack_at_ns;
+    uint64_t rx_next, rx_reported, rx_last_ns, rx_ack_at_ns;
     uint64_t rx_seed, tx_seed;
     bool rx_known; /* rx_next means something */
 

@@ -82,7 +82,7 @@ void peer_met(struct conn *c)
     if (strcmp(p->boot, c->hello.boot) != 0) { /* the first time, or it was restarted */
         strcpy(p->boot, c->hello.boot);
         p->rx_known = false;
-        p->rx_next = p->rx_told = 0;
+        p->rx_next = p->rx_reported = 0;
         p->rx_seed = seed_of(p->name, p->boot, own);
         p->tx_seed = seed_of(own, c->node->boot, p->name);
         p->epoch = 0;

@@ -89,7 +89,7 @@ uint64_t traffic_next_ns(const struct peer *p)
 {
     uint64_t next = next_message_ns(p);
 
-    if (p->live && p->tx_ready && p->rx_next != p->rx_told && p->rx_ack_at_ns < next &&
+    if (p->live && p->tx_ready && p->rx_next != p->rx_reported && p->rx_ack_at_ns < next &&
         p->live->out_unsent_bytes < UNSENT_MAX_BYTES)
         next = p->rx_ack_at_ns;
     return next;
@@ -123,11 +123,11 @@ void traffic_send(struct peer *p)
     while (p->tx_sent < p->tx_made && p->live->out_unsent_bytes < UNSENT_MAX_BYTES &&
            !p->live->failed)
         message_send(p, message_bytes(p));
-    if (p->rx_next != p->rx_told && p->rx_ack_at_ns <= p->node->now_ns &&
+    if (p->rx_next != p->rx_reported && p->rx_ack_at_ns <= p->node->now_ns &&
         p->live->out_unsent_bytes < UNSENT_MAX_BYTES) {
         put_u64(offset, p->rx_next);
         frame_append(p->live, 'A', offset, sizeof(offset));
-        p->rx_told = p->rx_next;
+        p->rx_reported = p->rx_next;
     }
 }
 
@@ -144,7 +144,7 @@ void traffic_resume(struct peer *p, bool known, uint64_t rx_next)
     }
     if (p->tx_last_ns == 0)
         p->tx_last_ns = p->node->now_ns;
-    p->rx_told = p->rx_next;
+    p->rx_reported = p->rx_next;
     p->tx_ready = true;
 }
 
@@ -208,7 +208,7 @@ int traffic_data(struct peer *p, const uint8_t *body, size_t len)
     } else {
         p->count.corrupt += len;
     }
-    if (!p->rx_known || p->rx_next == p->rx_told)
+    if (!p->rx_known || p->rx_next == p->rx_reported)
         p->rx_ack_at_ns = p->node->now_ns + ACK_DELAY_NS;
     p->rx_known = true;
     p->rx_next = offset + len;

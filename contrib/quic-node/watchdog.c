@@ -53,7 +53,7 @@ static void on_subscribe(struct pathdog_node *kit, void *user_data)
             watchdog_peer_up(p->live, false);
 }
 
-static void row_tell(struct pathdog_node *kit, pathdog_node_token token, struct conn *c)
+static void row_report(struct pathdog_node *kit, pathdog_node_token token, struct conn *c)
 {
     uint64_t row[PATHDOG_NODE_N_COLUMNS], now = c->node->now_ns;
     struct quic_numbers q = quic_numbers(c->quic, &c->counted);
@@ -92,12 +92,12 @@ static void on_summary(struct pathdog_node *kit, pathdog_node_token token, const
 
     for (struct peer *p = node->peers; !conns && p; p = p->next)
         if (p->live)
-            row_tell(kit, token, p->live);
+            row_report(kit, token, p->live);
     for (size_t i = 0; conns && i < n_conns; i++) {
         struct conn *c = conn_by_number(node, conns[i]);
 
         if (c)
-            row_tell(kit, token, c);
+            row_report(kit, token, c);
     }
     pathdog_node_summary_done(kit, token);
 }

@@ -28,7 +28,7 @@
 /* Peers times globs in one callback: about 3 ms. */
 #define SLICE 32768u
 /* How long those whose tunnel went down are looked at closely. */
-#define LOOK_US 10000000u
+#define FAST_POLL_US 10000000u
 /* Of a socket's name there may be 107; it is bound with a dot and a pid behind it first. */
 #define SOCKET_BYTES 96u
 
@@ -53,7 +53,7 @@ struct job {
     char **globs;
     size_t n_globs;
     bool everybody;
-    bool asked; /* for a cause */
+    bool cause_asked;
     struct tunnel_address *addresses;
     size_t n_addresses;
     uint64_t cause;
@@ -87,46 +87,47 @@ struct tunnel_peer {
 
 /* ---- what is said ---- */
 
-struct said {
+struct content {
     const char *event, *tunnel, *peers, *reason, *addresses;
     uint64_t pid, uid, gid;
 };
 
-static void said_read(const struct pd_signal *signal, struct said *ret_said)
+static void content_read(const struct pd_signal *signal, struct content *ret_content)
 {
-    struct said said = {"", "", "", "", "", UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    struct content content = {"", "", "", "", "", UINT64_MAX, UINT64_MAX, UINT64_MAX};
 
     for (size_t i = 0; i < signal->n_fields; i++) {
         const struct pd_field *field = &signal->fields[i];
         const char *text = field->text ? field->text : "";
 
         if (!strcmp(field->name, "event"))
-            said.event = text;
+            content.event = text;
         else if (!strcmp(field->name, "tunnel"))
-            said.tunnel = text;
+            content.tunnel = text;
         else if (!strcmp(field->name, "peers"))
-            said.peers = text;
+            content.peers = text;
         else if (!strcmp(field->name, "reason"))
-            said.reason = text;
+            content.reason = text;
         else if (!strcmp(field->name, "addresses"))
-            said.addresses = text;
+            content.addresses = text;
         else if (!strcmp(field->name, "pid"))
-            said.pid = field->number;
+            content.pid = field->number;
         else if (!strcmp(field->name, "uid"))
-            said.uid = field->number;
+            content.uid = field->number;
         else if (!strcmp(field->name, "gid"))
-            said.gid = field->number;
+            content.gid = field->number;
     }
-    *ret_said = said;
+    *ret_content = content;
 }
 
-static uint64_t said_hash(const struct said *said)
+static uint64_t content_hash(const struct content *content)
 {
-    return hash_text(hash_text(hash_text(HASH_START, said->event), said->tunnel), said->peers);
+    return hash_text(hash_text(hash_text(HASH_START, content->event), content->tunnel),
+                     content->peers);
 }
 
 /* Was the same said less than a second ago? */
-static bool said_again(const struct tunnel *tunnel, uint64_t hash, uint64_t now_us)
+static bool is_repeated(const struct tunnel *tunnel, uint64_t hash, uint64_t now_us)
 {
     for (size_t i = 0; i < RECENT; i++)
         if (tunnel->recent[i].hash == hash && now_us - tunnel->recent[i].at_us < REPEAT_US)
@@ -173,29 +174,29 @@ static void job_words(struct job *job, char *globs, char *addresses)
     }
 }
 
-static void job_begin(struct job *job, const struct said *said)
+static void job_begin(struct job *job, const struct content *content)
 {
-    size_t sizes[] = {strlen(said->event) + 1, strlen(said->tunnel) + 1, strlen(said->peers) + 1,
-                      strlen(said->addresses) + 1};
+    size_t sizes[] = {strlen(content->event) + 1, strlen(content->tunnel) + 1,
+                      strlen(content->peers) + 1, strlen(content->addresses) + 1};
     char *text = memory_new(1, sizes[0] + sizes[1] + sizes[2] + sizes[3]);
     char *tunnel = text + sizes[0], *peers = tunnel + sizes[1], *addresses = peers + sizes[2];
 
     *job = (struct job){.text = text, .event = text, .tunnel = tunnel};
-    memcpy(text, said->event, sizes[0]);
-    memcpy(tunnel, said->tunnel, sizes[1]);
-    memcpy(peers, said->peers, sizes[2]);
-    memcpy(addresses, said->addresses, sizes[3]);
+    memcpy(text, content->event, sizes[0]);
+    memcpy(tunnel, content->tunnel, sizes[1]);
+    memcpy(peers, content->peers, sizes[2]);
+    memcpy(addresses, content->addresses, sizes[3]);
     job_words(job, peers, addresses);
     snprintf(job->reason, sizeof(job->reason), "%s%s%s%s%s", *tunnel ? "tunnel " : "notice",
-             *tunnel ? tunnel : "", ": ", job->event, *said->reason ? ", " : "");
+             *tunnel ? tunnel : "", ": ", job->event, *content->reason ? ", " : "");
     snprintf(job->reason + strlen(job->reason), sizeof(job->reason) - strlen(job->reason), "%s",
-             said->reason);
+             content->reason);
     tunnel_text_cut(job->reason, sizeof(job->reason));
     job_evidence(job, "event", job->event, 0);
     job_evidence(job, "tunnel", job->tunnel, 0);
-    job_evidence(job, "pid", NULL, said->pid);
-    job_evidence(job, "uid", NULL, said->uid);
-    job_evidence(job, "gid", NULL, said->gid);
+    job_evidence(job, "pid", NULL, content->pid);
+    job_evidence(job, "uid", NULL, content->uid);
+    job_evidence(job, "gid", NULL, content->gid);
 }
 
 /* Where PEERS is given it alone says whom. */
@@ -234,12 +235,12 @@ static int job_act(struct pd_turn *turn, struct job *job, uint32_t index, struct
     peer->reported_us = turn->now_us;
     peer->down = !strcmp(job->event, "down");
     if (peer->down) {
-        turn->host->look(turn, index, add_u64(turn->now_us, LOOK_US));
+        turn->host->look(turn, index, add_u64(turn->now_us, FAST_POLL_US));
         return 0;
     }
-    if (!job->asked) /* one for all of its peers, or none */
+    if (!job->cause_asked) /* one for all of its peers, or none */
         job->cause = tunnel_cause_open(turn, &tunnel->causes, job->reason, job->tunnel);
-    job->asked = true;
+    job->cause_asked = true;
     advice.cause = job->cause;
     return turn->host->advise(turn, index, again ? NULL : &advice);
 }
@@ -322,14 +323,14 @@ static int tunnel_peer(struct pd_turn *turn, const struct pd_peer_event *event)
 static int tunnel_signal(struct pd_turn *turn, const struct pd_signal *signal)
 {
     struct tunnel *tunnel = turn->self;
-    struct said said;
+    struct content content;
     uint64_t hash;
 
     if (strcmp(signal->kind, "notice") != 0)
         return 0;
-    said_read(signal, &said);
-    hash = said_hash(&said);
-    if (said_again(tunnel, hash, turn->now_us))
+    content_read(signal, &content);
+    hash = content_hash(&content);
+    if (is_repeated(tunnel, hash, turn->now_us))
         return 0;
     if (tunnel->count == JOBS_MAX) {
         turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-busy",
@@ -339,7 +340,7 @@ static int tunnel_signal(struct pd_turn *turn, const struct pd_signal *signal)
     /* only now: one that was dropped may be said again at once */
     tunnel->recent[tunnel->next_recent++ % RECENT] = (struct recent){hash, turn->now_us};
     tunnel->messages++;
-    job_begin(&tunnel->jobs[(tunnel->first + tunnel->count++) % JOBS_MAX], &said);
+    job_begin(&tunnel->jobs[(tunnel->first + tunnel->count++) % JOBS_MAX], &content);
     return tunnel->count == 1 ? jobs_step(turn) : 0;
 }
 

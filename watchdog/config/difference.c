@@ -67,9 +67,10 @@ struct words {
     size_t n_left_out;
 };
 
-static void say(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_words(struct words *words, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-static void say(struct words *words, const char *format, ...)
+static void add_words(struct words *words, const char *format, ...)
 {
     CLEANUP_FREE char *text = NULL;
     va_list arguments;
@@ -95,8 +96,8 @@ static void compare(struct words *words, const char *here, const char *there, bo
     while (entry_next(&here, &entry)) {
         if (!entry.key.length) {
             if (!has_section(there, entry.section))
-                say(words, "%s: %.*s", forward ? "new" : "gone", (int)entry.section.length,
-                    entry.section.at);
+                add_words(words, "%s: %.*s", forward ? "new" : "gone", (int)entry.section.length,
+                          entry.section.at);
             continue;
         }
         if (!has_section(there, entry.section))
@@ -105,12 +106,12 @@ static void compare(struct words *words, const char *here, const char *there, bo
             other.value = (struct span){"(not set)", strlen("(not set)")};
         else if (!forward || span_equal(entry.value, other.value))
             continue;
-        say(words, "%.*s %.*s: %.*s → %.*s", (int)entry.section.length, entry.section.at,
-            (int)entry.key.length, entry.key.at,
-            (int)(forward ? other.value.length : entry.value.length),
-            forward ? other.value.at : entry.value.at,
-            (int)(forward ? entry.value.length : other.value.length),
-            forward ? entry.value.at : other.value.at);
+        add_words(words, "%.*s %.*s: %.*s → %.*s", (int)entry.section.length, entry.section.at,
+                  (int)entry.key.length, entry.key.at,
+                  (int)(forward ? other.value.length : entry.value.length),
+                  forward ? other.value.at : entry.value.at,
+                  (int)(forward ? entry.value.length : other.value.length),
+                  forward ? entry.value.at : other.value.at);
     }
 }
 

@@ -72,15 +72,15 @@ bool inspect_instance(const struct engine *engine, size_t place, struct inspect_
 }
 
 /* What a policy has to say of a peer, made fit to be shown. */
-static void tell(struct instance *instance, struct peer *peer, uint64_t now_us,
-                 char text[PD_SAVED_MAX])
+static void report(struct instance *instance, struct peer *peer, uint64_t now_us,
+                   char text[PD_SAVED_MAX])
 {
-    char said[PD_SAVED_MAX] = "";
+    char reported[PD_SAVED_MAX] = "";
     int n = instance->trigger->tell(instance->self, &peer->view, triggers_state(instance, peer),
-                                    now_us, said, sizeof(said));
+                                    now_us, reported, sizeof(reported));
 
     if (n > 0)
-        text_printable(text, PD_SAVED_MAX, said, strnlen(said, sizeof(said)));
+        text_printable(text, PD_SAVED_MAX, reported, strnlen(reported, sizeof(reported)));
 }
 
 bool inspect_membership(const struct engine *engine, uint64_t now_us, const char *name,
@@ -98,7 +98,7 @@ bool inspect_membership(const struct engine *engine, uint64_t now_us, const char
         return true;
     report_instance(instance, ret);
     if (instance->open && instance->trigger->tell)
-        tell(instance, peer, max_u64(now_us, engine->now_us), text);
+        report(instance, peer, max_u64(now_us, engine->now_us), text);
     return true;
 }
 

@@ -242,10 +242,10 @@ int message_parse(const char *line, size_t length, struct message *ret, char *re
 
     *ret = (struct message){.root = load(line, length, &error)};
     if (!ret->root) {
-        char said[96];
+        char words[96];
 
-        text_printable(said, sizeof(said), error.text, strlen(error.text));
-        snprintf(ret_problem, size, "not JSON: %s (byte %d)", said, error.position);
+        text_printable(words, sizeof(words), error.text, strlen(error.text));
+        snprintf(ret_problem, size, "not JSON: %s (byte %d)", words, error.position);
         return -EBADMSG;
     }
     if (!json_is_object(ret->root)) {

@@ -17,8 +17,8 @@
 static const char *const always[] = {"hold",   "mode",     "release",
                                      "reload", "reloaded", "restart-needed"};
 
-static void say(struct engine *engine, enum pd_level level, struct text *what, struct text *text,
-                uint64_t count)
+static void write_notice(struct engine *engine, enum pd_level level, struct text *what,
+                         struct text *text, uint64_t count)
 {
     struct record *record = outbox_record(engine, RECORD_NOTICE);
 
@@ -36,12 +36,12 @@ void notice_due(struct engine *engine, struct deadline *deadline)
 
     if (!kind->count)
         return;
-    say(engine, kind->level, kind->what, kind->text, kind->count);
+    write_notice(engine, kind->level, kind->what, kind->text, kind->count);
     kind->count = 0;
     deadline_set(&engine->deadlines, deadline, engine->now_us + MINUTE_US);
 }
 
-static bool is_said_always(enum pd_level level, const char *what)
+static bool is_always_written(enum pd_level level, const char *what)
 {
     for (size_t i = 0; i < ARRAY_SIZE(always); i++)
         if (!strcmp(always[i], what))
@@ -76,9 +76,9 @@ static void notice_kind(struct engine *engine, struct notice_kind *kind, enum pd
     kind->text = text;
     kind->level = level;
     kind->count += count;
-    if (deadline_is_on(&kind->deadline) && !is_said_always(level, kind->what->s))
+    if (deadline_is_on(&kind->deadline) && !is_always_written(level, kind->what->s))
         return;
-    say(engine, level, kind->what, kind->text, kind->count);
+    write_notice(engine, level, kind->what, kind->text, kind->count);
     kind->count = 0;
     deadline_set(&engine->deadlines, &kind->deadline, engine->now_us + MINUTE_US);
 }

@@ -90,7 +90,7 @@ void fallback_advised(struct engine *engine, struct peer *peer, const struct rea
     if (!known)
         progress_restart(engine, peer);
     if (!known || reason->kind == PD_KIND_MOVED)
-        watch->said = false;
+        watch->given = false;
     set_deadline(engine, peer);
     poll_update(engine, peer);
 }
@@ -122,7 +122,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
     snprintf(reason, sizeof(reason),
              "no progress for %" PRIu64 ".%" PRIu64 " s in %u polls, and something is outstanding",
              silent_ms / 1000, silent_ms % 1000 / 100, peer->stalled_polls);
-    watch->said = true;
+    watch->given = true;
     advice_give(engine, peer, fallback_name, REASON_BY_RECONNECT, watch->bulk,
                 &(struct pd_advice){
                     .kind = PD_KIND_DEAD,
@@ -136,7 +136,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
 /* Judges a connection without a request open. */
 static bool evaluate(struct engine *engine, struct peer *peer)
 {
-    if (peer->moves->watch.said || engine->config->fallback != FALLBACK_RECONNECT ||
+    if (peer->moves->watch.given || engine->config->fallback != FALLBACK_RECONNECT ||
         peer->state != PEER_UP || !peer_movable(engine, peer, BY_RECONNECT) ||
         !fallback_dead(engine, peer, engine->now_us))
         return false;
@@ -163,10 +163,10 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
 {
     uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
     struct watch *watch = &peer->moves->watch;
-    bool owes = (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0) ||
-                peer->sent_since;
+    bool outstanding = (in_flight != PD_UNKNOWN && in_flight > 0) ||
+                       (pto != PD_UNKNOWN && pto > 0) || peer->sent_since;
 
-    if (watch->probed || owes || !(engine->node.features & NODE_PROBE))
+    if (watch->probed || outstanding || !(engine->node.features & NODE_PROBE))
         return;
     watch->probed = true;
     engine->probes = array_reserve(engine->probes, &engine->probes_capacity, engine->n_probes + 1,
@@ -180,7 +180,7 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
  * never advised, one that waits ends, one that is open is not tried again. */
 static void call_off(struct engine *engine, struct peer *peer)
 {
-    if (peer->moves->watch.said)
+    if (peer->moves->watch.given)
         advice_take_back(engine, peer, fallback_name);
     moves_disproved(engine, peer, fallback_name);
 }
@@ -202,7 +202,7 @@ static void progressed(struct engine *engine, struct peer *peer, const struct pd
 {
     struct watch *watch = &peer->moves->watch;
 
-    watch->said = false;
+    watch->given = false;
     if (is_sure(engine, watch, row) && !peer_in_flight(peer))
         fallback_off(engine, peer);
     else

@@ -16,7 +16,7 @@ struct peer;
 struct watch {
     bool on;
     bool probed;
-    bool said;   /* the present silence has led to a decision */
+    bool given;  /* the present silence has led to a decision */
     bool polled; /* a row has come since `advised_us` */
     bool bulk;   /* as the advice */
     uint64_t cause;

@@ -33,7 +33,7 @@ void decision_write(struct engine *engine, const struct record_subject *subject,
     };
 }
 
-static void say(struct engine *engine, struct repeats *repeats)
+static void write_repeats(struct engine *engine, struct repeats *repeats)
 {
     struct record_subject subject = peer_subject(repeats->peer);
 
@@ -63,7 +63,7 @@ void repeat_due(struct engine *engine, struct deadline *deadline)
         repeat_free(engine, repeats);
         return;
     }
-    say(engine, repeats);
+    write_repeats(engine, repeats);
     deadline_append(&engine->deadlines, &engine->fifos.repeats, deadline,
                     engine->now_us + MINUTE_US);
 }
@@ -114,7 +114,7 @@ void repeat_refusal(struct engine *engine, struct peer *peer, struct reason *rea
     };
     moves->repeats = repeats;
     engine->suppressed++;
-    say(engine, repeats);
+    write_repeats(engine, repeats);
     deadline_append(&engine->deadlines, &engine->fifos.repeats, &repeats->deadline,
                     engine->now_us + MINUTE_US);
 }
@@ -125,7 +125,7 @@ void repeats_flush(struct engine *engine, struct peer *peer)
         struct repeats *repeats = peer->moves->repeats;
 
         if (repeats->count)
-            say(engine, repeats);
+            write_repeats(engine, repeats);
         repeat_free(engine, repeats);
     }
 }

@@ -192,7 +192,7 @@ static void send_request(struct engine *engine, struct move *move)
                   });
 }
 
-static enum verdict asked_verdict(const struct move *move)
+static enum verdict request_verdict(const struct move *move)
 {
     return move->by == BY_RECONNECT ? VERDICT_RECONNECT : VERDICT_MIGRATE;
 }
@@ -201,7 +201,7 @@ static enum verdict asked_verdict(const struct move *move)
 static void ask(struct engine *engine, struct move *move)
 {
     send_request(engine, move);
-    write_decision(engine, move, asked_verdict(move));
+    write_decision(engine, move, request_verdict(move));
 }
 
 static void count_verdict(struct engine *engine, const struct move *move, enum verdict verdict)
@@ -210,11 +210,11 @@ static void count_verdict(struct engine *engine, const struct move *move, enum v
         cause_count_verdict(engine, move->reason->cause, verdict);
 }
 
-void move_enter_asked(struct engine *engine, struct move *move)
+void move_enter_requested(struct engine *engine, struct move *move)
 {
-    count_verdict(engine, move, asked_verdict(move));
+    count_verdict(engine, move, request_verdict(move));
     request_enter(engine, move);
-    write_decision(engine, move, asked_verdict(move));
+    write_decision(engine, move, request_verdict(move));
 }
 
 void move_attempt(struct engine *engine, struct move *move)
@@ -315,7 +315,7 @@ void move_record_queued(struct engine *engine, const struct move *move)
 {
     bool queued = move->state == MOVE_QUEUED;
 
-    count_verdict(engine, move, queued ? VERDICT_QUEUED : asked_verdict(move));
+    count_verdict(engine, move, queued ? VERDICT_QUEUED : request_verdict(move));
     if (queued)
         write_decision(engine, move, VERDICT_QUEUED);
 }

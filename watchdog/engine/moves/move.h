@@ -119,7 +119,7 @@ struct move *move_new(struct engine *engine, struct peer *peer, struct reason *r
                       uint64_t decision, bool again);
 
 /* Its request is written: enters that, and writes the decision. */
-void move_enter_asked(struct engine *engine, struct move *move);
+void move_enter_requested(struct engine *engine, struct move *move);
 
 /* Puts it into the queue; and, when the best have been taken out of that, writes
  * the decision of one that was not. */

@@ -27,7 +27,7 @@ static void set_unanswered(struct engine *engine, uint64_t since_us)
                  since_us ? add_u64(since_us, SILENT_US) : NEVER);
 }
 
-static void poll_asked(struct engine *engine)
+static void poll_sent(struct engine *engine)
 {
     if (!engine->polls.unanswered_us)
         set_unanswered(engine, engine->now_us);
@@ -57,7 +57,7 @@ static void ask_all(struct engine *engine)
     polls->all_due = false;
     polls->round++;
     action->summary.poll = polls->open;
-    poll_asked(engine);
+    poll_sent(engine);
 }
 
 static void list_remove(struct engine *engine, struct peer *peer)
@@ -122,7 +122,7 @@ static void ask_close(struct engine *engine)
     polls->open = ++polls->last;
     polls->open_all = false;
     action->summary = (struct action_summary){polls->open, conns, count};
-    poll_asked(engine);
+    poll_sent(engine);
 }
 
 void polls_ask_due(struct engine *engine)

@@ -132,7 +132,7 @@ bool admit_settle(struct engine *engine, size_t most)
 
         prefetch(engine, engine->n_settled);
         make(engine, admitted);
-        move_enter_asked(engine, admitted->move);
+        move_enter_requested(engine, admitted->move);
     }
     if (end < engine->n_admitted)
         return false;
