@@ -51,7 +51,7 @@ static void print_help(void)
          "migrated.\n");
     for (size_t i = 0; i < ARRAY_SIZE(helps); i++)
         printf("  %-20s %s\n", helps[i].usage, helps[i].help);
-    puts("\nExit status: 0 clean stop, 1 failure while running, 2 bad arguments or "
+    puts("\nExit status: 0 clean stop, 1 failure while starting or running, 2 bad arguments or "
          "configuration.");
 }
 

@@ -24,8 +24,8 @@ struct daemon_options {
 };
 
 /* Takes `config` over; `plugins` must outlive the daemon. SIGTERM, SIGINT and
- * SIGHUP must be blocked. Returns 0, or -errno and a sentence; -EINVAL where
- * config or arguments are to blame. */
+ * SIGHUP must be blocked. Returns 0, or -errno and a sentence; the errno
+ * says whose fault it is (util/exit-status.h). */
 int daemon_new(const struct daemon_options *options, struct config *config, struct plugins *plugins,
                struct daemon **ret_daemon, char **ret_error);
 

@@ -10,14 +10,9 @@
 
 #include "arguments.h"
 #include "out/sink.h"
+#include "util/exit-status.h"
 #include "util/format.h"
 #include "util/util.h"
-
-enum {
-    EXIT_GOOD = 0,
-    EXIT_FAILED = 1, /* while running */
-    EXIT_BAD_INPUT = 2,
-};
 
 /* Whoever started us without them: nothing else may get these numbers. */
 static void open_standard_descriptors(void)
@@ -51,18 +46,22 @@ static int complain(int status, const char *error)
 /* What was printed must have arrived. */
 static int printed(void)
 {
-    return fflush(stdout) || ferror(stdout) ? complain(EXIT_FAILED, "cannot write the output")
-                                            : EXIT_GOOD;
+    CLEANUP_FREE char *error = NULL;
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_GOOD;
+    error = string_format("cannot write the output: %s", strerror(errno));
+    return complain(EXIT_FAILED, error);
 }
 
 static int list_triggers(const struct arguments *arguments, struct plugins *plugins)
 {
-    CLEANUP_FREE char *error = NULL;
-    CLEANUP_FREE char *directory = config_plugin_directory(arguments->options.config_path);
+    CLEANUP_FREE char *error = NULL, *directory = NULL;
+    int r = config_plugin_directory(arguments->options.config_path, &directory, &error);
 
-    if (plugins_list(plugins, directory, arguments->json, stdout, &error) < 0)
-        return complain(EXIT_BAD_INPUT, error);
-    return printed();
+    if (r >= 0)
+        r = plugins_list(plugins, directory, arguments->json, stdout, &error);
+    return r < 0 ? complain(exit_status_of(r), error) : printed();
 }
 
 static int check(struct config *config)
@@ -81,7 +80,7 @@ static int run(const struct arguments *arguments, struct config *config, struct 
     int r = daemon_new(&arguments->options, config, plugins, &daemon, &error);
 
     if (r < 0)
-        return complain(r == -EINVAL ? EXIT_BAD_INPUT : EXIT_FAILED, error);
+        return complain(exit_status_of(r), error);
     r = daemon_run(daemon);
     daemon_free(daemon);
     return r < 0 ? complain(EXIT_FAILED, strerror(-r)) : EXIT_GOOD;
@@ -113,11 +112,12 @@ static int with_plugins(const struct arguments *arguments, struct plugins *plugi
     if (r < 0) {
         if (r == -ENOENT)
             point_to_example(arguments->options.config_path, &error);
-        return complain(EXIT_BAD_INPUT, error);
+        return complain(exit_status_of(r), error);
     }
-    if (config_check_accounts(config, &error) < 0) {
+    r = config_check_accounts(config, &error);
+    if (r < 0) {
         config_free(config);
-        return complain(EXIT_BAD_INPUT, error);
+        return complain(exit_status_of(r), error);
     }
     if (arguments->options.observe)
         config_set_observe(config);

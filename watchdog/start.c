@@ -12,6 +12,7 @@
 #include "daemon_private.h"
 #include "engine/inspect.h"
 #include "state/lock.h"
+#include "util/exit-status.h"
 #include "util/format.h"
 #include "version.h"
 
@@ -31,7 +32,7 @@ static int daemon_name_run(struct daemon *daemon)
         return 0;
     }
     if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-        return -EIO;
+        return errno ? -errno : -EIO;
     for (size_t i = 0; i < sizeof(bytes); i++)
         snprintf(daemon->run + 2 * i, 3, "%02x", bytes[i]);
     return 0;
@@ -111,16 +112,10 @@ static int daemon_start_recorder(struct daemon *daemon, uint64_t realtime_us)
     return recorder_new(daemon->options.record_path, &header, &daemon->recorder);
 }
 
-/* The argument is to blame, unless the machine has no more to give. */
 static int recorder_failed(const char *path, int error, char **ret_error)
 {
-    static const int machine[] = {EAGAIN, ENOMEM, ENOSPC, EDQUOT, EIO, EMFILE, ENFILE};
     const char *why = strerror(-error);
-    int r = -EINVAL;
 
-    for (size_t i = 0; i < ARRAY_SIZE(machine); i++)
-        if (error == -machine[i])
-            r = -EIO;
     if (error == -EINVAL)
         why = "is not a regular file";
     else if (error == -ELOOP)
@@ -129,7 +124,7 @@ static int recorder_failed(const char *path, int error, char **ret_error)
         why = "no thread can be started to write it: there is too little memory, "
               "or there are too "
               "many processes (ulimit, or the unit's MemoryMax= and TasksMax=)";
-    return error_set(ret_error, r, "--record %s: %s", path, why);
+    return error_set(ret_error, error, "--record %s: %s", path, why);
 }
 
 static int daemon_start_link(struct daemon *daemon)
@@ -151,7 +146,7 @@ static int daemon_start_link(struct daemon *daemon)
 }
 
 /* What the run before this one had learnt goes first, and into the recording. */
-static int daemon_start_keeper(struct daemon *daemon)
+static int daemon_start_keeper(struct daemon *daemon, char **ret_error)
 {
     const struct keeper_config config = {
         .loop = daemon->loop,
@@ -162,9 +157,11 @@ static int daemon_start_keeper(struct daemon *daemon)
     struct event event;
     int r = keeper_new(&config, &daemon->keeper);
 
-    if (r >= 0 && keeper_load(daemon->keeper, &event))
+    if (r < 0)
+        return error_set(ret_error, -EIO, "cannot make what keeps the state: %s", strerror(-r));
+    if (keeper_load(daemon->keeper, &event))
         daemon_dispatch(daemon, &event);
-    return r;
+    return 0;
 }
 
 /* Before anything is made that another pathdog may have, too. */
@@ -199,8 +196,9 @@ static int control_reload(void *user, char **ret_left, char **ret_error)
     return daemon_reload(user, ret_left, ret_error);
 }
 
-/* Without it there is nobody to ask, but everything else goes on. */
-static void daemon_start_control(struct daemon *daemon)
+/* Without it there is nobody to ask, but everything else goes on. Where the machine has not
+ * enough for it, it may have that at the next start. */
+static int daemon_start_control(struct daemon *daemon, char **ret_error)
 {
     CLEANUP_FREE char *error = NULL;
     const struct control_host host = {
@@ -214,13 +212,17 @@ static void daemon_start_control(struct daemon *daemon)
         .reload = control_reload,
         .user = daemon,
     };
+    int r = control_new(&host, daemon->config->control, &daemon->control, &error);
 
-    if (control_new(&host, daemon->config->control, &daemon->control, &error) < 0)
+    if (error_is_shortage(r))
+        return error_set(ret_error, r, "%s", error);
+    if (r < 0)
         daemon_notice(daemon, PD_LEVEL_ERROR, "control-socket", error, 1);
+    return 0;
 }
 
 /* The policies have started, or failed to. */
-static void daemon_start_sources(struct daemon *daemon)
+static int daemon_start_sources(struct daemon *daemon, char **ret_error)
 {
     const struct sources_handlers handlers = {
         .signal = daemon_on_signal, .notice = daemon_on_notice, .user = daemon};
@@ -231,23 +233,49 @@ static void daemon_start_sources(struct daemon *daemon)
     for (size_t i = 0; inspect_instance(daemon->engine, i, &instance); i++)
         closed[i] = !instance.open;
     daemon->sources = sources_start(daemon->loop, config, daemon->plugins, closed, &handlers);
+    return sources_shortage(daemon->sources, ret_error);
+}
+
+static int link_failed(const struct config *config, int error, char **ret_error)
+{
+    bool no_user = error == -ENOENT && config->node_user;
+    CLEANUP_FREE char *place = config_place(config, no_user ? "node_user" : "node");
+
+    return error_set(ret_error, no_user ? -EINVAL : error, "%s: \"%s\": %s", place,
+                     no_user ? config->node_user : config->node,
+                     no_user ? "there is no such user" : strerror(-error));
+}
+
+/* No key and no argument is about these: the machine is to blame. */
+static int daemon_start_base(struct daemon *daemon, char **ret_error)
+{
+    static const struct {
+        int (*start)(struct daemon *daemon);
+        const char *what;
+    } steps[] = {
+        {daemon_name_run, "find random numbers for the name of this run"},
+        {daemon_start_loop, "make the event loop"},
+        {daemon_start_supervisor, "make what tells systemd"},
+        {daemon_start_sink, "open the log"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+        int r = steps[i].start(daemon);
+
+        if (r < 0)
+            return error_set(ret_error, -EIO, "cannot %s: %s", steps[i].what, strerror(-r));
+    }
+    return 0;
 }
 
 static int daemon_start(struct daemon *daemon, char **ret_error)
 {
     const struct config *config = daemon->config;
     uint64_t realtime_us;
-    int r = daemon_name_run(daemon);
+    int r = daemon_start_base(daemon, ret_error);
 
     if (r >= 0)
-        r = daemon_start_loop(daemon);
-    if (r >= 0)
-        r = daemon_start_supervisor(daemon);
-    if (r >= 0)
-        r = daemon_start_sink(daemon);
-    if (r < 0)
-        return error_set(ret_error, r == -EINVAL ? -EIO : r, "cannot start: %s", strerror(-r));
-    r = daemon_lock_state(daemon, ret_error);
+        r = daemon_lock_state(daemon, ret_error);
     if (r < 0)
         return r;
     daemon->now_us = clock_us(CLOCK_MONOTONIC);
@@ -258,27 +286,22 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
             return recorder_failed(daemon->options.record_path, r, ret_error);
     }
     r = daemon_start_link(daemon);
-    if (r < 0) {
-        bool no_user = r == -ENOENT && config->node_user;
-        CLEANUP_FREE char *place = config_place(config, no_user ? "node_user" : "node");
-
-        return error_set(ret_error, -EINVAL, "%s: \"%s\": %s", place,
-                         no_user ? config->node_user : config->node,
-                         no_user ? "there is no such user" : strerror(-r));
-    }
+    if (r < 0)
+        return link_failed(config, r, ret_error);
     r = engine_new(&config->engine, daemon->now_us, realtime_us, &daemon->engine);
     if (r < 0)
         return error_set(ret_error, r, "the engine refuses this configuration: %s", strerror(-r));
-    daemon_start_sources(daemon);
-    daemon_act(daemon, engine_outbox(daemon->engine));
-    r = daemon_start_keeper(daemon);
-    if (r >= 0)
-        r = link_start(daemon->link);
+    r = daemon_start_sources(daemon, ret_error);
     if (r < 0)
-        return error_set(ret_error, r == -EINVAL ? -EIO : r, "cannot start: %s", strerror(-r));
+        return r;
+    daemon_act(daemon, engine_outbox(daemon->engine));
+    r = daemon_start_keeper(daemon, ret_error);
+    if (r >= 0)
+        r = daemon_start_control(daemon, ret_error);
+    if (r < 0)
+        return r;
     keeper_start(daemon->keeper, daemon->engine);
-    daemon_start_control(daemon);
-    return 0;
+    return link_start(daemon->link);
 }
 
 int daemon_new(const struct daemon_options *options, struct config *config, struct plugins *plugins,

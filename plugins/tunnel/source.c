@@ -11,11 +11,11 @@
 #include "message.h"
 #include "options.h"
 
+#include "util/account.h"
 #include "util/unix-socket.h"
 #include "util/util.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <pathdog/source.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -170,12 +170,11 @@ static int mode_read(const char *text, mode_t *ret_mode)
 
 static int group_find(const struct pd_value *value, gid_t *ret_gid)
 {
-    const struct group *group = getgrnam(value->given ? value->text : DEFAULT_GROUP);
+    int r = account_group(value->given ? value->text : DEFAULT_GROUP, ret_gid);
 
-    if (!group)
+    if (r == -ENOENT)
         return value->given ? -ESRCH : 0;
-    *ret_gid = group->gr_gid;
-    return 0;
+    return r;
 }
 
 static int socket_open(struct tunnel_source *source, const struct pd_value *values)

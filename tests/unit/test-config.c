@@ -39,6 +39,7 @@ static const struct pd_trigger *find(void *user, const char *directory, const ch
     if (!strcmp(name, "route"))
         return &route;
     *ret_error = string_format("no trigger %s in %s", name, directory);
+    errno = !strcmp(name, "short") ? EMFILE : ENOENT;
     return NULL;
 }
 
@@ -573,6 +574,26 @@ static void test_difference(void **state)
     free(many);
 }
 
+/* A trigger that is not there is the file's fault; one that cannot be opened is not. */
+static void test_whose_fault(void **state)
+{
+    static const struct {
+        const char *section;
+        int error;
+    } cases[] = {
+        {"[trigger:none]\n", -ENOENT}, {"[trigger:short]\n", -EMFILE}, {"[none]\n", -EINVAL}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP_FREE char *text = string_format(NODE "%s", cases[i].section), *error = NULL;
+        struct config *config = NULL;
+
+        assert_int_equal(parse(text, &config, &error), cases[i].error);
+        assert_non_null(
+            strstr(error, cases[i].section[1] == 'n' ? "t.conf:3: [none]" : "t.conf:3"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -583,7 +604,7 @@ int main(void)
         cmocka_unit_test(test_long_line),        cmocka_unit_test(test_plain_text_reads_back),
         cmocka_unit_test(test_origins),          cmocka_unit_test(test_values),
         cmocka_unit_test(test_drop_ins),         cmocka_unit_test(test_paths_groups_modes),
-        cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_whose_fault),      cmocka_unit_test(test_accounts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,9 +130,10 @@ static int add_instance(struct config *config, const struct ini_entry *entry,
         return fail_at(entry, ret_error, -EINVAL,
                        string_copy("a trigger's section is [trigger:NAME] or "
                                    "[trigger:NAME:LABEL]"));
+    errno = 0;
     trigger = lookup->find(lookup->user, config->plugin_directory, kind, &text);
     if (!trigger)
-        return fail_at(entry, ret_error, -EINVAL, text);
+        return fail_at(entry, ret_error, errno ? -errno : -EINVAL, text);
 
     instance = &config->instances[config->n_instances++];
     *instance = (struct config_instance){

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../util/exit-status.h"
 #include "../util/format.h"
 #include "../util/printable.h"
 #include "build.h"
@@ -31,11 +32,14 @@ static int open_file(const char *path, const char *shown, FILE **ret_file, char 
 
     if (fd < 0)
         return error_set(ret_error, -errno, "%s: %s", shown, strerror(errno));
-    if (fstat(fd, &st) >= 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+    if (fstat(fd, &st) < 0) {
+        error = error_set(ret_error, -errno, "%s: %s", shown, strerror(errno));
+    } else if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) {
         *ret_file = memory_check(fdopen(fd, "r")); /* a directory: read(2) says so */
         return 0;
+    } else {
+        error = error_set(ret_error, -EINVAL, "%s: is not a regular file", shown);
     }
-    error = error_set(ret_error, -EINVAL, "%s: is not a regular file", shown);
     close(fd);
     return error;
 }
@@ -122,22 +126,27 @@ int config_load(const char *path, const struct config_lookup *lookup, struct con
     return r;
 }
 
-char *config_plugin_directory(const char *path)
+int config_plugin_directory(const char *path, char **ret_directory, char **ret_error)
 {
-    CLEANUP_FREE char *error = NULL;
     const char *directory = PATHDOG_TRIGGER_DIRECTORY;
     struct ini ini = {0};
-    char *copy;
+    int r = load_file(&ini, path, ret_error);
 
-    if (load_file(&ini, path, &error) >= 0)
-        load_drop_ins(&ini, path, &error);
+    if (r >= 0)
+        r = load_drop_ins(&ini, path, ret_error);
+    if (r < 0 && !error_is_operators(r)) {
+        ini_clear(&ini);
+        return r;
+    }
+    free(*ret_error);
+    *ret_error = NULL;
     for (size_t i = 0; i < ini.n_entries; i++)
         if (ini.entries[i].key && !strcmp(ini.entries[i].key, "plugin_directory") &&
             !strcmp(ini.entries[i].section, "watchdog"))
             directory = ini.entries[i].value;
-    copy = string_copy(directory);
+    *ret_directory = string_copy(directory);
     ini_clear(&ini);
-    return copy;
+    return 0;
 }
 
 int config_parse_text(const char *name, const char *text, size_t n_bytes,

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../config/value.h"
+#include "../util/exit-status.h"
 #include "../util/format.h"
 #include "../util/nearest.h"
 #include "../util/safe-path.h"
@@ -62,15 +63,24 @@ static bool is_plugin_file(const char *file)
     return length > 3 && file[0] != '.' && !strcmp(file + length - 3, ".so");
 }
 
-/* The names of the plugins in a directory, sorted; freed by names_free. */
-static char **directory_names(int directory_fd, size_t *ret_count)
+static void names_free(char **names, size_t n)
 {
-    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
+/* The names of the plugins in a directory, sorted; freed by names_free. 0 or -errno. */
+static int directory_names(int directory_fd, char ***ret_names, size_t *ret_count)
+{
+    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
     DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     char **names = NULL;
     size_t n = 0, capacity = 0;
 
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+    if (!directory)
+        r = -errno;
+    for (struct dirent *entry; directory && (errno = 0, entry = readdir(directory));) {
         size_t at = n;
         char *name;
 
@@ -83,58 +93,82 @@ static char **directory_names(int directory_fd, size_t *ret_count)
         names[at] = name;
         n++;
     }
-    if (directory)
+    if (directory) {
+        r = -errno; /* 0: that was the last one */
         closedir(directory);
-    else if (fd >= 0)
+    } else if (fd >= 0) {
         close(fd);
+    }
+    *ret_names = names;
     *ret_count = n;
-    return names;
-}
-
-static void names_free(char **names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        free(names[i]);
-    free(names);
+    return r;
 }
 
 static int no_such_plugin(int directory_fd, const char *directory, const char *name,
                           char **ret_error)
 {
+    char **names;
     size_t n;
-    char **names = directory_names(directory_fd, &n);
+    int r = directory_names(directory_fd, &names, &n); /* without them nothing is suggested */
     const char *nearest = nearest_word(name, (const char *const *)names, n);
-    int r = error_set(ret_error, -ENOENT, "there is no trigger %s in %s%s%s%s", name, directory,
-                      nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+
+    r = error_set(ret_error, -ENOENT, "there is no trigger %s in %s%s%s%s", name, directory,
+                  nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 
     names_free(names, n);
     return r;
 }
 
 /* The loader maps what the headers promise; where the file ends before it (a
- * full disk, half a copy), it dies of SIGBUS. No ELF at all: it says so itself. */
-static bool is_cut_off(int fd, uint64_t n_bytes)
+ * full disk, half a copy), it dies of SIGBUS. No ELF at all: it says so itself.
+ * 0: it is whole; -ENOEXEC: it is not; or -errno. */
+static int check_length(int fd, uint64_t n_bytes)
 {
     ElfW(Ehdr) header;
     ElfW(Phdr) part;
+    ssize_t n = pread(fd, &header, sizeof(header), 0);
 
-    if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
-        memcmp(header.e_ident, ELFMAG, SELFMAG) || header.e_phentsize != sizeof(part))
-        return false;
-    for (uint64_t i = 0, end; i < header.e_phnum; i++)
-        if (pread(fd, &part, sizeof(part), (off_t)(header.e_phoff + i * sizeof(part))) !=
-                sizeof(part) ||
+    if (n < 0)
+        return -errno;
+    if (n != sizeof(header) || memcmp(header.e_ident, ELFMAG, SELFMAG) ||
+        header.e_phentsize != sizeof(part))
+        return 0;
+    for (uint64_t i = 0, end; i < header.e_phnum; i++) {
+        n = pread(fd, &part, sizeof(part), (off_t)(header.e_phoff + i * sizeof(part)));
+        if (n < 0)
+            return -errno;
+        if (n != sizeof(part) ||
             (part.p_type == PT_LOAD &&
              (__builtin_add_overflow(part.p_offset, part.p_filesz, &end) || end > n_bytes)))
-            return true;
-    return false;
+            return -ENOEXEC;
+    }
+    return 0;
+}
+
+/* It is open, and nothing is known of it yet. */
+static int check_file(int fd, const char *path, char **ret_error)
+{
+    struct stat st;
+    int r;
+
+    if (fstat(fd, &st) < 0)
+        return error_set(ret_error, -errno, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return error_set(ret_error, -EINVAL, "%s: is not a regular file", path);
+    r = safe_check(&st, path, ret_error);
+    if (r < 0)
+        return r;
+    r = check_length(fd, (uint64_t)st.st_size);
+    if (r == -ENOEXEC)
+        return error_set(ret_error, -EINVAL, "%s: is cut off", path);
+    return r < 0 ? error_set(ret_error, r, "%s: %s", path, strerror(-r)) : 0;
 }
 
 static int open_plugin(const char *directory, const char *name, int *ret_fd, char **ret_error)
 {
-    CLEANUP_FREE char *file = string_format("%s.so", name);
+    CLEANUP_FREE char *file = string_format("%s.so", name),
+                      *path = string_format("%s/%s", directory, file);
     int directory_fd = safe_open(directory, O_RDONLY | O_DIRECTORY, ret_error), fd, r = 0;
-    struct stat st;
 
     if (directory_fd < 0)
         return directory_fd;
@@ -142,22 +176,12 @@ static int open_plugin(const char *directory, const char *name, int *ret_fd, cha
     if (fd < 0 && errno == ENOENT)
         r = no_such_plugin(directory_fd, directory, name, ret_error);
     else if (fd < 0)
-        r = error_set(ret_error, -errno, "%s/%s: %s", directory, file,
+        r = error_set(ret_error, -errno, "%s: %s", path,
                       errno == ELOOP ? "is a symbolic link" : strerror(errno));
     close(directory_fd);
     if (fd < 0)
         return r;
-    if (fstat(fd, &st) < 0)
-        r = error_set(ret_error, -errno, "%s/%s: %s", directory, file, strerror(errno));
-    else if (!S_ISREG(st.st_mode))
-        r = error_set(ret_error, -EINVAL, "%s/%s: is not a regular file", directory, file);
-    else {
-        CLEANUP_FREE char *path = string_format("%s/%s", directory, file);
-
-        r = safe_check(&st, path, ret_error);
-        if (r >= 0 && is_cut_off(fd, (uint64_t)st.st_size))
-            r = error_set(ret_error, -EINVAL, "%s: is cut off", path);
-    }
+    r = check_file(fd, path, ret_error);
     if (r < 0) {
         close(fd);
         return r;
@@ -177,6 +201,20 @@ static const char *loader_error(const char *path)
     if (!strncmp(error, path, length) && !strncmp(error + length, ": ", 2))
         return error + length + 2;
     return error;
+}
+
+/* The loader has no numbers, but ends with the words of one: -errno where these are the
+ * machine's, else -EINVAL. */
+static int loader_errno(const char *text)
+{
+    for (int error = 1; error < 134; error++) {
+        const char *words = strerror(error);
+        size_t length = strlen(words), whole = strlen(text);
+
+        if (whole >= length && !strcmp(text + whole - length, words))
+            return error_is_operators(-error) ? -EINVAL : -error;
+    }
+    return -EINVAL;
 }
 
 /* Unloads what was refused. Where the loader keeps it all the same, its name
@@ -207,11 +245,14 @@ static int load_plugin(const char *directory, const char *name, struct plugin *r
     path = string_format("/proc/self/fd/%d", fd);
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
+        const char *text = loader_error(path);
+        bool no_proc = access(path, F_OK) < 0 && errno == ENOENT;
+
+        r = no_proc ? -EINVAL : loader_errno(text);
         error_set(ret_error, 0, "%s/%s.so: %s", directory, name,
-                  access(path, F_OK) < 0 ? "cannot be loaded: /proc is not mounted"
-                                         : loader_error(path));
+                  no_proc ? "cannot be loaded: /proc is not mounted" : text);
         close(fd);
-        return -EINVAL;
+        return r;
     }
     trigger = dlsym(handle, "pathdog_trigger");
     source = dlsym(handle, "pathdog_source");
@@ -238,6 +279,8 @@ static int load_plugin(const char *directory, const char *name, struct plugin *r
 const struct pd_trigger *plugins_find(struct plugins *plugins, const char *directory,
                                       const char *name, char **ret_error)
 {
+    int r;
+
     for (size_t i = 0; i < plugins->n; i++)
         if (!strcmp(plugins->list[i].name, name) && !strcmp(plugins->list[i].directory, directory))
             return plugins->list[i].trigger;
@@ -245,12 +288,16 @@ const struct pd_trigger *plugins_find(struct plugins *plugins, const char *direc
         strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(name)) {
         error_set(ret_error, 0,
                   "\"%.40s\" is not a trigger's name; allowed is [a-z][a-z0-9-]{0,31}", name);
+        errno = EINVAL;
         return NULL;
     }
     plugins->list =
         array_reserve(plugins->list, &plugins->capacity, plugins->n + 1, sizeof(*plugins->list));
-    if (load_plugin(directory, name, &plugins->list[plugins->n], ret_error) < 0)
+    r = load_plugin(directory, name, &plugins->list[plugins->n], ret_error);
+    if (r < 0) {
+        errno = -r;
         return NULL;
+    }
     return plugins->list[plugins->n++].trigger;
 }
 
@@ -278,13 +325,18 @@ int plugins_list(struct plugins *plugins, const char *directory, bool json, FILE
                  char **ret_error)
 {
     int fd = safe_open(directory, O_RDONLY | O_DIRECTORY, ret_error);
-    size_t n;
     char **names;
+    size_t n;
+    int r;
 
     if (fd < 0)
         return fd;
-    names = directory_names(fd, &n);
+    r = directory_names(fd, &names, &n);
     close(fd);
+    if (r < 0) {
+        names_free(names, n);
+        return error_set(ret_error, r, "%s: %s", directory, strerror(-r));
+    }
     list_begin(json, out);
     for (size_t i = 0; i < n; i++) {
         CLEANUP_FREE char *error = NULL;

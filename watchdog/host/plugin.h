@@ -23,7 +23,7 @@ struct plugins;
 struct plugins *plugins_new(void);
 struct plugins *plugins_free(struct plugins *plugins);
 
-/* Loads it, or finds it loaded. Returns NULL and a sentence if it is refused. */
+/* Loads it, or finds it loaded. Returns NULL, a sentence, and errno if it is refused. */
 const struct pd_trigger *plugins_find(struct plugins *plugins, const char *directory,
                                       const char *name, char **ret_error);
 

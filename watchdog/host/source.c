@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "../engine/base/values.h"
+#include "../util/exit-status.h"
 #include "../util/format.h"
 
 struct source {
@@ -20,6 +21,7 @@ struct source {
     uint64_t sample_interval_us, close_interval_us; /* as told at its start */
     const struct pd_source *ops;                    /* NULL: no source, or it did not start */
     void *self;
+    int error; /* of the last start, 0: it went well */
 };
 
 struct sources {
@@ -94,6 +96,7 @@ static void source_start(struct source *source, const struct pd_source *ops)
     };
     int r = ops->start(&source->host, &start, &source->self);
 
+    source->error = r < 0 ? r : 0;
     if (r < 0) {
         CLEANUP_FREE char *text = string_format("did not start: %s", strerror(-r));
 
@@ -165,6 +168,19 @@ struct sources *sources_start(sd_event *loop, const struct config *config,
     sources->loop = loop;
     update(sources, config, plugins, closed);
     return sources;
+}
+
+int sources_shortage(const struct sources *sources, char **ret_error)
+{
+    for (size_t i = 0; i < sources->n; i++) {
+        const struct source *source = sources->list[i];
+
+        if (error_is_shortage(source->error))
+            return error_set(ret_error, source->error,
+                             "[trigger:%s]: the source of the trigger cannot be started: %s",
+                             source->instance, strerror(-source->error));
+    }
+    return 0;
 }
 
 void sources_query(struct sources *sources, uint32_t instance, const struct pd_query *query)

@@ -21,12 +21,15 @@ struct sources_handlers {
 };
 
 /* Starts the source of each enabled instance that has one; the config may go
- * afterwards. One that fails is
- * said by a notice and left out; the policy then hears nothing from it. `closed`, by
+ * afterwards. One that fails is said by a notice and left out; the policy then hears nothing from it. `closed`, by
  * instance, are those whose policy failed to start: nobody would hear them. NULL: none. */
 struct sources *sources_start(sd_event *loop, const struct config *config,
                               const struct plugins *plugins, const bool *closed,
                               const struct sources_handlers *handlers);
+
+/* Did a source not start because the machine has too little memory, or too few descriptors? 0; or
+ * -errno, and a sentence about the first one. */
+int sources_shortage(const struct sources *sources, char **ret_error);
 
 /* After a reload: stops what is gone or set otherwise, then starts what is new
  * or was; the others go on undisturbed. */

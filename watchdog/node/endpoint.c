@@ -3,10 +3,10 @@
 #include "endpoint.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../util/account.h"
 #include "../util/util.h"
 #include "access.h"
 
@@ -30,9 +30,8 @@ static int path_set(struct endpoint *endpoint, const char *path)
 /* By number, or by name: looked up once, at the start, since it may block. */
 static int user_set(struct endpoint *endpoint, const char *user)
 {
-    struct passwd entry, *found = NULL;
-    char memory[4096], *end;
     unsigned long number;
+    char *end;
 
     endpoint->any_user = !user;
     if (!user)
@@ -43,10 +42,7 @@ static int user_set(struct endpoint *endpoint, const char *user)
         endpoint->uid = (uid_t)number;
         return 0;
     }
-    if (getpwnam_r(user, &entry, memory, sizeof(memory), &found) || !found)
-        return -ENOENT;
-    endpoint->uid = found->pw_uid;
-    return 0;
+    return account_user(user, &endpoint->uid);
 }
 
 int endpoint_set(struct endpoint *endpoint, const char *path, const char *user)

@@ -9,15 +9,10 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "../util/exit-status.h"
 #include "../util/format.h"
 #include "replay.h"
 #include "version.h"
-
-enum {
-    EXIT_GOOD = 0,
-    EXIT_FAILED = 1,
-    EXIT_BAD_INPUT = 2,
-};
 
 static int complain(int status, const char *error)
 {

@@ -14,6 +14,7 @@
 #include "../engine/engine.h"
 #include "../host/plugin.h"
 #include "../out/format.h"
+#include "../util/exit-status.h"
 #include "../util/format.h"
 #include "trigger-table.h"
 
@@ -120,6 +121,12 @@ static int replay_events(struct replay *replay, const char *run, char **ret_erro
                  : 0;
 }
 
+/* -EINVAL: what was given is to blame. */
+static int input_error(int error)
+{
+    return error_is_operators(error) ? -EINVAL : error;
+}
+
 static int replay_all(struct replay *replay, char **ret_remark, char **ret_error)
 {
     const char *path = replay->options->path;
@@ -128,10 +135,11 @@ static int replay_all(struct replay *replay, char **ret_remark, char **ret_error
     int r = recording_open(path, &replay->recording, error, sizeof(error));
 
     if (r < 0)
-        return error_set(ret_error, -EINVAL, "%s: %s", path, error);
+        return error_set(ret_error, input_error(r), "%s: %s", path, error);
     header = recording_header(replay->recording);
-    if (replay_configure(replay, header, ret_error) < 0)
-        return -EINVAL;
+    r = replay_configure(replay, header, ret_error);
+    if (r < 0)
+        return input_error(r);
     r = engine_new(&replay->config->engine, header->started_us, header->realtime_us,
                    &replay->engine);
     if (r < 0)

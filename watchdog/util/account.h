@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Users and groups by their names. The C library says "there is none" also where it could not
+ * look: of a database that it cannot open, it goes on to the next one. May wait for a name
+ * service: at the start and at a reload only.
+ */
+#ifndef UTIL_ACCOUNT_H
+#define UTIL_ACCOUNT_H
+
+#include <sys/types.h>
+
+/* 0; -ENOENT: there is no such account; or another -errno: it cannot be found out now. */
+int account_user(const char *name, uid_t *ret_uid);
+int account_group(const char *name, gid_t *ret_gid);
+
+#endif
