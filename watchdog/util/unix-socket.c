@@ -56,17 +56,41 @@ static bool is_file(const char *path, dev_t device, ino_t inode)
     return lstat(path, &there) == 0 && there.st_dev == device && there.st_ino == inode;
 }
 
-/* Takes the stale one away, and never the one that another process has put there since. */
+static int name_swap(const char *a, const char *b)
+{
+    return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) < 0 ? -errno : 0;
+}
+
+/* Puts ours where the stale one is. What comes out is looked at only then, so that it cannot be
+ * one that another process has put there since: that one goes back. */
+static int name_replace(const struct unix_socket *ours, const char *temporary,
+                        const struct stat *stale)
+{
+    int r = name_swap(temporary, ours->path);
+
+    if (r == -EINVAL) /* a file system without it, such as NFS */
+        return rename(temporary, ours->path) < 0 ? -errno : 0;
+    if (r < 0)
+        return r;
+    if (is_file(temporary, stale->st_dev, stale->st_ino)) {
+        (void)unlink(temporary);
+        return 0;
+    }
+    (void)name_swap(temporary, ours->path);
+    return -EADDRINUSE;
+}
+
 static int name_take(const struct unix_socket *ours, const char *temporary,
                      const struct stat *stale)
 {
-    if (stale->st_ino && is_file(ours->path, stale->st_dev, stale->st_ino))
-        (void)unlink(ours->path);
+    int r = stale->st_ino ? name_replace(ours, temporary, stale) : -ENOENT;
+
+    if (r != -ENOENT) /* it was there, and is not now: as if it had never been */
+        return r;
     if (renameat2(AT_FDCWD, temporary, AT_FDCWD, ours->path, RENAME_NOREPLACE) == 0)
         return 0;
     if (errno == EEXIST)
         return -EADDRINUSE;
-    /* A file system without it, such as NFS. */
     return errno == EINVAL && rename(temporary, ours->path) == 0 ? 0 : -errno;
 }
 
