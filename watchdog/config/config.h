@@ -44,7 +44,8 @@ struct config {
     size_t n_owned, owned_capacity;
 };
 
-/* Finds a trigger by its name. Returns NULL, a sentence, and errno if there is none. What is returned must outlive the config. */
+/* Finds a trigger by its name. Returns NULL, a sentence, and errno if there is none. What is
+ * returned must outlive the config. */
 typedef const struct pd_trigger *(*config_lookup_fn)(void *user, const char *plugin_directory,
                                                      const char *name, char **ret_error);
 
@@ -68,7 +69,8 @@ int config_parse_text(const char *name, const char *text, size_t n_bytes,
                       char **ret_error);
 
 /* Are the users and groups that it names there? Returns 0, or -EINVAL and an error text as
- * above; another -errno where that cannot be found out. Not for a config out of a recording: that may be of another machine. */
+ * above; another -errno where that cannot be found out. Not for a config out of a recording: that
+ * may be of another machine. */
 int config_check_accounts(const struct config *config, char **ret_error);
 
 /* Where triggers are, as far as the files can be read; else the default. For

@@ -21,8 +21,9 @@ struct sources_handlers {
 };
 
 /* Starts the source of each enabled instance that has one; the config may go
- * afterwards. One that fails is said by a notice and left out; the policy then hears nothing from it. `closed`, by
- * instance, are those whose policy failed to start: nobody would hear them. NULL: none. */
+ * afterwards. One that fails is said by a notice and left out; the policy then hears nothing from
+ * it. `closed`, by instance, are those whose policy failed to start: nobody would hear them. NULL:
+ * none. */
 struct sources *sources_start(sd_event *loop, const struct config *config,
                               const struct plugins *plugins, const bool *closed,
                               const struct sources_handlers *handlers);
