@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's inside: for daemon.c (the way of an event) and start.c (what
- * there is, made and taken down) only. */
+/* The daemon's inside: for daemon.c (the way of an event) and start.c, start-recorder.c
+ * (what there is, made and taken down) only. */
 #ifndef DAEMON_PRIVATE_H
 #define DAEMON_PRIVATE_H
 
@@ -53,6 +53,9 @@ struct daemon {
 
 /* Does what the engine's outbox asks for. */
 void daemon_act(struct daemon *daemon, const struct outbox *outbox);
+
+/* Begins the file of --record. 0, or -errno and a sentence. */
+int daemon_start_recorder(struct daemon *daemon, uint64_t realtime_us, char **ret_error);
 
 /* Notes the settings that it is started with, for daemon_reload. */
 void daemon_fix(struct daemon *daemon);

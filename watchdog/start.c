@@ -99,34 +99,6 @@ static int daemon_start_sink(struct daemon *daemon)
     return sink_new(daemon->loop, &config, &daemon->sink);
 }
 
-static int daemon_start_recorder(struct daemon *daemon, uint64_t realtime_us)
-{
-    CLEANUP_FREE char *text = config_text(daemon->config, CONFIG_PLAIN);
-    const struct recording_header header = {
-        .run = daemon->run,
-        .started_us = daemon->now_us,
-        .realtime_us = realtime_us,
-        .config = text,
-    };
-
-    return recorder_new(daemon->options.record_path, &header, &daemon->recorder);
-}
-
-static int recorder_failed(const char *path, int error, char **ret_error)
-{
-    const char *why = strerror(-error);
-
-    if (error == -EINVAL)
-        why = "is not a regular file";
-    else if (error == -ELOOP)
-        why = "is a symbolic link, or its path has too many symbolic links";
-    else if (error == -EAGAIN)
-        why = "no thread can be started to write it: there is too little memory, "
-              "or there are too "
-              "many processes (ulimit, or the unit's MemoryMax= and TasksMax=)";
-    return error_set(ret_error, error, "--record %s: %s", path, why);
-}
-
 static int daemon_start_link(struct daemon *daemon)
 {
     struct stat netns = {0};
@@ -281,9 +253,9 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
     daemon->now_us = clock_us(CLOCK_MONOTONIC);
     realtime_us = clock_us(CLOCK_REALTIME);
     if (daemon->options.record_path) {
-        r = daemon_start_recorder(daemon, realtime_us);
+        r = daemon_start_recorder(daemon, realtime_us, ret_error);
         if (r < 0)
-            return recorder_failed(daemon->options.record_path, r, ret_error);
+            return r;
     }
     r = daemon_start_link(daemon);
     if (r < 0)

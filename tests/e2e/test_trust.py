@@ -5,9 +5,10 @@ nobody who only has the right to write in a directory on the way."""
 import json
 import os
 import shutil
+import subprocess
 
 from case import Case, cases
-from watchdog import (build_directory, config_text, daemon, plugins, replay_program, run_tool)
+from watchdog import (build_directory, config_text, daemon, environment, plugins, replay_program, run_tool)
 
 STRANGER = 12345
 LOUD = "the code of loud.so runs"
@@ -144,3 +145,86 @@ class Directories(Trust):
         self.assertEqual(self.check(link)[0], 0)
         os.chown(link, STRANGER, STRANGER, follow_symlinks=False)
         self.refused(link, f"{link}, a symbolic link, is owned by uid {STRANGER}")
+
+
+class Recording(Trust):
+    """What --record may replace, and what the new file is."""
+
+    def record(self, path, *args, **watchdog):
+        return run_tool(daemon(), "--config", self.config(**watchdog), "--record", path, *args)
+
+    def refused(self, path, words, expected=2, **watchdog):
+        status, out, err = self.record(path, **watchdog)
+        self.assertEqual((status, out), (expected, ""), err)
+        self.assertIn(f"--record {path}: {words}", err)
+
+    def test_over_its_configuration(self):
+        path = self.config()
+        with open(path) as file:
+            before = file.read()
+        self.refused(path, "is the configuration, too")
+        with open(path) as file:
+            self.assertEqual(file.read(), before)
+
+    def test_over_any_other_file(self):
+        for text in ("[watchdog]\n", "{\"format\":1}\n", "\0"):
+            path = os.path.join(self.directory, "file")
+            with open(path, "w") as file:
+                file.write(text)
+            self.refused(path, "is there and is not a recording")
+            with open(path) as file:
+                self.assertEqual(file.read(), text)
+
+    @cases({"state": ("state/state.json", "a file of state_directory, state.json"),
+            "new state": ("state/.state.json.new", "a file of state_directory, .state.json.new"),
+            "control": ("ctl", "the control socket"), "node": ("node", "the node's socket"),
+            "drop-in": ("p.conf.d/x.conf", "a drop-in of the configuration")})
+    def test_in_place_of_what_is_made_later(self, name, what):
+        os.mkdir(f"{self.directory}/state")
+        os.mkdir(f"{self.directory}/p.conf.d")
+        path = f"{self.directory}/{name}"
+        self.refused(path, f"is {what}, too")
+        self.assertFalse(os.path.lexists(path))
+        os.symlink(os.path.dirname(path), f"{self.directory}/way")
+        self.refused(f"{self.directory}/way/{os.path.basename(path)}", f"is {what}, too")
+
+    def test_over_its_own_log(self):
+        path = os.path.join(self.directory, "log")
+        with open(path, "w") as file:
+            done = subprocess.run([daemon(), "--config", self.config(), "--log", "json", "--record",
+                                   path], stdout=file, stderr=subprocess.PIPE, text=True,
+                                  stdin=subprocess.DEVNULL, env=environment(), timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("is standard output, too", done.stderr)
+
+    def test_by_a_link_of_somebody_else(self):
+        if os.geteuid():
+            self.skipTest("only root can give a link away")
+        os.mkdir(f"{self.directory}/there")
+        os.symlink("there", f"{self.directory}/link")
+        os.chown(f"{self.directory}/link", STRANGER, STRANGER, follow_symlinks=False)
+        path = f"{self.directory}/link/recording"
+        self.refused(path, f"{self.directory}/link, a symbolic link, is owned by uid {STRANGER}")
+
+    def test_nothing_of_the_old_one_is_kept(self):
+        old = self.recording(name="pathdog.recording")
+        os.chmod(old, 0o666)
+        os.link(old, f"{self.directory}/other")
+        if not os.geteuid():
+            os.chown(old, STRANGER, STRANGER)
+        with open(old) as file:
+            before = file.read()
+        node, dog = self.pair()
+        there = os.stat(dog.recording)
+        self.assertEqual((there.st_uid, there.st_nlink, oct(there.st_mode & 0o7777)),
+                         (os.geteuid(), 1, oct(0o640)))
+        with open(f"{self.directory}/other") as file:
+            self.assertEqual(file.read(), before)
+        self.assertEqual([n for n in os.listdir(self.directory) if n.startswith(".")], [])
+
+    def test_two_do_not_share_one(self):
+        node, dog = self.pair()
+        self.refused(dog.recording, f"is being written by another process (pid {dog.process.pid})",
+                     expected=75, state_directory=f"{self.directory}/other")
+        dog.moved()
+        dog.outcome("migrated")  # and the first goes on; its recording is replayed at the end

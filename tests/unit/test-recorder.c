@@ -18,6 +18,24 @@ static char directory[] = "/tmp/test-recorder-XXXXXX";
 static char path[64];
 static const struct recording_header header = {"run-1", 5, 6, "[watchdog]\n"};
 static char error[256];
+static char *why;
+
+/* It is refused with this, and a sentence. */
+static void refused(const char *name, int expected)
+{
+    struct recorder *recorder = NULL;
+
+    assert_int_equal(recorder_new(name, &header, &recorder, &why), expected);
+    assert_null(recorder);
+    assert_non_null(why);
+    free(why);
+    why = NULL;
+}
+
+#define HEADER                                                                                     \
+    "{\"pathdog\":\"recording\",\"version\":1,\"run\":\"r\",\"started_us\":5,\"realtime_us\":6,"   \
+    "\"config\":\"\"}\n"
+#define TIMER(t) "{\"t\":" t ",\"rt\":0,\"event\":\"timer\"}\n"
 
 static struct event peer_down(uint64_t t)
 {
@@ -42,7 +60,7 @@ static void test_there_and_back(void **state)
     const uint64_t count = 100000;
 
     umask(0);
-    assert_int_equal(recorder_new(path, &header, &recorder), 0);
+    assert_int_equal(recorder_new(path, &header, &recorder, &why), 0);
     for (uint64_t t = 5; t < count; t++) {
         event = peer_down(t);
         assert_int_equal(recorder_event(recorder, &event), 0);
@@ -99,7 +117,7 @@ static void test_a_kill_loses_little(void **state)
     if (child == 0) {
         struct recorder *recorder;
 
-        if (recorder_new(path, &header, &recorder))
+        if (recorder_new(path, &header, &recorder, &why))
             _exit(1);
         for (uint64_t t = 10; t < 20; t++) {
             event = peer_down(t);
@@ -132,7 +150,7 @@ static void test_a_full_disk_is_said_once(void **state)
     signal(SIGXFSZ, SIG_IGN);
     unlink(path);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    assert_int_equal(recorder_new(path, &header, &recorder), 0);
+    assert_int_equal(recorder_new(path, &header, &recorder, &why), 0);
     for (uint64_t t = 5; t < 50000; t++) {
         struct event event = peer_down(t);
         int r = recorder_event(recorder, &event);
@@ -149,36 +167,31 @@ static void test_a_full_disk_is_said_once(void **state)
 
 static void test_a_full_disk_at_the_start(void **state)
 {
-    struct recorder *recorder = NULL;
-
     /* what is no regular file is refused before anything is written */
-    assert_int_equal(recorder_new("/dev/full", &header, &recorder), -EINVAL);
-    assert_null(recorder);
+    refused("/dev/full", -EINVAL);
 }
 
 static void test_files_that_are_refused(void **state)
 {
-    struct recorder *recorder = NULL;
     char name[96], target[96];
     struct stat status;
 
-    assert_int_equal(recorder_new(directory, &header, &recorder), -EISDIR);
+    refused(directory, -EISDIR);
     snprintf(name, sizeof(name), "%s/none/x", directory);
-    assert_int_equal(recorder_new(name, &header, &recorder), -ENOENT);
+    refused(name, -ENOENT);
     snprintf(name, sizeof(name), "%s/fifo", directory);
     assert_int_equal(mkfifo(name, 0600), 0);
-    assert_int_equal(recorder_new(name, &header, &recorder), -EINVAL);
+    refused(name, -EINVAL);
     unlink(name);
     snprintf(target, sizeof(target), "%s/target", directory);
     write_file("keep", 4);
     assert_int_equal(rename(path, target), 0);
     assert_int_equal(symlink(target, path), 0);
-    assert_int_equal(recorder_new(path, &header, &recorder), -ELOOP);
+    refused(path, -ELOOP);
     assert_int_equal(stat(target, &status), 0);
     assert_int_equal(status.st_size, 4);
     unlink(path);
     unlink(target);
-    assert_null(recorder);
 }
 
 static void test_an_old_recording_is_replaced(void **state)
@@ -186,23 +199,69 @@ static void test_an_old_recording_is_replaced(void **state)
     struct recorder *recorder;
     struct recording *recording;
     struct event event;
-    char old[10000];
+    static const char old[] = HEADER TIMER("7") TIMER("8");
 
-    memset(old, 'x', sizeof(old));
-    write_file(old, sizeof(old));
-    assert_int_equal(recorder_new(path, &header, &recorder), 0);
+    write_file(old, sizeof(old) - 1);
+    assert_int_equal(recorder_new(path, &header, &recorder, &why), 0);
     recorder_free(recorder);
     assert_int_equal(recording_open(path, &recording, error, sizeof(error)), 0);
     assert_int_equal(recording_next(recording, &event, error, sizeof(error)), 0);
     recording_free(recording);
 }
 
-/* ---- reading what is not as it should be ---- */
+/* What is no recording stays; half a header of a killed run, or nothing at all, does not. */
+static void test_what_is_replaced(void **state)
+{
+    static const char *const texts[] = {"[watchdog]\nnode = /n\n", "{\"version\":1,\"names\":[]}\n",
+                                        "x"};
+    static const char *const begun[] = {"", "{", "{\"pathdog\":\"reco", HEADER};
+    struct recorder *recorder;
+    struct stat status;
 
-#define HEADER                                                                                     \
-    "{\"pathdog\":\"recording\",\"version\":1,\"run\":\"r\",\"started_us\":5,\"realtime_us\":6,"   \
-    "\"config\":\"\"}\n"
-#define TIMER(t) "{\"t\":" t ",\"rt\":0,\"event\":\"timer\"}\n"
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        write_file(texts[i], strlen(texts[i]));
+        refused(path, -EEXIST);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_size, strlen(texts[i]));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(begun); i++) {
+        write_file(begun[i], strlen(begun[i]));
+        assert_int_equal(recorder_new(path, &header, &recorder, &why), 0);
+        recorder_free(recorder);
+    }
+}
+
+/* A second one of another process: refused as long as the first is there. */
+static void test_one_writer(void **state)
+{
+    struct recorder *recorder;
+    int pipes[2], status;
+    char byte;
+    pid_t child;
+
+    assert_int_equal(pipe(pipes), 0);
+    child = fork();
+    if (child == 0) {
+        if (recorder_new(path, &header, &recorder, &why) || write(pipes[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    assert_true(child > 0);
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    assert_int_equal(recorder_new(path, &header, &recorder, &why), -EBUSY);
+    assert_non_null(strstr(why, "is being written by another process (pid "));
+    free(why);
+    why = NULL;
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(recorder_new(path, &header, &recorder, &why), 0);
+    recorder_free(recorder);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+/* ---- reading what is not as it should be ---- */
 
 /* Reads it all. Returns how many events there are, or -1 with `error`. */
 static int read_all(const char *bytes, size_t length, bool *ret_truncated)
@@ -270,7 +329,8 @@ static void test_a_long_line(void **state)
 
     memset(text, 'x', length);
     event.command.config = text;
-    assert_int_equal(recorder_new(path, &header, &recorder), 0);
+    unlink(path);
+    assert_int_equal(recorder_new(path, &header, &recorder, &why), 0);
     assert_int_equal(recorder_event(recorder, &event), 0);
     assert_int_equal(recorder_stop(recorder), 0);
     recorder_free(recorder);
@@ -304,6 +364,8 @@ int main(void)
         cmocka_unit_test(test_a_full_disk_at_the_start),
         cmocka_unit_test(test_files_that_are_refused),
         cmocka_unit_test(test_an_old_recording_is_replaced),
+        cmocka_unit_test(test_what_is_replaced),
+        cmocka_unit_test(test_one_writer),
         cmocka_unit_test(test_cut_off_anywhere),
         cmocka_unit_test(test_errors_name_the_line),
         cmocka_unit_test(test_a_long_line),

@@ -6,11 +6,11 @@
 #include "recorder.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../util/format.h"
+#include "../util/new-file.h"
 #include "../util/thread.h"
 
 #define WRITE_AT_BYTES ((size_t)256 * 1024) /* no waiting for more */
@@ -151,59 +151,84 @@ int recorder_stop(struct recorder *recorder)
 
 /* ---- construction ---- */
 
-static int file_open(const char *path)
+/* Also one that another program has written with blanks, and what a full disk has left. */
+static bool is_recording(const char *bytes, size_t n)
 {
-    /* O_NONBLOCK: a FIFO without a reader must not hold us up; it has no
-     * meaning for a regular file. Nothing is cut before it is known to be one. */
-    int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
-    struct stat status;
-    int r = 0;
+    const char *expected = "{\"pathdog\":\"recording\"";
 
-    if (fd < 0)
-        return errno == ENXIO ? -EINVAL : -errno;
-    if (fstat(fd, &status) < 0)
-        r = -errno;
-    else if (!S_ISREG(status.st_mode))
-        r = -EINVAL;
-    else if (ftruncate(fd, 0) < 0)
-        r = -errno;
-    if (r < 0) {
-        close(fd);
-        return r;
+    for (size_t i = 0; i < n && *expected; i++) {
+        if (bytes[i] == ' ')
+            continue;
+        if (bytes[i] != *expected++)
+            return false;
     }
-    return fd;
+    return true;
 }
 
-int recorder_new(const char *path, const struct recording_header *header,
-                 struct recorder **ret_recorder)
-{
-    struct recorder *recorder;
-    pthread_condattr_t monotonic;
-    int fd = file_open(path);
-    int r;
+static const struct new_file_rule rule = {0640, "a recording", is_recording};
 
-    if (fd < 0)
-        return fd;
-    recorder = memory_new(1, sizeof(*recorder));
+static struct recorder *recorder_make(int fd)
+{
+    struct recorder *recorder = memory_new(1, sizeof(*recorder));
+    pthread_condattr_t monotonic;
+
     recorder->fd = fd;
     pthread_mutex_init(&recorder->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&recorder->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    /* The header at once: a full disk is said before the run begins. */
-    header_encode(&recorder->encoded, header);
-    r = write_all(fd, buffer_bytes(&recorder->encoded), recorder->encoded.length);
-    buffer_take(&recorder->encoded, recorder->encoded.length);
-    if (r == 0)
-        r = thread_start(&recorder->thread, recorder_run, recorder);
+    return recorder;
+}
+
+static int recorder_start(struct recorder *recorder, char **ret_error)
+{
+    int r = thread_start(&recorder->thread, recorder_run, recorder);
+
     recorder->started = r == 0;
-    if (r < 0) {
-        recorder_free(recorder);
-        return r;
+    return r == 0 ? 0
+                  : error_set(ret_error, r,
+                              "no thread can be started to write it: there is too little memory, "
+                              "or there are too many processes (ulimit, or the unit's MemoryMax= "
+                              "and TasksMax=)");
+}
+
+/* The header is in it before it has its name: a full disk costs no earlier recording. */
+static int file_begin(struct new_file *file, const struct recording_header *header,
+                      char **ret_error)
+{
+    struct buffer line = {0};
+    int r;
+
+    header_encode(&line, header);
+    r = write_all(file->fd, buffer_bytes(&line), line.length);
+    buffer_clear(&line);
+    return r < 0 ? error_set(ret_error, r, "%s", strerror(-r)) : 0;
+}
+
+int recorder_new(const char *path, const struct recording_header *header,
+                 struct recorder **ret_recorder, char **ret_error)
+{
+    struct recorder *recorder = NULL;
+    struct new_file file;
+    int r = new_file_make(&file, path, &rule, ret_error);
+
+    if (r >= 0)
+        r = file_begin(&file, header, ret_error);
+    if (r >= 0) {
+        recorder = recorder_make(file.fd);
+        r = recorder_start(recorder, ret_error);
     }
-    *ret_recorder = recorder;
-    return 0;
+    if (r >= 0)
+        r = new_file_place(&file, ret_error);
+    if (recorder)
+        file.fd = -1; /* it is the recorder's */
+    new_file_close(&file);
+    if (r < 0)
+        recorder_free(recorder);
+    else
+        *ret_recorder = recorder;
+    return r;
 }
 
 struct recorder *recorder_free(struct recorder *recorder)

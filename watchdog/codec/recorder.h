@@ -15,12 +15,13 @@
 
 struct recorder;
 
-/* Creates or overwrites `path` (mode 0640; no symbolic link, a regular file
- * only) and writes the header. Returns 0 or -errno: -EINVAL not a regular file,
- * -ELOOP a symbolic link, -EAGAIN no thread could be started, or what open(2) or
- * write(2) says. */
+/* Makes `path` anew (mode 0640, locked as long as it is written), in place of an
+ * earlier recording if there is one, and writes the header. Returns 0, or -errno
+ * with a sentence without the path: -EINVAL, -ELOOP, -EISDIR, -EEXIST what has the
+ * name is no recording, -EBUSY another process writes it, -EAGAIN no thread could
+ * be started, or what a system call says. */
 int recorder_new(const char *path, const struct recording_header *header,
-                 struct recorder **ret_recorder);
+                 struct recorder **ret_recorder, char **ret_error);
 
 /* Appends one event. Returns 0; or, once, the -errno for which the recording has
  * stopped (-ENOSPC: disk full, -ENOBUFS: disk too slow); 0 again after that. */

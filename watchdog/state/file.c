@@ -10,6 +10,8 @@
 
 #include "../util/util.h"
 
+const char *const file_names[] = {STATE_FILE, "." STATE_FILE ".new", NULL};
+
 static int directory_open(const char *directory)
 {
     int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);

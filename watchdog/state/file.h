@@ -11,6 +11,9 @@
 #define STATE_FILE       "state.json"
 #define STATE_FILE_BYTES ((size_t)512 << 20) /* at most so many are read */
 
+/* The names that the state's files have in their directory, also for a while; ends with NULL. */
+extern const char *const file_names[];
+
 /* Reads DIRECTORY/NAME; `*ret_bytes` is the caller's. 0, or -errno: -ENOENT, -EFBIG,
  * -EINVAL if it is no regular file. */
 int file_load(const char *directory, const char *name, char **ret_bytes, size_t *ret_length);

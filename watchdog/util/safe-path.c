@@ -18,6 +18,7 @@ struct way {
     char *here;       /* its name without symbolic links; "" is the root directory */
     char *rest;       /* what is still to go */
     unsigned links;
+    bool only_links; /* directories may be anybody's */
 };
 
 static int wrong_owner(uid_t owner, const char *what, char **ret_error)
@@ -73,7 +74,7 @@ static int check(const struct way *way, const struct stat *st, const char *name,
 
         return is_owner_good(st) ? 0 : wrong_owner(st->st_uid, link, ret_error);
     }
-    if (!end && st->st_mode & S_ISVTX && is_owner_good(st))
+    if (way->only_links || (!end && st->st_mode & S_ISVTX && is_owner_good(st)))
         return 0;
     return safe_check(st, what, ret_error);
 }
@@ -208,22 +209,42 @@ static int go(struct way *way, int flags, char **ret_error)
     return r < 0 ? r : fd;
 }
 
-int safe_open(const char *path, int flags, char **ret_error)
+/* `length` bytes of the path are the way. */
+static int go_all(struct way *way, size_t length, int flags, char **ret_error)
 {
-    struct way way = {.path = path, .fd = -1};
     CLEANUP_FREE char *from = NULL;
     int fd;
 
-    if (*path != '/') {
+    if (!*way->path)
+        return failed(way, ENOENT, ret_error);
+    if (*way->path != '/') {
         from = getcwd(NULL, 0);
         if (!from)
-            return failed(&way, errno, ret_error);
+            return failed(way, errno, ret_error);
     }
-    way.rest = *path == '/' ? string_copy(path) : string_format("%s/%s", from, path);
-    fd = *path ? go(&way, flags, ret_error) : failed(&way, ENOENT, ret_error);
-    if (way.fd >= 0)
-        close(way.fd);
-    free(way.here);
-    free(way.rest);
+    way->rest = string_format("%s/%.*s", from ? from : "", (int)length, way->path);
+    fd = go(way, flags, ret_error);
+    if (way->fd >= 0)
+        close(way->fd);
+    free(way->here);
+    free(way->rest);
     return fd;
+}
+
+int safe_open(const char *path, int flags, char **ret_error)
+{
+    struct way way = {.path = path, .fd = -1};
+
+    return go_all(&way, strlen(path), flags, ret_error);
+}
+
+int safe_open_parent(const char *path, const char **ret_name, char **ret_error)
+{
+    struct way way = {.path = path, .fd = -1, .only_links = true};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+    if ((!*name && slash) || !strcmp(name, ".") || !strcmp(name, ".."))
+        return failed(&way, EISDIR, ret_error);
+    *ret_name = name;
+    return go_all(&way, (size_t)(name - path), O_PATH | O_DIRECTORY, ret_error);
 }

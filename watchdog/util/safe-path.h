@@ -21,7 +21,14 @@
  * could put something there. */
 int safe_open(const char *path, int flags, char **ret_error);
 
-/* The same rule for something that is open: 0, or -EPERM and a sentence that begins with `what`. */
+/* Opens (O_PATH) the directory of a file that is to be made, whose name, the last component, is
+ * `*ret_name`, a part of `path`. The directories may be anybody's, but nobody leads the way
+ * elsewhere: each symbolic link must be owned by root or by the effective user.
+ * Returns a descriptor, or -errno with a sentence: -EISDIR, where there is no name at the end. */
+int safe_open_parent(const char *path, const char **ret_name, char **ret_error);
+
+/* safe_open's rule for something that is open: 0, or -EPERM and a sentence that begins with `what`.
+ */
 int safe_check(const struct stat *st, const char *what, char **ret_error);
 
 #endif
