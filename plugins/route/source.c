@@ -10,18 +10,16 @@
 #include "../netlink/netlink-listen.h"
 #include "options.h"
 
+#include "util/glob.h"
 #include "util/util.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 
 struct route_source {
     struct pd_source_host *host;
     struct netlink_listener *listener;
-    char *ignore_text; /* cut at its spaces */
-    char **ignore;
-    size_t n_ignore;
+    struct globs *ignore; /* names of interfaces */
     struct answers answers;
 
     bool reported;   /* a report of everything has come to its end */
@@ -98,14 +96,6 @@ static void report_complete(void *user)
 
 /* ---- events ---- */
 
-static bool link_ignored(const struct route_source *source, const char *name)
-{
-    for (size_t i = 0; i < source->n_ignore; i++)
-        if (!fnmatch(source->ignore[i], name, 0))
-            return true;
-    return false;
-}
-
 /* May a next hop be another after this? */
 static bool event_matters(const struct route_source *source, const struct netlink_event *event,
                           enum state_change change)
@@ -128,7 +118,7 @@ static bool event_matters(const struct route_source *source, const struct netlin
             return true;
         if (event->kind == NETLINK_ADDRESS)
             name = link ? link->name : "";
-        return !link_ignored(source, name);
+        return !globs_match(source->ignore, name);
     default:
         return false;
     }
@@ -171,21 +161,6 @@ static void events_idle(void *user)
 
 /* ---- life ---- */
 
-static void ignore_read(struct route_source *source, const char *globs)
-{
-    char *rest, *word;
-    size_t capacity = 0;
-
-    source->ignore_text = rest = string_copy(globs ? globs : "");
-    while ((word = strsep(&rest, " \t"))) {
-        if (!*word)
-            continue;
-        source->ignore =
-            array_reserve(source->ignore, &capacity, source->n_ignore + 1, sizeof(char *));
-        source->ignore[source->n_ignore++] = word;
-    }
-}
-
 static void route_source_stop(void *self)
 {
     struct route_source *source = self;
@@ -194,8 +169,7 @@ static void route_source_stop(void *self)
         return;
     answers_stop(&source->answers);
     netlink_listener_free(source->listener);
-    free(source->ignore);
-    free(source->ignore_text);
+    globs_free(source->ignore);
     free(source);
 }
 
@@ -211,11 +185,12 @@ static int route_source_start(struct pd_source_host *host, const struct pd_start
         .idle = events_idle,
         .user = source,
     };
+    const char *ignore = start->values[ROUTE_OPTION_IGNORE].text;
     char text[96];
     int r;
 
     source->host = host;
-    ignore_read(source, start->values[ROUTE_OPTION_IGNORE].text);
+    source->ignore = globs_new(ignore ? ignore : "");
     r = netlink_listener_new(host, NETLINK_WANT_ALL, &handlers, &source->listener);
     if (r >= 0)
         r = answers_start(&source->answers, host, netlink_listener_state(source->listener));

@@ -11,11 +11,11 @@
 #include "causes.h"
 #include "options.h"
 
+#include "util/glob.h"
 #include "util/hash.h"
 #include "util/util.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <pathdog/trigger.h>
 #include <stdio.h>
@@ -49,9 +49,8 @@ struct tunnel_address {
 /* One message, until all peers have been gone through. */
 struct job {
     char *text; /* what the others point into */
-    const char *event, *tunnel;
-    char **globs;
-    size_t n_globs;
+    const char *event, *tunnel, *peers;
+    struct globs *globs; /* of PEERS; NULL until its turn comes, for they take much room */
     bool everybody;
     bool cause_asked;
     struct tunnel_address *addresses;
@@ -140,7 +139,7 @@ static bool is_repeated(const struct tunnel *tunnel, uint64_t hash, uint64_t now
 static void job_free(struct job *job)
 {
     free(job->text);
-    free(job->globs);
+    globs_free(job->globs);
     free(job->addresses);
     *job = (struct job){0};
 }
@@ -151,19 +150,12 @@ static void job_evidence(struct job *job, const char *name, const char *text, ui
         job->evidence[job->n_evidence++] = (struct pd_field){name, text, number};
 }
 
-static void job_words(struct job *job, char *globs, char *addresses)
+static void job_addresses(struct job *job, char *addresses)
 {
-    size_t globs_capacity = 0, addresses_capacity = 0;
+    size_t addresses_capacity = 0;
     struct tunnel_address address;
     char *word;
 
-    while ((word = strsep(&globs, " "))) {
-        if (!*word)
-            continue;
-        job->everybody |= !strcmp(word, "*");
-        job->globs = array_reserve(job->globs, &globs_capacity, job->n_globs + 1, sizeof(char *));
-        job->globs[job->n_globs++] = word;
-    }
     while ((word = strsep(&addresses, " "))) {
         address.family = (uint8_t)ip_parse(word, address.bytes);
         if (!address.family)
@@ -181,12 +173,12 @@ static void job_begin(struct job *job, const struct content *content)
     char *text = memory_new(1, sizes[0] + sizes[1] + sizes[2] + sizes[3]);
     char *tunnel = text + sizes[0], *peers = tunnel + sizes[1], *addresses = peers + sizes[2];
 
-    *job = (struct job){.text = text, .event = text, .tunnel = tunnel};
+    *job = (struct job){.text = text, .event = text, .tunnel = tunnel, .peers = peers};
     memcpy(text, content->event, sizes[0]);
     memcpy(tunnel, content->tunnel, sizes[1]);
     memcpy(peers, content->peers, sizes[2]);
     memcpy(addresses, content->addresses, sizes[3]);
-    job_words(job, peers, addresses);
+    job_addresses(job, addresses);
     snprintf(job->reason, sizeof(job->reason), "%s%s%s%s%s", *tunnel ? "tunnel " : "notice",
              *tunnel ? tunnel : "", ": ", job->event, *content->reason ? ", " : "");
     snprintf(job->reason + strlen(job->reason), sizeof(job->reason) - strlen(job->reason), "%s",
@@ -202,12 +194,8 @@ static void job_begin(struct job *job, const struct content *content)
 /* Where PEERS is given it alone says whom. */
 static bool job_concerns(const struct job *job, const struct pd_peer *peer)
 {
-    if (job->n_globs) {
-        for (size_t i = 0; i < job->n_globs; i++)
-            if (!fnmatch(job->globs[i], peer->name, 0))
-                return true;
-        return false;
-    }
+    if (job->globs->n)
+        return globs_match(job->globs, peer->name);
     if (!*job->tunnel)
         return false;
     if ((peer->path->via && !strcmp(peer->path->via, job->tunnel)) ||
@@ -249,12 +237,15 @@ static int job_act(struct pd_turn *turn, struct job *job, uint32_t index, struct
 static int job_step(struct pd_turn *turn, struct job *job)
 {
     struct tunnel *tunnel = turn->self;
-    size_t work = job->n_globs ? job->n_globs : job->n_addresses + 1, left = SLICE;
+    size_t work, left = SLICE;
     bool again = false;
     int r = 0;
 
-    if (job->everybody)
-        work = 1;
+    if (!job->globs) {
+        job->globs = globs_new(job->peers);
+        job->everybody = globs_match(job->globs, ""); /* only "*" matches nothing at all */
+    }
+    work = job->everybody ? 1 : job->globs->n ? job->globs->n : job->n_addresses + 1;
     if (work > SLICE)
         work = SLICE; /* one peer at a time */
     for (; job->next < tunnel->n_peers && left >= work; job->next++, left -= work) {
@@ -283,7 +274,7 @@ static void job_end(struct pd_turn *turn, struct job *job)
         snprintf(name, sizeof(name), "%.99s", job->reason);
         tunnel_text_cut(name, sizeof(name));
         snprintf(text, sizeof(text), "%s: no peer matches %s%s", name,
-                 job->n_globs ? "its PEERS" : "TUNNEL=", job->n_globs ? "" : job->tunnel);
+                 job->globs->n ? "its PEERS" : "TUNNEL=", job->globs->n ? "" : job->tunnel);
         tunnel_text_cut(text, sizeof(text));
         turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-nobody", text);
     }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/glob.h"
 #include "util/util.h"
 
 #define TIMERS_MAX    4    /* in a row, at one time */
@@ -51,8 +52,8 @@ static void configure(struct sim *sim, struct sim_setup *setup)
 /* All or, after a reload, some of them, in any order. */
 static void add_instances(struct sim *sim, struct sim_setup *setup, bool all)
 {
-    static const char *const some[] = {"*1", "*2", NULL};
-    static const struct instance_config instances[SIM_INSTANCES] = {
+    const struct globs *some = sim->some;
+    const struct instance_config instances[SIM_INSTANCES] = {
         {.trigger = &pathdog_trigger_poke, .name = "poke"},
         {.trigger = &pathdog_trigger_poke, .name = "poke:some", .match = some},
         {.trigger = &pathdog_trigger_prod, .name = "prod"},
@@ -102,6 +103,7 @@ void sim_configured(struct sim *sim)
 void sim_init(struct sim *sim, struct choice choice)
 {
     *sim = (struct sim){.choice = choice, .now_us = 1000000, .digest = 0xcbf29ce484222325u};
+    sim->some = globs_new("*1 *2");
     for (size_t i = 0; i < SIM_NAMES; i++) {
         snprintf(sim->peers[i].name, sizeof(sim->peers[i].name), "peer%zu", i);
         sim->peers[i].received = PD_UNKNOWN;
@@ -177,6 +179,7 @@ void sim_finish(struct sim *sim)
     for (size_t i = 0; i < SIM_INSTANCES; i++)
         SIM_CHECK(sim, sim->pokes[i].stops <= sim->pokes[i].called[POKE_IN_START],
                   "a trigger was stopped twice");
+    globs_free(sim->some);
     free(sim->requests);
     free(sim->decisions);
 }

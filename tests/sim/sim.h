@@ -96,6 +96,7 @@ struct sim {
     uint64_t least_fallback_us;
     uint64_t most_timeout_us;
     uint32_t open_before; /* the present turn */
+    struct globs *some;   /* that some peers match */
     struct pd_value values[SIM_INSTANCES];
     struct poke pokes[SIM_INSTANCES];
     struct engine *engine;

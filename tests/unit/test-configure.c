@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "engine-lab.h"
+#include "util/glob.h"
 
 static void reload(struct lab *lab, const struct engine_config *config)
 {
@@ -109,7 +110,7 @@ static void an_instance_that_leaves(void **state)
 /* An instance at another place: its queries name the new one. */
 static void instances_in_another_order(void **state)
 {
-    static const char *const nobody[] = {"nobody", NULL};
+    struct globs *nobody = globs_new("nobody");
     struct lab *lab = *state;
     struct engine_config *config = &lab->next[0];
     struct instance_config instances[2] = {lab->instances[1], lab->instances[0]};
@@ -128,6 +129,7 @@ static void instances_in_another_order(void **state)
     assert_int_equal(lab->box->actions[0].query.instance, 1);
     lab_stop(lab);
     lab->engine = engine_free(lab->engine); /* before what it points to */
+    globs_free(nobody);
 }
 
 static void refused(void **state)

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "engine-lab.h"
+#include "util/glob.h"
 
 static int plain_setup(void **state)
 {
@@ -113,8 +114,7 @@ static void in_its_last_callback(void **state)
 
 static void matches(void **state)
 {
-    static const char *const east[] = {"*@au-*", "*@nz-*", NULL};
-    static const char *const some[] = {"b*", NULL};
+    struct globs *east = globs_new("*@au-* *@nz-*"), *some = globs_new("b*");
     struct lab *lab = *state;
 
     lab->instances[1] = (struct instance_config){&pathdog_trigger_poke, "poke:east", east, NULL};
@@ -129,6 +129,10 @@ static void matches(void **state)
     assert_int_equal(lab->second.changes[PD_PEER_UP], 1);
     lab_peer_up(lab, "b@au-1", 3); /* one of each kind */
     assert_int_equal(lab->second.changes[PD_PEER_UP], 3);
+    lab_stop(lab);
+    lab->engine = engine_free(lab->engine); /* before what it points to */
+    globs_free(east);
+    globs_free(some);
 }
 
 /* ---- failures ---- */

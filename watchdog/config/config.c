@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "../util/format.h"
+#include "../util/glob.h"
 #include "../util/nearest.h"
 #include "build.h"
 #include "settings.h"
@@ -171,12 +172,12 @@ static int apply_match(struct config *config, struct config_instance *instance,
 {
     const char *why = NULL;
     uint64_t unused;
-    size_t count;
 
     if (value_parse(PD_OPTION_GLOBS, entry->value, &unused, &why) < 0)
         return fail_at(entry, ret_error, -EINVAL, string_format("\"%.80s\" %s", entry->value, why));
-    instance->match = config_words(config, entry->value, &count);
-    if (!count)
+    globs_free(instance->match);
+    instance->match = globs_new(entry->value);
+    if (!instance->match->n)
         return fail_at(entry, ret_error, -EINVAL,
                        string_copy("is empty; allowed are globs, separated by spaces"));
     instance->match_text = config_own(config, string_copy(entry->value));
@@ -407,6 +408,8 @@ struct config *config_free(struct config *config)
 {
     if (!config)
         return NULL;
+    for (size_t i = 0; i < config->n_instances; i++)
+        globs_free(config->instances[i].match);
     for (size_t i = 0; i < config->n_owned; i++)
         free(config->owned[i]);
     free(config->owned);

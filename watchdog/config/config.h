@@ -20,8 +20,8 @@ struct config_instance {
     const char *name; /* "srtt:overseas" */
     const struct pd_trigger *trigger;
     bool enabled;
-    const char *const *match; /* NULL-ended, or NULL */
-    const char *match_text;   /* NULL where not given */
+    struct globs *match;    /* NULL where not given */
+    const char *match_text; /* likewise */
     struct pd_value *values;
     size_t n_options;
     struct config_origin section, enabled_origin, match_origin, *origins;

@@ -10,6 +10,7 @@
 
 #include "../util/duration.h"
 #include "../util/format.h"
+#include "../util/glob.h"
 
 static const struct {
     const char *name;
@@ -155,6 +156,22 @@ static int check_word(enum pd_option_type type, const char *text, const char **r
     return -EINVAL;
 }
 
+static int check_globs(const char *text, const char **ret_why)
+{
+    struct globs *globs;
+    int r = check_text(text, ret_why);
+
+    if (r < 0)
+        return r;
+    globs = globs_new(text);
+    if (globs_too_long(globs)) {
+        *ret_why = "has a glob that stands for more than 255 characters, as no name has";
+        r = -EINVAL;
+    }
+    globs_free(globs);
+    return r;
+}
+
 int value_parse(enum pd_option_type type, const char *text, uint64_t *ret_number,
                 const char **ret_why)
 {
@@ -170,8 +187,9 @@ int value_parse(enum pd_option_type type, const char *text, uint64_t *ret_number
     case PD_OPTION_FRACTION:
         return parse_fraction(text, ret_number, ret_why);
     case PD_OPTION_TEXT:
-    case PD_OPTION_GLOBS:
         return check_text(text, ret_why);
+    case PD_OPTION_GLOBS:
+        return check_globs(text, ret_why);
     case PD_OPTION_PATH:
     case PD_OPTION_GROUP:
     case PD_OPTION_MODE:

@@ -6,7 +6,6 @@
  * afterwards whether anybody is concerned.
  */
 #include <errno.h>
-#include <fnmatch.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 
 #include "../util/address.h"
 #include "../util/clock.h"
+#include "../util/glob.h"
 #include "../util/util.h"
 #include "channel.h"
 #include "ctl.h"
@@ -150,7 +150,7 @@ static bool concerns(const struct concern *concern, const json_t *peer)
     struct pd_address local = {0};
 
     for (size_t i = 0; i < concern->n_globs; i++)
-        if (name && !fnmatch(concern->globs[i], name, 0))
+        if (name && glob_matches_once(concern->globs[i], name))
             return true;
     if (concern->n_globs || !concern->tunnel)
         return false;

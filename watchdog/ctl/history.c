@@ -2,8 +2,7 @@
 /* Order, doubles, filters. */
 #include "history.h"
 
-#include <fnmatch.h>
-
+#include "../util/glob.h"
 #include "../util/util.h"
 
 uint64_t record_number(const json_t *record, const char *name)
@@ -134,7 +133,7 @@ bool history_may_fit(const struct history_filter *filter, const json_t *record)
         return false;
     if (!strcmp(record_word(record, "record"), "decision") && !decision_fits(filter, record))
         return false;
-    return !filter->peer || fnmatch(filter->peer, record_word(record, "peer"), 0) == 0;
+    return !filter->peer || glob_matches_once(filter->peer, record_word(record, "peer"));
 }
 
 static void key_of(char out[160], const json_t *record)

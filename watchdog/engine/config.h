@@ -8,6 +8,8 @@
 
 #include <pathdog/trigger.h>
 
+struct globs; /* util/glob.h */
+
 enum mode {
     MODE_ACTIVE,
     MODE_OBSERVE,
@@ -28,7 +30,7 @@ enum fallback {
 struct instance_config {
     const struct pd_trigger *trigger;
     const char *name;              /* as in its section: "srtt:overseas" */
-    const char *const *match;      /* fnmatch(3) patterns of peer names, NULL-ended; NULL: all */
+    const struct globs *match;     /* of peer names; NULL: all */
     const struct pd_value *values; /* one per option of the trigger */
 };
 

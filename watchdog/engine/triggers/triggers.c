@@ -7,8 +7,8 @@
 #include "triggers.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 
+#include "../../util/glob.h"
 #include "../peers/peer.h"
 #include "../state.h"
 #include "host.h"
@@ -116,14 +116,6 @@ void triggers_node(struct engine *engine, const struct pd_node_event *event)
         instance_node(engine->triggers.instances[i], event);
 }
 
-static bool matches(const char *const *match, const char *name)
-{
-    for (const char *const *glob = match; *glob; glob++)
-        if (fnmatch(*glob, name, 0) == 0)
-            return true;
-    return false;
-}
-
 size_t triggers_choose(const struct engine_config *config, const struct pd_trigger *trigger,
                        const char *name)
 {
@@ -137,7 +129,7 @@ size_t triggers_choose(const struct engine_config *config, const struct pd_trigg
         if (!instance->match) {
             if (chosen == TRIGGERS_NONE)
                 chosen = i;
-        } else if (matches(instance->match, name)) {
+        } else if (globs_match(instance->match, name)) {
             return i;
         }
     }
