@@ -2,7 +2,9 @@
 /* The control server beside a lab's engine: followers who keep up, and who do not. */
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/private.h"
@@ -91,13 +93,20 @@ static void desk_run(struct desk *desk)
         ;
 }
 
-static int desk_connect(struct desk *desk)
+static int desk_knock(const struct desk *desk)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     strcpy(name.sun_path, desk->path);
-    assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+    return connect(fd, (struct sockaddr *)&name, sizeof(name)) ? -1 : fd;
+}
+
+static int desk_connect(struct desk *desk)
+{
+    int fd = desk_knock(desk);
+
+    assert_true(fd >= 0);
     desk_run(desk);
     return fd;
 }
@@ -258,45 +267,139 @@ static void commands(void **state)
     desk_run(desk);
 }
 
+static const char version[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\"}\n";
+static const char follow_all[] =
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"decisions\",\"params\":"
+    "{\"follow\":true}}\n";
+
+static bool is_closed(int fd)
+{
+    char bytes[4096];
+    ssize_t n;
+
+    do {
+        n = read(fd, bytes, sizeof(bytes));
+    } while (n > 0);
+    return n == 0;
+}
+
+static bool is_refused(int fd)
+{
+    char text[512] = "";
+
+    assert_true(read(fd, text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, "64 clients"));
+    return is_closed(fd);
+}
+
+/* Makes it look as if a place was somebody's. */
+static void desk_give(struct desk *desk, size_t from, size_t to, uint32_t uid)
+{
+    for (size_t i = from; i < to; i++)
+        desk->control->clients[i]->uid = uid;
+}
+
+static void desk_close(struct desk *desk, const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        close(fds[i]);
+    desk_run(desk);
+    assert_int_equal(desk->control->n_clients, 0);
+}
+
 /* All places are taken: who has been idle for long goes, who follows stays. */
 static void idle_clients_make_room(void **state)
 {
     struct desk *desk = *state;
-    char text[256] = "", byte;
-    int fds[CLIENTS_MAX], late;
+    char byte;
+    int fds[SEATS + 1];
 
-    for (size_t i = 0; i < CLIENTS_MAX; i++)
+    for (size_t i = 0; i < SEATS; i++)
         fds[i] = desk_connect(desk);
-    ask(desk, fds[0],
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"decisions\",\"params\":{\"follow\":true}}\n");
-    late = desk_connect(desk);
-    assert_true(read(late, text, sizeof(text) - 1) > 0);
-    assert_non_null(strstr(text, "64 clients"));
-    close(late);
-    for (size_t i = 0; i < CLIENTS_MAX; i++)
+    ask(desk, fds[0], follow_all);
+    fds[SEATS] = desk_connect(desk);
+    assert_true(is_refused(fds[SEATS]));
+    close(fds[SEATS]);
+    for (size_t i = 0; i < SEATS; i++)
         desk->control->clients[i]->asked_us =
             sub_u64(desk->control->clients[i]->asked_us, IDLE_US + SEC - i);
     desk->control->clients[0]->asked_us = 0;
-    late = desk_connect(desk);
-    assert_non_null(strstr(
-        ask(desk, late, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\"}\n"), "result"));
-    assert_int_equal(read(fds[1], &byte, 1), 0); /* the idlest was this one */
+    fds[SEATS] = desk_connect(desk);
+    assert_non_null(strstr(ask(desk, fds[SEATS], version), "result"));
+    assert_true(is_refused(fds[1])); /* the idlest was this one, and it is told why */
     assert_int_equal(read(fds[0], &byte, 1), -1);
     assert_int_equal(read(fds[2], &byte, 1), -1);
+    desk_close(desk, fds, SEATS + 1);
+}
+
+/* Followers of others have taken all places for everybody: there is one for the daemon's user, and
+ * even when those are taken, too. */
+static void others_do_not_lock_out(void **state)
+{
+    struct desk *desk = *state;
+    int fds[SEATS + 1];
+
+    for (size_t i = 0; i < SEATS; i++) {
+        fds[i] = desk_connect(desk);
+        ask(desk, fds[i], follow_all);
+        if (i >= CLIENTS_MAX)
+            assert_non_null(strstr(ask(desk, fds[i], version), "result"));
+    }
+    desk_give(desk, 0, CLIENTS_MAX, 4711);
+    fds[SEATS] = desk_connect(desk);
+    assert_non_null(strstr(ask(desk, fds[SEATS], version), "result"));
+    assert_true(is_refused(fds[0]));
+    assert_int_equal(desk->control->n_clients, SEATS);
+    desk_close(desk, fds, SEATS + 1);
+}
+
+/* The server, which is in the same process, runs as root again. */
+static int desk_connect_as(struct desk *desk, uid_t uid)
+{
+    int fd;
+
+    assert_int_equal(chmod(desk->directory, 0711), 0);
+    assert_int_equal(chmod(desk->path, 0666), 0);
+    assert_int_equal(seteuid(uid), 0);
+    fd = desk_knock(desk);
+    assert_int_equal(seteuid(0), 0);
+    assert_true(fd >= 0);
+    desk_run(desk);
+    return fd;
+}
+
+/* Who has the most makes room for who has fewer; who has as many does not. */
+static void users_share_the_places(void **state)
+{
+    struct desk *desk = *state;
+    int fds[CLIENTS_MAX], late;
+
+    if (geteuid() != 0)
+        skip();
     for (size_t i = 0; i < CLIENTS_MAX; i++)
-        close(fds[i]);
+        fds[i] = desk_connect(desk);
+    desk_give(desk, 0, CLIENTS_MAX, 4711);
+    desk_give(desk, 0, 4, 4712);
+    late = desk_connect_as(desk, 4713);
+    assert_non_null(strstr(ask(desk, late, version), "result"));
+    assert_true(is_refused(fds[4])); /* of 4711, the one that asked nothing for the longest time */
     close(late);
     desk_run(desk);
-    assert_int_equal(desk->control->n_clients, 0);
+    fds[4] = desk_connect(desk);
+    desk_give(desk, 0, CLIENTS_MAX, 4711);
+    late = desk_connect_as(desk, 4711);
+    assert_true(is_refused(late));
+    close(late);
+    desk_close(desk, fds, CLIENTS_MAX);
 }
 
 static size_t client_of(const struct desk *desk)
 {
     size_t i = 0;
 
-    while (i < CLIENTS_MAX && !desk->control->clients[i])
+    while (i < SEATS && !desk->control->clients[i])
         i++;
-    assert_true(i < CLIENTS_MAX);
+    assert_true(i < SEATS);
     return i;
 }
 
@@ -381,6 +484,135 @@ static void holds_that_are_left_are_named(void **state)
     desk_run(desk);
 }
 
+/* Its answers wait in a full socket: it makes room before those who only say nothing. */
+static void who_takes_nothing_makes_room(void **state)
+{
+    struct desk *desk = *state;
+    const char *line = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n";
+    int fds[SEATS + 1];
+    struct client *client;
+    char byte;
+
+    for (size_t i = 0; i < SEATS; i++)
+        fds[i] = desk_connect(desk);
+    client = desk->control->clients[7];
+    while (!client->out.length) {
+        assert_true(write(fds[7], line, strlen(line)) > 0);
+        desk_run(desk);
+    }
+    client->took_us -= SLOW_US + SEC;
+    fds[SEATS] = desk_connect(desk);
+    assert_non_null(strstr(ask(desk, fds[SEATS], version), "result"));
+    assert_true(is_closed(fds[7]));
+    assert_int_equal(read(fds[6], &byte, 1), -1);
+    desk_close(desk, fds, SEATS + 1);
+}
+
+static uint64_t thread_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* One turn of the loop at a time, until it has nothing to do. Returns the longest. */
+static uint64_t desk_run_timed(struct desk *desk)
+{
+    uint64_t longest_us = 0, begin_us;
+    int r;
+
+    do {
+        begin_us = thread_us();
+        r = sd_event_run(desk->loop, 0);
+        longest_us = max_u64(longest_us, thread_us() - begin_us);
+    } while (r > 0);
+    return longest_us;
+}
+
+/* What made the loop stand still for 17 s. The time is the thread's own, so that only what it does
+ * itself counts; 20 ms are four times what a turn takes with a sanitizer. */
+static void no_turn_is_long(void **state)
+{
+    static const char *const lines[] = {
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"peers\",\"params\":{\"match\":\"*a*a*a*a*a*a*a*"
+        "a*b\"}}\n",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"peers\",\"params\":{\"match\":\"*?*?*?*?*[ab]*["
+        "ab]*c\"}}\n",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"decisions\",\"params\":{\"peer\":\"*a*a*a*a*a*"
+        "b\","
+        "\"trigger\":\"srtt\",\"limit\":256,\"follow\":true}}\n",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resolve\",\"params\":{\"peer\":"
+        "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}\n",
+    };
+    struct desk *desk = *state;
+    struct text *peer;
+    char name[256];
+    int fds[63];
+    uint64_t longest_us = 0;
+
+    memset(name, 'a', sizeof(name));
+    for (unsigned i = 0; i < 3000; i++) {
+        snprintf(name + 240, sizeof(name) - 240, "%u", i);
+        lab_peer_up(&desk->lab, name, i + 1);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        fds[i] = desk_connect(desk);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        for (unsigned k = 0; k < 20; k++)
+            assert_true(write(fds[i], lines[i % ARRAY_SIZE(lines)],
+                              strlen(lines[i % ARRAY_SIZE(lines)])) > 0);
+    peer = text_new(name);
+    report_records(desk, peer, 2000);
+    for (unsigned k = 0; k < 200; k++) {
+        uint64_t begin_us = thread_us();
+        int r = sd_event_run(desk->loop, 0);
+
+        longest_us = max_u64(longest_us, thread_us() - begin_us);
+        if (r <= 0)
+            break;
+    }
+    report_records(desk, peer, 20000); /* and now a sixth of them follows */
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        (void)is_closed(fds[i]);
+    longest_us = max_u64(longest_us, desk_run_timed(desk));
+    text_unref(peer);
+    desk_close(desk, fds, ARRAY_SIZE(fds));
+    print_message("the longest turn: %u us\n", (unsigned)longest_us);
+    assert_true(longest_us < 20000);
+}
+
+/* What was made before it asked is in the answer's page, and does not come again. */
+static void a_follower_begins_where_it_asks(void **state)
+{
+    struct desk *desk = *state;
+    struct text *peer = text_new("a@h");
+    uint64_t records = 0, dropped = 0, others = 0;
+    int first = desk_connect(desk), second = desk_connect(desk);
+
+    ask(desk, first, follow_all);
+    report_records(desk, peer, 100);
+    assert_true(write(second, follow_all, strlen(follow_all)) > 0);
+    /* its turn comes while the records wait for theirs */
+    follow_set(desk->control->clients[1], true);
+    desk->control->clients[1]->filter.types = UINT32_MAX;
+    report_records(desk, peer, 10);
+    drain(desk, first, &records, &dropped);
+    drain(desk, second, &others, &dropped);
+    assert_int_equal(records, 110);
+    assert_int_equal(others, 10 + 1); /* and the answer */
+    assert_int_equal(dropped, 0);
+    text_unref(peer);
+    close(first);
+    close(second);
+    desk_run(desk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +621,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(more_than_may_wait, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(commands, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(idle_clients_make_room, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(others_do_not_lock_out, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(users_share_the_places, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(who_takes_nothing_makes_room, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(no_turn_is_long, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(a_follower_begins_where_it_asks, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(who_does_not_read_is_closed, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(who_reads_slowly_is_not, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(holds_that_are_left_are_named, desk_setup, desk_teardown),

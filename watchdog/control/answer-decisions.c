@@ -26,13 +26,12 @@ static void unknown_verdict(struct request *request, const char *name)
     answer_error(request, ERROR_PARAMS, "unknown verdict \"%.64s\"; allowed is %s", name, list);
 }
 
-/* Borrows the texts of the params. Returns false: answered with an error. */
+/* Borrows the texts of the params, but for the glob. Returns false: answered with an error. */
 static bool filter_read(struct request *request, struct filter *ret)
 {
     const char *verdict = param_text(request, "verdict");
 
     *ret = (struct filter){
-        .peer = (char *)param_text(request, "peer"),
         .trigger = (char *)param_text(request, "trigger"),
         .verdict = -1,
         .since_us = param_u64(request, "since_us"),
@@ -40,28 +39,30 @@ static bool filter_read(struct request *request, struct filter *ret)
                      ? UINT32_MAX
                      : 1u << RECORD_DECISION | 1u << RECORD_OUTCOME | 1u << RECORD_EFFECT,
     };
-    if (!verdict || verdict_find(verdict, &ret->verdict))
-        return true;
-    unknown_verdict(request, verdict);
-    return false;
+    if (verdict && !verdict_find(verdict, &ret->verdict)) {
+        unknown_verdict(request, verdict);
+        return false;
+    }
+    return param_glob(request, "peer", &ret->peer);
 }
 
 /* Which decisions the records before that number may belong to. Those of more than twice a
  * walk ago are not found any more. */
 static void note_decisions(const struct request *request, struct filter *filter, uint64_t before)
 {
+    struct inspect_walk walk = {.before = before};
     const struct record *record;
 
     if (!filter_notes(filter))
         return;
     if (!filter->noted)
         filter->noted = memory_new(1, sizeof(*filter->noted));
-    for (uint32_t i = 0;
-         i < 2 * RECORDS_WALK && (record = inspect_record(request->engine, &before)); i++)
+    for (uint32_t i = 0; i < 2 * RECORDS_WALK && (record = inspect_walk(request->engine, &walk));
+         i++)
         filter_note(filter, record);
 }
 
-/* Takes over what is noted. */
+/* Takes over what is noted, and the glob. */
 static void follow(struct request *request, struct filter *filter)
 {
     struct client *client = request->client;
@@ -72,22 +73,22 @@ static void follow(struct request *request, struct filter *filter)
         note_decisions(request, filter, 0);
     client->filter = *filter;
     filter->noted = NULL;
-    client->filter.peer = string_copy(filter->peer);
+    filter->peer = NULL;
     client->filter.trigger = string_copy(filter->trigger);
     follow_set(client, true);
 }
 
 /* The records of one page, and the number to go on with: null where there are no more. */
-static void put_page(struct buffer *out, const struct request *request, const struct filter *filter,
+static void put_page(struct buffer *out, struct request *request, const struct filter *filter,
                      uint64_t limit)
 {
-    uint64_t before = param_u64(request, "before");
+    struct inspect_walk walk = {.before = param_u64(request, "before")};
     const struct record *record = NULL;
     uint32_t walked = 0;
 
     put_open(out, "records", "[");
-    while (limit && walked++ < RECORDS_WALK &&
-           (record = inspect_record(request->engine, &before))) {
+    while (limit && walked++ < RECORDS_WALK && request_goes_on(request) &&
+           (record = inspect_walk(request->engine, &walk))) {
         if (record->time_us < filter->since_us) {
             record = NULL; /* older ones are older still */
             break;
@@ -100,7 +101,7 @@ static void put_page(struct buffer *out, const struct request *request, const st
         limit--;
     }
     put_close(out, "]");
-    put_known(out, "next", record && before > 1 ? before : 0, 0);
+    put_known(out, "next", record && walk.before > 1 ? walk.before : 0, 0);
 }
 
 void answer_decisions(struct request *request)
@@ -123,4 +124,5 @@ void answer_decisions(struct request *request)
     if (param_bool(request, "follow"))
         follow(request, &filter);
     free(filter.noted);
+    glob_free(filter.peer);
 }

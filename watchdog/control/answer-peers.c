@@ -3,8 +3,6 @@
  * Peers as rows, in pages: one request looks at a bounded number of places in
  * the table, and `next` says where the next one goes on.
  */
-#include <fnmatch.h>
-
 #include "../engine/base/names.h"
 #include "private.h"
 
@@ -64,25 +62,30 @@ static uint32_t first_place(const struct request *request)
     return (uint32_t)min_u64(param_u64(request, "after"), UINT32_MAX - PLACES_TALLY);
 }
 
-static bool fits(const struct inspect_peer *peer, const char *match, const char *prefix)
+static bool fits(const struct inspect_peer *peer, const struct glob *match, const char *prefix)
 {
-    return (!match || fnmatch(match, peer->name, 0) == 0) &&
+    return (!match || glob_matches(match, peer->name)) &&
            (!prefix || !strncmp(prefix, peer->name, strlen(prefix)));
 }
 
 void answer_peers(struct request *request)
 {
     uint64_t limit = param_given(request, "limit") ? param_u64(request, "limit") : ROWS_MAX;
-    const char *match = param_text(request, "match"), *prefix = param_text(request, "prefix");
+    const char *prefix = param_text(request, "prefix");
     bool names = param_bool(request, "names");
     uint32_t place = first_place(request), end = place + PLACES_ROWS;
-    struct buffer *out = answer_begin(request);
+    struct glob *match;
     struct inspect_peer peer;
+    struct buffer *out;
 
+    if (!param_glob(request, "match", &match))
+        return;
+    out = answer_begin(request);
     limit = max_u64(1, min_u64(limit, ROWS_MAX));
     put_open(out, NULL, "{");
     put_open(out, "peers", "[");
-    while (limit && inspect_next(request->engine, request->now_us, &place, end, &peer)) {
+    while (limit && request_goes_on(request) &&
+           inspect_next(request->engine, request->now_us, &place, end, &peer)) {
         if (!fits(&peer, match, prefix))
             continue;
         limit--;
@@ -98,6 +101,7 @@ void answer_peers(struct request *request)
     put_next(out, request->engine, place);
     put_close(out, "}");
     answer_end(request);
+    glob_free(match);
 }
 
 void put_tally(struct buffer *out, const struct engine *engine, uint32_t begin)
@@ -169,7 +173,7 @@ static void put_candidates(struct buffer *out, const char *name,
 }
 
 /* The members `begins`, `near` and `next`; returns how many begin with `word`. */
-static void put_resolved(struct buffer *out, const struct request *request, const char *word,
+static void put_resolved(struct buffer *out, struct request *request, const char *word,
                          uint32_t place)
 {
     struct candidates begins = {0}, near = {0};
@@ -177,7 +181,8 @@ static void put_resolved(struct buffer *out, const struct request *request, cons
     size_t length = strlen(word);
     struct inspect_peer peer;
 
-    while (inspect_next(request->engine, request->now_us, &place, end, &peer)) {
+    while (request_goes_on(request) &&
+           inspect_next(request->engine, request->now_us, &place, end, &peer)) {
         unsigned distance;
 
         if (!strncmp(word, peer.name, length)) {

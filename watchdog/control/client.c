@@ -11,23 +11,18 @@
 
 #define READ_BYTES  ((size_t)16 * 1024)
 #define WRITE_BYTES ((size_t)64 * 1024)
-#define WRITE_BURST 4u
 
-int client_new(struct control *control, int fd, sd_event_io_handler_t handler,
+int client_new(struct control *control, int fd, uint32_t uid, sd_event_io_handler_t handler,
                struct client **ret_client)
 {
     struct client *client = memory_new(1, sizeof(*client));
-    struct ucred peer = {.uid = UINT32_MAX};
-    socklen_t length = sizeof(peer);
     int r;
 
     client->control = control;
     client->fd = fd;
     client->took_us = client->asked_us = clock_us(CLOCK_MONOTONIC);
     client->filter.verdict = -1;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
-        peer.uid = UINT32_MAX;
-    client->uid = peer.uid;
+    client->uid = uid;
     r = sd_event_add_io(control->host.loop, &client->io, fd, EPOLLIN, handler, client);
     if (r < 0) {
         close(fd);
@@ -47,7 +42,7 @@ struct client *client_free(struct client *client)
     if (!client)
         return NULL;
     control = client->control;
-    for (size_t i = 0; i < CLIENTS_MAX; i++)
+    for (size_t i = 0; i < SEATS; i++)
         if (control->clients[i] == client) {
             control->clients[i] = NULL;
             control->n_clients--;
@@ -63,14 +58,26 @@ struct client *client_free(struct client *client)
 
 /* ---- in ---- */
 
-const char *client_line_end(const struct client *client)
+const char *client_line_end(struct client *client)
 {
-    return client->in.length ? memchr(buffer_bytes(&client->in), '\n', client->in.length) : NULL;
+    const char *bytes = buffer_bytes(&client->in), *end;
+
+    if (client->searched == client->in.length)
+        return NULL;
+    end = memchr(bytes + client->searched, '\n', client->in.length - client->searched);
+    client->searched = end ? (size_t)(end - bytes) : client->in.length;
+    return end;
 }
 
-bool client_has_line(const struct client *client)
+bool client_may_be_answered(struct client *client)
 {
-    return !client->closing && client_line_end(client);
+    return !client->closing && client->out.length < OUT_PAUSE_BYTES && client_line_end(client);
+}
+
+void client_line_take(struct client *client, const char *end)
+{
+    buffer_take(&client->in, (size_t)(end - buffer_bytes(&client->in)) + 1);
+    client->searched = 0;
 }
 
 /* Returns false: nothing more can be read now. */
@@ -97,14 +104,42 @@ bool client_read(struct client *client)
 /* Returns false: it is gone. */
 bool client_write(struct client *client)
 {
-    for (unsigned i = 0; i < WRITE_BURST && client->out.length; i++) {
-        ssize_t n = send(client->fd, buffer_bytes(&client->out),
-                         min_u64(client->out.length, WRITE_BYTES), MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t n;
 
-        if (n < 0)
-            return errno == EAGAIN || errno == EINTR;
-        buffer_take(&client->out, (size_t)n);
-        client->took_us = clock_us(CLOCK_MONOTONIC);
-    }
+    if (!client->out.length)
+        return true;
+    n = send(client->fd, buffer_bytes(&client->out), min_u64(client->out.length, WRITE_BYTES),
+             MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    buffer_take(&client->out, (size_t)n);
+    client->took_us = clock_us(CLOCK_MONOTONIC);
     return true;
+}
+
+/* ---- waiting ---- */
+
+void control_sweep_in(struct control *control, uint64_t span_us)
+{
+    int enabled;
+
+    if (sd_event_source_get_enabled(control->sweep, &enabled) < 0 || enabled != SD_EVENT_OFF)
+        return;
+    sd_event_source_set_time(control->sweep, clock_us(CLOCK_MONOTONIC) + span_us);
+    sd_event_source_set_enabled(control->sweep, SD_EVENT_ONESHOT);
+}
+
+/* What is waited for, and the sweep that ends the waiting. */
+void client_wait(struct client *client)
+{
+    struct control *control = client->control;
+    bool reads = !client->eof && !client->closing && client->out.length < OUT_PAUSE_BYTES &&
+                 !client_line_end(client);
+
+    sd_event_source_set_io_events(client->io, (reads ? (uint32_t)EPOLLIN : 0) |
+                                                  (client->out.length ? (uint32_t)EPOLLOUT : 0));
+    if (client_may_be_answered(client))
+        sd_event_source_set_enabled(control->work, SD_EVENT_ON);
+    if (client->out.length)
+        control_sweep_in(control, SWEEP_US);
 }

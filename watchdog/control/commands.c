@@ -51,11 +51,11 @@ static const struct record *decision_since(const struct request *request, uint64
                                            const char *name)
 {
     const struct record *record;
-    uint64_t number = 0;
+    struct inspect_walk walk = {0};
 
     for (uint32_t i = 0; i < RECORDS_WALK; i++) {
-        record = inspect_record(request->engine, &number);
-        if (!record || number <= since)
+        record = inspect_walk(request->engine, &walk);
+        if (!record || walk.before <= since)
             return NULL;
         if (record->type == RECORD_DECISION && record->decision.kind == PD_KIND_OPERATOR &&
             !strcmp(record->decision.subject.peer->s, name))

@@ -2,8 +2,6 @@
 /* Which records a client wants. */
 #include "filter.h"
 
-#include <fnmatch.h>
-
 #include "../util/util.h"
 
 static const struct record_subject *subject_of(const struct record *record)
@@ -93,8 +91,7 @@ static bool is_noted(struct noted *noted, uint64_t decision)
            *word_of(noted, decision) & UINT64_C(1) << decision % 64;
 }
 
-/* `any`: as if all decisions of outcomes and effects were noted. */
-static bool fits(const struct filter *filter, const struct record *record, bool any)
+bool filter_fits(const struct filter *filter, const struct record *record)
 {
     const struct record_subject *subject = subject_of(record);
     uint64_t decision = decision_of(record);
@@ -106,24 +103,14 @@ static bool fits(const struct filter *filter, const struct record *record, bool 
     if (record->type == RECORD_DECISION && !decision_fits(filter, &record->decision))
         return false;
     if (record->type != RECORD_DECISION && filter_notes(filter) &&
-        (!decision || !(any || is_noted(filter->noted, decision))))
+        (!decision || !is_noted(filter->noted, decision)))
         return false;
-    return !filter->peer || (subject && fnmatch(filter->peer, subject->peer->s, 0) == 0);
-}
-
-bool filter_fits(const struct filter *filter, const struct record *record)
-{
-    return fits(filter, record, false);
-}
-
-bool filter_may_fit(const struct filter *filter, const struct record *record)
-{
-    return fits(filter, record, true);
+    return !filter->peer || (subject && glob_matches(filter->peer, subject->peer->s));
 }
 
 void filter_clear(struct filter *filter)
 {
-    free(filter->peer);
+    glob_free(filter->peer);
     free(filter->trigger);
     free(filter->noted);
     *filter = (struct filter){.verdict = -1};

@@ -8,6 +8,7 @@
 #define CONTROL_FILTER_H
 
 #include "../engine/record.h"
+#include "../util/glob.h"
 
 /* Decisions that were noted, by number; of those before the last 2^20 nothing is known. */
 #define NOTED_DECISIONS (UINT64_C(1) << 20)
@@ -18,7 +19,7 @@ struct noted {
 };
 
 struct filter {
-    char *peer;          /* a glob; NULL: all */
+    struct glob *peer;   /* NULL: all */
     char *trigger;       /* an instance, or all instances of a trigger; NULL: all */
     int verdict;         /* enum verdict; -1: all */
     uint64_t decision;   /* 0: all */
@@ -34,9 +35,6 @@ bool filter_notes(const struct filter *filter);
 void filter_note(struct filter *filter, const struct record *record);
 
 bool filter_fits(const struct filter *filter, const struct record *record);
-
-/* May it fit once those before it are noted? */
-bool filter_may_fit(const struct filter *filter, const struct record *record);
 
 void filter_clear(struct filter *filter);
 

@@ -187,7 +187,7 @@ static void request_run(struct request *request, const struct message *message)
         method->run(request);
 }
 
-void request_line(struct client *client, const char *line, size_t length)
+void request_line(struct client *client, const char *line, size_t length, uint64_t share_us)
 {
     struct request request = {
         .control = client->control,
@@ -199,6 +199,7 @@ void request_line(struct client *client, const char *line, size_t length)
     struct message message;
     char problem[160];
 
+    request.until_us = request.now_us + share_us;
     if (message_parse(line, length, &message, problem, sizeof(problem)) < 0) {
         answer_error(&request, ERROR_PARSE, "%s", problem);
         return;

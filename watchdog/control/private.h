@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of watchdog/control/: clients (client.c), requests and their answers
- * (request.c, answer-*.c), those who follow (follow.c). Bounds are here.
+ * Inside of watchdog/control/: who may come in (admit.c), whose turn it is (turn.c), clients
+ * (client.c), requests and their answers (request.c, answer-*.c), those who follow (follow.c).
+ * Bounds are here.
+ *
+ * No client can hold the loop: what all of them want is done in turns of TURN_US, after which all
+ * else that is ready has its own turn. Within one, clients take turns with one request each, and
+ * what a request walks over ends when its share of the time does: its answer is then a shorter
+ * page, and `next` says where the client's next request goes on.
  */
 #ifndef CONTROL_PRIVATE_H
 #define CONTROL_PRIVATE_H
@@ -18,18 +24,24 @@
 #include "interfaces.h"
 #include "listen.h"
 
-#define CLIENTS_MAX       64u
+#define CLIENTS_MAX       64u /* places for everybody */
+#define CLIENTS_RESERVED  8u  /* beyond those, for root and the daemon's own user */
+#define SEATS             (CLIENTS_MAX + CLIENTS_RESERVED)
+#define TURN_US           UINT64_C(1000)             /* of work for all clients together */
+#define SHARE_US          UINT64_C(100)              /* the least of it that one request gets */
+#define OUT_ALL_BYTES     ((size_t)16 * 1024 * 1024) /* unread by all: above that, each has less */
+#define OUT_SHARE_BYTES   ((size_t)128 * 1024)
 #define LINE_BYTES_MAX    ((size_t)64 * 1024)   /* of a request, its LF included */
 #define OUT_PAUSE_BYTES   ((size_t)256 * 1024)  /* unread: no further request is read */
 #define OUT_MOST_BYTES    ((size_t)1024 * 1024) /* unread: records for a follower are dropped */
 #define ID_BYTES_MAX      128u
 #define INVALID_LINES_MAX 10u                /* bad lines until a client is closed */
-#define REQUESTS_BURST    8u                 /* of one client, until the others have a turn */
 #define STOOD_US          UINT64_C(30000000) /* a client that takes nothing for so long is closed */
 #define SWEEP_US          UINT64_C(5000000)  /* how often that is looked at, while somebody may */
 #define IDLE_US           UINT64_C(60000000) /* one that asks nothing for so long makes room for another */
+#define SLOW_US           UINT64_C(5000000) /* and one that reads nothing of what waits for it */
 
-/* Places in the tables that one request walks over. */
+/* Places in the tables that one request walks over, if its time allows. */
 #define PLACES_ROWS  2048u
 #define PLACES_NAMES 4096u
 #define PLACES_TALLY 8192u
@@ -45,22 +57,27 @@ struct client {
     uint64_t took_us;  /* when it last read something, or had nothing to read */
     uint64_t asked_us; /* when it last asked something, or came */
     unsigned invalid_lines;
-    bool eof;     /* will ask nothing more */
-    bool closing; /* closed as soon as it has read what waits, or at once where it cannot */
+    bool eof;        /* will ask nothing more */
+    bool closing;    /* closed as soon as it has read what waits, or at once where it cannot */
+    size_t searched; /* bytes of `in` that have no LF in them */
     bool follows;
-    bool reported_dropped;
     struct filter filter;
+    uint64_t follows_from; /* place in the backlog's order where it began */
     uint64_t n_dropped;
 };
 
 struct control {
     struct control_host host;
     struct unix_socket listener;
-    sd_event_source *accept, *again, *sweep, *work;
-    struct client *clients[CLIENTS_MAX];
+    sd_event_source *accept, *sweep, *work;
+    struct client *clients[SEATS];
     uint32_t n_clients, n_followers;
+    uint32_t next;          /* whose turn it is */
     uint64_t n_refused;     /* not said yet */
     struct backlog backlog; /* records for those who follow */
+    uint32_t types;         /* bit per record_type that somebody follows */
+    uint64_t n_handed;      /* records that went out of the backlog */
+    uint64_t n_lost;        /* that did not get into it, since it was full */
     struct buffer line;
     struct interfaces interfaces;
 };
@@ -69,25 +86,46 @@ struct control {
  * to be looked after. */
 bool control_sweep(struct control *control, uint64_t now_us);
 
+/* ---- admit.c ---- */
+
+/* Takes `fd` over: gives it a place, or tells it that there is none, and closes it. */
+void client_admit(struct control *control, int fd);
+
+/* ---- turn.c ---- */
+
+/* A client's descriptor is ready. */
+int client_ready(sd_event_source *source, int fd, uint32_t revents, void *user);
+/* There may be work: answers and records. */
+int turn_run(sd_event_source *source, int fd, uint32_t revents, void *user);
+/* It follows no more, and is gone. NULL is fine. */
+void client_drop(struct client *client);
+/* The last that each is given; none is waited for. */
+void turn_finish(struct control *control);
+
 /* ---- client.c ---- */
 
 /* Takes `fd` over. */
-int client_new(struct control *control, int fd, sd_event_io_handler_t handler,
+int client_new(struct control *control, int fd, uint32_t uid, sd_event_io_handler_t handler,
                struct client **ret_client);
 struct client *client_free(struct client *client);
 
-/* Each as far as it goes without waiting; false: nothing more can be read, it is gone. */
+/* Each once, without waiting; false: nothing more can be read, it is gone. */
 bool client_read(struct client *client);
 bool client_write(struct client *client);
-const char *client_line_end(const struct client *client); /* of its next line, NULL: none */
-bool client_has_line(const struct client *client);
+const char *client_line_end(struct client *client); /* of its next line, NULL: none */
+bool client_may_be_answered(struct client *client); /* a line of it, now */
+/* The line with that end is done. */
+void client_line_take(struct client *client, const char *end);
+
+/* Waits for what there is to be read, written and answered. */
+void client_wait(struct client *client);
+/* Asks for a sweep after so long, if none is due. */
+void control_sweep_in(struct control *control, uint64_t span_us);
 
 /* ---- follow.c ---- */
 
-/* Formats what waits, for a short while. */
-void follow_work(struct control *control);
-/* The end: formats all that waits. */
-void follow_finish(struct control *control);
+/* Formats what waits, until then or until nobody has room for it. Returns true: there is more. */
+bool follow_work(struct control *control, uint64_t until_us);
 void follow_set(struct client *client, bool follows);
 void follow_drained(struct client *client);
 
@@ -111,10 +149,16 @@ struct request {
     const json_t *id;
     struct buffer *out;
     uint64_t now_us;
+    uint64_t until_us; /* its share of the turn */
+    uint32_t steps;
 };
 
-/* Answers one line (methods.c). */
-void request_line(struct client *client, const char *line, size_t length);
+/* Answers one line, in about so much time (methods.c). */
+void request_line(struct client *client, const char *line, size_t length, uint64_t share_us);
+
+/* Asked before each step of a walk: may it be made? A few always may, so that whoever asks again
+ * from `next` on comes to the end. */
+bool request_goes_on(struct request *request);
 
 /* "a, b and c" */
 void list_words(char *text, size_t size, const char *const *words, size_t n);
@@ -131,6 +175,10 @@ const char *param_text(const struct request *request, const char *name);
 uint64_t param_u64(const struct request *request, const char *name);
 bool param_bool(const struct request *request, const char *name);
 bool param_given(const struct request *request, const char *name);
+
+/* A glob, which the caller frees; NULL where it is not given. Returns false: answered with an
+ * error. */
+bool param_glob(struct request *request, const char *name, struct glob **ret_glob);
 
 /* One of `names`, which end in NULL. Returns its place, `absent` where it is not
  * given; -1: answered with an error. */

@@ -6,6 +6,14 @@
 #include "../util/printable.h"
 #include "private.h"
 
+/* Steps between two looks at the clock: fewer would cost more than they spare. */
+#define STEPS_UNSEEN 32u
+
+bool request_goes_on(struct request *request)
+{
+    return ++request->steps % STEPS_UNSEEN || clock_us(CLOCK_MONOTONIC) < request->until_us;
+}
+
 /* ---- answers ---- */
 
 static void put_id(struct buffer *out, const json_t *id)
@@ -69,6 +77,20 @@ bool param_bool(const struct request *request, const char *name)
 bool param_given(const struct request *request, const char *name)
 {
     return json_object_get(request->params, name);
+}
+
+bool param_glob(struct request *request, const char *name, struct glob **ret_glob)
+{
+    const char *text = param_text(request, name);
+
+    *ret_glob = text ? glob_new(text) : NULL;
+    if (!text || !glob_is_too_long(*ret_glob))
+        return true;
+    *ret_glob = glob_free(*ret_glob);
+    answer_error(request, ERROR_PARAMS,
+                 "\"%s\" is a glob that stands for more than %u bytes; no peer's name is longer",
+                 name, GLOB_PLACES_MAX);
+    return false;
 }
 
 /* "a, b and c" */

@@ -292,29 +292,43 @@ void inspect_tally(const struct engine *engine, uint64_t now_us, uint32_t begin,
 #define OUTBOX_WALK 4096u
 
 /* Those of the last turn are still in the outbox; the ring will number them on. */
-const struct record *inspect_record(const struct engine *engine, uint64_t *before)
+const struct record *inspect_walk(const struct engine *engine, struct inspect_walk *walk)
 {
     const struct outbox *box = &engine->outbox.box;
     const struct ring *ring = &engine->ring;
     size_t end = box->n_records - min_u64(box->n_records, max_u64(OUTBOX_WALK, ring->capacity));
-    uint64_t number = ring->pushed + engine->outbox.n_kept;
-    uint64_t back;
+    uint64_t number = ring->pushed, back;
 
-    for (size_t i = box->n_records; i > end && number > ring->pushed; i--) {
-        if (!record_is_kept(&box->records[i - 1]))
-            continue;
-        if (!*before || number < *before) {
-            *before = number;
-            return &box->records[i - 1];
-        }
-        number--;
+    if (!walk->begun) {
+        walk->place = box->n_records;
+        walk->number = ring->pushed + engine->outbox.n_kept;
+        walk->begun = true;
     }
-    number = ring->pushed;
-    if (*before && *before <= number)
-        number = *before - 1;
+    while (walk->place > end && walk->number > ring->pushed) {
+        const struct record *record = &box->records[--walk->place];
+
+        if (!record_is_kept(record))
+            continue;
+        if (!walk->before || walk->number < walk->before) {
+            walk->before = walk->number--;
+            return record;
+        }
+        walk->number--;
+    }
+    if (walk->before && walk->before <= number)
+        number = walk->before - 1;
     back = ring->pushed - number; /* 0: the newest of the ring */
     if (!number || back >= ring->count)
         return NULL;
-    *before = number;
+    walk->before = number;
     return &ring->records[(ring->next + ring->capacity - 1 - back) % ring->capacity];
+}
+
+const struct record *inspect_record(const struct engine *engine, uint64_t *before)
+{
+    struct inspect_walk walk = {.before = *before};
+    const struct record *record = inspect_walk(engine, &walk);
+
+    *before = walk.before;
+    return record;
 }

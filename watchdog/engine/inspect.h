@@ -182,4 +182,15 @@ bool inspect_membership(const struct engine *engine, uint64_t now_us, const char
  * the newest; it becomes the number of the one returned. NULL: no more are kept. */
 const struct record *inspect_record(const struct engine *engine, uint64_t *before);
 
+/* The same for many: finds its place only once. Zeroed but for `before` it begins there; no event
+ * may come before it ends. */
+struct inspect_walk {
+    uint64_t before;
+    bool begun;
+    size_t place;    /* of the last turn's records, those before it were not looked at */
+    uint64_t number; /* of the last of these that is kept */
+};
+
+const struct record *inspect_walk(const struct engine *engine, struct inspect_walk *walk);
+
 #endif
