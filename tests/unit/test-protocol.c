@@ -153,10 +153,47 @@ static void test_deadlines(void **state)
     protocol_open(rig.protocol, rig.now_us, 0);
     line("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"boot\":\"b\"}}");
     assert_int_equal(protocol_expire(rig.protocol, 110 * SECOND), -ETIMEDOUT);
-    assert_non_null(strstr(protocol_reason(rig.protocol), "subscribe"));
+    assert_non_null(strstr(protocol_reason(rig.protocol), "subscribe within 10 s"));
     protocol_close(rig.protocol);
     assert_true(protocol_deadline_us(rig.protocol) == UINT64_MAX);
     assert_int_equal(protocol_expire(rig.protocol, UINT64_MAX - 1), 0);
+}
+
+/* A long list takes its time: what counts is the last peer of it. */
+static void test_snapshot_goes_on(void **state)
+{
+    char text[96];
+
+    line("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"boot\":\"b\"}}");
+    for (int i = 1; i <= 5; i++) {
+        rig.now_us += 9 * SECOND;
+        assert_int_equal(protocol_expire(rig.protocol, rig.now_us), 0);
+        snprintf(text, sizeof(text),
+                 "{\"jsonrpc\":\"2.0\",\"method\":\"peer_up\",\"params\":{\"peer\":\"p%d\","
+                 "\"conn\":%d}}",
+                 i, i);
+        line(text);
+        assert_true(protocol_deadline_us(rig.protocol) == rig.now_us + 10 * SECOND);
+    }
+    /* nothing but a good peer_up is a step of it */
+    rig.now_us += 9 * SECOND;
+    line("{\"jsonrpc\":\"2.0\",\"method\":\"peer_up\",\"params\":{\"peer\":\"p\",\"conn\":0}}");
+    line("{\"jsonrpc\":\"2.0\",\"method\":\"peer_down\",\"params\":{\"conn\":1}}");
+    line("{\"jsonrpc\":\"2.0\",\"method\":\"x\"}");
+    assert_int_equal(protocol_expire(rig.protocol, rig.now_us + SECOND), -ETIMEDOUT);
+    assert_string_equal(protocol_reason(rig.protocol),
+                        "the node did not complete its answer to subscribe: after 5 peers nothing "
+                        "came for 10 s");
+    protocol_open(rig.protocol, rig.now_us, 0);
+    assert_int_equal(protocol_expire(rig.protocol, rig.now_us + 10 * SECOND), -ETIMEDOUT);
+    assert_non_null(strstr(protocol_reason(rig.protocol), "hello"));
+}
+
+/* Afterwards a peer that comes up has no time limit. */
+static void test_no_deadline_after_the_snapshot(void **state)
+{
+    line("{\"jsonrpc\":\"2.0\",\"method\":\"peer_up\",\"params\":{\"peer\":\"p\",\"conn\":1}}");
+    assert_true(protocol_deadline_us(rig.protocol) == UINT64_MAX);
 }
 
 static void test_subscribe_refused(void **state)
@@ -375,6 +412,8 @@ int main(void)
         CLOSED(test_boots_that_poll_alike),
         CLOSED(test_netns),
         CLOSED(test_deadlines),
+        CLOSED(test_snapshot_goes_on),
+        READY(test_no_deadline_after_the_snapshot),
         CLOSED(test_subscribe_refused),
         CLOSED(test_nothing_is_told_before_hello),
         READY(test_moves),

@@ -23,9 +23,10 @@
  *   out       bytes for the node
  *
  * States, one after the other: CLOSED → HELLO (sent with protocol_open) → SUBSCRIBE (sent when
- * hello is answered) → READY (the snapshot is complete). Hello and subscribe have 10 s each;
- * who misses one is reported as -ETIMEDOUT, and link.c closes and connects again. Each request
- * id belongs to one connection only, so an answer can never reach the wrong request.
+ * hello is answered) → READY (the snapshot is complete). Hello has 10 s, and so has each step of
+ * the snapshot: a long list takes its time, and is not begun again while it grows. Who misses one
+ * is reported as -ETIMEDOUT, and link.c closes and connects again. Each request id belongs to one
+ * connection only, so an answer can never reach the wrong request.
  *
  * The life of a line. protocol_input() cuts lines off the bytes. summaries_scan() reads the
  * usual rows at once; every other line goes through jansson (message_parse) and becomes a
@@ -44,6 +45,7 @@
 #include "protocol_private.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 /* A move is unanswered one second after its time; its answer is late after that. */
@@ -89,6 +91,7 @@ void protocol_close(struct protocol *protocol)
     protocol->deadline_us = UINT64_MAX;
     protocol->summary_id = 0;
     protocol->n_refused = 0;
+    protocol->n_listed = 0;
     pending_clear(&protocol->pending);
     lines_clear(&protocol->lines);
     buffer_clear(&protocol->out);
@@ -274,6 +277,11 @@ int protocol_expire(struct protocol *protocol, uint64_t now_us)
     if (protocol->state == PROTOCOL_CLOSED)
         return 0;
     protocol->now_us = now_us;
+    if (now_us >= protocol->deadline_us && protocol->n_listed)
+        return protocol_fail(protocol, -ETIMEDOUT,
+                             "the node did not complete its answer to subscribe: after %" PRIu64
+                             " peers nothing came for 10 s",
+                             protocol->n_listed);
     if (now_us >= protocol->deadline_us)
         return protocol_fail(protocol, -ETIMEDOUT, "the node did not answer %s within 10 s",
                              protocol->state == PROTOCOL_HELLO ? "hello" : "subscribe");

@@ -11,7 +11,7 @@
 #include "../util/buffer.h"
 
 #define PROTOCOL_VERSION     1
-#define PROTOCOL_DEADLINE_US UINT64_C(10000000) /* of hello and of subscribe */
+#define PROTOCOL_DEADLINE_US UINT64_C(10000000) /* of hello, and of each step of subscribe */
 #define PROTOCOL_SUMMARY_US  UINT64_C(10000000) /* of a summary, at least */
 
 struct protocol;

@@ -35,7 +35,8 @@ struct protocol {
     enum protocol_state state;
     uint32_t uid;
     uint32_t features;
-    uint64_t deadline_us; /* of hello or subscribe */
+    uint64_t deadline_us; /* of hello, or of the snapshot's next peer or end */
+    uint64_t n_listed;    /* peers of the snapshot so far */
     uint64_t now_us;      /* of the call under way */
 
     uint64_t summary_id; /* of the one that is open, 0: none */

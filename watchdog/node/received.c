@@ -214,6 +214,10 @@ static void peer_up(struct protocol *protocol, const struct reported *reported)
         return;
     }
     note_addresses(protocol, "peer_up");
+    if (protocol->state == PROTOCOL_SUBSCRIBE) {
+        protocol->n_listed++;
+        protocol->deadline_us = add_u64(protocol->now_us, PROTOCOL_DEADLINE_US);
+    }
     tell(protocol, event);
 }
 
