@@ -51,6 +51,11 @@ int pathdog_node_peer_up(struct pathdog_node *kit, const struct pathdog_node_pee
 
     if (!name_valid(peer->peer) || peer->conn < 1 || peer->conn > PATHDOG_NODE_CONN_MAX)
         return -EINVAL;
+    if (kit_list_covers(kit, peer->conn))
+        return 0;
+    r = kit->peers.inside ? kit_list_take(kit, &kit->peers, peer->conn) : 0;
+    if (r < 0)
+        return r;
     params = json_pack("{ss,sI,ss,sb,sb}", "peer", peer->peer, "conn", (json_int_t)peer->conn,
                        "role", peer->server ? "server" : "client", "migratable",
                        !peer->not_migratable, "reconnectable", !peer->not_reconnectable);
@@ -60,14 +65,16 @@ int pathdog_node_peer_up(struct pathdog_node *kit, const struct pathdog_node_pee
     set_text(params, "remote", peer->remote);
     set_text(params, "via", peer->via);
     kit->n_listed += kit->subscribed;
-    r = kit_send_notification(kit, "peer_up", params);
-    return r;
+    return kit_send_notification(kit, "peer_up", params);
 }
 
 int pathdog_node_peer_down(struct pathdog_node *kit, uint64_t conn, const char *reason)
 {
-    json_t *params = json_pack("{sI}", "conn", (json_int_t)conn);
+    json_t *params;
 
+    if (kit_list_covers(kit, conn))
+        return 0;
+    params = json_pack("{sI}", "conn", (json_int_t)conn);
     set_text(params, "reason", reason);
     return kit_send_notification(kit, "peer_down", params);
 }
@@ -75,8 +82,11 @@ int pathdog_node_peer_down(struct pathdog_node *kit, uint64_t conn, const char *
 int pathdog_node_peer_path(struct pathdog_node *kit, uint64_t conn, const char *local,
                            const char *remote, const char *via)
 {
-    json_t *params = json_pack("{sI}", "conn", (json_int_t)conn);
+    json_t *params;
 
+    if (kit_list_covers(kit, conn))
+        return 0;
+    params = json_pack("{sI}", "conn", (json_int_t)conn);
     set_text(params, "local", local);
     set_text(params, "remote", remote);
     set_text(params, "via", via);
@@ -139,6 +149,12 @@ int pathdog_node_row(struct pathdog_node *kit, pathdog_node_token token,
         return 0;
     if (row[PATHDOG_NODE_CONN] < 1 || row[PATHDOG_NODE_CONN] > PATHDOG_NODE_CONN_MAX)
         return -EINVAL;
+    if (!t && kit_list_covers(kit, row[PATHDOG_NODE_CONN]))
+        return 0;
+    if (kit->rows_list.inside && token == kit->rows_list.token)
+        r = kit_list_take(kit, &kit->rows_list, row[PATHDOG_NODE_CONN]);
+    if (r < 0)
+        return r;
     for (int i = 0; i < PATHDOG_NODE_N_COLUMNS; i++) {
         const char *before = i ? "," : kit->n_rows ? ",[" : "[";
 
@@ -223,6 +239,19 @@ int pathdog_node_error(struct pathdog_node *kit, pathdog_node_token token, int c
     return r;
 }
 
+/* ---- long lists ---- */
+
+static void lists_work(struct pathdog_node *kit)
+{
+    struct list *peers = &kit->peers, *rows = &kit->rows_list;
+
+    kit->listed_bytes = 0;
+    if (peers->active && kit_list_has_room(kit) && kit_list_step(kit, peers))
+        kit_send_result(kit, peers->id, json_pack("{sI}", "peers", (json_int_t)kit->n_listed));
+    if (rows->active && !peers->active && kit_list_has_room(kit) && kit_list_step(kit, rows))
+        pathdog_node_summary_done(kit, rows->token);
+}
+
 /* ---- beginning and end ---- */
 
 static int config_check(const struct pathdog_node_config *c, char *ret_error, size_t error_size)
@@ -231,6 +260,8 @@ static int config_check(const struct pathdog_node_config *c, char *ret_error, si
         return kit_fail(ret_error, error_size, -EINVAL, "ops, node and implementation are needed");
     if (c->features & PATHDOG_NODE_RECONNECT && !c->ops->reconnect)
         return kit_fail(ret_error, error_size, -EINVAL, "feature reconnect without its callback");
+    if (c->ops->list_rows && !c->ops->summary)
+        return kit_fail(ret_error, error_size, -EINVAL, "list_rows without summary");
     if (c->features & PATHDOG_NODE_PROBE && !c->ops->probe)
         return kit_fail(ret_error, error_size, -EINVAL, "feature probe without its callback");
     if (c->features & PATHDOG_NODE_PROBE_PATH && !c->ops->probe_path)
@@ -285,6 +316,7 @@ int pathdog_node_new(const struct pathdog_node_config *config, struct pathdog_no
     kit->listen_fd = kit->client_fd = kit->epoll_fd = -1;
     kit->on_line = kit_handle_line;
     kit->on_gone = kit_tokens_release_all;
+    kit->on_turn = lists_work;
     r = kit_fill(kit, config);
     if (r < 0)
         kit_fail(ret_error, error_size, r, "%s", strerror(-r));

@@ -129,7 +129,9 @@ struct pathdog_node_probe_path {
 };
 
 /* Every callback may be NULL, except that a feature needs its own. user_data is the
- * config's. Without `summary` and `migrate` those methods are answered -32601. */
+ * config's. Without `summary` and `migrate` those methods are answered -32601. With more than some
+ * 10 000 peers, use list_peers and list_rows: what `subscribe` and `summary` tell at once has to
+ * fit into output_limit_bytes, or the client is closed. */
 struct pathdog_node_ops {
     /* Call pathdog_node_peer_up() for each peer that is up now, before returning; the
      * kit counts them and answers. From then on changes are told. */
@@ -153,6 +155,19 @@ struct pathdog_node_ops {
     /* pathdog came (after its hello) or went; `why` is NULL when it came. This one may also
      * run inside the other calls: a write can show that the client is gone. */
     void (*client)(struct pathdog_node *kit, bool connected, const char *why, void *user_data);
+
+    /* For a node with many peers, instead of `subscribe`, and instead of `summary` where all are
+     * asked for: the kit takes them as fast as pathdog reads, however many they are.
+     *
+     * Call pathdog_node_peer_up() or pathdog_node_row() for the connections whose number is greater
+     * than `after`, in the order of their numbers, until there is none left, or until the call
+     * returns -EAGAIN. Then this one was not taken; return, and pathdog_node_process() calls again
+     * with the last one that was. A list is complete when the callback returns without that; the
+     * kit answers. What happens meanwhile is told as ever: the kit leaves out what it will come to.
+     * Calls with a number that is not greater than the one before return -EINVAL. */
+    void (*list_peers)(struct pathdog_node *kit, uint64_t after, void *user_data);
+    void (*list_rows)(struct pathdog_node *kit, pathdog_node_token token, uint64_t after,
+                      void *user_data); /* needs `summary` too, for those asked for by number */
 };
 
 struct pathdog_node_config {
@@ -208,7 +223,8 @@ int pathdog_node_adopt(struct pathdog_node *kit, int fd);
 size_t pathdog_node_pending_bytes(const struct pathdog_node *kit);
 
 /* Tell peer_up when the handshake is confirmed (RFC 9001 §4.1.2), not earlier. -EINVAL:
- * name or conn not as the contract wants them; nothing was told. */
+ * name or conn not as the contract wants them; nothing was told. -EAGAIN: only within list_peers,
+ * see there. */
 int pathdog_node_peer_up(struct pathdog_node *kit, const struct pathdog_node_peer *peer);
 int pathdog_node_peer_down(struct pathdog_node *kit, uint64_t conn, const char *reason);
 int pathdog_node_peer_path(struct pathdog_node *kit, uint64_t conn, const char *local,
@@ -220,7 +236,8 @@ int pathdog_node_column_find(const char *name);
 /* Sets every column to PATHDOG_NODE_UNKNOWN, and conn. */
 void pathdog_node_row_init(uint64_t row[PATHDOG_NODE_N_COLUMNS], uint64_t conn);
 
-/* Adds one row, for the summary `token`, or unasked with token 0. */
+/* Adds one row, for the summary `token`, or unasked with token 0. -EAGAIN: only within list_rows,
+ * see there. */
 int pathdog_node_row(struct pathdog_node *kit, pathdog_node_token token,
                      const uint64_t row[PATHDOG_NODE_N_COLUMNS]);
 

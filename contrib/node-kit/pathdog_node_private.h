@@ -26,10 +26,21 @@ struct token {
     json_int_t id;
 };
 
+/* A long list that the node is asked for in parts. */
+struct list {
+    bool active;              /* not all of it was sent */
+    bool inside;              /* the node's callback is running */
+    bool full;                /* it was told to stop */
+    uint64_t after;           /* the last conn that was sent */
+    json_int_t id;            /* of the request that asked for peers */
+    pathdog_node_token token; /* of the summary that asked for rows */
+};
+
 struct pathdog_node {
     /* What the transport calls: it knows nothing of what is above it. */
     void (*on_line)(struct pathdog_node *kit, const char *line, size_t len);
     void (*on_gone)(struct pathdog_node *kit); /* the client, with all that it had asked */
+    void (*on_turn)(struct pathdog_node *kit); /* all was read; there may be room to write */
 
     const struct pathdog_node_ops *ops;
     void *user_data;
@@ -50,6 +61,8 @@ struct pathdog_node {
     uint64_t client_serial; /* tells whether the client is still the same after a callback */
     bool greeted, subscribed, want_write, corked;
     uint32_t n_listed; /* peers told while the snapshot is taken */
+    struct list peers, rows_list;
+    size_t listed_bytes; /* in this turn */
     struct buffer in, out;
     size_t in_scanned, out_sent;
     struct buffer rows;
@@ -84,5 +97,15 @@ int kit_send_notification(struct pathdog_node *kit, const char *method, json_t *
 int kit_send_error(struct pathdog_node *kit, json_t *id, int code, const char *message);
 /* One line without its LF. Nothing but what the contract calls fatal ends the client. */
 void kit_handle_line(struct pathdog_node *kit, const char *line, size_t len);
+
+/* pathdog_node_list.c */
+/* -EAGAIN: there is no room; -EINVAL: not in the order of conns. */
+int kit_list_take(struct pathdog_node *kit, struct list *list, uint64_t conn);
+/* Whether the snapshot will come to that conn: until then nothing of it is told. */
+bool kit_list_covers(const struct pathdog_node *kit, uint64_t conn);
+void kit_lists_stop(struct pathdog_node *kit);
+bool kit_list_has_room(struct pathdog_node *kit);
+/* Asks the node for more of it. Returns whether that was the end of it. */
+bool kit_list_step(struct pathdog_node *kit, struct list *list);
 
 #endif

@@ -66,6 +66,7 @@ void kit_tokens_release_all(struct pathdog_node *kit)
     for (uint32_t i = 0; i < kit->n_tokens; i++)
         if (kit->tokens[i].kind != TOKEN_FREE)
             token_release(kit, &kit->tokens[i]);
+    kit_lists_stop(kit);
 }
 
 int kit_token_take(struct pathdog_node *kit, pathdog_node_token token, enum token_kind kind,
@@ -193,8 +194,14 @@ static int handle_subscribe(struct pathdog_node *kit, json_int_t id)
 {
     uint64_t serial = kit->client_serial;
 
+    if (kit->peers.active)
+        return PATHDOG_NODE_BUSY;
     kit->subscribed = true;
     kit->n_listed = 0;
+    if (kit->ops->list_peers) {
+        kit->peers = (struct list){.active = true, .id = id};
+        return 0;
+    }
     if (kit->ops->subscribe)
         kit->ops->subscribe(kit, kit->user_data);
     if (kit->client_serial == serial)
@@ -248,8 +255,12 @@ static int handle_summary(struct pathdog_node *kit, json_int_t id, json_t *param
 
     if (code < 0)
         return code;
-    if (token_new(kit, TOKEN_SUMMARY, id, &token) < 0)
+    if (!conns && kit->rows_list.active)
+        code = PATHDOG_NODE_BUSY;
+    else if (token_new(kit, TOKEN_SUMMARY, id, &token) < 0)
         code = PATHDOG_NODE_INTERNAL;
+    else if (!conns && kit->ops->list_rows)
+        kit->rows_list = (struct list){.active = true, .token = token};
     else
         kit->ops->summary(kit, token, conns, n, kit->user_data);
     free(conns);

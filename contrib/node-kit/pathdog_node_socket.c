@@ -209,6 +209,11 @@ void kit_client_close(struct pathdog_node *kit, const char *why)
         kit->ops->client(kit, false, why, kit->user_data);
 }
 
+static bool want_write(const struct pathdog_node *kit)
+{
+    return kit->out.len > 0 || kit->peers.active || kit->rows_list.active;
+}
+
 void kit_client_flush(struct pathdog_node *kit)
 {
     while (kit->client_fd >= 0 && kit->out_sent < kit->out.len) {
@@ -232,10 +237,10 @@ void kit_client_flush(struct pathdog_node *kit)
         if (kit->out.size > READ_PER_TURN_BYTES)
             kit_buffer_drop(&kit->out);
     }
-    if (kit->want_write != (kit->out.len > 0)) {
+    if (kit->want_write != want_write(kit)) {
         struct epoll_event ev = {.events = EPOLLIN, .data.fd = kit->client_fd};
 
-        kit->want_write = kit->out.len > 0;
+        kit->want_write = want_write(kit);
         if (kit->want_write)
             ev.events |= EPOLLOUT;
         epoll_ctl(kit->epoll_fd, EPOLL_CTL_MOD, kit->client_fd, &ev);
@@ -268,6 +273,7 @@ int kit_client_send(struct pathdog_node *kit, const char *line, size_t len)
     memcpy(kit->out.data + kit->out.len, line, len);
     kit->out.data[kit->out.len + len] = '\n';
     kit->out.len += len + 1;
+    kit->listed_bytes += len + 1;
     if (!kit->corked || kit->out.len - kit->out_sent > READ_PER_TURN_BYTES)
         kit_client_flush(kit);
     return 0;
@@ -404,6 +410,7 @@ int pathdog_node_process(struct pathdog_node *kit)
     for (int i = 0; i < n; i++)
         if (ev[i].data.fd == kit->listen_fd)
             client_accept(kit);
+    kit->on_turn(kit);
     kit->corked = false;
     kit_client_flush(kit);
     return 0;
