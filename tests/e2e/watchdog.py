@@ -240,20 +240,23 @@ class Watchdog:
         return bad
 
     def check_replay(self):
-        status, out, err = run_tool(replay_program(), self.recording, "--log", "json")
-        if status != 0:
-            return [f"pathdog-replay: exit status {status}: {err[-2000:]}"]
-        if out.encode() == b"".join(self.raw):
-            return []
-        said, again = [line.decode() for line in self.raw], out.splitlines(keepends=True)
+        done = subprocess.run([replay_program(), self.recording, "--log", "json"],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=30 * PATIENCE,
+                              env=environment())
+        if done.returncode != 0:
+            return [f"pathdog-replay: exit status {done.returncode}: "
+                    f"{done.stderr.decode(errors='replace')[-2000:]}"]
+        # By line ends alone: a name may have what text calls the end of a line.
+        said, again = b"".join(self.raw).split(b"\n"), done.stdout.split(b"\n")
         for number, (a, b) in enumerate(zip(said, again)):
             if a != b:
-                return [f"replay differs at record {number}:\n  ran:      {a}  replayed: {b}"]
-        more = (said + again)[min(len(said), len(again)):][:1] if said != again else []
-        longer = "replay" if len(again) > len(said) else "daemon"
-        first = (again if len(again) > len(said) else said)[min(len(said), len(again))]
-        return [f"{len(said)} records, {len(again)} replayed; the {longer} has also: {first}"
-                if more else "replay differs in its last line's end"]
+                return [f"replay differs at record {number}:\n  ran:      "
+                        f"{a.decode(errors='replace')}\n  replayed: {b.decode(errors='replace')}"]
+        if len(said) == len(again):
+            return []
+        longer, more = ("replay", again) if len(again) > len(said) else ("daemon", said)
+        return [f"{len(said) - 1} records, {len(again) - 1} replayed; the {longer} has also: "
+                f"{more[min(len(said), len(again)) - 1].decode(errors='replace')}"]
 
     def destroy(self):
         if self.process and self.process.poll() is None:
