@@ -217,6 +217,12 @@ static json_t *get_optional(json_t *params, const char *key)
     return json_is_null(value) ? NULL : value;
 }
 
+static bool is_conn(const json_t *value)
+{
+    return json_is_integer(value) && json_integer_value(value) >= 1 &&
+           (uint64_t)json_integer_value(value) <= PATHDOG_NODE_CONN_MAX;
+}
+
 /* params.conns as numbers: NULL with 0 when absent. */
 static int get_conns(json_t *params, uint64_t **ret_conns, size_t *ret_n)
 {
@@ -235,7 +241,7 @@ static int get_conns(json_t *params, uint64_t **ret_conns, size_t *ret_n)
         return PATHDOG_NODE_INTERNAL;
     json_array_foreach(array, i, value)
     {
-        if (!json_is_integer(value) || json_integer_value(value) < 1) {
+        if (!is_conn(value)) {
             free(conns);
             return PATHDOG_NODE_INVALID_PARAMS;
         }
@@ -300,8 +306,8 @@ static int handle_move(struct pathdog_node *kit, json_int_t id, json_t *params,
     struct pathdog_node_migrate m = {.timeout_ms = 5000};
     pathdog_node_token token;
 
-    if (!json_is_integer(conn) || json_integer_value(conn) < 1 ||
-        get_text(params, "reason", &m.reason) < 0 || (timeout && !json_is_integer(timeout)))
+    if (!is_conn(conn) || get_text(params, "reason", &m.reason) < 0 ||
+        (timeout && !json_is_integer(timeout)))
         return PATHDOG_NODE_INVALID_PARAMS;
     m.conn = (uint64_t)json_integer_value(conn);
     if (timeout) {
@@ -364,6 +370,9 @@ void kit_handle_line(struct pathdog_node *kit, const char *line, size_t len)
     if (len == 0 || (len == 1 && line[0] == '\r'))
         return;
     message = json_loadb(line, len, JSON_ALLOW_NUL, NULL);
+    if (!message) /* an integer that is too large is no reason to hang up: as a real it is refused
+                   */
+        message = json_loadb(line, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
     if (!json_is_object(message)) {
         json_decref(message);
         kit_client_close(kit, "a line that is not a JSON object");

@@ -132,6 +132,49 @@ static void test_summary_of_given_conns(void **state)
     free(line);
 }
 
+/* docs/node-protocol.md, "Numbers": such a request is refused, and nothing else happens. */
+static void test_numbers(void **state)
+{
+    static const char *const bad[] = {"0",
+                                      "-1",
+                                      "1.5",
+                                      "17.0",
+                                      "1e308",
+                                      "9007199254740992",
+                                      "9007199254740993",
+                                      "18446744073709551616",
+                                      "\"17\"",
+                                      "true"};
+    static const char *const lines[] = {
+        "{\"id\":5,\"method\":\"migrate_peer\",\"params\":{\"conn\":%s,\"timeout_ms\":9}}\n",
+        "{\"id\":5,\"method\":\"reconnect_peer\",\"params\":{\"conn\":%s,\"timeout_ms\":9}}\n",
+        "{\"id\":5,\"method\":\"summary\",\"params\":{\"conns\":[17,%s]}}\n",
+        "{\"id\":5,\"method\":\"probe\",\"params\":{\"conns\":[17,%s]}}\n",
+        "{\"id\":5,\"method\":\"migrate_peer\",\"params\":{\"conn\":17,\"timeout_ms\":%s}}\n",
+    };
+    struct fixture *f = *state;
+    char text[160];
+
+    kit_start(f);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++) {
+            snprintf(text, sizeof(text), lines[i], bad[n]);
+            kit_say(f, text);
+            /* what does not fit into 64 bits makes a real number of the id, too */
+            if (strlen(bad[n]) > 19)
+                kit_expect_error(f, -1, PATHDOG_NODE_INVALID_REQUEST);
+            else
+                kit_expect_error(f, 5, PATHDOG_NODE_INVALID_PARAMS);
+        }
+    assert_int_equal(f->n_tokens, 0);
+    assert_int_equal(f->n_probed, 0);
+    kit_say(f, "{\"id\":5,\"method\":\"migrate_peer\",\"params\":{\"conn\":9007199254740991,"
+               "\"timeout_ms\":4294967295}}\n");
+    assert_int_equal(f->n_tokens, 1);
+    assert_true(f->asked.conn == PATHDOG_NODE_CONN_MAX && f->asked.timeout_ms == UINT32_MAX);
+    assert_int_equal(f->n_gone, 0);
+}
+
 /* docs/node-protocol.md, "Framing": such a member counts as absent. */
 static void test_optional_members_that_are_null(void **state)
 {
@@ -450,6 +493,7 @@ int main(void)
         TEST(test_subscribe),
         TEST(test_summary_in_messages_of_256),
         TEST(test_summary_of_given_conns),
+        TEST(test_numbers),
         TEST(test_optional_members_that_are_null),
         TEST(test_unasked_rows),
         TEST(test_answers_in_any_order_and_once),

@@ -110,7 +110,10 @@ static void keep_text(char **ret, const json_t *object, const char *name)
 
 void lint_hello(struct checker *checker, const json_t *result)
 {
-    static const char *const counts[] = {"max_in_flight", "netns"};
+    static const struct {
+        const char *name;
+        json_int_t min;
+    } counts[] = {{"max_in_flight", 1}, {"netns", 0}};
     struct report *report = report_of(checker);
     const json_t *boot = json_object_get(result, "boot"), *prefer = member(result, "prefer");
 
@@ -123,11 +126,13 @@ void lint_hello(struct checker *checker, const json_t *result)
                      "\"prefer\" is \"%.40s\"; allowed is migrate or reconnect",
                      json_string_value(prefer));
     for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-        const json_t *value = member(result, counts[i]);
+        const json_t *value = member(result, counts[i].name);
+        json_int_t number = json_integer_value(value);
 
-        if (value && (!json_is_integer(value) || json_integer_value(value) < 0))
-            report_fault(report, CHECK_HELLO_MEMBERS, "\"%s\" is not a non-negative integer",
-                         counts[i]);
+        if (value &&
+            (!json_is_integer(value) || number < counts[i].min || number > (json_int_t)CONN_MAX))
+            report_fault(report, CHECK_HELLO_MEMBERS, "\"%s\" is not an integer from %d to 2^53-1",
+                         counts[i].name, (int)counts[i].min);
     }
     features_look(checker, member(result, "features"));
     report_seen(report, CHECK_HELLO);

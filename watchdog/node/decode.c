@@ -65,14 +65,19 @@ static int boolean_get(const json_t *object, const char *name, bool absent, bool
     return 0;
 }
 
-/* A count, 0 where it is absent. */
-static int count_get(const json_t *object, const char *name, uint64_t *ret, struct problem *problem)
+/* A number from `min` to 2^53-1, 0 where it is absent. What other languages read as a number
+ * without fraction may have lost its last digits above that. */
+static int count_get(const json_t *object, const char *name, json_int_t min, uint64_t *ret,
+                     struct problem *problem)
 {
     const json_t *value = member_get(object, name);
+    json_int_t number = json_integer_value(value);
 
-    if (value && (!json_is_integer(value) || json_integer_value(value) < 0))
-        return wrong(problem, name, "is not a non-negative integer");
-    *ret = value ? (uint64_t)json_integer_value(value) : 0;
+    if (value && (!json_is_integer(value) || number < min || number > (json_int_t)CONN_MAX))
+        return wrong(problem, name,
+                     min ? "is not an integer from 1 to 2^53-1"
+                         : "is not an integer from 0 to 2^53-1");
+    *ret = (uint64_t)number;
     return 0;
 }
 
@@ -196,8 +201,8 @@ int hello_decode(const json_t *result, struct hello *ret, struct scratch *scratc
     if (!ret->node.node)
         ret->node.node = "";
     if (features_get(result, &ret->node.features, problem) ||
-        count_get(result, "max_in_flight", &max_in_flight, problem) ||
-        count_get(result, "netns", &ret->netns, problem))
+        count_get(result, "max_in_flight", 1, &max_in_flight, problem) ||
+        count_get(result, "netns", 0, &ret->netns, problem))
         return -EPROTO;
     ret->node.max_in_flight = (uint32_t)min_u64(max_in_flight, UINT32_MAX);
     return 0;
@@ -209,7 +214,7 @@ int subscribed_decode(const json_t *result, struct problem *problem)
 
     if (object_check(result, "result", problem))
         return -EPROTO;
-    return count_get(result, "peers", &peers, problem);
+    return count_get(result, "peers", 0, &peers, problem);
 }
 
 /* ---- notifications ---- */
