@@ -52,7 +52,7 @@ static void print_help(void)
     for (size_t i = 0; i < ARRAY_SIZE(helps); i++)
         printf("  %-20s %s\n", helps[i].usage, helps[i].help);
     puts("\nExit status: 0 clean stop, 1 failure while starting or running, 2 bad arguments or "
-         "configuration.");
+         "configuration,\n75 another pathdog has the state directory.");
 }
 
 /* Its texts live as long as the process. */

@@ -45,9 +45,9 @@ struct daemon {
     struct status *status;
     struct control *control; /* NULL: there is none */
     struct keeper *keeper;
-    int state_lock;    /* of the state directory; -1: none */
-    uint64_t now_us;   /* of the last event */
-    uint64_t armed_us; /* when the timer is set to, 0: not */
+    struct lock state_lock; /* of the state directory */
+    uint64_t now_us;        /* of the last event */
+    uint64_t armed_us;      /* when the timer is set to, 0: not */
     bool dispatching, stopped;
 };
 

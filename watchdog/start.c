@@ -11,7 +11,6 @@
 
 #include "daemon_private.h"
 #include "engine/inspect.h"
-#include "state/lock.h"
 #include "util/exit-status.h"
 #include "util/format.h"
 #include "version.h"
@@ -123,6 +122,7 @@ static int daemon_start_keeper(struct daemon *daemon, char **ret_error)
     const struct keeper_config config = {
         .loop = daemon->loop,
         .directory = daemon->config->state_directory,
+        .lock = &daemon->state_lock,
         .notice = daemon_on_notice,
         .user = daemon,
     };
@@ -131,26 +131,23 @@ static int daemon_start_keeper(struct daemon *daemon, char **ret_error)
 
     if (r < 0)
         return error_set(ret_error, -EIO, "cannot make what keeps the state: %s", strerror(-r));
-    if (keeper_load(daemon->keeper, &event))
+    r = keeper_load(daemon->keeper, &event, ret_error);
+    if (r > 0)
         daemon_dispatch(daemon, &event);
-    return 0;
+    return r;
 }
 
-/* Before anything is made that another pathdog may have, too. */
+/* Before anything is made that another pathdog may have, too. Where nothing can be written, it is
+ * tried again before each save. */
 static int daemon_lock_state(struct daemon *daemon, char **ret_error)
 {
     CLEANUP_FREE char *place = config_place(daemon->config, "state_directory");
-    CLEANUP_FREE char *who = NULL;
-    pid_t pid;
-    int r = lock_take(daemon->config->state_directory, &daemon->state_lock, &pid);
+    CLEANUP_FREE char *error = NULL;
+    int r = lock_take(&daemon->state_lock, daemon->config->state_directory, &error);
 
-    if (r >= 0)
+    if (r >= 0 || lock_is_needless(r))
         return 0;
-    who = pid ? string_format(" (pid %d)", (int)pid) : string_copy("");
-    return error_set(ret_error, -EINVAL,
-                     "%s: \"%s\" is in use by another pathdog%s; each pathdog needs a state "
-                     "directory of its own",
-                     place, daemon->config->state_directory, who);
+    return error_set(ret_error, r, "%s: %s", place, error);
 }
 
 static const struct config *control_config(void *user)
@@ -285,7 +282,7 @@ int daemon_new(const struct daemon_options *options, struct config *config, stru
     daemon->options = *options;
     daemon->config = config;
     daemon->plugins = plugins;
-    daemon->state_lock = -1;
+    daemon->state_lock.fd = -1;
     daemon->inbox = inbox_new();
     daemon_fix(daemon);
     r = daemon_start(daemon, ret_error);
@@ -312,8 +309,7 @@ struct daemon *daemon_free(struct daemon *daemon)
     if (daemon->sink)
         sink_settle(daemon->sink);
     keeper_free(daemon->keeper);
-    if (daemon->state_lock >= 0)
-        close(daemon->state_lock);
+    lock_drop(&daemon->state_lock);
     engine_free(daemon->engine);
     if (daemon->recorder)
         r = recorder_stop(daemon->recorder);

@@ -323,7 +323,7 @@ class Restart(Case):
         dog.notice("state-saved-again", deadline=20)
         self.assertEqual(len(dog.records("notice", what="state-not-saved")), 1)
         self.assertEqual(dog.finish(), [])
-        self.assertEqual(os.listdir(place), ["state.json"])
+        self.assertEqual(sorted(os.listdir(place)), ["state.json", "state.lock"])
 
     def test_no_state_directory(self):
         place = os.path.join(self.directory, "not", "there")
@@ -341,17 +341,17 @@ class Restart(Case):
         dog.moved()
         dog.outcome("disabled")
         self.assertEqual(dog.finish(), [])
-        state = os.path.join(self.directory, "state")
-        files = [os.path.join(state, name) for name in os.listdir(state)]
-        self.assertTrue(files)
-        for name in files:
-            with open(name, "wb") as file:
-                file.write(data)
+        state = os.path.join(self.directory, "state", "state.json")
+        with open(state, "wb") as file:
+            file.write(data)
         self.node_rules = False  # that it must not ask again was in the file
         second = self.dog(node)
         node.wait_rounds(1)
         notice = second.notice("state-spoiled")
-        self.assertIn(files[0], notice["text"])
+        self.assertIn(f"{state} is malformed", notice["text"])
+        self.assertIn(f"kept as {state}.bad", notice["text"])
+        with open(state + ".bad", "rb") as file:
+            self.assertEqual(file.read(), data)
         second.moved()
         second.decision("migrate")
         self.assertEqual(len(second.records("notice", what="state-spoiled")), 1)

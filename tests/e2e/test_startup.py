@@ -152,14 +152,15 @@ class Shared(StartCase):
             file.write("precious")
         status, out, err = run_tool(daemon(), "--config", path, "--record", recording,
                                     timeout=30 * PATIENCE)
-        self.assertEqual((status, out), (2, ""), err)
+        self.assertEqual((status, out), (75, ""), err)
         self.assertIn(f"{self.directory}/state\" is in use by another pathdog", err)
         self.assertIn(f"(pid {dog.process.pid})", err)
         self.assertIn("[watchdog] state_directory", err)
         with open(recording) as file:
             self.assertEqual(file.read(), "precious")
-        dog.wait_for(lambda: os.listdir(os.path.join(self.directory, "state")) == ["state.json"],
-                     what="nothing but its file, when it does not write it just now")
+        dog.wait_for(lambda: sorted(os.listdir(os.path.join(self.directory, "state"))) ==
+                     ["state.json", "state.lock"],
+                     what="nothing but its files, when it does not write one just now")
         dog.moved()
         dog.decision("migrate")  # and nothing happened to the first
 

@@ -9,14 +9,27 @@
 #include <unistd.h>
 
 #include "../util/util.h"
+#include "lock.h"
 
-const char *const file_names[] = {STATE_FILE, "." STATE_FILE ".new", NULL};
+const char *const file_names[] = {STATE_FILE, "." STATE_FILE ".new", STATE_FILE_ASIDE, LOCK_FILE,
+                                  NULL};
 
-static int directory_open(const char *directory)
+static int directory_find(const char *directory)
 {
     int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     return fd < 0 ? -errno : fd;
+}
+
+int directory_open(const char *directory, const char **ret_step)
+{
+    int at = directory_find(directory);
+
+    *ret_step = "open the directory";
+    if (at != -ENOENT)
+        return at;
+    *ret_step = "make the directory";
+    return mkdir(directory, 0750) < 0 && errno != EEXIST ? -errno : directory_find(directory);
 }
 
 static int read_all(int fd, char *bytes, size_t length, size_t *ret_length)
@@ -47,7 +60,7 @@ static int load(int fd, char **ret_bytes, size_t *ret_length)
     if (fstat(fd, &status) < 0)
         return -errno;
     if (!S_ISREG(status.st_mode))
-        return -EINVAL;
+        return -EBADMSG;
     if ((uint64_t)status.st_size > STATE_FILE_BYTES)
         return -EFBIG;
     bytes = memory_new((size_t)status.st_size + 1, 1);
@@ -61,7 +74,7 @@ static int load(int fd, char **ret_bytes, size_t *ret_length)
 
 int file_load(const char *directory, const char *name, char **ret_bytes, size_t *ret_length)
 {
-    int at = directory_open(directory), fd, r;
+    int at = directory_find(directory), fd, r;
 
     if (at < 0)
         return at;
@@ -71,7 +84,7 @@ int file_load(const char *directory, const char *name, char **ret_bytes, size_t 
     if (fd >= 0)
         close(fd);
     close(at);
-    return r == -ELOOP ? -EINVAL : r;
+    return r == -ELOOP || r == -ENXIO ? -EBADMSG : r; /* a link, a socket */
 }
 
 static int write_all(int fd, const char *bytes, size_t length)
@@ -129,16 +142,22 @@ static int save(int at, const char *name, const char *bytes, size_t length, cons
 int file_save(const char *directory, const char *name, const char *bytes, size_t length,
               const char **ret_step)
 {
-    int at = directory_open(directory), r;
+    int at = directory_open(directory, ret_step), r;
 
-    *ret_step = "open the directory";
-    if (at == -ENOENT) {
-        *ret_step = "make the directory";
-        at = mkdir(directory, 0750) < 0 && errno != EEXIST ? -errno : directory_open(directory);
-    }
     if (at < 0)
         return at;
     r = save(at, name, bytes, length, ret_step);
+    close(at);
+    return r;
+}
+
+int file_set_aside(const char *directory, const char *name, const char *aside)
+{
+    int at = directory_find(directory), r;
+
+    if (at < 0)
+        return at;
+    r = renameat(at, name, at, aside) < 0 ? -errno : 0;
     close(at);
     return r;
 }

@@ -9,18 +9,26 @@
 #include <stddef.h>
 
 #define STATE_FILE       "state.json"
+#define STATE_FILE_ASIDE "state.json.bad"
 #define STATE_FILE_BYTES ((size_t)512 << 20) /* at most so many are read */
 
 /* The names that the state's files have in their directory, also for a while; ends with NULL. */
 extern const char *const file_names[];
 
+/* Opens the directory, which is made if only it is missing. Returns a descriptor to name files by,
+ * or -errno; `*ret_step` says what failed. */
+int directory_open(const char *directory, const char **ret_step);
+
 /* Reads DIRECTORY/NAME; `*ret_bytes` is the caller's. 0, or -errno: -ENOENT, -EFBIG,
- * -EINVAL if it is no regular file. */
+ * -EBADMSG if it is no regular file. */
 int file_load(const char *directory, const char *name, char **ret_bytes, size_t *ret_length);
 
 /* Replaces it: a temporary file, synced, then renamed. The directory is made if only
  * it is missing. Returns 0 or -errno; `*ret_step` says what failed. */
 int file_save(const char *directory, const char *name, const char *bytes, size_t length,
               const char **ret_step);
+
+/* Gives it the name `aside`, of which there is only the last one. 0 or -errno. */
+int file_set_aside(const char *directory, const char *name, const char *aside);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "../util/exit-status.h"
 #include "../util/format.h"
 #include "../util/ready.h"
 #include "file.h"
@@ -70,18 +71,26 @@ __attribute__((format(printf, 4, 5))) static void say(struct keeper *keeper, enu
 
 /* ---- reading ---- */
 
-static char *read_kernel_boot(void)
+/* Which boot of the machine this is. Without it what was learnt is not used, so what may pass
+ * by itself is an error; a sandbox that hides it does not pass. */
+static int read_kernel_boot(struct keeper *keeper, char **ret_error)
 {
+    static const char path[] = "/proc/sys/kernel/random/boot_id";
     char text[64] = "";
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC), r;
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
+    r = n < 0 ? -errno : 0;
     if (fd >= 0)
         close(fd);
+    if (r < 0 && !error_is_operators(r))
+        return error_set(ret_error, r, "%s cannot be read: %s", path, strerror(-r));
     if (n <= 0)
-        return NULL;
+        say(keeper, PD_LEVEL_WARNING, "no-boot-id",
+            "%s cannot be read: the next run cannot use the learnt state", path);
     text[strcspn(text, "\n")] = '\0';
-    return string_copy(text);
+    keeper->kernel_boot = string_copy(text);
+    return 0;
 }
 
 static bool take_state(struct keeper *keeper, const struct state *state, struct event *ret_event)
@@ -105,27 +114,44 @@ static bool take_state(struct keeper *keeper, const struct state *state, struct 
     return true;
 }
 
-bool keeper_load(struct keeper *keeper, struct event *ret_event)
+/* What is not of ours, or not any more, is replaced; but it is kept, for a hold may be in it. */
+static int set_aside(struct keeper *keeper, const char *why, char **ret_error)
+{
+    int r = file_set_aside(keeper->directory, STATE_FILE, STATE_FILE_ASIDE);
+
+    if (r < 0)
+        return error_set(ret_error, r, "%s is malformed (%s), and cannot be kept as %s/%s: %s",
+                         keeper->path, why, keeper->directory, STATE_FILE_ASIDE, strerror(-r));
+    say(keeper, PD_LEVEL_WARNING, "state-spoiled",
+        "%s is malformed: %s; it is kept as %s/%s, and pathdog starts without the learnt state: "
+        "set "
+        "holds again",
+        keeper->path, why, keeper->directory, STATE_FILE_ASIDE);
+    return 0;
+}
+
+int keeper_load(struct keeper *keeper, struct event *ret_event, char **ret_error)
 {
     CLEANUP_FREE char *bytes = NULL;
     size_t length = 0;
     struct state state;
     char error[200];
-    int r = file_load(keeper->directory, STATE_FILE, &bytes, &length);
+    int r = keeper->kernel_boot ? 0 : read_kernel_boot(keeper, ret_error);
 
-    if (r == -ENOENT)
-        return false; /* the first run */
-    if (r < 0) {
-        say(keeper, PD_LEVEL_WARNING, "state-spoiled",
-            "%s cannot be read: %s; starting without the learnt state", keeper->path,
-            r == -EINVAL ? "not a regular file" : strerrordesc_np(-r));
-        return false;
-    }
-    if (state_decode(bytes, length, &keeper->arena, &state, error, sizeof(error)) < 0) {
-        say(keeper, PD_LEVEL_WARNING, "state-spoiled",
-            "%s is malformed: %s; starting without the learnt state", keeper->path, error);
-        return false;
-    }
+    if (r < 0)
+        return r;
+    r = file_load(keeper->directory, STATE_FILE, &bytes, &length);
+    if (r == -ENOENT || r == -ENOTDIR)
+        return 0; /* the first run */
+    if (r == -EBADMSG || r == -EFBIG)
+        return set_aside(keeper, r == -EFBIG ? "too large" : "not a regular file", ret_error);
+    if (r < 0)
+        return error_set(ret_error, r,
+                         "%s cannot be read: %s. pathdog does not start without the holds that may "
+                         "be in it: make it readable, or remove it to start without them",
+                         keeper->path, strerror(-r));
+    if (state_decode(bytes, length, &keeper->arena, &state, error, sizeof(error)) < 0)
+        return set_aside(keeper, error, ret_error);
     return take_state(keeper, &state, ret_event);
 }
 
@@ -212,7 +238,8 @@ static void saved(struct keeper *keeper, const struct save_result *result)
     if (result->error && result->error != keeper->error)
         say(keeper, PD_LEVEL_WARNING, "state-not-saved",
             "%s cannot be saved (%s: %s): a restart would lose the learnt state", keeper->path,
-            result->step, strerrordesc_np(-result->error));
+            result->step,
+            result->error == -EBUSY ? "another pathdog uses it" : strerrordesc_np(-result->error));
     else if (!result->error && keeper->error)
         say(keeper, PD_LEVEL_NOTICE, "state-saved-again", "%s could be saved again", keeper->path);
     keeper->error = result->error;
@@ -244,8 +271,8 @@ static int on_walk(sd_event_source *source, int fd, uint32_t revents, void *user
         return 0;
     (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
     keeper->state = KEEPER_SAVING;
-    failed.error = save_start(keeper->directory, &keeper->bytes, keeper->saved_digest,
-                              keeper->done_fd, &keeper->save);
+    failed.error = save_start(keeper->directory, keeper->config.lock, &keeper->bytes,
+                              keeper->saved_digest, keeper->done_fd, &keeper->save);
     if (failed.error)
         saved(keeper, &failed);
     return 0;
@@ -300,14 +327,7 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
     keeper->config.retry_us = config->retry_us ? config->retry_us : RETRY_US;
     keeper->directory = string_copy(config->directory);
     keeper->path = string_format("%s/%s", config->directory, STATE_FILE);
-    keeper->kernel_boot =
-        config->kernel_boot ? string_copy(config->kernel_boot) : read_kernel_boot();
-    if (!keeper->kernel_boot) {
-        keeper->kernel_boot = string_copy("");
-        say(keeper, PD_LEVEL_WARNING, "no-boot-id",
-            "/proc/sys/kernel/random/boot_id cannot be read: the next run cannot use the learnt "
-            "state");
-    }
+    keeper->kernel_boot = string_copy(config->kernel_boot);
     keeper->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (keeper->done_fd < 0)
         r = -errno;
@@ -336,7 +356,7 @@ void keeper_start(struct keeper *keeper, const struct engine *engine)
     keeper->engine = engine;
     arena_clear(&keeper->arena);
     walk_whole(keeper, false);
-    result = save_now(keeper->directory, &keeper->bytes);
+    result = save_now(keeper->directory, keeper->config.lock, &keeper->bytes);
     buffer_clear(&keeper->bytes);
     keeper->not_before_us = loop_us(keeper) + INTERVAL_US;
     saved(keeper, &result);
@@ -352,7 +372,7 @@ int keeper_stop(struct keeper *keeper)
         (void)save_finish(keeper->save);
     keeper->save = NULL;
     walk_whole(keeper, true);
-    result = save_now(keeper->directory, &keeper->bytes);
+    result = save_now(keeper->directory, keeper->config.lock, &keeper->bytes);
     keeper->engine = NULL; /* it may go now */
     (void)sd_event_source_set_enabled(keeper->timer, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(keeper->walk_source, SD_EVENT_OFF);

@@ -10,12 +10,14 @@
 #include <systemd/sd-event.h>
 
 #include "../engine/engine.h"
+#include "lock.h"
 
 struct keeper;
 
 struct keeper_config {
     sd_event *loop;
     const char *directory;
+    struct lock *lock;       /* of the directory; taken before it is written to */
     const char *kernel_boot; /* NULL: as the kernel says */
     uint64_t retry_us;       /* after a save that failed; 0: 10 s */
     void (*notice)(void *user, enum pd_level level, const char *what, const char *text);
@@ -24,10 +26,11 @@ struct keeper_config {
 
 int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper);
 
-/* Reads the file. True: there is something to be used again, and `*ret_event` is to go
+/* Reads the file. 1: there is something to be used again, and `*ret_event` is to go
  * through the engine before anything else; what it points to is there until
- * keeper_start. How the last run ended, and a file that cannot be used, is noticed. */
-bool keeper_load(struct keeper *keeper, struct event *ret_event);
+ * keeper_start. 0: there is not; how the last run ended, and a file that is malformed, is
+ * noticed. -errno and a sentence: it cannot be read, and must not be replaced. */
+int keeper_load(struct keeper *keeper, struct event *ret_event, char **ret_error);
 
 /* Says in the file that a run is under way, and keeps it from now on. */
 void keeper_start(struct keeper *keeper, const struct engine *engine);

@@ -5,11 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "../util/format.h"
+#include "file.h"
 
 /* "1: FLOCK  ADVISORY  WRITE 1234 fe:01:5678 0 EOF". Returns the pid, 0: not of this inode. */
 static pid_t line_pid(const char *line, ino_t inode)
@@ -44,26 +45,106 @@ static pid_t holder_of(int fd)
     return pid;
 }
 
-int lock_take(const char *directory, int *ret_fd, pid_t *ret_pid)
+/* Only where it is not there it is made: then a permission that is lacking is the directory's. */
+static int file_open(int at)
 {
-    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    int fd = open(directory, flags);
+    const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = openat(at, LOCK_FILE, flags), error;
 
-    *ret_fd = -1;
-    *ret_pid = 0;
-    if (fd < 0 && errno == ENOENT && mkdir(directory, 0750) == 0)
-        fd = open(directory, flags);
+    if (fd < 0 && errno == EROFS) /* a lock needs no right to write, but on NFS */
+        fd = openat(at, LOCK_FILE, (flags & ~O_RDWR) | O_RDONLY);
+    if (fd >= 0)
+        return fd;
+    if (errno != ENOENT)
+        return -errno;
+    fd = openat(at, LOCK_FILE, flags | O_CREAT, 0600);
+    error = errno;
+    return fd >= 0 ? fd : error == EACCES || error == EPERM ? -EROFS : -error;
+}
+
+static int file_check(int fd, const char *path, char **ret_error)
+{
+    struct stat there;
+
+    if (fstat(fd, &there) < 0)
+        return error_set(ret_error, -errno, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(there.st_mode))
+        return error_set(ret_error, -EINVAL, "%s is not a regular file: remove it", path);
+    if (there.st_uid != geteuid())
+        return error_set(ret_error, -EPERM,
+                         "%s is owned by uid %u, and this pathdog runs as uid %u: run it as that "
+                         "user, or with a state directory of its own; if no pathdog uses this "
+                         "directory, remove the file",
+                         path, (unsigned)there.st_uid, (unsigned)geteuid());
+    if ((there.st_mode & 07777) != 0600 && fchmod(fd, 0600) < 0)
+        return error_set(ret_error, -errno, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+static int file_lock(int fd, const char *directory, char **ret_error)
+{
+    CLEANUP_FREE char *who = NULL;
+    pid_t pid;
+
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno == ENOSYS || errno == EOPNOTSUPP ||
+        errno == ENOLCK)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return error_set(ret_error, -errno, "%s/%s: %s", directory, LOCK_FILE, strerror(errno));
+    pid = holder_of(fd);
+    who = pid ? string_format(" (pid %d)", (int)pid) : string_copy("");
+    return error_set(ret_error, -EBUSY,
+                     "\"%s\" is in use by another pathdog%s; each pathdog needs a state directory "
+                     "of its own",
+                     directory, who);
+}
+
+/* Somebody may have removed the file, or the directory: what is locked then, nobody else sees. */
+static bool is_there(const struct lock *lock, const char *path)
+{
+    struct stat ours, there;
+
+    return fstat(lock->fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
+void lock_drop(struct lock *lock)
+{
+    if (lock->fd >= 0)
+        close(lock->fd);
+    lock->fd = -1;
+}
+
+int lock_take(struct lock *lock, const char *directory, char **ret_error)
+{
+    CLEANUP_FREE char *path = string_format("%s/%s", directory, LOCK_FILE);
+    const char *step;
+    int at, fd, r;
+
+    if (lock->fd >= 0 && is_there(lock, path))
+        return 0;
+    lock_drop(lock);
+    at = directory_open(directory, &step);
+    if (at < 0)
+        return error_set(ret_error, at, "%s: %s", directory, strerror(-at));
+    fd = file_open(at);
+    close(at);
     if (fd < 0)
-        return 0;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        *ret_fd = fd;
-        return 0;
-    }
-    if (errno != EWOULDBLOCK) {
+        return error_set(ret_error, fd, "%s: %s", path,
+                         fd == -ELOOP ? "is a symbolic link: remove it" : strerror(-fd));
+    r = file_check(fd, path, ret_error);
+    if (r >= 0)
+        r = file_lock(fd, directory, ret_error);
+    if (r < 0) {
         close(fd);
-        return 0;
+        return r;
     }
-    *ret_pid = holder_of(fd);
-    close(fd);
-    return -EBUSY;
+    lock->fd = fd;
+    return 0;
+}
+
+bool lock_is_needless(int error)
+{
+    return error == -ENOENT || error == -ENOTDIR || error == -EROFS || error == -ENOSPC ||
+           error == -EDQUOT;
 }

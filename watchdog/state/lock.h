@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One pathdog for each state directory: two would overwrite what the other has
- * learnt. The directory itself is locked (flock(2)), so nothing is left there, and
- * the kernel lets go of it however a run ends.
+ * One pathdog for each state directory: two would overwrite what the other has learnt. The lock is
+ * that of a file in it (flock(2)) that nobody but its owner may open: anybody who may open a file
+ * may lock it, so the directory itself, which all may read, is no lock. The file stays; the kernel
+ * lets go of it however a run ends.
  */
 #ifndef STATE_LOCK_H
 #define STATE_LOCK_H
 
-#include <sys/types.h>
+#include <stdbool.h>
 
-/* Locks the directory, which is made if only it is missing, until `*ret_fd` is closed.
- * 0; `*ret_fd` is -1 where there is nothing to lock (no such directory, or its file
- * system knows no locks). -EBUSY: somebody has it, `*ret_pid` if that is known, else 0. */
-int lock_take(const char *directory, int *ret_fd, pid_t *ret_pid);
+#define LOCK_FILE "state.lock"
+
+struct lock {
+    int fd; /* -1: not taken */
+};
+
+/* Takes it, if it is not taken yet or its file is gone, until lock_drop; the directory is made if
+ * only it is missing. On a file system that knows no locks it counts as taken. Returns 0, or -errno
+ * and a sentence without the directory's place in the configuration: -EBUSY another process has it;
+ * -EPERM or -EINVAL the file is not one of ours; -EROFS nothing can be written there. */
+int lock_take(struct lock *lock, const char *directory, char **ret_error);
+
+/* Of that error: nothing can be written there now, which needs no lock. */
+bool lock_is_needless(int error);
+
+void lock_drop(struct lock *lock);
 
 #endif

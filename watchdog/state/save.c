@@ -11,6 +11,7 @@
 
 struct save {
     const char *directory;
+    struct lock *lock;
     struct buffer bytes;
     uint64_t saved_digest;
     int done_fd;
@@ -32,10 +33,15 @@ static uint64_t digest_bytes(const char *bytes, size_t length)
     return digest ? digest : 1;
 }
 
-struct save_result save_now(const char *directory, const struct buffer *bytes)
+struct save_result save_now(const char *directory, struct lock *lock, const struct buffer *bytes)
 {
-    struct save_result result = {.digest = digest_bytes(buffer_bytes(bytes), bytes->length)};
+    struct save_result result = {.digest = digest_bytes(buffer_bytes(bytes), bytes->length),
+                                 .step = "lock the directory"};
+    CLEANUP_FREE char *why = NULL; /* was said at the start, or is what the errno says */
 
+    result.error = lock_take(lock, directory, &why);
+    if (result.error)
+        return result;
     result.error =
         file_save(directory, STATE_FILE, buffer_bytes(bytes), bytes->length, &result.step);
     return result;
@@ -50,20 +56,21 @@ static void *save_run(void *user)
     if (digest == save->saved_digest)
         save->result = (struct save_result){.digest = digest};
     else
-        save->result = save_now(save->directory, &save->bytes);
+        save->result = save_now(save->directory, save->lock, &save->bytes);
     buffer_clear(&save->bytes);                     /* many pages: not in the loop's time */
     (void)!write(save->done_fd, &one, sizeof(one)); /* a new eventfd takes it */
     return NULL;
 }
 
-int save_start(const char *directory, struct buffer *bytes, uint64_t saved_digest, int done_fd,
-               struct save **ret_save)
+int save_start(const char *directory, struct lock *lock, struct buffer *bytes,
+               uint64_t saved_digest, int done_fd, struct save **ret_save)
 {
     struct save *save = memory_new(1, sizeof(*save));
     int r;
 
     *save = (struct save){
         .directory = directory,
+        .lock = lock,
         .bytes = *bytes,
         .saved_digest = saved_digest,
         .done_fd = done_fd,

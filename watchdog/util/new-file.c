@@ -134,17 +134,21 @@ int new_file_make(struct new_file *file, const char *path, const struct new_file
     return r < 0 ? r : make_temporary(file, ret_error);
 }
 
-static bool has_name(const struct new_file *file, const char *name, int fd)
-{
-    struct stat there, ours;
-
-    return fstatat(file->directory, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-           fstat(fd, &ours) == 0 && there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
-}
-
 static int exchanged(char **ret_error)
 {
     return error_set(ret_error, -EBUSY, "was replaced by another process at the same time");
+}
+
+/* Is it this file that has the name? */
+static int check_name(const struct new_file *file, const char *name, int fd, char **ret_error)
+{
+    struct stat there, ours;
+
+    if (fstat(fd, &ours) < 0)
+        return failed(errno, ret_error);
+    if (fstatat(file->directory, name, &there, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? exchanged(ret_error) : failed(errno, ret_error);
+    return there.st_dev == ours.st_dev && there.st_ino == ours.st_ino ? 0 : exchanged(ret_error);
 }
 
 /* By exchange, what was replaced can be looked at before it is gone. */
@@ -155,8 +159,9 @@ static int replace_old(struct new_file *file, char **ret_error)
     if (renameat2(file->directory, file->temporary, file->directory, file->name, RENAME_EXCHANGE) <
         0)
         return -errno;
-    r = has_name(file, file->temporary, file->old) ? check_lock(file->old, ret_error)
-                                                   : exchanged(ret_error);
+    r = check_name(file, file->temporary, file->old, ret_error);
+    if (r >= 0)
+        r = check_lock(file->old, ret_error);
     if (r < 0)
         (void)renameat2(file->directory, file->temporary, file->directory, file->name,
                         RENAME_EXCHANGE);
@@ -192,7 +197,7 @@ int new_file_place(struct new_file *file, char **ret_error)
     if (r < 0)
         return r;
     /* In a directory where others may write, they can exchange a name. */
-    return has_name(file, file->name, file->fd) ? 0 : exchanged(ret_error);
+    return check_name(file, file->name, file->fd, ret_error);
 }
 
 static bool parent_stat(const char *path, const char **ret_name, struct stat *ret)
