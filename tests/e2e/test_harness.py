@@ -6,6 +6,7 @@ what they are there to notice. Needs no pathdog.
 import copy
 import json
 import os
+import re
 import socket
 import tempfile
 import unittest
@@ -29,6 +30,24 @@ EFFECT = {"record": "effect", "time_us": NOW, "run": "r", "decision": 1, "peer":
 CAUSE = {"record": "cause", "time_us": NOW, "run": "r", "cause": 1, "trigger": "route",
          "reason": "flip", "peers": 1, "advised": 1, "verdicts": {"migrate": 1}}
 REFUSED = {k: v for k, v in DECISION.items() if k not in ("request", "attempt", "timeout_ms")}
+
+
+def page():
+    """docs/records.md as a table: record → member → (types, what it says)."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "records.md")
+    with open(path, encoding="utf-8") as file:
+        sections = dict(part.split("\n", 1) for part in file.read().split("\n## ")[1:])
+    found = {}
+    for heading in ("Every record", *invariants.MEMBERS):
+        text = sections[heading].split("| member | type | meaning |\n| --- | --- | --- |\n")[1]
+        rows = found[heading] = {}
+        for line in text.split("\n\n")[0].splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split(" | ", 2)]
+            names, types = re.findall("`([a-z_]+)`", cells[0]), cells[1].split(", ")
+            each = len(names) > 1 and len(names) == len(types) and "null" not in types
+            for i, name in enumerate(names):
+                rows[name] = ({types[i]} if each else set(types), cells[2])
+    return found
 
 
 def changed(base, **members):
@@ -73,6 +92,10 @@ BAD = {
     "cause does not add up": [changed(CAUSE, advised=2, peers=2)],
     "unknown record": [changed(EFFECT, record="thing")],
     "unknown outcome": [DECISION, changed(OUTCOME, outcome="fine")],
+    "text for a number": [changed(REFUSED, verdict="held", cause="1")],
+    "null that may not be": [DECISION, OUTCOME, changed(EFFECT, samples_before=None)],
+    "negative number": [DECISION, changed(OUTCOME, elapsed_us=-1), EFFECT],
+    "validated by reconnect": [DECISION, changed(OUTCOME, by="reconnect")],
     "bool for a number": [changed(REFUSED, verdict="held", conn=True)],
 }
 
@@ -89,6 +112,35 @@ class Invariants(unittest.TestCase, metaclass=Expand):
     @cases(BAD)
     def test_bad(self, *records):
         self.assertNotEqual(invariants.check_records(list(records)), [])
+
+
+class RecordsPage(unittest.TestCase):
+    """The invariants know the members, types and words of docs/records.md, no more and no less.
+    (That the program writes these members is tests/unit/names.py's.)"""
+
+    def test_members_and_types(self):
+        told = page()
+        known = {"Every record": invariants.COMMON, **invariants.MEMBERS}
+        for heading, members in known.items():
+            self.assertEqual({name: types for name, (types, _) in told[heading].items()}, members,
+                             heading)
+
+    def test_kinds(self):
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/records.md")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertEqual(set(re.findall(r"^\| \[`(\w+)`\]", text, re.M)), set(invariants.MEMBERS))
+        sentence = re.search(r"\n((?:`\w+`(?:, | and )?)+) are left out where they do not apply", text)[1]
+        self.assertEqual(set(re.findall(r"`(\w+)`", sentence)), invariants.LEFT_OUT["decision"])
+
+    def test_words(self):
+        told = page()
+        for heading, member, words in (
+                ("decision", "verdict", invariants.VERDICTS), ("decision", "kind", invariants.KINDS),
+                ("outcome", "outcome", invariants.OUTCOMES), ("effect", "effect", invariants.EFFECTS),
+                ("notice", "level", invariants.LEVELS)):
+            found = re.findall(r"`([a-z-]+)`", told[heading][member][1].split("Sentences")[0])
+            self.assertEqual(set(found), words, member)
 
 
 class Client:
