@@ -5,6 +5,7 @@ nobody who only has the right to write in a directory on the way."""
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 from case import Case, cases
@@ -228,3 +229,78 @@ class Recording(Trust):
                      expected=75, state_directory=f"{self.directory}/other")
         dog.moved()
         dog.outcome("migrated")  # and the first goes on; its recording is replayed at the end
+
+
+class Configuration(Trust):
+    """Root takes its orders from root."""
+
+    def setUp(self):
+        if os.geteuid():
+            self.skipTest("is about root")
+        super().setUp()
+
+    def refused(self, path, *words):
+        status, out, err = run_tool(daemon(), "--config", path, "--check")
+        self.assertEqual((status, out), (2, ""), err)
+        for word in (*words, "pathdog of root reads no configuration that others can change"):
+            self.assertIn(word, err)
+
+    def test_a_file_that_others_may_write(self):
+        path = self.config()
+        os.chmod(path, 0o664)
+        self.refused(path, f"{path} may be written by others than its owner (mode 0664)")
+
+    def test_a_file_of_somebody_else(self):
+        path = self.config()
+        os.chown(path, STRANGER, STRANGER)
+        self.refused(path, f"{path} is owned by uid {STRANGER}; it must be root")
+
+    def test_in_a_directory_of_somebody_else(self):
+        where = os.path.join(self.directory, "theirs")
+        os.mkdir(where)
+        path = os.path.join(where, "p.conf")
+        os.rename(self.config(), path)
+        os.chown(where, STRANGER, STRANGER)
+        self.refused(path, f"{path}: {where} is owned by uid {STRANGER}; it must be root")
+
+    def test_a_drop_in(self):
+        path = self.config()
+        os.mkdir(path + ".d")
+        drop_in = path + ".d/x.conf"
+        with open(drop_in, "w") as file:
+            file.write("[watchdog]\nmode = observe\n")
+        os.chown(drop_in, STRANGER, STRANGER)
+        self.refused(path, f"{drop_in} is owned by uid {STRANGER}; it must be root")
+        os.chown(drop_in, 0, 0)
+        os.chmod(path + ".d", 0o777)
+        self.refused(path, f"{path}.d may be written by others than its owner (mode 0777)")
+        os.chmod(path + ".d", 0o755)
+        self.assertEqual(run_tool(daemon(), "--config", path, "--check")[0], 0)
+
+    def test_a_link_of_somebody_else(self):
+        path, link = self.config(), f"{self.directory}/link"
+        os.symlink(path, link)
+        self.assertEqual(run_tool(daemon(), "--config", link, "--check")[0], 0)
+        os.chown(link, STRANGER, STRANGER, follow_symlinks=False)
+        self.refused(link, f"{link}, a symbolic link, is owned by uid {STRANGER}")
+
+    def test_list_triggers_does_not_go_where_it_says(self):
+        where = self.place("loud")
+        path = self.config(plugin_directory=where)
+        status, out, err = run_tool(daemon(), "--config", path, "--list-triggers")
+        self.assertEqual((status, err.strip()), (0, LOUD))
+        os.chmod(path, 0o666)
+        status, out, err = run_tool(daemon(), "--config", path, "--list-triggers")
+        self.assertNotIn(LOUD, err)
+
+    def test_a_reload(self):
+        node, dog = self.pair()
+        os.chmod(dog.config, 0o666)
+        dog.process.send_signal(signal.SIGHUP)
+        self.assertIn("may be written by others", dog.notice("reload-failed")["text"])
+
+    def test_replay_reads_any(self):
+        path = self.config()
+        os.chmod(path, 0o666)
+        recording = self.recording()
+        self.assertEqual(run_tool(replay_program(), recording, "--config", path), (0, "", ""))

@@ -56,6 +56,7 @@ struct config_lookup {
     config_lookup_fn find;
     void *user;
     const char *runtime; /* stands in defaults where CONFIG_RUNTIME does; NULL: that itself */
+    bool guarded;        /* take no file that others than root and the own user could change */
 };
 
 /* Reads `path` and `path`.d/ *.conf. Returns 0, or -errno and an error text

@@ -12,6 +12,7 @@
 #include "../util/exit-status.h"
 #include "../util/format.h"
 #include "../util/printable.h"
+#include "../util/safe-path.h"
 #include "build.h"
 
 /* A name may hold whatever its maker liked; what is said of it goes to terminals. */
@@ -24,14 +25,39 @@ static char *printable(const char *path)
     return shown;
 }
 
-/* Regular files only: opening a FIFO would hold up the loop of a reload for ever. */
-static int open_file(const char *path, const char *shown, FILE **ret_file, char **ret_error)
+/* Guarded: by safe-path.h's rule. A configuration says which code is loaded and which files are
+ * written; root takes it from nobody else. Returns a descriptor, or -errno and a sentence. */
+static int open_path(const char *path, int flags, bool guarded, char **ret_error)
 {
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), error;
+    CLEANUP_FREE char *shown = NULL, *unsafe = NULL, *safe = NULL;
+    int fd;
+
+    if (!guarded) {
+        fd = open(path, flags | O_CLOEXEC);
+        if (fd >= 0)
+            return fd;
+        fd = -errno;
+        shown = printable(path);
+        return error_set(ret_error, fd, "%s: %s", shown, strerror(-fd));
+    }
+    fd = safe_open(path, flags, &unsafe);
+    if (fd >= 0)
+        return fd;
+    safe = printable(unsafe);
+    return error_set(
+        ret_error, fd, "%s%s", safe,
+        fd == -EPERM ? "; pathdog of root reads no configuration that others can change" : "");
+}
+
+/* Regular files only: opening a FIFO would hold up the loop of a reload for ever. */
+static int open_file(const char *path, const char *shown, bool guarded, FILE **ret_file,
+                     char **ret_error)
+{
+    int fd = open_path(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, guarded, ret_error), error;
     struct stat st;
 
     if (fd < 0)
-        return error_set(ret_error, -errno, "%s: %s", shown, strerror(errno));
+        return fd;
     if (fstat(fd, &st) < 0) {
         error = error_set(ret_error, -errno, "%s: %s", shown, strerror(errno));
     } else if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) {
@@ -44,13 +70,13 @@ static int open_file(const char *path, const char *shown, FILE **ret_file, char 
     return error;
 }
 
-static int read_file(const char *path, const char *shown, char **ret_text, size_t *ret_bytes,
-                     char **ret_error)
+static int read_file(const char *path, const char *shown, bool guarded, char **ret_text,
+                     size_t *ret_bytes, char **ret_error)
 {
     FILE *file = NULL;
     char *text;
     size_t n;
-    int error = open_file(path, shown, &file, ret_error);
+    int error = open_file(path, shown, guarded, &file, ret_error);
 
     if (error < 0)
         return error;
@@ -69,11 +95,11 @@ static int read_file(const char *path, const char *shown, char **ret_text, size_
     return 0;
 }
 
-static int load_file(struct ini *ini, const char *path, char **ret_error)
+static int load_file(struct ini *ini, const char *path, bool guarded, char **ret_error)
 {
     CLEANUP_FREE char *text = NULL, *shown = printable(path);
     size_t n_bytes = 0;
-    int r = read_file(path, shown, &text, &n_bytes, ret_error);
+    int r = read_file(path, shown, guarded, &text, &n_bytes, ret_error);
 
     return r < 0 ? r : ini_read(ini, shown, text, n_bytes, ret_error);
 }
@@ -91,21 +117,24 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int load_drop_ins(struct ini *ini, const char *path, char **ret_error)
+static int load_drop_ins(struct ini *ini, const char *path, bool guarded, char **ret_error)
 {
-    CLEANUP_FREE char *directory = string_format("%s.d", path);
+    CLEANUP_FREE char *directory = string_format("%s.d", path), *error = NULL;
+    int fd = open_path(directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK, guarded, &error), n, r;
     struct dirent **names = NULL;
-    int n = scandir(directory, &names, is_drop_in, compare_names), r = 0;
 
-    if (n < 0 && errno == ENOENT)
+    if (fd == -ENOENT)
         return 0;
-    if (n < 0)
-        return error_set(ret_error, -errno, "%s: %s", directory, strerror(errno));
+    if (fd < 0)
+        return error_set(ret_error, fd, "%s", error);
+    n = scandirat(fd, ".", &names, is_drop_in, compare_names);
+    r = n < 0 ? error_set(ret_error, -errno, "%s: %s", directory, strerror(errno)) : 0;
+    close(fd);
     for (int i = 0; i < n; i++) {
         CLEANUP_FREE char *file = string_format("%s/%s", directory, names[i]->d_name);
 
         if (r >= 0)
-            r = load_file(ini, file, ret_error);
+            r = load_file(ini, file, guarded, ret_error);
         free(names[i]);
     }
     free(names);
@@ -116,10 +145,10 @@ int config_load(const char *path, const struct config_lookup *lookup, struct con
                 char **ret_error)
 {
     struct ini ini = {0};
-    int r = load_file(&ini, path, ret_error);
+    int r = load_file(&ini, path, lookup->guarded, ret_error);
 
     if (r >= 0)
-        r = load_drop_ins(&ini, path, ret_error);
+        r = load_drop_ins(&ini, path, lookup->guarded, ret_error);
     if (r >= 0)
         r = config_build(&ini, path, lookup, ret_config, ret_error);
     ini_clear(&ini);
@@ -129,11 +158,12 @@ int config_load(const char *path, const struct config_lookup *lookup, struct con
 int config_plugin_directory(const char *path, char **ret_directory, char **ret_error)
 {
     const char *directory = PATHDOG_TRIGGER_DIRECTORY;
+    bool guarded = geteuid() == 0;
     struct ini ini = {0};
-    int r = load_file(&ini, path, ret_error);
+    int r = load_file(&ini, path, guarded, ret_error);
 
     if (r >= 0)
-        r = load_drop_ins(&ini, path, ret_error);
+        r = load_drop_ins(&ini, path, guarded, ret_error);
     if (r < 0 && !error_is_operators(r)) {
         ini_clear(&ini);
         return r;

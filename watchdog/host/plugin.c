@@ -318,7 +318,8 @@ static const struct pd_trigger *lookup_find(void *user, const char *directory, c
 
 struct config_lookup plugins_lookup(struct plugins *plugins, const char *runtime)
 {
-    return (struct config_lookup){.find = lookup_find, .user = plugins, .runtime = runtime};
+    return (struct config_lookup){
+        .find = lookup_find, .user = plugins, .runtime = runtime, .guarded = geteuid() == 0};
 }
 
 int plugins_list(struct plugins *plugins, const char *directory, bool json, FILE *out,

@@ -31,7 +31,8 @@ const struct pd_trigger *plugins_find(struct plugins *plugins, const char *direc
 const struct pd_source *plugins_source(const struct plugins *plugins,
                                        const struct pd_trigger *trigger);
 
-/* plugins_find for config_load. */
+/* plugins_find for config_load. Of root's process it takes files of root only: what they name is
+ * loaded. */
 struct config_lookup plugins_lookup(struct plugins *plugins, const char *runtime);
 
 /* Writes what is in the directory, also what is refused, as text or JSON.
