@@ -7,7 +7,7 @@
 -export([start_link/3]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
--define(AGAIN_MS, 1000). % until the next REG, while there is no answer
+-define(AGAIN_MS, 1000). % until the next REG, while there is no answer; doubling after an ACK
 %% Sessions end after 300 s without activity; a member may register again from the same port.
 -define(REFRESH_MS, 60000).
 
@@ -27,7 +27,8 @@ init({Id, Relay, Port}) ->
         listener => {{127, 0, 0, 1}, Port},
         outside => Outside,
         inside => Inside,
-        pause => ?AGAIN_MS
+        pause => ?AGAIN_MS,
+        acknowledged => false % since the last REG
     }}.
 
 -spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
@@ -42,13 +43,19 @@ handle_cast(_Message, State) ->
 handle_info(again, #{id := Id, relay := Relay, outside := Outside, pause := Pause} = State) ->
     _ = gen_udp:send(Outside, Relay, [<<"REG:">>, Id, <<"\n">>]),
     erlang:send_after(Pause, self(), again),
-    {noreply, State};
-handle_info({udp, Outside, _, _, <<"ACK\n">>}, #{outside := Outside} = State) ->
-    {noreply, State#{pause := ?REFRESH_MS}};
+    {noreply, State#{acknowledged := false}};
+%% An ACK is no proof, it may be forged: so the next REG comes soon, and later ones less and less so.
+handle_info({udp, Outside, Ip, Port, <<"ACK\n">>}, #{outside := Outside, relay := {Ip, Port}} = State) ->
+    case State of
+        #{acknowledged := true} ->
+            {noreply, State};
+        #{pause := Pause} ->
+            {noreply, State#{acknowledged := true, pause := min(2 * Pause, ?REFRESH_MS)}}
+    end;
 handle_info({udp, Outside, Ip, Port, Data}, #{outside := Outside, relay := {Ip, Port}} = State) ->
     #{inside := Inside, listener := Listener} = State,
     _ = gen_udp:send(Inside, Listener, Data),
-    {noreply, State};
+    {noreply, State#{pause := ?REFRESH_MS}};
 handle_info({udp, Inside, Ip, Port, Data}, #{inside := Inside, listener := {Ip, Port}} = State) ->
     #{outside := Outside, relay := Relay} = State,
     _ = gen_udp:send(Outside, Relay, Data),

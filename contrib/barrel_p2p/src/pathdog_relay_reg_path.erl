@@ -6,13 +6,20 @@
 %% A relay's member that registers again from another port is acknowledged and then forgotten: so a
 %% socket that is registered is kept for as long as the connection lives, and a fresh port sends data
 %% without registering.
+%%
+%% Only what comes from the relay's own address counts, and an ACK may be forged even so: after it data
+%% is sent, and the registration is repeated, seldom when data has come in over the relay, which is
+%% the only proof. So a forged ACK costs a second, and a relay that was restarted a minute.
 -module(pathdog_relay_reg_path).
 -behaviour(gen_server).
 
 -export([start/1, send/4, close/1, switch/4]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
--define(AGAIN_MS, 200). % until the next REG
+-define(AGAIN_MS, 200). % until the next REG, while there is no answer
+-define(UNPROVEN_MS, 1000). % after the ACK, doubling
+%% Sessions end after 300 s without activity; a member may register again from the same port.
+-define(REFRESH_MS, 60000).
 -define(HELD_MAX, 32). % datagrams kept while a relay has not answered; QUIC sends the rest again
 -define(DIRECT, <<"direct">>).
 
@@ -47,7 +54,9 @@ init(#{via := Via, keeper := Keeper} = Args) ->
     Keeping = monitor(process, Keeper),
     {ok,
         use(Via, kept, Args#{
-            sockets => #{}, % via => {socket, registered | {registering, timer}}
+            %% via => {socket, direct | {registering, timer} | {registered, timer, pause} | ported}
+            %% ported: from a fresh port, where data comes first
+            sockets => #{},
             conn => undefined,
             owner => Keeping,
             peer => undefined,
@@ -76,12 +85,16 @@ handle_cast(close, State) ->
 handle_info({udp, Socket, Ip, Port, Data}, #{sockets := Sockets} = State) ->
     case [Via || {Via, {S, _}} <- maps:to_list(Sockets), S =:= Socket] of
         [?DIRECT] -> {noreply, in(Ip, Port, Data, State)};
-        [Via] -> {noreply, from_relay(Via, Data, State)};
+        [Via] -> {noreply, from_relay(Via, {Ip, Port}, Data, State)};
         [] -> {noreply, State}
     end;
 handle_info({again, Via, Timer}, #{sockets := Sockets} = State) ->
     case Sockets of
-        #{Via := {Socket, {registering, Timer}}} -> {noreply, register_at(Via, Socket, State)};
+        #{Via := {Socket, {registering, Timer}}} ->
+            {noreply, register_at(Via, Socket, State)};
+        #{Via := {Socket, {registered, Timer, Pause}}} ->
+            reg(Via, Socket, State),
+            {noreply, registered(Via, Socket, min(2 * Pause, ?REFRESH_MS), State)};
         _ -> {noreply, State}
     end;
 handle_info({'DOWN', Owner, process, _, _}, #{owner := Owner} = State) ->
@@ -105,29 +118,44 @@ use(Via, Port, #{sockets := Sockets} = State) ->
         {#{Via := {Old, How}}, fresh} ->
             Socket = open(),
             gen_udp:close(Old),
-            State#{sockets := Sockets#{Via := {Socket, How}}};
+            State#{sockets := Sockets#{Via := {Socket, fresh(How)}}};
         {_, _} when Via =:= ?DIRECT ->
-            State#{sockets := Sockets#{Via => {open(), registered}}};
+            State#{sockets := Sockets#{Via => {open(), direct}}};
         {_, _} ->
             register_at(Via, open(), State)
     end.
+
+fresh({registered, _, _}) -> ported;
+fresh(How) -> How.
 
 %% Bound to no address, so that it follows the host's routes.
 open() ->
     {ok, Socket} = gen_udp:open(0, [binary, {active, true}]),
     Socket.
 
-register_at(Via, Socket, #{sockets := Sockets, relays := Relays, id := Id} = State) ->
+register_at(Via, Socket, #{sockets := Sockets} = State) ->
+    reg(Via, Socket, State),
+    Timer = again(Via, ?AGAIN_MS),
+    State#{sockets := Sockets#{Via => {Socket, {registering, Timer}}}}.
+
+reg(Via, Socket, #{relays := Relays, id := Id}) ->
     #{Via := {Ip, Port}} = Relays,
     _ = gen_udp:send(Socket, Ip, Port, [<<"REG:">>, Id, <<"\n">>]),
+    ok.
+
+registered(Via, Socket, Pause, #{sockets := Sockets} = State) ->
+    Timer = again(Via, Pause),
+    State#{sockets := Sockets#{Via := {Socket, {registered, Timer, Pause}}}}.
+
+again(Via, Pause) ->
     Timer = make_ref(),
-    erlang:send_after(?AGAIN_MS, self(), {again, Via, Timer}),
-    State#{sockets := Sockets#{Via => {Socket, {registering, Timer}}}}.
+    erlang:send_after(Pause, self(), {again, Via, Timer}),
+    Timer.
 
 ready(Via, #{sockets := Sockets}) ->
     case Sockets of
-        #{Via := {_, registered}} -> true;
-        _ -> false
+        #{Via := {_, {registering, _}}} -> false;
+        #{Via := _} -> true
     end.
 
 %% ---- datagrams ----
@@ -139,27 +167,40 @@ out(Data, #{via := Via, sockets := Sockets, held := Held, peer := Peer, relays :
             {Ip, Port} = Peer,
             _ = gen_udp:send(Socket, Ip, Port, Data),
             State;
-        {_, registered} ->
+        {_, {registering, _}} when length(Held) < ?HELD_MAX ->
+            State#{held := [Data | Held]};
+        {_, {registering, _}} ->
+            State;
+        {_, _} ->
             #{Via := {Ip, Port}} = Relays,
             _ = gen_udp:send(Socket, Ip, Port, Data),
-            State;
-        {_, _} when length(Held) < ?HELD_MAX ->
-            State#{held := [Data | Held]};
-        {_, _} ->
             State
     end.
 
-from_relay(Via, <<"ACK\n">>, #{sockets := Sockets} = State) ->
-    case Sockets of
-        #{Via := {Socket, {registering, _}}} ->
-            acknowledged(Via, State#{sockets := Sockets#{Via := {Socket, registered}}});
-        _ ->
-            State
-    end;
-from_relay(_, Data, #{peer := {Ip, Port}} = State) ->
-    in(Ip, Port, Data, State);
-from_relay(_, _, State) ->
-    State.
+from_relay(Via, From, Data, #{relays := Relays, sockets := Sockets} = State) ->
+    case {Relays, Sockets} of
+        {#{Via := From}, #{Via := {Socket, How}}} -> heard(Via, Socket, How, Data, State);
+        _ -> State % somebody else knows our port
+    end.
+
+heard(Via, Socket, {registering, _}, <<"ACK\n">>, State) ->
+    acknowledged(Via, registered(Via, Socket, ?UNPROVEN_MS, State));
+heard(_, _, _, <<"ACK\n">>, State) ->
+    State;
+heard(Via, Socket, How, Data, #{peer := Peer} = State) ->
+    Proven = proven(Via, Socket, How, State),
+    case Peer of
+        {Ip, Port} -> in(Ip, Port, Data, Proven);
+        undefined -> Proven
+    end.
+
+%% The other end's data came over it: we are registered, from this port.
+proven(_, _, {registered, _, ?REFRESH_MS}, State) ->
+    State;
+proven(Via, Socket, {registering, _}, State) ->
+    acknowledged(Via, registered(Via, Socket, ?REFRESH_MS, State));
+proven(Via, Socket, _, State) ->
+    registered(Via, Socket, ?REFRESH_MS, State).
 
 acknowledged(Via, #{waiting := Waiting, held := Held} = State) ->
     {Here, Others} = lists:partition(fun({_, For}) -> For =:= Via end, Waiting),

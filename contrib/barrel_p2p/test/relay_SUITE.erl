@@ -13,7 +13,8 @@ all() ->
     [
         options_are_there_before_the_first_dial, again_after_a_failed_dial, again_after_a_connection,
         owned_by_who_stays, only_for_relayed_peers, told, unknown_via, over_the_relay, there_and_back,
-        a_relay_that_is_silent, a_relay_that_wakes_up, a_fresh_port, registered_once, the_path_ends_with_its_connection,
+        a_relay_that_is_silent, a_relay_that_wakes_up, an_ack_of_somebody_else, data_of_somebody_else,
+        an_ack_is_no_proof, data_is_a_proof, a_door_and_its_acks, a_fresh_port, a_fresh_port_at_a_relay, registered_once, the_path_ends_with_its_connection,
         an_unused_path_ends_with_its_keeper, migrate_peer_switches, a_switch_into_a_black_hole,
         not_connected_yet, an_inbound_one_does_not_switch, bad_arguments
     ].
@@ -37,6 +38,11 @@ via(told) -> <<"eu">>;
 via(registered_once) -> <<"eu">>;
 via(a_relay_that_is_silent) -> <<"us">>;
 via(a_relay_that_wakes_up) -> <<"us">>;
+via(an_ack_of_somebody_else) -> <<"us">>;
+via(data_of_somebody_else) -> <<"us">>;
+via(an_ack_is_no_proof) -> <<"us">>;
+via(data_is_a_proof) -> <<"us">>;
+via(a_fresh_port_at_a_relay) -> <<"us">>;
 via(_) -> <<"direct">>.
 
 end_per_testcase(_, Config) ->
@@ -216,6 +222,108 @@ recv_data(Socket) ->
         {ok, {_, _, <<"REG:", _/binary>>}} -> recv_data(Socket);
         {ok, Data} -> Data
     end.
+
+%% ---- who says so ----
+
+-define(REG, <<"REG:alpha-bravo\n">>).
+
+%% The test is the relay: a path that has registered, and the relay's side of it.
+at_the_relay(Config) ->
+    #{send_fun := Send} = Adapter = options(),
+    ok = Send(?LOCALHOST, 9, <<"held">>),
+    Deaf = proplists:get_value(deaf, Config),
+    {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000),
+    {Adapter, Deaf, {Ip, Port}}.
+
+somebody_else() ->
+    {ok, Socket} = gen_udp:open(0, [binary, {ip, ?LOCALHOST}, {active, false}]),
+    Socket.
+
+%% Registering goes on until the relay itself has answered.
+an_ack_of_somebody_else(Config) ->
+    {_, Deaf, {Ip, Port}} = at_the_relay(Config),
+    Other = somebody_else(),
+    [
+        begin
+            ok = gen_udp:send(Other, Ip, Port, <<"ACK\n">>),
+            ?assertEqual(registered, reg_within(Deaf, Port, 60000))
+        end
+     || _ <- lists:seq(1, 5)
+    ],
+    ok = gen_udp:send(Deaf, Ip, Port, <<"ACK\n">>),
+    ?assertEqual({Ip, Port, <<"held">>}, recv_data(Deaf)),
+    gen_udp:close(Other).
+
+%% It neither reaches the connection nor proves anything.
+data_of_somebody_else(Config) ->
+    {#{socket_ref := Ref}, Deaf, {Ip, Port}} = at_the_relay(Config),
+    Other = somebody_else(),
+    ok = gen_udp:send(Other, Ip, Port, <<"evil">>),
+    ?assertEqual(registered, reg_within(Deaf, Port, 60000)),
+    ok = gen_udp:send(Deaf, Ip, Port, <<"good">>),
+    receive {udp, Ref, _, _, Data} -> ?assertEqual(<<"good">>, Data) end,
+    gen_udp:close(Other).
+
+%% A forged one comes from the relay's address: the relay never saw the registration, and gets it again.
+an_ack_is_no_proof(Config) ->
+    {_, Deaf, {Ip, Port}} = at_the_relay(Config),
+    ok = gen_udp:send(Deaf, Ip, Port, <<"ACK\n">>),
+    ?assertEqual({Ip, Port, <<"held">>}, recv_data(Deaf)),
+    [?assertEqual(registered, reg_within(Deaf, Port, 60000)) || _ <- lists:seq(1, 2)].
+
+%% Data over the relay is as good as an ACK, and better: what waited goes out, and the next REG is far.
+data_is_a_proof(Config) ->
+    {#{socket_ref := Ref}, Deaf, {Ip, Port}} = at_the_relay(Config),
+    ok = gen_udp:send(Deaf, Ip, Port, <<"good">>),
+    receive {udp, Ref, _, _, <<"good">>} -> ok end,
+    ?assertEqual({Ip, Port, <<"held">>}, recv_data(Deaf)),
+    ?assertEqual(never, reg_within(Deaf, Port, 3000)).
+
+%% From that port: paths for connections to come register as well.
+reg_within(Socket, Port, Ms) ->
+    reg_until(Socket, Port, pathdog_bridge_call:now_ms() + Ms).
+
+reg_until(Socket, Port, End) ->
+    case gen_udp:recv(Socket, 0, max(0, End - pathdog_bridge_call:now_ms())) of
+        {ok, {_, Port, ?REG}} -> registered;
+        {ok, _} -> reg_until(Socket, Port, End);
+        {error, timeout} -> never
+    end.
+
+a_door_and_its_acks(Config) ->
+    Deaf = proplists:get_value(deaf, Config),
+    {ok, DeafPort} = inet:port(Deaf),
+    Door = pathdog_relay_reg_door:start_link(<<"alpha-bravo">>, {?LOCALHOST, DeafPort}, 9),
+    {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000),
+    Other = somebody_else(),
+    Pause = fun() -> maps:get(pause, sys:get_state(Door)) end,
+    ok = gen_udp:send(Other, Ip, Port, <<"ACK\n">>),
+    {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000),
+    ?assertEqual(1000, Pause()),
+    ok = gen_udp:send(Deaf, Ip, Port, <<"ACK\n">>),
+    ok = gen_udp:send(Deaf, Ip, Port, <<"ACK\n">>), % twice is not more
+    {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000),
+    ?assertEqual(2000, Pause()),
+    {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000), % still asked for: that was no proof
+    ok = gen_udp:send(Deaf, Ip, Port, <<"data">>),
+    bridge:wait(fun() -> Pause() =:= 60000 end),
+    unlink(Door),
+    exit(Door, kill),
+    gen_udp:close(Other).
+
+%% No registration from there, until data has come: the relay would forget the member.
+a_fresh_port_at_a_relay(Config) ->
+    {#{send_fun := Send, socket_ref := Ref}, Deaf, {Ip, Port}} = at_the_relay(Config),
+    ok = gen_udp:send(Deaf, Ip, Port, <<"ACK\n">>),
+    ?assertEqual({Ip, Port, <<"held">>}, recv_data(Deaf)),
+    bridge:wait(fun path/0),
+    ok = switch(undefined),
+    ok = Send(?LOCALHOST, 9, <<"two">>),
+    {Ip, Fresh, <<"two">>} = recv_data(Deaf),
+    ?assertNotEqual(Port, Fresh),
+    ?assertEqual(never, reg_within(Deaf, Fresh, 2500)),
+    ok = gen_udp:send(Deaf, Ip, Fresh, <<"good">>),
+    receive {udp, Ref, _, _, <<"good">>} -> ok end.
 
 a_fresh_port(Config) ->
     {ok, Far} = gen_udp:open(0, [binary, {ip, ?LOCALHOST}, {active, false}]),
