@@ -280,6 +280,43 @@ def test_hung_it_is_started_again():
         "systemd says why")
 
 
+def test_a_second_one_with_the_same_state_waits_for_the_first():
+    second = "pathdog@second.service"
+    box.write("/etc/pathdog/second.conf", "[watchdog]\nnode = /run/mynode/pathdog.sock\n"
+              "state_directory = /run/pathdog\n[trigger:stall]\n")
+    pid, since = main_pid(), mark()
+    sh("systemctl", "start", "--no-block", second)
+    wait(lambda: int(show(second, "NRestarts")) >= 2, "it is tried again")
+    said = [entry["MESSAGE"] for entry in journal(f"_SYSTEMD_UNIT={second}", "PRIORITY=3",
+                                                  since=since)]
+    check(any("is in use by another pathdog" in text for text in said), said)
+    same(main_pid(), pid, "the first one")
+    sh("systemctl", "stop", UNIT)
+    wait(lambda: show(second, "ActiveState") == "active", "the second one has it then")
+    sh("systemctl", "stop", second)
+    os.unlink("/etc/pathdog/second.conf")
+    since = mark()
+    sh("systemctl", "start", UNIT)
+    wait_node("up", since)
+
+
+def test_what_an_operator_must_change_is_not_tried_again():
+    """Who may not read its state waits for an operator: no hold of it is lost."""
+    sh("systemctl", "stop", UNIT)
+    os.chown("/run/pathdog/state.json", 0, 0)
+    with open("/run/pathdog/state.json", "rb") as file:
+        before = file.read()
+    done = sh("systemctl", "start", UNIT, check=False)
+    check(done.returncode != 0, "started")
+    same((show(UNIT, "ExecMainStatus"), show(UNIT, "ActiveState")), ("2", "failed"))
+    with open("/run/pathdog/state.json", "rb") as file:
+        same(file.read(), before, "the state")
+    sh("chown", "pathdog:pathdog", "/run/pathdog/state.json")
+    since = mark()
+    sh("systemctl", "start", UNIT)
+    wait_node("up", since)
+
+
 def test_the_node_comes_and_goes():
     pid, since = main_pid(), mark()
     sh("systemctl", "restart", "alpha")

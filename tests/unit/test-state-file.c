@@ -235,6 +235,26 @@ static void not_a_lock(void **state)
     }
 }
 
+/* Made by a run as another user, whether that one may be opened or not. */
+static void of_another_user(void **state)
+{
+    struct rig *rig = *state;
+    char *error = NULL;
+    int r;
+
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(lock_take(&rig->lock, rig->directory, &error), 0);
+    lock_drop(&rig->lock);
+    assert_int_equal(chmod(rig->directory, 0777), 0);
+    assert_int_equal(seteuid(65534), 0);
+    r = lock_take(&rig->lock, rig->directory, &error);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(r, -EPERM);
+    assert_non_null(strstr(error, "owned by uid 0, and this pathdog runs as uid 65534"));
+    free(error);
+}
+
 #define RIG_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -242,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RIG_TEST(replaced_at_once), RIG_TEST(killed_in_the_middle),   RIG_TEST(full_disk),
         RIG_TEST(no_files),         RIG_TEST(the_lock_is_ours_alone), RIG_TEST(not_a_lock),
+        RIG_TEST(of_another_user),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,26 @@ static int file_open(int at)
     return fd >= 0 ? fd : error == EACCES || error == EPERM ? -EROFS : -error;
 }
 
+static int foreign(uid_t owner, const char *path, char **ret_error)
+{
+    return error_set(ret_error, -EPERM,
+                     "%s is owned by uid %u, and this pathdog runs as uid %u: run it as that user, "
+                     "or with a state directory of its own; if no pathdog uses this directory, "
+                     "remove the file",
+                     path, (unsigned)owner, (unsigned)geteuid());
+}
+
+static int open_failed(int at, int error, const char *path, char **ret_error)
+{
+    struct stat there;
+
+    if (error == -EACCES && fstatat(at, LOCK_FILE, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+        there.st_uid != geteuid())
+        return foreign(there.st_uid, path, ret_error);
+    return error_set(ret_error, error, "%s: %s", path,
+                     error == -ELOOP ? "is a symbolic link: remove it" : strerror(-error));
+}
+
 static int file_check(int fd, const char *path, char **ret_error)
 {
     struct stat there;
@@ -71,11 +91,7 @@ static int file_check(int fd, const char *path, char **ret_error)
     if (!S_ISREG(there.st_mode))
         return error_set(ret_error, -EINVAL, "%s is not a regular file: remove it", path);
     if (there.st_uid != geteuid())
-        return error_set(ret_error, -EPERM,
-                         "%s is owned by uid %u, and this pathdog runs as uid %u: run it as that "
-                         "user, or with a state directory of its own; if no pathdog uses this "
-                         "directory, remove the file",
-                         path, (unsigned)there.st_uid, (unsigned)geteuid());
+        return foreign(there.st_uid, path, ret_error);
     if ((there.st_mode & 07777) != 0600 && fchmod(fd, 0600) < 0)
         return error_set(ret_error, -errno, "%s: %s", path, strerror(errno));
     return 0;
@@ -100,12 +116,14 @@ static int file_lock(int fd, const char *directory, char **ret_error)
 }
 
 /* Somebody may have removed the file, or the directory: what is locked then, nobody else sees. */
-static bool is_there(const struct lock *lock, const char *path)
+static bool is_gone(const struct lock *lock, const char *path)
 {
     struct stat ours, there;
 
-    return fstat(lock->fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev &&
-           ours.st_ino == there.st_ino;
+    if (lstat(path, &there) < 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    return fstat(lock->fd, &ours) == 0 &&
+           (ours.st_dev != there.st_dev || ours.st_ino != there.st_ino);
 }
 
 void lock_drop(struct lock *lock)
@@ -121,18 +139,17 @@ int lock_take(struct lock *lock, const char *directory, char **ret_error)
     const char *step;
     int at, fd, r;
 
-    if (lock->fd >= 0 && is_there(lock, path))
+    if (lock->fd >= 0 && !is_gone(lock, path))
         return 0;
     lock_drop(lock);
     at = directory_open(directory, &step);
     if (at < 0)
         return error_set(ret_error, at, "%s: %s", directory, strerror(-at));
     fd = file_open(at);
+    r = fd < 0 ? open_failed(at, fd, path, ret_error) : file_check(fd, path, ret_error);
     close(at);
     if (fd < 0)
-        return error_set(ret_error, fd, "%s: %s", path,
-                         fd == -ELOOP ? "is a symbolic link: remove it" : strerror(-fd));
-    r = file_check(fd, path, ret_error);
+        return r;
     if (r >= 0)
         r = file_lock(fd, directory, ret_error);
     if (r < 0) {
