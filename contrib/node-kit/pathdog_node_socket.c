@@ -19,7 +19,10 @@
 #include <unistd.h>
 
 #define READ_PER_TURN_BYTES (256u * 1024u)
-#define BACKLOG             8
+#define ACCEPTS_PER_TURN    16u
+/* By the edge: a client that cannot be let in does not keep the node awake. */
+#define ACCEPT_EVENTS (EPOLLIN | EPOLLET)
+#define BACKLOG       8
 
 int kit_fail(char *ret_error, size_t error_size, int error, const char *format, ...)
 {
@@ -158,7 +161,7 @@ static int bind_abstract(struct pathdog_node *kit, const char *name, char *ret_e
 
 int kit_socket_bind(struct pathdog_node *kit, const char *path, char *ret_error, size_t error_size)
 {
-    struct epoll_event ev = {.events = EPOLLIN};
+    struct epoll_event ev = {.events = ACCEPT_EVENTS};
     int r;
 
     kit->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -377,16 +380,26 @@ static bool client_allowed(const struct pathdog_node *kit, int fd)
     return false;
 }
 
+/* Whoever cannot be let in now (no descriptors, no memory) waits for the next one who comes, and
+ * pathdog does come again. At an abstract socket any user may come, without end: then the node has
+ * its turn. */
 static void client_accept(struct pathdog_node *kit)
 {
-    int fd;
+    struct epoll_event ev = {.events = ACCEPT_EVENTS, .data.fd = kit->listen_fd};
 
-    while ((fd = accept4(kit->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+    for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int fd = accept4(kit->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (fd < 0)
+            return;
         if (client_allowed(kit, fd))
             pathdog_node_adopt(kit, fd);
         else
             close(fd);
     }
+    epoll_ctl(kit->epoll_fd, EPOLL_CTL_MOD, kit->listen_fd, &ev); /* there may be more */
 }
 
 int pathdog_node_process(struct pathdog_node *kit)

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../util/clock.h"
 #include "../util/nearest.h"
 #include "../util/util.h"
 #include "channel.h"
@@ -91,12 +92,22 @@ static bool is_refusal(const json_t *message)
     return json_is_null(json_object_get(message, "id")) && json_object_get(message, "error");
 }
 
+/* The next message, until then: what else the daemon says does not put the end off. */
+static int receive_until(struct ctl *ctl, uint64_t until_us, json_t **ret_message)
+{
+    uint64_t left_us = sub_u64(until_us, clock_us(CLOCK_MONOTONIC));
+
+    return left_us ? channel_receive(ctl->channel, (int)(left_us / 1000) + 1, ret_message)
+                   : -ETIMEDOUT;
+}
+
 /* The answer as a whole: with "result" or "error". */
 static json_t *exchange(struct ctl *ctl, const char *method, json_t *params,
                         enum ctl_status *ret_status)
 {
     json_t *request = json_pack("{s:s,s:i,s:s,s:o}", "jsonrpc", "2.0", "id", 1, "method", method,
                                 "params", params ? params : json_object());
+    uint64_t until_us = clock_us(CLOCK_MONOTONIC) + (uint64_t)ctl->call_ms * 1000;
     json_t *answer = NULL;
     int r = 0;
 
@@ -108,7 +119,7 @@ static json_t *exchange(struct ctl *ctl, const char *method, json_t *params,
     if (r == -EPIPE) /* it may have said why */
         r = 0;
     while (r == 0) {
-        r = channel_receive(ctl->channel, ctl->call_ms, &answer);
+        r = receive_until(ctl, until_us, &answer);
         if (r < 0 || json_object_get(answer, "id") || is_refusal(answer))
             break;
         json_array_append_new(ctl->pending, answer);
