@@ -313,7 +313,7 @@ void host_probe(struct world *world, unsigned peer, unsigned uplink, uint64_t ti
 
 /* ---- rows ---- */
 
-void host_row(struct world *world, const struct conn *conn, struct pd_row *ret_row)
+void host_row(const struct world *world, const struct conn *conn, struct pd_row *ret_row)
 {
     const struct recovery *recovery = &conn->host.recovery;
     uint64_t now_us = host_now(world);

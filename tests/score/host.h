@@ -31,7 +31,7 @@ void host_ping(struct world *world, struct conn *conn);
 /* One packet to the peer and back over an uplink, beside all connections. */
 void host_probe(struct world *world, unsigned peer, unsigned uplink, uint64_t timeout_us,
                 uint64_t request);
-void host_row(struct world *world, const struct conn *conn, struct pd_row *ret_row);
+void host_row(const struct world *world, const struct conn *conn, struct pd_row *ret_row);
 struct conn *host_find(struct world *world, uint64_t number);
 /* The uplink whose address a connection has. */
 static inline unsigned host_uplink(const struct conn *conn)

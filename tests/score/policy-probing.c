@@ -222,7 +222,7 @@ static bool degrading(const struct world *world, const struct conn *conn)
 {
     struct pd_row row;
 
-    host_row((struct world *)world, conn, &row);
+    host_row(world, conn, &row);
     return row.v[PD_IN_FLIGHT_BYTES] &&
            row.v[PD_SILENT_MS] * MS > DEGRADING_PTOS * hand_pto_us(&row);
 }
