@@ -16,6 +16,8 @@
 #define INBOX_BURST 1024u
 /* Requests entered before the node is given more of them, if it did not take all. */
 #define SETTLE_SLICE 512u
+/* Records handed to the log between two looks at the control socket. */
+#define WRITE_SLICE 4096u
 
 /* ---- one event ---- */
 
@@ -32,11 +34,12 @@ static void daemon_arm(struct daemon *daemon, uint64_t wake_at_us)
     sd_event_source_set_enabled(daemon->timer, SD_EVENT_ONESHOT);
 }
 
-static void daemon_send(struct daemon *daemon, const struct outbox *outbox)
+/* What is in the outbox behind the first so many actions. Returns how many there are. */
+static size_t daemon_send(struct daemon *daemon, const struct outbox *outbox, size_t sent)
 {
-    if (outbox->n_actions && daemon->link)
-        link_send(daemon->link, outbox->actions, outbox->n_actions);
-    for (size_t i = 0; i < outbox->n_actions && daemon->sources; i++) {
+    if (outbox->n_actions > sent && daemon->link)
+        link_send(daemon->link, outbox->actions + sent, outbox->n_actions - sent);
+    for (size_t i = sent; i < outbox->n_actions && daemon->sources; i++) {
         const struct action *action = &outbox->actions[i];
 
         if (action->type == ACTION_QUERY)
@@ -44,24 +47,39 @@ static void daemon_send(struct daemon *daemon, const struct outbox *outbox)
         else if (action->type == ACTION_CLOSE) /* it speaks to nobody */
             sources_close(daemon->sources, action->close.instance);
     }
+    return outbox->n_actions;
+}
+
+/* Between two parts of long work: the control socket is answered meanwhile. */
+static void daemon_look_up(struct daemon *daemon)
+{
+    daemon->turning = true;
+    aside_turn(daemon->aside);
+    daemon->turning = false;
 }
 
 static void daemon_write(struct daemon *daemon, const struct outbox *outbox)
 {
-    sink_write(daemon->sink, outbox->records, outbox->n_records);
-    control_records(daemon->control, outbox->records, outbox->n_records);
     daemon_arm(daemon, outbox->wake_at_us);
+    for (size_t done = 0, n; done < outbox->n_records; done += n) {
+        n = min_u64(outbox->n_records - done, WRITE_SLICE);
+        sink_write(daemon->sink, outbox->records + done, n);
+        control_records(daemon->control, outbox->records + done, n);
+        if (done + n < outbox->n_records)
+            daemon_look_up(daemon);
+    }
 }
 
 void daemon_act(struct daemon *daemon, const struct outbox *outbox)
 {
-    daemon_send(daemon, outbox);
+    (void)daemon_send(daemon, outbox, 0);
     daemon_write(daemon, outbox);
 }
 
 static void daemon_turn(struct daemon *daemon, struct event *event)
 {
     const struct outbox *outbox;
+    size_t sent;
     int r = 0;
 
     daemon->now_us = max_u64(daemon->now_us, clock_us(CLOCK_MONOTONIC));
@@ -72,11 +90,18 @@ static void daemon_turn(struct daemon *daemon, struct event *event)
     if (r < 0)
         daemon_notice(daemon, PD_LEVEL_ERROR, "recording-stopped", strerror(-r), 1);
     /* Requests are on their way before anything is kept or written of them. */
-    daemon_send(daemon, engine_ask(daemon->engine, event));
-    while (!engine_settle(daemon->engine, SETTLE_SLICE))
+    outbox = engine_ask(daemon->engine, event);
+    sent = daemon_send(daemon, outbox, 0);
+    while (engine_ask_more(daemon->engine)) {
+        sent = daemon_send(daemon, outbox, sent);
+        daemon_look_up(daemon);
+    }
+    while (!engine_settle(daemon->engine, SETTLE_SLICE)) {
         link_push(daemon->link);
-    outbox = engine_outbox(daemon->engine);
+        daemon_look_up(daemon);
+    }
     daemon_write(daemon, outbox);
+    control_go_on(daemon->control);
     keeper_event(daemon->keeper, event, outbox);
     status_event(daemon->status, daemon->engine, event);
 }
@@ -294,6 +319,8 @@ int daemon_run(struct daemon *daemon)
             daemon_drain_inbox(daemon);
             daemon->dispatching = false;
         }
+        aside_turn(daemon->aside);
+        aside_arm(daemon->aside);
         r = sd_event_run(daemon->loop, inbox_is_empty(daemon->inbox) ? UINT64_MAX : 0);
     } while (r >= 0 && sd_event_get_state(daemon->loop) != SD_EVENT_FINISHED);
     if (r >= 0)

@@ -6,6 +6,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "aside.h"
 #include "codec/recorder.h"
 #include "control/control.h"
 #include "daemon.h"
@@ -34,6 +35,7 @@ struct daemon {
     struct daemon_fixed fixed; /* as it was started with; texts of its own */
     struct plugins *plugins;
     sd_event *loop;
+    struct aside *aside; /* the control socket's, beside it */
     sd_event_source *timer;
     struct inbox *inbox;
     struct sink *sink;
@@ -49,6 +51,7 @@ struct daemon {
     uint64_t now_us;        /* of the last event */
     uint64_t armed_us;      /* when the timer is set to, 0: not */
     bool dispatching, stopped;
+    bool turning; /* a turn is between two of its steps: the engine takes no event */
 };
 
 /* Does what the engine's outbox asks for. */

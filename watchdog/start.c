@@ -58,6 +58,8 @@ static int daemon_start_loop(struct daemon *daemon)
         }
         sd_event_source_unref(sources[i]);
     }
+    if (r >= 0)
+        r = aside_new(daemon->loop, &daemon->aside);
     if (r < 0)
         return r;
     sd_event_source_set_enabled(daemon->timer, SD_EVENT_OFF);
@@ -160,6 +162,11 @@ static void control_dispatch(void *user, struct event *event)
     daemon_dispatch(user, event);
 }
 
+static bool control_busy(void *user)
+{
+    return ((const struct daemon *)user)->turning;
+}
+
 static int control_reload(void *user, char **ret_left, char **ret_error)
 {
     return daemon_reload(user, ret_left, ret_error);
@@ -171,11 +178,12 @@ static int daemon_start_control(struct daemon *daemon, char **ret_error)
 {
     CLEANUP_FREE char *error = NULL;
     const struct control_host host = {
-        .loop = daemon->loop,
+        .loop = aside_loop(daemon->aside),
         .engine = daemon->engine,
         .run = daemon->run,
         .version = PATHDOG_VERSION,
         .config = control_config,
+        .busy = control_busy,
         .dispatch = control_dispatch,
         .notice = daemon_on_notice,
         .reload = control_reload,
@@ -322,6 +330,7 @@ struct daemon *daemon_free(struct daemon *daemon)
     sink_free(daemon->sink);
     status_free(daemon->status);
     supervisor_free(daemon->supervisor);
+    aside_free(daemon->aside);
     sd_event_source_disable_unref(daemon->timer);
     sd_event_unref(daemon->loop);
     inbox_free(daemon->inbox);

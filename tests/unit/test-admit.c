@@ -107,12 +107,89 @@ static void beyond_the_budget(void **state)
     expect_migrate(lab, 2);
 }
 
+#define MANY 10000u
+
+/* Many connections, and advice about each of them in the turn that comes. */
+static void advise_many(struct lab *lab)
+{
+    struct reason *reason = reason_new("poke", REASON_BY_RULE, &moved);
+
+    for (uint64_t conn = 1; conn <= MANY; conn++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "p%u", (unsigned)conn);
+        lab_peer_up(lab, name, conn);
+    }
+    for (uint64_t conn = 1; conn <= MANY; conn++)
+        advice_note(lab->engine, peers_find(lab->engine, conn), reason_ref(reason), true);
+    reason_unref(reason);
+}
+
+static struct lab *lab_with_budget(void **state, uint32_t budget)
+{
+    struct lab *lab = *state;
+
+    lab_end(lab);
+    lab_init(lab);
+    lab->config.max_in_flight = budget;
+    lab_begin(lab);
+    advise_many(lab);
+    return lab;
+}
+
+/* The first of many are sent before the last are decided. */
+static void many_in_steps(void **state)
+{
+    struct lab *lab = lab_with_budget(state, MANY);
+    const struct outbox *box = ask(lab);
+    size_t steps = 1, before = box->n_actions;
+
+    assert_in_range(before, 1, MANY / 2);
+    while (engine_ask_more(lab->engine)) {
+        assert_true(box->n_actions >= before); /* behind those that are there */
+        before = box->n_actions;
+        steps++;
+    }
+    assert_in_range(steps, 2, MANY);
+    assert_int_equal(box->n_actions, MANY);
+    assert_int_equal(box->n_records, 0);
+    while (!engine_settle(lab->engine, 512))
+        ;
+    assert_int_equal(box->n_records, MANY);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_int_equal(box->actions[i].move.conn, i + 1);
+        assert_int_equal(box->records[i].decision.subject.conn, i + 1);
+        assert_int_equal(box->records[i].decision.request, box->actions[i].move.request);
+    }
+    assert_int_equal(engine_counts(lab->engine).open, MANY);
+}
+
+/* Beyond the budget too: each is asked or queued, once. */
+static void many_beyond_the_budget(void **state)
+{
+    struct lab *lab = lab_with_budget(state, 100);
+    const struct outbox *box = ask(lab);
+    size_t asked = 0, queued = 0;
+
+    while (engine_ask_more(lab->engine))
+        ;
+    (void)engine_settle(lab->engine, SIZE_MAX);
+    for (size_t i = 0; i < box->n_actions; i++)
+        asked += box->actions[i].type == ACTION_MIGRATE;
+    assert_int_equal(asked, 100);
+    assert_int_equal(box->n_records, MANY);
+    for (size_t i = 0; i < box->n_records; i++)
+        queued += box->records[i].decision.verdict == VERDICT_QUEUED;
+    assert_int_equal(queued, MANY - 100);
+    assert_int_equal(engine_counts(lab->engine).queued, MANY - 100);
+    assert_int_equal(engine_counts(lab->engine).open, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LAB_TEST(two_steps),
-        LAB_TEST(twice_in_a_turn),
-        LAB_TEST(beyond_the_budget),
+        LAB_TEST(many_in_steps),   LAB_TEST(many_beyond_the_budget), LAB_TEST(two_steps),
+        LAB_TEST(twice_in_a_turn), LAB_TEST(beyond_the_budget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

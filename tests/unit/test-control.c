@@ -12,6 +12,7 @@
 #include "engine/base/text.h"
 
 struct desk {
+    bool busy; /* the engine is in the middle of a turn */
     struct lab lab;
     struct config config;
     sd_event *loop;
@@ -36,6 +37,11 @@ static void desk_dispatch(void *user, struct event *event)
 static void desk_notice(void *user, enum pd_level level, const char *what, const char *text)
 {
     ((struct desk *)user)->notices++;
+}
+
+static bool desk_busy(void *user)
+{
+    return ((const struct desk *)user)->busy;
 }
 
 static int desk_reload(void *user, char **ret_left, char **ret_error)
@@ -63,6 +69,7 @@ static int desk_setup(void **state)
         .run = "run",
         .version = "version",
         .config = desk_config,
+        .busy = desk_busy,
         .dispatch = desk_dispatch,
         .notice = desk_notice,
         .reload = desk_reload,
@@ -264,6 +271,33 @@ static void commands(void **state)
     assert_non_null(strstr(ask(desk, fd, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"reload\"}\n"),
                            "not here"));
     close(fd);
+    desk_run(desk);
+}
+
+/* In the middle of a turn questions are answered; what changes something waits for its end. */
+static void commands_wait_for_the_turn(void **state)
+{
+    static const char hold[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"hold\",\"params\":{\"all\":true}}\n";
+    static const char asks[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\"}\n";
+    struct desk *desk = *state;
+    int fd = desk_connect(desk), other = desk_connect(desk);
+    char answer[1024];
+
+    desk->busy = true;
+    assert_int_equal(send(fd, hold, sizeof(hold) - 1, 0), sizeof(hold) - 1);
+    desk_run(desk);
+    assert_non_null(strstr(ask(desk, other, asks), "\"id\":1,\"result\""));
+    assert_int_equal(recv(fd, answer, sizeof(answer), MSG_DONTWAIT), -1);
+    assert_false(name_held(desk->lab.engine, "a"));
+    assert_int_equal(sd_event_run(desk->loop, 0), 0); /* and nothing turns meanwhile */
+    desk->busy = false;
+    control_go_on(desk->control);
+    desk_run(desk);
+    assert_true(recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0);
+    assert_true(name_held(desk->lab.engine, "a"));
+    close(fd);
+    close(other);
     desk_run(desk);
 }
 
@@ -628,6 +662,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_follower_begins_where_it_asks, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(who_does_not_read_is_closed, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(who_reads_slowly_is_not, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(commands_wait_for_the_turn, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(holds_that_are_left_are_named, desk_setup, desk_teardown),
     };
 

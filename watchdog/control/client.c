@@ -71,7 +71,8 @@ const char *client_line_end(struct client *client)
 
 bool client_may_be_answered(struct client *client)
 {
-    return !client->closing && client->out.length < OUT_PAUSE_BYTES && client_line_end(client);
+    return !client->closing && !client->waits && client->out.length < OUT_PAUSE_BYTES &&
+           client_line_end(client);
 }
 
 void client_line_take(struct client *client, const char *end)

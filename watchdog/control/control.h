@@ -21,6 +21,9 @@ struct control_host {
     const char *run;             /* borrowed */
     const char *version;
     const struct config *(*config)(void *user); /* the present one */
+    /* Is the engine in the middle of a turn, so that questions may be answered but nothing be
+     * dispatched? NULL: never. */
+    bool (*busy)(void *user);
     void (*dispatch)(void *user, struct event *event);
     /* May be called from within the others. */
     void (*notice)(void *user, enum pd_level level, const char *what, const char *text);
@@ -37,6 +40,10 @@ int control_new(const struct control_host *host, const char *path, struct contro
 /* What was decided in a turn, for those who follow. May be called from within
  * dispatch; only takes note. NULL is fine. */
 void control_records(struct control *control, const struct record *records, size_t n_records);
+
+/* The engine's turn is over: commands that came in the middle of it are carried out. NULL is fine.
+ */
+void control_go_on(struct control *control);
 
 /* Before the engine goes. NULL is fine. Returns NULL. */
 struct control *control_free(struct control *control);

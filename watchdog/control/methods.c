@@ -187,6 +187,31 @@ static void request_run(struct request *request, const struct message *message)
         method->run(request);
 }
 
+static bool changes_something(const char *name)
+{
+    static void (*const commands[])(struct request * request) = {
+        command_migrate, command_hold, command_release, command_mode, command_reload};
+
+    for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+        for (size_t k = 0; k < ARRAY_SIZE(commands); k++)
+            if (methods[i].run == commands[k] && !strcmp(name, methods[i].name))
+                return true;
+    return false;
+}
+
+bool request_waits(const char *line, size_t length)
+{
+    struct message message;
+    char problem[160];
+    bool waits;
+
+    if (message_parse(line, length, &message, problem, sizeof(problem)) < 0)
+        return false;
+    waits = message.type == MESSAGE_REQUEST && changes_something(message.method);
+    message_clear(&message);
+    return waits;
+}
+
 void request_line(struct client *client, const char *line, size_t length, uint64_t share_us)
 {
     struct request request = {

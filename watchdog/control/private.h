@@ -60,6 +60,7 @@ struct client {
     bool eof;        /* will ask nothing more */
     bool closing;    /* closed as soon as it has read what waits, or at once where it cannot */
     size_t searched; /* bytes of `in` that have no LF in them */
+    bool waits; /* its next line is a command that came in the middle of a turn of the engine */
     bool follows;
     struct filter filter;
     uint64_t follows_from; /* place in the backlog's order where it began */
@@ -80,6 +81,7 @@ struct control {
     uint64_t n_lost;        /* that did not get into it, since it was full */
     struct buffer line;
     struct interfaces interfaces;
+    bool busy_seen; /* the engine was in the middle of a turn: commands may wait */
 };
 
 /* Closes those who, at that time, have stood still for long. Returns true if there are others
@@ -155,6 +157,9 @@ struct request {
 
 /* Answers one line, in about so much time (methods.c). */
 void request_line(struct client *client, const char *line, size_t length, uint64_t share_us);
+
+/* Is it a command, for which the engine must be between two turns? */
+bool request_waits(const char *line, size_t length);
 
 /* Asked before each step of a walk: may it be made? A few always may, so that whoever asks again
  * from `next` on comes to the end. */

@@ -67,6 +67,15 @@ int client_ready(sd_event_source *source, int fd, uint32_t revents, void *user)
 
 /* ---- a turn ---- */
 
+static bool control_busy(struct control *control)
+{
+    const struct control_host *host = &control->host;
+    bool busy = host->busy && host->busy(host->user);
+
+    control->busy_seen |= busy;
+    return busy;
+}
+
 /* One request, and what can be written at once of what there is. */
 static void client_turn(struct client *client, uint64_t share_us)
 {
@@ -76,6 +85,9 @@ static void client_turn(struct client *client, uint64_t share_us)
     client->asked_us = clock_us(CLOCK_MONOTONIC);
     if (!client->out.length)
         client->took_us = client->asked_us;
+    client->waits = control_busy(client->control) && request_waits(line, (size_t)(end - line));
+    if (client->waits)
+        return;
     if (end > line)
         request_line(client, line, (size_t)(end - line), share_us);
     client_line_take(client, end);
@@ -117,6 +129,18 @@ static bool answer_until(struct control *control, uint64_t until_us)
             return count_waiting(control);
     }
     return false;
+}
+
+void control_go_on(struct control *control)
+{
+    if (!control || !control->busy_seen)
+        return;
+    control->busy_seen = false;
+    for (size_t i = 0; i < SEATS; i++)
+        if (control->clients[i])
+            control->clients[i]->waits = false;
+    if (count_waiting(control))
+        sd_event_source_set_enabled(control->work, SD_EVENT_ON);
 }
 
 int turn_run(sd_event_source *source, int fd, uint32_t revents, void *user)

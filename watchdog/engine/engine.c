@@ -17,9 +17,13 @@
  * decision, strongest kind first, and writes the requests of those that passed. By then the outbox
  * has all actions, and the shell sends them.
  *
+ * Steps. Of a hundred thousand the first request must not wait for the decision on the last, nor
+ * may the process be deaf meanwhile: the gate goes through ASK_SLICE of them at a time, and the
+ * shell sends what there is and looks up before it calls engine_ask_more().
+ *
  * The second step. Of ten thousand requests the last one must not wait for the records of all
  * others, so their entry (the move, its deadline, its decision record) is made by engine_settle(),
- * after the lines have left. Between the two steps nothing else happens to the engine.
+ * after the lines have left. Between all of these steps nothing else happens to the engine.
  *
  * Time. There is no clock: `now_us` is the last event's. Whatever has to happen later is a
  * `deadline` inside of what it belongs to; due() says for each kind who is called. The outbox
@@ -62,6 +66,9 @@
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
 
+/* So much advice is decided before what was asked so far may be sent. */
+#define ASK_SLICE 4096u
+
 /* Probes that were wanted in this turn, in lists of at most what one may name. */
 static void flush_probes(struct engine *engine)
 {
@@ -76,16 +83,20 @@ static void flush_probes(struct engine *engine)
     engine->n_probes = 0;
 }
 
-/* Advice is decided, and requests are written. */
-static void ask(struct engine *engine)
+/* Advice is decided, and requests are written: `most` of them, false while there are more. */
+static bool ask(struct engine *engine, size_t most)
 {
-    gate_run(engine);
-    if (engine->migration.queue_count) {
-        (void)admit_settle(engine, SIZE_MAX);
-        moves_pump(engine);
+    bool done = gate_run(engine, most);
+
+    if (done) {
+        if (engine->migration.queue_count) {
+            (void)admit_settle(engine, SIZE_MAX);
+            moves_pump(engine);
+        }
+        flush_probes(engine);
     }
-    flush_probes(engine);
     outbox_seal(engine);
+    return done;
 }
 
 /* Everything that happens because its time has come. */
@@ -156,7 +167,7 @@ int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t rea
         return result;
     }
     triggers_start(engine);
-    ask(engine);
+    (void)ask(engine, SIZE_MAX);
     (void)engine_settle(engine, SIZE_MAX);
     *ret_engine = engine;
     return 0;
@@ -263,13 +274,22 @@ const struct outbox *engine_ask(struct engine *engine, const struct event *event
     outbox_begin(engine);
     engine->now_us = max_u64(engine->now_us, event->now_us);
     engine->realtime_us = event->realtime_us;
-    if (!engine->stopping) {
+    engine->asks = !engine->stopping;
+    if (engine->asks) {
         dispatch(engine, event);
-        ask(engine);
+        engine->asks = !ask(engine, ASK_SLICE);
     } else {
         outbox_seal(engine);
     }
     return &engine->outbox.box;
+}
+
+bool engine_ask_more(struct engine *engine)
+{
+    if (!engine->asks)
+        return false;
+    engine->asks = !ask(engine, ASK_SLICE);
+    return true;
 }
 
 bool engine_settle(struct engine *engine, size_t most)
@@ -285,6 +305,8 @@ bool engine_settle(struct engine *engine, size_t most)
 const struct outbox *engine_handle(struct engine *engine, const struct event *event)
 {
     engine_ask(engine, event);
+    while (engine_ask_more(engine))
+        ;
     (void)engine_settle(engine, SIZE_MAX);
     return &engine->outbox.box;
 }

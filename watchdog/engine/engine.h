@@ -89,11 +89,13 @@ struct engine *engine_free(struct engine *engine);
 /* Runs one event through. Memory that cannot be had ends the process. */
 const struct outbox *engine_handle(struct engine *engine, const struct event *event);
 
-/* The same in two steps. After the first all actions are in the outbox, to be
- * carried out before the second, which enters what was asked: a request does not
- * wait for its record, nor for what ten thousand others leave to be done. Enters
- * `most` of them and returns false while there are more; then all is in the outbox. */
+/* The same in steps. engine_ask_more() is called until it returns false: each of
+ * these leaves further actions in the outbox, behind those that are there. They are to be
+ * carried out before the last step, engine_settle(), which enters what was asked: a request does
+ * not wait for its record, nor for what ten thousand others leave to be done. Enters `most` of them
+ * and returns false while there are more; then all is in the outbox. */
 const struct outbox *engine_ask(struct engine *engine, const struct event *event);
+bool engine_ask_more(struct engine *engine);
 bool engine_settle(struct engine *engine, size_t most);
 
 /* Another configuration: taken by the next EVENT_COMMAND / COMMAND_CONFIG. What was

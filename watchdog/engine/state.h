@@ -26,6 +26,7 @@
 #include "peers/peer.h"
 #include "peers/poll.h"
 #include "stages/admit.h"
+#include "stages/gate.h"
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
 
@@ -112,9 +113,15 @@ struct engine {
     uint64_t *probes; /* connections to be probed, of this turn */
     size_t n_probes, probes_capacity;
     /* stages */
+    bool asks; /* the turn's advice is not decided to its end */
+    struct deciding deciding;
     struct admitted *admitted; /* not asked, or not entered yet */
     size_t n_admitted, admitted_capacity;
-    size_t n_made, n_settled; /* so many from the first on have their move, are entered */
+    /* so many from the first on have their line, their move, are entered */
+    size_t n_asked, n_made, n_settled;
+    /* the budget does not suffice: so many are in the queue, and after that are recorded so */
+    bool queueing, pumped;
+    size_t n_enqueued, n_recorded;
     /* above */
     enum mode mode;  /* hold.c */
     uint32_t missed; /* hold.c: advice that the last command gave again */

@@ -11,12 +11,14 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "../util/clock.h"
 #include "endpoint.h"
 #include "protocol.h"
 
 #define READ_BYTES   ((size_t)64 * 1024)
-#define READS_MAX    4   /* of READ_BYTES in one turn of the loop */
-#define SEND_ACTIONS 512 /* about 64 KiB of requests: written while the next are made */
+#define READS_MAX    4              /* of READ_BYTES in one turn of the loop, */
+#define READS_US     UINT64_C(3000) /* as long as they do not take longer than this */
+#define SEND_ACTIONS 512            /* about 64 KiB of requests: written while the next are made */
 #define TAKING_US    UINT64_C(100000) /* a node that took some so lately may take more */
 /* While the node is away, a new reason is said at most so often. */
 #define REASON_GAP_US UINT64_C(10000000)
@@ -313,12 +315,13 @@ static bool link_read(struct link *link)
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
+    uint64_t until_us = add_u64(clock_us(CLOCK_MONOTONIC), READS_US);
     struct link *link = userdata;
 
     if (events & EPOLLOUT)
         link_flush(link);
     for (unsigned i = 0; i < READS_MAX && events & ~(uint32_t)EPOLLOUT; i++) {
-        if (!link_read(link))
+        if (!link_read(link) || clock_us(CLOCK_MONOTONIC) >= until_us)
             break;
     }
     link_close_failed(link);

@@ -76,37 +76,63 @@ void admit_make(struct engine *engine)
 }
 
 /* Those that did not fit are `queued` in their decision; by then the best of
- * the turn have been taken out of the queue. */
-static void queue_all(struct engine *engine)
+ * the turn have been taken out of the queue. Returns false while there is more. */
+static bool queue_some(struct engine *engine, size_t most)
 {
-    admit_make(engine);
-    for (size_t i = 0; i < engine->n_admitted; i++)
-        move_enqueue(engine, engine->admitted[i].move);
-    moves_pump(engine);
-    for (size_t i = 0; i < engine->n_admitted; i++)
-        move_record_queued(engine, engine->admitted[i].move);
+    size_t n_admitted = engine->n_admitted;
+
+    for (; engine->n_made < n_admitted && most; engine->n_made++, most--)
+        make(engine, &engine->admitted[engine->n_made]);
+    for (; engine->n_enqueued < n_admitted && most; engine->n_enqueued++, most--)
+        move_enqueue(engine, engine->admitted[engine->n_enqueued].move);
+    if (engine->n_enqueued == n_admitted && !engine->pumped) {
+        moves_pump(engine);
+        engine->pumped = true;
+    }
+    for (; engine->n_recorded < n_admitted && most; engine->n_recorded++, most--)
+        move_record_queued(engine, engine->admitted[engine->n_recorded].move);
+    if (engine->n_recorded < n_admitted)
+        return false;
     admit_clear(engine);
+    return true;
 }
 
-void admit_ask(struct engine *engine)
+/* Their numbers are those that they will be entered by. */
+static void write_some(struct engine *engine)
 {
-    const struct migration *migration = &engine->migration;
-
-    if (migration->queue_count || migration->open + engine->n_admitted > migration->budget) {
-        queue_all(engine);
-        return;
-    }
-    /* Their numbers are those that they will be entered by. */
-    for (size_t i = 0; i < engine->n_admitted; i++) {
-        const struct admitted *admitted = &engine->admitted[i];
+    for (; engine->n_asked < engine->n_admitted; engine->n_asked++) {
+        const struct admitted *admitted = &engine->admitted[engine->n_asked];
 
         request_write(engine, admitted->reason, admitted->by,
                       &(struct action_move){
-                          .request = request_next(migration) + i,
+                          .request = request_next(&engine->migration) + engine->n_asked,
                           .conn = admitted->conn,
                           .timeout_ms = move_timeout_ms(engine),
                       });
     }
+}
+
+static bool budget_suffices(const struct engine *engine, size_t n_requests)
+{
+    const struct migration *migration = &engine->migration;
+
+    return !migration->queue_count && migration->open + n_requests <= migration->budget;
+}
+
+void admit_ask_some(struct engine *engine, size_t n_advice)
+{
+    if (budget_suffices(engine, n_advice))
+        write_some(engine);
+}
+
+bool admit_ask(struct engine *engine, size_t most)
+{
+    if (!engine->queueing && budget_suffices(engine, engine->n_admitted)) {
+        write_some(engine);
+        return true;
+    }
+    engine->queueing = true;
+    return queue_some(engine, most);
 }
 
 /* The next ones, while this one is worked on. */
@@ -144,5 +170,7 @@ void admit_clear(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_admitted; i++)
         reason_unref(engine->admitted[i].reason);
-    engine->n_admitted = engine->n_made = engine->n_settled = 0;
+    engine->n_admitted = engine->n_asked = engine->n_made = engine->n_settled = 0;
+    engine->queueing = engine->pumped = false;
+    engine->n_enqueued = engine->n_recorded = 0;
 }

@@ -30,8 +30,12 @@ void admit_add(struct engine *engine, struct peer *peer, struct reason *reason, 
  * same turn, and must see that. */
 void admit_make(struct engine *engine);
 
-/* All advice is decided: ask as far as the budget allows, queue the rest. */
-void admit_ask(struct engine *engine);
+/* Of `n_advice` some are decided: asks for what was admitted if the budget will suffice for all. */
+void admit_ask_some(struct engine *engine, size_t n_advice);
+
+/* All advice is decided: asks as far as the budget allows, queues the rest, `most` of them.
+ * Returns false while there is more. */
+bool admit_ask(struct engine *engine, size_t most);
 
 /* Enters what was asked, `most` of them; the decision records are written here.
  * Returns false while there is more. */

@@ -176,18 +176,26 @@ static void prefetch(const struct engine *engine, size_t i, size_t count)
     }
 }
 
-/* The strongest first, so that within one turn the weaker ones join it. */
-static void decide_all(struct engine *engine, size_t count, unsigned kinds)
+/* The strongest first, so that within one turn the weaker ones join it. Returns false while
+ * there is more in this pass. */
+static bool decide_some(struct engine *engine, size_t most)
 {
-    for (enum pd_kind kind = PD_KIND_OPERATOR; kind < PD_KIND_COUNT; kind++) {
-        if (!(kinds & 1u << kind))
+    struct deciding *deciding = &engine->deciding;
+
+    for (; deciding->kind < PD_KIND_COUNT; deciding->kind++, deciding->at = 0) {
+        if (!(deciding->kinds & 1u << deciding->kind))
             continue;
-        for (size_t i = 0; i < count; i++) {
-            prefetch(engine, i, count);
-            if (engine->advice[i].reason && engine->advice[i].reason->kind == kind)
-                decide(engine, &engine->advice[i]);
+        for (; deciding->at < deciding->count; deciding->at++) {
+            struct advice *advice = &engine->advice[deciding->at];
+
+            if (!most--)
+                return false;
+            prefetch(engine, deciding->at, deciding->count);
+            if (advice->reason && advice->reason->kind == deciding->kind)
+                decide(engine, advice);
         }
     }
+    return true;
 }
 
 void gate_withdrawn(struct engine *engine)
@@ -200,20 +208,44 @@ void gate_withdrawn(struct engine *engine)
     engine->n_withdrawals = 0;
 }
 
-void gate_run(struct engine *engine)
+static void pass_begin(struct engine *engine)
 {
-    gate_withdrawn(engine);
-    while (engine->n_advice) {
-        size_t count = engine->n_advice;
+    (void)admit_settle(engine, SIZE_MAX);
+    engine->deciding = (struct deciding){
+        .runs = true,
+        .count = engine->n_advice,
+        .kinds = mark_bulk(engine),
+        .kind = PD_KIND_OPERATOR,
+    };
+}
 
-        (void)admit_settle(engine, SIZE_MAX);
-        decide_all(engine, count, mark_bulk(engine));
-        admit_ask(engine);
-        /* what was advised meanwhile */
-        memmove(engine->advice, engine->advice + count,
-                (engine->n_advice - count) * sizeof(struct advice));
-        engine->n_advice -= count;
+static void pass_end(struct engine *engine)
+{
+    size_t count = engine->deciding.count;
+
+    /* what was advised meanwhile */
+    memmove(engine->advice, engine->advice + count,
+            (engine->n_advice - count) * sizeof(struct advice));
+    engine->n_advice -= count;
+    engine->deciding.runs = false;
+}
+
+bool gate_run(struct engine *engine, size_t most)
+{
+    if (!engine->deciding.runs) {
+        gate_withdrawn(engine);
+        if (!engine->n_advice)
+            return true;
+        pass_begin(engine);
     }
+    if (!decide_some(engine, most)) {
+        admit_ask_some(engine, engine->deciding.count);
+        return false;
+    }
+    if (!admit_ask(engine, most))
+        return false;
+    pass_end(engine);
+    return !engine->n_advice;
 }
 
 void gate_peer_gone(struct engine *engine, struct peer *peer)

@@ -7,13 +7,27 @@
 #ifndef ENGINE_GATE_H
 #define ENGINE_GATE_H
 
-#include "../state.h"
+#include "../event.h"
+#include "../record.h"
 
-/* Decides on all advice of this turn, and asks. */
-void gate_run(struct engine *engine);
+struct engine;
+struct peer;
+
+/* A pass over the advice of this turn, which may take several steps. */
+struct deciding {
+    bool runs;
+    size_t count;      /* so much advice is in this pass; what comes meanwhile is in the next */
+    unsigned kinds;    /* that are in it, one bit each */
+    enum pd_kind kind; /* that is decided now, */
+    size_t at;         /* so far */
+};
+
+/* Decides on advice of this turn and asks, `most` at a time. Returns false while there is more:
+ * nothing else may happen to the engine before. */
+bool gate_run(struct engine *engine, size_t most);
 
 /* What policies withdrew since they were called: ends what waits of that. After each call into
- * policies that something else of the turn follows; gate_run begins with it. */
+ * policies that something else of the turn follows; the first step of gate_run begins with it. */
 void gate_withdrawn(struct engine *engine);
 
 /* A connection is about to go: advice about it that waits is `gone`. */
