@@ -16,7 +16,7 @@
 
 /* From a request on the node's socket to what follows from it. */
 #define SOCKET_US (1 * MS)
-/* Beside pathdog's own requests, in the same numbers. */
+/* CLOCK_REALTIME at the beginning; for records only. */
 #define REALTIME_US UINT64_C(1700000000000000)
 
 static const char defaults[] = "[watchdog]\n"
