@@ -252,6 +252,34 @@ static void of_another_user(void **state)
     assert_int_equal(seteuid(0), 0);
     assert_int_equal(r, -EPERM);
     assert_non_null(strstr(error, "owned by uid 0, and this pathdog runs as uid 65534"));
+    assert_false(lock_is_needless(r));
+    free(error);
+}
+
+/* A directory that may be read only: nothing is written there, and nothing is to be locked. */
+static void of_a_directory_of_another_user(void **state)
+{
+    struct rig *rig = *state;
+    char *error = NULL;
+    int r;
+
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chmod(rig->directory, 0755), 0);
+    assert_int_equal(seteuid(65534), 0);
+    r = lock_take(&rig->lock, rig->directory, &error);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(r, -EACCES);
+    assert_true(lock_is_needless(r));
+    assert_non_null(strstr(error, "Permission denied"));
+    free(error);
+    error = NULL;
+    assert_int_equal(chmod(rig->directory, 0700), 0); /* nor entered: who knows what is there */
+    assert_int_equal(seteuid(65534), 0);
+    r = lock_take(&rig->lock, rig->directory, &error);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(r, -EPERM);
+    assert_non_null(strstr(error, "Permission denied"));
     free(error);
 }
 
@@ -260,9 +288,9 @@ static void of_another_user(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RIG_TEST(replaced_at_once), RIG_TEST(killed_in_the_middle),   RIG_TEST(full_disk),
-        RIG_TEST(no_files),         RIG_TEST(the_lock_is_ours_alone), RIG_TEST(not_a_lock),
-        RIG_TEST(of_another_user),
+        RIG_TEST(replaced_at_once), RIG_TEST(killed_in_the_middle),           RIG_TEST(full_disk),
+        RIG_TEST(no_files),         RIG_TEST(the_lock_is_ours_alone),         RIG_TEST(not_a_lock),
+        RIG_TEST(of_another_user),  RIG_TEST(of_a_directory_of_another_user),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,8 @@ static pid_t holder_of(int fd)
     return pid;
 }
 
-/* Only where it is not there it is made: then a permission that is lacking is the directory's. */
+/* A permission that is lacking is the file's or that of the way to it: -EPERM; or, since it is made
+ * only where it is not there, the directory's: -EACCES, and nobody else can have written there. */
 static int file_open(int at)
 {
     const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
@@ -56,10 +57,10 @@ static int file_open(int at)
     if (fd >= 0)
         return fd;
     if (errno != ENOENT)
-        return -errno;
+        return errno == EACCES ? -EPERM : -errno;
     fd = openat(at, LOCK_FILE, flags | O_CREAT, 0600);
     error = errno;
-    return fd >= 0 ? fd : error == EACCES || error == EPERM ? -EROFS : -error;
+    return fd >= 0 ? fd : error == EPERM ? -EACCES : -error;
 }
 
 static int foreign(uid_t owner, const char *path, char **ret_error)
@@ -75,11 +76,13 @@ static int open_failed(int at, int error, const char *path, char **ret_error)
 {
     struct stat there;
 
-    if (error == -EACCES && fstatat(at, LOCK_FILE, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (error == -EPERM && fstatat(at, LOCK_FILE, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
         there.st_uid != geteuid())
         return foreign(there.st_uid, path, ret_error);
     return error_set(ret_error, error, "%s: %s", path,
-                     error == -ELOOP ? "is a symbolic link: remove it" : strerror(-error));
+                     error == -ELOOP   ? "is a symbolic link: remove it"
+                     : error == -EPERM ? strerror(EACCES)
+                                       : strerror(-error));
 }
 
 static int file_check(int fd, const char *path, char **ret_error)
@@ -162,6 +165,6 @@ int lock_take(struct lock *lock, const char *directory, char **ret_error)
 
 bool lock_is_needless(int error)
 {
-    return error == -ENOENT || error == -ENOTDIR || error == -EROFS || error == -ENOSPC ||
-           error == -EDQUOT;
+    return error == -EACCES || error == -ENOENT || error == -ENOTDIR || error == -EROFS ||
+           error == -ENOSPC || error == -EDQUOT;
 }
