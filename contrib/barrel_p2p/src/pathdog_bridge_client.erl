@@ -12,6 +12,7 @@
     buffer = pathdog_bridge_lines:new() :: pathdog_bridge_lines:buffer(),
     writer :: pid() | undefined,
     debt = 0 :: non_neg_integer(),
+    owed = [] :: [peers | reference()], % who waits until there is room for more
     greeted = false :: boolean(),
     subscribing = none :: none | pathdog_bridge_protocol:id(),
     subscribed = false :: boolean(),
@@ -21,6 +22,7 @@
 
 -define(START_LIMIT, 5000).
 -define(MOVES_MAX, 4096).
+-define(ROOM, 262144). % with less to be written, more of a long list is asked for
 
 -spec start_link(gen_tcp:socket(), pathdog_bridge_settings:settings()) -> pid().
 start_link(Socket, Settings) ->
@@ -52,7 +54,7 @@ loop(#client{socket = Socket, writer = Writer} = State) ->
         {tcp_error, Socket, Reason} -> finish(pathdog_bridge_errors:text(Reason), State);
         {pathdog_bridge, Event} -> loop(event(Event, State));
         {sampler, Tag, Part} -> loop(summary(Tag, Part, State));
-        {written, Writer, Bytes} -> loop(State#client{debt = State#client.debt - Bytes});
+        {written, Writer, Bytes} -> loop(ask(State#client{debt = State#client.debt - Bytes}));
         {'EXIT', Writer, _} -> finish(<<"the client does not read, or went">>, State);
         {'EXIT', _, Reason} when Reason =/= normal -> finish(<<"replaced or stopped">>, State);
         _ -> loop(State)
@@ -80,6 +82,22 @@ send(Line, #client{writer = Writer, debt = Debt, settings = #{output_buffer := M
             pathdog_bridge_writer:write(Writer, Line, Bytes),
             State#client{debt = Debt + Bytes}
     end.
+
+%% Long lists come in parts, as fast as the client reads.
+ask(#client{owed = Owed, debt = Debt} = State) when Owed =/= [], Debt < ?ROOM ->
+    lists:foreach(
+        fun
+            (peers) -> pathdog_bridge_peers:more(self());
+            (Tag) -> pathdog_bridge_sampler:taken(Tag)
+        end,
+        Owed
+    ),
+    State#client{owed = []};
+ask(State) ->
+    State.
+
+owe(Whom, #client{owed = Owed} = State) ->
+    ask(State#client{owed = [Whom | Owed]}).
 
 answer(Id, Result, State) -> send(pathdog_bridge_protocol:result(Id, Result), State).
 
@@ -150,7 +168,7 @@ move(Kind, Id, Move, #client{moves = Moves} = State) ->
 
 summary(Tag, {rows, Rows}, #client{summary = {Tag, Id, Count}} = State) ->
     Line = pathdog_bridge_protocol:summaries(pathdog_bridge_summary:columns(), Rows),
-    send(Line, State#client{summary = {Tag, Id, Count + length(Rows)}});
+    owe(Tag, send(Line, State#client{summary = {Tag, Id, Count + length(Rows)}}));
 summary(Tag, done, #client{summary = {Tag, Id, Count}} = State) ->
     answer(Id, [{rows, Count}], State#client{summary = none});
 summary(_, _, State) ->
@@ -163,6 +181,8 @@ event({forwarded, {moved, Tag, Answer}}, #client{moves = Moves} = State) ->
     end;
 event({snapshot, Count}, #client{subscribing = Id} = State) when Id =/= none ->
     answer(Id, [{peers, Count}], State#client{subscribing = none});
+event({peers, Peers}, #client{subscribed = true} = State) ->
+    owe(peers, send([pathdog_bridge_protocol:notification(<<"peer_up">>, Up) || Up <- Peers], State));
 event({Name, Params}, #client{subscribed = true} = State) when
     Name =:= peer_up; Name =:= peer_down; Name =:= peer_path
 ->

@@ -6,7 +6,7 @@
 -module(pathdog_bridge_peers).
 -behaviour(gen_server).
 
--export([start_link/1, subscribe/1, connections/1, lookup/1, await/4, leaving/2, path/3, via/2]).
+-export([start_link/1, subscribe/1, more/1, connections/1, lookup/1, await/4, leaving/2, path/3, via/2]).
 -export([forward/2, refresh/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 -export_type([event/0]).
@@ -15,13 +15,15 @@
 -type conn() :: pathdog_bridge_table:conn().
 %% What a client gets, as {pathdog_bridge, Event}.
 -type event() ::
-    {peer_up, [{atom(), term()}]}
+    {peers, [[{atom(), term()}]]}
+    | {peer_up, [{atom(), term()}]}
     | {peer_down, [{atom(), term()}]}
     | {peer_path, [{atom(), term()}]}
     | {snapshot, non_neg_integer()}
     | {forwarded, term()}.
 
 -define(SNAPSHOT_LIMIT, 3000).
+-define(PART, 256). % peers of the snapshot that a client gets at a time
 -define(CALL_LIMIT, 5000). % to this process, which never waits
 
 %% ---- for the others ----
@@ -30,10 +32,15 @@
 start_link(Settings) ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, Settings, []).
 
-%% From now on Client gets all events, the present peers first, then {snapshot, Count}.
+%% From now on Client gets all events, the present peers first, then {snapshot, Count}. The peers come
+%% in parts, {peers, List}, the next one when the client has room for it and says so.
 -spec subscribe(pid()) -> ok.
 subscribe(Client) ->
     gen_server:cast(?MODULE, {subscribe, Client}).
+
+-spec more(pid()) -> ok.
+more(Client) ->
+    gen_server:cast(?MODULE, {more, Client}).
 
 %% The connections that were told and whose process is known.
 -spec connections(all | [pos_integer()]) -> [conn()].
@@ -85,7 +92,7 @@ init(Settings) ->
         dist => maps:get(dist, Settings),
         table => pathdog_bridge_table:new(),
         client => undefined, % {pid, monitor}
-        snapshot => undefined, % {timer, until which ids are resolved}
+        snapshot => undefined, % see begin_snapshot/2
         waiters => [], % {From, node, id, deadline}
         refreshing => no, % no | yes | again
         resolving => 0,
@@ -112,6 +119,8 @@ handle_call(_Request, _From, State) ->
 -spec handle_cast(term(), map()) -> {noreply, map()}.
 handle_cast({subscribe, Client}, State) ->
     {noreply, begin_snapshot(Client, State)};
+handle_cast({more, Client}, #{client := {Client, _}, snapshot := #{} = Snapshot} = State) ->
+    {noreply, check_snapshot(feed(State#{snapshot := Snapshot#{hungry := true}}))};
 handle_cast({leaving, Id, Reason}, State) ->
     case conn(Id, State) of
         undefined -> {noreply, State};
@@ -142,8 +151,8 @@ handle_info({{resolved, Id}, Result}, #{resolving := N} = State) ->
     {noreply, resolved(Id, Result, next_resolution(State#{resolving := N - 1}))};
 handle_info({'DOWN', Monitor, process, Pid, Reason}, State) ->
     {noreply, down(Monitor, Pid, Reason, State)};
-handle_info({snapshot_limit, Timer}, #{snapshot := {Timer, _}} = State) ->
-    {noreply, end_snapshot(State)};
+handle_info({snapshot_limit, Timer}, #{snapshot := #{timer := Timer}} = State) ->
+    {noreply, check_snapshot(tell_late(State))};
 handle_info(tick, #{settings := #{refresh_interval := Interval}} = State) ->
     erlang:send_after(Interval, self(), tick),
     {noreply, resolve_again(prune_waiters(refresh(State)))};
@@ -301,9 +310,18 @@ put_conn(Conn, #{table := Table} = State) ->
 
 %% ---- telling ----
 
-tell_up(Conn, #{client := Client} = State) ->
-    tell(Client, {peer_up, up(Conn, State)}),
-    check_snapshot(serve_waiters(put_conn(Conn#{told := true}, State))).
+tell_up(#{id := Id} = Conn, #{client := Client, snapshot := Snapshot} = State0) ->
+    State1 = serve_waiters(put_conn(Conn#{told := true}, State0)),
+    case Snapshot of
+        #{waiting := #{Id := _}} ->
+            State1;
+        #{waiting := Waiting, queue := Queue} ->
+            Longer = Snapshot#{waiting := Waiting#{Id => up}, queue := queue:in(Id, Queue)},
+            check_snapshot(feed(State1#{snapshot := Longer}));
+        undefined ->
+            tell(Client, {peer_up, up(Conn, State1)}),
+            State1
+    end.
 
 up(#{id := Id, name := Name, role := Role, local := Local, remote := Remote, via := Via}, State) ->
     #{settings := #{reconnectable := Which}} = State,
@@ -328,6 +346,14 @@ tell({Client, _}, Event) ->
     Client ! {pathdog_bridge, Event},
     ok.
 
+%% Of a connection that the client does not know of yet, nothing is told but that it is up.
+tell_of(#{told := false}, _Event, _State) ->
+    ok;
+tell_of(#{id := Id}, _Event, #{snapshot := #{waiting := Waiting}}) when is_map_key(Id, Waiting) ->
+    ok;
+tell_of(_Conn, Event, #{client := Client}) ->
+    tell(Client, Event).
+
 seen_at(Id, Local, Remote, State) ->
     case conn(Id, State) of
         undefined -> State;
@@ -342,7 +368,7 @@ seen_via(Node, Via, #{table := Table} = State) ->
         Conn -> tell_path(Conn#{via := Via}, State)
     end.
 
-tell_path(#{id := Id, told := Told} = Conn, #{client := Client} = State) ->
+tell_path(#{id := Id} = Conn, State) ->
     #{local := Local, remote := Remote, via := Via} = Conn,
     Path = [
         {conn, Id},
@@ -350,7 +376,7 @@ tell_path(#{id := Id, told := Told} = Conn, #{client := Client} = State) ->
         {remote, pathdog_bridge_conn:address(Remote)},
         {via, Via}
     ],
-    ok = tell(case Told of true -> Client; false -> undefined end, {peer_path, Path}),
+    ok = tell_of(Conn, {peer_path, Path}, State),
     put_conn(Conn, State).
 
 %% ---- going ----
@@ -372,14 +398,10 @@ why({connection_closed, Reason}) -> pathdog_bridge_errors:text(Reason);
 why({shutdown, Reason}) -> why(Reason);
 why(Reason) -> pathdog_bridge_errors:text(Reason).
 
-retire(#{id := Id, mon := Monitor, told := Told, reason := Given} = Conn, Reason, State) ->
-    #{table := Table, client := Client} = State,
+retire(#{id := Id, mon := Monitor, reason := Given} = Conn, Reason, #{table := Table} = State) ->
     demonitor(Monitor, [flush]),
     Text = case Given of undefined -> Reason; _ -> Given end,
-    ok = tell(
-        case Told of true -> Client; false -> undefined end,
-        {peer_down, [{conn, Id}, {reason, Text}]}
-    ),
+    ok = tell_of(Conn, {peer_down, [{conn, Id}, {reason, Text}]}, State),
     check_snapshot(State#{table := pathdog_bridge_table:remove(Conn, Table)}).
 
 %% ---- who waits for a new connection ----
@@ -404,39 +426,74 @@ prune_waiters(#{waiters := Waiters} = State) ->
 %% ---- the snapshot ----
 
 %% The list is made anew first, so that it is from after the subscription. It ends when all that
-%% were there then are told, or after a while: a wedged one must not hold up the others.
+%% were there then are told, or after a while: a wedged one must not hold up the others. However long
+%% it is, the client has only a part of it at a time.
 begin_snapshot(Client, State0) ->
     State1 = cancel_snapshot(State0),
     case maps:get(client, State1) of
         undefined -> ok;
         {_, Old} -> demonitor(Old, [flush])
     end,
-    State2 = State1#{client := {Client, monitor(process, Client)}},
-    lists:foreach(
-        fun(Conn) -> tell({Client, none}, {peer_up, up(Conn, State2)}) end,
-        [Conn || #{told := true} = Conn <- pathdog_bridge_table:all(maps:get(table, State2))]
-    ),
+    #{table := Table} = State1,
+    Ids = [Id || #{id := Id, told := true} <- pathdog_bridge_table:all(Table)],
     Timer = make_ref(),
     erlang:send_after(?SNAPSHOT_LIMIT, self(), {snapshot_limit, Timer}),
-    refresh(maps:remove(refreshed, State2#{snapshot := {Timer, fresh}})).
+    Snapshot = #{
+        timer => Timer,
+        over => false, % the limit has passed: nobody is waited for any more
+        hungry => true, % the client has room for a part
+        queue => queue:from_list(Ids), % those to be told, in this order
+        waiting => maps:from_keys(Ids, up) % the same
+    },
+    State2 = State1#{client := {Client, monitor(process, Client)}, snapshot := Snapshot},
+    feed(refresh(maps:remove(refreshed, State2))).
 
-check_snapshot(#{snapshot := {_, fresh}, refreshed := true, table := Table} = State) ->
-    case pathdog_bridge_table:untold(Table) of
-        0 -> end_snapshot(State);
-        _ -> State
+feed(#{snapshot := #{hungry := true, queue := Queue, waiting := Waiting} = Snapshot} = State) ->
+    {Part, RestQueue, RestWaiting} = part(?PART, Queue, Waiting, State, []),
+    Part =:= [] orelse tell(maps:get(client, State), {peers, Part}),
+    State#{snapshot := Snapshot#{
+        hungry := Part =:= [], queue := RestQueue, waiting := RestWaiting
+    }};
+feed(State) ->
+    State.
+
+%% As they are now; those that have gone meanwhile were never told.
+part(0, Queue, Waiting, _, Part) ->
+    {lists:reverse(Part), Queue, Waiting};
+part(N, Queue, Waiting, State, Part) ->
+    case queue:out(Queue) of
+        {empty, _} ->
+            {lists:reverse(Part), Queue, Waiting};
+        {{value, Id}, Rest} ->
+            Told =
+                case conn(Id, State) of
+                    undefined -> Part;
+                    Conn -> [up(Conn, State) | Part]
+                end,
+            part(N - 1, Rest, maps:remove(Id, Waiting), State, Told)
+    end.
+
+check_snapshot(#{snapshot := #{over := Over, waiting := Waiting}, table := Table} = State) when
+    map_size(Waiting) =:= 0
+->
+    Fresh = maps:is_key(refreshed, State) andalso pathdog_bridge_table:untold(Table) =:= 0,
+    case Over orelse Fresh of
+        true -> end_snapshot(State);
+        false -> State
     end;
 check_snapshot(State) ->
     State.
 
-end_snapshot(#{table := Table} = State0) ->
-    Late = [Conn || #{told := false} = Conn <- pathdog_bridge_table:all(Table)],
-    State1 = lists:foldl(
+tell_late(#{table := Table, snapshot := Snapshot} = State0) ->
+    lists:foldl(
         fun(Conn, State) -> tell_up(Conn#{state := unknown}, State) end,
-        State0#{snapshot := undefined},
-        Late
-    ),
-    tell(maps:get(client, State1), {snapshot, length(pathdog_bridge_table:all(Table))}),
-    State1.
+        State0#{snapshot := Snapshot#{over := true}},
+        [Conn || #{told := false} = Conn <- pathdog_bridge_table:all(Table)]
+    ).
+
+end_snapshot(#{table := Table, client := Client} = State) ->
+    tell(Client, {snapshot, length(pathdog_bridge_table:all(Table))}),
+    State#{snapshot := undefined}.
 
 cancel_snapshot(State) ->
     State#{snapshot := undefined}.

@@ -9,12 +9,13 @@
 -module(pathdog_bridge_sampler).
 -behaviour(gen_server).
 
--export([start_link/1, round/2, probe/1]).
+-export([start_link/1, round/2, taken/1, probe/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(ROWS, 256). % rows of one line
 -define(GATHER_MS, 10). % how long a row waits for others
 -define(WAITING_MAX, 8192).
+-define(UNREAD_MAX, 8). % parts of a round that its client has no room for
 
 %% ---- for the others ----
 
@@ -26,6 +27,11 @@ start_link(Settings) ->
 -spec round(reference(), all | [pos_integer()]) -> ok.
 round(Tag, Conns) ->
     gen_server:cast(?MODULE, {round, self(), Tag, Conns}).
+
+%% The caller has room for more rows. A round whose caller has none waits, and takes longer.
+-spec taken(reference()) -> ok.
+taken(Tag) ->
+    gen_server:cast(?MODULE, {taken, Tag}).
 
 %% Makes each of them send something that has to be acknowledged.
 -spec probe([pos_integer()]) -> ok.
@@ -43,6 +49,8 @@ init(Settings) ->
         waiting => queue:new(), % jobs: {probe, quic pid} | {{tag, conn}, quic pid}
         free => maps:get(summary_parallel, Settings),
         rounds => #{}, % tag => {client, jobs open, rows, is a flush coming?}
+        unread => #{}, % tag => parts that the client has no room for
+        held => #{}, % tag => parts taken since the limit was last looked at; only rounds that had to wait
         seen => #{} % conn => #{row, stuck, holes}
     }}.
 
@@ -58,6 +66,14 @@ handle_cast({round, Client, Tag, Which}, #{settings := Settings, rounds := Round
     Round = {Client, length(Jobs), [], false},
     Begun = forget(Which, Conns, State#{rounds := Rounds#{Tag => Round}}),
     {noreply, settle(Tag, pump(enqueue(Jobs, Begun)))};
+handle_cast({taken, Tag}, #{unread := Unread, held := Held} = State) ->
+    case Unread of
+        #{Tag := N} ->
+            Counted = maps:map(fun(T, Taken) -> case T of Tag -> Taken + 1; _ -> Taken end end, Held),
+            {noreply, pump(State#{unread := Unread#{Tag := max(0, N - 1)}, held := Counted})};
+        _ ->
+            {noreply, State}
+    end;
 handle_cast({probe, Which}, #{waiting := Waiting} = State) ->
     case queue:len(Waiting) < ?WAITING_MAX of
         true ->
@@ -86,8 +102,15 @@ handle_info({late, Monitor}, #{workers := Workers, free := Free} = State) ->
     end;
 handle_info({flush, Tag}, State) ->
     {noreply, flush(Tag, State)};
-handle_info({over, Tag}, State) ->
-    {noreply, end_round(Tag, State)};
+%% A round that waits for its client goes on as long as the client reads.
+handle_info({over, Tag}, #{held := Held, settings := Settings} = State) ->
+    case Held of
+        #{Tag := Taken} when Taken > 0 ->
+            erlang:send_after(maps:get(summary_timeout, Settings), self(), {over, Tag}),
+            {noreply, State#{held := Held#{Tag := 0}}};
+        _ ->
+            {noreply, end_round(Tag, State)}
+    end;
 handle_info(_Message, State) ->
     {noreply, State}.
 
@@ -101,7 +124,16 @@ pump(#{free := 0} = State) ->
 pump(#{waiting := Waiting} = State) ->
     case queue:out(Waiting) of
         {empty, _} -> State;
-        {{value, Job}, Rest} -> pump(begin_job(Job, State#{waiting := Rest}))
+        {{value, {{Tag, _}, _} = Job}, Rest} ->
+            #{unread := Unread, held := Held} = State,
+            case Unread of
+                #{Tag := N} when N >= ?UNREAD_MAX ->
+                    State#{held := maps:merge(#{Tag => 0}, Held)};
+                _ ->
+                    pump(begin_job(Job, State#{waiting := Rest}))
+            end;
+        {{value, Job}, Rest} ->
+            pump(begin_job(Job, State#{waiting := Rest}))
     end.
 
 %% The worker's fun does not return: its exit is its answer.
@@ -227,8 +259,15 @@ add_row(Tag, Row, #{rounds := Rounds} = State) ->
 flush(Tag, #{rounds := Rounds} = State) ->
     case Rounds of
         #{Tag := {Client, Open, Rows, _}} ->
-            Rows =:= [] orelse (Client ! {sampler, Tag, {rows, lists:reverse(Rows)}}),
-            State#{rounds := Rounds#{Tag := {Client, Open, [], false}}};
+            Flushed = State#{rounds := Rounds#{Tag := {Client, Open, [], false}}},
+            case Rows of
+                [] ->
+                    Flushed;
+                _ ->
+                    Client ! {sampler, Tag, {rows, lists:reverse(Rows)}},
+                    #{unread := Unread} = State,
+                    Flushed#{unread := maps:update_with(Tag, fun(N) -> N + 1 end, 1, Unread)}
+            end;
         _ ->
             State
     end.
@@ -255,7 +294,12 @@ end_round(Tag, State0) ->
     case Rounds of
         #{Tag := {Client, _, _, _}} ->
             Client ! {sampler, Tag, done},
-            State1#{rounds := maps:remove(Tag, Rounds)};
+            #{unread := Unread, held := Held} = State1,
+            pump(State1#{
+                rounds := maps:remove(Tag, Rounds),
+                unread := maps:remove(Tag, Unread),
+                held := maps:remove(Tag, Held)
+            });
         _ ->
             State1
     end.
