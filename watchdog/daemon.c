@@ -157,7 +157,7 @@ void daemon_on_log_dropped(void *user, uint64_t count, const char *why)
     CLEANUP_FREE char *text =
         string_format("%llu records were left out of the log: %s", (unsigned long long)count, why);
 
-    if (daemon->stopped) /* there will be no turn to say it in */
+    if (daemon->stopped) /* there will be no turn to say it in, and all of it are our own words */
         dprintf(STDERR_FILENO, "%spathdog: %s\n", sink_error_prefix(), text);
     else
         daemon_notice(daemon, PD_LEVEL_WARNING, "log-dropped", text, count);

@@ -12,6 +12,7 @@
 #include "out/sink.h"
 #include "util/exit-status.h"
 #include "util/format.h"
+#include "util/printable.h"
 #include "util/util.h"
 
 /* Whoever started us without them: nothing else may get these numbers. */
@@ -39,7 +40,9 @@ static void block_signals(void)
 
 static int complain(int status, const char *error)
 {
-    fprintf(stderr, "%spathdog: %s\n", sink_error_prefix(), error ? error : "cannot start");
+    CLEANUP_FREE char *shown = text_shown(error ? error : "cannot start");
+
+    fprintf(stderr, "%spathdog: %s\n", sink_error_prefix(), shown);
     return status;
 }
 
@@ -66,9 +69,9 @@ static int list_triggers(const struct arguments *arguments, struct plugins *plug
 
 static int check(struct config *config)
 {
-    CLEANUP_FREE char *text = config_text(config, CONFIG_ORIGINS);
+    CLEANUP_FREE char *text = config_text(config, CONFIG_ORIGINS), *shown = lines_shown(text);
 
-    fputs(text, stdout);
+    fputs(shown, stdout);
     config_free(config);
     return printed();
 }

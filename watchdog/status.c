@@ -9,6 +9,7 @@
 
 #include "engine/inspect.h"
 #include "util/format.h"
+#include "util/printable.h"
 
 #define STATUS_GAP_US UINT64_C(1000000)
 #define PLACES_MAX    8192u
@@ -48,7 +49,7 @@ static char *silent_text(const struct status *status)
                          status->peers, status->peers == 1 ? "" : "s");
 }
 
-static char *status_text(const struct status *status)
+static char *status_words(const struct status *status)
 {
     if (status->node && status->silent_since_us)
         return silent_text(status);
@@ -62,6 +63,14 @@ static char *status_text(const struct status *status)
                              status->peers == 1 ? "" : "s");
     return string_format("Waiting for the node at %s%s%s", status->node_path,
                          status->reason ? ": " : "", status->reason ? status->reason : "");
+}
+
+/* The node's name and reason are its own: systemctl shows them on a terminal. */
+static char *status_text(const struct status *status)
+{
+    CLEANUP_FREE char *words = status_words(status);
+
+    return text_shown(words);
 }
 
 void status_ready(struct status *status)

@@ -244,7 +244,7 @@ class Program(ControlCase):
             out, err = self.ctl(dog, *words)
             for line in (out + err).split("\n"):
                 self.assertTrue(line.isprintable(), repr(line))
-        self.assertIn("moc?@h", self.ctl(dog, "peers")[0])
+        self.assertIn("moc\\u202e@h", self.ctl(dog, "peers")[0])
         self.assertEqual(json.loads(self.ctl(dog, "peers", "--json")[0])["peer"], name)
 
     def test_colours_in_a_terminal(self):

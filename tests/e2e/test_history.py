@@ -210,8 +210,8 @@ class Forged(Case):
             self.entry("node", state="up", node=DRIVES, boot=DRIVES),
             self.entry("peer", state=DRIVES, peer=DRIVES, role=DRIVES),
             self.entry("notice", level="error", what=DRIVES, text=DRIVES, count=1)]
-        self.assertIn("?[2J", self.read(entries, "decisions", "--everything"))
-        self.assertIn("?[2J", self.read(entries, "report"))
+        self.assertIn("\\x1b[2J", self.read(entries, "decisions", "--everything"))
+        self.assertIn("\\x1b[2J", self.read(entries, "report"))
         records = [json.loads(line) for line in
                    self.read(entries, "decisions", "--everything", "--json").splitlines()]
         self.assertEqual(len(records), len(entries))

@@ -83,13 +83,13 @@ class Checked(StartCase):
         status, out, err = run_tool(daemon(), "--config", path, "--check", timeout=15 * PATIENCE)
         self.assertEqual((status, err), (0, ""))
         self.assertNotIn("\x1b", out)
-        self.assertIn("a?[31m?.conf:2", out)
+        self.assertIn("a\\x1b[31m\\x0a.conf:2", out)
         with open(os.path.join(path + ".d", "b\x1b]0;x\x07.conf"), "w") as file:
             file.write("[watchdog]\nmode = what\n")
         status, out, err = run_tool(daemon(), "--config", path, "--check", timeout=15 * PATIENCE)
         self.assertEqual(status, 2)
         self.assertNotIn("\x1b", err)
-        self.assertIn("b?]0;x?.conf:2", err)
+        self.assertIn("b\\x1b]0;x\\x07.conf:2", err)
 
 
     def test_an_example_is_pointed_to(self):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* util/buffer.[ch], util/printable.[ch], util/util.h: bytes in and out, numbers, foreign text. */
+/* util/buffer.[ch], util/util.h: bytes in and out, numbers, JSON. */
 #include "check.h"
 
 #include <inttypes.h>
@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "util/buffer.h"
-#include "util/printable.h"
 #include "util/util.h"
 
 static void assert_buffer(struct buffer *buffer, const char *expected)
@@ -48,6 +47,9 @@ static void test_json(void **state)
     assert_buffer(&buffer, "\"\xc3\xa9\xf0\x9f\x98\x80\"");
     buffer_json(&buffer, "a\xff\xc3", 3);
     assert_buffer(&buffer, "\"a\xef\xbf\xbd\xef\xbf\xbd\"");
+    /* what may not be shown is a number: U+0085, U+202E, U+FEFF, U+E0041 */
+    buffer_json(&buffer, "\xc2\x85\xe2\x80\xae\xef\xbb\xbf\xf3\xa0\x81\x81.", 13);
+    assert_buffer(&buffer, "\"\\u0085\\u202e\\ufeff\\udb40\\udc41.\"");
     buffer_json(&buffer, "a\0b", 3);
     assert_buffer(&buffer, "\"a\\u0000b\"");
     buffer_clear(&buffer);
@@ -89,14 +91,6 @@ static void test_a_great_burst_leaves_nothing(void **state)
     free(bytes);
 }
 
-static void assert_printable(const char *text, size_t length, size_t size, const char *expected)
-{
-    char out[64];
-
-    assert_int_equal(text_printable(out, size, text, length), strlen(expected));
-    assert_string_equal(out, expected);
-}
-
 /* Whoever appends does not look at the bound: memory keeps it all the same. */
 static void test_limit(void **state)
 {
@@ -128,38 +122,6 @@ static void test_limit(void **state)
     buffer_clear(&buffer);
 }
 
-static void test_printable(void **state)
-{
-    assert_printable("plain \xc3\xa9", 8, 64, "plain \xc3\xa9");
-    assert_printable("a\nb\x7f\x01", 5, 64, "a?b??");
-    assert_printable("a\xc2\x85z", 4, 64, "a?z"); /* U+0085 is one character */
-    assert_printable("a\xff\xfe", 3, 64, "a??");
-    assert_printable("a\0b", 3, 64, "a?b");
-    assert_printable("1234567", 7, 8, "1234567");
-    assert_printable("12345678", 8, 8, "1234...");
-    /* never half a character before the ellipsis */
-    assert_printable("123\xf0\x9f\x98\x80"
-                     "5678",
-                     11, 8, "123...");
-    assert_true(text_is_printable("a b\xc2\xa0", 5));
-    assert_false(text_is_printable("a\xc2\x9f", 3));
-    assert_false(text_is_printable("\x1f", 1));
-    assert_false(text_is_printable("\xed\xa0\x80", 3));
-    assert_true(text_is_printable("\xe2\x80\xae", 3)); /* a name may have it */
-    assert_true(text_is_shown("a\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xd8\x9b", 12));
-    assert_false(text_is_shown("\x1b", 1));
-    for (const char *const *bidi =
-             (const char *const[]){"\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8",
-                                   "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xaf", NULL};
-         *bidi; bidi++) {
-        char out[8];
-
-        assert_false(text_is_shown(*bidi, strlen(*bidi)));
-        text_printable(out, sizeof(out), *bidi, strlen(*bidi));
-        assert_string_equal(out, "?");
-    }
-}
-
 /* A process without memory says so, and exits like every failure while running. */
 static void test_last_words(void **state)
 {
@@ -187,8 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),    cmocka_unit_test(test_json),
         cmocka_unit_test(test_in_and_out), cmocka_unit_test(test_a_great_burst_leaves_nothing),
-        cmocka_unit_test(test_limit),      cmocka_unit_test(test_printable),
-        cmocka_unit_test(test_last_words),
+        cmocka_unit_test(test_limit),      cmocka_unit_test(test_last_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,8 +177,9 @@ static void test_outcome(void **state)
                 "\"by\":\"migrate\",\"outcome\":\"migrated\",\"validated\":true,"
                 "\"elapsed_us\":41200,\"local_before\":\"10.0.1.2:40001\","
                 "\"local_after\":\"10.0.2.2:51313\",\"conn_new\":null,\"error\":null}\n");
-    assert_sentence(&record, "b\\r?? (conn 17): request 12 (migrate): migrated after 41.2 ms, "
-                             "validated, 10.0.1.2:40001 → 10.0.2.2:51313");
+    assert_sentence(&record,
+                    "b\\r\\x0a\\xff (conn 17): request 12 (migrate): migrated after 41.2 ms, "
+                    "validated, 10.0.1.2:40001 → 10.0.2.2:51313");
     free(record.outcome.local_before);
     free(record.outcome.local_after);
     record.outcome.local_before = record.outcome.local_after = NULL;
@@ -193,15 +194,17 @@ static void test_outcome(void **state)
                 "\"by\":\"reconnect\",\"outcome\":\"dial-failed\",\"validated\":null,"
                 "\"elapsed_us\":41200,\"local_before\":null,\"local_after\":null,"
                 "\"conn_new\":null,\"error\":{\"code\":-32009,\"message\":\"dial_failed\"}}\n");
-    assert_sentence(&record, "b\\r?? (conn 17): request 12 (reconnect): dial-failed after 41.2 "
-                             "ms: dial_failed (-32009)");
+    assert_sentence(&record,
+                    "b\\r\\x0a\\xff (conn 17): request 12 (reconnect): dial-failed after 41.2 "
+                    "ms: dial_failed (-32009)");
     assert_int_equal(record_level(&record), PD_LEVEL_WARNING);
     record.outcome.outcome = OUTCOME_RECONNECTED;
     record.outcome.error = false;
     record.outcome.conn_new = 31;
     record.outcome.elapsed_us = 10500000;
-    assert_sentence(&record, "b\\r?? (conn 17): request 12 (reconnect): reconnected after 10.5 "
-                             "s, now conn 31");
+    assert_sentence(&record,
+                    "b\\r\\x0a\\xff (conn 17): request 12 (reconnect): reconnected after 10.5 "
+                    "s, now conn 31");
     free(record.outcome.error_message);
     free(record.outcome.subject.peer);
 }

@@ -151,7 +151,7 @@ static void test_reasons_are_bounded(void **state)
     assert_int_equal(protocol_input(rig.protocol, 0, buffer_bytes(&text), text.length), 0);
     buffer_append(&rig.reported, "", 1);
     reported = buffer_bytes(&rig.reported);
-    assert_non_null(strstr(reported, "\"reason\":\"a??bxxx"));
+    assert_non_null(strstr(reported, "\"reason\":\"a\\\\x0a\\\\x00bxxx"));
     assert_non_null(strstr(reported, "x...\"\n"));
     assert_true(strlen(reported) < 600);
     buffer_take(&rig.reported, rig.reported.length);
@@ -202,7 +202,7 @@ static void test_fatal(void **state)
     buffer_append(&rig.reported, "", 1);
     expect_first("\"peer_down\",\"conn\":1\n");
     assert_non_null(strstr(buffer_bytes(&rig.reported), "\"what\":\"bad-line\""));
-    assert_non_null(strstr(buffer_bytes(&rig.reported), "?rubbish"));
+    assert_non_null(strstr(buffer_bytes(&rig.reported), "\\\\x01rubbish"));
     assert_null(strstr(buffer_bytes(&rig.reported), "\"conn\":2"));
     buffer_take(&rig.reported, rig.reported.length);
 }

@@ -40,8 +40,10 @@ static void trace(struct checker *checker, char direction, const char *bytes, si
         return;
     fprintf(checker->trace, "%c ", direction);
     if (checker->trace_tty) {
-        clean = memory_new(length + 8, 1);
-        length = text_printable(clean, length + 8, bytes, length);
+        size_t size = PRINTABLE_GROWTH * length + 8;
+
+        clean = memory_new(size, 1);
+        length = text_printable(clean, size, bytes, length);
     }
     fwrite(clean ? clean : bytes, 1, length, checker->trace);
     fputc('\n', checker->trace);

@@ -105,7 +105,7 @@ static void keep_text(char **ret, const json_t *object, const char *name)
     const char *text = json_string_value(json_object_get(object, name));
 
     if (!*ret && text)
-        *ret = text_clean(text);
+        *ret = text_shown(text);
 }
 
 void lint_hello(struct checker *checker, const json_t *result)

@@ -8,6 +8,7 @@
 
 #include "../util/clock.h"
 #include "../util/format.h"
+#include "../util/printable.h"
 #include "checker.h"
 #include "version.h"
 
@@ -186,6 +187,19 @@ static void print_sum(const struct checker *checker)
              "one.");
 }
 
+/* What it names is foreign, and standard error may be a terminal. */
+__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
+{
+    CLEANUP_FREE char *text = NULL, *shown = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    text = string_vformat(format, arguments);
+    va_end(arguments);
+    shown = text_shown(text);
+    fprintf(stderr, "pathdog-node-check: %s\n", shown);
+}
+
 static int check_node(struct checker *checker, const struct arguments *arguments)
 {
     enum exit_status status;
@@ -194,7 +208,7 @@ static int check_node(struct checker *checker, const struct arguments *arguments
     int fd = endpoint_connect(&checker->endpoint, &uid, reason, sizeof(reason));
 
     if (fd < 0 && fd != -EAGAIN) {
-        fprintf(stderr, "pathdog-node-check: %s: %s\n", arguments->socket, reason);
+        complain("%s: %s", arguments->socket, reason);
         return EXIT_NO_NODE;
     }
     if (fd >= 0)
@@ -219,7 +233,7 @@ static int trace_open(const char *path, FILE **ret_trace)
 {
     *ret_trace = !path ? NULL : string_equal(path, "-") ? stderr : fopen(path, "we");
     if (path && !*ret_trace) {
-        fprintf(stderr, "pathdog-node-check: --trace %s: %s\n", path, strerrordesc_np(errno));
+        complain("--trace %s: %s", path, strerrordesc_np(errno));
         return -errno;
     }
     return 0;
@@ -233,7 +247,7 @@ int main(int argc, char **argv)
     int status;
 
     if (arguments_parse(argc, argv, &arguments, &error) < 0) {
-        fprintf(stderr, "pathdog-node-check: %s\n", error);
+        complain("%s", error);
         return EXIT_ARGUMENTS;
     }
     if (arguments.leave || !arguments.socket)
@@ -245,13 +259,12 @@ int main(int argc, char **argv)
     checker.progress = isatty(STDERR_FILENO);
     checker.report.out = arguments.json ? NULL : stdout;
     if (arguments.only && report_choose(&checker.report, arguments.only, &error) < 0) {
-        fprintf(stderr, "pathdog-node-check: --only %s: unknown check; see --list\n", error);
+        complain("--only %s: unknown check; see --list", error);
         return EXIT_ARGUMENTS;
     }
     if (endpoint_set(&checker.endpoint, arguments.socket, *arguments.socket == '@' ? "0" : NULL) <
         0) {
-        fprintf(stderr, "pathdog-node-check: %s: a socket's path has 1 to 107 bytes\n",
-                arguments.socket);
+        complain("%s: a socket's path has 1 to 107 bytes", arguments.socket);
         return EXIT_ARGUMENTS;
     }
     checker.endpoint.any_user = true; /* whoever serves it is what is to be looked at */

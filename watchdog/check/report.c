@@ -127,22 +127,13 @@ int report_choose(struct report *report, const char *names, char **ret_bad)
     return 0;
 }
 
-char *text_clean(const char *text)
-{
-    size_t size = strlen(text) + 8;
-    char *clean = memory_new(size, 1);
-
-    text_printable(clean, size, text, strlen(text));
-    return clean;
-}
-
 /* Foreign text comes in by way of `why`: nothing of it may drive a terminal. */
 static void why_set(struct result *result, const char *format, va_list arguments)
 {
     CLEANUP_FREE char *text = string_vformat(format, arguments);
 
     free(result->why);
-    result->why = text_clean(text);
+    result->why = text_shown(text);
 }
 
 static void settle(struct report *report, enum check check, enum status status)
@@ -237,7 +228,7 @@ void report_list(FILE *out)
 void report_json(const struct report *report, FILE *out, const char *socket, const char *node,
                  const char *implementation)
 {
-    CLEANUP_FREE char *path = text_clean(socket);
+    CLEANUP_FREE char *path = text_shown(socket);
     json_t *list = json_array(), *root;
 
     for (size_t i = 0; i < CHECK_COUNT; i++) {
@@ -257,7 +248,7 @@ void report_json(const struct report *report, FILE *out, const char *socket, con
                      (json_int_t)report_count(report, STATUS_FAIL), "skipped",
                      (json_int_t)report_count(report, STATUS_SKIP), "checks", list);
     memory_check(root);
-    json_dumpf(root, out, JSON_COMPACT);
+    json_dumpf(root, out, JSON_COMPACT | JSON_ENSURE_ASCII);
     fputc('\n', out);
     json_decref(root);
 }

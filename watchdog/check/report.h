@@ -112,9 +112,6 @@ struct report {
     FILE *out;       /* where a line goes as soon as its check is settled; NULL: nowhere */
 };
 
-/* A copy that may be shown on a terminal, to be freed. */
-char *text_clean(const char *text);
-
 /* Something is wrong: the check fails, whatever comes later. The first is told. */
 __attribute__((format(printf, 3, 4))) void report_fault(struct report *report, enum check check,
                                                         const char *format, ...);

@@ -15,16 +15,6 @@
 #include "../util/safe-path.h"
 #include "build.h"
 
-/* A name may hold whatever its maker liked; what is said of it goes to terminals. */
-static char *printable(const char *path)
-{
-    size_t length = strlen(path);
-    char *shown = memory_new(length + 8, 1);
-
-    text_printable(shown, length + 8, path, length);
-    return shown;
-}
-
 /* Guarded: by safe-path.h's rule. A configuration says which code is loaded and which files are
  * written; root takes it from nobody else. Returns a descriptor, or -errno and a sentence. */
 static int open_path(const char *path, int flags, bool guarded, char **ret_error)
@@ -37,13 +27,13 @@ static int open_path(const char *path, int flags, bool guarded, char **ret_error
         if (fd >= 0)
             return fd;
         fd = -errno;
-        shown = printable(path);
+        shown = text_shown(path);
         return error_set(ret_error, fd, "%s: %s", shown, strerror(-fd));
     }
     fd = safe_open(path, flags, &unsafe);
     if (fd >= 0)
         return fd;
-    safe = printable(unsafe);
+    safe = text_shown(unsafe);
     return error_set(
         ret_error, fd, "%s%s", safe,
         fd == -EPERM ? "; pathdog of root reads no configuration that others can change" : "");
@@ -97,7 +87,7 @@ static int read_file(const char *path, const char *shown, bool guarded, char **r
 
 static int load_file(struct ini *ini, const char *path, bool guarded, char **ret_error)
 {
-    CLEANUP_FREE char *text = NULL, *shown = printable(path);
+    CLEANUP_FREE char *text = NULL, *shown = text_shown(path);
     size_t n_bytes = 0;
     int r = read_file(path, shown, guarded, &text, &n_bytes, ret_error);
 

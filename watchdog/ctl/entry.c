@@ -158,7 +158,7 @@ static json_t *text_value(const struct entry_field *field)
 
     if (text)
         return text;
-    n = min_u64(field->n_value, TEXT_MAX) + 8;
+    n = min_u64(PRINTABLE_GROWTH * field->n_value, TEXT_MAX) + 8;
     clean = memory_new(n, 1);
     return json_stringn(clean, text_printable(clean, n, field->value, field->n_value));
 }

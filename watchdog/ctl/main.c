@@ -411,7 +411,8 @@ static enum ctl_status run(struct ctl *ctl, int argc, char **argv)
     bool helps = false;
     int code;
 
-    while ((code = getopt_long(argc, argv, "s:jhfn:", long_options, NULL)) != -1) {
+    opterr = 0; /* getopt would print an option as it is, whatever is in it */
+    while ((code = getopt_long(argc, argv, ":s:jhfn:", long_options, NULL)) != -1) {
         if (code == OPTION_HELP) {
             helps = true;
             continue;
@@ -420,8 +421,10 @@ static enum ctl_status run(struct ctl *ctl, int argc, char **argv)
             puts("pathdogctl " PATHDOG_VERSION);
             return CTL_GOOD;
         }
+        if (code == ':')
+            return usage("%s needs a value", argv[optind - 1]);
         if (code == '?')
-            return usage("wrong options");
+            return usage("unknown option %s", argv[optind - 1]);
         given[code] = true;
         status = take_option(&ctl->options, code);
         if (status != CTL_GOOD)

@@ -8,6 +8,7 @@
 #include "../config/value.h"
 #include "../util/buffer.h"
 #include "../util/format.h"
+#include "../util/printable.h"
 
 static void put_json(FILE *out, const char *before, const char *text)
 {
@@ -85,7 +86,9 @@ void list_trigger(const struct pd_trigger *trigger, bool has_source, bool json, 
 void list_refused(const char *name, const char *error, bool json, bool first, FILE *out)
 {
     if (!json) {
-        fprintf(out, "%s: REFUSED: %s\n", name, error);
+        CLEANUP_FREE char *shown_name = text_shown(name), *shown_error = text_shown(error);
+
+        fprintf(out, "%s: REFUSED: %s\n", shown_name, shown_error);
         return;
     }
     put_json(out, first ? "\n {\"name\":" : ",\n {\"name\":", name);

@@ -44,12 +44,12 @@ enum pd_level record_level(const struct record *record)
     return PD_LEVEL_INFO;
 }
 
-/* Foreign words: no control character may reach a terminal. */
+/* Foreign words: nothing that deceives may reach a terminal. */
 static void say_bytes(struct buffer *buffer, const char *text, size_t n_bytes)
 {
-    char *out = buffer_space(buffer, n_bytes + 8);
+    size_t most = PRINTABLE_GROWTH * n_bytes + 8;
 
-    buffer_added(buffer, text_printable(out, n_bytes + 8, text, n_bytes));
+    buffer_added(buffer, text_printable(buffer_space(buffer, most), most, text, n_bytes));
 }
 
 static void say(struct buffer *buffer, const struct text *text, const char *otherwise)

@@ -11,12 +11,15 @@
 
 #include "../util/exit-status.h"
 #include "../util/format.h"
+#include "../util/printable.h"
 #include "replay.h"
 #include "version.h"
 
 static int complain(int status, const char *error)
 {
-    fprintf(stderr, "pathdog-replay: %s\n", error);
+    CLEANUP_FREE char *shown = text_shown(error);
+
+    fprintf(stderr, "pathdog-replay: %s\n", shown);
     return status;
 }
 

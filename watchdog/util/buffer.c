@@ -4,6 +4,7 @@
  */
 #include "buffer.h"
 
+#include "printable.h"
 #include "utf8.h"
 
 /* A drained buffer above this is freed, so that a storm leaves nothing behind. */
@@ -117,22 +118,32 @@ void buffer_i64(struct buffer *buffer, int64_t value)
     buffer_u64(buffer, -(uint64_t)value);
 }
 
-/* Appends what one byte below 0x80 is in a JSON string. */
-static void append_escaped(struct buffer *buffer, unsigned char byte)
+/* Appends "\uXXXX". */
+static void append_unit(struct buffer *buffer, uint32_t unit)
 {
     static const char hex[] = "0123456789abcdef";
     char *out = buffer_space(buffer, 6);
 
-    if (byte == '"' || byte == '\\' || byte == '\n') {
-        out[0] = '\\';
-        out[1] = byte == '\n' ? 'n' : (char)byte;
-        buffer_added(buffer, 2);
-        return;
-    }
-    memcpy(out, "\\u00", 4);
-    out[4] = hex[byte >> 4];
-    out[5] = hex[byte & 15];
+    out[0] = '\\';
+    out[1] = 'u';
+    for (unsigned i = 0; i < 4; i++)
+        out[2 + i] = hex[unit >> (12 - 4 * i) & 15];
     buffer_added(buffer, 6);
+}
+
+/* Appends what a character that cannot stand for itself is in a JSON string. */
+static void append_escaped(struct buffer *buffer, uint32_t c)
+{
+    if (c == '"' || c == '\\') {
+        buffer_append(buffer, c == '"' ? "\\\"" : "\\\\", 2);
+    } else if (c == '\n') {
+        buffer_append(buffer, "\\n", 2);
+    } else if (c < 0x10000) {
+        append_unit(buffer, c);
+    } else {
+        append_unit(buffer, 0xd800 + ((c - 0x10000) >> 10));
+        append_unit(buffer, 0xdc00 + ((c - 0x10000) & 0x3ff));
+    }
 }
 
 void buffer_json(struct buffer *buffer, const char *text, size_t length)
@@ -141,19 +152,20 @@ void buffer_json(struct buffer *buffer, const char *text, size_t length)
 
     buffer_append(buffer, "\"", 1);
     while (at < length) {
-        unsigned char byte = (unsigned char)text[at];
-        size_t n_bytes = byte < 0x80 ? 1 : utf8_length(text + at, length - at);
+        uint32_t c = (unsigned char)text[at];
+        size_t n_bytes = c < 0x80 ? 1 : utf8_decode(text + at, length - at, &c);
 
-        if (n_bytes && byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0x7f) {
+        if (n_bytes && c != '"' && c != '\\' &&
+            (c < 0x80 ? c >= 0x20 && c != 0x7f : character_is_shown(c))) {
             at += n_bytes;
             continue;
         }
         buffer_append(buffer, text + plain, at - plain);
         if (n_bytes)
-            append_escaped(buffer, byte);
+            append_escaped(buffer, c);
         else
             buffer_append(buffer, "\xef\xbf\xbd", 3);
-        at++;
+        at += n_bytes ? n_bytes : 1;
         plain = at;
     }
     buffer_append(buffer, text + plain, at - plain);

@@ -78,7 +78,8 @@ void buffer_u64(struct buffer *buffer, uint64_t value);
 void buffer_i64(struct buffer *buffer, int64_t value);
 
 /* Appends `text` as a JSON string with its quotes. What is not UTF-8 becomes
- * U+FFFD, so that the line is always JSON. */
+ * U+FFFD, so that the line is always JSON; what may not be shown (printable.h) is \uXXXX, so that
+ * it does no harm on a terminal. */
 void buffer_json(struct buffer *buffer, const char *text, size_t length);
 
 #endif

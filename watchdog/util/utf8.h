@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The length of the character at `s`, of which `n_bytes` may be read; 0 where
- * there is none: overlong, a surrogate, above U+10FFFF, cut off. */
-static inline size_t utf8_length(const char *s, size_t n_bytes)
+/* The character at `s`, of which `n_bytes` may be read. Returns its length; 0 where there is none:
+ * overlong, a surrogate, above U+10FFFF, cut off. */
+static inline size_t utf8_decode(const char *s, size_t n_bytes, uint32_t *ret)
 {
     const unsigned char *u = (const unsigned char *)s;
     size_t length;
@@ -16,6 +16,7 @@ static inline size_t utf8_length(const char *s, size_t n_bytes)
 
     if (!n_bytes)
         return 0;
+    *ret = u[0];
     if (u[0] < 0x80)
         return 1;
     length = u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
@@ -30,7 +31,15 @@ static inline size_t utf8_length(const char *s, size_t n_bytes)
     if ((length == 3 && (c < 0x800 || (c >= 0xd800 && c <= 0xdfff))) ||
         (length == 4 && (c < 0x10000 || c > 0x10ffff)))
         return 0;
+    *ret = c;
     return length;
+}
+
+static inline size_t utf8_length(const char *s, size_t n_bytes)
+{
+    uint32_t unused;
+
+    return utf8_decode(s, n_bytes, &unused);
 }
 
 #endif
