@@ -5,6 +5,11 @@
 
 #include "codec.h"
 
+/* What an event came from has at most 1 MiB (node/jsonrpc.h), which JSON's escapes
+ * make longer. A configuration, and what a run before had learnt, may have up to
+ * RECORDER_PENDING_MAX_BYTES. */
+#define RECORDING_LINE_MAX_BYTES ((size_t)8 * 1024 * 1024)
+
 struct recording;
 
 /* Opens a file ("-": standard input) and reads its header. Returns 0 or -errno,
@@ -17,7 +22,8 @@ const struct recording_header *recording_header(const struct recording *recordin
 
 /* Returns 1 with the next event, which lives until the next call; 0 at the end;
  * -EBADMSG for a line that cannot be read, or -errno, with `error` saying which
- * line and what. Lines may have any length. */
+ * line and what. A line that is longer than what a recorder writes is refused
+ * before it is read whole. */
 int recording_next(struct recording *recording, struct event *ret, char *error, size_t size);
 
 /* After the end: was the last line cut off, and so left out? (A killed run.) */

@@ -8,14 +8,15 @@ import shutil
 import signal
 import subprocess
 
-from case import Case, cases
+from case import cases
+from hostile_case import HostileCase
 from watchdog import (build_directory, config_text, daemon, environment, plugins, replay_program, run_tool)
 
 STRANGER = 12345
 LOUD = "the code of loud.so runs"
 
 
-class Trust(Case):
+class Trust(HostileCase):
     def recording(self, *events, config=None, name="recording", **sections):
         """A recording of a run with this configuration; its path."""
         text = config or config_text({"watchdog": {"node": "/n"}, **sections})
@@ -304,3 +305,80 @@ class Configuration(Trust):
         os.chmod(path, 0o666)
         recording = self.recording()
         self.assertEqual(run_tool(replay_program(), recording, "--config", path), (0, "", ""))
+
+
+class Memory(Trust):
+    """A replay needs memory for a line that pathdog can have written, and for no more."""
+    measured = True
+    SMALL, LARGE = 64, 200  # MiB
+
+    def replay(self, pieces):
+        """Writes them to its standard input as long as it reads; (status, what it said, peak MiB)."""
+        with subprocess.Popen([replay_program(), "-"], stdin=subprocess.PIPE, text=True,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              env=environment()) as process:
+            try:
+                for piece in pieces:
+                    process.stdin.write(piece)
+                process.stdin.close()
+            except BrokenPipeError:
+                pass
+            said = process.stderr.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        return process.returncode, said, usage.ru_maxrss / 1024
+
+    def head(self):
+        with open(self.recording(**{"trigger:srtt": {}})) as file:
+            return file.read()
+
+    def line(self, event, text):
+        """A line of 256 MiB, piece by piece."""
+        yield self.head()
+        yield '{"t":7,"rt":8,"event":"timer"}\n'
+        yield f'{{"t":7,"rt":8,"event":"{event}","x":'
+        for _ in range(256):
+            yield text * (2**20 // len(text))
+
+    @cases({"text": '"' + "x" * 1023, "no end": "x" * 1024, "objects": "[{},",
+            "numbers": "[0,0,0,0", "escapes": '"\\"\\'})
+    def test_a_line_without_end(self, text):
+        status, said, peak = self.replay(self.line("notice", text))
+        self.assertEqual(status, 1, said)
+        self.assertIn("-: line 3: longer than 8 MiB", said)
+        self.assertLess(peak, self.SMALL)
+
+    @cases({"restore": "restore", "command": "command"})
+    def test_a_line_of_a_long_kind(self, event):
+        status, said, peak = self.replay(self.line(event, "[{},"))
+        self.assertEqual(status, 1, said)
+        self.assertIn("-: line 3: longer than 64 MiB", said)
+        self.assertLess(peak, self.LARGE)
+
+    def test_a_header_without_end(self):
+        status, said, peak = self.replay(
+            ['{"pathdog":"recording","config":"', *(["x" * 2**20] * 256)])
+        self.assertEqual(status, 2, said)
+        self.assertIn("longer than 64 MiB", said)
+        self.assertLess(peak, self.LARGE)
+
+    @cases({"notice": ("notice", 7), "restore": ("restore", 60), "command": ("command", 60)})
+    def test_a_line_that_is_all_structure(self, event, mib):
+        pieces = [self.head(), f'{{"t":7,"rt":8,"event":"{event}","x":[{{}}',
+                  *([",{}" * (2**20 // 3)] * mib), "]}\n"]
+        status, said, peak = self.replay(pieces)
+        self.assertEqual(status, 1, said)
+        self.assertRegex(said, "line 2: more than [0-9]+ objects and arrays")
+        self.assertLess(peak, self.LARGE)
+
+    def test_many_short_lines(self):
+        lines = (json.dumps(line, separators=(",", ":")) + "\n" for i in range(20000) for line in (
+            {"t": 10 + i, "rt": 10, "event": "timer"},
+            {"t": 10 + i, "rt": 10, "event": "notice", "level": "info", "what": f"w{i}",
+             "text": f"text {i}", "count": 1},
+            {"t": 10 + i, "rt": 10, "event": "peer_up", "peer": f"p{i}@h", "conn": i + 1,
+             "role": "client", "migratable": True, "reconnectable": True},
+            {"t": 10 + i, "rt": 10, "event": "peer_down", "conn": i + 1, "reason": f"r{i}"}))
+        status, said, peak = self.replay([self.head(), *lines])
+        self.assertEqual((status, said), (0, ""))
+        self.assertLess(peak, self.SMALL)
