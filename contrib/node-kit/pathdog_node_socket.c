@@ -72,18 +72,18 @@ void kit_buffer_drop(struct buffer *b)
 
 /* ---- the name ---- */
 
-/* 0: nothing there any more; a stale socket has been removed. */
-static int remove_stale(const char *path, const struct sockaddr_un *sa, socklen_t len,
-                        char *ret_error, size_t error_size)
+/* 0: nothing is there, or a stale socket: `*ret_stale`, else zeroed. */
+static int find_stale(const char *path, const struct sockaddr_un *sa, socklen_t len,
+                      struct stat *ret_stale, char *ret_error, size_t error_size)
 {
-    struct stat before, now;
     int fd, r;
 
-    if (lstat(path, &before) < 0)
+    *ret_stale = (struct stat){0};
+    if (lstat(path, ret_stale) < 0)
         return errno == ENOENT
                    ? 0
                    : kit_fail(ret_error, error_size, -errno, "%s: %s", path, strerror(errno));
-    if (!S_ISSOCK(before.st_mode))
+    if (!S_ISSOCK(ret_stale->st_mode))
         return kit_fail(ret_error, error_size, -ENOTSOCK, "%s exists and is not a socket", path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
@@ -98,19 +98,35 @@ static int remove_stale(const char *path, const struct sockaddr_un *sa, socklen_
     if (r != -ECONNREFUSED)
         return kit_fail(ret_error, error_size, r, "%s: cannot tell whether it is in use: %s", path,
                         strerror(-r));
-    /* somebody else may have replaced the stale one since */
-    if (lstat(path, &now) == 0 && (now.st_ino != before.st_ino || now.st_dev != before.st_dev))
-        return kit_fail(ret_error, error_size, -EADDRINUSE, "another node is starting at %s", path);
-    if (unlink(path) < 0 && errno != ENOENT)
-        return kit_fail(ret_error, error_size, -errno, "cannot remove the stale socket %s: %s",
-                        path, strerror(errno));
     return 0;
+}
+
+/* Puts ours where the stale one is. By exchange, what comes out can be looked at before it is gone:
+ * another node that starts at the same time may have replaced it. */
+static int take_name(const char *temporary, const char *path, const struct stat *stale)
+{
+    struct stat out;
+
+    if (stale->st_ino && renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
+        if (lstat(temporary, &out) == 0 && out.st_ino == stale->st_ino &&
+            out.st_dev == stale->st_dev) {
+            unlink(temporary);
+            return 0;
+        }
+        (void)renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE);
+        return -EADDRINUSE;
+    }
+    if (stale->st_ino && errno != ENOENT)
+        return -errno;
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return 0;
+    return errno == EEXIST ? -EADDRINUSE : -errno;
 }
 
 static int bind_path(struct pathdog_node *kit, const char *path, char *ret_error, size_t error_size)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX}, temporary = sa;
-    struct stat st;
+    struct stat st, stale;
     int n, r;
 
     n = snprintf(temporary.sun_path, sizeof(temporary.sun_path), "%s.%ld", path, (long)getpid());
@@ -120,7 +136,7 @@ static int bind_path(struct pathdog_node *kit, const char *path, char *ret_error
             "%s: too long for a socket's name; allowed are 107 bytes with a dot and the process id",
             path);
     strcpy(sa.sun_path, path); /* shorter than the temporary name */
-    r = remove_stale(path, &sa, sizeof(sa), ret_error, error_size);
+    r = find_stale(path, &sa, sizeof(sa), &stale, ret_error, error_size);
     if (r < 0)
         return r;
     unlink(temporary.sun_path); /* of an earlier process with our number */
@@ -128,11 +144,14 @@ static int bind_path(struct pathdog_node *kit, const char *path, char *ret_error
         return kit_fail(ret_error, error_size, -errno, "bind %s: %s", temporary.sun_path,
                         strerror(errno));
     if (chmod(temporary.sun_path, 0660) < 0 || listen(kit->listen_fd, BACKLOG) < 0 ||
-        lstat(temporary.sun_path, &st) < 0 ||
-        renameat2(AT_FDCWD, temporary.sun_path, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
-        r = errno == EEXIST ? -EADDRINUSE : -errno;
+        lstat(temporary.sun_path, &st) < 0)
+        r = -errno;
+    else
+        r = take_name(temporary.sun_path, path, &stale);
+    if (r < 0) {
         unlink(temporary.sun_path);
-        return kit_fail(ret_error, error_size, r, "%s: %s", path, strerror(-r));
+        return kit_fail(ret_error, error_size, r, "%s: %s", path,
+                        r == -EADDRINUSE ? "another node is starting there" : strerror(-r));
     }
     kit->path_dev = st.st_dev;
     kit->path_ino = st.st_ino;

@@ -130,6 +130,48 @@ static void test_bind_over_a_stale_socket(void **state)
     remove_directory(path);
 }
 
+/* Of two that start at once on what a third one has left, one has the name. */
+static void test_two_at_once_over_a_stale_socket(void **state)
+{
+    struct counts counts = {0};
+    char path[64] = "", error[256] = "";
+    struct pathdog_node_config config = config_of(&counts, path);
+
+    (void)state;
+    socket_path(path, sizeof(path));
+    for (unsigned turn = 0; turn < 50; turn++) {
+        struct sockaddr_un sa = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0), results[2], said[2], hold[2];
+
+        strcpy(sa.sun_path, path);
+        assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+        close(fd);
+        assert_int_equal(pipe(said), 0);
+        assert_int_equal(pipe(hold), 0);
+        for (unsigned i = 0; i < 2; i++)
+            if (fork() == 0) {
+                struct pathdog_node *kit = NULL;
+                int r = pathdog_node_new(&config, &kit, error, sizeof(error));
+
+                close(hold[1]);
+                (void)!write(said[1], &r, sizeof(r));
+                (void)!read(hold[0], &r, 1); /* has it until both have tried */
+                _exit(0);
+            }
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(read(said[0], &results[i], sizeof(int)), sizeof(int));
+        assert_int_equal(results[0] + results[1], -EADDRINUSE);
+        for (unsigned i = 0; i < 2; i++) {
+            close(said[i]);
+            close(hold[i]);
+        }
+        while (wait(NULL) > 0)
+            ;
+        assert_int_equal(unlink(path), 0);
+    }
+    remove_directory(path);
+}
+
 static void test_bind_refuses_bad_configs(void **state)
 {
     struct counts counts = {0};
@@ -222,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bind),
         cmocka_unit_test(test_bind_over_a_stale_socket),
+        cmocka_unit_test(test_two_at_once_over_a_stale_socket),
         cmocka_unit_test(test_bind_refuses_bad_configs),
         cmocka_unit_test(test_abstract),
     };
