@@ -231,7 +231,9 @@ static void reconnect_timer(struct world *world, void *object, uint64_t argument
 {
     struct peer *peer = object;
 
-    if (peer->reconnect_request == argument)
+    if (world->asleep)
+        world_at(world, world->wake_us, reconnect_timer, peer, argument);
+    else if (peer->reconnect_request == argument)
         reconnect_failed(world, peer);
 }
 
@@ -271,10 +273,11 @@ void host_ping(struct world *world, struct conn *conn)
 
 /* ---- probes of an uplink ---- */
 
+/* An answer that comes to a host that sleeps is none. */
 static void probed(struct world *world, uint64_t request, uint64_t rtt_us)
 {
     if (world->asleep)
-        return;
+        rtt_us = 0;
     world_news(world, &(struct news){.type = NEWS_PROBED,
                                      .request = request,
                                      .rtt_us = rtt_us,

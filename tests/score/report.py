@@ -117,3 +117,20 @@ def differences_table(result, base='pathdog', markdown=False):
                        for kind, value in differences.items()]
              for name, differences in result['differences'].items()]
     return '\n'.join(lay([f'cost against {base}', *KINDS], lines, markdown)) if lines else ''
+
+
+def document(text, result):
+    """The page with its tables made anew: each is found by its first cell."""
+    lines = text.split('\n')
+    for table in (policies_table(result, True), classes_table(result, True),
+                  differences_table(result, markdown=True)):
+        new = table.split('\n')
+        head = new[0].split(' |')[0] + ' |'
+        # "| cost |" is not "| cost against pathdog |"; other tables of the page have other heads.
+        start = next(i for i, line in enumerate(lines)
+                     if line.startswith(head) and line.count('|') == new[0].count('|'))
+        end = start
+        while end < len(lines) and lines[end].startswith('|'):
+            end += 1
+        lines[start:end] = new
+    return '\n'.join(lines)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The scoreboard's own parts: what it measures with must be right before what it measures. */
 #include "class.h"
+#include "host.h"
 #include "kernel.h"
 #include "policies.h"
 #include "traces.h"
@@ -285,6 +286,46 @@ static void test_sleep(void **state)
     }
 }
 
+/* What was asked before a sleep is answered after it: a policy that waits goes on. */
+static void prober_ask(struct world *world, void *self)
+{
+    (void)self;
+    host_probe(world, ANYWHERE, 0, SECOND, ++world->last_request);
+}
+
+static void prober_news(struct world *world, void *self, const struct news *news)
+{
+    uint64_t *answered_us = self;
+
+    if (news->type != NEWS_PROBED)
+        return;
+    *answered_us = world->now_us;
+    world_policy_at(world, host_now(world) + 100 * MS);
+}
+
+static void prober_stop(struct world *world, void *self)
+{
+    const uint64_t *answered_us = self;
+
+    assert_true(*answered_us > world->end_us - 5 * SECOND);
+}
+
+static void test_answers_after_sleep(void **state)
+{
+    static const struct policy prober = {
+        .name = "prober",
+        .size = sizeof(uint64_t),
+        .start = prober_ask,
+        .timer = prober_ask,
+        .news = prober_news,
+        .stop = prober_stop,
+    };
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 8; seed++)
+        (void)run("sleep", HALF_TUNE, seed, &prober);
+}
+
 /* ---- traces ---- */
 
 static void write_file(const char *directory, const char *name, const char *text)
@@ -340,7 +381,7 @@ int main(void)
         cmocka_unit_test(test_stream),   cmocka_unit_test(test_kernel),
         cmocka_unit_test(test_traces),   cmocka_unit_test(test_deterministic),
         cmocka_unit_test(test_far_peer), cmocka_unit_test(test_hole),
-        cmocka_unit_test(test_sleep),
+        cmocka_unit_test(test_sleep),    cmocka_unit_test(test_answers_after_sleep),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

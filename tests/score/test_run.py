@@ -48,6 +48,20 @@ class Sums(unittest.TestCase):
         self.assertEqual(result['policies']['pathdog']['real']['cost'], 8)
         self.assertIn('4.0 / 8.0', report.policies_table(result))
 
+    def test_document(self):
+        result = report.summary([row('pathdog', 'x', 1, 4), row('nothing', 'x', 1, 9)])
+        page = '\n'.join(['before', '', '| policy | |', '| --- | --- |', '| nothing | does nothing |',
+                          '', report.policies_table(result, True).replace('4.0', '7.7'), '',
+                          '| cost | a | b |', '| --- | ---: | ---: |', '| y | 1 | 2 |', '| z | 3 | 4 |',
+                          '', report.differences_table(result, markdown=True), 'after'])
+        done = report.document(page, result)
+        self.assertNotIn('7.7', done)
+        self.assertNotIn('| y |', done)
+        self.assertIn('| x | 4.0 | 9.0 |', done)
+        self.assertIn('does nothing', done)
+        self.assertTrue(done.endswith('after'))
+        self.assertEqual(report.document(done, result), done)
+
 
 class Check(unittest.TestCase):
     """With a class that is quick, and what is recorded of it made up."""

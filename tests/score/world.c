@@ -83,22 +83,31 @@ void world_say(const struct world *world, const char *format, ...)
     putchar('\n');
 }
 
+static void news_call(struct world *world, void *object, uint64_t argument);
+
+static void news_at(struct world *world, uint64_t at_us, const struct news *news)
+{
+    struct news *copy = memory_new(1, sizeof(*copy));
+
+    *copy = *news;
+    world_give(world, at_us, news_call, copy);
+}
+
 static void news_call(struct world *world, void *object, uint64_t argument)
 {
     const struct news *news = object;
 
     (void)argument;
-    if (world->policy->news && !world->asleep)
+    if (world->asleep)
+        news_at(world, world->wake_us, news);
+    else if (world->policy->news)
         world->policy->news(world, world->self, news);
 }
 
 /* Not from within whatever it is that makes news: a policy acts on it at once. */
 void world_news(struct world *world, const struct news *news)
 {
-    struct news *copy = memory_new(1, sizeof(*copy));
-
-    *copy = *news;
-    world_give(world, world->now_us, news_call, copy);
+    news_at(world, world->now_us, news);
 }
 
 static void policy_call(struct world *world, void *object, uint64_t argument)
