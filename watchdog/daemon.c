@@ -5,8 +5,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "config/difference.h"
 #include "daemon_private.h"
@@ -157,8 +155,8 @@ void daemon_on_log_dropped(void *user, uint64_t count, const char *why)
     CLEANUP_FREE char *text =
         string_format("%llu records were left out of the log: %s", (unsigned long long)count, why);
 
-    if (daemon->stopped) /* there will be no turn to say it in, and all of it are our own words */
-        dprintf(STDERR_FILENO, "%spathdog: %s\n", sink_error_prefix(), text);
+    if (daemon->stopped) /* there will be no turn to say it in */
+        daemon->n_log_lost += count;
     else
         daemon_notice(daemon, PD_LEVEL_WARNING, "log-dropped", text, count);
 }
@@ -173,28 +171,19 @@ int daemon_on_timer(sd_event_source *source, uint64_t time_us, void *user)
     return 0;
 }
 
-/* A clean stop: the next run goes on from here. */
-static void daemon_keep_last(struct daemon *daemon)
-{
-    int r = keeper_stop(daemon->keeper);
-
-    if (r < 0)
-        dprintf(STDERR_FILENO, "%spathdog: the learnt state could not be saved: %s\n",
-                sink_error_prefix(), strerror(-r));
-}
-
 int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *user)
 {
     struct daemon *daemon = user;
     struct event event = {.type = EVENT_COMMAND, .command = {.type = COMMAND_STOP}};
 
     if (!daemon->stopped) {
+        daemon_stop_begin(daemon);
         supervisor_stopping(daemon->supervisor);
         daemon->dispatching = true;
         daemon_drain_inbox(daemon);
         daemon->stopped = true;
         daemon_turn(daemon, &event); /* the last one */
-        daemon_keep_last(daemon);
+        keeper_stop(daemon->keeper); /* the next run goes on from here */
     }
     return sd_event_exit(daemon->loop, 0);
 }

@@ -40,7 +40,12 @@ void daemon_dispatch(struct daemon *daemon, struct event *event);
 void daemon_notice(struct daemon *daemon, enum pd_level level, const char *what, const char *text,
                    uint64_t count);
 
-/* NULL is fine. Returns NULL. */
+/* Writes what is left, and waits no longer than until 2 s after the SIGTERM; what is lost is said
+ * on standard error. False: a thread hangs in a write, and the process is to be ended by _exit(2).
+ */
+bool daemon_stop(struct daemon *daemon);
+
+/* After daemon_stop. NULL is fine. Returns NULL. */
 struct daemon *daemon_free(struct daemon *daemon);
 
 #endif

@@ -11,6 +11,7 @@
 #include "control/control.h"
 #include "daemon.h"
 #include "engine/engine.h"
+#include "guard.h"
 #include "host/source.h"
 #include "inbox.h"
 #include "node/link.h"
@@ -51,7 +52,10 @@ struct daemon {
     uint64_t now_us;        /* of the last event */
     uint64_t armed_us;      /* when the timer is set to, 0: not */
     bool dispatching, stopped;
-    bool turning; /* a turn is between two of its steps: the engine takes no event */
+    bool turning;        /* a turn is between two of its steps: the engine takes no event */
+    uint64_t n_log_lost; /* since it was stopped */
+    uint64_t stop_by_us; /* 0: no stop yet */
+    struct guard *guard;
 };
 
 /* Does what the engine's outbox asks for. */
@@ -59,6 +63,9 @@ void daemon_act(struct daemon *daemon, const struct outbox *outbox);
 
 /* Begins the file of --record. 0, or -errno and a sentence. */
 int daemon_start_recorder(struct daemon *daemon, uint64_t realtime_us, char **ret_error);
+
+/* A stop: from here on its time counts. */
+void daemon_stop_begin(struct daemon *daemon);
 
 /* Notes the settings that it is started with, for daemon_reload. */
 void daemon_fix(struct daemon *daemon);

@@ -10,10 +10,14 @@
 
 #include "arguments.h"
 #include "out/sink.h"
+#include "util/disk.h"
 #include "util/exit-status.h"
 #include "util/format.h"
 #include "util/printable.h"
 #include "util/util.h"
+
+/* How long an error may take to be printed. */
+#define SAY_US UINT64_C(2000000)
 
 /* Whoever started us without them: nothing else may get these numbers. */
 static void open_standard_descriptors(void)
@@ -41,8 +45,9 @@ static void block_signals(void)
 static int complain(int status, const char *error)
 {
     CLEANUP_FREE char *shown = text_shown(error ? error : "cannot start");
+    CLEANUP_FREE char *text = string_format("%spathdog: %s\n", sink_error_prefix(), shown);
 
-    fprintf(stderr, "%spathdog: %s\n", sink_error_prefix(), shown);
+    (void)stderr_say(text, SAY_US);
     return status;
 }
 
@@ -80,13 +85,19 @@ static int run(const struct arguments *arguments, struct config *config, struct 
 {
     CLEANUP_FREE char *error = NULL;
     struct daemon *daemon = NULL;
+    bool whole;
     int r = daemon_new(&arguments->options, config, plugins, &daemon, &error);
 
     if (r < 0)
         return complain(exit_status_of(r), error);
     r = daemon_run(daemon);
+    whole = daemon_stop(daemon);
+    if (r < 0)
+        complain(EXIT_FAILED, strerror(-r));
+    if (!whole) /* nothing is freed below a thread that has it */
+        _exit(r < 0 ? EXIT_FAILED : EXIT_GOOD);
     daemon_free(daemon);
-    return r < 0 ? complain(EXIT_FAILED, strerror(-r)) : EXIT_GOOD;
+    return r < 0 ? EXIT_FAILED : EXIT_GOOD;
 }
 
 /* An install leaves it beside the file that is not there yet. */

@@ -17,9 +17,6 @@
 
 /* How late a deadline may be, so that the kernel can join wake-ups. */
 #define TIMER_ACCURACY_US UINT64_C(1000)
-/* Given to the log's readers at the end. */
-#define DRAIN_US UINT64_C(2000000)
-
 /* systemd's name for this run, or one of our own. */
 static int daemon_name_run(struct daemon *daemon)
 {
@@ -295,6 +292,7 @@ int daemon_new(const struct daemon_options *options, struct config *config, stru
     daemon_fix(daemon);
     r = daemon_start(daemon, ret_error);
     if (r < 0) {
+        (void)daemon_stop(daemon);
         daemon_free(daemon);
         return r;
     }
@@ -306,28 +304,16 @@ int daemon_new(const struct daemon_options *options, struct config *config, stru
 
 struct daemon *daemon_free(struct daemon *daemon)
 {
-    int r = 0;
-
     if (!daemon)
         return NULL;
-    daemon->stopped = true;
     control_free(daemon->control);
     sources_free(daemon->sources);
     link_free(daemon->link);
-    if (daemon->sink)
-        sink_settle(daemon->sink);
     keeper_free(daemon->keeper);
     lock_drop(&daemon->state_lock);
-    engine_free(daemon->engine);
-    if (daemon->recorder)
-        r = recorder_stop(daemon->recorder);
-    if (r < 0)
-        dprintf(STDERR_FILENO, "%spathdog: the recording is not complete: %s\n",
-                sink_error_prefix(), strerror(-r));
     recorder_free(daemon->recorder);
-    if (daemon->sink)
-        sink_drain(daemon->sink, DRAIN_US);
     sink_free(daemon->sink);
+    engine_free(daemon->engine);
     status_free(daemon->status);
     supervisor_free(daemon->supervisor);
     aside_free(daemon->aside);

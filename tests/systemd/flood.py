@@ -15,8 +15,11 @@ from node import ScriptedNode
 UNIT = "pathdog@flood.service"
 PATH = "/run/flood.sock"
 NOTIFY = "/run/pathdog/flood/notify"
-# More than the kernel's buffers and the queue of 8192 entries hold together.
+# More than the kernel's buffers and the writing thread's queue of 8192 entries hold together, and
+# less than may wait beside them.
 MANY = 12000
+# More than all of that: 48 MiB of records.
+TOO_MANY = 400000
 # Of questions, each 200 ms.
 ROUNDS = 12
 # Records of one move: cause, decision, outcome, effect. They may be among the dropped ones.
@@ -117,17 +120,36 @@ def test_an_instance_of_the_template_runs_beside():
     assert owner == int(box.sh("id", "-u", "pathdog").stdout), owner
 
 
-def test_journald_stands_still_and_the_loop_goes_on():
+def come_and_go(made, count, first):
+    """So many records of half as many peers, which are gone again."""
+    for conn in range(first, first + count // 2):
+        made.link().send(
+            b'{"jsonrpc":"2.0","method":"peer_up","params":{"peer":"p%d@flood","conn":%d}}\n'
+            b'{"jsonrpc":"2.0","method":"peer_down","params":{"conn":%d}}\n' % (conn, conn, conn))
+
+
+def stands_still(make, count, first):
+    """(how many records there were, how many of them are in the journal, and were dropped)."""
     made, since, pid = node(), box.mark(), journald()
     os.kill(pid, signal.SIGSTOP)
     try:
-        peers(made, MANY, 10)
+        make(made, count, first)
         goes_on(made)
     finally:
         os.kill(pid, signal.SIGCONT)
-    n = MANY + said_at_last(made, since)
+    n = count + said_at_last(made, since)
     written, dropped, _ = counted(since)
     print(f"# {n} records: {written} in the journal, {dropped} dropped and said")
+    return n, written, dropped
+
+
+def test_journald_stands_still_and_the_loop_goes_on():
+    n, written, dropped = stands_still(peers, MANY, 10)
+    assert not dropped and 0 <= written - n <= OTHERS, (n, written, dropped)
+
+
+def test_what_waits_too_long_is_dropped_and_counted():
+    n, written, dropped = stands_still(come_and_go, TOO_MANY, 1000000)
     assert dropped > 0, "nothing was dropped: the test is too small"
     assert 0 <= written + dropped - n <= OTHERS, (n, written, dropped)
 
@@ -215,6 +237,7 @@ def test_journald_is_stopped_and_the_loop_goes_on():
 
 TESTS = [test_an_instance_of_the_template_runs_beside,
          test_journald_stands_still_and_the_loop_goes_on,
+         test_what_waits_too_long_is_dropped_and_counted,
          test_journald_is_slow_and_the_loop_goes_on,
          test_journald_is_full_and_the_loop_goes_on,
          test_journald_is_stopped_and_the_loop_goes_on]

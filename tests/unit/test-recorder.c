@@ -65,7 +65,7 @@ static void test_there_and_back(void **state)
         event = peer_down(t);
         assert_int_equal(recorder_event(recorder, &event), 0);
     }
-    assert_int_equal(recorder_stop(recorder), 0);
+    assert_int_equal(recorder_stop(recorder, UINT64_MAX), 0);
     assert_int_equal(recorder_event(recorder, &event), 0);
     assert_null(recorder_free(recorder));
     assert_int_equal(stat(path, &status), 0);
@@ -158,9 +158,9 @@ static void test_a_full_disk_is_said_once(void **state)
         assert_true(r == 0 || r == -EFBIG);
         said += r != 0;
     }
-    said += recorder_stop(recorder) != 0;
+    said += recorder_stop(recorder, UINT64_MAX) != 0;
     assert_int_equal(said, 1);
-    assert_int_equal(recorder_stop(recorder), 0);
+    assert_int_equal(recorder_stop(recorder, UINT64_MAX), 0);
     recorder_free(recorder);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 }
@@ -332,7 +332,7 @@ static void test_a_long_line(void **state)
     unlink(path);
     assert_int_equal(recorder_new(path, &header, &recorder, &why), 0);
     assert_int_equal(recorder_event(recorder, &event), 0);
-    assert_int_equal(recorder_stop(recorder), 0);
+    assert_int_equal(recorder_stop(recorder, UINT64_MAX), 0);
     recorder_free(recorder);
     assert_int_equal(recording_open(path, &recording, error, sizeof(error)), 0);
     assert_int_equal(recording_next(recording, &event, error, sizeof(error)), 1);

@@ -247,7 +247,8 @@ static void there_and_back(void **state)
     touch(rig);
     assert_true(turn_until(rig, "\"conn\":17", 0));
     assert_true(file_has(rig, "\"clean\":false"));
-    assert_int_equal(keeper_stop(rig->keeper), 0);
+    keeper_stop(rig->keeper);
+    assert_int_equal(keeper_wait(rig->keeper, UINT64_MAX), 0);
     assert_true(file_has(rig, "\"clean\":true"));
     assert_int_equal(begin(rig, &event), 1);
     assert_int_equal(event.type, EVENT_RESTORE);
@@ -271,7 +272,8 @@ static void unclean(void **state)
     assert_int_equal(rig->n_said, 1);
     assert_memory_equal(said(rig, 0), "unclean-stop: ", 14);
     keeper_start(rig->keeper, rig->lab.engine);
-    assert_int_equal(keeper_stop(rig->keeper), 0);
+    keeper_stop(rig->keeper);
+    assert_int_equal(keeper_wait(rig->keeper, UINT64_MAX), 0);
     (void)begin(rig, &event);
     assert_int_equal(rig->n_said, 1);
 }
@@ -284,7 +286,8 @@ static void another_boot(void **state)
     (void)begin(rig, &event);
     lab_peer_up(&rig->lab, "a", 17);
     keeper_start(rig->keeper, rig->lab.engine);
-    assert_int_equal(keeper_stop(rig->keeper), 0);
+    keeper_stop(rig->keeper);
+    assert_int_equal(keeper_wait(rig->keeper, UINT64_MAX), 0);
     assert_int_equal(begin_at(rig, rig->directory, "kernel-2", &event), 0);
     assert_int_equal(rig->n_said, 1);
     assert_memory_equal(said(rig, 0), "state-not-used: ", 16);
@@ -348,7 +351,8 @@ static void cannot_be_read(void **state)
     assert_int_equal(begin(rig, &event), 0);
     lab_hold(&rig->lab, "b", 0);
     keeper_start(rig->keeper, rig->lab.engine);
-    assert_int_equal(keeper_stop(rig->keeper), 0);
+    keeper_stop(rig->keeper);
+    assert_int_equal(keeper_wait(rig->keeper, UINT64_MAX), 0);
     keeper_free(rig->keeper);
     rig->keeper = NULL;
     next = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -409,7 +413,8 @@ static void cannot_be_saved(void **state)
         assert_true(sd_event_run(rig->loop, 2000) >= 0);
     }
     assert_int_equal(rig->n_said, 1);
-    assert_int_equal(keeper_stop(rig->keeper), -ENOENT);
+    keeper_stop(rig->keeper);
+    assert_int_equal(keeper_wait(rig->keeper, UINT64_MAX), -ENOENT);
 }
 
 static void works_again(void **state)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../util/disk.h"
 #include "../util/format.h"
 #include "../util/new-file.h"
 #include "../util/thread.h"
@@ -20,6 +21,7 @@ struct recorder {
     int fd;
     pthread_t thread;
     bool started;
+    bool stuck;            /* the thread goes on after the stop, and has all of this */
     bool said;             /* the error was returned */
     struct buffer encoded; /* of the loop alone */
 
@@ -49,6 +51,18 @@ static int write_all(int fd, const char *bytes, size_t length)
     return 0;
 }
 
+struct piece {
+    int fd;
+    const struct buffer *bytes;
+};
+
+static int write_piece(void *user)
+{
+    const struct piece *piece = user;
+
+    return write_all(piece->fd, buffer_bytes(piece->bytes), piece->bytes->length);
+}
+
 /* With the lock: waits until there is enough to write, or what there is has
  * waited long enough. Returns false at the end. */
 static bool wait_for_work(struct recorder *recorder)
@@ -75,13 +89,14 @@ static void *recorder_run(void *userdata)
 
     pthread_mutex_lock(&recorder->lock);
     while (wait_for_work(recorder) && !recorder->error) {
+        const struct piece piece = {recorder->fd, &writing};
         struct buffer swap = recorder->pending;
         int r;
 
         recorder->pending = writing;
         writing = swap;
         pthread_mutex_unlock(&recorder->lock);
-        r = write_all(recorder->fd, buffer_bytes(&writing), writing.length);
+        r = disk_call(write_piece, (void *)&piece, recorder->fd);
         buffer_take(&writing, writing.length);
         pthread_mutex_lock(&recorder->lock);
         if (r < 0)
@@ -133,16 +148,25 @@ int recorder_event(struct recorder *recorder, const struct event *event)
     return say(recorder, hand_over(recorder));
 }
 
-int recorder_stop(struct recorder *recorder)
+void recorder_end(struct recorder *recorder)
 {
-    if (!recorder->started)
-        return 0;
     pthread_mutex_lock(&recorder->lock);
     recorder->stop = true;
     pthread_cond_signal(&recorder->wake);
     pthread_mutex_unlock(&recorder->lock);
-    pthread_join(recorder->thread, NULL);
+}
+
+int recorder_stop(struct recorder *recorder, uint64_t until_us)
+{
+    if (!recorder->started)
+        return recorder->stuck ? -ETIMEDOUT : 0;
+    recorder_end(recorder);
     recorder->started = false;
+    recorder->stuck = thread_join_until(recorder->thread, until_us, NULL) < 0;
+    if (recorder->stuck) {
+        pthread_detach(recorder->thread);
+        return -ETIMEDOUT;
+    }
     if (close(recorder->fd) < 0 && !recorder->error)
         recorder->error = -errno;
     recorder->fd = -1;
@@ -235,7 +259,9 @@ struct recorder *recorder_free(struct recorder *recorder)
 {
     if (!recorder)
         return NULL;
-    (void)recorder_stop(recorder);
+    (void)recorder_stop(recorder, UINT64_MAX);
+    if (recorder->stuck)
+        return NULL;
     if (recorder->fd >= 0)
         close(recorder->fd);
     pthread_cond_destroy(&recorder->wake);

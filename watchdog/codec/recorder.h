@@ -27,11 +27,15 @@ int recorder_new(const char *path, const struct recording_header *header,
  * stopped (-ENOSPC: disk full, -ENOBUFS: disk too slow); 0 again after that. */
 int recorder_event(struct recorder *recorder, const struct event *event);
 
-/* Writes what is left, and ends the thread. Returns 0, or the -errno that
- * recorder_event has not said yet. */
-int recorder_stop(struct recorder *recorder);
+/* No more events: the thread writes what is left. */
+void recorder_end(struct recorder *recorder);
 
-/* Stops it, if need be. NULL is fine. Returns NULL. */
+/* The same, and waits for it until that time of CLOCK_MONOTONIC. Returns 0, or the -errno that
+ * recorder_event has not said yet; -ETIMEDOUT: the thread goes on, and is only ended with the
+ * process. */
+int recorder_stop(struct recorder *recorder, uint64_t until_us);
+
+/* After recorder_stop, or a failed start. NULL is fine. Returns NULL. */
 struct recorder *recorder_free(struct recorder *recorder);
 
 #endif

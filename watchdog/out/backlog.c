@@ -10,29 +10,33 @@
 
 void backlog_push(struct backlog *backlog, const struct record *record)
 {
-    struct record *copy;
+    struct backlog_item *item;
 
     if (backlog->first && backlog->first + backlog->n == backlog->capacity) {
-        memmove(backlog->records, backlog->records + backlog->first,
-                backlog->n * sizeof(*backlog->records));
+        memmove(backlog->items, backlog->items + backlog->first,
+                backlog->n * sizeof(*backlog->items));
         backlog->first = 0;
     }
-    backlog->records = array_reserve(backlog->records, &backlog->capacity,
-                                     backlog->first + backlog->n + 1, sizeof(*backlog->records));
-    copy = &backlog->records[backlog->first + backlog->n++];
-    *copy = *record;
-    record_ref(copy);
+    backlog->items = array_reserve(backlog->items, &backlog->capacity,
+                                   backlog->first + backlog->n + 1, sizeof(*backlog->items));
+    item = &backlog->items[backlog->first + backlog->n++];
+    item->record = *record;
+    record_ref(&item->record);
+    item->n_bytes = sizeof(*item) + record_bytes(&item->record);
+    backlog->n_bytes += item->n_bytes;
 }
 
 const struct record *backlog_first(const struct backlog *backlog)
 {
-    return backlog->n ? &backlog->records[backlog->first] : NULL;
+    return backlog->n ? &backlog->items[backlog->first].record : NULL;
 }
 
 void backlog_pop(struct backlog *backlog)
 {
-    record_unref(&backlog->records[backlog->first]);
-    backlog->first++;
+    struct backlog_item *item = &backlog->items[backlog->first++];
+
+    backlog->n_bytes -= item->n_bytes;
+    record_unref(&item->record);
     if (--backlog->n)
         return;
     backlog->first = 0;
@@ -44,6 +48,6 @@ void backlog_clear(struct backlog *backlog)
 {
     while (backlog->n)
         backlog_pop(backlog);
-    free(backlog->records);
+    free(backlog->items);
     *backlog = (struct backlog){0};
 }

@@ -9,10 +9,19 @@
 
 #include "../engine/record.h"
 
+/* As much as a storm of 100 000 peers makes, decisions and outcomes. */
+#define BACKLOG_BYTES ((size_t)48 << 20)
+
+struct backlog_item {
+    struct record record;
+    size_t n_bytes; /* that it takes, with its part of what it shares with others */
+};
+
 /* Zeroed is empty. */
 struct backlog {
-    struct record *records;
+    struct backlog_item *items;
     size_t first, n, capacity; /* `n` from `first` on */
+    size_t n_bytes;
 };
 
 void backlog_push(struct backlog *backlog, const struct record *record);

@@ -32,15 +32,13 @@ struct sink_config {
 
 int sink_new(sd_event *loop, const struct sink_config *config, struct sink **ret_sink);
 
-/* A few are written now; many are written later, when the loop has nothing
- * else to do. The order stays. */
+/* Written later, in this order, when the loop has nothing else to do. Never waits. */
 void sink_write(struct sink *sink, const struct record *records, size_t n_records);
 
-/* Writes all that waits: before an engine, whose names the records borrow, goes. */
-void sink_settle(struct sink *sink);
-
-/* At the end: gives the readers so long, then says on stderr what is lost. */
-void sink_drain(struct sink *sink, uint64_t timeout_us);
+/* At the end, before an engine, whose names the records borrow, goes: waits until then for all to
+ * be written. Returns how many are lost; `*ret_stuck`: the thread that writes goes on, and is only
+ * ended with the process. */
+uint64_t sink_drain(struct sink *sink, uint64_t until_us, bool *ret_stuck);
 
 /* NULL is fine. Returns NULL. */
 struct sink *sink_free(struct sink *sink);

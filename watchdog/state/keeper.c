@@ -54,6 +54,7 @@ struct keeper {
     struct buffer bytes;
     const char *separator;
     struct save *save;
+    bool last; /* `bytes` are to be saved when this save has ended, and nothing after that */
 };
 
 __attribute__((format(printf, 4, 5))) static void say(struct keeper *keeper, enum pd_level level,
@@ -286,7 +287,7 @@ static int on_done(sd_event_source *source, int fd, uint32_t revents, void *user
 
     if (read(fd, &count, sizeof(count)) < 0 || !keeper->save)
         return 0;
-    result = save_finish(keeper->save);
+    (void)save_finish(keeper->save, UINT64_MAX, &result); /* it has written that it is done */
     keeper->save = NULL;
     keeper->not_before_us =
         keeper->began_us + max_u64(INTERVAL_US, COST_FACTOR * (now_us - keeper->began_us));
@@ -362,29 +363,54 @@ void keeper_start(struct keeper *keeper, const struct engine *engine)
     saved(keeper, &result);
 }
 
-int keeper_stop(struct keeper *keeper)
+/* Where no thread can be had it is written here, and now. */
+static void last_begin(struct keeper *keeper)
 {
-    struct save_result result;
+    struct lock *lock = keeper->config.lock;
 
+    if (save_start(keeper->directory, lock, &keeper->bytes, 0, keeper->done_fd, &keeper->save) < 0)
+        keeper->error = save_now(keeper->directory, lock, &keeper->bytes).error;
+    keeper->last = false;
+}
+
+void keeper_stop(struct keeper *keeper)
+{
     if (!keeper->engine)
-        return 0;
-    if (keeper->save)
-        (void)save_finish(keeper->save);
-    keeper->save = NULL;
+        return;
     walk_whole(keeper, true);
-    result = save_now(keeper->directory, keeper->config.lock, &keeper->bytes);
     keeper->engine = NULL; /* it may go now */
     (void)sd_event_source_set_enabled(keeper->timer, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(keeper->walk_source, SD_EVENT_OFF);
-    return result.error;
+    (void)sd_event_source_set_enabled(keeper->done_source, SD_EVENT_OFF);
+    keeper->error = 0;
+    keeper->last = true;
+    if (!keeper->save)
+        last_begin(keeper);
+}
+
+int keeper_wait(struct keeper *keeper, uint64_t until_us)
+{
+    struct save_result result = {0};
+
+    while (keeper->save) {
+        int r = save_finish(keeper->save, until_us, &result);
+
+        keeper->save = NULL;
+        if (r < 0)
+            return r;
+        if (keeper->last)
+            last_begin(keeper); /* the one before it has ended */
+        else
+            keeper->error = result.error;
+    }
+    return keeper->error;
 }
 
 struct keeper *keeper_free(struct keeper *keeper)
 {
     if (!keeper)
         return NULL;
-    if (keeper->save)
-        (void)save_finish(keeper->save);
+    (void)keeper_wait(keeper, UINT64_MAX);
     sd_event_source_disable_unref(keeper->timer);
     sd_event_source_disable_unref(keeper->walk_source);
     sd_event_source_disable_unref(keeper->done_source);

@@ -38,8 +38,12 @@ void keeper_start(struct keeper *keeper, const struct engine *engine);
 /* After each event, with what it led to. */
 void keeper_event(struct keeper *keeper, const struct event *event, const struct outbox *outbox);
 
-/* The last save: a clean stop. 0, or -errno. */
-int keeper_stop(struct keeper *keeper);
+/* A clean stop: begins the last save. The engine may go then. */
+void keeper_stop(struct keeper *keeper);
+
+/* Waits for the save that is under way until that time of CLOCK_MONOTONIC. Returns 0, or the -errno
+ * of the last save; -ETIMEDOUT: it goes on, and is only ended with the process. */
+int keeper_wait(struct keeper *keeper, uint64_t until_us);
 
 /* NULL is fine. Waits for a save that is under way. Returns NULL. */
 struct keeper *keeper_free(struct keeper *keeper);

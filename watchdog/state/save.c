@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "../util/disk.h"
 #include "../util/hash.h"
 #include "../util/thread.h"
 #include "file.h"
 
 struct save {
-    const char *directory;
+    char *directory;
     struct lock *lock;
     struct buffer bytes;
     uint64_t saved_digest;
@@ -33,17 +34,32 @@ static uint64_t digest_bytes(const char *bytes, size_t length)
     return digest ? digest : 1;
 }
 
+struct file_job {
+    const char *directory;
+    const struct buffer *bytes;
+    const char *step;
+};
+
+static int file_call(void *user)
+{
+    struct file_job *job = user;
+
+    return file_save(job->directory, STATE_FILE, buffer_bytes(job->bytes), job->bytes->length,
+                     &job->step);
+}
+
 struct save_result save_now(const char *directory, struct lock *lock, const struct buffer *bytes)
 {
     struct save_result result = {.digest = digest_bytes(buffer_bytes(bytes), bytes->length),
                                  .step = "lock the directory"};
+    struct file_job job = {.directory = directory, .bytes = bytes};
     CLEANUP_FREE char *why = NULL; /* was said at the start, or is what the errno says */
 
     result.error = lock_take(lock, directory, &why);
     if (result.error)
         return result;
-    result.error =
-        file_save(directory, STATE_FILE, buffer_bytes(bytes), bytes->length, &result.step);
+    result.error = disk_call(file_call, &job, -1);
+    result.step = job.step;
     return result;
 }
 
@@ -69,7 +85,7 @@ int save_start(const char *directory, struct lock *lock, struct buffer *bytes,
     int r;
 
     *save = (struct save){
-        .directory = directory,
+        .directory = string_copy(directory),
         .lock = lock,
         .bytes = *bytes,
         .saved_digest = saved_digest,
@@ -77,6 +93,7 @@ int save_start(const char *directory, struct lock *lock, struct buffer *bytes,
     };
     r = thread_start(&save->thread, save_run, save);
     if (r < 0) {
+        free(save->directory);
         free(save);
         return r;
     }
@@ -85,12 +102,16 @@ int save_start(const char *directory, struct lock *lock, struct buffer *bytes,
     return 0;
 }
 
-struct save_result save_finish(struct save *save)
+int save_finish(struct save *save, uint64_t until_us, struct save_result *ret_result)
 {
-    struct save_result result;
+    int r = thread_join_until(save->thread, until_us, NULL);
 
-    pthread_join(save->thread, NULL);
-    result = save->result;
+    if (r < 0) {
+        pthread_detach(save->thread);
+        return r; /* all of it is still the thread's */
+    }
+    *ret_result = save->result;
+    free(save->directory);
     free(save);
-    return result;
+    return 0;
 }

@@ -20,15 +20,15 @@ struct save_result {
     uint64_t digest;  /* of the bytes; never 0 */
 };
 
-/* Takes the bytes over, the directory's name and its lock are borrowed: nothing is written before
- * the lock is taken; `done_fd`, an eventfd, is
- * written to at the end. Bytes of this digest are in the file already and are not
- * written again; 0: none are. 0, or -errno and nothing is taken over. */
+/* Takes the bytes over; the lock is borrowed, and nothing is written before it is taken.
+ * `done_fd`, an eventfd, is written to at the end. Bytes of this digest are in the file already
+ * and are not written again; 0: none are. 0, or -errno and nothing is taken over. */
 int save_start(const char *directory, struct lock *lock, struct buffer *bytes,
                uint64_t saved_digest, int done_fd, struct save **ret_save);
 
-/* Waits for its end; frees it. */
-struct save_result save_finish(struct save *save);
+/* Waits for its end until that time of CLOCK_MONOTONIC. Returns 0, and it is freed; or -ETIMEDOUT:
+ * it goes on, and is only ended with the process. */
+int save_finish(struct save *save, uint64_t until_us, struct save_result *ret_result);
 
 /* The same at once, in the caller's time. */
 struct save_result save_now(const char *directory, struct lock *lock, const struct buffer *bytes);

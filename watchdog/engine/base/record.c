@@ -73,3 +73,29 @@ void record_unref(struct record *record)
     if (record->type == RECORD_CAUSE)
         free(record->cause);
 }
+
+/* Of one field, with its name and a short text. */
+#define EVIDENCE_BYTES (sizeof(struct pd_field) + 32)
+
+static size_t part(size_t n_bytes, uint32_t refs)
+{
+    return n_bytes / (refs ? refs : 1);
+}
+
+size_t record_bytes(const struct record *record)
+{
+    struct record copy = *record;
+    struct text **places[4];
+    size_t n = record_texts(&copy, places), n_bytes = 0;
+    const struct evidence *evidence;
+
+    for (size_t i = 0; i < n; i++)
+        if (*places[i])
+            n_bytes += part(sizeof(struct text) + (*places[i])->length, (*places[i])->refs);
+    evidence = record->type == RECORD_DECISION ? record->decision.evidence : NULL;
+    if (evidence)
+        n_bytes += part(evidence->n_fields * EVIDENCE_BYTES, evidence->refs);
+    if (record->type == RECORD_CAUSE)
+        n_bytes += sizeof(*record->cause);
+    return n_bytes;
+}

@@ -50,4 +50,7 @@ bool reason_equal(const struct reason *reason, const char *trigger, enum reason_
 void record_ref(struct record *record);
 void record_unref(struct record *record);
 
+/* About how much memory it holds beside itself: of what is shared, its part. */
+size_t record_bytes(const struct record *record);
+
 #endif
