@@ -382,3 +382,67 @@ class Memory(Trust):
         status, said, peak = self.replay([self.head(), *lines])
         self.assertEqual((status, said), (0, ""))
         self.assertLess(peak, self.SMALL)
+
+
+class State(Trust):
+    """What a restart believes is where nobody else could have put it."""
+
+    def state(self, mode=0o755, owner=None):
+        """shared/state, with this mode or owner of `shared`."""
+        path = os.path.join(self.directory, "shared", "state")
+        os.makedirs(path, 0o755)
+        os.chmod(os.path.dirname(path), mode)
+        if owner:
+            os.chown(os.path.dirname(path), owner, owner)
+        return path
+
+    def refused(self, path, words):
+        status, out, err = run_tool(daemon(), "--config", self.config(state_directory=path))
+        self.assertEqual((status, out), (2, ""), err)
+        self.assertIn(f"[watchdog] state_directory: {words}", err)
+        self.assertEqual(os.listdir(path), [])
+
+    @cases({"all": 0o777, "group": 0o775})
+    def test_below_a_directory_that_others_may_write(self, mode):
+        path = self.state(mode)
+        self.refused(path, f"{path}: {os.path.dirname(path)} may be written by others")
+
+    def test_one_that_others_may_write(self):
+        path = self.state()
+        os.chmod(path, 0o1777)
+        self.refused(path, f"{path} may be written by others")
+
+    def test_below_a_directory_of_somebody_else(self):
+        self.need_root()
+        path = self.state(owner=STRANGER)
+        self.refused(path, f"{path}: {os.path.dirname(path)} is owned by uid {STRANGER}")
+
+    def test_by_a_link_of_somebody_else(self):
+        self.need_root()
+        path, link = self.state(), f"{self.directory}/link"
+        os.symlink(path, link)
+        os.chown(link, STRANGER, STRANGER, follow_symlinks=False)
+        self.refused(link, f"{link}, a symbolic link, is owned by uid {STRANGER}")
+        link += "/new"
+        status, out, err = run_tool(daemon(), "--config", self.config(state_directory=link))
+        self.assertEqual((status, os.listdir(path)), (2, []), err)
+
+    def test_one_that_is_made_where_all_may_write(self):
+        node = self.node()
+        path = os.path.join(self.public_directory(), "state")
+        self.dog(node, {"state_directory": path}).wait_record("node", state="up")
+        self.assertEqual(oct(os.stat(path).st_mode & 0o7777), oct(0o750))
+        self.assertIn("state.json", os.listdir(path))
+
+    def test_one_that_is_opened_to_all_while_it_runs(self):
+        path = self.state()
+        node = self.node()
+        node.add("p1@h", 1, local="127.0.0.1:9001")
+        dog = self.dog(node, {"state_directory": path})
+        dog.wait_record("peer", state="up")
+        before = os.stat(path + "/state.json").st_ino
+        os.chmod(path, 0o777)
+        dog.moved()
+        self.assertIn("open the directory", dog.notice("state-not-saved")["text"])
+        self.assertEqual(os.stat(path + "/state.json").st_ino, before)
+        self.assert_alive(node, dog)

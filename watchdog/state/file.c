@@ -8,28 +8,43 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../util/util.h"
+#include "../util/format.h"
+#include "../util/safe-path.h"
 #include "lock.h"
 
 const char *const file_names[] = {STATE_FILE, "." STATE_FILE ".new", STATE_FILE_ASIDE, LOCK_FILE,
                                   NULL};
 
-static int directory_find(const char *directory)
+/* What is in it is believed, and files are made there: nobody else may have put it there. */
+static int directory_find(const char *directory, char **ret_error)
 {
-    int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    return fd < 0 ? -errno : fd;
+    return safe_open(directory, O_PATH | O_DIRECTORY, ret_error);
 }
 
-int directory_open(const char *directory, const char **ret_step)
+static int directory_make(const char *directory, char **ret_error)
 {
-    int at = directory_find(directory);
+    const char *name;
+    int at = safe_open_parent(directory, &name, ret_error), r;
+
+    if (at < 0)
+        return at;
+    r = mkdirat(at, name, 0750) < 0 && errno != EEXIST ? -errno : 0;
+    close(at);
+    return r < 0 ? error_set(ret_error, r, "%s: %s", directory, strerror(-r)) : 0;
+}
+
+int directory_open(const char *directory, const char **ret_step, char **ret_error)
+{
+    CLEANUP_FREE char *error = NULL;
+    int at = directory_find(directory, &error), r;
 
     *ret_step = "open the directory";
-    if (at != -ENOENT)
-        return at;
-    *ret_step = "make the directory";
-    return mkdir(directory, 0750) < 0 && errno != EEXIST ? -errno : directory_find(directory);
+    if (at == -ENOENT) {
+        *ret_step = "make the directory";
+        r = directory_make(directory, ret_error);
+        return r < 0 ? r : directory_find(directory, ret_error);
+    }
+    return at < 0 ? error_set(ret_error, at, "%s", error) : at;
 }
 
 static int read_all(int fd, char *bytes, size_t length, size_t *ret_length)
@@ -74,7 +89,8 @@ static int load(int fd, char **ret_bytes, size_t *ret_length)
 
 int file_load(const char *directory, const char *name, char **ret_bytes, size_t *ret_length)
 {
-    int at = directory_find(directory), fd, r;
+    CLEANUP_FREE char *error = NULL;
+    int at = directory_find(directory, &error), fd, r;
 
     if (at < 0)
         return at;
@@ -142,7 +158,8 @@ static int save(int at, const char *name, const char *bytes, size_t length, cons
 int file_save(const char *directory, const char *name, const char *bytes, size_t length,
               const char **ret_step)
 {
-    int at = directory_open(directory, ret_step), r;
+    CLEANUP_FREE char *error = NULL;
+    int at = directory_open(directory, ret_step, &error), r;
 
     if (at < 0)
         return at;
@@ -153,7 +170,8 @@ int file_save(const char *directory, const char *name, const char *bytes, size_t
 
 int file_set_aside(const char *directory, const char *name, const char *aside)
 {
-    int at = directory_find(directory), r;
+    CLEANUP_FREE char *error = NULL;
+    int at = directory_find(directory, &error), r;
 
     if (at < 0)
         return at;

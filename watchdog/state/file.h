@@ -15,9 +15,10 @@
 /* The names that the state's files have in their directory, also for a while; ends with NULL. */
 extern const char *const file_names[];
 
-/* Opens the directory, which is made if only it is missing. Returns a descriptor to name files by,
- * or -errno; `*ret_step` says what failed. */
-int directory_open(const char *directory, const char **ret_step);
+/* Opens the directory, which is made if only it is missing. It must be one that no other user could
+ * exchange or write in (util/safe-path.h). Returns a descriptor to name files by, or -errno with
+ * `*ret_step`, what failed, and a sentence: -EPERM, where another user could. */
+int directory_open(const char *directory, const char **ret_step, char **ret_error);
 
 /* Reads DIRECTORY/NAME; `*ret_bytes` is the caller's. 0, or -errno: -ENOENT, -EFBIG,
  * -EBADMSG if it is no regular file. */

@@ -139,15 +139,16 @@ void lock_drop(struct lock *lock)
 int lock_take(struct lock *lock, const char *directory, char **ret_error)
 {
     CLEANUP_FREE char *path = string_format("%s/%s", directory, LOCK_FILE);
+    CLEANUP_FREE char *error = NULL;
     const char *step;
     int at, fd, r;
 
     if (lock->fd >= 0 && !is_gone(lock, path))
         return 0;
     lock_drop(lock);
-    at = directory_open(directory, &step);
+    at = directory_open(directory, &step, &error);
     if (at < 0)
-        return error_set(ret_error, at, "%s: %s", directory, strerror(-at));
+        return error_set(ret_error, at, "%s", error);
     fd = file_open(at);
     r = fd < 0 ? open_failed(at, fd, path, ret_error) : file_check(fd, path, ret_error);
     close(at);

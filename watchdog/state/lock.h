@@ -19,7 +19,8 @@ struct lock {
 /* Takes it, if it is not taken yet or its file is gone, until lock_drop; the directory is made if
  * only it is missing. On a file system that knows no locks it counts as taken. Returns 0, or -errno
  * and a sentence without the directory's place in the configuration: -EBUSY another process has it;
- * -EPERM or -EINVAL the file is not one of ours; -EACCES the directory may not be written to. */
+ * -EPERM or -EINVAL the file is not one of ours, or others could exchange the directory; -EACCES
+ * the directory may not be written to. */
 int lock_take(struct lock *lock, const char *directory, char **ret_error);
 
 /* Of that error: nothing can be written there now, which needs no lock. */
