@@ -7,9 +7,11 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
+import measure
 from case import cases
 from control_case import Client
 from hostile_case import HostileCase
@@ -285,6 +287,75 @@ class Abuse(HostileCase):
         follower.result("decisions", follow=True)
         follower.close()
         self.alive(node, dog)
+
+
+class Expensive(HostileCase):
+    """Sixty-three clients ask what costs the most, and read the answers, or read nothing."""
+    measured = True
+    WORST = [("peers", {"match": "*a*a*a*a*a*a*a*a*a*b"}),
+             ("peers", {"match": "*?*?*?*?*?*[a-z]*[a-z]*[a-z]*b"}),
+             ("decisions", {"peer": "*a*a*a*a*a*b", "trigger": "tunnel", "limit": 256,
+                            "follow": True, "all": True}),
+             ("resolve", {"peer": "a" * 255}), ("explain", {"peer": "a" * 254 + "b"}),
+             ("status", {}), ("count", {}), ("peers", {}),
+             ("hold", {"peer": "a" * 254 + "c"}), ("mode", {"mode": "active"})]
+
+    def crowd(self, dog):
+        clients = []
+        for i in range(63):
+            client = self.client(dog)
+            method, params = self.WORST[i % len(self.WORST)]
+            client.lines = (json.dumps({"jsonrpc": "2.0", "id": 1, "method": method,
+                                        "params": params}) + "\n").encode() * 40
+            client.sock.setblocking(False)
+            clients.append(client)
+        return clients
+
+    def flood(self, clients, ends, reads):
+        """Each always has requests that wait; `ends` is an event."""
+        while not ends.is_set():
+            for client in clients:
+                try:
+                    client.sock.send(client.lines)
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    continue
+                try:
+                    while reads and client.sock.recv(1 << 20):
+                        pass
+                except OSError:
+                    pass
+            ends.wait(0.002)
+
+    def lateness_ms(self, node, dog, conn):
+        """From when the node says something until pathdog takes it: the record has the time."""
+        taken, begin = measure.waited_s(dog.process.pid), time.time()
+        node.add(f"p{conn}@h", conn, local="127.0.0.1:9001")
+        record = dog.wait_record("peer", state="up", conn=conn)
+        return 1000 * (record["time_us"] / 1e6 - begin - measure.waited_s(dog.process.pid) + taken)
+
+    @cases({"that read": (True,), "that read nothing": (False,)})
+    def test_sixty_three_clients(self, reads):
+        node = self.node()
+        for conn in range(1, 1501):
+            node.add("a" * 245 + f"{conn:05}", conn, local="127.0.0.1:9001", role="server")
+        dog = self.dog(node)
+        dog.wait_record("peer", state="up", conn=1500)
+        ends = threading.Event()
+        thread = threading.Thread(target=self.flood, args=(self.crowd(dog), ends, reads))
+        thread.start()
+        try:
+            late = sorted(self.lateness_ms(node, dog, 4000 + number) for number in range(30))
+            self.assertLess(late[-3], 20, late)  # two may be the machine's
+            self.assertLess(late[-1], 500, late)
+            self.assertIn("result", self.client(dog).ask("version"))  # and a client of its own
+            self.assertLess(measure.peak_kib(dog.process.pid), 160 * 1024)
+        finally:
+            self.stop = self.stop_complaints(dog)  # while they go on
+            ends.set()
+            thread.join()
+        self.assertEqual(self.stop, [])
 
 
 if __name__ == "__main__":
