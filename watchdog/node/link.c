@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "../util/clock.h"
+#include "../util/turns.h"
 #include "endpoint.h"
 #include "protocol.h"
 
 #define READ_BYTES   ((size_t)64 * 1024)
-#define READS_MAX    4              /* of READ_BYTES in one turn of the loop, */
+#define READS_MAX    4              /* of READ_BYTES in one turn of the loop, but */
+#define READ_US      UINT64_C(2000) /* no more is read in it after so long */
 #define READS_US     UINT64_C(3000) /* as long as they do not take longer than this */
 #define SEND_ACTIONS 512            /* about 64 KiB of requests: written while the next are made */
 #define TAKING_US    UINT64_C(100000) /* a node that took some so lately may take more */
@@ -37,6 +39,7 @@ struct link {
     sd_event_source *io;
     sd_event_source *timer;
     sd_event_source *defer; /* closes in a step of its own */
+    struct turns turns;     /* of `io` and of whoever else waits */
     uint32_t watched;       /* epoll events asked for */
     unsigned reading;       /* protocol_input is running: output waits for its end */
 
@@ -156,6 +159,7 @@ static void link_down(struct link *link, const char *reason, uint64_t pause_us)
         close(link->fd);
     link->fd = -1;
     link->watched = 0;
+    link->turns.io = NULL;
     link->hello_slow_us = UINT64_MAX;
     link->peer_uid = UINT32_MAX;
     *link->failure = '\0';
@@ -315,16 +319,16 @@ static bool link_read(struct link *link)
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-    uint64_t until_us = add_u64(clock_us(CLOCK_MONOTONIC), READS_US);
     struct link *link = userdata;
+    uint64_t until_us = clock_us(CLOCK_MONOTONIC) + READ_US;
+    bool more = events & ~(uint32_t)EPOLLOUT;
 
     if (events & EPOLLOUT)
         link_flush(link);
-    for (unsigned i = 0; i < READS_MAX && events & ~(uint32_t)EPOLLOUT; i++) {
-        if (!link_read(link) || clock_us(CLOCK_MONOTONIC) >= until_us)
-            break;
-    }
+    for (unsigned i = 0; i < READS_MAX && more; i++)
+        more = link_read(link) && clock_us(CLOCK_MONOTONIC) < until_us;
     link_close_failed(link);
+    turns_had(&link->turns, link->io);
     link_arm(link);
     return 0;
 }
@@ -394,6 +398,8 @@ static int sources_add(struct link *link)
     if (r >= 0)
         r = sd_event_source_set_enabled(link->defer, SD_EVENT_OFF);
     if (r >= 0)
+        r = turns_start(&link->turns, link->loop);
+    if (r >= 0)
         r = sd_event_source_set_description(link->timer, "node-timer");
     return r;
 }
@@ -440,6 +446,7 @@ struct link *link_free(struct link *link)
 {
     if (!link)
         return NULL;
+    turns_stop(&link->turns);
     sd_event_source_disable_unref(link->io);
     sd_event_source_disable_unref(link->timer);
     sd_event_source_disable_unref(link->defer);
