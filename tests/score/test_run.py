@@ -114,6 +114,11 @@ class Variants(unittest.TestCase):
         self.assertEqual(result.returncode, 2)
         self.assertIn('fallback', result.stderr)
 
+    def test_bad_setting(self):
+        result = self.run_it('--set', 'fallback')
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('KEY=VALUE', result.stderr)
+
     def test_unknown_class(self):
         result = self.run_it('--class', 'nonesuch')
         self.assertEqual(result.returncode, 2)
