@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 
 #include "config/difference.h"
 #include "daemon_private.h"
@@ -14,6 +15,11 @@
 #define INBOX_BURST 1024u
 /* Requests entered before the node is given more of them, if it did not take all. */
 #define SETTLE_SLICE 512u
+/* So many records or requests of one turn are a storm. */
+#define STORM_LEAST 4096u
+/* By then what it led to is over: effects, watches, records that wait. */
+#define STORM_US UINT64_C(90000000)
+#define TRIM_US  UINT64_C(10000000)
 /* Records handed to the log between two looks at the control socket. */
 #define WRITE_SLICE 4096u
 
@@ -74,6 +80,22 @@ void daemon_act(struct daemon *daemon, const struct outbox *outbox)
     daemon_write(daemon, outbox);
 }
 
+/* A storm is a turn of very much. What it needs is free again in the minute that follows, in
+ * pieces all over the heap, which malloc keeps. */
+static void daemon_note_storm(struct daemon *daemon, const struct outbox *outbox)
+{
+    int enabled = SD_EVENT_OFF;
+
+    if (max_u64(outbox->n_records, outbox->n_actions) < STORM_LEAST)
+        return;
+    daemon->trim_until_us = add_u64(daemon->now_us, STORM_US);
+    (void)sd_event_source_get_enabled(daemon->trim, &enabled);
+    if (enabled != SD_EVENT_OFF)
+        return;
+    sd_event_source_set_time(daemon->trim, add_u64(daemon->now_us, TRIM_US));
+    sd_event_source_set_enabled(daemon->trim, SD_EVENT_ONESHOT);
+}
+
 static void daemon_turn(struct daemon *daemon, struct event *event)
 {
     const struct outbox *outbox;
@@ -100,6 +122,7 @@ static void daemon_turn(struct daemon *daemon, struct event *event)
     }
     daemon_write(daemon, outbox);
     control_go_on(daemon->control);
+    daemon_note_storm(daemon, outbox);
     keeper_event(daemon->keeper, event, outbox);
     status_event(daemon->status, daemon->engine, event);
 }
@@ -159,6 +182,18 @@ void daemon_on_log_dropped(void *user, uint64_t count, const char *why)
         daemon->n_log_lost += count;
     else
         daemon_notice(daemon, PD_LEVEL_WARNING, "log-dropped", text, count);
+}
+
+int daemon_on_trim(sd_event_source *source, uint64_t time_us, void *user)
+{
+    struct daemon *daemon = user;
+    uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+
+    malloc_trim(0);
+    if (now_us >= daemon->trim_until_us)
+        return 0;
+    sd_event_source_set_time(source, add_u64(now_us, TRIM_US));
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 int daemon_on_timer(sd_event_source *source, uint64_t time_us, void *user)

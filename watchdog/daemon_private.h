@@ -38,6 +38,8 @@ struct daemon {
     sd_event *loop;
     struct aside *aside; /* the control socket's, beside it */
     sd_event_source *timer;
+    sd_event_source *trim;  /* on after a storm: gives its memory back */
+    uint64_t trim_until_us; /* the storm and what it leads to is over by then */
     struct inbox *inbox;
     struct sink *sink;
     struct recorder *recorder;
@@ -83,6 +85,7 @@ void daemon_on_signal(void *user, const char *instance, const struct pd_signal *
 void daemon_on_notice(void *user, enum pd_level level, const char *what, const char *text);
 void daemon_on_log_dropped(void *user, uint64_t count, const char *why);
 int daemon_on_timer(sd_event_source *source, uint64_t time_us, void *user);
+int daemon_on_trim(sd_event_source *source, uint64_t time_us, void *user);
 int daemon_on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *user);
 int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *user);
 

@@ -17,6 +17,8 @@
 
 /* How late a deadline may be, so that the kernel can join wake-ups. */
 #define TIMER_ACCURACY_US UINT64_C(1000)
+#define TRIM_ACCURACY_US  UINT64_C(1000000)
+
 /* systemd's name for this run, or one of our own. */
 static int daemon_name_run(struct daemon *daemon)
 {
@@ -56,12 +58,18 @@ static int daemon_start_loop(struct daemon *daemon)
         sd_event_source_unref(sources[i]);
     }
     if (r >= 0)
+        r = sd_event_add_time(daemon->loop, &daemon->trim, CLOCK_MONOTONIC, UINT64_MAX,
+                              TRIM_ACCURACY_US, daemon_on_trim, daemon);
+    if (r >= 0)
         r = aside_new(daemon->loop, &daemon->aside);
     if (r < 0)
         return r;
     sd_event_source_set_enabled(daemon->timer, SD_EVENT_OFF);
     sd_event_source_set_exit_on_failure(daemon->timer, true);
     sd_event_source_set_description(daemon->timer, "deadline");
+    sd_event_source_set_enabled(daemon->trim, SD_EVENT_OFF);
+    sd_event_source_set_priority(daemon->trim, SD_EVENT_PRIORITY_IDLE);
+    sd_event_source_set_description(daemon->trim, "trim");
     return 0;
 }
 
@@ -317,6 +325,7 @@ struct daemon *daemon_free(struct daemon *daemon)
     status_free(daemon->status);
     supervisor_free(daemon->supervisor);
     aside_free(daemon->aside);
+    sd_event_source_disable_unref(daemon->trim);
     sd_event_source_disable_unref(daemon->timer);
     sd_event_unref(daemon->loop);
     inbox_free(daemon->inbox);

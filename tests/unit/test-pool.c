@@ -44,8 +44,31 @@ static void take_and_give(void **state)
             pool_give(&pool, objects[i]);
         pool_give(&pool, NULL);
         assert_int_equal(pool.in_use, 0);
-        assert_int_equal(pool.n_blocks, 1);
+        assert_int_equal(pool.n_empty, 1); /* and all else was given back */
     }
+    pool_clear(&pool);
+}
+
+/* One that stays does not keep the memory of all others. */
+static void one_stays(void **state)
+{
+    struct object *objects[20000];
+    struct pool pool;
+
+    (void)state;
+    pool_init(&pool, sizeof(struct object));
+    for (size_t i = 0; i < 20000; i++)
+        objects[i] = pool_take(&pool);
+    for (size_t i = 0; i < 20000; i++)
+        if (i != 7)
+            pool_give(&pool, objects[i]);
+    assert_int_equal(pool.in_use, 1);
+    assert_true(pool.n_empty <= 1);
+    assert_true(zero(objects[7]));
+    for (size_t i = 0; i < 20000; i++) /* from the block that has room, first */
+        if (i != 7)
+            objects[i] = pool_take(&pool);
+    assert_int_equal(pool.in_use, 20000);
     pool_clear(&pool);
 }
 
@@ -53,6 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(take_and_give),
+        cmocka_unit_test(one_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

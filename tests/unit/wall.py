@@ -10,7 +10,7 @@ import sys
 
 # All that the core needs of libc: memory, strings, and text made in memory.
 ALLOWED = {
-    "abort", "calloc", "free", "malloc", "reallocarray", "realloc", "strdup",
+    "abort", "calloc", "free", "malloc", "posix_memalign", "reallocarray", "realloc", "strdup",
     "memcmp", "memcpy", "memmove", "memset", "stpcpy", "strchr", "strcmp", "strlen", "strncmp", "strspn",
     "strrchr", "strcpy", "strnlen", "bsearch", "qsort",
     "snprintf", "vsnprintf", "strerrorname_np",

@@ -255,6 +255,7 @@ void configure_take(struct engine *engine)
     if (!config || triggers_lay_out(config, &next) < 0)
         return;
     engine->next_config = NULL;
+    shelve_none(engine);
     change_triggers(engine, config, &next);
     if (config->mode != old.mode)
         hold_mode(engine, config->mode); /* else what an operator has set stays */

@@ -66,6 +66,9 @@
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
 
+/* Connections that a tick looks at for move states that nothing depends on any more. */
+#define SHELF_SLICE 65536u
+
 /* So much advice is decided before what was asked so far may be sent. */
 #define ASK_SLICE 4096u
 
@@ -108,6 +111,9 @@ static void due(struct engine *engine, struct deadline *deadline)
         break;
     case DEADLINE_ROUND:
         polls_round_due(engine);
+        shelve(engine, SHELF_SLICE);
+        advice_give_back(engine);
+        admit_give_back(engine);
         break;
     case DEADLINE_CLOSE_POLL:
         polls_close_due(engine);

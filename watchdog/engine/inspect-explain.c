@@ -98,6 +98,7 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
 {
     struct engine present = *engine; /* as it is, but now */
     const struct peer *peer = peers_find_name(engine, name);
+    const struct shelved *shelved;
 
     *ret =
         (struct inspect_explain){.requested_ago_us = INSPECT_NEVER, .moved_ago_us = INSPECT_NEVER};
@@ -110,8 +111,13 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
     ret->cooldown_us = engine->config->cooldown_us;
     ret->tokens = ret->tokens_most = engine->config->move_burst;
     ret->gap_left_us = sub_u64(name_reconnect_allowed_us(&present, name), present.now_us);
-    if (peer->moves)
+    shelved = shelf_look(engine, peer);
+    if (peer->moves) {
         report_moves(&present, peer->moves, ret);
+    } else if (shelved) {
+        ret->requested_ago_us = ago_us(&present, shelved->last_request_us);
+        ret->moved_ago_us = ago_us(&present, shelved->moved_us);
+    }
     ask_all(&present, peer, ret);
     return true;
 }

@@ -62,6 +62,14 @@ static bool moves_values(const struct peer_moves *moves, struct learnt_peer *ret
            ret->tokens_used;
 }
 
+static bool shelved_values(const struct shelved *shelved, struct learnt_peer *ret)
+{
+    ret->cooling_since_us = shelved->cooling_since_us;
+    ret->tokens_used = shelved->tokens_used;
+    ret->tokens_us = shelved->tokens_used ? shelved->tokens_us : 0;
+    return ret->cooling_since_us || ret->tokens_used;
+}
+
 static void give_peer(const struct engine *engine, struct peer *peer,
                       void (*each)(void *user, const struct learnt_peer *peer), void *user)
 {
@@ -75,8 +83,11 @@ static void give_peer(const struct engine *engine, struct peer *peer,
         .saved = saved,
     };
     bool something = peer->disabled || peer->undialable;
+    const struct shelved *shelved = shelf_look(engine, peer);
 
     if (peer->moves && moves_values(peer->moves, &learnt))
+        something = true;
+    else if (shelved && shelved_values(shelved, &learnt))
         something = true;
     learnt.n_saved = triggers_save(engine, peer, saved, texts);
     if (something || learnt.n_saved)

@@ -8,6 +8,8 @@
 #include "../peers/waiting.h"
 #include "../state.h"
 
+#define ROOM_KEPT 8192u /* of advice, between storms */
+
 enum by advice_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
                          enum reason_by by)
 {
@@ -187,4 +189,13 @@ void advice_remember_held(struct engine *engine, struct peer *peer, struct reaso
         advice_remember(engine, peer, reason, verdict,
                         verdict == VERDICT_HELD ? name_held_until_us(engine, peer->view.name)
                                                 : NEVER);
+}
+
+void advice_give_back(struct engine *engine)
+{
+    if (engine->n_advice || engine->advice_capacity <= ROOM_KEPT)
+        return;
+    free(engine->advice);
+    engine->advice = NULL;
+    engine->advice_capacity = 0;
 }

@@ -81,6 +81,9 @@ bool advice_allowed(struct engine *engine, struct peer *peer);
  * (`dead`), or has another path (`moved`). */
 void advice_disproved(struct engine *engine, struct peer *peer, enum pd_kind kind);
 
+/* Now and then: the room that a storm needed is given back. */
+void advice_give_back(struct engine *engine);
+
 /* Then. */
 void advice_due(struct engine *engine, struct deadline *deadline);
 

@@ -21,6 +21,7 @@ void peers_init(struct engine *engine)
 
     peers->stride = peers_stride(engine->triggers.slots_size);
     pool_init(&peers->moves, sizeof(struct peer_moves));
+    shelf_init(engine);
 }
 
 void peers_clear(struct engine *engine)
@@ -34,6 +35,7 @@ void peers_clear(struct engine *engine)
     index_clear(&peers->by_conn);
     index_clear(&peers->by_name);
     pool_clear(&peers->moves);
+    shelf_clear(engine);
 }
 
 static bool match_conn(const struct peer *peer, const void *key)
@@ -207,6 +209,7 @@ static void take_out(struct engine *engine, struct peer *peer)
     index_remove(&peers->by_name, hash_name(peer->view.name), peer->view.index);
     pool_give(&peers->moves, peer->moves);
     peer->moves = NULL;
+    shelf_forget(engine, peer);
     peer_texts_free(peer);
     peers->free =
         array_reserve(peers->free, &peers->free_capacity, peers->n_free + 1, sizeof(uint32_t));
@@ -281,6 +284,7 @@ struct peer_moves *peer_moves(struct engine *engine, struct peer *peer)
     if (!peer->moves) {
         peer->moves = pool_take(&engine->peers.moves);
         peer->moves->peer = peer;
+        shelf_take(engine, peer, peer->moves);
     }
     return peer->moves;
 }

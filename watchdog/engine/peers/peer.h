@@ -10,6 +10,7 @@
 #include "../event.h"
 #include "../record.h"
 #include "index.h"
+#include "shelf.h"
 
 struct peer_moves;
 struct engine;
@@ -78,6 +79,7 @@ struct peers {
     size_t n_free, free_capacity;
     struct index by_conn, by_name;
     struct pool moves;
+    struct shelf shelf;
 };
 
 void peers_init(struct engine *engine);

@@ -24,6 +24,8 @@
 #include "../peers/waiting.h"
 #include "../state.h"
 
+#define ROOM_KEPT 8192u /* of what is admitted, between storms */
+
 static void make(struct engine *engine, struct admitted *admitted)
 {
     struct peer *peer = admitted->peer;
@@ -173,4 +175,13 @@ void admit_clear(struct engine *engine)
     engine->n_admitted = engine->n_asked = engine->n_made = engine->n_settled = 0;
     engine->queueing = engine->pumped = false;
     engine->n_enqueued = engine->n_recorded = 0;
+}
+
+void admit_give_back(struct engine *engine)
+{
+    if (engine->n_admitted || engine->admitted_capacity <= ROOM_KEPT)
+        return;
+    free(engine->admitted);
+    engine->admitted = NULL;
+    engine->admitted_capacity = 0;
 }

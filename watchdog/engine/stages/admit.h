@@ -43,4 +43,7 @@ bool admit_settle(struct engine *engine, size_t most);
 
 void admit_clear(struct engine *engine);
 
+/* Now and then: the room that a storm needed is given back. */
+void admit_give_back(struct engine *engine);
+
 #endif
