@@ -3,6 +3,7 @@
 #include "node.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,19 +91,42 @@ static json_t *stats_json(struct node *node)
                      "peers", peers);
 }
 
+/* What a killed run left under this name is taken away; nothing that is there is written to. */
+static int temporary_open(const char *path, FILE **ret_file)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int fd = open(path, flags, 0666);
+
+    if (fd < 0 && errno == EEXIST && unlink(path) == 0)
+        fd = open(path, flags, 0666);
+    if (fd < 0)
+        return -errno;
+    *ret_file = fdopen(fd, "w");
+    if (*ret_file)
+        return 0;
+    close(fd);
+    return -ENOMEM;
+}
+
 /* Under another name first, so that a reader never sees half of it. */
 int stats_write(struct node *node, const char *path)
 {
     char temporary[4096];
     json_t *stats;
-    int r = 0;
+    FILE *file = NULL;
+    int r;
 
     if (snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid()) >=
         (int)sizeof(temporary))
         return -ENAMETOOLONG;
+    r = temporary_open(temporary, &file);
+    if (r < 0)
+        return r;
     stats = stats_json(node);
-    if (json_dump_file(stats, temporary, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0)
+    if (json_dumpf(stats, file, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0)
         r = -EIO;
+    if (fclose(file) && r == 0)
+        r = -errno;
     json_decref(stats);
     for (struct peer *p = node->peers; p; p = p->next)
         p->count.recent_gap_ns = 0;

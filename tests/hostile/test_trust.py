@@ -10,7 +10,7 @@ import subprocess
 
 from case import cases
 from hostile_case import HostileCase
-from watchdog import (build_directory, config_text, daemon, environment, plugins, replay_program, run_tool)
+from watchdog import (build_directory, config_text, daemon, environment, plugins, program, replay_program, run_tool)
 
 STRANGER = 12345
 LOUD = "the code of loud.so runs"
@@ -446,3 +446,44 @@ class State(Trust):
         self.assertIn("open the directory", dog.notice("state-not-saved")["text"])
         self.assertEqual(os.stat(path + "/state.json").st_ino, before)
         self.assert_alive(node, dog)
+
+
+class Trace(Trust):
+    """What pathdog-node-check writes to."""
+
+    def trace(self, path, **more):
+        program_path = program("pathdog-node-check", "PATHDOG_NODE_CHECK")
+        return run_tool(program_path, "--trace", path, f"{self.directory}/nobody", **more)
+
+    def test_over_another_file(self):
+        path = self.config()
+        with open(path) as file:
+            before = file.read()
+        status, _, err = self.trace(path)
+        self.assertEqual(status, 2)
+        self.assertIn(f"--trace {path}: is there and is not a trace", err)
+        with open(path) as file:
+            self.assertEqual(file.read(), before)
+
+    def test_by_a_link(self):
+        target, link = f"{self.directory}/target", f"{self.directory}/link"
+        os.symlink(target, link)
+        status, _, err = self.trace(link)
+        self.assertEqual((status, os.path.exists(target)), (2, False))
+        self.assertIn("is a symbolic link", err)
+
+    def test_over_an_earlier_one(self):
+        path, other = f"{self.directory}/trace", f"{self.directory}/other"
+        with open(path, "w") as file:
+            file.write("> {}\n")
+        os.chmod(path, 0o666)
+        os.link(path, other)
+        self.assertEqual(self.trace(path)[0], 3)  # nobody is there
+        there = os.stat(path)
+        self.assertEqual((there.st_size, there.st_nlink, oct(there.st_mode & 0o7777)),
+                         (0, 1, oct(0o640)))
+        self.assertEqual(os.stat(other).st_size, 5)
+
+    @cases({"null": "/dev/null", "stdout": "/dev/stdout", "stderr": "/dev/stderr"})
+    def test_what_is_no_file(self, path):
+        self.assertEqual(self.trace(path)[0], 3)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pathdog-node-check: plays pathdog against a node and says what does not conform. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 
 #include "../util/clock.h"
 #include "../util/format.h"
+#include "../util/new-file.h"
 #include "../util/printable.h"
 #include "checker.h"
 #include "version.h"
@@ -229,13 +231,53 @@ static int check_node(struct checker *checker, const struct arguments *arguments
     return status;
 }
 
+static bool is_trace(const char *bytes, size_t n)
+{
+    return (*bytes == '<' || *bytes == '>') && (n < 2 || bytes[1] == ' ');
+}
+
+/* A file is made anew; what is none, and a standard stream by another name, is written to.
+ * Returns a descriptor, or -errno and a sentence without the path. */
+static int trace_file(const char *path, char **ret_error)
+{
+    static const struct new_file_rule rule = {0640, "a trace", is_trace};
+    struct stat there, stream;
+    struct new_file file;
+    int fd, r;
+
+    if (stat(path, &there) == 0) {
+        for (fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+            if (fstat(fd, &stream) == 0 && stream.st_dev == there.st_dev &&
+                stream.st_ino == there.st_ino)
+                return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (!S_ISREG(there.st_mode)) {
+            fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+            return fd < 0 ? error_set(ret_error, -errno, "%s", strerrordesc_np(errno)) : fd;
+        }
+    }
+    r = new_file_make(&file, path, &rule, ret_error);
+    if (r >= 0)
+        r = new_file_place(&file, ret_error);
+    fd = file.fd;
+    file.fd = r < 0 ? fd : -1;
+    new_file_close(&file);
+    return r < 0 ? r : fd;
+}
+
 static int trace_open(const char *path, FILE **ret_trace)
 {
-    *ret_trace = !path ? NULL : string_equal(path, "-") ? stderr : fopen(path, "we");
-    if (path && !*ret_trace) {
-        complain("--trace %s: %s", path, strerrordesc_np(errno));
-        return -errno;
+    CLEANUP_FREE char *error = NULL;
+    int fd;
+
+    *ret_trace = path && string_equal(path, "-") ? stderr : NULL;
+    if (!path || *ret_trace)
+        return 0;
+    fd = trace_file(path, &error);
+    if (fd < 0) {
+        complain("--trace %s: %s", path, error ? error : strerrordesc_np(errno));
+        return -EINVAL;
     }
+    *ret_trace = memory_check(fdopen(fd, "w"));
     return 0;
 }
 
