@@ -21,9 +21,10 @@ struct buffer {
     bool overflowed; /* until buffer_clear */
 };
 
+/* Never NULL. */
 static inline const char *buffer_bytes(const struct buffer *buffer)
 {
-    return buffer->data + buffer->start;
+    return buffer->data ? buffer->data + buffer->start : "";
 }
 
 void buffer_grow(struct buffer *buffer, size_t n_bytes);
