@@ -83,6 +83,8 @@ PLACES = ("etc/pathdog/pathdog.conf.example", "usr/bin/pathdog", "usr/bin/pathdo
           "usr/lib/systemd/catalog/pathdog.catalog", "usr/lib/systemd/system/pathdog.service",
           "usr/lib/systemd/system/pathdog@.service", "usr/lib/sysusers.d/pathdog.conf",
           "usr/share/bash-completion/completions/pathdogctl",
+          "usr/share/bash-completion/completions/pathdog-node-check",
+          "usr/share/bash-completion/completions/pathdog-replay",
           "usr/share/fish/vendor_completions.d/pathdogctl.fish",
           "usr/share/zsh/vendor-completions/_pathdogctl", "usr/share/man/man1/pathdog-replay.1",
           "usr/share/man/man1/pathdogctl.1", "usr/share/man/man5/pathdog.conf.5",
