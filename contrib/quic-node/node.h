@@ -213,6 +213,8 @@ void udp_abandon(struct conn *c, struct udp *u, uint64_t close_at_ns);
 int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len);
 /* From the listening socket; what it cannot send is not sent. */
 void udp_answer(struct node *node, const ngtcp2_path *path, const uint8_t *data, size_t len);
+/* There may be more to read. */
+void udp_again(struct udp *u);
 void udp_expire(struct conn *c);
 void udp_reap(struct node *node);
 

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define READS_PER_TURN 64
+#define READS_PER_TURN    64
+#define FAILURES_PER_TURN 8
 
 static void path_fill(ngtcp2_path *path, struct address *local, struct address *remote)
 {
@@ -78,8 +79,11 @@ static void listen_datagram(struct udp *u, struct msghdr *msg, const uint8_t *da
 void receive(struct udp *u)
 {
     uint8_t data[2048], control[128];
+    int failures = 0;
 
-    for (int i = 0; i < READS_PER_TURN && (u->conn ? !u->conn->dead : u == &u->node->listen); i++) {
+    for (int i = 0; i < READS_PER_TURN && failures < FAILURES_PER_TURN &&
+                    (u->conn ? !u->conn->dead : u == &u->node->listen);
+         i++) {
         struct sockaddr_storage from;
         struct iovec iov = {data, sizeof(data)};
         struct msghdr msg = {.msg_name = &from,
@@ -99,6 +103,7 @@ void receive(struct udp *u)
         if (n < 0) { /* an ICMP error for what was sent from here */
             if (u->conn && errno != EINTR && u->close_at_ns == 0)
                 u->conn->send_errors++;
+            failures++;
             continue;
         }
         if (n == 0 || msg.msg_flags & MSG_TRUNC)
@@ -114,4 +119,6 @@ void receive(struct udp *u)
             listen_datagram(u, &msg, data, (size_t)n);
         }
     }
+    if (failures < FAILURES_PER_TURN) /* else the next datagram wakes it */
+        udp_again(u);
 }

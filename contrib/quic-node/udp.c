@@ -11,11 +11,20 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+/* Edge-triggered: an error that stays wakes nobody. Who stops reading before it is empty arms it
+ * again. */
 static int udp_watch(struct udp *u)
 {
-    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = u};
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.ptr = u};
 
     return epoll_ctl(u->node->epoll_fd, EPOLL_CTL_ADD, u->fd, &ev) < 0 ? -errno : 0;
+}
+
+void udp_again(struct udp *u)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.ptr = u};
+
+    epoll_ctl(u->node->epoll_fd, EPOLL_CTL_MOD, u->fd, &ev);
 }
 
 static int udp_get_local(struct udp *u)

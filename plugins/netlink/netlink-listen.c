@@ -5,6 +5,7 @@
  */
 #include "netlink-listen.h"
 
+#include "util/retry.h"
 #include "util/util.h"
 
 #include <errno.h>
@@ -35,12 +36,14 @@ struct netlink_listener {
     struct netlink_handlers handlers;
     struct nl_sock *nl;
     sd_event_source *io;
+    struct retry calling;
     struct netlink_state state;
 
     enum dump_stage stage, last_stage;
     uint32_t sequence;
     unsigned repeats;
-    bool again; /* the dump that runs is not to be trusted */
+    bool again;   /* the dump that runs is not to be trusted */
+    bool unasked; /* a dump could not be asked for */
 
     uint8_t *datagrams;
 };
@@ -67,13 +70,14 @@ static void dump_ask(struct netlink_listener *listener, enum dump_stage stage)
                (struct sockaddr *)&kernel, sizeof(kernel)) > 0)
         return;
     listener->stage = DUMP_NONE;
-    listener->host->notice(listener->host, PD_LEVEL_ERROR, "netlink-dump",
-                           "the request for links and addresses cannot be sent to the kernel");
+    /* Without it nothing is known, so that it is tried again however it fails. */
+    listener->unasked = true;
+    (void)retry_failed(&listener->calling, "sendto", errno == EAGAIN ? ENOBUFS : errno);
 }
 
 static void dump_begin(struct netlink_listener *listener)
 {
-    listener->again = false;
+    listener->again = listener->unasked = false;
     if (listener->handlers.begin)
         listener->handlers.begin(listener->handlers.user);
     state_sweep_begin(&listener->state);
@@ -162,20 +166,39 @@ static int events_read(struct netlink_listener *listener)
 void netlink_listener_read(struct netlink_listener *listener)
 {
     size_t done = 0;
+    bool lost = false;
     int n;
 
     do {
         n = events_read(listener);
-        if (n == -ENOBUFS)
-            events_lost(listener);
         if (n > 0)
             done += (size_t)n;
-        /* A batch that was not full was all there was. */
-    } while ((n == (int)DATAGRAMS || n == -ENOBUFS || n == -EINTR) && done++ < READ_SLICE);
-    if (n < 0 && n != -EAGAIN && n != -ENOBUFS && n != -EINTR)
-        listener->host->notice(listener->host, PD_LEVEL_ERROR, "netlink-failed", strerror(-n));
+        if (n > 0 && !listener->unasked)
+            retry_worked(&listener->calling);
+        if (n == -ENOBUFS && !lost)
+            events_lost(listener);
+        else if (n < 0)
+            (void)retry_failed(&listener->calling, "recvmmsg", -n);
+        /* A batch that was not full was all there was. Lost events are said once. */
+    } while ((n == (int)DATAGRAMS || (n == -ENOBUFS && !lost && (lost = true)) || n == -EINTR) &&
+             done++ < READ_SLICE);
     if (listener->handlers.idle)
         listener->handlers.idle(listener->handlers.user);
+}
+
+static void say_failing(void *user, const char *text)
+{
+    struct netlink_listener *listener = user;
+
+    listener->host->notice(listener->host, PD_LEVEL_ERROR, "netlink-failed", text);
+}
+
+static void calling_again(void *user)
+{
+    struct netlink_listener *listener = user;
+
+    if (listener->unasked)
+        dump_begin(listener);
 }
 
 static int events_ready(sd_event_source *io, int fd, uint32_t revents, void *user)
@@ -191,7 +214,9 @@ static int events_ready(sd_event_source *io, int fd, uint32_t revents, void *use
 
 static int events_open(struct netlink_listener *listener, enum netlink_wanted wanted)
 {
-    int size = RECEIVE_BYTES, fd;
+    const struct retry_config calling = {
+        .who = "rtnetlink", .say = say_failing, .resume = calling_again, .user = listener};
+    int size = RECEIVE_BYTES, fd, r;
 
     listener->nl = memory_check(nl_socket_alloc());
     if (nl_connect(listener->nl, NETLINK_ROUTE) < 0 || nl_socket_set_nonblocking(listener->nl) < 0)
@@ -207,8 +232,8 @@ static int events_open(struct netlink_listener *listener, enum netlink_wanted wa
     /* Without CAP_NET_ADMIN as much as net.core.rmem_max allows; losing some is no harm. */
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-    return sd_event_add_io(listener->host->loop, &listener->io, fd, EPOLLIN, events_ready,
-                           listener);
+    r = sd_event_add_io(listener->host->loop, &listener->io, fd, EPOLLIN, events_ready, listener);
+    return r < 0 ? r : retry_init(&listener->calling, listener->io, &calling);
 }
 
 int netlink_listener_new(struct pd_source_host *host, enum netlink_wanted wanted,
@@ -241,6 +266,7 @@ struct netlink_listener *netlink_listener_free(struct netlink_listener *listener
 {
     if (!listener)
         return NULL;
+    retry_clear(&listener->calling);
     listener->io = sd_event_source_disable_unref(listener->io);
     nl_socket_free(listener->nl);
     state_done(&listener->state);

@@ -12,6 +12,7 @@
 #include "options.h"
 
 #include "util/account.h"
+#include "util/retry.h"
 #include "util/unix-socket.h"
 #include "util/util.h"
 
@@ -30,6 +31,7 @@
 struct tunnel_source {
     struct pd_source_host *host;
     sd_event_source *io;
+    struct retry reading;
     struct netlink_listener *listener; /* NULL: the kernel does not tell */
     struct unix_socket socket;
     char datagram[MESSAGE_MAX + 2]; /* one more than the longest, and an end */
@@ -127,14 +129,24 @@ static bool datagram_read(struct tunnel_source *source)
     struct ucred sender;
     const char *error;
 
-    if (n < 0)
+    if (n < 0) {
+        (void)retry_failed(&source->reading, "recvmsg", errno);
         return errno == EINTR;
+    }
+    retry_worked(&source->reading);
     sender = message_sender(&header);
     if (message_parse(source->datagram, (size_t)n, &message, &error) < 0)
         message_refuse(source, error, &sender);
     else
         message_emit(source, &message, &sender);
     return true;
+}
+
+static void say_failing(void *user, const char *text)
+{
+    struct tunnel_source *source = user;
+
+    source->host->notice(source->host, PD_LEVEL_ERROR, "tunnel-socket", text);
 }
 
 static int messages_ready(sd_event_source *io, int fd, uint32_t revents, void *user)
@@ -186,6 +198,7 @@ static int socket_open(struct tunnel_source *source, const struct pd_value *valu
         .group_or_fail = values[TUNNEL_OPTION_GROUP].given,
         .credentials = true,
     };
+    const struct retry_config reading = {.who = path, .say = say_failing, .user = source};
     int r;
 
     if (path[0] != '/')
@@ -197,8 +210,9 @@ static int socket_open(struct tunnel_source *source, const struct pd_value *valu
         r = unix_socket_open(&source->socket, path, &options);
     if (r < 0)
         return r;
-    return sd_event_add_io(source->host->loop, &source->io, source->socket.fd, EPOLLIN,
-                           messages_ready, source);
+    r = sd_event_add_io(source->host->loop, &source->io, source->socket.fd, EPOLLIN, messages_ready,
+                        source);
+    return r < 0 ? r : retry_init(&source->reading, source->io, &reading);
 }
 
 /* ---- life ---- */
@@ -209,6 +223,7 @@ static void tunnel_source_stop(void *self)
 
     if (!source)
         return;
+    retry_clear(&source->reading);
     source->io = sd_event_source_disable_unref(source->io);
     netlink_listener_free(source->listener);
     unix_socket_close(&source->socket);

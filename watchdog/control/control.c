@@ -12,9 +12,8 @@
 #include "../util/ready.h"
 #include "private.h"
 
-#define ACCEPT_BURST    16u
-#define SWEEP_SLACK_US  UINT64_C(1000000)
-#define ACCEPT_AGAIN_US UINT64_C(1000000) /* after a failure that will not pass at once */
+#define ACCEPT_BURST   16u
+#define SWEEP_SLACK_US UINT64_C(1000000)
 
 static int on_accept(sd_event_source *source, int listen_fd, uint32_t revents, void *user)
 {
@@ -24,17 +23,21 @@ static int on_accept(sd_event_source *source, int listen_fd, uint32_t revents, v
         int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd >= 0) {
+            retry_worked(&control->accepting);
             client_admit(control, fd);
-            continue;
-        }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            sd_event_source_set_enabled(control->accept, SD_EVENT_OFF); /* until the sweep */
-            control_sweep_in(control, ACCEPT_AGAIN_US);
-        }
-        if (errno != EINTR && errno != ECONNABORTED)
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            (void)retry_failed(&control->accepting, "accept4", errno);
             break;
+        }
     }
     return 0;
+}
+
+static void say_failing(void *user, const char *text)
+{
+    struct control *control = user;
+
+    control->host.notice(control->host.user, PD_LEVEL_WARNING, "call-failed", text);
 }
 
 bool control_sweep(struct control *control, uint64_t now_us)
@@ -59,7 +62,6 @@ static int on_sweep(sd_event_source *source, uint64_t time_us, void *user)
     struct control *control = user;
     bool more = control_sweep(control, clock_us(CLOCK_MONOTONIC));
 
-    sd_event_source_set_enabled(control->accept, SD_EVENT_ON);
     sd_event_source_set_enabled(source, SD_EVENT_OFF);
     if (more)
         control_sweep_in(control, SWEEP_US);
@@ -68,6 +70,8 @@ static int on_sweep(sd_event_source *source, uint64_t time_us, void *user)
 
 static int control_add_sources(struct control *control)
 {
+    const struct retry_config accepting = {
+        .who = "the control socket", .say = say_failing, .user = control};
     sd_event *loop = control->host.loop;
     int r =
         sd_event_add_io(loop, &control->accept, control->listener.fd, EPOLLIN, on_accept, control);
@@ -86,7 +90,7 @@ static int control_add_sources(struct control *control)
     sd_event_source_set_priority(control->accept, SD_EVENT_PRIORITY_IDLE);
     sd_event_source_set_priority(control->work, SD_EVENT_PRIORITY_IDLE);
     sd_event_source_set_priority(control->sweep, SD_EVENT_PRIORITY_IDLE);
-    return 0;
+    return retry_init(&control->accepting, control->accept, &accepting);
 }
 
 int control_new(const struct control_host *host, const char *path, struct control **ret_control,
@@ -116,6 +120,7 @@ struct control *control_free(struct control *control)
         return NULL;
     if (control->work)
         turn_finish(control);
+    retry_clear(&control->accepting);
     sd_event_source_disable_unref(control->accept);
     sd_event_source_disable_unref(control->work);
     sd_event_source_disable_unref(control->sweep);

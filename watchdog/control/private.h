@@ -19,6 +19,7 @@
 #include "../util/clock.h"
 #include "../util/json-write.h"
 #include "../util/nearest.h"
+#include "../util/retry.h"
 #include "control.h"
 #include "filter.h"
 #include "interfaces.h"
@@ -71,6 +72,7 @@ struct control {
     struct control_host host;
     struct unix_socket listener;
     sd_event_source *accept, *sweep, *work;
+    struct retry accepting;
     struct client *clients[SEATS];
     uint32_t n_clients, n_followers;
     uint32_t next;          /* whose turn it is */

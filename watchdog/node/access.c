@@ -7,12 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../util/account.h"
 #include "../util/format.h"
 
 /* The part of the path that is in the way. */
@@ -22,26 +21,6 @@ struct obstacle {
     bool is_directory;
     bool found;
 };
-
-static char *user_text(uid_t uid)
-{
-    struct passwd entry, *found = NULL;
-    char memory[4096];
-
-    if (getpwuid_r(uid, &entry, memory, sizeof(memory), &found) || !found)
-        return string_format("%u", (unsigned)uid);
-    return string_copy(found->pw_name);
-}
-
-static char *group_text(gid_t gid)
-{
-    struct group entry, *found = NULL;
-    char memory[4096];
-
-    if (getgrgid_r(gid, &entry, memory, sizeof(memory), &found) || !found)
-        return string_format("%u", (unsigned)gid);
-    return string_copy(found->gr_name);
-}
 
 static bool is_member(gid_t gid)
 {
@@ -113,9 +92,9 @@ static char *permission_advice(const struct obstacle *obstacle, const char *grou
 static char *explain_permission(const char *path, const char *unit)
 {
     struct obstacle obstacle = find_obstacle(path);
-    CLEANUP_FREE char *me = user_text(geteuid());
-    CLEANUP_FREE char *owner = user_text(obstacle.stat.st_uid);
-    CLEANUP_FREE char *group = group_text(obstacle.stat.st_gid);
+    CLEANUP_FREE char *me = account_user_text(geteuid());
+    CLEANUP_FREE char *owner = account_user_text(obstacle.stat.st_uid);
+    CLEANUP_FREE char *group = account_group_text(obstacle.stat.st_gid);
     CLEANUP_FREE char *advice = permission_advice(&obstacle, group, unit);
 
     if (!obstacle.found)

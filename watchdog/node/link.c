@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../util/clock.h"
+#include "../util/retry.h"
 #include "../util/turns.h"
 #include "endpoint.h"
 #include "protocol.h"
@@ -37,6 +38,7 @@ struct link {
     int fd;
     uint32_t peer_uid;
     sd_event_source *io;
+    struct retry sending;
     sd_event_source *timer;
     sd_event_source *defer; /* closes in a step of its own */
     struct turns turns;     /* of `io` and of whoever else waits */
@@ -154,6 +156,7 @@ static void link_down(struct link *link, const char *reason, uint64_t pause_us)
     if (link->subscribed_us && now_us - link->subscribed_us >= LINK_GOOD_US)
         link->backoff_us = LINK_BACKOFF_MIN_US;
     link->subscribed_us = 0;
+    retry_clear(&link->sending);
     link->io = sd_event_source_disable_unref(link->io);
     if (link->fd >= 0)
         close(link->fd);
@@ -235,8 +238,10 @@ static void link_flush(struct link *link)
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
+        if (n < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)) {
+            (void)retry_failed(&link->sending, "send", errno);
             break;
+        }
         if (n < 0) {
             /* EPIPE: what the node said last is still to be read. */
             if (errno == EPIPE || errno == ECONNRESET)
@@ -245,6 +250,7 @@ static void link_flush(struct link *link)
                 link_fail(link, NULL, strerrordesc_np(errno));
             break;
         }
+        retry_worked(&link->sending);
         buffer_take(out, (size_t)n);
         link->taken_us = link_now(link);
     }
@@ -335,12 +341,30 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
 /* ---- connecting ---- */
 
+static void say_failing(void *user, const char *text)
+{
+    link_report(user, (struct event){.type = EVENT_NOTICE,
+                                     .notice = {.level = PD_LEVEL_WARNING,
+                                                .what = "call-failed",
+                                                .text = text,
+                                                .count = 1}});
+}
+
+static int link_watch(struct link *link, int fd)
+{
+    const struct retry_config sending = {
+        .who = "the node's socket", .say = say_failing, .user = link};
+    int r = sd_event_add_io(link->loop, &link->io, fd, EPOLLIN, on_io, link);
+
+    return r < 0 ? r : retry_init(&link->sending, link->io, &sending);
+}
+
 static void link_connect(struct link *link)
 {
     char reason[REASON_SIZE];
     int fd = endpoint_connect(&link->endpoint, &link->peer_uid, reason, sizeof(reason));
 
-    if (fd >= 0 && sd_event_add_io(link->loop, &link->io, fd, EPOLLIN, on_io, link) < 0) {
+    if (fd >= 0 && link_watch(link, fd) < 0) {
         close(fd);
         fd = -ENOMEM;
         snprintf(reason, sizeof(reason), "cannot watch the node's socket");
@@ -446,6 +470,7 @@ struct link *link_free(struct link *link)
 {
     if (!link)
         return NULL;
+    retry_clear(&link->sending);
     turns_stop(&link->turns);
     sd_event_source_disable_unref(link->io);
     sd_event_source_disable_unref(link->timer);

@@ -279,13 +279,14 @@ static int on_walk(sd_event_source *source, int fd, uint32_t revents, void *user
     return 0;
 }
 
+/* Edge-triggered: nothing need be read from it. */
 static int on_done(sd_event_source *source, int fd, uint32_t revents, void *user)
 {
     struct keeper *keeper = user;
     struct save_result result;
-    uint64_t count, now_us = loop_us(keeper);
+    uint64_t now_us = loop_us(keeper);
 
-    if (read(fd, &count, sizeof(count)) < 0 || !keeper->save)
+    if (!keeper->save)
         return 0;
     (void)save_finish(keeper->save, UINT64_MAX, &result); /* it has written that it is done */
     keeper->save = NULL;
@@ -340,8 +341,8 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
     if (r >= 0)
         r = keeper_add_walk(keeper);
     if (r >= 0)
-        r = sd_event_add_io(config->loop, &keeper->done_source, keeper->done_fd, EPOLLIN, on_done,
-                            keeper);
+        r = sd_event_add_io(config->loop, &keeper->done_source, keeper->done_fd, EPOLLIN | EPOLLET,
+                            on_done, keeper);
     if (r < 0) {
         keeper_free(keeper);
         return r;
