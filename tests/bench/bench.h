@@ -201,6 +201,9 @@ struct pinger {
  * only answers: what the machine's own pauses are. */
 void pinger_start(struct pinger *pinger);
 
+/* A client of the control socket, as soon as that is there. */
+int control_connect(void);
+
 /* The longest that one answer of the control socket has taken since pinger_begin, and the
  * longest of the echo; the one that is under way counts for as long as it takes already. */
 struct pinger_worst {
@@ -223,6 +226,7 @@ int bench_idle(void);
 int bench_entry(void);
 int bench_late(void);
 int bench_saving(void);
+int bench_clients(void);
 int bench_storm(void);
 
 #endif

@@ -79,6 +79,22 @@ def journal_late(run, table):
                   sums[0]["taken"], sums[0]["said"])
 
 
+def bench_clients(run, table):
+    table.group("The control socket: 63 clients that ask what costs the most", "peers, clients",
+                "a node's report → its record: mean", "worst", "one more client: median", "99 %",
+                "worst", "echo: worst")
+    rows = run.bench("clients", peers=100000, rounds=1 if run.quick else 3, triggers="route",
+                     interval=3600000)
+    for crowd in sorted({r["clients"] for r in rows}):
+        windows = [r for r in rows if r["clients"] == crowd]
+        table.row(f"{count_text(100000)}, {crowd}",
+                  *(time_text(statistics.median(w["record_us"][q] for w in windows))
+                    for q in ("mean", "worst")),
+                  *(time_text(statistics.median(w["control_us"][q] for w in windows))
+                    for q in ("p50", "p99", "worst")),
+                  time_text(worst_of(windows, "echo_us")))
+
+
 def bench_saving(run, table):
     table.group("Saving what was learnt: how long it holds the loop", "peers",
                 "control: median", "99 %", "worst of 3 s", "while it saves: median", "99 %",

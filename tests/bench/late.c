@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How late the loop is at worst while it has much to log, and while it saves what
- * it has learnt: by the time that a question at the control socket takes, which is
- * served after the node and the triggers.
+ * How late the loop is at worst while it has much to log, while it saves what it has learnt, and
+ * while clients of the control socket ask what costs the most: by the time that a question at that
+ * socket takes, which is served after the node and the triggers.
  */
 #include "bench.h"
 
@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -176,6 +177,124 @@ int bench_saving(void)
         printf("}\n");
     }
     pinger_stop(&pinger);
+    node_stop(&node);
+    journald_stop(&journald);
+    return 0;
+}
+
+/* ---- clients ---- */
+
+#define CLIENTS 63u
+#define SAMPLES 200u
+
+static const char *const questions[] = {
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"peers\",\"params\":{\"match\":\"*e*e*e*e*e*e*e*e*"
+    "x\"}}\n",
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"peers\",\"params\":{\"match\":\"*?*?*?*[a-z]*[a-z]*"
+    "[a-z]*x\"}}\n",
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"decisions\",\"params\":{\"peer\":\"*e*e*e*e*e*x\","
+    "\"trigger\":"
+    "\"route\",\"limit\":256,\"all\":true,\"follow\":true}}\n",
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resolve\",\"params\":{\"peer\":"
+    "\"peer00000000000000000001\"}}\n",
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"explain\",\"params\":{\"peer\":"
+    "\"peer00000000000000000002\"}}\n",
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n",
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"count\",\"params\":{\"after\":50000}}\n",
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"peers\",\"params\":{\"after\":70000}}\n",
+};
+#define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
+
+/* Each always has questions that wait for an answer; what is answered is thrown away. */
+static void crowd_run(const int fds[CLIENTS])
+{
+    static char bytes[1 << 18];
+    struct pollfd polls[CLIENTS];
+
+    for (;;) {
+        for (unsigned i = 0; i < CLIENTS; i++) {
+            const char *question = questions[i % QUESTIONS];
+
+            polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN | POLLOUT};
+            while (send(fds[i], question, strlen(question), MSG_DONTWAIT | MSG_NOSIGNAL) ==
+                   (ssize_t)strlen(question))
+                ;
+            while (recv(fds[i], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+                ;
+        }
+        (void)poll(polls, CLIENTS, 5);
+        usleep(2000); /* the machine's other processor is the node's, too */
+    }
+}
+
+static pid_t crowd_start(void)
+{
+    int fds[CLIENTS];
+    pid_t pid = child_fork();
+
+    if (pid)
+        return pid;
+    for (unsigned i = 0; i < CLIENTS; i++)
+        fds[i] = control_connect();
+    crowd_run(fds);
+    _exit(0);
+}
+
+/* From when the node reports a peer until journald has its record. */
+static double record_us(struct node *node, const struct journald *journald, uint32_t conn)
+{
+    uint64_t before = journald_taken(journald), begin_ns = now_ns();
+
+    node_tell_peer(node, conn, true);
+    node_handle(node);
+    while (journald_taken(journald) == before)
+        usleep(20);
+    return (double)(now_ns() - begin_ns) / 1e3;
+}
+
+static void clients_window(struct load *load, const struct journald *journald, bool crowd)
+{
+    double sum_us = 0, worst_us = 0;
+    struct pinger pinger;
+
+    pinger_start(&pinger); /* one more client */
+    load_run(load, WINDOW_MS, 0, false);
+    pinger_begin(&pinger);
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        double us = record_us(load->node, journald, ++load->next_conn);
+
+        sum_us += us;
+        worst_us = us > worst_us ? us : worst_us;
+        load_run(load, 10, 0, false);
+    }
+    printf("{\"bench\":\"clients\",\"peers\":%u,\"clients\":%u,\"record_us\":{\"mean\":%.1f,"
+           "\"worst\":%.1f,\"n\":%u},",
+           options->peers, crowd ? CLIENTS : 0, sum_us / SAMPLES, worst_us, SAMPLES);
+    pinger_print(&pinger);
+    printf("}\n");
+    pinger_stop(&pinger);
+}
+
+int bench_clients(void)
+{
+    struct journald journald;
+    struct load load = {.next_conn = options->peers};
+    struct node node;
+    struct lab lab;
+    pid_t crowd = 0;
+
+    lab_enter(&lab);
+    journald_start(&journald, JOURNALD_WORKS);
+    node_start(&node, &lab);
+    load.node = &node;
+    load.lab = &lab;
+    journald_settle(&journald, &load);
+    for (uint32_t i = 0; i < 2 * options->rounds; i++) { /* alone first */
+        if (i == options->rounds)
+            crowd = crowd_start();
+        clients_window(&load, &journald, crowd);
+    }
+    child_end(crowd);
     node_stop(&node);
     journald_stop(&journald);
     return 0;

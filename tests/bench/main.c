@@ -30,11 +30,11 @@ static const struct {
 } benches[] = {
     {"reaction", bench_reaction}, {"sampling", bench_sampling}, {"memory", bench_memory},
     {"idle", bench_idle},         {"entry", bench_entry},       {"late", bench_late},
-    {"saving", bench_saving},     {"storm", bench_storm},
+    {"saving", bench_saving},     {"clients", bench_clients},   {"storm", bench_storm},
 };
 
 static const char help_text[] =
-    "usage: pathdog-bench reaction|sampling|memory|idle|entry|late|saving|storm OPTION...\n"
+    "usage: pathdog-bench reaction|sampling|memory|idle|entry|late|saving|clients|storm OPTION...\n"
     "\n"
     "  --daemon PATH      pathdog\n"
     "  --plugins DIR      its triggers\n"

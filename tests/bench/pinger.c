@@ -56,7 +56,7 @@ static pid_t echo_start(int *ret_fd)
     return pid;
 }
 
-static int control_connect(void)
+int control_connect(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
