@@ -290,13 +290,45 @@ static void test_refuse(void **state)
     buffer_clear(&out);
 }
 
+/* They take a hundred times their length in memory: the message is skipped, the connection stays.
+ */
+static void test_very_many_objects(void **state)
+{
+    struct buffer line = {0};
+    struct message message;
+    char why[128];
+
+    buffer_text(&line, "{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":[");
+    for (int i = 0; i < 65535; i++)
+        buffer_text(&line, i ? ",{}" : "{}");
+    buffer_text(&line, "]}");
+    assert_int_equal(message_parse(buffer_bytes(&line), line.length, &message, why, sizeof(why)),
+                     0);
+    assert_int_equal(message.type, MESSAGE_NOTIFICATION);
+    message_clear(&message);
+    line.length -= 2;
+    buffer_text(&line, ",{}]}");
+    assert_int_equal(message_parse(buffer_bytes(&line), line.length, &message, why, sizeof(why)),
+                     0);
+    assert_int_equal(message.type, MESSAGE_MALFORMED);
+    assert_int_equal(message.number, 0);
+    assert_string_equal(message.problem, "more than 65536 objects in a line");
+    message_clear(&message);
+    buffer_clear(&line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),        cmocka_unit_test(test_length),
-        cmocka_unit_test(test_fatal),        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_malformed),    cmocka_unit_test(test_what_the_parser_cannot_hold),
-        cmocka_unit_test(test_deep_nesting), cmocka_unit_test(test_refuse),
+        cmocka_unit_test(test_very_many_objects),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_length),
+        cmocka_unit_test(test_fatal),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_what_the_parser_cannot_hold),
+        cmocka_unit_test(test_deep_nesting),
+        cmocka_unit_test(test_refuse),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
