@@ -283,6 +283,18 @@ def peers_that_deceive(target, rng, ended):
 
 # -- streams, disks, calls ----------------------------------------------------------------
 
+def changes_of_state(target, ended):
+    """Until it is ended: holds, which the state file has, by ever new clients."""
+    number = 0
+    while not ended.wait(0.05):
+        number += 1
+        with Clients(target.control) as clients:
+            sock = clients.more()
+            if sock:
+                clients.write(sock, line("hold", peer="p2@h", for_us=10**6 + number))
+                clients.drain(sock)
+
+
 @attack
 def log_reader_stops(target, rng, ended):
     target.dog.reads.clear()
@@ -295,7 +307,7 @@ def log_reader_stops(target, rng, ended):
 def disk_stands_still(target, rng, ended):
     """The state file cannot be synced; the stand-in for a file system that is frozen."""
     target.faults.set("fsync", -1, match="state")
-    ended.wait()
+    changes_of_state(target, ended)
     hit = target.faults.hit("fsync", "state")
     target.faults.clear("fsync", "state")
     return f"{hit} calls waited"
@@ -307,12 +319,12 @@ def calls_fail(target, rng, ended):
     choices = (("accept4", "EACCES", "unix"), ("accept4", "EMFILE", "unix"), ("fsync", "EIO", "state"),
                ("renameat", "ENOSPC", "state"), ("open", "ENFILE", "state"), ("socket", "EMFILE", ""),
                ("sendto", "ENOBUFS", "netlink"), ("pthread_create", "EAGAIN", ""), ("getifaddrs", "ENOMEM", ""),
-               ("recvmsg", "ENOMEM", "unix"), ("connect", "EACCES", "unix"))
+               ("recvmsg", "ENOMEM", "unix"), ("connect", "EACCES", "unix"), ("send", "ENOBUFS", "unix"))
     chosen, before = rng.sample(choices, 3), measure.cpu_ms(target.pid)
     for call, error, match in chosen:
         target.faults.set(call, error, match)
     begin = time.monotonic()
-    ended.wait()
+    changes_of_state(target, ended)
     seconds = time.monotonic() - begin
     seen = ", ".join(f"{call} {error} {target.faults.hit(call, match)}" for call, error, match in chosen)
     for call, error, match in chosen:

@@ -16,6 +16,7 @@ from case import cases
 from control_case import Client
 from hostile_case import HostileCase
 from node import PATIENCE
+from others import as_user
 from watchdog import daemon
 
 
@@ -23,6 +24,30 @@ class Socket(HostileCase):
     def test_mode(self):
         dog = self.dog(self.node(start=False))
         self.assertEqual(stat.S_IMODE(os.stat(dog.control).st_mode), 0o660)
+
+    def test_another_user_may_neither_connect_nor_read(self):
+        self.need_root()
+        node, dog = self.pair()
+        state = os.path.join(self.directory, "state", "state.json")
+        self.client(dog).result("hold", peer="p1@h", for_us=10**9)
+        self.wait_until(lambda: os.path.exists(state), "the hold is in the state file")
+
+        def tried(kind, path):
+            try:
+                if kind:
+                    with socket.socket(socket.AF_UNIX, kind) as sock:
+                        sock.connect(path)
+                else:
+                    os.close(os.open(path, os.O_RDONLY))
+                return f"{path}: opened"
+            except PermissionError:
+                return "refused"
+
+        files = [os.path.join(self.directory, "state", name)
+                 for name in os.listdir(os.path.dirname(state))]
+        for kind, path in [(socket.SOCK_STREAM, dog.control), (socket.SOCK_DGRAM, dog.notify_path),
+                           (None, dog.recording)] + [(None, path) for path in files]:
+            self.assertEqual(as_user(tried, kind, path), "refused")
 
     def test_gone_at_the_end(self):
         dog = self.dog(self.node(start=False))
