@@ -306,7 +306,7 @@ class Restart(Case):
     def test_a_full_disk(self):
         place = os.path.join(self.directory, "small")
         os.mkdir(place)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "small", place], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=0755", "small", place], check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", place], check=True)
         with open(os.path.join(place, "filler"), "wb", buffering=0) as file:
             try:
