@@ -7,7 +7,7 @@
  */
 #include "source.h"
 
-#include "../netlink/netlink-listen.h"
+#include "netlink/netlink-listen.h"
 #include "options.h"
 
 #include "util/glob.h"

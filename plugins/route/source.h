@@ -7,8 +7,8 @@
 #define ROUTE_SOURCE_H
 
 #include "../ip-text.h"
-#include "../netlink/netlink-state.h"
-#include "lookup.h"
+#include "netlink/lookup.h"
+#include "netlink/netlink-state.h"
 
 #include <pathdog/source.h>
 

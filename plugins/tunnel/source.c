@@ -7,8 +7,8 @@
  * whoever writes messages hold up the loop.
  */
 #include "../ip-text.h"
-#include "../netlink/netlink-listen.h"
 #include "message.h"
+#include "netlink/netlink-listen.h"
 #include "options.h"
 
 #include "util/account.h"

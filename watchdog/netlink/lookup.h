@@ -4,10 +4,10 @@
  * send. The kernel answers within the send, so that nothing ever waits. Knows
  * neither peers nor policies.
  */
-#ifndef ROUTE_LOOKUP_H
-#define ROUTE_LOOKUP_H
+#ifndef NETLINK_LOOKUP_H
+#define NETLINK_LOOKUP_H
 
-#include "../netlink/netlink-decode.h"
+#include "netlink-decode.h"
 
 /* Most in one send: their answers fit a receive buffer of the default size. */
 #define LOOKUP_BATCH 64u
