@@ -252,7 +252,7 @@ GOOD = {
     "comment behind": ("watchdog", "sample_interval", "5s     # five"),
     "observe": ("watchdog", "mode", "observe"), "prefer": ("watchdog", "prefer", "reconnect"),
     "no retries": ("watchdog", "retries", "0"), "abstract": ("watchdog", "node_user", "root"),
-    "uplinks": ("watchdog", "uplinks", "up0 up1"),
+    "uplink": ("uplink:lte", "class", "metered"),
     "yes": ("trigger:srtt", "enabled", "yes"), "no": ("trigger:srtt", "enabled", "no"),
     "true": ("trigger:srtt", "enabled", "true"), "false": ("trigger:srtt", "enabled", "false"),
     "on": ("trigger:srtt", "enabled", "on"), "off": ("trigger:srtt", "enabled", "off"),

@@ -189,10 +189,34 @@ static void feed(struct world *world, struct event *event)
     take_outbox(world, engine_handle(pathdog->engine, event));
 }
 
+/* What the daemon says of the host's interfaces. */
+static void feed_interfaces(struct world *world)
+{
+    char names[UPLINKS_MAX][16], addresses[UPLINKS_MAX][32];
+    struct event_interface list[UPLINKS_MAX];
+    struct event event = {.type = EVENT_INTERFACES,
+                          .interfaces = {.list = list, .n = world->network.n_uplinks}};
+
+    for (unsigned i = 0; i < world->network.n_uplinks; i++) {
+        const struct condition *is = network_condition(&world->network, i);
+
+        kernel_ifname(i, names[i]);
+        addresses[i][0] = '\0';
+        if (is->address)
+            kernel_address(i, 0, addresses[i]);
+        list[i] = (struct event_interface){.name = names[i],
+                                           .addresses = addresses[i],
+                                           .carrier = is->carrier,
+                                           .route4 = is->route};
+    }
+    feed(world, &event);
+}
+
 static void feed_kernel(struct world *world)
 {
     struct event event = {.type = EVENT_SIGNAL, .signal = {.trigger = "route", .kind = "changed"}};
 
+    feed_interfaces(world);
     feed(world, &event);
 }
 
@@ -310,6 +334,7 @@ static void pathdog_start(struct world *world, void *self)
         exit(2);
     }
     take_outbox(world, engine_outbox(pathdog->engine));
+    feed_interfaces(world);
     feed(world, &event);
     /* The peers that are up come before: what is said at the same time goes in order. */
     world_at(world, world->now_us, snapshot, NULL, 0);

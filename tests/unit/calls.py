@@ -17,7 +17,7 @@ AREAS = ["watchdog", "plugins", "contrib/quic-node", "contrib/node-kit"]
 ENGINE = "watchdog/engine"
 # What a room of the engine may use beside itself; what stands above them may use all.
 BASE, PEERS, MOVES = ["base"], ["base", "peers"], ["base", "peers", "moves"]
-ROOMS = {"base": [], "peers": BASE, "moves": PEERS, "triggers": MOVES, "liveness": MOVES,
+ROOMS = {"base": [], "peers": BASE, "moves": PEERS, "triggers": MOVES, "liveness": MOVES, "uplinks": PEERS,
          "stages": MOVES + ["triggers", "liveness"]}
 
 

@@ -185,6 +185,17 @@ static void fill_restore(struct random *random, struct learnt *ret)
         any_optional(random), any_bool(random), any_u64(random), names, n_names, peers, n_peers};
 }
 
+static void fill_interfaces(struct random *random, struct event_interfaces *ret)
+{
+    size_t n = below(random, 5);
+    struct event_interface *list = arena_new(&random->arena, n, sizeof(*list));
+
+    for (size_t i = 0; i < n; i++)
+        list[i] = (struct event_interface){any_text(random), any_text(random), any_bool(random),
+                                           any_bool(random), any_bool(random), any_bool(random)};
+    *ret = (struct event_interfaces){list, n};
+}
+
 static void any_event(struct random *random, struct event *ret)
 {
     memset(ret, 0, sizeof(*ret));
@@ -222,6 +233,9 @@ static void any_event(struct random *random, struct event *ret)
     case EVENT_NOTICE:
         ret->notice = (struct event_notice){(enum pd_level)below(random, PD_LEVEL_DEBUG + 1),
                                             any_text(random), any_text(random), any_u64(random)};
+        break;
+    case EVENT_INTERFACES:
+        fill_interfaces(random, &ret->interfaces);
         break;
     case EVENT_RESTORE:
         fill_restore(random, &ret->restore);
@@ -323,6 +337,22 @@ static bool same_restore(const struct learnt *a, const struct learnt *b)
            a->all_held_until_us == b->all_held_until_us;
 }
 
+static bool same_interfaces(const struct event_interfaces *a, const struct event_interfaces *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++) {
+        const struct event_interface *one = &a->list[i], *other = &b->list[i];
+
+        if (!string_equal(one->name, other->name) ||
+            !string_equal(one->addresses, other->addresses) || one->carrier != other->carrier ||
+            one->modem != other->modem || one->route4 != other->route4 ||
+            one->route6 != other->route6)
+            return false;
+    }
+    return true;
+}
+
 static bool same(const struct event *a, const struct event *b)
 {
     if (a->type != b->type || a->now_us != b->now_us || a->realtime_us != b->realtime_us)
@@ -358,6 +388,8 @@ static bool same(const struct event *a, const struct event *b)
         return a->notice.level == b->notice.level && a->notice.count == b->notice.count &&
                string_equal(a->notice.what, b->notice.what) &&
                string_equal(a->notice.text, b->notice.text);
+    case EVENT_INTERFACES:
+        return same_interfaces(&a->interfaces, &b->interfaces);
     case EVENT_RESTORE:
         return same_restore(&a->restore, &b->restore);
     case EVENT_SNAPSHOT:

@@ -86,7 +86,7 @@ static void test_defaults(void **state)
     assert_null(config->node_user);
     assert_string_equal(config->control, "/run/pathdog/control.sock");
     assert_string_equal(config->state_directory, "/run/pathdog");
-    assert_null(config->uplinks);
+    assert_int_equal(config->n_uplinks, 0);
     assert_int_equal(engine->mode, MODE_ACTIVE);
     assert_int_equal(engine->prefer, PREFER_NODE);
     assert_int_equal(engine->fallback, FALLBACK_RECONNECT);
@@ -180,7 +180,7 @@ static void test_refused_keys(void **state)
     refused("[triger:srtt]\n",
             "t.conf:1: [triger:srtt]: unknown section; did you mean [trigger:NAME]?");
     refused("[other]\n", "t.conf:1: [other]: unknown section; known are [watchdog], "
-                         "[trigger:NAME] and [trigger:NAME:LABEL]");
+                         "[uplink:NAME], [trigger:NAME] and [trigger:NAME:LABEL]");
     refused("[watchdog]\nplugin_directory = /p\n[trigger:nope]\n",
             "t.conf:3: [trigger:nope]: no trigger nope in /p");
     refused("[trigger:]\n", "t.conf:1: [trigger:]: a trigger's section is [trigger:NAME] or "
@@ -225,9 +225,6 @@ static void test_refused_values(void **state)
                                       "absolute path, or @name for an abstract one");
     refused("[watchdog]\nstate_directory = run\n",
             "t.conf:2: [watchdog] state_directory: \"run\" is not an absolute path");
-    refused("[watchdog]\nuplinks = up0 a-much-too-long-name\n",
-            "t.conf:2: [watchdog] uplinks: \"up0 a-much-too-long-name\" is not a list of "
-            "interface names of at most 15 bytes");
 }
 
 static void test_paths_groups_modes(void **state)
@@ -290,6 +287,48 @@ static void test_accounts(void **state)
     config = parse_good(NODE "node_user = root\n");
     assert_int_equal(config_check_accounts(config, &error), 0);
     config_free(config);
+}
+
+static void test_uplinks(void **state)
+{
+    struct config *config =
+        parse_good(NODE "[uplink:up0]\n[uplink:lte]\ninterface = wwan0\nclass = metered\n"
+                        "[uplink:sat]\ninterface = eth1.7\nclass = spare\n");
+    const struct uplink_config *uplinks = config->engine.uplinks;
+
+    assert_int_equal(config->engine.n_uplinks, 3);
+    assert_string_equal(uplinks[0].name, "up0");
+    assert_string_equal(uplinks[0].interface, "up0");
+    assert_int_equal(uplinks[0].class, UPLINK_PRIMARY);
+    assert_string_equal(uplinks[1].name, "lte");
+    assert_string_equal(uplinks[1].interface, "wwan0");
+    assert_int_equal(uplinks[1].class, UPLINK_METERED);
+    assert_string_equal(uplinks[2].interface, "eth1.7");
+    assert_int_equal(uplinks[2].class, UPLINK_SPARE);
+    config_free(config);
+    refused(NODE "uplinks = up0  up1\n", "t.conf:3: [watchdog] uplinks: write a section for each "
+                                         "uplink instead: [uplink:up0] [uplink:up1]");
+    refused(NODE "[uplink:]\n", "t.conf:3: [uplink:]: an uplink's section is [uplink:NAME]");
+    refused(NODE "[uplink:a:b]\n", "t.conf:3: [uplink:a:b]: an uplink's section is [uplink:NAME]");
+    refused(NODE "[uplink:a]\nclass = meterd\n",
+            "t.conf:4: [uplink:a] class: \"meterd\": allowed is primary, spare or metered; did you "
+            "mean metered?");
+    refused(
+        NODE "[uplink:a]\ninterface = a/b\n",
+        "t.conf:4: [uplink:a] interface: \"a/b\" is not the name of an interface: 1 to 15 bytes "
+        "without \"/\", \":\" and blanks");
+    refused(NODE "[uplink:a]\ninterface =\n",
+            "t.conf:4: [uplink:a] interface: \"\" is not the name of an interface: 1 to 15 bytes "
+            "without \"/\", \":\" and blanks");
+    refused(NODE "[uplink:a-name-of-16-chr]\n",
+            "t.conf:3: [uplink:a-name-of-16-chr]: needs \"interface\": its name is not the name of "
+            "an interface");
+    refused(NODE "[uplink:a]\n[uplink:b]\ninterface = a\n",
+            "t.conf:4: [uplink:b]: has the interface a, which [uplink:a] in t.conf:3 has already");
+    refused(NODE "[uplink:a]\nclas = spare\n",
+            "t.conf:4: [uplink:a] clas: unknown key; did you mean class?");
+    refused(NODE "[uplnk:a]\n", "t.conf:3: [uplnk:a]: unknown section; did you mean "
+                                "[uplink:NAME]?");
 }
 
 static void test_refused_together(void **state)
@@ -377,23 +416,25 @@ static void test_long_line(void **state)
 static void test_plain_text_reads_back(void **state)
 {
     struct config *first =
-        parse_good("[watchdog]\nnode = @a\nnode_user = 1000\nuplinks = up0  up1\nmode = observe\n"
+        parse_good("[watchdog]\nnode = @a\nnode_user = 1000\nmode = observe\n"
                    "cooldown = 1us\nfallback = off\nprefer = reconnect\nmax_in_flight = 7\n"
                    "[trigger:srtt:x]\nmatch=#a b;c\nshare = 1/3\nrecover = 59s 1us\nignore =\n"
-                   "command = a=b 'c'\n[trigger:route]\nenabled = off\n");
+                   "command = a=b 'c'\n[uplink:up0]\n[uplink:lte]\ninterface = wwan0\n"
+                   "class = metered\n[trigger:route]\nenabled = off\n");
     struct config *second;
     char *a = config_text(first, CONFIG_PLAIN), *b;
 
     assert_non_null(strstr(a, "match=#a b;c\n"));
     assert_non_null(strstr(a, "share = 333/1000\n"));
     assert_non_null(strstr(a, "recover = 59s 1us\n"));
-    assert_non_null(strstr(a, "uplinks = up0  up1\n"));
+    assert_non_null(strstr(a, "[uplink:up0]\ninterface = up0\nclass = primary\n"));
+    assert_non_null(strstr(a, "[uplink:lte]\ninterface = wwan0\nclass = metered\n"));
     assert_non_null(strstr(a, "ignore =\n"));
     assert_null(strstr(a, "trigger:route"));
     second = parse_good(a);
     b = config_text(second, CONFIG_PLAIN);
     assert_string_equal(a, b);
-    assert_string_equal(second->uplinks[1], "up1");
+    assert_string_equal(second->engine.uplinks[1].interface, "wwan0");
     assert_true(globs_match(second->engine.instances[0].match, "#a"));
     free(a);
     free(b);
@@ -602,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_defaults),         cmocka_unit_test(test_difference),
         cmocka_unit_test(test_example),          cmocka_unit_test(test_switched_off),
         cmocka_unit_test(test_refused_keys),     cmocka_unit_test(test_refused_values),
+        cmocka_unit_test(test_uplinks),          cmocka_unit_test(test_refused_lines),
         cmocka_unit_test(test_refused_together), cmocka_unit_test(test_refused_lines),
         cmocka_unit_test(test_long_line),        cmocka_unit_test(test_plain_text_reads_back),
         cmocka_unit_test(test_origins),          cmocka_unit_test(test_values),

@@ -196,6 +196,49 @@ static int get_samples(const struct decoding *d, const json_t *root, struct even
     return 0;
 }
 
+static int get_interface(const struct decoding *d, const json_t *object,
+                         struct event_interface *ret)
+{
+    const struct {
+        const char *name;
+        bool *at;
+    } flags[] = {{"carrier", &ret->carrier},
+                 {"modem", &ret->modem},
+                 {"route4", &ret->route4},
+                 {"route6", &ret->route6}};
+
+    if (decode_text(d, json_object_get(object, "name"), "name", &ret->name) ||
+        decode_text(d, json_object_get(object, "addresses"), "addresses", &ret->addresses))
+        return -EBADMSG;
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+        const json_t *value = json_object_get(object, flags[i].name);
+
+        if (!json_is_boolean(value))
+            return decoding_wrong(d, "\"%s\" is not true or false", flags[i].name);
+        *flags[i].at = json_is_true(value);
+    }
+    return 0;
+}
+
+static int get_interfaces(const struct decoding *d, const json_t *list,
+                          struct event_interfaces *ret)
+{
+    struct event_interface *interfaces;
+    const json_t *object;
+    size_t i;
+
+    if (!json_is_array(list))
+        return decoding_wrong(d, "\"interfaces\" is not an array");
+    interfaces = arena_new(d->arena, json_array_size(list), sizeof(*interfaces));
+    json_array_foreach(list, i, object)
+    {
+        if (get_interface(d, object, &interfaces[i]))
+            return -EBADMSG;
+    }
+    *ret = (struct event_interfaces){interfaces, json_array_size(list)};
+    return 0;
+}
+
 /* ---- lines ---- */
 
 static int get_event(const struct decoding *d, const json_t *root, struct event *ret)
@@ -222,6 +265,8 @@ static int get_event(const struct decoding *d, const json_t *root, struct event 
     }
     if (ret->type == EVENT_SIGNAL)
         return get_fields(d, root, &ret->signal);
+    if (ret->type == EVENT_INTERFACES)
+        return get_interfaces(d, json_object_get(root, "interfaces"), &ret->interfaces);
     if (ret->type == EVENT_RESTORE)
         return learnt_decode(d, json_object_get(root, "learnt"), &ret->restore);
     return ret->type == EVENT_SAMPLES ? get_samples(d, root, &ret->samples) : 0;

@@ -125,6 +125,24 @@ static void put_samples(struct buffer *out, const struct event_samples *samples)
     put_close(out, "]");
 }
 
+static void put_interfaces(struct buffer *out, const struct event_interfaces *interfaces)
+{
+    put_open(out, "interfaces", "[");
+    for (size_t i = 0; i < interfaces->n; i++) {
+        const struct event_interface *interface = &interfaces->list[i];
+
+        put_open(out, NULL, "{");
+        encode_text(out, "name", interface->name);
+        encode_text(out, "addresses", interface->addresses);
+        put_bool(out, "carrier", interface->carrier);
+        put_bool(out, "modem", interface->modem);
+        put_bool(out, "route4", interface->route4);
+        put_bool(out, "route6", interface->route6);
+        put_close(out, "}");
+    }
+    put_close(out, "]");
+}
+
 void event_encode(struct buffer *out, const struct event *event)
 {
     const struct event_format *format = event_format(event->type);
@@ -141,6 +159,8 @@ void event_encode(struct buffer *out, const struct event *event)
         put_fields(out, &event->signal);
     else if (event->type == EVENT_SAMPLES)
         put_samples(out, &event->samples);
+    else if (event->type == EVENT_INTERFACES)
+        put_interfaces(out, &event->interfaces);
     else if (event->type == EVENT_RESTORE) {
         put_name(out, "learnt");
         learnt_encode(out, &event->restore);

@@ -136,6 +136,7 @@ static const struct event_format formats[EVENT_TYPE_COUNT] = {
     [EVENT_TIMER] = {"timer", none},
     [EVENT_COMMAND] = {"command", command_members},
     [EVENT_NOTICE] = {"notice", notice},
+    [EVENT_INTERFACES] = {"interfaces", none},
     [EVENT_RESTORE] = {"restore", none},
 };
 

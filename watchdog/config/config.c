@@ -15,44 +15,6 @@
 #include "settings.h"
 #include "value.h"
 
-static int fail_at(const struct ini_entry *entry, char **ret_error, int error, char *text)
-{
-    *ret_error = entry->key ? string_format("%s:%u: [%s] %s: %s", entry->file, entry->line,
-                                            entry->section, entry->key, text)
-                            : string_format("%s:%u: [%s]: %s", entry->file, entry->line,
-                                            entry->section, text);
-    free(text);
-    return error;
-}
-
-static struct config_origin entry_origin(struct config *config, const struct ini_entry *entry)
-{
-    return (struct config_origin){
-        .file = config_own(config, string_copy(entry->file)),
-        .line = entry->line,
-    };
-}
-
-static char *unknown_key(const char *key, const char *const *known, size_t n_known)
-{
-    const char *nearest = nearest_word(key, known, n_known);
-    char *list = string_copy(""), *text;
-
-    if (nearest)
-        text = string_format("unknown key; did you mean %s?", nearest);
-    else {
-        for (size_t i = 0; i < n_known; i++) {
-            char *longer = string_format("%s%s%s", list, i ? ", " : "", known[i]);
-
-            free(list);
-            list = longer;
-        }
-        text = string_format("unknown key; known are %s", list);
-    }
-    free(list);
-    return text;
-}
-
 /* ---- [watchdog] ---- */
 
 static int apply_setting(struct config *config, const struct ini_entry *entry, char **ret_error)
@@ -68,11 +30,14 @@ static int apply_setting(struct config *config, const struct ini_entry *entry, c
         r = setting_parse(&settings[i], config, config_own(config, string_copy(entry->value)),
                           &text);
         if (r < 0)
-            return fail_at(entry, ret_error, r, text);
-        config->origins[i] = entry_origin(config, entry);
+            return config_fail(entry, ret_error, r, text);
+        config->origins[i] = config_origin_of(config, entry);
         return 0;
     }
-    return fail_at(entry, ret_error, -EINVAL, unknown_key(entry->key, names, n_settings));
+    if (!strcmp(entry->key, "uplinks")) /* as it was called before there were sections */
+        return config_fail(entry, ret_error, -EINVAL, uplinks_instead(entry->value));
+    return config_fail(entry, ret_error, -EINVAL,
+                       config_unknown_key(entry->key, names, n_settings));
 }
 
 /* A default, in this instance's own runtime directory. */
@@ -128,20 +93,20 @@ static int add_instance(struct config *config, const struct ini_entry *entry,
     memcpy(kind, name, length);
     kind[length] = '\0';
     if (!length || (name[length] && (!name[length + 1] || strchr(name + length + 1, ':'))))
-        return fail_at(entry, ret_error, -EINVAL,
-                       string_copy("a trigger's section is [trigger:NAME] or "
-                                   "[trigger:NAME:LABEL]"));
+        return config_fail(entry, ret_error, -EINVAL,
+                           string_copy("a trigger's section is [trigger:NAME] or "
+                                       "[trigger:NAME:LABEL]"));
     errno = 0;
     trigger = lookup->find(lookup->user, config->plugin_directory, kind, &text);
     if (!trigger)
-        return fail_at(entry, ret_error, errno ? -errno : -EINVAL, text);
+        return config_fail(entry, ret_error, errno ? -errno : -EINVAL, text);
 
     instance = &config->instances[config->n_instances++];
     *instance = (struct config_instance){
         .name = config_own(config, string_copy(name)),
         .trigger = trigger,
         .enabled = true,
-        .section = entry_origin(config, entry),
+        .section = config_origin_of(config, entry),
     };
     while (trigger->options && trigger->options[instance->n_options].name)
         instance->n_options++;
@@ -154,7 +119,7 @@ static int add_instance(struct config *config, const struct ini_entry *entry,
         const char *usual = default_of(config, lookup, option->default_text);
 
         if (usual && option_parse(option, usual, &instance->values[i], &text) < 0)
-            return fail_at(entry, ret_error, -EINVAL, text);
+            return config_fail(entry, ret_error, -EINVAL, text);
     }
     return 0;
 }
@@ -174,14 +139,15 @@ static int apply_match(struct config *config, struct config_instance *instance,
     uint64_t unused;
 
     if (value_parse(PD_OPTION_GLOBS, entry->value, &unused, &why) < 0)
-        return fail_at(entry, ret_error, -EINVAL, string_format("\"%.80s\" %s", entry->value, why));
+        return config_fail(entry, ret_error, -EINVAL,
+                           string_format("\"%.80s\" %s", entry->value, why));
     globs_free(instance->match);
     instance->match = globs_new(entry->value);
     if (!instance->match->n)
-        return fail_at(entry, ret_error, -EINVAL,
-                       string_copy("is empty; allowed are globs, separated by spaces"));
+        return config_fail(entry, ret_error, -EINVAL,
+                           string_copy("is empty; allowed are globs, separated by spaces"));
     instance->match_text = config_own(config, string_copy(entry->value));
-    instance->match_origin = entry_origin(config, entry);
+    instance->match_origin = config_origin_of(config, entry);
     return 0;
 }
 
@@ -198,9 +164,9 @@ static int apply_option(struct config *config, struct config_instance *instance,
         return apply_match(config, instance, entry, ret_error);
     if (!strcmp(entry->key, "enabled")) {
         if (option_parse(&enabled_option, entry->value, &value, &text) < 0)
-            return fail_at(entry, ret_error, -EINVAL, text);
+            return config_fail(entry, ret_error, -EINVAL, text);
         instance->enabled = value.number != 0;
-        instance->enabled_origin = entry_origin(config, entry);
+        instance->enabled_origin = config_origin_of(config, entry);
         return 0;
     }
     for (; n < instance->n_options; n++) {
@@ -210,20 +176,20 @@ static int apply_option(struct config *config, struct config_instance *instance,
         if (strcmp(entry->key, option->name) != 0)
             continue;
         if (option_parse(option, config_own(config, string_copy(entry->value)), &value, &text) < 0)
-            return fail_at(entry, ret_error, -EINVAL, text);
+            return config_fail(entry, ret_error, -EINVAL, text);
         instance->values[n] = value;
-        instance->origins[n] = entry_origin(config, entry);
+        instance->origins[n] = config_origin_of(config, entry);
         return 0;
     }
     names[n++] = "enabled";
     names[n++] = "match";
-    return fail_at(entry, ret_error, -EINVAL, unknown_key(entry->key, names, n));
+    return config_fail(entry, ret_error, -EINVAL, config_unknown_key(entry->key, names, n));
 }
 
 static int apply_trigger(struct config *config, const struct ini_entry *entry,
                          const struct config_lookup *lookup, char **ret_error)
 {
-    static const char *const known[] = {"watchdog", "trigger"};
+    static const char *const known[] = {"watchdog", "trigger", "uplink"};
     struct config_instance *instance;
     const char *nearest;
     char word[INI_SECTION_MAX + 1];
@@ -231,11 +197,12 @@ static int apply_trigger(struct config *config, const struct ini_entry *entry,
     if (strncmp(entry->section, "trigger:", 8) != 0) {
         snprintf(word, sizeof(word), "%.*s", (int)strcspn(entry->section, ":"), entry->section);
         nearest = nearest_word(word, known, ARRAY_SIZE(known));
-        return fail_at(entry, ret_error, -EINVAL,
-                       nearest ? string_format("unknown section; did you mean [%s%s]?", nearest,
-                                               nearest == known[1] ? ":NAME" : "")
-                               : string_copy("unknown section; known are [watchdog], "
-                                             "[trigger:NAME] and [trigger:NAME:LABEL]"));
+        return config_fail(entry, ret_error, -EINVAL,
+                           nearest ? string_format("unknown section; did you mean [%s%s]?", nearest,
+                                                   nearest == known[0] ? "" : ":NAME")
+                                   : string_copy("unknown section; known are [watchdog], "
+                                                 "[uplink:NAME], [trigger:NAME] and "
+                                                 "[trigger:NAME:LABEL]"));
     }
     instance = find_instance(config, entry->section + 8);
     if (!entry->key)
@@ -248,7 +215,8 @@ static int apply_triggers(struct config *config, const struct ini *ini,
 {
     config->instances = config_own(config, memory_new(ini->n_entries, sizeof(*config->instances)));
     for (size_t i = 0; i < ini->n_entries; i++) {
-        int r = strcmp(ini->entries[i].section, "watchdog") != 0
+        const char *section = ini->entries[i].section;
+        int r = strcmp(section, "watchdog") != 0 && strncmp(section, "uplink:", 7) != 0
                     ? apply_trigger(config, &ini->entries[i], lookup, ret_error)
                     : 0;
 
@@ -386,6 +354,8 @@ int config_build(const struct ini *ini, const char *file, const struct config_lo
     int r = apply_settings(config, ini, lookup, ret_error);
 
     if (r >= 0)
+        r = uplinks_apply(config, ini, ret_error);
+    if (r >= 0)
         r = apply_triggers(config, ini, lookup, ret_error);
     if (r >= 0)
         r = check_config(config, file, ret_error);
@@ -394,6 +364,7 @@ int config_build(const struct ini *ini, const char *file, const struct config_lo
         return r;
     }
     fill_instances(config);
+    uplinks_fill(config);
     *ret_config = config;
     return 0;
 }

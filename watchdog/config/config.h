@@ -27,6 +27,13 @@ struct config_instance {
     struct config_origin section, enabled_origin, match_origin, *origins;
 };
 
+/* One section [uplink:NAME]. */
+struct config_uplink {
+    const char *name, *interface;
+    enum uplink_class class;
+    struct config_origin section, interface_origin, class_origin;
+};
+
 struct config {
     struct engine_config engine; /* its instances are the enabled ones, in file order */
     const char *node;            /* path, or @name */
@@ -34,11 +41,11 @@ struct config {
     const char *control;
     const char *state_directory;
     const char *plugin_directory;
-    const char *const *uplinks; /* interface names, NULL-ended; NULL: not set */
-    const char *uplinks_text;
 
     struct config_instance *instances; /* all, in file order */
     size_t n_instances;
+    struct config_uplink *uplinks; /* in file order */
+    size_t n_uplinks;
     struct config_origin *origins; /* one per setting, in the order of the table */
     void **owned;
     size_t n_owned, owned_capacity;

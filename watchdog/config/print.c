@@ -4,6 +4,7 @@
  * for recordings in a form that reads back as the same. Writes to no stream of
  * its own.
  */
+#include "../engine/base/names.h"
 #include "../util/format.h"
 #include "settings.h"
 #include "value.h"
@@ -64,6 +65,16 @@ static void print_instance(FILE *out, const struct config_instance *instance,
     }
 }
 
+static void print_uplink(FILE *out, const struct config_uplink *uplink, enum config_style style)
+{
+    fprintf(out, "\n[uplink:%s]", uplink->name);
+    if (style == CONFIG_ORIGINS)
+        fprintf(out, "  # %s:%u", uplink->section.file, uplink->section.line);
+    fputc('\n', out);
+    print_line(out, style, "interface", uplink->interface, &uplink->interface_origin);
+    print_line(out, style, "class", uplink_class_names[uplink->class], &uplink->class_origin);
+}
+
 char *config_text(const struct config *config, enum config_style style)
 {
     char *text = NULL;
@@ -71,6 +82,8 @@ char *config_text(const struct config *config, enum config_style style)
     FILE *out = memory_check(open_memstream(&text, &size));
 
     print_settings(out, config, style);
+    for (size_t i = 0; i < config->n_uplinks; i++)
+        print_uplink(out, &config->uplinks[i], style);
     for (size_t i = 0; i < config->n_instances; i++)
         if (style == CONFIG_ORIGINS || config->instances[i].enabled)
             print_instance(out, &config->instances[i], style);

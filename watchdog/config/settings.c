@@ -6,7 +6,6 @@
 #include "settings.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <sys/un.h>
 
 #include "../engine/base/names.h"
@@ -51,13 +50,6 @@ static const char *check_user(const char *text)
     return strpbrk(text, " \t") || !*text ? "is not a user: a name or a number" : NULL;
 }
 
-static const char *check_interface(const char *text)
-{
-    return strlen(text) >= IF_NAMESIZE || strchr(text, '/')
-               ? "is not a list of interface names of at most 15 bytes"
-               : NULL;
-}
-
 #define TIME(name_, member, default_, min_, max_, help_)                                           \
     {                                                                                              \
         .option = {.name = (name_), PD_OPTION_TIME, (default_), (min_), (max_), (help_)},          \
@@ -90,10 +82,6 @@ const struct setting settings[] = {
     STRING("control", control, "/run/pathdog/control.sock", check_path_socket, "the control socket"),
     STRING("state_directory", state_directory, "/run/pathdog", check_path, "where the learnt state is kept"),
     STRING("plugin_directory", plugin_directory, PATHDOG_TRIGGER_DIRECTORY, check_path, "where triggers are loaded from"),
-    {.option = {"uplinks", PD_OPTION_TEXT, NULL, 0, 0, "egress interfaces, for nodes that can bind"},
-     .kind = SETTING_WORDS, .offset = offsetof(struct config, uplinks),
-     .text_offset = offsetof(struct config, uplinks_text), .check = check_interface,
-     .unset = "the route table decides"},
     TIME("sample_interval", sample_interval_us, "5s", 10 * MS, HOUR, "between two polls of all peers"),
     TIME("close_interval", close_interval_us, "500ms", 10 * MS, MINUTE, "between two fast polls"),
     COUNT("close_max", close_max, "1024", 1, 4096, "peers in fast polls at a time, at most"),
@@ -145,8 +133,6 @@ char *setting_allowed(const struct setting *setting)
 {
     char *text;
 
-    if (setting->kind == SETTING_WORDS)
-        return string_copy("words, separated by spaces");
     if (setting->kind != SETTING_CHOICE)
         return option_allowed(&setting->option);
     text = string_copy(setting->choices[0]);
@@ -175,8 +161,6 @@ char *setting_text(const struct setting *setting, const struct config *config)
         return string_copy(setting->choices[*(const unsigned *)place]);
     case SETTING_STRING:
         return string_copy(*(const char *const *)place);
-    case SETTING_WORDS:
-        return string_copy(*(const char *const *)((const char *)config + setting->text_offset));
     }
     return NULL;
 }
@@ -200,23 +184,6 @@ static int parse_choice(const struct setting *setting, unsigned *place, const ch
                      nearest ? "?)" : "");
 }
 
-static int parse_words(const struct setting *setting, struct config *config, const char *text,
-                       char **ret_error)
-{
-    size_t count;
-    const char *const *words = config_words(config, text, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        const char *wrong = setting->check ? setting->check(words[i]) : NULL;
-
-        if (wrong)
-            return error_set(ret_error, -EINVAL, "\"%.80s\" %s", text, wrong);
-    }
-    *(const char *const **)((char *)config + setting->offset) = words;
-    *(const char **)((char *)config + setting->text_offset) = text;
-    return 0;
-}
-
 int setting_parse(const struct setting *setting, struct config *config, const char *text,
                   char **ret_error)
 {
@@ -237,8 +204,6 @@ int setting_parse(const struct setting *setting, struct config *config, const ch
     case SETTING_U32:
         *(uint32_t *)place = (uint32_t)value.number;
         return 0;
-    case SETTING_WORDS:
-        return parse_words(setting, config, text, ret_error);
     default:
         wrong = *text ? setting->check(text) : "is empty";
         if (wrong)

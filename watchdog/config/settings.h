@@ -13,7 +13,6 @@ enum setting_kind {
     SETTING_U32,
     SETTING_CHOICE, /* an enum whose values are the indexes of `choices` */
     SETTING_STRING,
-    SETTING_WORDS, /* separated by spaces */
 };
 
 struct setting {
@@ -21,8 +20,7 @@ struct setting {
     enum setting_kind kind;
     size_t offset; /* of the value in struct config */
     const char *const *choices;
-    size_t text_offset; /* of a list of words: the text as written */
-    const char *unset;  /* what holds where nothing is set and there is no default */
+    const char *unset; /* what holds where nothing is set and there is no default */
     /* Looks at a string. Returns NULL, or what is wrong with it. */
     const char *(*check)(const char *text);
 };

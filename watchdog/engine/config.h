@@ -26,6 +26,29 @@ enum fallback {
     FALLBACK_RECONNECT,
 };
 
+/* Which uplinks are used when another one is dead or bad: primary ones first. */
+enum uplink_class {
+    UPLINK_PRIMARY,
+    UPLINK_SPARE,
+    UPLINK_METERED, /* only where nothing else lives */
+};
+
+/* The first of these that applies; names.c has the words. */
+enum uplink_condition {
+    UPLINK_ABSENT,     /* there is no such interface */
+    UPLINK_NO_CARRIER, /* or it is down */
+    UPLINK_NO_ADDRESS,
+    UPLINK_NO_ROUTE, /* no route to everywhere leads over it */
+    UPLINK_UP,
+};
+
+/* One section [uplink:NAME], in file order. */
+struct uplink_config {
+    const char *name;
+    const char *interface;
+    enum uplink_class class;
+};
+
 /* One section [trigger:NAME] or [trigger:NAME:LABEL], in file order. */
 struct instance_config {
     const struct pd_trigger *trigger;
@@ -59,6 +82,8 @@ struct engine_config {
     uint32_t decisions_kept;
     const struct instance_config *instances;
     size_t n_instances;
+    const struct uplink_config *uplinks;
+    size_t n_uplinks;
 };
 
 #endif

@@ -259,6 +259,7 @@ void configure_take(struct engine *engine)
     change_triggers(engine, config, &next);
     if (config->mode != old.mode)
         hold_mode(engine, config->mode); /* else what an operator has set stays */
+    uplinks_configure(engine);
     moves_set_budget(engine, engine->node.max_in_flight);
     outbox_set_kept(engine, config->decisions_kept);
     if (config->sample_interval_us != old.sample_interval_us)

@@ -172,6 +172,7 @@ int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t rea
         engine_free(engine);
         return result;
     }
+    uplinks_configure(engine);
     triggers_start(engine);
     (void)ask(engine, SIZE_MAX);
     (void)engine_settle(engine, SIZE_MAX);
@@ -193,6 +194,7 @@ struct engine *engine_free(struct engine *engine)
     peers_clear(engine);
     names_clear(engine);
     learnt_clear(engine);
+    uplinks_clear(engine);
     causes_clear(engine);
     notices_clear(engine);
     pool_clear(&engine->effect_pool);
@@ -266,6 +268,9 @@ static void dispatch(struct engine *engine, const struct event *event)
     case EVENT_NOTICE:
         notice(engine, event->notice.level, event->notice.what, event->notice.text,
                event->notice.count);
+        break;
+    case EVENT_INTERFACES:
+        uplinks_take(engine, &event->interfaces);
         break;
     case EVENT_RESTORE:
         learnt_restore(engine, &event->restore);

@@ -25,6 +25,7 @@ enum event_type {
     EVENT_TIMER,        /* the time asked for by wake_at has come */
     EVENT_COMMAND,      /* from an operator or the daemon */
     EVENT_NOTICE,       /* the shell saw something an operator should know */
+    EVENT_INTERFACES,   /* the host's possible uplinks, all of them: another, or changed */
     EVENT_RESTORE, /* what the run before this one had learnt; before the first EVENT_NODE_UP */
     EVENT_TYPE_COUNT
 };
@@ -153,6 +154,20 @@ struct event_notice {
     uint64_t count; /* how many such there were, at least 1 */
 };
 
+/* A possible uplink: it has a route to everywhere, or a section of the configuration names it. */
+struct event_interface {
+    const char *name;
+    const char *addresses; /* separated by blanks, without prefix lengths; only usable ones */
+    bool carrier;          /* and it is up */
+    bool modem;            /* by its kind what it carries is paid for */
+    bool route4, route6;   /* a route to everywhere leads over it */
+};
+
+struct event_interfaces {
+    const struct event_interface *list;
+    size_t n;
+};
+
 struct event {
     enum event_type type;
     uint64_t now_us;      /* CLOCK_MONOTONIC, never less than the event's before */
@@ -169,6 +184,7 @@ struct event {
         struct event_signal signal;
         struct event_command command;
         struct event_notice notice;
+        struct event_interfaces interfaces;
         struct learnt restore;
     };
 };

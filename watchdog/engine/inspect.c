@@ -169,6 +169,7 @@ static void report_peer(const struct engine *engine, uint64_t now_us, const stru
                         struct inspect_peer *ret)
 {
     uint64_t held_us = held_left_us(engine, now_us, peer->view.name);
+    const struct uplink *uplink = uplinks_of(engine, peer->view.path);
 
     *ret = (struct inspect_peer){
         .index = peer->view.index,
@@ -177,6 +178,7 @@ static void report_peer(const struct engine *engine, uint64_t now_us, const stru
         .local = peer->view.path->local_text,
         .remote = peer->view.path->remote_text,
         .via = peer->view.path->via,
+        .uplink = uplink ? uplink->name : NULL,
         .role = peer->view.role,
         .state = state_of(peer),
         .move = move_of(peer),

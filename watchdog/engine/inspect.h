@@ -47,6 +47,26 @@ struct inspect_instance {
 /* In file order; false: there are no more. */
 bool inspect_instance(const struct engine *engine, size_t place, struct inspect_instance *ret);
 
+/* ---- uplinks ---- */
+
+struct inspect_uplink {
+    const char *name;
+    const char *interface;
+    enum uplink_class class;
+    bool configured;       /* by a section; else learned */
+    const char *condition; /* "up", or what it lacks: names.c */
+    uint64_t for_us;       /* so long */
+    bool route4, route6;   /* a route to everywhere, by family */
+};
+
+/* In file order; false: there are no more. */
+bool inspect_uplink(const struct engine *engine, uint64_t now_us, size_t place,
+                    struct inspect_uplink *ret);
+
+/* By its name, else by its interface's. */
+bool inspect_uplink_find(const struct engine *engine, uint64_t now_us, const char *name,
+                         struct inspect_uplink *ret);
+
 /* ---- peers ---- */
 
 enum inspect_state {
@@ -80,6 +100,7 @@ struct inspect_peer {
     uint64_t conn;
     const char *name;
     const char *local, *remote, *via; /* NULL: not told */
+    const char *uplink;               /* that it uses; NULL: none is known */
     enum pd_role role;
     enum inspect_state state;
     enum inspect_move move;

@@ -29,6 +29,7 @@
 #include "stages/gate.h"
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
+#include "uplinks/uplinks.h"
 
 /* All that a connection needs once somebody advised something about it; most
  * connections never have one. */
@@ -107,6 +108,8 @@ struct engine {
     struct pool repeat_pool;
     /* triggers */
     struct triggers triggers;
+    /* uplinks */
+    struct uplinks uplinks;
     /* liveness */
     struct pool effect_pool;
     uint32_t effects_open;

@@ -83,6 +83,14 @@ const char *kind_name(enum pd_kind kind)
 
 const char *const role_names[] = {[PD_ROLE_CLIENT] = "client", [PD_ROLE_SERVER] = "server", NULL};
 const char *const mode_names[] = {[MODE_ACTIVE] = "active", [MODE_OBSERVE] = "observe", NULL};
+const char *const uplink_class_names[] = {
+    [UPLINK_PRIMARY] = "primary", [UPLINK_SPARE] = "spare", [UPLINK_METERED] = "metered", NULL};
+const char *const uplink_condition_names[] = {[UPLINK_ABSENT] = "absent",
+                                              [UPLINK_NO_CARRIER] = "no-carrier",
+                                              [UPLINK_NO_ADDRESS] = "no-address",
+                                              [UPLINK_NO_ROUTE] = "no-route",
+                                              [UPLINK_UP] = "up",
+                                              NULL};
 const char *const feature_names[FEATURE_COUNT + 1] = {"reconnect", "bind", "relay", "probe", NULL};
 
 const char *const level_names[PD_LEVEL_DEBUG + 1] = {

@@ -14,6 +14,8 @@
 /* By the value that they name; ended by NULL. */
 extern const char *const role_names[];
 extern const char *const mode_names[];
+extern const char *const uplink_class_names[]; /* by enum uplink_class */
+extern const char *const uplink_condition_names[];
 extern const char *const level_names[PD_LEVEL_DEBUG + 1]; /* from PD_LEVEL_ERROR on */
 
 /* Of the node, by the place of their bit in enum node_feature. */
