@@ -167,6 +167,15 @@ void daemon_on_signal(void *user, const char *instance, const struct pd_signal *
     inbox_signal(daemon->inbox, instance, signal);
 }
 
+void daemon_on_interfaces(void *user, const struct event_interfaces *interfaces)
+{
+    struct daemon *daemon = user;
+    struct event event = {.type = EVENT_INTERFACES, .interfaces = *interfaces};
+
+    if (!daemon->stopped)
+        daemon_dispatch(daemon, &event);
+}
+
 void daemon_on_notice(void *user, enum pd_level level, const char *what, const char *text)
 {
     daemon_notice(user, level, what, text, 1);
@@ -287,6 +296,8 @@ static void daemon_take_config(struct daemon *daemon, struct config *config, cha
     *ret_left = daemon_note_restart(daemon, config);
     daemon->config = config;
     sources_update(daemon->sources, config, daemon->plugins);
+    if (daemon->net)
+        host_net_configure(daemon->net, config);
     link_set_sample_interval(daemon->link, config->engine.sample_interval_us);
     daemon_dispatch(daemon, &event);
     config_free(old);

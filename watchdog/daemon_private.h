@@ -12,6 +12,7 @@
 #include "daemon.h"
 #include "engine/engine.h"
 #include "guard.h"
+#include "host-net.h"
 #include "host/source.h"
 #include "inbox.h"
 #include "node/link.h"
@@ -46,6 +47,7 @@ struct daemon {
     struct engine *engine;
     struct link *link;
     struct sources *sources;
+    struct host_net *net; /* NULL: the kernel does not tell */
     struct supervisor *supervisor;
     struct status *status;
     struct control *control; /* NULL: there is none */
@@ -82,6 +84,7 @@ int daemon_reload(struct daemon *daemon, char **ret_left, char **ret_error);
 
 void daemon_on_event(void *user, struct event *event);
 void daemon_on_signal(void *user, const char *instance, const struct pd_signal *signal);
+void daemon_on_interfaces(void *user, const struct event_interfaces *interfaces);
 void daemon_on_notice(void *user, enum pd_level level, const char *what, const char *text);
 void daemon_on_log_dropped(void *user, uint64_t count, const char *why);
 int daemon_on_timer(sd_event_source *source, uint64_t time_us, void *user);

@@ -218,6 +218,22 @@ static int daemon_start_sources(struct daemon *daemon, char **ret_error)
     return sources_shortage(daemon->sources, ret_error);
 }
 
+/* Without it there are no uplinks, and everything else goes on. */
+static void daemon_start_net(struct daemon *daemon)
+{
+    const struct host_net_handlers handlers = {
+        .changed = daemon_on_interfaces, .notice = daemon_on_notice, .user = daemon};
+    int r = host_net_new(daemon->loop, daemon->config, &handlers, &daemon->net);
+    CLEANUP_FREE char *text = NULL;
+
+    if (r >= 0)
+        return;
+    text = string_format("the kernel cannot be asked for this host's interfaces (%s): "
+                         "no uplinks are known",
+                         strerror(-r));
+    daemon_notice(daemon, PD_LEVEL_WARNING, "uplinks-unknown", text, 1);
+}
+
 static int link_failed(const struct config *config, int error, char **ret_error)
 {
     bool no_user = error == -ENOENT && config->node_user;
@@ -276,6 +292,7 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
     r = daemon_start_sources(daemon, ret_error);
     if (r < 0)
         return r;
+    daemon_start_net(daemon);
     daemon_act(daemon, engine_outbox(daemon->engine));
     r = daemon_start_keeper(daemon, ret_error);
     if (r >= 0)
@@ -316,6 +333,7 @@ struct daemon *daemon_free(struct daemon *daemon)
         return NULL;
     control_free(daemon->control);
     sources_free(daemon->sources);
+    host_net_free(daemon->net);
     link_free(daemon->link);
     keeper_free(daemon->keeper);
     lock_drop(&daemon->state_lock);

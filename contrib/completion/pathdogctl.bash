@@ -86,6 +86,12 @@ __pathdogctl_interfaces()
     __pathdogctl_words $(cd /sys/class/net 2> /dev/null && echo *)
 }
 
+__pathdogctl_uplinks()
+{
+    __pathdogctl_words $(pathdogctl "${socket[@]}" --json uplinks 2> /dev/null |
+        sed -n 's/^{"uplink":"\([A-Za-z0-9._@-]*\)".*/\1/p')
+}
+
 __pathdogctl_units()
 {
     __pathdogctl_words $(systemctl list-units --all --plain --no-legend 'pathdog.service' 'pathdog@*.service' \
@@ -96,7 +102,7 @@ _pathdogctl()
 {
     local IFS=$' \t\n' words quote before cur prev command= subject= socket=() i
     local triggers='route srtt stall tunnel congestion send-errors operator fallback'
-    local commands='status peers decisions report explain migrate hold release mode notify reload check
+    local commands='status peers uplinks decisions report explain migrate hold release mode notify reload check
         help version'
     local verdicts='gone inbound disabled held no-target in-flight merged cooling backing-off damped observing
         queued migrate reconnect superseded expired'
@@ -109,7 +115,7 @@ _pathdogctl()
             --socket|-s) socket=(--socket "${words[++i]}") ;;
             --instance) socket=(--instance "${words[++i]}") ;;
             --socket=*|--instance=*) socket=("${words[i]}") ;;
-            --by|--for|--sort|--peer|--peers|--trigger|--verdict|--since|--until|--source|--unit|--directory|--file|--reason|--interface|--local|--via|--limit|-n)
+            --by|--for|--sort|--peer|--peers|--trigger|--verdict|--since|--until|--source|--unit|--directory|--file|--reason|--to|--interface|--local|--via|--limit|-n)
                 ((i++)) ;;
             -*) ;;
             *) if [[ ! $command ]]; then command=${words[i]}; else subject=${words[i]}; fi ;;
@@ -128,6 +134,7 @@ _pathdogctl()
         --verdict) __pathdogctl_words $verdicts; return ;;
         --trigger) __pathdogctl_words $triggers; return ;;
         --interface) __pathdogctl_interfaces; return ;;
+        --to) __pathdogctl_uplinks; return ;;
         --peer|--peers) __pathdogctl_peers; return ;;
         --instance|--reason|--local|--via|--limit|-n) return ;;
     esac
@@ -142,7 +149,7 @@ _pathdogctl()
                 options+=' --follow --limit --peer --trigger --verdict --since --until --everything'
                 options+=' --source --unit --directory --file' ;;
             report) options+=' --since --until --source --unit --directory --file' ;;
-            migrate) options+=' --by --interface --local --via --no-wait' ;;
+            migrate) options+=' --by --to --interface --local --via --no-wait' ;;
             hold) options+=' --all --for --absent' ;;
             release) options+=' --all' ;;
             notify) options+=' --peers --reason' ;;

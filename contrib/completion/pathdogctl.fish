@@ -4,7 +4,7 @@
 # The words before the cursor that are no options and no values of options.
 function __pathdogctl_words
     set -l value --socket -s --instance --by --for --sort --peer --peers --trigger --verdict --since --until --source --unit \
-        --directory --file --reason --interface --local --via --limit -n
+        --directory --file --reason --to --interface --local --via --limit -n
     set -l skip
     for word in (commandline -opc)[2..]
         if set -q skip[1]
@@ -33,7 +33,8 @@ function __pathdogctl_count
     test (count $words) -eq $argv[1]
 end
 
-function __pathdogctl_peers
+# Asks the daemon that the command line names.
+function __pathdogctl_ask
     set -l words (commandline -opc)
     set -l socket
     for i in (seq 2 (count $words))
@@ -46,7 +47,15 @@ function __pathdogctl_peers
                 set socket $words[$i]
         end
     end
-    pathdogctl $socket names -n 200 -- (commandline -ct) 2>/dev/null
+    pathdogctl $socket $argv 2>/dev/null
+end
+
+function __pathdogctl_peers
+    __pathdogctl_ask names -n 200 -- (commandline -ct)
+end
+
+function __pathdogctl_uplinks
+    __pathdogctl_ask --json uplinks | string match -rg '^{"uplink":"([A-Za-z0-9._@-]*)"'
 end
 
 function __pathdogctl_interfaces
@@ -66,6 +75,7 @@ $c -n __pathdogctl_is -l version -d 'print the version'
 
 $c -n __pathdogctl_is -a status -d 'the state of node, peers and triggers, and what prevents moves'
 $c -n __pathdogctl_is -a peers -d 'the connections'
+$c -n __pathdogctl_is -a uplinks -d 'the interfaces over which peers can be reached'
 $c -n __pathdogctl_is -a decisions -d 'the last decisions of all runs; -f follows'
 $c -n __pathdogctl_is -a report -d 'a summary on one screen'
 $c -n __pathdogctl_is -a explain -d 'why a peer was or was not moved'
@@ -84,7 +94,7 @@ $c -n '__pathdogctl_is mode; and __pathdogctl_count 1' -a 'active observe'
 $c -n '__pathdogctl_is notify; and __pathdogctl_count 1' -a 'rebind up moved down'
 $c -n '__pathdogctl_is notify; and __pathdogctl_count 2' -a '(__pathdogctl_interfaces)'
 $c -n '__pathdogctl_is help; and __pathdogctl_count 1' \
-    -a 'status peers decisions report explain migrate hold release mode notify reload check help version'
+    -a 'status peers uplinks decisions report explain migrate hold release mode notify reload check help version'
 $c -n '__pathdogctl_is check' -F
 
 $c -n '__pathdogctl_is status' -l check -d 'one line, and an exit status'
@@ -104,6 +114,7 @@ $c -n "__pathdogctl_is $look_back" -l unit -x -d 'of this unit'
 $c -n "__pathdogctl_is $look_back" -l directory -r -F -d 'journals of another machine'
 $c -n "__pathdogctl_is $look_back" -l file -r -F -d 'a journal of another machine'
 $c -n '__pathdogctl_is migrate' -l by -x -a 'migrate reconnect' -d 'by what means'
+$c -n '__pathdogctl_is migrate' -l to -x -a '(__pathdogctl_uplinks)' -d 'to which uplink'
 $c -n '__pathdogctl_is migrate' -l interface -x -a '(__pathdogctl_interfaces)' -d 'where to'
 $c -n '__pathdogctl_is migrate' -l local -x -d 'from which address'
 $c -n '__pathdogctl_is migrate' -l via -x -d 'through whom'

@@ -34,6 +34,7 @@ void put_peer(struct request *request, const struct inspect_peer *peer)
     put_text(out, "local", peer->local);
     put_text(out, "interface",
              interfaces_find(&request->control->interfaces, request->now_us, peer->local));
+    put_text(out, "uplink", peer->uplink);
     put_text(out, "remote", peer->remote);
     put_text(out, "via", peer->via);
     put_bool(out, "migratable", peer->migratable && !peer->disabled);

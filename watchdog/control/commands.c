@@ -97,6 +97,33 @@ static bool target_fits(struct request *request, const struct event_command *com
     return true;
 }
 
+/* The interface of the uplink that was asked for. Returns false: answered with an error. */
+static bool target_uplink(struct request *request, struct event_command *command)
+{
+    const char *name = param_text(request, "uplink"), *names[NAMES_SHOWN];
+    struct inspect_uplink uplink;
+    char list[512];
+    size_t n = 0;
+
+    if (!name)
+        return true;
+    if (command->interface) {
+        answer_error(request, ERROR_PARAMS, "only one of \"uplink\" and \"interface\" is allowed");
+        return false;
+    }
+    if (inspect_uplink_find(request->engine, request->now_us, name, &uplink)) {
+        command->interface = uplink.interface;
+        return true;
+    }
+    for (; n < ARRAY_SIZE(names) && inspect_uplink(request->engine, request->now_us, n, &uplink);
+         n++)
+        names[n] = uplink.name;
+    list_words(list, sizeof(list), names, n);
+    answer_error(request, ERROR_REFUSED, "there is no uplink \"%.64s\"; %s%s", name,
+                 n ? "there are " : "none is known", list);
+    return false;
+}
+
 void command_migrate(struct request *request)
 {
     static const char *const means[] = {
@@ -124,7 +151,7 @@ void command_migrate(struct request *request)
         answer_unknown_peer(request, name);
         return;
     }
-    if (!target_fits(request, &command))
+    if (!target_uplink(request, &command) || !target_fits(request, &command))
         return;
     (void)inspect_record(request->engine, &since);
     dispatch(request, &command);

@@ -113,6 +113,8 @@ static json_t *move_params(const struct ctl *ctl)
         json_object_set_new(params, "by", json_string(options->by));
     if (options->interface)
         json_object_set_new(params, "interface", json_string(options->interface));
+    if (options->uplink)
+        json_object_set_new(params, "uplink", json_string(options->uplink));
     if (options->local)
         json_object_set_new(params, "local", json_string(options->local));
     if (options->via)

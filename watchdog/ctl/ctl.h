@@ -36,8 +36,8 @@ enum source_choice {
 
 /* What the command line says. Texts are NULL where not said. */
 struct options {
-    const char *socket, *by, *interface, *local, *via, *peer, *trigger, *verdict, *since, *peers,
-        *reason, *sort, *until, *unit, *directory, *file;
+    const char *socket, *by, *interface, *uplink, *local, *via, *peer, *trigger, *verdict, *since,
+        *peers, *reason, *sort, *until, *unit, *directory, *file;
     enum source_choice source;
     const char *notify;    /* where the tunnel trigger listens by default */
     char instance[2][128]; /* the sockets of --instance */
@@ -136,6 +136,7 @@ enum ctl_status command_names(struct ctl *ctl);
 enum ctl_status command_decisions(struct ctl *ctl);
 enum ctl_status command_report(struct ctl *ctl);
 enum ctl_status command_explain(struct ctl *ctl);
+enum ctl_status command_uplinks(struct ctl *ctl);
 enum ctl_status command_migrate(struct ctl *ctl);
 enum ctl_status command_hold(struct ctl *ctl);
 enum ctl_status command_release(struct ctl *ctl);

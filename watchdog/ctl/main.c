@@ -24,6 +24,7 @@ enum option_code {
     OPTION_VERSION = 256,
     OPTION_BY,
     OPTION_INTERFACE,
+    OPTION_TO,
     OPTION_LOCAL,
     OPTION_VIA,
     OPTION_NO_WAIT,
@@ -56,6 +57,7 @@ static const struct option long_options[] = {
     {"limit", required_argument, NULL, OPTION_LIMIT},
     {"by", required_argument, NULL, OPTION_BY},
     {"interface", required_argument, NULL, OPTION_INTERFACE},
+    {"to", required_argument, NULL, OPTION_TO},
     {"local", required_argument, NULL, OPTION_LOCAL},
     {"via", required_argument, NULL, OPTION_VIA},
     {"no-wait", no_argument, NULL, OPTION_NO_WAIT},
@@ -107,6 +109,13 @@ static const struct command {
      "peers [GLOB] [-n N] [--sort KEY]",
      "the connections, the worst first; KEY: worst, silent, rtt, name, conn, age, interface,\n"
      "        local, remote, or table (as they come)"},
+    {"uplinks",
+     command_uplinks,
+     0,
+     0,
+     {0},
+     "uplinks",
+     "the interfaces over which peers can be reached"},
     {"decisions",
      command_decisions,
      0,
@@ -128,8 +137,9 @@ static const struct command {
      command_migrate,
      1,
      1,
-     {OPTION_BY, OPTION_INTERFACE, OPTION_LOCAL, OPTION_VIA, OPTION_NO_WAIT},
-     "migrate PEER [--by migrate|reconnect] [--interface I] [--local A] [--via V] [--no-wait]",
+     {OPTION_BY, OPTION_TO, OPTION_INTERFACE, OPTION_LOCAL, OPTION_VIA, OPTION_NO_WAIT},
+     "migrate PEER [--by migrate|reconnect] [--to UPLINK] [--interface I] [--local A] [--via V] "
+     "[--no-wait]",
      "move PEER now, and wait for the outcome"},
     {"hold",
      command_hold,
@@ -329,6 +339,9 @@ static enum ctl_status take_option(struct options *options, int code)
         break;
     case OPTION_INTERFACE:
         options->interface = optarg;
+        break;
+    case OPTION_TO:
+        options->uplink = optarg;
         break;
     case OPTION_LOCAL:
         options->local = optarg;
