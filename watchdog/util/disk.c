@@ -3,6 +3,8 @@
 #include "disk.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -74,6 +76,17 @@ static void *say_run(void *user)
     return (void *)(intptr_t)r;
 }
 
+/* Where no thread can be started, that is what is to be said: a pipe or a terminal that is ready
+ * takes PIPE_BUF bytes without waiting. */
+static bool say_without_thread(const char *text, uint64_t timeout_us)
+{
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    size_t length = min_u64(strlen(text), PIPE_BUF);
+
+    return poll(&ready, 1, (int)(timeout_us / 1000)) == 1 && ready.revents & POLLOUT &&
+           write(STDERR_FILENO, text, length) == (ssize_t)length;
+}
+
 bool stderr_say(const char *text, uint64_t timeout_us)
 {
     char *copy = string_copy(text); /* the thread's: it may outlive this */
@@ -82,7 +95,7 @@ bool stderr_say(const char *text, uint64_t timeout_us)
 
     if (thread_start(&thread, say_run, copy) < 0) {
         free(copy);
-        return false;
+        return say_without_thread(text, timeout_us);
     }
     if (thread_join_until(thread, clock_us(CLOCK_MONOTONIC) + timeout_us, &error) == 0)
         return !error;
