@@ -44,6 +44,7 @@ class Target:
         self.name, self.build, self.plugins, self.say_out = name, build, plugins, say
         self.bad = []
         self.cv = threading.Condition()
+        self.restarts = threading.Lock()
         self.lives = 0
 
     def complain(self, text):
@@ -147,10 +148,11 @@ class Target:
 
     def node_again(self):
         """Whatever it did: the node starts again, and pathdog comes back."""
-        self.node.handlers.clear()
-        self.node.stop()
-        self.node.hello["boot"] = f"boot-{random.random()}"
-        self.node.start()
+        with self.restarts:  # of two attacks at the same time, one after the other
+            self.node.handlers.clear()
+            self.node.stop()
+            self.node.hello["boot"] = f"boot-{random.random()}"
+            self.node.start()
 
     def reload(self):
         try:
