@@ -14,10 +14,11 @@ all() ->
         not_json, not_an_object, binary_garbage, a_line_too_long, a_line_without_an_end, the_longest_line,
         half_a_line_and_gone, byte_by_byte, deep_json, huge_numbers, wrong_types, ids_of_all_kinds,
         unknown_methods, notifications_and_answers, empty_lines, random_lines, no_atoms,
-        it_does_not_read, it_asks_and_does_not_read, events_for_one_that_does_not_read,
+        it_does_not_read, a_list_longer_than_the_buffer, it_asks_and_does_not_read, events_for_one_that_does_not_read,
         a_flood_of_moves, a_thousand_one_after_another, a_thousand_at_once, vanishing_clients
     ].
 
+settings(a_list_longer_than_the_buffer) -> [{output_buffer, 1048576}];
 settings(events_for_one_that_does_not_read) -> [{output_buffer, 1048576}];
 settings(it_asks_and_does_not_read) -> [{output_buffer, 1048576}];
 settings(it_does_not_read) -> [{send_timeout, 200}];
@@ -257,6 +258,38 @@ it_does_not_read(Config) ->
     alive(Config).
 
 %% It sends for ever: more than the buffer is never kept for it.
+%% It comes in parts, as fast as it is read: all of it, and nobody is cut off.
+a_list_longer_than_the_buffer(Config) ->
+    Count = 3600, % each has a socket; one peer is there already
+    Long = lists:duplicate(230, $n),
+    [standin_net:up(list_to_atom(Long ++ integer_to_list(N) ++ "@h"), client) || N <- lists:seq(1, Count)],
+    bridge:wait(fun() -> length(pathdog_bridge_peers:connections(all)) > Count end),
+    Socket = bridge:raw(Config),
+    ok = gen_tcp:send(Socket, [
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\",\"params\":{\"protocol\":[1]}}\n",
+        "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"subscribe\"}\n"
+    ]),
+    %% nothing is read until the bridge waits for it
+    bridge:wait(fun() ->
+        case sys:get_state(pathdog_bridge_peers) of
+            #{snapshot := #{hungry := false, waiting := Waiting}} -> map_size(Waiting) > 1000;
+            _ -> false
+        end
+    end),
+    Text = read_until(Socket, <<"\"peers\":3601">>, []),
+    ?assert(byte_size(Text) > 1048576),
+    ?assertEqual(Count + 1, length(binary:matches(Text, <<"\"peer_up\"">>))),
+    gen_tcp:close(Socket).
+
+read_until(Socket, End, Before) ->
+    {ok, Data} = gen_tcp:recv(Socket, 0, 60000),
+    Pieces = [Data | Before],
+    Last = iolist_to_binary(lists:reverse(lists:sublist(Pieces, 2))),
+    case binary:match(Last, End) of
+        nomatch -> read_until(Socket, End, Pieces);
+        _ -> iolist_to_binary(lists:reverse(Pieces))
+    end.
+
 it_asks_and_does_not_read(Config) ->
     Socket = bridge:raw(Config),
     Flood = lists:duplicate(1000, "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"nix\"}\n"),
