@@ -47,7 +47,7 @@ class Text(HostileCase):
         node = self.node(node=f"n{BAD}", implementation=f"i{BAD}{CONTROL}", boot=f"b{BAD}")
         node.add(NAME, 1, local="127.0.0.1:9001")
         node.on("migrate_peer", lambda r: r.error(-32099, f"e{BAD}{CONTROL}"))
-        dog = self.dog(node, {"uplinks": "u\u202e"},
+        dog = self.dog(node, {},
                        triggers={"tunnel": {"match": f"a{BAD}* *"}}, args=args)
         node.wait_subscribed()
         if not args:
