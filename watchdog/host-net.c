@@ -40,7 +40,7 @@ struct host_net {
     uint64_t read_us;
     bool due;             /* the timer is on */
     struct buffer before; /* what was last told, as bytes to compare */
-    bool told;
+    bool emitted;
     struct found found[INTERFACES_MAX];
     size_t n_found;
 };
@@ -174,15 +174,15 @@ static bool is_news(struct host_net *net)
         buffer_append(&now, found->addresses, strlen(found->addresses) + 1);
         buffer_append(&now, flags, sizeof(flags));
     }
-    same = net->told && now.length == net->before.length &&
+    same = net->emitted && now.length == net->before.length &&
            (!now.length || !memcmp(buffer_bytes(&now), buffer_bytes(&net->before), now.length));
     buffer_clear(&net->before);
     net->before = now;
-    net->told = true;
+    net->emitted = true;
     return !same;
 }
 
-static void tell(struct host_net *net)
+static void emit(struct host_net *net)
 {
     struct event_interface list[INTERFACES_MAX];
     const struct event_interfaces event = {list, net->n_found};
@@ -205,7 +205,7 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *user)
     net->read_us = clock_us(CLOCK_MONOTONIC);
     read_all(net);
     if (is_news(net))
-        tell(net);
+        emit(net);
     return 0;
 }
 

@@ -35,9 +35,9 @@ struct supervisor {
     int error;                    /* as it was last said; 0: it works */
 };
 
-__attribute__((format(printf, 4, 5))) static void say(const struct supervisor *supervisor,
-                                                      enum pd_level level, const char *what,
-                                                      const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void notify(const struct supervisor *supervisor,
+                                                         enum pd_level level, const char *what,
+                                                         const char *format, ...)
 {
     CLEANUP_FREE char *text = NULL;
     va_list arguments;
@@ -54,11 +54,11 @@ static void failed(struct supervisor *supervisor, const char *text, int error)
     if (supervisor->error == error)
         return;
     supervisor->error = error;
-    say(supervisor, PD_LEVEL_WARNING, "notify-failed",
-        "systemd could not be told %.*s: sendto %s: %s; %s", (int)strcspn(text, "\n"), text,
-        supervisor->config.address, strerrordesc_np(error),
-        error == EAGAIN ? "nobody reads that socket; pathdog goes on, and tries again"
-                        : "pathdog goes on without it");
+    notify(supervisor, PD_LEVEL_WARNING, "notify-failed",
+           "systemd could not be told %.*s: sendto %s: %s; %s", (int)strcspn(text, "\n"), text,
+           supervisor->config.address, strerrordesc_np(error),
+           error == EAGAIN ? "nobody reads that socket; pathdog goes on, and tries again"
+                           : "pathdog goes on without it");
 }
 
 static void worked(struct supervisor *supervisor)
@@ -66,9 +66,9 @@ static void worked(struct supervisor *supervisor)
     if (!supervisor->error)
         return;
     supervisor->error = 0;
-    say(supervisor, PD_LEVEL_NOTICE, "notify-works-again",
-        "systemd can be told again; %llu messages were dropped meanwhile",
-        (unsigned long long)supervisor->n_dropped);
+    notify(supervisor, PD_LEVEL_NOTICE, "notify-works-again",
+           "systemd can be told again; %llu messages were dropped meanwhile",
+           (unsigned long long)supervisor->n_dropped);
     supervisor->n_dropped = 0;
 }
 
@@ -215,10 +215,10 @@ int supervisor_new(const struct supervisor_config *config, struct supervisor **r
     supervisor->config.retry_us = config->retry_us ? config->retry_us : RETRY_US;
     supervisor->fd = -1;
     if (config->address && !address_set(supervisor, config->address)) {
-        say(supervisor, PD_LEVEL_WARNING, "notify-failed",
-            "NOTIFY_SOCKET=%s: neither an absolute path nor \"@name\" of at most 107 bytes: "
-            "systemd is told nothing",
-            config->address);
+        notify(supervisor, PD_LEVEL_WARNING, "notify-failed",
+               "NOTIFY_SOCKET=%s: neither an absolute path nor \"@name\" of at most 107 bytes: "
+               "systemd is told nothing",
+               config->address);
     } else if (config->address) {
         supervisor->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         r = supervisor->fd < 0 ? -errno : timers_add(supervisor);

@@ -142,7 +142,7 @@ static bool datagram_read(struct tunnel_source *source)
     return true;
 }
 
-static void say_failing(void *user, const char *text)
+static void notify_failing(void *user, const char *text)
 {
     struct tunnel_source *source = user;
 
@@ -198,7 +198,7 @@ static int socket_open(struct tunnel_source *source, const struct pd_value *valu
         .group_or_fail = values[TUNNEL_OPTION_GROUP].given,
         .credentials = true,
     };
-    const struct retry_config reading = {.who = path, .say = say_failing, .user = source};
+    const struct retry_config reading = {.who = path, .notify = notify_failing, .user = source};
     int r;
 
     if (path[0] != '/')

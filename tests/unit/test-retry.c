@@ -45,7 +45,7 @@ static void on_resume(void *user)
 static void lab_start(struct lab *lab)
 {
     const struct retry_config config = {
-        .who = "a pipe", .say = on_say, .resume = on_resume, .user = lab};
+        .who = "a pipe", .notify = on_say, .resume = on_resume, .user = lab};
 
     *lab = (struct lab){0};
     assert_int_equal(pipe(lab->fds), 0);

@@ -24,7 +24,7 @@ static void not_while_it_matters(void **state)
     moved_and_over(lab, 20 * SEC); /* cooldown is 30 s */
     shelve(lab->engine, 1000);
     assert_non_null(lab_peer(lab, 1)->moves);
-    assert_null(shelf_look(lab->engine, lab_peer(lab, 1)));
+    assert_null(shelf_find(lab->engine, lab_peer(lab, 1)));
 }
 
 static void put_away_and_back(void **state)
@@ -42,7 +42,7 @@ static void put_away_and_back(void **state)
     assert_true(before.moved_ago_us != INSPECT_NEVER);
     assert_true(before.requested_ago_us >= before.moved_ago_us);
     was = *peer_moves(lab->engine, lab_peer(lab, 1));
-    assert_null(shelf_look(lab->engine, lab_peer(lab, 1)));
+    assert_null(shelf_find(lab->engine, lab_peer(lab, 1)));
     assert_true(was.moved_us && was.last_request_us && was.cooling_since_us);
     assert_int_equal(was.tokens_used, 1);
     assert_true(inspect_explain(lab->engine, lab->now_us, "a", &after));
@@ -61,7 +61,7 @@ static void goes_with_its_connection(void **state)
     lab_peer_down(lab, 1);
     assert_int_equal(lab->engine->peers.shelf.pool.in_use, 0);
     lab_peer_up(lab, "b", 2); /* in its place of the table */
-    assert_null(shelf_look(lab->engine, lab_peer(lab, 2)));
+    assert_null(shelf_find(lab->engine, lab_peer(lab, 2)));
 }
 
 static void comes_back_by_advice(void **state)

@@ -177,7 +177,7 @@ static char *columns_text(const json_t *columns)
 }
 
 /* Returns whether the rows can be read by them. */
-static bool columns_look(struct book *book, struct report *report, const json_t *columns)
+static bool columns_lint(struct book *book, struct report *report, const json_t *columns)
 {
     CLEANUP_FREE char *text = NULL;
     const json_t *column;
@@ -222,7 +222,7 @@ static bool columns_look(struct book *book, struct report *report, const json_t 
     return true;
 }
 
-static void value_look(struct report *report, const char *column, uint64_t conn,
+static void value_lint(struct report *report, const char *column, uint64_t conn,
                        const json_t *value)
 {
     bool flag = string_equal(column, "congested") || string_equal(column, "in_recovery");
@@ -239,7 +239,7 @@ static void value_look(struct report *report, const char *column, uint64_t conn,
                  text ? text : "not readable");
 }
 
-static void counters_look(struct report *report, struct entry *entry, const json_t *columns,
+static void counters_lint(struct report *report, struct entry *entry, const json_t *columns,
                           const json_t *row)
 {
     int place = place_of(columns, "rtt_samples");
@@ -266,7 +266,7 @@ static void counters_look(struct report *report, struct entry *entry, const json
     entry->counted = true;
 }
 
-static void row_look(struct book *book, struct report *report, const json_t *columns, size_t at,
+static void row_lint(struct book *book, struct report *report, const json_t *columns, size_t at,
                      const json_t *row)
 {
     struct entry *entry;
@@ -290,7 +290,7 @@ static void row_look(struct book *book, struct report *report, const json_t *col
         return;
     }
     json_array_foreach(row, i, value)
-        value_look(report, json_string_value(json_array_get(columns, i)), conn, value);
+        value_lint(report, json_string_value(json_array_get(columns, i)), conn, value);
     entry = known(book, report, CHECK_ROWS_KNOWN, "a row", conn);
     if (!entry)
         return;
@@ -298,7 +298,7 @@ static void row_look(struct book *book, struct report *report, const json_t *col
     if (entry->line == book->n_summaries)
         report_fault(report, CHECK_ROWS_ONCE, "conn %" PRIu64 " has two rows", conn);
     entry->line = book->n_summaries;
-    counters_look(report, entry, columns, row);
+    counters_lint(report, entry, columns, row);
 }
 
 uint64_t book_summaries(struct book *book, struct report *report, const json_t *params)
@@ -310,9 +310,9 @@ uint64_t book_summaries(struct book *book, struct report *report, const json_t *
     book->n_summaries++;
     if (!json_is_array(rows))
         report_fault(report, CHECK_ROWS, "\"rows\" is not an array");
-    if (!columns_look(book, report, columns))
+    if (!columns_lint(book, report, columns))
         return json_array_size(rows);
-    json_array_foreach(rows, i, row) row_look(book, report, columns, i, row);
+    json_array_foreach(rows, i, row) row_lint(book, report, columns, i, row);
     return json_array_size(rows);
 }
 

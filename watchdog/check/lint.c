@@ -29,7 +29,7 @@ static const json_t *member(const json_t *object, const char *name)
     return json_is_null(value) ? NULL : value;
 }
 
-static void text_look(struct checker *checker, enum check check, const char *method,
+static void text_lint(struct checker *checker, enum check check, const char *method,
                       const json_t *object, const char *name)
 {
     const json_t *value = member(object, name);
@@ -39,7 +39,7 @@ static void text_look(struct checker *checker, enum check check, const char *met
         report_fault(report_of(checker), check, "%s: \"%s\" is not a string", method, name);
 }
 
-static void boolean_look(struct checker *checker, enum check check, const char *method,
+static void boolean_lint(struct checker *checker, enum check check, const char *method,
                          const json_t *object, const char *name)
 {
     const json_t *value = member(object, name);
@@ -49,7 +49,7 @@ static void boolean_look(struct checker *checker, enum check check, const char *
         report_fault(report_of(checker), check, "%s: \"%s\" is not true or false", method, name);
 }
 
-static void address_look(struct checker *checker, const char *method, const json_t *object,
+static void address_lint(struct checker *checker, const char *method, const json_t *object,
                          const char *name)
 {
     const json_t *value = member(object, name);
@@ -69,7 +69,7 @@ static void address_look(struct checker *checker, const char *method, const json
                      method, name, json_string_value(value));
 }
 
-static uint64_t conn_look(struct checker *checker, const char *method, const json_t *params)
+static uint64_t conn_lint(struct checker *checker, const char *method, const json_t *params)
 {
     uint64_t conn = conn_value(json_object_get(params, "conn"));
 
@@ -82,7 +82,7 @@ static uint64_t conn_look(struct checker *checker, const char *method, const jso
 
 /* ---- hello ---- */
 
-static void features_look(struct checker *checker, const json_t *features)
+static void features_lint(struct checker *checker, const json_t *features)
 {
     const json_t *feature;
     size_t i;
@@ -117,9 +117,9 @@ void lint_hello(struct checker *checker, const json_t *result)
     struct report *report = report_of(checker);
     const json_t *boot = json_object_get(result, "boot"), *prefer = member(result, "prefer");
 
-    text_look(checker, CHECK_HELLO_MEMBERS, "hello", result, "node");
-    text_look(checker, CHECK_HELLO_MEMBERS, "hello", result, "implementation");
-    text_look(checker, CHECK_HELLO_MEMBERS, "hello", result, "prefer");
+    text_lint(checker, CHECK_HELLO_MEMBERS, "hello", result, "node");
+    text_lint(checker, CHECK_HELLO_MEMBERS, "hello", result, "implementation");
+    text_lint(checker, CHECK_HELLO_MEMBERS, "hello", result, "prefer");
     if (json_is_string(prefer) && strcmp(json_string_value(prefer), "migrate") &&
         strcmp(json_string_value(prefer), "reconnect"))
         report_fault(report, CHECK_HELLO_MEMBERS,
@@ -134,7 +134,7 @@ void lint_hello(struct checker *checker, const json_t *result)
             report_fault(report, CHECK_HELLO_MEMBERS, "\"%s\" is not an integer from %d to 2^53-1",
                          counts[i].name, (int)counts[i].min);
     }
-    features_look(checker, member(result, "features"));
+    features_lint(checker, member(result, "features"));
     report_seen(report, CHECK_HELLO);
     if (json_integer_value(json_object_get(result, "protocol")) != 1)
         report_fault(report, CHECK_HELLO, "\"protocol\" is not the integer 1");
@@ -158,7 +158,7 @@ static void peer_up(struct checker *checker, struct client *client, const json_t
 {
     struct report *report = report_of(checker);
     const json_t *peer = json_object_get(params, "peer"), *role = member(params, "role");
-    uint64_t conn = conn_look(checker, "peer_up", params);
+    uint64_t conn = conn_lint(checker, "peer_up", params);
     size_t length = json_string_length(peer);
     struct entry *entry;
 
@@ -176,11 +176,11 @@ static void peer_up(struct checker *checker, struct client *client, const json_t
         report_fault(report, CHECK_PEER_ROLE, "\"role\" is %s%.40s",
                      json_is_string(role) ? "" : "not a string",
                      json_is_string(role) ? json_string_value(role) : "");
-    boolean_look(checker, CHECK_PEER_MEMBERS, "peer_up", params, "migratable");
-    boolean_look(checker, CHECK_PEER_MEMBERS, "peer_up", params, "reconnectable");
-    text_look(checker, CHECK_PEER_MEMBERS, "peer_up", params, "via");
-    address_look(checker, "peer_up", params, "local");
-    address_look(checker, "peer_up", params, "remote");
+    boolean_lint(checker, CHECK_PEER_MEMBERS, "peer_up", params, "migratable");
+    boolean_lint(checker, CHECK_PEER_MEMBERS, "peer_up", params, "reconnectable");
+    text_lint(checker, CHECK_PEER_MEMBERS, "peer_up", params, "via");
+    address_lint(checker, "peer_up", params, "local");
+    address_lint(checker, "peer_up", params, "remote");
     client->n_ups++;
     if (!conn || !json_is_string(peer))
         return;
@@ -196,21 +196,21 @@ static void peer_up(struct checker *checker, struct client *client, const json_t
 
 static void peer_down(struct checker *checker, struct client *client, const json_t *params)
 {
-    uint64_t conn = conn_look(checker, "peer_down", params);
+    uint64_t conn = conn_lint(checker, "peer_down", params);
 
-    text_look(checker, CHECK_PEER_MEMBERS, "peer_down", params, "reason");
+    text_lint(checker, CHECK_PEER_MEMBERS, "peer_down", params, "reason");
     if (conn)
         book_down(&checker->book, report_of(checker), conn);
 }
 
 static void peer_path(struct checker *checker, struct client *client, const json_t *params)
 {
-    uint64_t conn = conn_look(checker, "peer_path", params);
+    uint64_t conn = conn_lint(checker, "peer_path", params);
     struct entry *entry = NULL;
 
-    text_look(checker, CHECK_PEER_MEMBERS, "peer_path", params, "via");
-    address_look(checker, "peer_path", params, "local");
-    address_look(checker, "peer_path", params, "remote");
+    text_lint(checker, CHECK_PEER_MEMBERS, "peer_path", params, "via");
+    address_lint(checker, "peer_path", params, "local");
+    address_lint(checker, "peer_path", params, "remote");
     if (conn)
         entry = book_path(&checker->book, report_of(checker), "peer_path", conn);
     if (entry && json_is_string(member(params, "local")))
@@ -294,7 +294,7 @@ static void answer(struct checker *checker, struct client *client, const struct 
                      KEPT_MAX);
 }
 
-static void message_look(struct checker *checker, struct client *client,
+static void message_lint(struct checker *checker, struct client *client,
                          const struct message *message, size_t length)
 {
     struct report *report = report_of(checker);
@@ -350,6 +350,6 @@ void lint_line(struct checker *checker, struct client *client, const char *line,
         report_fault(report, CHECK_LINE_JSON, "a line is %s", why);
         return;
     }
-    message_look(checker, client, &message, length);
+    message_lint(checker, client, &message, length);
     message_clear(&message);
 }

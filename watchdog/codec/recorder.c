@@ -132,7 +132,7 @@ static int hand_over(struct recorder *recorder)
 }
 
 /* An error is returned once. */
-static int say(struct recorder *recorder, int error)
+static int notify(struct recorder *recorder, int error)
 {
     if (!error || recorder->said)
         return 0;
@@ -145,7 +145,7 @@ int recorder_event(struct recorder *recorder, const struct event *event)
     if (recorder->said || !recorder->started)
         return 0;
     event_encode(&recorder->encoded, event);
-    return say(recorder, hand_over(recorder));
+    return notify(recorder, hand_over(recorder));
 }
 
 void recorder_end(struct recorder *recorder)
@@ -170,7 +170,7 @@ int recorder_stop(struct recorder *recorder, uint64_t until_us)
     if (close(recorder->fd) < 0 && !recorder->error)
         recorder->error = -errno;
     recorder->fd = -1;
-    return say(recorder, recorder->error);
+    return notify(recorder, recorder->error);
 }
 
 /* ---- construction ---- */

@@ -38,7 +38,7 @@ static uint32_t count_of(const struct control *control, uint32_t uid)
 }
 
 /* To somebody who must leave, or may not come in. */
-static void say_full(int fd, const char *why)
+static void notify_full(int fd, const char *why)
 {
     CLEANUP_FREE char *line = string_format(
         "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,\"message\":\"%u clients "
@@ -108,7 +108,7 @@ static void make_room(struct control *control, uint32_t uid)
     if (!client)
         client = of_the_greediest(control, uid);
     if (client && !client->out.length)
-        say_full(client->fd, "this one makes room for another");
+        notify_full(client->fd, "this one makes room for another");
     client_drop(client);
 }
 
@@ -116,7 +116,7 @@ static void make_room(struct control *control, uint32_t uid)
 
 static void refuse(struct control *control, int fd)
 {
-    say_full(fd, "end one of them, or try again later");
+    notify_full(fd, "end one of them, or try again later");
     close(fd);
     if (control->n_refused++ == 0)
         control->host.notice(

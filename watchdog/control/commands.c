@@ -39,7 +39,7 @@ static void dispatch(struct request *request, struct event_command *command)
     request->now_us = clock_us(CLOCK_MONOTONIC);
 }
 
-static void say(struct request *request, const char *what, const char *text)
+static void notify(struct request *request, const char *what, const char *text)
 {
     const struct control_host *host = &request->control->host;
 
@@ -247,7 +247,7 @@ void command_hold(struct request *request)
     snprintf(text, sizeof(text), "%s holds %s%s%s", asker.text,
              command.peer ? command.peer : "all peers", command.duration_us ? " for " : "",
              command.duration_us ? duration_text(span, command.duration_us) : "");
-    say(request, "hold", text);
+    notify(request, "hold", text);
     answer_held(request, command.peer, true);
 }
 
@@ -290,7 +290,7 @@ void command_release(struct request *request)
     dispatch(request, &command);
     snprintf(text, sizeof(text), "%s releases %s", asker.text,
              command.peer ? command.peer : "all peers but those held by name");
-    say(request, "release", text);
+    notify(request, "release", text);
     answer_held(request, command.peer, false);
 }
 
@@ -311,7 +311,7 @@ void command_mode(struct request *request)
                               .who = asker.text,
                           });
         snprintf(text, sizeof(text), "%s switched the mode to %s", asker.text, mode_names[mode]);
-        say(request, "mode", text);
+        notify(request, "mode", text);
     }
     out = answer_begin(request);
     put_open(out, NULL, "{");
@@ -332,7 +332,7 @@ void command_reload(struct request *request)
     char text[64];
 
     snprintf(text, sizeof(text), "%s asked for a reload", asker.text);
-    say(request, "reload", text);
+    notify(request, "reload", text);
     if (host->reload(host->user, &left, &error) < 0) {
         answer_error(request, ERROR_REFUSED, "the running configuration stays in force: %s",
                      error ? error : "unknown error");

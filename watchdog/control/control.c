@@ -33,7 +33,7 @@ static int on_accept(sd_event_source *source, int listen_fd, uint32_t revents, v
     return 0;
 }
 
-static void say_failing(void *user, const char *text)
+static void notify_failing(void *user, const char *text)
 {
     struct control *control = user;
 
@@ -71,7 +71,7 @@ static int on_sweep(sd_event_source *source, uint64_t time_us, void *user)
 static int control_add_sources(struct control *control)
 {
     const struct retry_config accepting = {
-        .who = "the control socket", .say = say_failing, .user = control};
+        .who = "the control socket", .notify = notify_failing, .user = control};
     sd_event *loop = control->host.loop;
     int r =
         sd_event_add_io(loop, &control->accept, control->listener.fd, EPOLLIN, on_accept, control);

@@ -111,7 +111,7 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
     ret->cooldown_us = engine->config->cooldown_us;
     ret->tokens = ret->tokens_most = engine->config->move_burst;
     ret->gap_left_us = sub_u64(name_reconnect_allowed_us(&present, name), present.now_us);
-    shelved = shelf_look(engine, peer);
+    shelved = shelf_find(engine, peer);
     if (peer->moves) {
         report_moves(&present, peer->moves, ret);
     } else if (shelved) {

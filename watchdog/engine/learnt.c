@@ -83,7 +83,7 @@ static void give_peer(const struct engine *engine, struct peer *peer,
         .saved = saved,
     };
     bool something = peer->disabled || peer->undialable;
-    const struct shelved *shelved = shelf_look(engine, peer);
+    const struct shelved *shelved = shelf_find(engine, peer);
 
     if (peer->moves && moves_values(peer->moves, &learnt))
         something = true;

@@ -186,7 +186,7 @@ void netlink_listener_read(struct netlink_listener *listener)
         listener->handlers.idle(listener->handlers.user);
 }
 
-static void say_failing(void *user, const char *text)
+static void notify_failing(void *user, const char *text)
 {
     struct netlink_listener *listener = user;
 
@@ -215,7 +215,7 @@ static int events_ready(sd_event_source *io, int fd, uint32_t revents, void *use
 static int events_open(struct netlink_listener *listener, enum netlink_wanted wanted)
 {
     const struct retry_config calling = {
-        .who = "rtnetlink", .say = say_failing, .resume = calling_again, .user = listener};
+        .who = "rtnetlink", .notify = notify_failing, .resume = calling_again, .user = listener};
     int size = RECEIVE_BYTES, fd, r;
 
     listener->nl = memory_check(nl_socket_alloc());

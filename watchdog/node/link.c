@@ -53,10 +53,10 @@ struct link {
     uint64_t subscribed_us; /* 0: not yet */
     uint64_t taken_us;      /* when output began to wait, or the node last took some */
     uint64_t armed_us;      /* what the timer is set to */
-    uint64_t said_us;
-    char said[REASON_SIZE];    /* the reason last said while the node was away */
-    char failure[REASON_SIZE]; /* why to close, "" while all is well */
-    const char *failure_kind;  /* of a notice, NULL: none */
+    uint64_t reported_us;
+    char reported[REASON_SIZE]; /* the reason last said while the node was away */
+    char failure[REASON_SIZE];  /* why to close, "" while all is well */
+    const char *failure_kind;   /* of a notice, NULL: none */
 
     char *input;
 };
@@ -128,22 +128,22 @@ static void link_report(struct link *link, struct event event)
 static void report_down(struct link *link, const char *reason, bool was_up)
 {
     uint64_t now_us = link_now(link);
-    bool news = strncmp(link->said, reason, sizeof(link->said) - 1) != 0;
+    bool news = strncmp(link->reported, reason, sizeof(link->reported) - 1) != 0;
 
-    if (!was_up && (!news || (*link->said && now_us - link->said_us < REASON_GAP_US)))
+    if (!was_up && (!news || (*link->reported && now_us - link->reported_us < REASON_GAP_US)))
         return;
-    snprintf(link->said, sizeof(link->said), "%s", reason);
-    link->said_us = now_us;
+    snprintf(link->reported, sizeof(link->reported), "%s", reason);
+    link->reported_us = now_us;
     link_report(link, (struct event){.type = EVENT_NODE_DOWN, .node_down = {.reason = reason}});
 }
 
 /* The reason of the last failure is none any more: the node is there, and says nothing. */
-static void tell_hello_slow(struct link *link)
+static void report_hello_slow(struct link *link)
 {
     link->hello_slow_us = UINT64_MAX;
-    link->said_us = 0;
+    link->reported_us = 0;
     report_down(link, "waiting for the node's answer to hello", false);
-    link->said_us = 0; /* nor is this one soon */
+    link->reported_us = 0; /* nor is this one soon */
 }
 
 static void link_down(struct link *link, const char *reason, uint64_t pause_us)
@@ -341,7 +341,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
 /* ---- connecting ---- */
 
-static void say_failing(void *user, const char *text)
+static void notify_failing(void *user, const char *text)
 {
     link_report(user, (struct event){.type = EVENT_NOTICE,
                                      .notice = {.level = PD_LEVEL_WARNING,
@@ -353,7 +353,7 @@ static void say_failing(void *user, const char *text)
 static int link_watch(struct link *link, int fd)
 {
     const struct retry_config sending = {
-        .who = "the node's socket", .say = say_failing, .user = link};
+        .who = "the node's socket", .notify = notify_failing, .user = link};
     int r = sd_event_add_io(link->loop, &link->io, fd, EPOLLIN, on_io, link);
 
     return r < 0 ? r : retry_init(&link->sending, link->io, &sending);
@@ -401,7 +401,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
                now_us - link->taken_us >= LINK_STALLED_US) {
         link_fail(link, "node-stalled", "the node read nothing from its socket for 30 s");
     } else if (!protocol_is_up(link->protocol) && now_us >= link->hello_slow_us) {
-        tell_hello_slow(link);
+        report_hello_slow(link);
     }
     link_close_failed(link);
     link_arm(link);

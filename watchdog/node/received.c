@@ -21,7 +21,7 @@ int protocol_fail(struct protocol *protocol, int error, const char *format, ...)
     return error;
 }
 
-static void tell(struct protocol *protocol, struct event event)
+static void report_event(struct protocol *protocol, struct event event)
 {
     protocol->event(protocol->userdata, &event);
 }
@@ -48,8 +48,8 @@ static void note_addresses(struct protocol *protocol, const char *method)
 
 void report_summary_done(struct protocol *protocol, uint64_t poll, bool failed, bool unanswered)
 {
-    tell(protocol,
-         (struct event){.type = EVENT_SUMMARY_DONE, .summary_done = {poll, failed, unanswered}});
+    report_event(protocol, (struct event){.type = EVENT_SUMMARY_DONE,
+                                          .summary_done = {poll, failed, unanswered}});
 }
 
 /* ---- answers ---- */
@@ -93,7 +93,7 @@ static int hello_answered(struct protocol *protocol, const struct reported *repo
     protocol->deadline_us = add_u64(protocol->now_us, PROTOCOL_DEADLINE_US);
     event.node_up = hello.node;
     event.node_up.uid = protocol->uid;
-    tell(protocol, event);
+    report_event(protocol, event);
     subscribe_append(&protocol->out, pending_add(&protocol->pending, protocol->now_us,
                                                  protocol->deadline_us, PENDING_SUBSCRIBE, 0));
     return 0;
@@ -120,7 +120,7 @@ static int subscribe_answered(struct protocol *protocol, const struct reported *
     }
     protocol->state = PROTOCOL_READY;
     protocol->deadline_us = UINT64_MAX;
-    tell(protocol, (struct event){.type = EVENT_SNAPSHOT});
+    report_event(protocol, (struct event){.type = EVENT_SNAPSHOT});
     return 0;
 }
 
@@ -153,7 +153,7 @@ static void move_answered(struct protocol *protocol, const struct reported *repo
     if (r < 0)
         *answer = (struct event_answer){.malformed = true};
     answer->request = request;
-    tell(protocol, event);
+    report_event(protocol, event);
 }
 
 static void summary_answered(struct protocol *protocol, const struct reported *reported,
@@ -218,7 +218,7 @@ static void peer_up(struct protocol *protocol, const struct reported *reported)
         protocol->n_listed++;
         protocol->deadline_us = add_u64(protocol->now_us, PROTOCOL_DEADLINE_US);
     }
-    tell(protocol, event);
+    report_event(protocol, event);
 }
 
 static void peer_down(struct protocol *protocol, const struct reported *reported)
@@ -231,7 +231,7 @@ static void peer_down(struct protocol *protocol, const struct reported *reported
         malformed(protocol, NOTICE_BAD_PEER_DOWN, "peer_down", &problem, reported);
         return;
     }
-    tell(protocol, event);
+    report_event(protocol, event);
 }
 
 static void peer_path(struct protocol *protocol, const struct reported *reported)
@@ -245,7 +245,7 @@ static void peer_path(struct protocol *protocol, const struct reported *reported
         return;
     }
     note_addresses(protocol, "peer_path");
-    tell(protocol, event);
+    report_event(protocol, event);
 }
 
 void report_samples(struct protocol *protocol)
@@ -253,10 +253,10 @@ void report_samples(struct protocol *protocol)
     const struct summaries *batch = &protocol->batch;
 
     if (batch->n_rows)
-        tell(protocol, (struct event){.type = EVENT_SAMPLES,
-                                      .samples = {.columns = batch->columns,
-                                                  .rows = batch->rows,
-                                                  .n_rows = batch->n_rows}});
+        report_event(protocol, (struct event){.type = EVENT_SAMPLES,
+                                              .samples = {.columns = batch->columns,
+                                                          .rows = batch->rows,
+                                                          .n_rows = batch->n_rows}});
 }
 
 static void summaries(struct protocol *protocol, const struct reported *reported)

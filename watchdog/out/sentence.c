@@ -45,23 +45,23 @@ enum pd_level record_level(const struct record *record)
 }
 
 /* Foreign words: nothing that deceives may reach a terminal. */
-static void say_bytes(struct buffer *buffer, const char *text, size_t n_bytes)
+static void write_bytes(struct buffer *buffer, const char *text, size_t n_bytes)
 {
     size_t most = PRINTABLE_GROWTH * n_bytes + 8;
 
     buffer_added(buffer, text_printable(buffer_space(buffer, most), most, text, n_bytes));
 }
 
-static void say(struct buffer *buffer, const struct text *text, const char *otherwise)
+static void write_words(struct buffer *buffer, const struct text *text, const char *otherwise)
 {
     if (text)
-        say_bytes(buffer, text->s, text->length);
+        write_bytes(buffer, text->s, text->length);
     else
         buffer_text(buffer, otherwise);
 }
 
 /* "850 us", "41.2 ms", "5 s". */
-static void say_time(struct buffer *buffer, uint64_t time_us)
+static void write_time(struct buffer *buffer, uint64_t time_us)
 {
     uint64_t unit = time_us < 1000 ? 1 : time_us < 1000000 ? 1000 : 1000000;
     uint64_t tenths = time_us / (unit > 1 ? unit / 10 : 1);
@@ -79,17 +79,18 @@ static void say_time(struct buffer *buffer, uint64_t time_us)
     buffer_text(buffer, unit == 1000 ? " ms" : " s");
 }
 
-static void say_count(struct buffer *buffer, const char *before, uint64_t count, const char *after)
+static void write_count(struct buffer *buffer, const char *before, uint64_t count,
+                        const char *after)
 {
     buffer_text(buffer, before);
     buffer_u64(buffer, count);
     buffer_text(buffer, after);
 }
 
-static void say_subject(struct buffer *buffer, const struct record_subject *subject)
+static void write_subject(struct buffer *buffer, const struct record_subject *subject)
 {
-    say(buffer, subject->peer, "?");
-    say_count(buffer, " (conn ", subject->conn, ")");
+    write_words(buffer, subject->peer, "?");
+    write_count(buffer, " (conn ", subject->conn, ")");
 }
 
 /* Why nothing is asked, in a few words; docs/decisions.md has them all. */
@@ -130,11 +131,11 @@ static const char *refusal(const struct record_decision *decision)
     }
 }
 
-static void say_decision(struct buffer *buffer, const struct record_decision *decision)
+static void write_decision(struct buffer *buffer, const struct record_decision *decision)
 {
     const char *why = refusal(decision);
 
-    say_subject(buffer, &decision->subject);
+    write_subject(buffer, &decision->subject);
     buffer_text(buffer, ": ");
     buffer_text(buffer, decision->trigger);
     if (decision->kind != PD_KIND_OPERATOR) {
@@ -142,7 +143,7 @@ static void say_decision(struct buffer *buffer, const struct record_decision *de
         buffer_text(buffer, kind_name(decision->kind));
     }
     buffer_text(buffer, ": ");
-    say(buffer, decision->reason, "no reason given");
+    write_words(buffer, decision->reason, "no reason given");
     buffer_text(buffer, " → ");
     buffer_text(buffer, verdict_name(decision->verdict));
     if (why) {
@@ -150,42 +151,42 @@ static void say_decision(struct buffer *buffer, const struct record_decision *de
         buffer_text(buffer, why);
     }
     if (decision->into)
-        say_count(buffer, " into decision ", decision->into, "");
+        write_count(buffer, " into decision ", decision->into, "");
     if (decision->repeats)
-        say_count(buffer, " (", decision->repeats, " times more)");
+        write_count(buffer, " (", decision->repeats, " times more)");
     if (!decision->request)
         return;
-    say_count(buffer, " (request ", decision->request, "");
+    write_count(buffer, " (request ", decision->request, "");
     if (decision->attempt > 1)
-        say_count(buffer, ", attempt ", decision->attempt, "");
+        write_count(buffer, ", attempt ", decision->attempt, "");
     buffer_text(buffer, ", within ");
-    say_time(buffer, (uint64_t)decision->timeout_ms * 1000);
+    write_time(buffer, (uint64_t)decision->timeout_ms * 1000);
     buffer_append(buffer, ")", 1);
 }
 
-static void say_outcome(struct buffer *buffer, const struct record_outcome *outcome)
+static void write_outcome(struct buffer *buffer, const struct record_outcome *outcome)
 {
-    say_subject(buffer, &outcome->subject);
-    say_count(buffer, ": request ", outcome->request, " (");
+    write_subject(buffer, &outcome->subject);
+    write_count(buffer, ": request ", outcome->request, " (");
     buffer_text(buffer, by_name(outcome->by));
     buffer_text(buffer, "): ");
     buffer_text(buffer, outcome_name(outcome->outcome));
     buffer_text(buffer, " after ");
-    say_time(buffer, outcome->elapsed_us);
+    write_time(buffer, outcome->elapsed_us);
     if (outcome->outcome == OUTCOME_MIGRATED)
         buffer_text(buffer, outcome->validated ? ", validated" : ", not validated yet");
     if (outcome->local_before && outcome->local_after) {
         buffer_text(buffer, ", ");
-        say(buffer, outcome->local_before, "");
+        write_words(buffer, outcome->local_before, "");
         buffer_text(buffer, " → ");
-        say(buffer, outcome->local_after, "");
+        write_words(buffer, outcome->local_after, "");
     }
     if (outcome->conn_new)
-        say_count(buffer, ", now conn ", outcome->conn_new, "");
+        write_count(buffer, ", now conn ", outcome->conn_new, "");
     if (!outcome->error)
         return;
     buffer_text(buffer, ": ");
-    say(buffer, outcome->error_message, "error");
+    write_words(buffer, outcome->error_message, "error");
     buffer_text(buffer, " (");
     buffer_i64(buffer, outcome->error_code);
     buffer_text(buffer, ")");
@@ -199,99 +200,99 @@ static bool restored(const struct record_effect *effect)
             effect->rtt_after_us * 10 > effect->rtt_before_us * 8);
 }
 
-static void say_effect(struct buffer *buffer, const struct record_effect *effect)
+static void write_effect(struct buffer *buffer, const struct record_effect *effect)
 {
-    say_subject(buffer, &effect->subject);
-    say_count(buffer, ": effect of decision ", effect->decision, ": ");
+    write_subject(buffer, &effect->subject);
+    write_count(buffer, ": effect of decision ", effect->decision, ": ");
     buffer_text(buffer, restored(effect) ? "restored" : effect_name(effect->effect));
     if (effect->rtt_before_us == PD_UNKNOWN || effect->rtt_after_us == PD_UNKNOWN)
         return;
     buffer_text(buffer, ", RTT ");
-    say_time(buffer, effect->rtt_before_us);
+    write_time(buffer, effect->rtt_before_us);
     buffer_text(buffer, " → ");
-    say_time(buffer, effect->rtt_after_us);
+    write_time(buffer, effect->rtt_after_us);
 }
 
-static void say_cause(struct buffer *buffer, const struct record_cause *cause)
+static void write_cause(struct buffer *buffer, const struct record_cause *cause)
 {
     const char *gap = ": ";
 
-    say_count(buffer, "cause ", cause->cause, " of ");
+    write_count(buffer, "cause ", cause->cause, " of ");
     buffer_text(buffer, cause->trigger);
     buffer_text(buffer, ": ");
-    say(buffer, cause->reason, "no reason given");
-    say_count(buffer, ": ", cause->peers, cause->peers == 1 ? " peer up, " : " peers up, ");
-    say_count(buffer, "", cause->advised, " advised");
+    write_words(buffer, cause->reason, "no reason given");
+    write_count(buffer, ": ", cause->peers, cause->peers == 1 ? " peer up, " : " peers up, ");
+    write_count(buffer, "", cause->advised, " advised");
     for (size_t i = 0; i < VERDICT_COUNT; i++) {
         if (!cause->verdicts[i])
             continue;
-        say_count(buffer, gap, cause->verdicts[i], " ");
+        write_count(buffer, gap, cause->verdicts[i], " ");
         buffer_text(buffer, verdict_name((enum verdict)i));
         gap = ", ";
     }
 }
 
-static void say_node(struct buffer *buffer, const struct record_node *node)
+static void write_node(struct buffer *buffer, const struct record_node *node)
 {
     buffer_text(buffer, "node ");
-    say(buffer, node->node, "");
+    write_words(buffer, node->node, "");
     if (node->node)
         buffer_append(buffer, " ", 1);
     buffer_text(buffer, node->up ? "is up" : "is down");
     if (node->up && node->implementation) {
         buffer_text(buffer, ": ");
-        say(buffer, node->implementation, "");
+        write_words(buffer, node->implementation, "");
     }
     if (node->reason) {
         buffer_text(buffer, ": ");
-        say(buffer, node->reason, "");
+        write_words(buffer, node->reason, "");
     }
 }
 
-static void say_peer(struct buffer *buffer, const struct record_peer *peer)
+static void write_peer(struct buffer *buffer, const struct record_peer *peer)
 {
-    say_subject(buffer, &peer->subject);
+    write_subject(buffer, &peer->subject);
     buffer_text(buffer, peer->up ? ": up, this node is the " : ": down");
     if (peer->up)
         buffer_text(buffer, role_names[peer->role]);
     if (peer->reason) {
         buffer_text(buffer, ": ");
-        say(buffer, peer->reason, "");
+        write_words(buffer, peer->reason, "");
     }
 }
 
-static void say_notice(struct buffer *buffer, const struct record_notice *notice)
+static void write_notice(struct buffer *buffer, const struct record_notice *notice)
 {
-    say(buffer, notice->what, "notice");
+    write_words(buffer, notice->what, "notice");
     buffer_text(buffer, ": ");
-    say(buffer, notice->text, "");
+    write_words(buffer, notice->text, "");
     if (notice->count > 1)
-        say_count(buffer, " (", notice->count, " times)");
+        write_count(buffer, " (", notice->count, " times)");
 }
 
 void record_sentence(struct buffer *buffer, const struct record *record)
 {
     switch (record->type) {
     case RECORD_DECISION:
-        say_decision(buffer, &record->decision);
+        write_decision(buffer, &record->decision);
         break;
     case RECORD_OUTCOME:
-        say_outcome(buffer, &record->outcome);
+        write_outcome(buffer, &record->outcome);
         break;
     case RECORD_EFFECT:
-        say_effect(buffer, &record->effect);
+        write_effect(buffer, &record->effect);
         break;
     case RECORD_CAUSE:
-        say_cause(buffer, record->cause);
+        write_cause(buffer, record->cause);
         break;
     case RECORD_NODE:
-        say_node(buffer, &record->node);
+        write_node(buffer, &record->node);
         break;
     case RECORD_PEER:
-        say_peer(buffer, &record->peer);
+        write_peer(buffer, &record->peer);
         break;
     case RECORD_NOTICE:
-        say_notice(buffer, &record->notice);
+        write_notice(buffer, &record->notice);
         break;
     }
 }

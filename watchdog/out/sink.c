@@ -47,7 +47,7 @@ struct sink {
     uint64_t n_dropped; /* and not said yet */
     bool stood; /* some were dropped because the reader stood still, not because it was slow */
     int error;  /* of a stream: nobody will ever read again */
-    uint64_t said_us;
+    uint64_t reported_us;
 };
 
 /* $JOURNAL_STREAM is "device:inode" of what systemd connected stderr to. */
@@ -74,7 +74,7 @@ static bool is_stream(const struct sink *sink)
 /* ---- what is lost ---- */
 
 /* Takes over what the thread could not write. One that writes to a stream never will again. */
-static void sink_look(struct sink *sink)
+static void sink_check(struct sink *sink)
 {
     int error;
 
@@ -89,13 +89,13 @@ static void sink_report(struct sink *sink)
     uint64_t count, now_us = clock_us(CLOCK_MONOTONIC);
     bool dropping = sink->backlog.n_bytes > BACKLOG_BYTES / 2;
 
-    sink_look(sink);
+    sink_check(sink);
     count = sink->n_dropped;
-    if (!count || !is_stream(sink) || (sink->error && sink->said_us == UINT64_MAX) ||
-        (dropping && now_us - sink->said_us < SAID_US))
+    if (!count || !is_stream(sink) || (sink->error && sink->reported_us == UINT64_MAX) ||
+        (dropping && now_us - sink->reported_us < SAID_US))
         return;
     sink->n_dropped = 0;
-    sink->said_us = sink->error ? UINT64_MAX : now_us;
+    sink->reported_us = sink->error ? UINT64_MAX : now_us;
     sink->config.dropped(sink->config.user, count,
                          sink->error   ? strerror(sink->error)
                          : sink->stood ? "the reader of the log was stopped"
@@ -120,7 +120,7 @@ static void write_journal(struct sink *sink)
 {
     for (unsigned i = 0; i < SLICE_RECORDS && sink->backlog.n && writer_has_room(sink->writer);
          i++) {
-        sink_look(sink);
+        sink_check(sink);
         sink->entry.length = 0;
         record_journal(&sink->entry, backlog_first(&sink->backlog), sink->config.run,
                        sink->n_dropped);
@@ -153,7 +153,7 @@ static void sink_work(struct sink *sink, uint64_t slice_us)
     uint64_t until_us = add_u64(clock_us(CLOCK_MONOTONIC), slice_us);
 
     sink->waiting = false;
-    sink_look(sink);
+    sink_check(sink);
     if (sink->error) {
         sink->n_dropped += sink->backlog.n;
         backlog_clear(&sink->backlog);

@@ -160,7 +160,7 @@ static void *writer_run(void *user)
 /* ---- the loop's side ---- */
 
 /* Frees what was sent. */
-static void writer_look(struct writer *writer)
+static void writer_check(struct writer *writer)
 {
     struct writer_entry *sent = atomic_load_explicit(&writer->sent, memory_order_acquire);
 
@@ -177,7 +177,7 @@ static int on_room(sd_event_source *source, int fd, uint32_t revents, void *user
 {
     struct writer *writer = user;
 
-    writer_look(writer);
+    writer_check(writer);
     writer->config.room(writer->config.user);
     return 0;
 }
@@ -196,7 +196,7 @@ void writer_push(struct writer *writer, const struct buffer *bytes, uint64_t n_r
 {
     struct writer_entry *entry = entry_new(bytes, n_records);
 
-    writer_look(writer);
+    writer_check(writer);
     if (atomic_fetch_add(&writer->n_entries, 1) == 0)
         atomic_store(&writer->taken_us, clock_us(CLOCK_MONOTONIC));
     if (atomic_fetch_add(&writer->n_bytes, entry->n_bytes) > KEPT_BYTES)
@@ -228,7 +228,7 @@ bool writer_wait(struct writer *writer, uint64_t until_us)
             return false;
         if (poll(&room, 1, (int)((until_us - now_us) / 1000) + 1) > 0)
             (void)!read(writer->room_fd, &count, sizeof(count)); /* never blocks */
-        writer_look(writer);
+        writer_check(writer);
     }
     return true;
 }

@@ -57,8 +57,8 @@ struct keeper {
     bool last; /* `bytes` are to be saved when this save has ended, and nothing after that */
 };
 
-__attribute__((format(printf, 4, 5))) static void say(struct keeper *keeper, enum pd_level level,
-                                                      const char *what, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void notify(struct keeper *keeper, enum pd_level level,
+                                                         const char *what, const char *format, ...)
 {
     va_list arguments;
     char *text = NULL;
@@ -87,8 +87,8 @@ static int read_kernel_boot(struct keeper *keeper, char **ret_error)
     if (r < 0 && !error_is_operators(r))
         return error_set(ret_error, r, "%s cannot be read: %s", path, strerror(-r));
     if (n <= 0)
-        say(keeper, PD_LEVEL_WARNING, "no-boot-id",
-            "%s cannot be read: the next run cannot use the learnt state", path);
+        notify(keeper, PD_LEVEL_WARNING, "no-boot-id",
+               "%s cannot be read: the next run cannot use the learnt state", path);
     text[strcspn(text, "\n")] = '\0';
     keeper->kernel_boot = string_copy(text);
     return 0;
@@ -99,13 +99,14 @@ static bool take_state(struct keeper *keeper, const struct state *state, struct 
     const struct learnt *learnt = &state->learnt;
 
     if (!state->clean)
-        say(keeper, PD_LEVEL_WARNING, "unclean-stop",
-            "the previous run ended uncleanly: the requests that it had open are not known, and "
-            "are not sent again");
+        notify(keeper, PD_LEVEL_WARNING, "unclean-stop",
+               "the previous run ended uncleanly: the requests that it had open are not known, and "
+               "are not sent again");
     if (!learnt->n_names && !learnt->n_peers && !learnt->all_held)
         return false;
     if (!*keeper->kernel_boot || strcmp(keeper->kernel_boot, state->kernel_boot) != 0) {
-        say(keeper, PD_LEVEL_NOTICE, "state-not-used",
+        notify(
+            keeper, PD_LEVEL_NOTICE, "state-not-used",
             "%s is of another boot of this machine: its entries of %zu connections and %zu names "
             "are not used",
             keeper->path, learnt->n_peers, learnt->n_names);
@@ -123,11 +124,11 @@ static int set_aside(struct keeper *keeper, const char *why, char **ret_error)
     if (r < 0)
         return error_set(ret_error, r, "%s is malformed (%s), and cannot be kept as %s/%s: %s",
                          keeper->path, why, keeper->directory, STATE_FILE_ASIDE, strerror(-r));
-    say(keeper, PD_LEVEL_WARNING, "state-spoiled",
-        "%s is malformed: %s; it is kept as %s/%s, and pathdog starts without the learnt state: "
-        "set "
-        "holds again",
-        keeper->path, why, keeper->directory, STATE_FILE_ASIDE);
+    notify(keeper, PD_LEVEL_WARNING, "state-spoiled",
+           "%s is malformed: %s; it is kept as %s/%s, and pathdog starts without the learnt state: "
+           "set "
+           "holds again",
+           keeper->path, why, keeper->directory, STATE_FILE_ASIDE);
     return 0;
 }
 
@@ -237,12 +238,14 @@ static void schedule(struct keeper *keeper)
 static void saved(struct keeper *keeper, const struct save_result *result)
 {
     if (result->error && result->error != keeper->error)
-        say(keeper, PD_LEVEL_WARNING, "state-not-saved",
-            "%s cannot be saved (%s: %s): a restart would lose the learnt state", keeper->path,
-            result->step,
-            result->error == -EBUSY ? "another pathdog uses it" : strerrordesc_np(-result->error));
+        notify(keeper, PD_LEVEL_WARNING, "state-not-saved",
+               "%s cannot be saved (%s: %s): a restart would lose the learnt state", keeper->path,
+               result->step,
+               result->error == -EBUSY ? "another pathdog uses it"
+                                       : strerrordesc_np(-result->error));
     else if (!result->error && keeper->error)
-        say(keeper, PD_LEVEL_NOTICE, "state-saved-again", "%s could be saved again", keeper->path);
+        notify(keeper, PD_LEVEL_NOTICE, "state-saved-again", "%s could be saved again",
+               keeper->path);
     keeper->error = result->error;
     keeper->saved_digest = result->error ? 0 : result->digest;
     keeper->state = KEEPER_IDLE;

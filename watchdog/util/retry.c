@@ -64,6 +64,6 @@ bool retry_failed(struct retry *retry, const char *call, int error)
     retry->error = error;
     text = string_format("%s: %s: %s (%s); it is tried again, after at most a second each time",
                          retry->config.who, call, strerrordesc_np(error), name ? name : "?");
-    retry->config.say(retry->config.user, text);
+    retry->config.notify(retry->config.user, text);
     return true;
 }

@@ -14,7 +14,7 @@
 struct retry_config {
     const char *who; /* whose descriptor it is: "the control socket" */
     /* A call failed, for a reason that is new. Must only note it. */
-    void (*say)(void *user, const char *text);
+    void (*notify)(void *user, const char *text);
     void (*resume)(void *user); /* it is tried again from now on; may be NULL */
     void *user;
 };

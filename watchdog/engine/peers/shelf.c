@@ -63,7 +63,7 @@ void shelf_put(struct engine *engine, struct peer *peer)
     pool_give(&engine->peers.moves, moves);
 }
 
-const struct shelved *shelf_look(const struct engine *engine, const struct peer *peer)
+const struct shelved *shelf_find(const struct engine *engine, const struct peer *peer)
 {
     struct shelved **place = place_of(&engine->peers.shelf, peer->view.index);
 
@@ -83,7 +83,7 @@ void shelf_forget(struct engine *engine, struct peer *peer)
 
 void shelf_take(struct engine *engine, struct peer *peer, struct peer_moves *moves)
 {
-    const struct shelved *shelved = shelf_look(engine, peer);
+    const struct shelved *shelved = shelf_find(engine, peer);
 
     if (!shelved)
         return;

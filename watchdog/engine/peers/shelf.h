@@ -39,7 +39,7 @@ void shelf_clear(struct engine *engine);
 void shelf_put(struct engine *engine, struct peer *peer);
 
 /* What was put away of it; NULL: nothing. */
-const struct shelved *shelf_look(const struct engine *engine, const struct peer *peer);
+const struct shelved *shelf_find(const struct engine *engine, const struct peer *peer);
 
 /* Fills a new move state with what was put away of it; or the connection goes. */
 void shelf_take(struct engine *engine, struct peer *peer, struct peer_moves *moves);

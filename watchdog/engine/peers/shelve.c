@@ -38,6 +38,6 @@ void shelve_none(struct engine *engine)
     struct peer *peer;
 
     for (uint32_t i = 0; engine->peers.shelf.pool.in_use && (peer = peers_next(engine, &i));)
-        if (shelf_look(engine, peer))
+        if (shelf_find(engine, peer))
             (void)peer_moves(engine, peer);
 }
