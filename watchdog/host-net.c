@@ -275,6 +275,9 @@ int host_net_new(sd_event *loop, const struct config *config,
         host_net_free(net);
         return r;
     }
+    /* A trigger that reads the same events may have requests to make. */
+    netlink_listener_later(net->listener);
+    (void)sd_event_source_set_priority(net->timer, SD_EVENT_PRIORITY_NORMAL + 10);
     wanted(net);
     *ret_net = net;
     return 0;

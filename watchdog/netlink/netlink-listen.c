@@ -262,6 +262,11 @@ int netlink_listener_new(struct pd_source_host *host, enum netlink_wanted wanted
     return 0;
 }
 
+void netlink_listener_later(struct netlink_listener *listener)
+{
+    (void)sd_event_source_set_priority(listener->io, SD_EVENT_PRIORITY_NORMAL + 10);
+}
+
 struct netlink_listener *netlink_listener_free(struct netlink_listener *listener)
 {
     if (!listener)

@@ -38,6 +38,9 @@ int netlink_listener_new(struct pd_source_host *host, enum netlink_wanted wanted
                          const struct netlink_handlers *handlers,
                          struct netlink_listener **ret_listener);
 
+/* What else is ready goes first. */
+void netlink_listener_later(struct netlink_listener *listener);
+
 /* NULL is fine. Returns NULL. */
 struct netlink_listener *netlink_listener_free(struct netlink_listener *listener);
 
