@@ -48,6 +48,12 @@ def program(name, variable):
     raise RuntimeError(f"no {name} in {build_directory()}")
 
 
+def sanitized():
+    """Is the build to test one with AddressSanitizer, which needs time for leaks and memory?"""
+    with open(daemon(), "rb") as file:
+        return b"__asan_init" in file.read()
+
+
 def daemon():
     return program("pathdog", "PATHDOG")
 

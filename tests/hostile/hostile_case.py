@@ -16,15 +16,9 @@ from control_case import ControlCase
 from faults import Faults
 from node import PATIENCE
 from others import Disk
-from watchdog import daemon
+from watchdog import sanitized
 
 STOP_S = 2.0
-
-
-def sanitized():
-    """Is the build to test one with AddressSanitizer, which needs time for leaks and memory?"""
-    with open(daemon(), "rb") as file:
-        return b"__asan_init" in file.read()
 
 
 class HostileCase(ControlCase):

@@ -11,7 +11,7 @@ import sys
 # All that the core needs of libc: memory, strings, and text made in memory.
 ALLOWED = {
     "abort", "calloc", "free", "malloc", "posix_memalign", "reallocarray", "realloc", "strdup",
-    "memcmp", "memcpy", "memmove", "memset", "stpcpy", "strchr", "strcmp", "strlen", "strncmp", "strspn",
+    "bcmp", "memcmp", "memcpy", "memmove", "memset", "stpcpy", "strchr", "strcmp", "strlen", "strncmp", "strspn",
     "strrchr", "strcpy", "strnlen", "bsearch", "qsort",
     "snprintf", "vsnprintf", "strerrorname_np",
     "__snprintf_chk", "__vsnprintf_chk", "__memcpy_chk", "__memset_chk", "__stpcpy_chk",
