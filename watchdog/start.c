@@ -114,7 +114,8 @@ static int daemon_start_link(struct daemon *daemon)
         .sample_interval_us = daemon->config->engine.sample_interval_us,
         .client = "pathdog/" PATHDOG_VERSION,
     };
-    const struct link_handlers handlers = {.event = daemon_on_event, .userdata = daemon};
+    const struct link_handlers handlers = {
+        .event = daemon_on_event, .notice = daemon_on_notice, .userdata = daemon};
 
     if (stat("/proc/self/ns/net", &netns) == 0)
         config.netns = netns.st_ino;

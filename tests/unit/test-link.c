@@ -82,6 +82,12 @@ static void on_event(void *userdata, struct event *event)
         send_moves(rig, burst);
 }
 
+static void on_notice(void *userdata, enum pd_level level, const char *what, const char *text)
+{
+    event_encode(&((struct rig *)userdata)->reported,
+                 &(struct event){.type = EVENT_NOTICE, .notice = {level, what, text, 1}});
+}
+
 /* ---- the node ---- */
 
 static void node_listen(struct rig *rig)
@@ -199,7 +205,7 @@ static void rig_up(struct rig *rig)
 
 static void rig_new(struct rig *rig, sd_event *loop, const char *path, const char *user)
 {
-    const struct link_handlers handlers = {on_event, rig};
+    const struct link_handlers handlers = {on_event, on_notice, rig};
     struct link_config config = {.path = path,
                                  .node_user = user,
                                  .sample_interval_us = 5 * SECOND,
@@ -479,7 +485,7 @@ static void test_much_input(void **state)
 
 static void test_users(void **state)
 {
-    const struct link_handlers handlers = {on_event, &one};
+    const struct link_handlers handlers = {on_event, on_notice, &one};
     struct link_config config = {.path = "@x", .client = "c"};
     struct link *link = NULL;
     char uid[16], name[64];

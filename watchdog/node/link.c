@@ -343,11 +343,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
 static void notify_failing(void *user, const char *text)
 {
-    link_report(user, (struct event){.type = EVENT_NOTICE,
-                                     .notice = {.level = PD_LEVEL_WARNING,
-                                                .what = "call-failed",
-                                                .text = text,
-                                                .count = 1}});
+    const struct link *link = user;
+
+    link->handlers.notice(link->handlers.userdata, PD_LEVEL_WARNING, "call-failed", text);
 }
 
 static int link_watch(struct link *link, int fd)

@@ -34,6 +34,8 @@ struct link_handlers {
     /* Called for each event, without times, always from the loop. May call
      * link_send; must not free the link. */
     void (*event)(void *userdata, struct event *event);
+    /* Also from within link_send: must only note it. */
+    void (*notice)(void *userdata, enum pd_level level, const char *what, const char *text);
     void *userdata;
 };
 
