@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t length = end ? (size_t)(end - data) : size;
 
         if (length && length < LINE_BYTES_MAX) {
-            request_line(&desk.client, (const char *)data, length);
+            request_line(&desk.client, (const char *)data, length, TURN_US);
             check_answer(&desk.client.out);
             desk.client.out.length = 0;
         }
