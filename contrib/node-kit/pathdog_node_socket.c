@@ -126,7 +126,7 @@ static int take_name(const char *temporary, const char *path, const struct stat 
 static int bind_path(struct pathdog_node *kit, const char *path, char *ret_error, size_t error_size)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX}, temporary = sa;
-    struct stat st, stale;
+    struct stat st = {0}, stale;
     int n, r;
 
     n = snprintf(temporary.sun_path, sizeof(temporary.sun_path), "%s.%ld", path, (long)getpid());

@@ -132,9 +132,9 @@ static int read_line(struct recording *recording, const char **ret_line, size_t 
 
 static int read_header(struct recording *recording, char *error, size_t size)
 {
-    const char *line;
+    const char *line = NULL;
     bool whole;
-    size_t length;
+    size_t length = 0;
     int r;
 
     /* A device or an image may have no line's end at all: do not look for it. */

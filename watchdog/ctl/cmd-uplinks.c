@@ -8,8 +8,9 @@
 
 static void add(json_t *into, const json_t *from, const char *name)
 {
-    json_object_set_new(into, name,
-                        json_integer((json_int_t)(number_of(into, name) + number_of(from, name))));
+    uint64_t sum = number_of(into, name) + number_of(from, name);
+
+    json_object_set_new(into, name, json_integer((json_int_t)sum));
 }
 
 static void merge_one(json_t *uplink, const json_t *other)

@@ -107,14 +107,15 @@ static int directory_names(int directory_fd, char ***ret_names, size_t *ret_coun
 static int no_such_plugin(int directory_fd, const char *directory, const char *name,
                           char **ret_error)
 {
+    const char *nearest;
     char **names;
     size_t n;
-    int r = directory_names(directory_fd, &names, &n); /* without them nothing is suggested */
-    const char *nearest = nearest_word(name, (const char *const *)names, n);
+    int r;
 
+    (void)directory_names(directory_fd, &names, &n); /* without them nothing is suggested */
+    nearest = nearest_word(name, (const char *const *)names, n);
     r = error_set(ret_error, -ENOENT, "there is no trigger %s in %s%s%s%s", name, directory,
                   nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-
     names_free(names, n);
     return r;
 }

@@ -12,8 +12,9 @@
 #include "../util/safe-path.h"
 #include "lock.h"
 
-const char *const file_names[] = {STATE_FILE, "." STATE_FILE ".new", STATE_FILE_ASIDE, LOCK_FILE,
-                                  NULL};
+#define STATE_FILE_NEW ".state.json.new"
+
+const char *const file_names[] = {STATE_FILE, STATE_FILE_NEW, STATE_FILE_ASIDE, LOCK_FILE, NULL};
 
 /* What is in it is believed, and files are made there: nobody else may have put it there. */
 static int directory_find(const char *directory, char **ret_error)
