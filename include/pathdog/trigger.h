@@ -144,12 +144,13 @@ struct pd_signal {
 
 /* ---- what a policy may call; only from within a callback ---- */
 
-/* What advice is about. The gate treats them by strength: moved, dead, degraded. */
+/* What advice is about. The gate treats them by strength: moved, dead, degraded, better. */
 enum pd_kind {
     PD_KIND_OPERATOR, /* reserved: only pathdog itself */
     PD_KIND_MOVED,    /* the network under the connection changed */
     PD_KIND_DEAD,     /* the path in use is not getting through */
     PD_KIND_DEGRADED, /* it got worse */
+    PD_KIND_BETTER,   /* nothing is wrong with it, but another one is to be preferred */
     PD_KIND_COUNT
 };
 

@@ -130,6 +130,18 @@ static void act_query(struct world *world, const struct action_query *query)
     world_give(world, world->now_us, query_answered, answer);
 }
 
+static void act_probe_path(struct world *world, const struct action_probe_path *probe)
+{
+    const struct conn *conn = host_find(world, probe->conn);
+    int uplink = kernel_uplink_named(probe->interface);
+
+    if (conn && uplink != NO_UPLINK)
+        host_probe(world, conn->peer, (unsigned)uplink, probe->timeout_ms * MS, probe->probe);
+    else
+        world_news(world, &(struct news){
+                              .type = NEWS_PROBED, .request = probe->probe, .code = HOST_NO_CONN});
+}
+
 static void act(struct world *world, const struct action *action)
 {
     switch (action->type) {
@@ -147,6 +159,9 @@ static void act(struct world *world, const struct action *action)
             if (conn)
                 host_ping(world, conn);
         }
+        break;
+    case ACTION_PROBE_PATH:
+        act_probe_path(world, &action->probe_path);
         break;
     case ACTION_QUERY:
         act_query(world, &action->query);
@@ -290,6 +305,13 @@ static void pathdog_news(struct world *world, void *self, const struct news *new
         feed_kernel(world);
         break;
     case NEWS_PROBED:
+        event = (struct event){.type = EVENT_PROBED,
+                               .probed = {.probe = news->request,
+                                          .ok = !news->code,
+                                          .rtt_us = news->rtt_us,
+                                          .code = news->code}};
+        feed(world, &event);
+        break;
     case NEWS_RESUMED:
         break;
     }
@@ -319,12 +341,13 @@ static void pathdog_start(struct world *world, void *self)
     const struct config_lookup lookup = {.find = find_trigger};
     const char *text = world->config ? world->config : defaults;
     struct pathdog *pathdog = self;
-    struct event event = {.type = EVENT_NODE_UP,
-                          .node_up = {.node = "score",
-                                      .implementation = "quic-node",
-                                      .boot = "1",
-                                      .features = NODE_RECONNECT | NODE_BIND | NODE_PROBE,
-                                      .uid = UINT32_MAX}};
+    struct event event = {
+        .type = EVENT_NODE_UP,
+        .node_up = {.node = "score",
+                    .implementation = "quic-node",
+                    .boot = "1",
+                    .features = NODE_RECONNECT | NODE_BIND | NODE_PROBE | NODE_PROBE_PATH,
+                    .uid = UINT32_MAX}};
     CLEANUP_FREE char *error = NULL;
 
     if (config_parse_text("score", text, strlen(text), &lookup, &pathdog->config, &error) < 0 ||

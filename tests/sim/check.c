@@ -149,6 +149,10 @@ static void check_action(struct sim *sim, const struct action *action)
     case ACTION_RECONNECT:
         check_request(sim, action);
         break;
+    case ACTION_PROBE_PATH:
+        SIM_CHECK(sim, sim->features & NODE_PROBE_PATH, "a path's probe without the feature");
+        SIM_CHECK(sim, model_find(sim, action->probe_path.conn), "a path's probe of nobody");
+        break;
     case ACTION_QUERY:
         SIM_CHECK(sim, action->query.instance < sim->config.n_instances, "query of nobody");
         break;

@@ -98,6 +98,11 @@ static void record(struct sim *sim, const struct record *record)
              record->peer.subject.conn, record->peer.up ? "up" : "down",
              text_of(record->peer.reason));
         break;
+    case RECORD_UPLINK:
+        line(sim, "    uplink %s %s: %s, %" PRIu64, text_of(record->uplink.uplink),
+             uplink_change_name(record->uplink.change), text_of(record->uplink.reason),
+             record->uplink.peers);
+        break;
     case RECORD_NOTICE:
         line(sim, "    notice %d %s: %s, %" PRIu64, record->notice.level,
              text_of(record->notice.what), text_of(record->notice.text), record->notice.count);
@@ -130,6 +135,10 @@ static void action(struct sim *sim, const struct action *action)
         break;
     case ACTION_PROBE:
         conns(sim, "probe", action->probe.conns, action->probe.n_conns);
+        break;
+    case ACTION_PROBE_PATH:
+        line(sim, "  probe %" PRIu64 " of the path over %s, conn %" PRIu64,
+             action->probe_path.probe, action->probe_path.interface, action->probe_path.conn);
         break;
     case ACTION_QUERY:
         line(sim, "  query %" PRIu64 " of instance %u: %s", action->query.query.id,

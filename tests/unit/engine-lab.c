@@ -77,6 +77,12 @@ static void keep_action(struct lab *lab, const struct action *action)
         copy_text(kept->local, sizeof(kept->local), action->move.local);
         copy_text(kept->via, sizeof(kept->via), action->move.via);
         break;
+    case ACTION_PROBE_PATH:
+        kept->request = action->probe_path.probe;
+        kept->conn = action->probe_path.conn;
+        kept->timeout_ms = action->probe_path.timeout_ms;
+        copy_text(kept->interface, sizeof(kept->interface), action->probe_path.interface);
+        break;
     case ACTION_CLOSE:
         break;
     case ACTION_QUERY:
@@ -94,6 +100,9 @@ static void hold(struct record *record, struct text *(*each)(struct text *text))
     case RECORD_DECISION:
         each(record->decision.subject.peer);
         each(record->decision.reason);
+        each(record->decision.uplink);
+        each(record->decision.target);
+        each(record->decision.choice);
         if (each == text_ref)
             evidence_ref(record->decision.evidence);
         else
@@ -104,6 +113,7 @@ static void hold(struct record *record, struct text *(*each)(struct text *text))
         each(record->outcome.local_before);
         each(record->outcome.local_after);
         each(record->outcome.error_message);
+        each(record->outcome.target);
         break;
     case RECORD_EFFECT:
         each(record->effect.subject.peer);
@@ -120,6 +130,11 @@ static void hold(struct record *record, struct text *(*each)(struct text *text))
     case RECORD_PEER:
         each(record->peer.subject.peer);
         each(record->peer.reason);
+        break;
+    case RECORD_UPLINK:
+        each(record->uplink.uplink);
+        each(record->uplink.interface);
+        each(record->uplink.reason);
         break;
     case RECORD_NOTICE:
         each(record->notice.what);

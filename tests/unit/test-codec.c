@@ -111,6 +111,7 @@ static void fill_command(struct random *random, struct event_command *ret)
     *ret = (struct event_command){
         .type = (enum command_type)below(random, COMMAND_STOP + 1),
         .peer = any_optional(random),
+        .uplink = any_optional(random),
         .by = (enum command_by)below(random, COMMAND_BY_RECONNECT + 1),
         .interface = any_optional(random),
         .local = any_optional(random),
@@ -237,6 +238,10 @@ static void any_event(struct random *random, struct event *ret)
     case EVENT_INTERFACES:
         fill_interfaces(random, &ret->interfaces);
         break;
+    case EVENT_PROBED:
+        ret->probed = (struct event_probed){any_u64(random), any_bool(random), any_u64(random),
+                                            (int64_t)any(random), any_optional(random)};
+        break;
     case EVENT_RESTORE:
         fill_restore(random, &ret->restore);
         break;
@@ -271,7 +276,8 @@ static bool same_samples(const struct event_samples *a, const struct event_sampl
 
 static bool same_command(const struct event_command *a, const struct event_command *b)
 {
-    return a->type == b->type && string_equal(a->peer, b->peer) && a->by == b->by &&
+    return a->type == b->type && string_equal(a->peer, b->peer) &&
+           string_equal(a->uplink, b->uplink) && a->by == b->by &&
            string_equal(a->interface, b->interface) && string_equal(a->local, b->local) &&
            string_equal(a->via, b->via) && string_equal(a->who, b->who) &&
            a->duration_us == b->duration_us && a->observe == b->observe &&
@@ -390,6 +396,10 @@ static bool same(const struct event *a, const struct event *b)
                string_equal(a->notice.text, b->notice.text);
     case EVENT_INTERFACES:
         return same_interfaces(&a->interfaces, &b->interfaces);
+    case EVENT_PROBED:
+        return a->probed.probe == b->probed.probe && a->probed.ok == b->probed.ok &&
+               a->probed.rtt_us == b->probed.rtt_us && a->probed.code == b->probed.code &&
+               string_equal(a->probed.message, b->probed.message);
     case EVENT_RESTORE:
         return same_restore(&a->restore, &b->restore);
     case EVENT_SNAPSHOT:

@@ -91,6 +91,12 @@ static const struct member answer[] = {
     END,
 };
 
+static const struct member probed[] = {
+    M(U64, probed.probe, "probe"),          M(BOOL, probed.ok, "ok"),
+    M(U64, probed.rtt_us, "rtt_us"),        M(I64, probed.code, "code"),
+    M(OPTIONAL, probed.message, "message"), END,
+};
+
 static const struct member signal_members[] = {
     M(TEXT, signal.trigger, "trigger"),
     M(TEXT, signal.kind, "kind"),
@@ -102,6 +108,7 @@ static const struct member command_members[] = {
     E(command.type, "command", command),
     M(OPTIONAL, command.peer, "peer"),
     E(command.by, "by", by),
+    M(OPTIONAL, command.uplink, "uplink"),
     M(OPTIONAL, command.interface, "interface"),
     M(OPTIONAL, command.local, "local"),
     M(OPTIONAL, command.via, "via"),
@@ -137,6 +144,7 @@ static const struct event_format formats[EVENT_TYPE_COUNT] = {
     [EVENT_COMMAND] = {"command", command_members},
     [EVENT_NOTICE] = {"notice", notice},
     [EVENT_INTERFACES] = {"interfaces", none},
+    [EVENT_PROBED] = {"probed", probed},
     [EVENT_RESTORE] = {"restore", none},
 };
 

@@ -42,6 +42,13 @@ enum uplink_condition {
     UPLINK_UP,
 };
 
+/* When does a connection that was moved off its uplink go back to it? */
+enum return_when {
+    RETURN_ALWAYS, /* when that is proven to live */
+    RETURN_BETTER, /* and is faster than the one in use */
+    RETURN_NEVER,
+};
+
 /* One section [uplink:NAME], in file order. */
 struct uplink_config {
     const char *name;
@@ -84,6 +91,8 @@ struct engine_config {
     size_t n_instances;
     const struct uplink_config *uplinks;
     size_t n_uplinks;
+    bool choose; /* among uplinks; else the route table alone says where to */
+    enum return_when returns;
 };
 
 #endif

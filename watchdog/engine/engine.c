@@ -272,6 +272,8 @@ static void dispatch(struct engine *engine, const struct event *event)
     case EVENT_INTERFACES:
         uplinks_take(engine, &event->interfaces);
         break;
+    case EVENT_PROBED:
+        break;
     case EVENT_RESTORE:
         learnt_restore(engine, &event->restore);
         break;

@@ -21,8 +21,9 @@ enum action_type {
     ACTION_MIGRATE,   /* migrate_peer */
     ACTION_RECONNECT, /* reconnect_peer */
     ACTION_PROBE,
-    ACTION_QUERY, /* ask a trigger's source */
-    ACTION_CLOSE, /* stop a trigger's source: its policy is closed */
+    ACTION_PROBE_PATH, /* does the path over an interface live? The connection stays where it is */
+    ACTION_QUERY,      /* ask a trigger's source */
+    ACTION_CLOSE,      /* stop a trigger's source: its policy is closed */
 };
 
 struct action_summary {
@@ -44,6 +45,13 @@ struct action_probe {
     size_t n_conns;
 };
 
+struct action_probe_path {
+    uint64_t probe; /* comes back in EVENT_PROBED */
+    uint64_t conn;
+    const char *interface; /* valid as long as the outbox */
+    uint32_t timeout_ms;
+};
+
 struct action_query {
     uint32_t instance; /* index into engine_config.instances */
     struct pd_query query;
@@ -59,6 +67,7 @@ struct action {
         struct action_summary summary;
         struct action_move move;
         struct action_probe probe;
+        struct action_probe_path probe_path;
         struct action_query query;
         struct action_close close;
     };

@@ -26,6 +26,7 @@ enum event_type {
     EVENT_COMMAND,      /* from an operator or the daemon */
     EVENT_NOTICE,       /* the shell saw something an operator should know */
     EVENT_INTERFACES,   /* the host's possible uplinks, all of them: another, or changed */
+    EVENT_PROBED,       /* the answer to a probe_path */
     EVENT_RESTORE, /* what the run before this one had learnt; before the first EVENT_NODE_UP */
     EVENT_TYPE_COUNT
 };
@@ -35,6 +36,7 @@ enum node_feature {
     NODE_BIND = 1 << 1,
     NODE_RELAY = 1 << 2,
     NODE_PROBE = 1 << 3,
+    NODE_PROBE_PATH = 1 << 4,
 };
 
 struct event_node_up {
@@ -113,6 +115,15 @@ struct event_answer {
     const char *message;
 };
 
+/* Does the path over an interface live? A connection that went meanwhile is an error, too. */
+struct event_probed {
+    uint64_t probe;      /* the number given by the action */
+    bool ok;             /* a result; else an error, a malformed answer, or none in time */
+    uint64_t rtt_us;     /* of a result */
+    int64_t code;        /* of an error; 0: malformed, or given up by the link */
+    const char *message; /* of an error; NULL: absent */
+};
+
 struct event_signal {
     const char *trigger; /* instance */
     const char *kind;
@@ -138,8 +149,9 @@ enum command_by {
 
 struct event_command {
     enum command_type type;
-    const char *peer;                    /* name; NULL: all */
-    enum command_by by;                  /* of a move */
+    const char *peer;   /* name; NULL: all */
+    enum command_by by; /* of a move */
+    const char *uplink; /* of a hold or release: of this uplink instead of a peer, by its name */
     const char *interface, *local, *via; /* of a move, NULL: not said */
     const char *who;                     /* for the reason: "uid 1000"; NULL: not known */
     uint64_t duration_us;                /* of a hold, 0: until released */
@@ -185,6 +197,7 @@ struct event {
         struct event_command command;
         struct event_notice notice;
         struct event_interfaces interfaces;
+        struct event_probed probed;
         struct learnt restore;
     };
 };

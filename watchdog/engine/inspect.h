@@ -57,6 +57,20 @@ struct inspect_uplink {
     const char *condition; /* "up", or what it lacks: names.c */
     uint64_t for_us;       /* so long */
     bool route4, route6;   /* a route to everywhere, by family */
+    uint32_t peers;        /* connections that use it; 0 where there is only one uplink */
+    uint64_t rtt_us;       /* of these, about; INSPECT_NEVER: not measured */
+    uint64_t heard_us;     /* so long ago something got through; INSPECT_NEVER: not yet */
+    bool suspect;          /* connections left it since then: it must be proven to come back */
+    uint64_t penalty_us;   /* not tried for so long: of the worse family; 0: no penalty */
+    bool held;             /* by an operator */
+    uint64_t held_for_us;  /* INSPECT_NEVER: until released */
+    /* the proof that connections wait for to come back */
+    bool proving;
+    uint32_t proof_good, proof_needed; /* probes in a row */
+    uint64_t proof_us;                 /* over at least so long */
+    /* the last record of it; NULL, INSPECT_NEVER: none yet */
+    const char *change, *change_reason;
+    uint64_t change_us; /* so long ago */
 };
 
 /* In file order; false: there are no more. */

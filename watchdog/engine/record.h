@@ -21,6 +21,7 @@ enum verdict {
     VERDICT_BACKING_OFF,
     VERDICT_DAMPED,
     VERDICT_OBSERVING,
+    VERDICT_PROBING, /* other uplinks are asked whether they live; decided again by the answers */
     VERDICT_QUEUED,
     VERDICT_MIGRATE,
     VERDICT_RECONNECT,
@@ -88,6 +89,7 @@ enum record_type {
     RECORD_CAUSE,
     RECORD_NODE,
     RECORD_PEER,
+    RECORD_UPLINK,
     RECORD_NOTICE,
 };
 
@@ -110,7 +112,11 @@ struct record_decision {
     uint64_t request;          /* 0: not asked; then attempt and timeout_ms are 0 too */
     uint32_t attempt;
     uint32_t timeout_ms;
-    uint64_t into;    /* the decision that it was merged into, 0: not merged */
+    uint64_t into;       /* the decision that it was merged into, 0: not merged */
+    struct text *uplink; /* that the connection uses, by name; NULL: not known, or none to choose */
+    struct text *target; /* that it is asked to move to; NULL: the route table decides */
+    struct text
+        *choice;      /* why that one, or why none: a phrase; NULL: there was nothing to choose */
     uint64_t repeats; /* folded repeats that this record stands for, 0: none */
 };
 
@@ -125,6 +131,7 @@ struct record_outcome {
     uint64_t elapsed_us;
     struct text *local_before; /* NULL: not known */
     struct text *local_after;  /* NULL: not known */
+    struct text *target;       /* the uplink that it was asked to move to; NULL: none was named */
     uint64_t conn_new;         /* 0: none */
     bool error;                /* one was answered; else code and message mean nothing */
     int64_t error_code;
@@ -162,6 +169,28 @@ struct record_peer {
     struct text *reason; /* NULL: none */
 };
 
+/* What happened to an uplink; names.c has the words. */
+enum uplink_change {
+    UPLINK_CHANGE_UP,       /* it can be used again: carrier, address, route */
+    UPLINK_CHANGE_DOWN,     /* it cannot: the reason says what is missing */
+    UPLINK_CHANGE_SILENT,   /* connections are leaving it because nothing gets through */
+    UPLINK_CHANGE_SLOW,     /* connections are leaving it because it got worse */
+    UPLINK_CHANGE_PENALTY,  /* a move to it failed: not tried again for a while */
+    UPLINK_CHANGE_PROVEN,   /* it lives: connections come back */
+    UPLINK_CHANGE_HELD,     /* by an operator: connections leave it, none come */
+    UPLINK_CHANGE_RELEASED, /* by an operator, or the hold is over */
+    UPLINK_CHANGE_COUNT
+};
+
+const char *uplink_change_name(enum uplink_change change);
+
+struct record_uplink {
+    struct text *uplink, *interface;
+    enum uplink_change change;
+    struct text *reason;
+    uint64_t peers; /* connections that use it now */
+};
+
 struct record_notice {
     enum pd_level level;
     struct text *what;
@@ -180,6 +209,7 @@ struct record {
         struct record_cause *cause; /* large and rare, so apart */
         struct record_node node;
         struct record_peer peer;
+        struct record_uplink uplink;
         struct record_notice notice;
     };
 };

@@ -247,6 +247,8 @@ void protocol_send(struct protocol *protocol, uint64_t now_us, const struct acti
         case ACTION_PROBE:
             send_probe(protocol, &actions[i].probe);
             break;
+        case ACTION_PROBE_PATH:
+            break;
         case ACTION_QUERY:
         case ACTION_CLOSE:
             break;

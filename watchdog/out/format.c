@@ -193,6 +193,12 @@ WALK walk_decision(struct buffer *buffer, enum form form, const struct record_de
     else
         evidence_journal(buffer, decision->evidence);
     member_word(buffer, form, "verdict", verdict_name(decision->verdict));
+    if (decision->uplink)
+        member_text(buffer, form, "uplink", decision->uplink);
+    if (decision->target)
+        member_text(buffer, form, "target", decision->target);
+    if (decision->choice)
+        member_text(buffer, form, "choice", decision->choice);
     if (decision->into)
         member_number(buffer, form, "into", decision->into);
     if (decision->repeats)
@@ -247,6 +253,8 @@ WALK walk_outcome(struct buffer *buffer, enum form form, const struct record_out
     member_number(buffer, form, "elapsed_us", outcome->elapsed_us);
     member_text(buffer, form, "local_before", outcome->local_before);
     member_text(buffer, form, "local_after", outcome->local_after);
+    if (outcome->target)
+        member_text(buffer, form, "target", outcome->target);
     member_known(buffer, form, "conn_new", outcome->conn_new, 0);
     walk_error(buffer, form, outcome);
 }
@@ -304,6 +312,15 @@ WALK walk_peer(struct buffer *buffer, enum form form, const struct record_peer *
     member_text(buffer, form, "reason", peer->reason);
 }
 
+WALK walk_uplink(struct buffer *buffer, enum form form, const struct record_uplink *uplink)
+{
+    member_text(buffer, form, "uplink", uplink->uplink);
+    member_text(buffer, form, "interface", uplink->interface);
+    member_word(buffer, form, "change", uplink_change_name(uplink->change));
+    member_text(buffer, form, "reason", uplink->reason);
+    member_number(buffer, form, "peers", uplink->peers);
+}
+
 WALK walk_notice(struct buffer *buffer, enum form form, const struct record_notice *notice)
 {
     member_word(buffer, form, "level", level_name(notice->level));
@@ -322,6 +339,7 @@ static const struct {
     [RECORD_CAUSE] = {"cause", MESSAGE_ID_CAUSE},
     [RECORD_NODE] = {"node", MESSAGE_ID_NODE},
     [RECORD_PEER] = {"peer", MESSAGE_ID_PEER},
+    [RECORD_UPLINK] = {"uplink", MESSAGE_ID_UPLINK},
     [RECORD_NOTICE] = {"notice", MESSAGE_ID_NOTICE},
 };
 
@@ -348,6 +366,9 @@ WALK walk_record(struct buffer *buffer, enum form form, const struct record *rec
         break;
     case RECORD_PEER:
         walk_peer(buffer, form, &record->peer);
+        break;
+    case RECORD_UPLINK:
+        walk_uplink(buffer, form, &record->uplink);
         break;
     case RECORD_NOTICE:
         walk_notice(buffer, form, &record->notice);

@@ -36,6 +36,8 @@ enum pd_level record_level(const struct record *record)
         return record->node.up ? PD_LEVEL_NOTICE : PD_LEVEL_WARNING;
     case RECORD_PEER:
         return PD_LEVEL_INFO;
+    case RECORD_UPLINK:
+        return PD_LEVEL_NOTICE;
     case RECORD_NOTICE:
         return record->notice.level >= PD_LEVEL_ERROR && record->notice.level <= PD_LEVEL_DEBUG
                    ? record->notice.level
@@ -120,6 +122,8 @@ static const char *refusal(const struct record_decision *decision)
         return reconnect ? "too soon after the last reconnect" : "the peer was moved too often";
     case VERDICT_OBSERVING:
         return "no request was sent: the mode is observe";
+    case VERDICT_PROBING:
+        return "other uplinks are asked first whether they live";
     case VERDICT_QUEUED:
         return "too many requests are open, this one waits";
     case VERDICT_SUPERSEDED:
@@ -261,6 +265,19 @@ static void write_peer(struct buffer *buffer, const struct record_peer *peer)
     }
 }
 
+static void write_uplink(struct buffer *buffer, const struct record_uplink *uplink)
+{
+    buffer_text(buffer, "uplink ");
+    write_words(buffer, uplink->uplink, "?");
+    buffer_text(buffer, " (");
+    write_words(buffer, uplink->interface, "?");
+    buffer_text(buffer, "): ");
+    buffer_text(buffer, uplink_change_name(uplink->change));
+    buffer_text(buffer, ": ");
+    write_words(buffer, uplink->reason, "");
+    write_count(buffer, " (", uplink->peers, " connections use it)");
+}
+
 static void write_notice(struct buffer *buffer, const struct record_notice *notice)
 {
     write_words(buffer, notice->what, "notice");
@@ -290,6 +307,9 @@ void record_sentence(struct buffer *buffer, const struct record *record)
         break;
     case RECORD_PEER:
         write_peer(buffer, &record->peer);
+        break;
+    case RECORD_UPLINK:
+        write_uplink(buffer, &record->uplink);
         break;
     case RECORD_NOTICE:
         write_notice(buffer, &record->notice);

@@ -22,6 +22,7 @@ static const char *const verdict_names[VERDICT_COUNT] = {
     [VERDICT_BACKING_OFF] = "backing-off",
     [VERDICT_DAMPED] = "damped",
     [VERDICT_OBSERVING] = "observing",
+    [VERDICT_PROBING] = "probing",
     [VERDICT_QUEUED] = "queued",
     [VERDICT_MIGRATE] = "migrate",
     [VERDICT_RECONNECT] = "reconnect",
@@ -50,10 +51,15 @@ static const char *const effect_names[EFFECT_COUNT] = {
 };
 
 static const char *const kind_names[PD_KIND_COUNT] = {
-    [PD_KIND_OPERATOR] = "operator",
-    [PD_KIND_MOVED] = "moved",
-    [PD_KIND_DEAD] = "dead",
-    [PD_KIND_DEGRADED] = "degraded",
+    [PD_KIND_OPERATOR] = "operator", [PD_KIND_MOVED] = "moved",   [PD_KIND_DEAD] = "dead",
+    [PD_KIND_DEGRADED] = "degraded", [PD_KIND_BETTER] = "better",
+};
+
+static const char *const uplink_change_names[UPLINK_CHANGE_COUNT] = {
+    [UPLINK_CHANGE_UP] = "up",           [UPLINK_CHANGE_DOWN] = "down",
+    [UPLINK_CHANGE_SILENT] = "silent",   [UPLINK_CHANGE_SLOW] = "slow",
+    [UPLINK_CHANGE_PENALTY] = "penalty", [UPLINK_CHANGE_PROVEN] = "proven",
+    [UPLINK_CHANGE_HELD] = "held",       [UPLINK_CHANGE_RELEASED] = "released",
 };
 
 static const char *name_of(const char *const *names, size_t count, size_t index)
@@ -81,6 +87,11 @@ const char *kind_name(enum pd_kind kind)
     return name_of(kind_names, ARRAY_SIZE(kind_names), kind);
 }
 
+const char *uplink_change_name(enum uplink_change change)
+{
+    return name_of(uplink_change_names, ARRAY_SIZE(uplink_change_names), change);
+}
+
 const char *const role_names[] = {[PD_ROLE_CLIENT] = "client", [PD_ROLE_SERVER] = "server", NULL};
 const char *const mode_names[] = {[MODE_ACTIVE] = "active", [MODE_OBSERVE] = "observe", NULL};
 const char *const uplink_class_names[] = {
@@ -91,7 +102,10 @@ const char *const uplink_condition_names[] = {[UPLINK_ABSENT] = "absent",
                                               [UPLINK_NO_ROUTE] = "no-route",
                                               [UPLINK_UP] = "up",
                                               NULL};
-const char *const feature_names[FEATURE_COUNT + 1] = {"reconnect", "bind", "relay", "probe", NULL};
+const char *const return_names[] = {
+    [RETURN_ALWAYS] = "always", [RETURN_BETTER] = "better", [RETURN_NEVER] = "never", NULL};
+const char *const feature_names[FEATURE_COUNT + 1] = {"reconnect", "bind",       "relay",
+                                                      "probe",     "probe_path", NULL};
 
 const char *const level_names[PD_LEVEL_DEBUG + 1] = {
     [PD_LEVEL_ERROR] = "error", [PD_LEVEL_WARNING] = "warning", [PD_LEVEL_NOTICE] = "notice",

@@ -16,10 +16,11 @@ extern const char *const role_names[];
 extern const char *const mode_names[];
 extern const char *const uplink_class_names[]; /* by enum uplink_class */
 extern const char *const uplink_condition_names[];
+extern const char *const return_names[];                  /* by enum return_when */
 extern const char *const level_names[PD_LEVEL_DEBUG + 1]; /* from PD_LEVEL_ERROR on */
 
 /* Of the node, by the place of their bit in enum node_feature. */
-#define FEATURE_COUNT 4u
+#define FEATURE_COUNT 5u
 extern const char *const feature_names[FEATURE_COUNT + 1];
 
 /* "error", "warning", "notice", "info", "debug". */

@@ -3,8 +3,10 @@
 #include "../../util/util.h"
 #include "text.h"
 
+#define PLACES_MAX 5u
+
 /* Where its texts are, so that taking and giving back cannot differ. */
-static size_t record_texts(struct record *record, struct text **ret_places[4])
+static size_t record_texts(struct record *record, struct text **ret_places[PLACES_MAX])
 {
     size_t n = 0;
 
@@ -12,12 +14,16 @@ static size_t record_texts(struct record *record, struct text **ret_places[4])
     case RECORD_DECISION:
         ret_places[n++] = &record->decision.subject.peer;
         ret_places[n++] = &record->decision.reason;
+        ret_places[n++] = &record->decision.uplink;
+        ret_places[n++] = &record->decision.target;
+        ret_places[n++] = &record->decision.choice;
         break;
     case RECORD_OUTCOME:
         ret_places[n++] = &record->outcome.subject.peer;
         ret_places[n++] = &record->outcome.local_before;
         ret_places[n++] = &record->outcome.local_after;
         ret_places[n++] = &record->outcome.error_message;
+        ret_places[n++] = &record->outcome.target;
         break;
     case RECORD_EFFECT:
         ret_places[n++] = &record->effect.subject.peer;
@@ -35,6 +41,11 @@ static size_t record_texts(struct record *record, struct text **ret_places[4])
         ret_places[n++] = &record->peer.subject.peer;
         ret_places[n++] = &record->peer.reason;
         break;
+    case RECORD_UPLINK:
+        ret_places[n++] = &record->uplink.uplink;
+        ret_places[n++] = &record->uplink.interface;
+        ret_places[n++] = &record->uplink.reason;
+        break;
     case RECORD_NOTICE:
         ret_places[n++] = &record->notice.what;
         ret_places[n++] = &record->notice.text;
@@ -45,7 +56,7 @@ static size_t record_texts(struct record *record, struct text **ret_places[4])
 
 void record_ref(struct record *record)
 {
-    struct text **places[4];
+    struct text **places[PLACES_MAX];
     size_t n;
 
     if (record->type == RECORD_CAUSE) {
@@ -63,7 +74,7 @@ void record_ref(struct record *record)
 
 void record_unref(struct record *record)
 {
-    struct text **places[4];
+    struct text **places[PLACES_MAX];
     size_t n = record_texts(record, places);
 
     for (size_t i = 0; i < n; i++)
@@ -85,7 +96,7 @@ static size_t part(size_t n_bytes, uint32_t refs)
 size_t record_bytes(const struct record *record)
 {
     struct record copy = *record;
-    struct text **places[4];
+    struct text **places[PLACES_MAX];
     size_t n = record_texts(&copy, places), n_bytes = 0;
     const struct evidence *evidence;
 
