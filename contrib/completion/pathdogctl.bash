@@ -105,7 +105,7 @@ _pathdogctl()
     local commands='status peers uplinks decisions report explain migrate hold release mode notify reload check
         help version'
     local verdicts='gone inbound disabled held no-target in-flight merged cooling backing-off damped observing
-        queued migrate reconnect superseded expired'
+        probing queued migrate reconnect superseded expired'
 
     __pathdogctl_split
     cur=${words[-1]} prev=${words[-2]}

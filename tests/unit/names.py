@@ -61,7 +61,7 @@ def members():
             and name[5:] in RECORDS}
 
 
-RECORDS = ("decision", "outcome", "effect", "cause", "node", "peer", "notice")
+RECORDS = ("decision", "outcome", "effect", "cause", "node", "peer", "uplink", "notice")
 TABLES = {"verdict": ["The gate", "The queue"], "outcome": ["Outcomes and retries"],
           "effect": ["Effect"], "kind": ["Advice"]}
 
@@ -82,12 +82,16 @@ class Names(unittest.TestCase):
             words = re.findall(r"`([a-z-]+)`", row(section("docs/records.md", record), member))
             self.assertEqual(set(words[1:]), set(names_of(member)), member)
 
+    def test_records_md_explains_each_change_of_an_uplink(self):
+        text = section("docs/records.md", "uplink").split("\n| `change` | means |\n")[1]
+        self.assertEqual(set(first_cells(text)), set(names_of("uplink_change")))
+
     def test_records_md_has_each_member(self):
         found = members()
         self.assertEqual(set(found), set(RECORDS))
         for record, names in found.items():
             self.assertGreaterEqual(len(names), 4, record)
-            text = section("docs/records.md", record).split("\n| `what` | level")[0]
+            text = re.split(r"\n\| `(?:what|change)` \| (?:level|means)", section("docs/records.md", record))[0]
             self.assertEqual(set(first_cells(text)), names, record)
 
     def test_records_md_has_each_field_and_id(self):
@@ -105,8 +109,8 @@ class Names(unittest.TestCase):
 
     def test_the_catalog_explains_each(self):
         entries = read("contrib/systemd/pathdog.catalog").split("\n-- ")
-        for table in ("verdict", "outcome", "effect"):
-            entry = [entry for entry in entries if f"@PATHDOG_{table.upper()}@" in entry][0]
+        for table, field in (("verdict",) * 2, ("outcome",) * 2, ("effect",) * 2, ("uplink_change", "change")):
+            entry = [entry for entry in entries if f"@PATHDOG_{field.upper()}@" in entry][0]
             missing = [name for name in names_of(table)
                        if not re.search(rf"(?<![\w-]){name}(?![\w-])", entry)]
             self.assertEqual(missing, [], table)
