@@ -24,6 +24,7 @@ def decision(r):
         "merged": "merges this into the decision before",
         "damped": "waits: the peer was moved too often",
         "backing-off": "waits: the last attempt failed",
+        "probing": "asks first which other uplinks work",
     }.get(r["verdict"], f"decides {r['verdict']}")
     return f"{r['peer']}: {r['reason']} ({r['trigger']} says {r['kind']}); pathdog {what}"
 

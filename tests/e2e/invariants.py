@@ -16,12 +16,14 @@ NULL = "null"
 MEMBERS = {
     "decision": {"decision": {INTEGER}, "cause": {INTEGER, NULL}, "peer": {TEXT}, "conn": {INTEGER},
                  "trigger": {TEXT}, "kind": {TEXT}, "by": {TEXT}, "reason": {TEXT},
-                 "evidence": {OBJECT}, "verdict": {TEXT}, "into": {INTEGER}, "repeats": {INTEGER},
+                 "evidence": {OBJECT}, "verdict": {TEXT}, "uplink": {TEXT}, "target": {TEXT},
+                 "choice": {TEXT}, "into": {INTEGER}, "repeats": {INTEGER},
                  "request": {INTEGER}, "attempt": {INTEGER}, "timeout_ms": {INTEGER}},
     "outcome": {"decision": {INTEGER}, "request": {INTEGER}, "attempt": {INTEGER}, "peer": {TEXT},
                 "conn": {INTEGER}, "by": {TEXT}, "outcome": {TEXT}, "validated": {FLAG, NULL},
                 "elapsed_us": {INTEGER}, "local_before": {TEXT, NULL},
-                "local_after": {TEXT, NULL}, "conn_new": {INTEGER, NULL}, "error": {OBJECT, NULL}},
+                "local_after": {TEXT, NULL}, "target": {TEXT}, "conn_new": {INTEGER, NULL},
+                "error": {OBJECT, NULL}},
     "effect": {"decision": {INTEGER}, "peer": {TEXT}, "conn": {INTEGER}, "effect": {TEXT},
                "rtt_before_us": {INTEGER, NULL}, "rtt_after_us": {INTEGER, NULL},
                "samples_before": {INTEGER}, "samples_after": {INTEGER}},
@@ -31,21 +33,26 @@ MEMBERS = {
              "boot": {TEXT, NULL}, "reason": {TEXT, NULL}},
     "peer": {"state": {TEXT}, "peer": {TEXT}, "conn": {INTEGER}, "role": {TEXT},
              "reason": {TEXT, NULL}},
+    "uplink": {"uplink": {TEXT}, "interface": {TEXT}, "change": {TEXT}, "reason": {TEXT},
+               "peers": {INTEGER}},
     "notice": {"level": {TEXT}, "what": {TEXT}, "text": {TEXT}, "count": {INTEGER}},
 }
 # Members that are left out where they do not apply.
-LEFT_OUT = {"decision": {"into", "repeats", "request", "attempt", "timeout_ms"}}
+LEFT_OUT = {"decision": {"uplink", "target", "choice", "into", "repeats", "request", "attempt",
+                         "timeout_ms"},
+            "outcome": {"target"}}
 
 ASKED = {"migrate", "reconnect"}
 REFUSED = {"gone", "inbound", "disabled", "held", "no-target", "in-flight", "merged", "cooling",
-           "backing-off", "damped", "observing"}
+           "backing-off", "damped", "observing", "probing"}
 OUT_OF_QUEUE = ASKED | {"gone", "held", "superseded", "expired"}
 VERDICTS = ASKED | REFUSED | {"queued", "superseded", "expired"}
 OUTCOMES = {"migrated", "reconnected", "disabled", "not-migratable", "gone", "timeout", "busy",
             "no-path", "dial-failed", "failed", "unanswered", "link-lost"}
 EFFECTS = {"better", "same", "worse", "stalled", "unknown"}
 LEVELS = {"error", "warning", "notice", "info", "debug"}
-KINDS = {"operator", "moved", "dead", "degraded"}
+KINDS = {"operator", "moved", "dead", "degraded", "better"}
+CHANGES = {"up", "down", "silent", "slow", "penalty", "proven", "held", "released"}
 WHAT = re.compile(r"[a-z][a-z0-9-]*\Z")
 EVIDENCE_KEY = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 
@@ -69,7 +76,7 @@ def members_of(record):
             must |= {"request", "attempt", "timeout_ms"}
         if record.get("verdict") == "merged":
             must |= {"into"}
-        may = must | {"repeats"}
+        may = must | {"uplink", "target", "choice", "repeats"}
     return must, may
 
 
@@ -152,6 +159,12 @@ def schema_node(r):
 def schema_peer(r):
     return (one_of(r, "state", {"up", "down"}) + one_of(r, "role", {"client", "server"})
             + (["up with a reason"] if r["state"] == "up" and r["reason"] is not None else []))
+
+
+def schema_uplink(r):
+    return one_of(r, "change", CHANGES) + (
+        [] if r["uplink"] and r["interface"] and r["reason"] else
+        ["uplink without name or reason"])
 
 
 def schema_notice(r):

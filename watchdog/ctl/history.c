@@ -38,8 +38,8 @@ void history_add(struct history *history, json_t *record)
 /* A decision comes before its outcome, and that before its effect. */
 static int rank(const json_t *record)
 {
-    static const char *const kinds[] = {"node",    "notice", "peer", "decision",
-                                        "outcome", "effect", "cause"};
+    static const char *const kinds[] = {"node",     "notice",  "peer",   "uplink",
+                                        "decision", "outcome", "effect", "cause"};
     const char *kind = record_word(record, "record");
 
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -57,7 +57,7 @@ static int compare_numbers(uint64_t a, uint64_t b)
 static int compare(const json_t *a, const json_t *b)
 {
     static const char *const numbers[] = {"decision", "request", "cause", "conn"};
-    static const char *const words[] = {"verdict", "state", "what", "text"};
+    static const char *const words[] = {"verdict", "state", "uplink", "change", "what", "text"};
     int r = compare_numbers(record_number(a, "time_us"), record_number(b, "time_us"));
 
     if (r == 0)
@@ -192,10 +192,10 @@ unsigned history_runs(const struct history *history)
 
 bool history_is_verdict(const char *text, char **ret_list)
 {
-    static const char *const verdicts[] = {"gone",        "inbound",   "disabled",   "held",
-                                           "no-target",   "in-flight", "merged",     "cooling",
-                                           "backing-off", "damped",    "observing",  "queued",
-                                           "migrate",     "reconnect", "superseded", "expired"};
+    static const char *const verdicts[] = {
+        "gone",   "inbound", "disabled",    "held",       "no-target", "in-flight",
+        "merged", "cooling", "backing-off", "damped",     "observing", "probing",
+        "queued", "migrate", "reconnect",   "superseded", "expired"};
     char list[256] = "";
     size_t at = 0;
 
