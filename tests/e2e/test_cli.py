@@ -218,6 +218,8 @@ VALUES = {
     "kept 0": ("watchdog", "decisions_kept", "0"),
     "prefer": ("watchdog", "prefer", "teleport"),
     "fallback": ("watchdog", "fallback", "pray"),
+    "choose": ("watchdog", "choose", "perhaps"),
+    "return": ("watchdog", "return", "sometimes"),
     "effect window 0": ("watchdog", "effect_window", "0"),
     "fallback after 0": ("watchdog", "fallback_after", "0"),
     "backoff 0": ("watchdog", "backoff_min", "0"),

@@ -75,6 +75,7 @@ static void desk_open(struct desk *desk)
         .effect_window_us = 10 * SEC,
         .fallback_after_us = 3 * SEC,
         .decisions_kept = 4,
+        .choose = true,
     };
     MUST(engine_new(&desk->config.engine, 1, 1, &desk->engine) == 0);
     desk->control.host = (struct control_host){

@@ -66,6 +66,7 @@ static void check_engine(const struct learnt *learnt)
         .cooldown_us = 30000000,
         .cooldown_max_us = 900000000,
         .decisions_kept = 10,
+        .choose = true,
         .instances = &instance,
         .n_instances = 1,
     };

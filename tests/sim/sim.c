@@ -46,6 +46,7 @@ static void configure(struct sim *sim, struct sim_setup *setup)
     config->effect_window_us = usual ? 10000000 : 1 + pick(sim, 12000000);
     config->fallback_after_us = usual ? 3000000 : 100000 + pick(sim, 4000000);
     config->decisions_kept = (uint32_t)pick(sim, 100);
+    config->choose = true;
     config->instances = setup->instances;
 }
 

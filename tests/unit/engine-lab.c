@@ -32,6 +32,7 @@ void lab_init(struct lab *lab)
                 .fallback_after_us = 3 * SEC,
                 .decisions_kept = 4096,
                 .n_instances = 1,
+                .choose = true,
             },
     };
     lab->instances[0] = (struct instance_config){.trigger = &pathdog_trigger_poke, .name = "poke"};

@@ -109,6 +109,8 @@ static void test_defaults(void **state)
     assert_int_equal(engine->effect_window_us, 10000000);
     assert_int_equal(engine->fallback_after_us, 3000000);
     assert_int_equal(engine->decisions_kept, 4096);
+    assert_true(engine->choose);
+    assert_int_equal(engine->returns, RETURN_ALWAYS);
     assert_int_equal(engine->n_instances, 0);
     config_free(config);
 }
@@ -207,6 +209,15 @@ static void test_refused_values(void **state)
     refused("[watchdog]\nprefer = neither\n",
             "t.conf:2: [watchdog] prefer: \"neither\" is not known; allowed is node, migrate or "
             "reconnect");
+    refused("[watchdog]\nchoose = maybe\n",
+            "t.conf:2: [watchdog] choose: \"maybe\" is not a boolean: yes, no, true, false, on, "
+            "off, 1 or 0; allowed is yes or no");
+    refused("[watchdog]\nreturn = sometimes\n",
+            "t.conf:2: [watchdog] return: \"sometimes\" is not known; allowed is always, better or "
+            "never");
+    refused("[watchdog]\nreturn = beter\n",
+            "t.conf:2: [watchdog] return: \"beter\" is not known; allowed is always, better or "
+            "never (did you mean better?)");
     refused(NODE "[trigger:srtt]\nstrikes = 101\n",
             "t.conf:4: [trigger:srtt] strikes: \"101\" is too large; allowed is a whole number "
             "from 1 to 100");
@@ -418,7 +429,8 @@ static void test_plain_text_reads_back(void **state)
     struct config *first =
         parse_good("[watchdog]\nnode = @a\nnode_user = 1000\nmode = observe\n"
                    "cooldown = 1us\nfallback = off\nprefer = reconnect\nmax_in_flight = 7\n"
-                   "[trigger:srtt:x]\nmatch=#a b;c\nshare = 1/3\nrecover = 59s 1us\nignore =\n"
+                   "choose = off\nreturn = better\n[trigger:srtt:x]\nmatch=#a b;c\nshare = "
+                   "1/3\nrecover = 59s 1us\nignore =\n"
                    "command = a=b 'c'\n[uplink:up0]\n[uplink:lte]\ninterface = wwan0\n"
                    "class = metered\n[trigger:route]\nenabled = off\n");
     struct config *second;
@@ -435,6 +447,8 @@ static void test_plain_text_reads_back(void **state)
     b = config_text(second, CONFIG_PLAIN);
     assert_string_equal(a, b);
     assert_string_equal(second->engine.uplinks[1].interface, "wwan0");
+    assert_false(second->engine.choose);
+    assert_int_equal(second->engine.returns, RETURN_BETTER);
     assert_true(globs_match(second->engine.instances[0].match, "#a"));
     free(a);
     free(b);

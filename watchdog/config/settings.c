@@ -60,6 +60,11 @@ static const char *check_user(const char *text)
         .option = {.name = (name_), PD_OPTION_INTEGER, (default_), (min_), (max_), (help_)},       \
         .kind = SETTING_U32, .offset = offsetof(struct config, engine.member)                      \
     }
+#define BOOLEAN(name_, member, default_, help_)                                                    \
+    {                                                                                              \
+        .option = {.name = (name_), PD_OPTION_BOOLEAN, (default_), 0, 0, (help_)},                 \
+        .kind = SETTING_BOOL, .offset = offsetof(struct config, engine.member)                     \
+    }
 #define CHOICE(name_, member, default_, choices_, help_)                                           \
     {                                                                                              \
         .option = {.name = (name_), PD_OPTION_TEXT, (default_), 0, 0, (help_)},                    \
@@ -104,6 +109,8 @@ const struct setting settings[] = {
     CHOICE("fallback", fallback, "reconnect", fallbacks, "what to do with a connection that stays dead after moved or dead"),
     TIME("fallback_after", fallback_after_us, "3s", 10 * MS, 10 * MINUTE, "the time without progress after which a connection counts as dead"),
     CHOICE("prefer", prefer, "node", prefers, "what moved and dead ask for; node: what the node's hello prefers"),
+    BOOLEAN("choose", choose, "yes", "choose another uplink for a connection whose own is dead or bad; no: the route table alone decides"),
+    CHOICE("return", returns, "always", return_names, "when to go back to the uplink that a connection was moved off: once it is proven to live, if it is also faster, or never"),
     COUNT("decisions_kept", decisions_kept, "4096", 1, 1u << 20, "decisions kept for pathdogctl"),
 };
 /* clang-format on */
@@ -157,6 +164,8 @@ char *setting_text(const struct setting *setting, const struct config *config)
         if (setting->unset && !*(const uint32_t *)place)
             return NULL;
         return value_format(setting->option.type, *(const uint32_t *)place);
+    case SETTING_BOOL:
+        return value_format(setting->option.type, *(const bool *)place);
     case SETTING_CHOICE:
         return string_copy(setting->choices[*(const unsigned *)place]);
     case SETTING_STRING:
@@ -203,6 +212,9 @@ int setting_parse(const struct setting *setting, struct config *config, const ch
         return 0;
     case SETTING_U32:
         *(uint32_t *)place = (uint32_t)value.number;
+        return 0;
+    case SETTING_BOOL:
+        *(bool *)place = value.number != 0;
         return 0;
     default:
         wrong = *text ? setting->check(text) : "is empty";

@@ -11,6 +11,7 @@
 enum setting_kind {
     SETTING_U64,
     SETTING_U32,
+    SETTING_BOOL,
     SETTING_CHOICE, /* an enum whose values are the indexes of `choices` */
     SETTING_STRING,
 };
