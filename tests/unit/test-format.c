@@ -151,6 +151,70 @@ static void test_decision(void **state)
     free(evidence);
 }
 
+/* Where to, and why there; or why not. */
+static void test_decision_among_uplinks(void **state)
+{
+    struct text *name = text_of("b"), *reason = text_of("no progress for 3 s"),
+                *home = text_of("home"), *lte = text_of("lte"), *why = text_of("heard 1.2 s ago"),
+                *none = text_of("no other uplink can be used");
+    struct record record = {.type = RECORD_DECISION,
+                            .time_us = 9,
+                            .decision = {.subject = {name, 17},
+                                         .decision = 41,
+                                         .trigger = "stall",
+                                         .kind = PD_KIND_DEAD,
+                                         .by = BY_MIGRATE,
+                                         .verdict = VERDICT_MIGRATE,
+                                         .reason = reason,
+                                         .request = 12,
+                                         .attempt = 1,
+                                         .timeout_ms = 5000,
+                                         .uplink = home,
+                                         .target = lte,
+                                         .choice = why}};
+
+    assert_json(&record, "{\"record\":\"decision\",\"time_us\":9,\"run\":\"5f0c\","
+                         "\"decision\":41,\"cause\":null,\"peer\":\"b\",\"conn\":17,"
+                         "\"trigger\":\"stall\",\"kind\":\"dead\",\"by\":\"migrate\","
+                         "\"reason\":\"no progress for 3 s\",\"evidence\":{},"
+                         "\"verdict\":\"migrate\",\"uplink\":\"home\",\"target\":\"lte\","
+                         "\"choice\":\"heard 1.2 s ago\",\"request\":12,\"attempt\":1,"
+                         "\"timeout_ms\":5000}\n");
+    assert_sentence(&record, "b (conn 17): stall says dead: no progress for 3 s → migrate to lte: "
+                             "heard 1.2 s ago (request 12, within 5 s)");
+    record.decision.target = NULL;
+    record.decision.choice = none;
+    assert_sentence(&record,
+                    "b (conn 17): stall says dead: no progress for 3 s → migrate: no other "
+                    "uplink can be used (request 12, within 5 s)");
+    record.decision.request = 0;
+    record.decision.verdict = VERDICT_NO_TARGET;
+    assert_sentence(&record, "b (conn 17): stall says dead: no progress for 3 s → no-target: no "
+                             "other uplink can be used");
+    record.decision.choice = NULL;
+    assert_sentence(&record, "b (conn 17): stall says dead: no progress for 3 s → no-target: there "
+                             "is no other path");
+    record.decision.verdict = VERDICT_DAMPED;
+    record.decision.target = lte;
+    record.decision.choice = why;
+    record.decision.repeats = 2;
+    assert_sentence(&record, "b (conn 17): stall says dead: no progress for 3 s → damped: the peer "
+                             "was moved too often; it would move to lte: heard 1.2 s ago (2 times "
+                             "more)");
+    record.decision.repeats = 0;
+    record.decision.verdict = VERDICT_PROBING;
+    record.decision.target = NULL;
+    record.decision.choice = lte;
+    assert_sentence(&record, "b (conn 17): stall says dead: no progress for 3 s → probing: other "
+                             "uplinks are asked first whether they work; lte");
+    free(name);
+    free(reason);
+    free(home);
+    free(lte);
+    free(why);
+    free(none);
+}
+
 static void test_outcome(void **state)
 {
     struct record record = {
@@ -180,6 +244,19 @@ static void test_outcome(void **state)
     assert_sentence(&record,
                     "b\\r\\x0a\\xff (conn 17): request 12 (migrate): migrated after 41.2 ms, "
                     "validated, 10.0.1.2:40001 → 10.0.2.2:51313");
+    record.outcome.target = text_of("lte");
+    assert_sentence(
+        &record, "b\\r\\x0a\\xff (conn 17): request 12 (migrate to lte): migrated after 41.2 ms, "
+                 "validated, 10.0.1.2:40001 → 10.0.2.2:51313");
+    assert_json(&record,
+                "{\"record\":\"outcome\",\"time_us\":9,\"run\":\"5f0c\",\"decision\":41,"
+                "\"request\":12,\"attempt\":1,\"peer\":\"b\\\\r\\n\xef\xbf\xbd\",\"conn\":17,"
+                "\"by\":\"migrate\",\"outcome\":\"migrated\",\"validated\":true,"
+                "\"elapsed_us\":41200,\"local_before\":\"10.0.1.2:40001\","
+                "\"local_after\":\"10.0.2.2:51313\",\"target\":\"lte\",\"conn_new\":null,"
+                "\"error\":null}\n");
+    free(record.outcome.target);
+    record.outcome.target = NULL;
     free(record.outcome.local_before);
     free(record.outcome.local_after);
     record.outcome.local_before = record.outcome.local_after = NULL;
@@ -306,6 +383,65 @@ static void test_others(void **state)
     free(why);
 }
 
+/* Each change says what it means for the connections; those that are for somebody to look at are
+ * warnings. */
+static void test_uplinks(void **state)
+{
+    static const struct {
+        enum uplink_change change;
+        uint64_t peers;
+        enum pd_level level;
+        const char *sentence;
+    } rows[] = {
+        {UPLINK_CHANGE_UP, 0, PD_LEVEL_NOTICE, "uplink home (eth1) is up: why"},
+        {UPLINK_CHANGE_DOWN, 0, PD_LEVEL_NOTICE, "uplink home (eth1) is down: why"},
+        {UPLINK_CHANGE_DOWN, 2, PD_LEVEL_NOTICE,
+         "uplink home (eth1) is down, 2 connections use it: why"},
+        {UPLINK_CHANGE_SILENT, 6, PD_LEVEL_WARNING,
+         "uplink home (eth1) is silent, 6 connections are leaving it: why"},
+        {UPLINK_CHANGE_SILENT, 1, PD_LEVEL_WARNING,
+         "uplink home (eth1) is silent, 1 connection is leaving it: why"},
+        {UPLINK_CHANGE_SLOW, 3, PD_LEVEL_WARNING,
+         "uplink home (eth1) is slow, 3 connections are leaving it: why"},
+        {UPLINK_CHANGE_PENALTY, 3, PD_LEVEL_WARNING,
+         "uplink home (eth1) is in penalty, no connection is moved to it for a while: why"},
+        {UPLINK_CHANGE_PROVEN, 0, PD_LEVEL_NOTICE,
+         "uplink home (eth1) is proven to work, connections come back to it: why"},
+        {UPLINK_CHANGE_HELD, 3, PD_LEVEL_NOTICE,
+         "uplink home (eth1) is held, 3 connections are leaving it: why"},
+        {UPLINK_CHANGE_RELEASED, 0, PD_LEVEL_NOTICE,
+         "uplink home (eth1) is released, connections may use it again: why"},
+    };
+    struct text *home = text_of("home"), *eth1 = text_of("eth1"), *why = text_of("why");
+    struct record record = {
+        .type = RECORD_UPLINK, .time_us = 9, .uplink = {.uplink = home, .interface = eth1}};
+    uint32_t seen = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        record.uplink.change = rows[i].change;
+        record.uplink.peers = rows[i].peers;
+        record.uplink.reason = why;
+        assert_sentence(&record, rows[i].sentence);
+        assert_int_equal(record_level(&record), rows[i].level);
+        seen |= 1u << rows[i].change;
+    }
+    assert_int_equal(seen, (1u << UPLINK_CHANGE_COUNT) - 1);
+    record.uplink.change = UPLINK_CHANGE_SILENT;
+    record.uplink.peers = 6;
+    assert_journal(&record, 0,
+                   "MESSAGE=uplink home (eth1) is silent, 6 connections are leaving it: why\n"
+                   "PRIORITY=4\nMESSAGE_ID=3542803609a44d309b098869feda4f50\n"
+                   "SYSLOG_IDENTIFIER=pathdog\nPATHDOG_RECORD=uplink\nPATHDOG_TIME_US=9\n"
+                   "PATHDOG_RUN=5f0c\nPATHDOG_UPLINK=home\nPATHDOG_INTERFACE=eth1\n"
+                   "PATHDOG_CHANGE=silent\nPATHDOG_REASON=why\nPATHDOG_PEERS=6\n");
+    record.uplink.uplink = eth1; /* learned: it has the interface's name */
+    record.uplink.reason = NULL;
+    assert_sentence(&record, "uplink eth1 is silent, 6 connections are leaving it");
+    free(home);
+    free(eth1);
+    free(why);
+}
+
 static void test_levels(void **state)
 {
     enum pd_level level = 0;
@@ -322,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_decision), cmocka_unit_test(test_outcome),
         cmocka_unit_test(test_effect),   cmocka_unit_test(test_cause),
         cmocka_unit_test(test_others),   cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_uplinks),  cmocka_unit_test(test_decision_among_uplinks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

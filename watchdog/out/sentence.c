@@ -11,6 +11,20 @@
 #include "../util/printable.h"
 #include "format.h"
 
+/* One that goes down is a cable or a Wi-Fi that somebody took away, as often as not; one that is up
+ * and does not work is for somebody to look at. */
+static enum pd_level uplink_level(enum uplink_change change)
+{
+    switch (change) {
+    case UPLINK_CHANGE_SILENT:
+    case UPLINK_CHANGE_SLOW:
+    case UPLINK_CHANGE_PENALTY:
+        return PD_LEVEL_WARNING;
+    default:
+        return PD_LEVEL_NOTICE;
+    }
+}
+
 enum pd_level record_level(const struct record *record)
 {
     switch (record->type) {
@@ -37,7 +51,7 @@ enum pd_level record_level(const struct record *record)
     case RECORD_PEER:
         return PD_LEVEL_INFO;
     case RECORD_UPLINK:
-        return PD_LEVEL_NOTICE;
+        return uplink_level(record->uplink.change);
     case RECORD_NOTICE:
         return record->notice.level >= PD_LEVEL_ERROR && record->notice.level <= PD_LEVEL_DEBUG
                    ? record->notice.level
@@ -123,7 +137,7 @@ static const char *refusal(const struct record_decision *decision)
     case VERDICT_OBSERVING:
         return "no request was sent: the mode is observe";
     case VERDICT_PROBING:
-        return "other uplinks are asked first whether they live";
+        return "other uplinks are asked first whether they work";
     case VERDICT_QUEUED:
         return "too many requests are open, this one waits";
     case VERDICT_SUPERSEDED:
@@ -135,10 +149,33 @@ static const char *refusal(const struct record_decision *decision)
     }
 }
 
+/* " to lte: it has the lowest RTT" of what is asked; ": too soon after the last move; it would move
+ * to lte" of a refusal. */
+static void write_choice(struct buffer *buffer, const struct record_decision *decision)
+{
+    bool asked = decision->verdict == VERDICT_MIGRATE || decision->verdict == VERDICT_RECONNECT;
+    const char *why = refusal(decision), *gap = ": ";
+
+    if (decision->verdict == VERDICT_NO_TARGET && decision->choice)
+        why = NULL; /* that says the same, and of which uplinks */
+    if (why) {
+        buffer_text(buffer, gap);
+        buffer_text(buffer, why);
+        gap = "; ";
+    }
+    if (decision->target) {
+        buffer_text(buffer, asked ? " to " : "; it would move to ");
+        write_words(buffer, decision->target, "");
+        gap = ": ";
+    }
+    if (decision->choice) {
+        buffer_text(buffer, gap);
+        write_words(buffer, decision->choice, "");
+    }
+}
+
 static void write_decision(struct buffer *buffer, const struct record_decision *decision)
 {
-    const char *why = refusal(decision);
-
     write_subject(buffer, &decision->subject);
     buffer_text(buffer, ": ");
     buffer_text(buffer, decision->trigger);
@@ -150,12 +187,9 @@ static void write_decision(struct buffer *buffer, const struct record_decision *
     write_words(buffer, decision->reason, "no reason given");
     buffer_text(buffer, " → ");
     buffer_text(buffer, verdict_name(decision->verdict));
-    if (why) {
-        buffer_text(buffer, ": ");
-        buffer_text(buffer, why);
-    }
     if (decision->into)
         write_count(buffer, " into decision ", decision->into, "");
+    write_choice(buffer, decision);
     if (decision->repeats)
         write_count(buffer, " (", decision->repeats, " times more)");
     if (!decision->request)
@@ -173,6 +207,10 @@ static void write_outcome(struct buffer *buffer, const struct record_outcome *ou
     write_subject(buffer, &outcome->subject);
     write_count(buffer, ": request ", outcome->request, " (");
     buffer_text(buffer, by_name(outcome->by));
+    if (outcome->target) {
+        buffer_text(buffer, " to ");
+        write_words(buffer, outcome->target, "");
+    }
     buffer_text(buffer, "): ");
     buffer_text(buffer, outcome_name(outcome->outcome));
     buffer_text(buffer, " after ");
@@ -265,17 +303,43 @@ static void write_peer(struct buffer *buffer, const struct record_peer *peer)
     }
 }
 
+#define LEAVES " connection is leaving it", " connections are leaving it"
+
+/* What it means for the connections; where they are counted, one of them and several. */
+static const struct {
+    const char *what, *one, *several;
+} uplink_words[UPLINK_CHANGE_COUNT] = {
+    [UPLINK_CHANGE_UP] = {" is up", NULL, NULL},
+    [UPLINK_CHANGE_DOWN] = {" is down", " connection uses it", " connections use it"},
+    [UPLINK_CHANGE_SILENT] = {" is silent", LEAVES},
+    [UPLINK_CHANGE_SLOW] = {" is slow", LEAVES},
+    [UPLINK_CHANGE_PENALTY] = {" is in penalty, no connection is moved to it for a while", NULL,
+                               NULL},
+    [UPLINK_CHANGE_PROVEN] = {" is proven to work, connections come back to it", NULL, NULL},
+    [UPLINK_CHANGE_HELD] = {" is held", LEAVES},
+    [UPLINK_CHANGE_RELEASED] = {" is released, connections may use it again", NULL, NULL},
+};
+
 static void write_uplink(struct buffer *buffer, const struct record_uplink *uplink)
 {
+    const struct text *name = uplink->uplink, *interface = uplink->interface;
+    const char *counted = uplink->peers == 1 ? uplink_words[uplink->change].one
+                                             : uplink_words[uplink->change].several;
+
     buffer_text(buffer, "uplink ");
-    write_words(buffer, uplink->uplink, "?");
-    buffer_text(buffer, " (");
-    write_words(buffer, uplink->interface, "?");
-    buffer_text(buffer, "): ");
-    buffer_text(buffer, uplink_change_name(uplink->change));
+    write_words(buffer, name, "?");
+    if (interface && !(name && !strcmp(name->s, interface->s))) {
+        buffer_text(buffer, " (");
+        write_words(buffer, interface, "");
+        buffer_text(buffer, ")");
+    }
+    buffer_text(buffer, uplink_words[uplink->change].what);
+    if (uplink->peers && counted)
+        write_count(buffer, ", ", uplink->peers, counted);
+    if (!uplink->reason)
+        return;
     buffer_text(buffer, ": ");
     write_words(buffer, uplink->reason, "");
-    write_count(buffer, " (", uplink->peers, " connections use it)");
 }
 
 static void write_notice(struct buffer *buffer, const struct record_notice *notice)
