@@ -261,8 +261,9 @@ def check_causes(records):
 
 # -- towards the node ---------------------------------------------------------------------
 
-METHODS = {"hello", "subscribe", "summary", "migrate_peer", "reconnect_peer", "probe"}
+METHODS = {"hello", "subscribe", "summary", "migrate_peer", "reconnect_peer", "probe", "probe_path"}
 MOVE_PARAMS = {"conn", "timeout_ms", "reason"}
+PROBE_PARAMS = {"conn", "timeout_ms", "interface", "local"}
 
 
 def check_node(node):
@@ -310,11 +311,14 @@ def check_request(r, features, node):
         return ["reconnect_peer without the feature"]
     if r.method == "probe" and ("probe" not in features or set(r.params) != {"conns"}):
         return ["probe without the feature, or without conns"]
+    if r.method == "probe_path" and (
+            "probe_path" not in features or not {"conn", "timeout_ms"} <= set(r.params) <= PROBE_PARAMS
+            or not is_int(r.params["timeout_ms"]) or r.params["timeout_ms"] < 1):
+        return [f"probe_path without the feature, or with params {r.params}"]
     if r.method in MOVES:
-        may = set(MOVE_PARAMS)
-        if r.method == "migrate_peer":
-            may |= {"interface", "local"} if "bind" in features else set()
-            may |= {"via"} if "relay" in features else set()
+        may = MOVE_PARAMS | ({"interface", "local"} if "bind" in features else set())
+        if r.method == "migrate_peer" and "relay" in features:
+            may |= {"via"}
         have = set(r.params)
         if not MOVE_PARAMS <= have <= may:
             return [f"{r.method} with params {r.params}"]

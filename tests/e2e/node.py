@@ -22,6 +22,8 @@ SLACK = 10
 
 MOVES = ("migrate_peer", "reconnect_peer")
 
+SILENT = "silent"  # of a path that is probed: no answer at all, not even within timeout_ms
+
 # What a link keeps for a pathdog that does not read; then it is closed (node-protocol.md).
 OUTPUT_MAX = 16 << 20
 
@@ -210,6 +212,11 @@ class ScriptedNode:
         self.accepting = True
         self.output_max = OUTPUT_MAX
         self.up_conns = set()  # told by whatever way, also if there is no Peer
+        # Feature probe_path: what the path over an interface answers (None: the route's own). An RTT
+        # in µs, an error's code, SILENT, or a function that is called with the request.
+        self.paths = collections.defaultdict(lambda: 41200)
+        # Feature bind: where a move over an interface leads to, an address without port.
+        self.addresses = collections.defaultdict(lambda: "127.0.0.1")
 
     # -- the socket ---------------------------------------------------------------------
 
@@ -389,13 +396,14 @@ class ScriptedNode:
     def do_migrate_peer(self, request):
         if not self.is_move_of(request, self.up_conns | set(self.peers)):
             return
-        request.answer({"local": "127.0.0.1:40000", "validated": True})
+        request.answer({"local": self.bound(request, 40000), "validated": True})
 
     def do_reconnect_peer(self, request):
         if not self.is_move_of(request, self.peers):
             return
         old = self.peers[request.conn]
-        new = self.replace(request.conn, request.link)
+        bound = {} if self.where(request) is None else {"local": self.bound(request, 41000)}
+        new = self.replace(request.conn, request.link, **bound)
         request.answer({"conn": new.conn})
         assert old.name == new.name
 
@@ -403,16 +411,41 @@ class ScriptedNode:
         request.answer({})
 
     def do_probe_path(self, request):
-        if self.is_move_of(request, self.peers):
-            request.answer({"rtt_us": 41200})
+        """As a real node: an RTT takes its time, and -32004 comes when the time is over."""
+        if not self.is_move_of(request, self.peers):
+            return
+        path = self.paths[request.params.get("interface")]
+        if callable(path):
+            path(request)
+        elif path == SILENT:
+            pass
+        elif path == -32004:
+            self.later(request.params.get("timeout_ms", 0) / 1000, request.error, path)
+        elif path < 0:
+            request.error(path)
+        else:
+            self.later(path / 1e6, request.answer, {"rtt_us": path})
 
-    def replace(self, conn, link=None):
+    def later(self, seconds, function, *arguments):
+        timer = threading.Timer(seconds, function, arguments)
+        timer.daemon = True
+        timer.start()
+
+    def where(self, request):
+        return request.params.get("interface") if "bind" in self.hello["features"] else None
+
+    def bound(self, request, port):
+        where = self.where(request)
+        host = "127.0.0.1" if where is None else self.addresses[where]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def replace(self, conn, link=None, **members):
         """The clean close and new dial of one peer, told in the contract's order."""
         link = link or self.link()
         with self.cv:
             old = self.peers.pop(conn)
             self.next_conn += 1
-            new = Peer(old.name, self.next_conn, **old.told)
+            new = Peer(old.name, self.next_conn, **{**old.told, **members})
             self.peers[new.conn] = new
         link.notify("peer_down", conn=conn, reason="reconnect")
         self.tell_up(new, link)

@@ -13,7 +13,7 @@ import unittest
 
 import invariants
 from case import Expand, cases
-from node import PATIENCE, ScriptedNode
+from node import PATIENCE, SILENT, ScriptedNode
 
 NOW = 1795170000123456
 DECISION = {"record": "decision", "time_us": NOW, "run": "r", "decision": 1, "cause": None,
@@ -211,6 +211,39 @@ class Node(unittest.TestCase):
         self.assertEqual(self.client.read()["method"], "peer_down")
         new = self.client.read()["params"]["conn"]
         self.assertEqual(self.client.read()["result"], {"conn": new})
+
+    def test_paths_that_are_probed(self):
+        """Each answers as the test has set it, and none waits for another."""
+        self.node.hello["features"] = ["probe_path", "bind"]
+        self.client.hello()
+        held = []
+        self.node.paths.update({"up0": SILENT, "up1": -32004, "up2": -32007, "up3": 500, "up4": held.append})
+        for number, interface in enumerate(("up0", "up1", "up2", "up3", "up4", "up5"), 3):
+            self.client.ask(number, "probe_path", conn=7, timeout_ms=300, interface=interface)
+        self.client.ask(9, "probe_path", conn=8, timeout_ms=300)
+        answers = [self.client.read() for _ in range(5)]
+        told = {a["id"]: a["result"]["rtt_us"] if "result" in a else a["error"]["code"] for a in answers}
+        self.assertEqual(told, {4: -32004, 5: -32007, 6: 500, 8: 41200, 9: -32001})
+        self.assertEqual(answers[-1]["id"], 4)  # when its time was over
+        self.assertEqual(self.complaints(9), [])
+        held[0].answer({"rtt_us": "soon"})
+        self.assertEqual(self.client.read()["result"], {"rtt_us": "soon"})
+
+    def test_moves_over_an_interface(self):
+        self.node.hello["features"] = ["reconnect", "bind"]
+        self.node.addresses["up1"] = "fd77:1::2"
+        self.client.hello()
+        self.client.ask(3, "migrate_peer", conn=7, timeout_ms=300, reason="r", interface="up1")
+        self.assertEqual(self.client.read()["result"]["local"], "[fd77:1::2]:40000")
+        self.client.ask(4, "reconnect_peer", conn=7, timeout_ms=300, reason="r", interface="up1")
+        self.client.read()
+        self.assertEqual(self.client.read()["params"]["local"], "[fd77:1::2]:41000")
+        self.assertEqual(self.complaints(4), [])
+
+    def test_a_probe_of_a_path_without_the_feature_is_noticed(self):
+        self.client.hello()
+        self.client.ask(3, "probe_path", conn=7, timeout_ms=300)
+        self.assertNotEqual(self.complaints(3), [])
 
     def test_reconnect_without_the_feature_is_noticed(self):
         self.client.hello()
