@@ -2,10 +2,11 @@
 /*
  * Any bytes as a node. Pieces are separated by NUL: one that begins with '!' is
  * something that pathdog does (s: summary, m: migrate, r: reconnect, p: probe,
- * t: time passes, o: connects anew, e: does the next from within an event), any
- * other is what the node says. Must hold: every request and every look is
- * answered at most once and was asked; names, numbers and addresses are as the
- * contract has them; what is written is lines of JSON.
+ * P: probe_path, t: time passes, o: connects anew, e: does the next from within an
+ * event), any other is what the node says. Must hold: every request, every look and
+ * every probe of a path is answered at most once and was asked, and a probe of a path
+ * just once, whatever the node does, unless the connection goes before; names, numbers and
+ * addresses are as the contract has them; what is written is lines of JSON.
  */
 #include "fuzz.h"
 
@@ -16,6 +17,7 @@
 #include "util/printable.h"
 
 #define ASKED_MOST 4096
+#define PROBE_MS   300
 
 enum fate { NEVER, ASKED, ANSWERED };
 
@@ -24,7 +26,8 @@ struct fuzz {
     uint64_t now_us;
     uint8_t requests[ASKED_MOST];
     uint8_t looks[ASKED_MOST];
-    uint64_t n_requests, n_looks;
+    uint8_t probes[ASKED_MOST];
+    uint64_t n_requests, n_looks, n_probes;
     char within; /* an action for the next event */
 };
 
@@ -38,7 +41,8 @@ static void act(struct fuzz *fuzz, char what)
     struct action action = {.type = ACTION_QUERY};
 
     memcpy(why.text.s, "a\"\xff\n", 4);
-    if (fuzz->n_requests >= ASKED_MOST - 1 || fuzz->n_looks >= ASKED_MOST - 1)
+    if (fuzz->n_requests >= ASKED_MOST - 1 || fuzz->n_looks >= ASKED_MOST - 1 ||
+        fuzz->n_probes >= ASKED_MOST - 1)
         return;
     if (what == 'm' || what == 'r') {
         action.type = what == 'm' ? ACTION_MIGRATE : ACTION_RECONNECT;
@@ -55,6 +59,10 @@ static void act(struct fuzz *fuzz, char what)
     } else if (what == 'p') {
         action.type = ACTION_PROBE;
         action.probe = (struct action_probe){conns, 3};
+    } else if (what == 'P') {
+        action.type = ACTION_PROBE_PATH;
+        action.probe_path = (struct action_probe_path){++fuzz->n_probes, 17, "up\"1", PROBE_MS};
+        fuzz->probes[fuzz->n_probes] = protocol_is_up(fuzz->protocol) ? ASKED : NEVER;
     }
     protocol_send(fuzz->protocol, fuzz->now_us, &action, 1);
 }
@@ -85,6 +93,13 @@ static void check_answer(struct fuzz *fuzz, const struct event_answer *answer)
     MUST(answer->ok || (!answer->validated && !answer->local && !answer->conn));
     if (answer->conn)
         check_conn(answer->conn);
+}
+
+static void check_probed(struct fuzz *fuzz, const struct event_probed *probed)
+{
+    check_answered(fuzz->probes, probed->probe);
+    MUST(!probed->ok || (!probed->code && !probed->message));
+    MUST(probed->ok ? probed->rtt_us <= PROBE_MS * 1000 + 1000000 : !probed->rtt_us);
 }
 
 static void check_event(struct fuzz *fuzz, const struct event *event)
@@ -118,6 +133,9 @@ static void check_event(struct fuzz *fuzz, const struct event *event)
         break;
     case EVENT_ANSWER:
         check_answer(fuzz, &event->answer);
+        break;
+    case EVENT_PROBED:
+        check_probed(fuzz, &event->probed);
         break;
     case EVENT_NOTICE:
         MUST(event->notice.count >= 1 && *event->notice.what && *event->notice.text);
@@ -161,15 +179,26 @@ static void reopen(struct fuzz *fuzz)
     /* What was asked on the connection before is not answered on this one. */
     memset(fuzz->requests, NEVER, sizeof(fuzz->requests));
     memset(fuzz->looks, NEVER, sizeof(fuzz->looks));
+    memset(fuzz->probes, NEVER, sizeof(fuzz->probes));
     protocol_open(fuzz->protocol, fuzz->now_us, 0);
+}
+
+static void time_passes(struct fuzz *fuzz)
+{
+    uint64_t n_probes = fuzz->n_probes;
+
+    fuzz->now_us += 6000000;
+    if (protocol_expire(fuzz->protocol, fuzz->now_us) < 0)
+        reopen(fuzz);
+    /* none that was asked before is still open */
+    for (uint64_t i = 1; i <= n_probes; i++)
+        MUST(fuzz->probes[i] != ASKED);
 }
 
 static void command(struct fuzz *fuzz, const char *what, size_t length)
 {
     if (*what == 't') {
-        fuzz->now_us += 6000000;
-        if (protocol_expire(fuzz->protocol, fuzz->now_us) < 0)
-            reopen(fuzz);
+        time_passes(fuzz);
     } else if (*what == 'o') {
         reopen(fuzz);
     } else if (*what == 'e') {
@@ -198,6 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_output(&fuzz);
         at += length + 1;
     }
+    time_passes(&fuzz);
     protocol_free(fuzz.protocol);
     return 0;
 }

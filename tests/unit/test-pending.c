@@ -36,6 +36,12 @@ static void test_given_up(void **state)
     pending_give_up(&pending, id + 1);
     assert_int_equal(pending_take(&pending, (int64_t)id, &number), PENDING_GIVEN_UP);
     assert_int_equal(pending_take(&pending, (int64_t)id, &number), PENDING_NOTHING);
+    id = pending_add(&pending, 0, 0, PENDING_PROBE_PATH, 6);
+    pending_give_up(&pending, id);
+    assert_int_equal(pending_take(&pending, (int64_t)id, &number), PENDING_GIVEN_UP);
+    id = pending_add(&pending, 0, 0, PENDING_MIGRATE, 7);
+    pending_give_up(&pending, id); /* its answer is still learnt from */
+    assert_int_equal(pending_take(&pending, (int64_t)id, &number), PENDING_MIGRATE);
     pending_clear(&pending);
 }
 

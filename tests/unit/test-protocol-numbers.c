@@ -185,6 +185,29 @@ static void test_answers(void **state)
     }
 }
 
+/* The time of a path is whole, and no longer than the node had for its answer. */
+static void test_times_of_paths(void **state)
+{
+    uint64_t id = 3;
+
+    for (size_t n = 0; n < ARRAY_SIZE(values); n++) {
+        char text[256];
+
+        send_one((struct action){.type = ACTION_PROBE_PATH, .probe_path = {n + 1, 7, "up1", 5000}});
+        snprintf(text, sizeof(text), MESSAGE "\"id\":%u,\"result\":{\"rtt_us\":%s}}",
+                 (unsigned)id++, values[n]);
+        line(text);
+        buffer_append(&rig.reported, "", 1);
+        if (!strstr(buffer_bytes(&rig.reported), "\"ok\":true") == is_among(values[n], "0 1"))
+            fail_msg("rtt_us %s: %s", values[n], buffer_bytes(&rig.reported));
+        if (!strstr(buffer_bytes(&rig.reported), "bad-answer") != is_among(values[n], "0 1"))
+            fail_msg("rtt_us %s: %s", values[n], buffer_bytes(&rig.reported));
+        buffer_take(&rig.reported, rig.reported.length);
+        rig.now_us += 61 * SECOND;
+        assert_int_equal(protocol_expire(rig.protocol, rig.now_us), 0);
+    }
+}
+
 /* What a node says of the number of rows is nobody's business. */
 static void test_rows_of_a_summary(void **state)
 {
@@ -208,7 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLOSED(test_members), CLOSED(test_the_largest_budget), READY(test_columns),
-        READY(test_answers),  READY(test_rows_of_a_summary),
+        READY(test_answers),  READY(test_rows_of_a_summary),   READY(test_times_of_paths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,6 +295,39 @@ static void test_malformed_answers(void **state)
     }
 }
 
+/* The node had 300 ms and a second. */
+static void test_malformed_answers_to_probe_path(void **state)
+{
+    static const char *const answers[] = {
+        "\"result\":{}",
+        "\"result\":null",
+        "\"result\":[41200]",
+        "\"result\":41200",
+        "\"result\":{\"rtt_us\":null}",
+        "\"result\":{\"rtt_us\":1300001}",
+        "\"result\":{\"rtt_us\":1},\"error\":{\"code\":1}",
+        "\"error\":\"timeout\"",
+        "\"error\":{\"code\":\"-32004\"}",
+        "\"x\":1",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        static const char reported[] =
+            "\"probed\",\"probe\":7,\"ok\":false,\"rtt_us\":0,\"code\":0\n";
+        char text[256];
+
+        teardown(NULL);
+        setup(NULL);
+        send_one((struct action){.type = ACTION_PROBE_PATH, .probe_path = {7, 17, "up1", 300}});
+        snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":3,%s}\n", answers[i]);
+        assert_int_equal(input(text), 0);
+        if (strncmp(buffer_bytes(&rig.reported), reported, sizeof(reported) - 1))
+            fail_msg("%s: %.*s", answers[i], (int)rig.reported.length, buffer_bytes(&rig.reported));
+        buffer_take(&rig.reported, sizeof(reported) - 1);
+        expect_notice("bad-answer", 1);
+    }
+}
+
 static void test_an_unreadable_new_address(void **state)
 {
     send_one((struct action){.type = ACTION_MIGRATE, .move = {.request = 77, .conn = 17}});
@@ -343,6 +376,7 @@ int main(void)
         READY(test_request_of_the_node),
         READY(test_answers),
         READY(test_malformed_answers),
+        READY(test_malformed_answers_to_probe_path),
         READY(test_an_unreadable_new_address),
         READY(test_answers_in_any_order_and_once),
     };

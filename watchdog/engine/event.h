@@ -115,12 +115,13 @@ struct event_answer {
     const char *message;
 };
 
-/* Does the path over an interface live? A connection that went meanwhile is an error, too. */
+/* Does the path over an interface live? A connection that went meanwhile is an error, too. Those
+ * that are open when the node goes have no such event: EVENT_NODE_DOWN ends them. */
 struct event_probed {
     uint64_t probe;      /* the number given by the action */
     bool ok;             /* a result; else an error, a malformed answer, or none in time */
     uint64_t rtt_us;     /* of a result */
-    int64_t code;        /* of an error; 0: malformed, or given up by the link */
+    int64_t code;        /* of an error; 0: malformed, or given up by the link, or never asked */
     const char *message; /* of an error; NULL: absent */
 };
 

@@ -291,7 +291,7 @@ int peer_path_decode(const json_t *params, struct event_peer_path *ret, struct s
     return path_get(params, ret, scratch, problem);
 }
 
-/* ---- answers of moves ---- */
+/* ---- answers of moves and probes ---- */
 
 int migrated_decode(const json_t *result, struct event_answer *ret, struct scratch *scratch,
                     struct problem *problem)
@@ -308,6 +308,19 @@ int reconnected_decode(const json_t *result, struct event_answer *ret, struct pr
     if (object_check(result, "result", problem))
         return -EPROTO;
     return conn_get(result, &ret->conn, problem);
+}
+
+int probed_decode(const json_t *result, uint64_t most_us, uint64_t *ret_rtt_us,
+                  struct problem *problem)
+{
+    if (object_check(result, "result", problem))
+        return -EPROTO;
+    if (!member_get(result, "rtt_us"))
+        return wrong(problem, "rtt_us", "is missing or null");
+    if (count_get(result, "rtt_us", 0, ret_rtt_us, problem))
+        return -EPROTO;
+    return *ret_rtt_us <= most_us ? 0
+                                  : wrong(problem, "rtt_us", "is longer than the probe was open");
 }
 
 const char *error_text(const json_t *message, struct scratch *scratch)

@@ -56,6 +56,10 @@ int migrated_decode(const json_t *result, struct event_answer *ret, struct scrat
 int reconnected_decode(const json_t *result, struct event_answer *ret, struct problem *problem);
 const char *error_text(const json_t *message, struct scratch *scratch);
 
+/* The result of probe_path: the node had `most_us` for it. */
+int probed_decode(const json_t *result, uint64_t most_us, uint64_t *ret_rtt_us,
+                  struct problem *problem);
+
 /* An integer 1 … 2^53-1, else 0. */
 uint64_t conn_value(const json_t *value);
 

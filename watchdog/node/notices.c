@@ -24,6 +24,7 @@ static const char *const kinds[NOTICE_KIND_COUNT] = {
     [NOTICE_NODE_REQUEST] = "node-request",
     [NOTICE_NETNS_MISMATCH] = "netns-mismatch",
     [NOTICE_PROBE_REFUSED] = "probe-refused",
+    [NOTICE_PROBE_PATH_UNANSWERED] = "probe-path-unanswered",
     [NOTICE_SUMMARY_REFUSED] = "summary-refused",
     [NOTICE_SUMMARY_UNANSWERED] = "summary-unanswered",
 };

@@ -58,7 +58,7 @@ void pending_give_up(struct pending *pending, uint64_t id)
 {
     struct pending_entry *entry = find(pending, id);
 
-    if (entry && entry->kind == PENDING_SUMMARY)
+    if (entry && (entry->kind == PENDING_SUMMARY || entry->kind == PENDING_PROBE_PATH))
         entry->kind = PENDING_GIVEN_UP;
 }
 

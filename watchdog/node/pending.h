@@ -25,11 +25,12 @@ enum pending_kind {
     PENDING_MIGRATE,
     PENDING_RECONNECT,
     PENDING_PROBE,
-    PENDING_GIVEN_UP, /* a summary that is not waited for any more */
+    PENDING_PROBE_PATH,
+    PENDING_GIVEN_UP, /* a summary or a path's probe that is not waited for any more */
 };
 
 struct pending_entry {
-    uint64_t number;  /* the engine's: a poll or a request */
+    uint64_t number;  /* the engine's: a poll, a request or a path's probe */
     uint32_t until_s; /* an answer later than this is late */
     enum pending_kind kind;
 };
@@ -47,7 +48,7 @@ uint64_t pending_add(struct pending *pending, uint64_t now_us, uint64_t until_us
  * was, and forgets it; `*ret_number` is the engine's number. */
 enum pending_kind pending_take(struct pending *pending, int64_t id, uint64_t *ret_number);
 
-/* A summary's answer will be ignored from now on. */
+/* The answer of a summary or of a path's probe will be ignored from now on. */
 void pending_give_up(struct pending *pending, uint64_t id);
 
 /* Forgets everything; ids begin at 1 again. */

@@ -15,6 +15,7 @@
  *
  *   lines     bytes that are not a whole line yet                           jsonrpc.c
  *   pending   our requests without an answer, by the id that they carry     pending.c
+ *   probes    which of those are probes of paths, and when each is over     path-probes.c
  *   scan      the quick reader of the line that comes most, `summaries`     summaries-scan.c
  *   batch     the rows of that line, used again for the next                summaries.c
  *   scratch   texts of a message that had to be cut or cleaned              decode.c
@@ -40,7 +41,9 @@
  * The answer takes the entry out again and becomes EVENT_ANSWER with the engine's own number.
  * An answer that comes late is still reported, because what it says of the peer holds; a second
  * one, or one that nobody waits for, is counted and ignored. One summary is outstanding at a
- * time; one that is not answered in time is given up, and the engine is told so.
+ * time; one that is not answered in time is given up, and the engine is told so. The same holds
+ * for each probe of a path: EVENT_PROBED comes once, with the answer, or from protocol_expire()
+ * when the node has not answered, or could not be asked.
  */
 #include "protocol_private.h"
 
@@ -48,7 +51,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* A move is unanswered one second after its time; its answer is late after that. */
+/* A move or a path's probe is unanswered one second after its time; its answer is late after that.
+ */
 #define ANSWER_GRACE_US UINT64_C(1000000)
 
 /* ---- construction ---- */
@@ -93,6 +97,7 @@ void protocol_close(struct protocol *protocol)
     protocol->n_refused = 0;
     protocol->n_listed = 0;
     pending_clear(&protocol->pending);
+    path_probes_clear(&protocol->probes);
     lines_clear(&protocol->lines);
     buffer_clear(&protocol->out);
     protocol->refusals_bytes = 0;
@@ -218,6 +223,22 @@ static void send_probe(struct protocol *protocol, const struct action_probe *pro
     }
 }
 
+/* Where the node cannot be asked, the engine is told so in a turn of its own, from
+ * protocol_expire: it counts on one answer for each. */
+static void send_probe_path(struct protocol *protocol, const struct action_probe_path *action)
+{
+    struct path_probe probe = {.number = action->probe};
+
+    if (protocol->features & NODE_PROBE_PATH && !path_probes_are_full(&protocol->probes)) {
+        probe.most_us = (uint64_t)action->timeout_ms * 1000 + ANSWER_GRACE_US;
+        probe.deadline_us = add_u64(protocol->now_us, probe.most_us);
+        probe.id = pending_add(&protocol->pending, protocol->now_us, probe.deadline_us,
+                               PENDING_PROBE_PATH, probe.number);
+        probe_path_append(&protocol->out, probe.id, action);
+    }
+    path_probes_add(&protocol->probes, &probe);
+}
+
 static void send_move(struct protocol *protocol, const struct action *action)
 {
     uint64_t until_us =
@@ -248,6 +269,7 @@ void protocol_send(struct protocol *protocol, uint64_t now_us, const struct acti
             send_probe(protocol, &actions[i].probe);
             break;
         case ACTION_PROBE_PATH:
+            send_probe_path(protocol, &actions[i].probe_path);
             break;
         case ACTION_QUERY:
         case ACTION_CLOSE:
@@ -262,13 +284,30 @@ void protocol_send(struct protocol *protocol, uint64_t now_us, const struct acti
 
 uint64_t protocol_deadline_us(const struct protocol *protocol)
 {
-    uint64_t deadline_us = protocol->deadline_us;
+    uint64_t deadline_us =
+        min_u64(protocol->deadline_us, path_probes_deadline_us(&protocol->probes));
 
     if (protocol->state == PROTOCOL_CLOSED)
         return UINT64_MAX;
     if (protocol->n_refused)
         return 0;
     return protocol->summary_id ? min_u64(deadline_us, protocol->summary_deadline_us) : deadline_us;
+}
+
+static void expire_probes(struct protocol *protocol)
+{
+    struct path_probe probe;
+
+    /* No more than there are now: what an event leads to may be refused, too. */
+    for (size_t most = protocol->probes.count;
+         most && path_probes_expire(&protocol->probes, protocol->now_us, &probe); most--) {
+        if (probe.id) {
+            pending_give_up(&protocol->pending, probe.id);
+            notices_add(&protocol->notices, NOTICE_PROBE_PATH_UNANSWERED, NULL, 0,
+                        "the node did not answer a probe_path in time");
+        }
+        report_probed(protocol, &(struct event_probed){.probe = probe.number});
+    }
 }
 
 int protocol_expire(struct protocol *protocol, uint64_t now_us)
@@ -300,6 +339,7 @@ int protocol_expire(struct protocol *protocol, uint64_t now_us)
                     "the node did not answer a summary in time");
         report_summary_done(protocol, poll, true, true);
     }
+    expire_probes(protocol);
     notices_report(&protocol->notices, protocol->event, protocol->userdata);
     return 0;
 }

@@ -35,7 +35,9 @@ void protocol_set_sample_interval(struct protocol *protocol, uint64_t sample_int
  * in the output. `uid` is the node's, UINT32_MAX: not known. */
 void protocol_open(struct protocol *protocol, uint64_t now_us, uint32_t uid);
 
-/* The connection is gone. */
+/* The connection is gone, and so is all that was asked on it: no event comes for that any more.
+ * Its owner reports EVENT_NODE_DOWN, at which the engine ends its requests and forgets its probes
+ * of paths. */
 void protocol_close(struct protocol *protocol);
 
 /* Bytes from the node. Returns 0, or what to close the connection for, with
@@ -44,7 +46,10 @@ void protocol_close(struct protocol *protocol);
 int protocol_input(struct protocol *protocol, uint64_t now_us, const char *bytes, size_t length);
 
 /* Appends requests to the output. Nothing happens where hello was not answered;
- * What is for sources is passed over. Emits no event. */
+ * what is for sources is passed over. Emits no event. Each path's probe is reported once by an
+ * EVENT_PROBED, unless the connection goes before: with the node's answer; from protocol_expire()
+ * where none came within its time and a second, where the node has not the feature, or where
+ * PATH_PROBES_MAX are open. */
 void protocol_send(struct protocol *protocol, uint64_t now_us, const struct action *actions,
                    size_t n_actions);
 

@@ -9,6 +9,7 @@
 #include "decode.h"
 #include "jsonrpc.h"
 #include "notices.h"
+#include "path-probes.h"
 #include "pending.h"
 #include "protocol.h"
 #include "requests.h"
@@ -46,6 +47,7 @@ struct protocol {
     size_t n_refused;
 
     struct pending pending;
+    struct path_probes probes;
     struct lines lines;
     struct buffer out;
     size_t refusals_bytes; /* appended to `out` since it was last empty */
@@ -68,6 +70,7 @@ struct reported {
 int received_answer(struct protocol *protocol, const struct reported *reported);
 void received_notification(struct protocol *protocol, const struct reported *reported);
 void report_samples(struct protocol *protocol); /* of protocol->batch */
+void report_probed(struct protocol *protocol, const struct event_probed *probed);
 void report_summary_done(struct protocol *protocol, uint64_t poll, bool failed, bool unanswered);
 
 /* Writes protocol_reason() and returns `error`. */

@@ -52,6 +52,11 @@ void report_summary_done(struct protocol *protocol, uint64_t poll, bool failed, 
                                           .summary_done = {poll, failed, unanswered}});
 }
 
+void report_probed(struct protocol *protocol, const struct event_probed *probed)
+{
+    report_event(protocol, (struct event){.type = EVENT_PROBED, .probed = *probed});
+}
+
 /* ---- answers ---- */
 
 static int hello_answered(struct protocol *protocol, const struct reported *reported)
@@ -156,6 +161,31 @@ static void move_answered(struct protocol *protocol, const struct reported *repo
     report_event(protocol, event);
 }
 
+static void path_probed(struct protocol *protocol, const struct reported *reported)
+{
+    struct event_probed probed = {0};
+    struct path_probe probe;
+    struct problem problem;
+
+    /* Each that is pending is open, too. */
+    if (!path_probes_take(&protocol->probes, (uint64_t)reported->message.number, &probe))
+        return;
+    probed.probe = probe.number;
+    if (reported->message.type == MESSAGE_ERROR) {
+        probed.code = reported->message.code;
+        probed.message = error_text(reported->message.error_message, &protocol->scratch);
+    } else if (reported->message.type != MESSAGE_RESULT) {
+        notices_add(&protocol->notices, NOTICE_BAD_ANSWER, reported->line, reported->length,
+                    "probe_path: %s", reported->message.problem);
+    } else if (probed_decode(reported->message.result, probe.most_us, &probed.rtt_us, &problem)) {
+        probed.rtt_us = 0;
+        malformed(protocol, NOTICE_BAD_ANSWER, "probe_path", &problem, reported);
+    } else {
+        probed.ok = true;
+    }
+    report_probed(protocol, &probed);
+}
+
 static void summary_answered(struct protocol *protocol, const struct reported *reported,
                              uint64_t poll)
 {
@@ -191,6 +221,9 @@ int received_answer(struct protocol *protocol, const struct reported *reported)
         if (reported->message.type != MESSAGE_RESULT)
             notices_add(&protocol->notices, NOTICE_PROBE_REFUSED, reported->line, reported->length,
                         "the node refused a probe");
+        return 0;
+    case PENDING_PROBE_PATH:
+        path_probed(protocol, reported);
         return 0;
     case PENDING_GIVEN_UP:
         return 0;

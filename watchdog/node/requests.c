@@ -60,6 +60,18 @@ static void place_append(struct buffer *out, const char *name, const char *value
     text_append(out, value, NAME_MAX_BYTES);
 }
 
+void probe_path_append(struct buffer *out, uint64_t id, const struct action_probe_path *probe)
+{
+    buffer_text(out, LINE_BEGIN);
+    buffer_u64(out, id);
+    buffer_text(out, ",\"method\":\"probe_path\",\"params\":{\"conn\":");
+    buffer_u64(out, probe->conn);
+    buffer_text(out, ",\"timeout_ms\":");
+    buffer_u64(out, probe->timeout_ms);
+    place_append(out, "interface", probe->interface);
+    buffer_text(out, "}}\n");
+}
+
 /* All but the numbers; the id's digits are filled in for each line. */
 static void head_prepare(struct move_writer *writer, size_t id_length)
 {
@@ -83,7 +95,7 @@ static void tail_prepare(struct move_writer *writer, uint32_t features)
     buffer_take(tail, tail->length);
     buffer_text(tail, ",\"timeout_ms\":");
     buffer_u64(tail, move->timeout_ms);
-    if (!writer->reconnect && features & NODE_BIND) {
+    if (features & NODE_BIND) {
         place_append(tail, "interface", move->interface);
         place_append(tail, "local", move->local);
     }

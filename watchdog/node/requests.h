@@ -19,6 +19,9 @@ void subscribe_append(struct buffer *out, uint64_t id);
 void conns_append(struct buffer *out, uint64_t id, const char *method, const uint64_t *conns,
                   size_t n_conns);
 
+/* The path over `interface`; NULL: the one that the route table leads to. */
+void probe_path_append(struct buffer *out, uint64_t id, const struct action_probe_path *probe);
+
 /* What moves in one run have in common is written once. Zeroed is new; good as
  * long as the texts that the actions point to stay where they are. */
 struct move_writer {
