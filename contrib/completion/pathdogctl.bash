@@ -115,7 +115,7 @@ _pathdogctl()
             --socket|-s) socket=(--socket "${words[++i]}") ;;
             --instance) socket=(--instance "${words[++i]}") ;;
             --socket=*|--instance=*) socket=("${words[i]}") ;;
-            --by|--for|--sort|--peer|--peers|--trigger|--verdict|--since|--until|--source|--unit|--directory|--file|--reason|--to|--interface|--local|--via|--limit|-n)
+            --by|--for|--sort|--peer|--peers|--uplink|--trigger|--verdict|--since|--until|--source|--unit|--directory|--file|--reason|--to|--interface|--local|--via|--limit|-n)
                 ((i++)) ;;
             -*) ;;
             *) if [[ ! $command ]]; then command=${words[i]}; else subject=${words[i]}; fi ;;
@@ -134,7 +134,7 @@ _pathdogctl()
         --verdict) __pathdogctl_words $verdicts; return ;;
         --trigger) __pathdogctl_words $triggers; return ;;
         --interface) __pathdogctl_interfaces; return ;;
-        --to) __pathdogctl_uplinks; return ;;
+        --to|--uplink) __pathdogctl_uplinks; return ;;
         --peer|--peers) __pathdogctl_peers; return ;;
         --instance|--reason|--local|--via|--limit|-n) return ;;
     esac
@@ -146,7 +146,7 @@ _pathdogctl()
             status) options+=' --check' ;;
             peers) options+=' --limit --sort' ;;
             decisions)
-                options+=' --follow --limit --peer --trigger --verdict --since --until --everything'
+                options+=' --follow --limit --peer --trigger --verdict --uplink --since --until --everything'
                 options+=' --source --unit --directory --file' ;;
             report) options+=' --since --until --source --unit --directory --file' ;;
             migrate) options+=' --by --to --interface --local --via --no-wait' ;;

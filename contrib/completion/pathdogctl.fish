@@ -3,7 +3,7 @@
 
 # The words before the cursor that are no options and no values of options.
 function __pathdogctl_words
-    set -l value --socket -s --instance --by --for --sort --peer --peers --trigger --verdict --since --until --source --unit \
+    set -l value --socket -s --instance --by --for --sort --peer --peers --uplink --trigger --verdict --since --until --source --unit \
         --directory --file --reason --to --interface --local --via --limit -n
     set -l skip
     for word in (commandline -opc)[2..]
@@ -107,6 +107,7 @@ $c -n '__pathdogctl_is decisions' -l trigger -x -d 'of this one only' \
     -a 'route srtt stall tunnel congestion send-errors operator fallback'
 $c -n '__pathdogctl_is decisions' -l verdict -x -d 'with this one only' \
     -a 'gone inbound disabled held no-target in-flight merged cooling backing-off damped observing probing queued migrate reconnect superseded expired'
+$c -n '__pathdogctl_is decisions' -l uplink -x -a '(__pathdogctl_uplinks)' -d 'of this one only'
 $c -n "__pathdogctl_is $look_back" -l since -x -a "$times" -d 'not older'
 $c -n "__pathdogctl_is $look_back" -l until -x -a "$times" -d 'not newer'
 $c -n "__pathdogctl_is $look_back" -l source -x -a 'auto journal daemon' -d 'where from'

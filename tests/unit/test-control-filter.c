@@ -107,6 +107,56 @@ static void by_verdict(void **state)
     filter_clear(&filter);
 }
 
+static struct record among(uint64_t number, struct text *uplink, struct text *target)
+{
+    struct record record = decision(number, "stall", VERDICT_MIGRATE);
+
+    record.decision.uplink = uplink;
+    record.decision.target = target;
+    return record;
+}
+
+/* What uses it, what was to move to it, what came of those, and what happened to the uplink. */
+static void by_uplink(void **state)
+{
+    struct text *home = text_new("home"), *lte = text_new("lte");
+    const struct record silent = {.type = RECORD_UPLINK, .uplink = {.uplink = home}},
+                        other = {.type = RECORD_UPLINK, .uplink = {.uplink = lte}};
+    struct filter filter = filter_of(NULL, -1);
+    struct glob *all = glob_new("*");
+
+    assert_true(goes(&filter, silent));
+    assert_true(goes(&filter, other));
+    filter.uplink = string_copy("home");
+    assert_true(filter_notes(&filter));
+    filter.noted = memory_new(1, sizeof(*filter.noted));
+    assert_true(goes(&filter, among(1, home, lte)));
+    assert_true(goes(&filter, among(2, lte, home)));
+    assert_false(goes(&filter, among(3, lte, lte)));
+    assert_false(goes(&filter, among(4, lte, NULL)));
+    assert_false(goes(&filter, among(5, NULL, NULL)));
+    assert_true(goes(&filter, outcome(1)));
+    assert_true(goes(&filter, effect(2)));
+    assert_false(goes(&filter, outcome(3)));
+    assert_false(goes(&filter, effect(5)));
+    assert_true(goes(&filter, silent));
+    assert_false(goes(&filter, other));
+    assert_false(goes(&filter, (struct record){.type = RECORD_NOTICE}));
+    filter.verdict = VERDICT_COOLING; /* that is about decisions */
+    assert_false(goes(&filter, silent));
+    assert_false(goes(&filter, among(6, home, NULL)));
+    filter.verdict = -1;
+    filter.peer = all; /* an uplink is no peer */
+    assert_false(goes(&filter, silent));
+    filter.peer = NULL;
+    filter.types = 1u << RECORD_DECISION;
+    assert_false(goes(&filter, silent));
+    filter_clear(&filter);
+    glob_free(all);
+    text_unref(home);
+    text_unref(lte);
+}
+
 /* As a page is read: the newest first. */
 static void in_any_order(void **state)
 {
@@ -188,9 +238,13 @@ static void filters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(filters),      cmocka_unit_test(without_them_all_fit),
-        cmocka_unit_test(by_trigger),   cmocka_unit_test(by_verdict),
-        cmocka_unit_test(in_any_order), cmocka_unit_test(numbers_that_fall_out),
+        cmocka_unit_test(filters),
+        cmocka_unit_test(without_them_all_fit),
+        cmocka_unit_test(by_trigger),
+        cmocka_unit_test(by_verdict),
+        cmocka_unit_test(by_uplink),
+        cmocka_unit_test(in_any_order),
+        cmocka_unit_test(numbers_that_fall_out),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -75,6 +75,11 @@ static void decisions(void **state)
     record.decision.into = 40;
     record.decision.repeats = 59;
     assert_same(&record);
+    record.decision.uplink = text_new("home");
+    record.decision.choice = text_new("bound to home, which lives");
+    assert_same(&record);
+    record.decision.target = text_new("lte");
+    assert_same(&record);
     record_unref(&record);
 }
 
@@ -101,6 +106,8 @@ static void outcomes(void **state)
     assert_same(&record);
     record.outcome.error_message = text_new("no_path");
     assert_same(&record);
+    record.outcome.target = text_new("lte");
+    assert_same(&record);
     record_unref(&record);
 }
 
@@ -113,6 +120,11 @@ static void others(void **state)
     struct record storm = {.type = RECORD_CAUSE, .cause = &cause};
     struct record node = {.type = RECORD_NODE, .node = {.up = true, .node = text_new("alpha")}};
     struct record peer = {.type = RECORD_PEER, .peer = {bravo(), false, PD_ROLE_SERVER}};
+    struct record uplink = {.type = RECORD_UPLINK,
+                            .uplink = {.uplink = text_new("home"),
+                                       .interface = text_new("eth1"),
+                                       .reason = text_new("nothing for 1.2 s"),
+                                       .peers = 6}};
     struct record notice = {
         .type = RECORD_NOTICE,
         .notice = {PD_LEVEL_WARNING, text_new("bad-row"), text_new("row 3\nis short"), 3}};
@@ -123,11 +135,16 @@ static void others(void **state)
     assert_same(&storm);
     assert_same(&node);
     assert_same(&peer);
+    for (int i = 0; i < UPLINK_CHANGE_COUNT; i++) {
+        uplink.uplink.change = (enum uplink_change)i;
+        assert_same(&uplink);
+    }
     assert_same(&notice);
     record_unref(&effect);
     text_unref(cause.reason);
     record_unref(&node);
     record_unref(&peer);
+    record_unref(&uplink);
     record_unref(&notice);
 }
 

@@ -24,6 +24,12 @@ static json_t *cause(int time_us, int advised)
                      "cause", 1, "advised", advised);
 }
 
+static json_t *uplink(int time_us, const char *name, const char *change)
+{
+    return json_pack("{s:s,s:s,s:i,s:s,s:s}", "record", "uplink", "run", "a", "time_us", time_us,
+                     "uplink", name, "change", change);
+}
+
 /* "a1d a1o": run, decision, kind of record. */
 static void assert_history(const struct history *history, const char *expected)
 {
@@ -89,6 +95,53 @@ static void what_came_of_what_fits(void **state)
     history_clear(&history);
 }
 
+/* Of one uplink: what used it or was to move to it, what came of that, and its own records; two of
+ * one moment are two. */
+static void of_an_uplink(void **state)
+{
+    static const struct {
+        struct history_filter filter;
+        const char *expected;
+    } rows[] = {
+        {{.uplink = "home"}, "a0u a0u a1d a2d a1o a2e"},
+        {{.uplink = "lte"}, "a1d a2d a0u a1o a2e"},
+        {{.uplink = "lte", .trigger = "srtt"}, "a1d a2d a1o a2e"},
+        {{.uplink = "lte", .verdict = "held"}, "a2d a2e"},
+        {{.uplink = "none"}, ""},
+        {{.peer = "bravo@h"}, "a1d a2d a3d a1o a2e a3o"},
+        {{.everything = true}, "a0u a0u a1d a2d a3d a0u a1o a2e a3o"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *from = decision("a", 10, 1, "migrate"), *to = decision("a", 10, 2, "held");
+        json_t *all[] = {came_of("outcome", "a", 12, 1),
+                         uplink(11, "lte", "down"),
+                         came_of("effect", "a", 13, 2),
+                         uplink(9, "home", "up"),
+                         came_of("outcome", "a", 14, 3),
+                         uplink(9, "home", "down"),
+                         decision("a", 10, 3, "held"),
+                         uplink(9, "home", "up"),
+                         from,
+                         to};
+        struct history history = {0};
+
+        json_object_set_new(from, "uplink", json_string("home"));
+        json_object_set_new(from, "target", json_string("lte"));
+        json_object_set_new(to, "uplink", json_string("lte"));
+        json_object_set_new(to, "target", json_string("home"));
+        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
+            if (history_may_fit(&rows[i].filter, all[k]))
+                history_add(&history, all[k]);
+            else
+                json_decref(all[k]);
+        history_order(&history);
+        history_narrow(&history, &rows[i].filter);
+        assert_history(&history, rows[i].expected);
+        history_clear(&history);
+    }
+}
+
 static void filters(void **state)
 {
     static const struct {
@@ -142,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merged),
         cmocka_unit_test(what_came_of_what_fits),
+        cmocka_unit_test(of_an_uplink),
         cmocka_unit_test(filters),
         cmocka_unit_test(verdicts_are_the_gates),
     };

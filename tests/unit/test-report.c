@@ -73,6 +73,39 @@ static void restored(void **state)
     json_decref(report);
 }
 
+#define UPLINK(run, time, name, change)                                                            \
+    "{'record':'uplink','run':'" run "','time_us':" #time ",'uplink':'" name "','interface':'e'"   \
+    ",'change':'" change "','reason':'why " #time "','peers':2}"
+
+/* What happened to each, by unit, and what was moved to it. */
+static void uplinks(void **state)
+{
+    static const char *const lines[] = {
+        UPLINK("a", 1, "home", "silent"),
+        DECISION("a", 2, 1, "p", "dead", "migrate", "r", ",'uplink':'home','target':'lte'"),
+        "{'record':'outcome','run':'a','time_us':3,'decision':1,'request':1,'peer':'p',"
+        "'outcome':'timeout','target':'lte'}",
+        "{'record':'outcome','run':'a','time_us':4,'decision':1,'request':2,'peer':'p',"
+        "'outcome':'migrated','target':'lte'}",
+        "{'record':'outcome','run':'a','time_us':5,'decision':2,'request':3,'peer':'q',"
+        "'outcome':'gone','target':'lte'}",
+        OUTCOME(6, 3, "q", "migrated"), /* by the route table */
+        UPLINK("a", 7, "home", "silent"),
+        UPLINK("b", 8, "home", "down"),
+        UPLINK("a", 9, "home", "proven"),
+        NULL,
+    };
+    json_t *report = report_of(lines, "{\"b\":\"two.service\"}");
+
+    assert_member(report, "uplinks",
+                  "[{'changes':{'proven':1,'silent':2},'failed':0,'last':{'change':'proven',"
+                  "'reason':'why 9','time_us':9},'moves':0,'unit':null,'uplink':'home'},"
+                  "{'changes':{},'failed':1,'last':null,'moves':1,'unit':null,'uplink':'lte'},"
+                  "{'changes':{'down':1},'failed':0,'last':{'change':'down','reason':'why 8',"
+                  "'time_us':8},'moves':0,'unit':'two.service','uplink':'home'}]");
+    json_decref(report);
+}
+
 static void counted(void **state)
 {
     static const char *const lines[] = {
@@ -200,8 +233,9 @@ static void patterns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counted),  cmocka_unit_test(restored), cmocka_unit_test(storms),
-        cmocka_unit_test(restarts), cmocka_unit_test(empty),    cmocka_unit_test(patterns),
+        cmocka_unit_test(uplinks),  cmocka_unit_test(counted),  cmocka_unit_test(restored),
+        cmocka_unit_test(storms),   cmocka_unit_test(restarts), cmocka_unit_test(empty),
+        cmocka_unit_test(patterns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,15 +29,17 @@ static void unknown_verdict(struct request *request, const char *name)
 /* Borrows the texts of the params, but for the glob. Returns false: answered with an error. */
 static bool filter_read(struct request *request, struct filter *ret)
 {
-    const char *verdict = param_text(request, "verdict");
+    const char *verdict = param_text(request, "verdict"), *uplink = param_text(request, "uplink");
+    uint32_t types = 1u << RECORD_DECISION | 1u << RECORD_OUTCOME | 1u << RECORD_EFFECT;
 
     *ret = (struct filter){
         .trigger = (char *)param_text(request, "trigger"),
         .verdict = -1,
+        .uplink = (char *)uplink,
         .since_us = param_u64(request, "since_us"),
-        .types = param_bool(request, "all")
-                     ? UINT32_MAX
-                     : 1u << RECORD_DECISION | 1u << RECORD_OUTCOME | 1u << RECORD_EFFECT,
+        .types = param_bool(request, "all") ? UINT32_MAX
+                 : uplink                   ? types | 1u << RECORD_UPLINK
+                                            : types,
     };
     if (verdict && !verdict_find(verdict, &ret->verdict)) {
         unknown_verdict(request, verdict);
@@ -75,6 +77,7 @@ static void follow(struct request *request, struct filter *filter)
     filter->noted = NULL;
     filter->peer = NULL;
     client->filter.trigger = string_copy(filter->trigger);
+    client->filter.uplink = string_copy(filter->uplink);
     follow_set(client, true);
 }
 

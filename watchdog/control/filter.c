@@ -44,12 +44,20 @@ static bool is_trigger(const char *wanted, const char *instance)
 
 bool filter_notes(const struct filter *filter)
 {
-    return filter->trigger || filter->verdict >= 0;
+    return filter->trigger || filter->verdict >= 0 || filter->uplink;
+}
+
+static bool is_text(const char *wanted, const struct text *text)
+{
+    return text && !strcmp(wanted, text->s);
 }
 
 static bool decision_fits(const struct filter *filter, const struct record_decision *decision)
 {
     if (filter->verdict >= 0 && decision->verdict != (enum verdict)filter->verdict)
+        return false;
+    if (filter->uplink && !is_text(filter->uplink, decision->uplink) &&
+        !is_text(filter->uplink, decision->target))
         return false;
     return !filter->trigger || is_trigger(filter->trigger, decision->trigger);
 }
@@ -91,6 +99,13 @@ static bool is_noted(struct noted *noted, uint64_t decision)
            *word_of(noted, decision) & UINT64_C(1) << decision % 64;
 }
 
+/* It belongs to no decision, and to no peer. */
+static bool uplink_fits(const struct filter *filter, const struct record_uplink *uplink)
+{
+    return !filter->trigger && filter->verdict < 0 && !filter->decision && !filter->peer &&
+           (!filter->uplink || is_text(filter->uplink, uplink->uplink));
+}
+
 bool filter_fits(const struct filter *filter, const struct record *record)
 {
     const struct record_subject *subject = subject_of(record);
@@ -98,6 +113,8 @@ bool filter_fits(const struct filter *filter, const struct record *record)
 
     if (!(filter->types & 1u << record->type) || record->time_us < filter->since_us)
         return false;
+    if (record->type == RECORD_UPLINK)
+        return uplink_fits(filter, &record->uplink);
     if (filter->decision && decision != filter->decision)
         return false;
     if (record->type == RECORD_DECISION && !decision_fits(filter, &record->decision))
@@ -112,6 +129,7 @@ void filter_clear(struct filter *filter)
 {
     glob_free(filter->peer);
     free(filter->trigger);
+    free(filter->uplink);
     free(filter->noted);
     *filter = (struct filter){.verdict = -1};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which records a client wants. Outcomes and effects do not say what their decision was:
- * with a trigger or a verdict wanted, decisions that fit are noted, and theirs fit too.
+ * Which records a client wants. Outcomes and effects do not say what their decision was: with a
+ * trigger, a verdict or an uplink wanted, decisions that fit are noted, and theirs fit too.
  * Owns its texts; pure.
  */
 #ifndef CONTROL_FILTER_H
@@ -22,6 +22,7 @@ struct filter {
     struct glob *peer;   /* NULL: all */
     char *trigger;       /* an instance, or all instances of a trigger; NULL: all */
     int verdict;         /* enum verdict; -1: all */
+    char *uplink;        /* in use, or to be moved to; its own records, too; NULL: all */
     uint64_t decision;   /* 0: all */
     uint64_t since_us;   /* CLOCK_REALTIME */
     uint32_t types;      /* bit per record_type */

@@ -7,7 +7,7 @@
 #include "../util/printable.h"
 #include "private.h"
 
-#define PARAMS_MAX     8u
+#define PARAMS_MAX     9u
 #define TEXT_BYTES_MAX 1024u
 #define NAME_BYTES_MAX 255u
 
@@ -49,6 +49,7 @@ static const struct method {
       {"peer", PARAM_TEXT, false},
       {"trigger", PARAM_TEXT, false},
       {"verdict", PARAM_TEXT, false},
+      {"uplink", PARAM_TEXT, false},
       {"since_us", PARAM_NUMBER, false},
       {"follow", PARAM_FLAG, false},
       {"all", PARAM_FLAG, false}}},

@@ -146,6 +146,29 @@ static void show_nodes(const struct ctl *ctl, const json_t *report)
                                     : "not known without the journal");
 }
 
+/* Only where something happened to one. */
+static void show_uplinks(const struct ctl *ctl, const json_t *report)
+{
+    const json_t *uplinks = json_object_get(report, "uplinks");
+
+    for (size_t i = 0; i < json_array_size(uplinks); i++) {
+        const json_t *uplink = json_array_get(uplinks, i), *last = json_object_get(uplink, "last");
+        uint64_t moves = number_of(uplink, "moves"), failed = number_of(uplink, "failed");
+
+        heading(ctl, i ? "" : "uplinks");
+        printf("%s: ", text_of(uplink, "uplink"));
+        show_counts(json_object_get(uplink, "changes"));
+        printf("%s%" PRIu64 " move%s to it", json_is_object(last) ? "; " : "", moves,
+               moves == 1 ? "" : "s");
+        if (failed)
+            printf(", %s%" PRIu64 " failed%s", red(ctl), failed, plain(ctl));
+        if (json_is_object(last))
+            printf("; last %s at %s: %s", text_of(last, "change"),
+                   when_text(number_of(last, "time_us")), text_of(last, "reason"));
+        putchar('\n');
+    }
+}
+
 static void show_no_path(const struct ctl *ctl, const json_t *report)
 {
     const json_t *no_path = json_object_get(report, "no_path");
@@ -249,6 +272,7 @@ static void show_report(const struct ctl *ctl, const json_t *report)
     }
     show_runs(ctl, report);
     show_nodes(ctl, report);
+    show_uplinks(ctl, report);
     show_sum(ctl, report, "decisions", "verdicts");
     show_sum(ctl, report, "requests", "outcomes");
     show_moves(ctl, report);

@@ -18,6 +18,7 @@
 enum shape {
     TEXT,
     TEXT_OR_NULL,
+    TEXT_IF_GIVEN,
     NUMBER,
     NUMBER_OR_NULL,
     NUMBER_IF_GIVEN,
@@ -45,6 +46,9 @@ static const struct member decision_members[] = {
     {"reason", TEXT_OR_NULL},
     {"evidence", EVIDENCE},
     {"verdict", TEXT},
+    {"uplink", TEXT_IF_GIVEN},
+    {"target", TEXT_IF_GIVEN},
+    {"choice", TEXT_IF_GIVEN},
     {"into", NUMBER_IF_GIVEN},
     {"repeats", NUMBER_IF_GIVEN},
     {"request", NUMBER_IF_GIVEN},
@@ -66,6 +70,7 @@ static const struct member outcome_members[] = {
     {"elapsed_us", NUMBER},
     {"local_before", TEXT_OR_NULL},
     {"local_after", TEXT_OR_NULL},
+    {"target", TEXT_IF_GIVEN},
     {"conn_new", NUMBER_OR_NULL},
     {"error", ERROR},
     {NULL, TEXT},
@@ -108,6 +113,11 @@ static const struct member peer_members[] = {
     {"time_us", NUMBER}, {"run", TEXT},  {"state", TEXT},          {"peer", TEXT},
     {"conn", NUMBER},    {"role", TEXT}, {"reason", TEXT_OR_NULL}, {NULL, TEXT},
 };
+static const struct member uplink_members[] = {
+    {"time_us", NUMBER},         {"run", TEXT},    {"uplink", TEXT_OR_NULL},
+    {"interface", TEXT_OR_NULL}, {"change", TEXT}, {"reason", TEXT_OR_NULL},
+    {"peers", NUMBER},           {NULL, TEXT},
+};
 static const struct member notice_members[] = {
     {"time_us", NUMBER},    {"run", TEXT},     {"level", TEXT}, {"what", TEXT_OR_NULL},
     {"text", TEXT_OR_NULL}, {"count", NUMBER}, {NULL, TEXT},
@@ -119,7 +129,7 @@ static const struct {
 } kinds[] = {
     {"decision", decision_members}, {"outcome", outcome_members}, {"effect", effect_members},
     {"cause", cause_members},       {"node", node_members},       {"peer", peer_members},
-    {"notice", notice_members},
+    {"uplink", uplink_members},     {"notice", notice_members},
 };
 
 static bool is_named(const struct entry_field *field, const char *name)
@@ -236,6 +246,7 @@ static json_t *member_value(const struct member *member, const struct entry_fiel
 
     switch (member->shape) {
     case TEXT:
+    case TEXT_IF_GIVEN:
         return field ? text_value(field) : NULL;
     case TEXT_OR_NULL:
         return field ? text_value(field) : json_null();
@@ -272,7 +283,7 @@ json_t *entry_record(const struct entry_field *fields, size_t n_fields)
     for (; member->name; member++) {
         json_t *value = member_value(member, fields, n_fields);
 
-        if (!value && member->shape == NUMBER_IF_GIVEN)
+        if (!value && (member->shape == NUMBER_IF_GIVEN || member->shape == TEXT_IF_GIVEN))
             continue;
         if (!value) {
             json_decref(record);

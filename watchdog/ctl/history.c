@@ -112,6 +112,9 @@ static bool decision_fits(const struct history_filter *filter, const json_t *rec
 {
     if (filter->verdict && strcmp(filter->verdict, record_word(record, "verdict")) != 0)
         return false;
+    if (filter->uplink && strcmp(filter->uplink, record_word(record, "uplink")) != 0 &&
+        strcmp(filter->uplink, record_word(record, "target")) != 0)
+        return false;
     return !filter->trigger || is_trigger(filter->trigger, record_word(record, "trigger"));
 }
 
@@ -120,16 +123,24 @@ bool history_is_storm(const json_t *record)
     return record_number(record, "advised") > CAUSE_LISTED;
 }
 
+static bool is_uplink(const json_t *record)
+{
+    return !strcmp(record_word(record, "record"), "uplink");
+}
+
 bool history_may_fit(const struct history_filter *filter, const json_t *record)
 {
     uint64_t time_us = record_number(record, "time_us");
     bool decides = record_number(record, "decision") != 0;
+    bool asked_for = filter->uplink && is_uplink(record) &&
+                     !strcmp(filter->uplink, record_word(record, "uplink"));
 
     if (time_us < filter->since_us || (filter->until_us && time_us > filter->until_us))
         return false;
-    if (!decides && (filter->trigger || filter->verdict))
+    if (!decides && (filter->trigger || filter->verdict || (filter->uplink && !asked_for)))
         return false;
-    if (!decides && !filter->everything && (filter->no_storms || !history_is_storm(record)))
+    if (!decides && !filter->everything && !asked_for &&
+        (filter->no_storms || !history_is_storm(record)))
         return false;
     if (!strcmp(record_word(record, "record"), "decision") && !decision_fits(filter, record))
         return false;
@@ -146,7 +157,7 @@ bool history_fits(const struct history_filter *filter, json_t *decisions, const 
 {
     char key[160];
 
-    if (!filter->trigger && !filter->verdict)
+    if ((!filter->trigger && !filter->verdict && !filter->uplink) || is_uplink(record))
         return true;
     key_of(key, record);
     if (!strcmp(record_word(record, "record"), "decision"))

@@ -24,8 +24,9 @@ struct history_filter {
     const char *peer;    /* a glob */
     const char *trigger; /* "srtt" also means "srtt:overseas" */
     const char *verdict;
+    const char *uplink; /* of what uses it, or was to move to it; and what happened to it */
     uint64_t since_us, until_us;
-    bool everything; /* also causes, nodes, peers and notices */
+    bool everything; /* also causes, nodes, peers, uplinks and notices */
     bool no_storms;  /* without everything: not even the causes that stand for many decisions */
 };
 
@@ -48,8 +49,8 @@ bool history_is_storm(const json_t *record);
 /* Is the record in the ordered history? */
 bool history_has(const struct history *history, const json_t *record);
 
-/* As far as the record alone can tell: of what belongs to a decision, the trigger and the verdict
- * are that decision's. */
+/* As far as the record alone can tell: of what belongs to a decision, the trigger, the verdict and
+ * the uplink are that decision's. */
 bool history_may_fit(const struct history_filter *filter, const json_t *record);
 
 /* Of one that may fit: does the decision that it belongs to fit? Records come in their order;

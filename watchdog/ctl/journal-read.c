@@ -130,10 +130,10 @@ static int match(sd_journal *journal, const char *name, const char *value)
 static int match_all(sd_journal *journal, const struct journal_wish *wish)
 {
     static const char *const ids[] = {MESSAGE_ID_DECISION, MESSAGE_ID_OUTCOME, MESSAGE_ID_EFFECT,
-                                      MESSAGE_ID_CAUSE,    MESSAGE_ID_NODE,    MESSAGE_ID_PEER,
-                                      MESSAGE_ID_NOTICE};
+                                      MESSAGE_ID_CAUSE,    MESSAGE_ID_UPLINK,  MESSAGE_ID_NODE,
+                                      MESSAGE_ID_PEER,     MESSAGE_ID_NOTICE};
     /* causes always: they stand for decisions that the journal does not have */
-    size_t n_ids = wish->everything ? ARRAY_SIZE(ids) : 4;
+    size_t n_ids = wish->everything ? ARRAY_SIZE(ids) : wish->uplinks ? 5 : 4;
     int r = 0;
 
     sd_journal_flush_matches(journal);

@@ -19,7 +19,8 @@ struct journal_wish {
     const char *unit; /* NULL: of every pathdog */
     const char *run;  /* NULL: of every run */
     const char *peer; /* just this name; NULL: whatever */
-    bool everything;  /* also causes, nodes, peers and notices */
+    bool uplinks;     /* also what happened to uplinks */
+    bool everything;  /* that too, and causes, nodes, peers and notices */
 };
 
 /* Returns 0 or -errno: -EACCES where there is a journal that may not be read, -ENODATA where there

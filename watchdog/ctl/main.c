@@ -45,6 +45,7 @@ enum option_code {
     OPTION_FILE,
     OPTION_SORT,
     OPTION_CHECK,
+    OPTION_UPLINK,
     OPTION_INSTANCE,
 };
 
@@ -78,11 +79,12 @@ static const struct option long_options[] = {
     {"file", required_argument, NULL, OPTION_FILE},
     {"sort", required_argument, NULL, OPTION_SORT},
     {"check", no_argument, NULL, OPTION_CHECK},
+    {"uplink", required_argument, NULL, OPTION_UPLINK},
     {"instance", required_argument, NULL, OPTION_INSTANCE},
     {NULL, 0, NULL, 0},
 };
 
-#define OPTIONS_MAX 12
+#define OPTIONS_MAX 13
 
 static enum ctl_status command_help(struct ctl *ctl);
 
@@ -120,11 +122,13 @@ static const struct command {
      command_decisions,
      0,
      0,
-     {OPTION_FOLLOW, OPTION_LIMIT, OPTION_PEER, OPTION_TRIGGER, OPTION_VERDICT, OPTION_SINCE,
-      OPTION_UNTIL, OPTION_EVERYTHING, OPTION_SOURCE, OPTION_UNIT, OPTION_DIRECTORY, OPTION_FILE},
-     "decisions [-f] [-n N] [--peer GLOB] [--trigger T] [--verdict V] [--since TIME] [--until "
-     "TIME]",
-     "the last decisions of all runs; -f follows, --everything: all kinds of records"},
+     {OPTION_FOLLOW, OPTION_LIMIT, OPTION_PEER, OPTION_TRIGGER, OPTION_VERDICT, OPTION_UPLINK,
+      OPTION_SINCE, OPTION_UNTIL, OPTION_EVERYTHING, OPTION_SOURCE, OPTION_UNIT, OPTION_DIRECTORY,
+      OPTION_FILE},
+     "decisions [-f] [-n N] [--peer GLOB] [--trigger T] [--verdict V] [--uplink NAME] [--since "
+     "TIME] [--until TIME]",
+     "the last decisions of all runs; -f follows, --everything: all kinds of records,\n"
+     "        --uplink: of what uses this uplink or was to move to it, and what happened to it"},
     {"report",
      command_report,
      0,
@@ -341,6 +345,7 @@ static enum ctl_status take_option(struct options *options, int code)
         options->interface = optarg;
         break;
     case OPTION_TO:
+    case OPTION_UPLINK:
         options->uplink = optarg;
         break;
     case OPTION_LOCAL:

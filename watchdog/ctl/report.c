@@ -5,6 +5,7 @@
 #include "../util/util.h"
 #include "outage.h"
 #include "report-top.h"
+#include "report-uplinks.h"
 
 /* Rows by a key, in the order in which they came; each is an object. */
 struct rows {
@@ -23,6 +24,7 @@ struct report {
     struct outages *outages;
     uint64_t n_decisions, n_outcomes, n_restored, n_only_counted;
     struct rows nodes; /* by unit */
+    json_t *uplinks;
     const json_t *units;
 };
 
@@ -325,6 +327,7 @@ static void take(struct report *report, const json_t *record)
 
     take_run(report, record);
     outages_take(report->outages, unit_of(report, record), record);
+    report_take_uplink(report->uplinks, unit_of(report, record), record);
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (!strcmp(record_word(record, "record"), kinds[i].kind))
             kinds[i].take(report, record);
@@ -346,17 +349,17 @@ static json_t *result(const struct report *report)
     uint64_t n_moves = record_number(report->outcomes, "migrated") +
                        record_number(report->outcomes, "reconnected");
 
-    return json_pack("{s:o,s:O,s:I,s:O,s:I,s:I,s:O,s:I,s:O,s:I,s:o,s:I,s:o,s:o,s:o,s:O}", "runs",
-                     runs_result(report), "nodes", report->nodes.rows, "decisions",
-                     (json_int_t)report->n_decisions, "verdicts", report->verdicts, "only_counted",
-                     (json_int_t)report->n_only_counted, "requests", (json_int_t)report->n_outcomes,
-                     "outcomes", report->outcomes, "moves", (json_int_t)n_moves, "effects",
-                     report->effects, "restored", (json_int_t)report->n_restored, "no_path",
-                     outages_result(report->outages), "n_peers",
-                     (json_int_t)json_array_size(report->peers.rows), "peers",
-                     report_worst_peers(report->peers.rows), "reasons",
-                     report_most_reasons(report->reasons.rows), "causes",
-                     report_largest_causes(report->causes), "notices", report->notices);
+    return json_pack(
+        "{s:o,s:O,s:o,s:I,s:O,s:I,s:I,s:O,s:I,s:O,s:I,s:o,s:I,s:o,s:o,s:o,s:O}", "runs",
+        runs_result(report), "nodes", report->nodes.rows, "uplinks",
+        report_uplinks(report->uplinks), "decisions", (json_int_t)report->n_decisions, "verdicts",
+        report->verdicts, "only_counted", (json_int_t)report->n_only_counted, "requests",
+        (json_int_t)report->n_outcomes, "outcomes", report->outcomes, "moves", (json_int_t)n_moves,
+        "effects", report->effects, "restored", (json_int_t)report->n_restored, "no_path",
+        outages_result(report->outages), "n_peers", (json_int_t)json_array_size(report->peers.rows),
+        "peers", report_worst_peers(report->peers.rows), "reasons",
+        report_most_reasons(report->reasons.rows), "causes", report_largest_causes(report->causes),
+        "notices", report->notices);
 }
 
 json_t *report_make(const struct history *history, const json_t *units)
@@ -374,6 +377,7 @@ json_t *report_make(const struct history *history, const json_t *units)
         .reasons = {json_array(), json_object()},
         .causes = json_array(),
         .nodes = {json_array(), json_object()},
+        .uplinks = json_object(),
         .units = units,
         .outages = outages_new(),
     };
@@ -381,7 +385,8 @@ json_t *report_make(const struct history *history, const json_t *units)
                                   report.notices,      report.finals,         report.runs,
                                   report.storms,       report.peers.rows,     report.peers.places,
                                   report.reasons.rows, report.reasons.places, report.causes,
-                                  report.nodes.rows,   report.nodes.places,   report.units_seen};
+                                  report.nodes.rows,   report.nodes.places,   report.units_seen,
+                                  report.uplinks};
 
     for (size_t i = 0; i < history->n_records; i++)
         note_storm(&report, history->records[i]);

@@ -196,6 +196,10 @@ static void show_decision(const struct ctl *ctl, const json_t *record)
            text_of(record, "reason"), colour_of(ctl, verdict), verdict, plain(ctl));
     if (has(record, "into"))
         printf(" into #%" PRIu64, number_of(record, "into"));
+    if (has(record, "target"))
+        printf(has(record, "request") ? " to %s" : " (to %s)", text_of(record, "target"));
+    if (has(record, "choice"))
+        printf(": %s", text_of(record, "choice"));
     if (has(record, "repeats"))
         printf(" (%" PRIu64 " times)", number_of(record, "repeats"));
     putchar('\n');
@@ -209,6 +213,8 @@ static void show_outcome(const struct ctl *ctl, const json_t *record)
     printf("#%-5" PRIu64 " %s%s%s  %s%s%s after %s", number_of(record, "decision"), bold(ctl),
            text_of(record, "peer"), plain(ctl), colour_of(ctl, outcome), outcome, plain(ctl),
            span_of(record, "elapsed_us"));
+    if (has(record, "target"))
+        printf(", to %s", text_of(record, "target"));
     if (has(record, "local_before") && has(record, "local_after"))
         printf(", %s → %s", text_of(record, "local_before"), text_of(record, "local_after"));
     if (json_is_object(error))
@@ -231,6 +237,23 @@ static void show_effect(const struct ctl *ctl, const json_t *record)
     putchar('\n');
 }
 
+static void show_uplink(const struct ctl *ctl, const json_t *record)
+{
+    static const char *const bad[] = {"down", "silent", "slow", "penalty", NULL};
+    const char *change = text_of(record, "change"), *interface = text_of(record, "interface");
+    bool one = !strcmp(text_of(record, "uplink"), interface);
+    uint64_t peers = number_of(record, "peers");
+
+    printf("uplink %s%s%s%s%s%s  %s%s%s", bold(ctl), text_of(record, "uplink"), plain(ctl),
+           one ? "" : " (", one ? "" : interface, one ? "" : ")",
+           is_one_of(change, bad) ? yellow(ctl) : green(ctl), change, plain(ctl));
+    if (has(record, "reason"))
+        printf(": %s", text_of(record, "reason"));
+    if (peers)
+        printf(", %" PRIu64 " connection%s on it", peers, peers == 1 ? "" : "s");
+    putchar('\n');
+}
+
 void show_record(const struct ctl *ctl, const json_t *record)
 {
     const char *type = text_of(record, "record");
@@ -242,6 +265,8 @@ void show_record(const struct ctl *ctl, const json_t *record)
         show_outcome(ctl, record);
     else if (!strcmp(type, "effect"))
         show_effect(ctl, record);
+    else if (!strcmp(type, "uplink"))
+        show_uplink(ctl, record);
     else if (!strcmp(type, "cause"))
         printf("cause  %s: %s, %" PRIu64 " of %" PRIu64 " peers\n", text_of(record, "trigger"),
                text_of(record, "reason"), number_of(record, "advised"), number_of(record, "peers"));

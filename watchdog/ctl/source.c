@@ -41,6 +41,7 @@ enum ctl_status source_filter(const struct ctl *ctl, struct history_filter *ret_
         .peer = options->peer,
         .trigger = options->trigger,
         .verdict = options->verdict,
+        .uplink = options->uplink,
         .everything = options->everything,
         .no_storms = options->json,
     };
@@ -97,20 +98,29 @@ static const char *plain_name(const char *glob)
 /* Surely wanted, whatever else is read. */
 static bool counts(const struct history_filter *filter, const json_t *record)
 {
-    return (!filter->trigger && !filter->verdict) || has(record, "verdict");
+    return (!filter->trigger && !filter->verdict && !filter->uplink) || has(record, "verdict") ||
+           !strcmp(text_of(record, "record"), "uplink");
+}
+
+static struct journal_wish wish_of(const struct source *source, const struct history_filter *filter,
+                                   const char *run)
+{
+    return (struct journal_wish){.unit = source->unit,
+                                 .run = run,
+                                 .peer = plain_name(filter->peer),
+                                 .uplinks = filter->uplink,
+                                 .everything = filter->everything};
 }
 
 /* Backwards where only the last ones are wanted. Returns 0 or -errno. */
 static int journal_take(struct source *source, const struct history_filter *filter, uint64_t limit,
                         const char *run)
 {
-    struct journal_wish wish = {.unit = source->unit,
-                                .run = run,
-                                .peer = plain_name(filter->peer),
-                                .everything = filter->everything};
+    struct journal_wish wish = wish_of(source, filter, run);
     struct history_filter storms = {.peer = filter->peer,
                                     .trigger = filter->trigger,
                                     .verdict = filter->verdict,
+                                    .uplink = filter->uplink,
                                     .since_us = filter->since_us,
                                     .until_us = filter->until_us};
     bool backwards = !filter->since_us && limit != UINT64_MAX;
@@ -190,6 +200,8 @@ static json_t *params_of(const struct history_filter *filter, bool follow)
         json_object_set_new(params, "trigger", json_string(filter->trigger));
     if (filter->verdict)
         json_object_set_new(params, "verdict", json_string(filter->verdict));
+    if (filter->uplink)
+        json_object_set_new(params, "uplink", json_string(filter->uplink));
     if (filter->since_us)
         json_object_set_new(params, "since_us", json_integer((json_int_t)filter->since_us));
     if (filter->everything)
@@ -332,8 +344,7 @@ char *source_text(const struct source *source)
 enum ctl_status source_follow(struct source *source, const struct history_filter *filter,
                               bool (*show)(void *user, const json_t *record), void *user)
 {
-    struct journal_wish wish = {
-        .unit = source->unit, .peer = plain_name(filter->peer), .everything = filter->everything};
+    struct journal_wish wish = wish_of(source, filter, NULL);
     const struct history *history = &source->history;
     uint64_t got_us, from_us = filter->since_us;
     json_t *decisions = json_object(), *record;
