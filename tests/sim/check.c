@@ -60,6 +60,7 @@ static void check_outcome(struct sim *sim, const struct record_outcome *record)
     SIM_CHECK(sim, !(*decision & SIM_FALLBACK) || request->quiet_enough,
               "the fallback closed %s, which had made progress %" PRIu64 " us before",
               request->peer->name, request->stalled_us);
+    check_outcome_uplink(sim, record);
     request->open = false;
     request->peer->request = 0;
     sim->open--;
@@ -122,6 +123,7 @@ static void check_request(struct sim *sim, const struct action *action)
         .by = by,
         .open = true,
     };
+    check_request_uplink(sim, move, &sim->requests[sim->n_requests]);
     peer->request = sim->n_requests;
     if (by == BY_RECONNECT)
         peer->reconnect_us = sim->now_us;
@@ -150,8 +152,7 @@ static void check_action(struct sim *sim, const struct action *action)
         check_request(sim, action);
         break;
     case ACTION_PROBE_PATH:
-        SIM_CHECK(sim, sim->features & NODE_PROBE_PATH, "a path's probe without the feature");
-        SIM_CHECK(sim, model_find(sim, action->probe_path.conn), "a path's probe of nobody");
+        check_probe_path(sim, &action->probe_path);
         break;
     case ACTION_QUERY:
         SIM_CHECK(sim, action->query.instance < sim->config.n_instances, "query of nobody");
@@ -193,7 +194,7 @@ static void check_refusal(struct sim *sim, const struct record_decision *record)
         SIM_CHECK(sim, peer->request, "nothing is in flight");
         break;
     case VERDICT_COOLING:
-        SIM_CHECK(sim, record->kind == PD_KIND_DEGRADED, "cooling a %s", kind_name(record->kind));
+        SIM_CHECK(sim, record->kind >= PD_KIND_DEGRADED, "cooling a %s", kind_name(record->kind));
         break;
     case VERDICT_BACKING_OFF:
         SIM_CHECK(sim, record->kind >= PD_KIND_DEAD, "backing off a %s", kind_name(record->kind));
@@ -271,6 +272,7 @@ static void check_decision(struct sim *sim, const struct record_decision *record
     } else if (was == SIM_UNSEEN) {
         check_refusal(sim, record);
     }
+    check_decision_uplink(sim, record);
 }
 
 /* Requests of this turn that no decision came with: they are tried again. */
@@ -398,6 +400,7 @@ void check_outbox(struct sim *sim)
     check_counts(sim);
     check_held_back(sim);
     check_advised(sim);
+    check_uplinks(sim);
 }
 
 void check_stopped(struct sim *sim)

@@ -33,6 +33,14 @@ static const char *or_dash(const char *text)
     return text ? text : "-";
 }
 
+/* Only where there is something to say: what is said of a run without uplinks stays the same. */
+static void uplink(struct sim *sim, const struct text *uplink, const struct text *target,
+                   const struct text *choice)
+{
+    if (uplink || target || choice)
+        line(sim, "      on %s, to %s (%s)", text_of(uplink), text_of(target), text_of(choice));
+}
+
 static void decision(struct sim *sim, const struct record_decision *d)
 {
     line(sim,
@@ -43,6 +51,7 @@ static void decision(struct sim *sim, const struct record_decision *d)
          kind_name(d->kind), by_name(d->by), verdict_name(d->verdict), d->request, d->attempt,
          d->timeout_ms, d->into, d->repeats, text_of(d->reason),
          d->evidence ? d->evidence->n_fields : 0);
+    uplink(sim, d->uplink, d->target, d->choice);
 }
 
 static void outcome(struct sim *sim, const struct record_outcome *o)
@@ -55,6 +64,7 @@ static void outcome(struct sim *sim, const struct record_outcome *o)
          by_name(o->by), outcome_name(o->outcome), o->validated, o->elapsed_us,
          text_of(o->local_before), text_of(o->local_after), o->conn_new, o->error_code,
          text_of(o->error_message));
+    uplink(sim, NULL, o->target, NULL);
 }
 
 static void cause(struct sim *sim, const struct record_cause *c)
@@ -151,10 +161,10 @@ static void action(struct sim *sim, const struct action *action)
 
 void digest_event(struct sim *sim)
 {
-    static const char *const names[] = {
-        "node_up",   "node_down", "snapshot",     "peer_up", "peer_down",
-        "peer_path", "samples",   "summary_done", "answer",  "signal",
-        "timer",     "command",   "notice",       "restore", "nothing",
+    static const char *const names[EVENT_TYPE_COUNT + 1] = {
+        "node_up", "node_down",    "snapshot", "peer_up", "peer_down", "peer_path",
+        "samples", "summary_done", "answer",   "signal",  "timer",     "command",
+        "notice",  "interfaces",   "probed",   "restore", "nothing",
     };
 
     if (sim->event.type == EVENT_RESTORE)
@@ -175,6 +185,16 @@ void digest_event(struct sim *sim)
                sim->event.answer.code, sim->event.answer.conn);
     else if (sim->event.type == EVENT_COMMAND)
         printf(" %d %s", sim->event.command.type, or_dash(sim->event.command.peer));
+    else if (sim->event.type == EVENT_PROBED)
+        printf(" %" PRIu64 " %s", sim->event.probed.probe, sim->event.probed.ok ? "ok" : "error");
+    else if (sim->event.type == EVENT_PEER_PATH)
+        printf(" %" PRIu64 " %s", sim->event.peer_path.conn, or_dash(sim->event.peer_path.local));
+    for (size_t i = 0; sim->event.type == EVENT_INTERFACES && i < sim->event.interfaces.n; i++)
+        printf(" %s%s%s%s(%s)", sim->event.interfaces.list[i].name,
+               sim->event.interfaces.list[i].carrier ? "" : "!",
+               sim->event.interfaces.list[i].route4 ? "4" : "",
+               sim->event.interfaces.list[i].route6 ? "6" : "",
+               sim->event.interfaces.list[i].addresses);
     for (size_t i = 0; sim->event.type == EVENT_SAMPLES && i < sim->event.samples.n_rows; i++)
         printf(" %" PRIu64, sim->rows[i].conn);
     printf("\n");

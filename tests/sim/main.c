@@ -62,6 +62,18 @@ static uint64_t run(struct sim *sim, uint64_t seed, uint64_t steps, bool trace)
     return sim->digest;
 }
 
+static void print_uplinks(const struct hosts *hosts)
+{
+    printf("  uplinks: %" PRIu64 " probes, %" PRIu64 " answered, %" PRIu64 " returns; chosen for",
+           hosts->asked, hosts->answered, hosts->returned);
+    for (size_t i = 0; i < PD_KIND_COUNT; i++)
+        printf(" %s %" PRIu64, kind_name((enum pd_kind)i), hosts->chosen[i]);
+    printf(";");
+    for (size_t i = 0; i < UPLINK_CHANGE_COUNT; i++)
+        printf(" %s %" PRIu64, uplink_change_name((enum uplink_change)i), hosts->changes[i]);
+    printf("\n");
+}
+
 static void print_counts(const struct sim *sim)
 {
     printf("  digest %016" PRIx64 ", %" PRIu64 " decisions (%" PRIu64
@@ -78,6 +90,8 @@ static void print_counts(const struct sim *sim)
     for (size_t i = 0; i < EFFECT_COUNT; i++)
         printf(" %s %" PRIu64, effect_name((enum effect)i), sim->effects[i]);
     printf("\n");
+    if (sim->hosts.on)
+        print_uplinks(&sim->hosts);
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim.h"
+#include "util/address.h"
 #include "util/util.h"
 
 #define LATE_KEPT 60000u /* late answers are learnt from for at least so many requests */
@@ -41,6 +42,7 @@ static uint32_t known(const struct sim *sim)
 
 static void node_down(struct sim *sim)
 {
+    hosts_node_gone(sim);
     sim->up = sim->reported = false;
     for (size_t i = 0; i < SIM_NAMES; i++)
         sim->peers[i].unreported = sim->peers[i].known;
@@ -76,6 +78,19 @@ static void snapshot(struct sim *sim)
     sim->reported = true;
 }
 
+/* NULL: what was known stays. */
+static void path(struct sim_peer *peer, const char *local, const char *remote)
+{
+    struct pd_address before = peer->local;
+
+    if (local)
+        (void)address_parse(local, &peer->local);
+    if (remote)
+        (void)address_parse(remote, &peer->remote);
+    if (memcmp(&before, &peer->local, sizeof(before)) != 0)
+        peer->bound = 0;
+}
+
 static void peer_up(struct sim *sim)
 {
     const struct event_peer_up *event = &sim->event.peer_up;
@@ -90,6 +105,7 @@ static void peer_up(struct sim *sim)
         peer->unreported = peer->gone = false;
         peer->migratable = event->migratable;
         peer->reconnectable = event->reconnectable;
+        path(peer, event->local, event->remote);
         return;
     }
     if (peer->known && peer->conn > event->conn)
@@ -109,6 +125,10 @@ static void peer_up(struct sim *sim)
     peer->role = event->role;
     peer->conn = event->conn;
     peer->up_us = sim->now_us;
+    peer->local = peer->remote = (struct pd_address){0};
+    path(peer, event->local, event->remote);
+    peer->bound = 0;
+    peer->return_us = peer->probing_us = 0;
     peer->has_row = peer->measured = false;
     peer->poll_us = 0;
     peer->received = PD_UNKNOWN;
@@ -179,6 +199,20 @@ static void samples(struct sim *sim)
     }
 }
 
+static void peer_path(struct sim *sim)
+{
+    struct sim_peer *peer = model_find(sim, sim->event.peer_path.conn);
+
+    if (peer && sim->up)
+        path(peer, sim->event.peer_path.local, sim->event.peer_path.remote);
+}
+
+static void moved(struct sim_peer *peer, const struct sim_request *request, const char *local)
+{
+    path(peer, local, NULL);
+    peer->bound = request->interface < HOST_INTERFACES ? request->interface + 1 : 0;
+}
+
 /* Whatever its outcome was, an answer is learnt from once. */
 static void answer(struct sim *sim)
 {
@@ -193,6 +227,8 @@ static void answer(struct sim *sim)
         return;
     request->answered = true;
     peer = model_find(sim, request->conn);
+    if (event->ok && peer && request->by == BY_MIGRATE)
+        moved(peer, request, event->local);
     if (event->ok || event->malformed || !peer || event->request + LATE_KEPT < sim->n_requests)
         return;
     if (event->code == NODE_PEER_DISABLE_MIGRATION || event->code == NODE_NOT_MIGRATABLE)
@@ -234,6 +270,12 @@ void model_event(struct sim *sim)
         break;
     case EVENT_PEER_DOWN:
         peer_down(sim);
+        break;
+    case EVENT_PEER_PATH:
+        peer_path(sim);
+        break;
+    case EVENT_PROBED:
+        hosts_probed(sim);
         break;
     case EVENT_SAMPLES:
         samples(sim);

@@ -57,6 +57,7 @@ static void forget_connections(struct sim *sim, bool useful)
         peer->request = 0;
     }
     sim->up = sim->reported = false;
+    hosts_restart(sim);
 }
 
 static void check_kept(const struct sim *sim, const struct kept *kept, bool useful)

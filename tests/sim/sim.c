@@ -47,6 +47,7 @@ static void configure(struct sim *sim, struct sim_setup *setup)
     config->fallback_after_us = usual ? 3000000 : 100000 + pick(sim, 4000000);
     config->decisions_kept = (uint32_t)pick(sim, 100);
     config->choose = true;
+    hosts_configure(sim, setup);
     config->instances = setup->instances;
 }
 
@@ -111,6 +112,7 @@ void sim_init(struct sim *sim, struct choice choice)
     }
     for (size_t i = 0; i < SIM_INSTANCES; i++)
         sim->values[i] = poke_value(&sim->pokes[i]);
+    hosts_init(sim);
     sim->failing = pick(sim, 5) == 0;
     configure(sim, &sim->setups[0]);
     add_instances(sim, &sim->setups[0], true);
@@ -181,6 +183,7 @@ void sim_finish(struct sim *sim)
         SIM_CHECK(sim, sim->pokes[i].stops <= sim->pokes[i].called[POKE_IN_START],
                   "a trigger was stopped twice");
     globs_free(sim->some);
+    hosts_clear(sim);
     free(sim->requests);
     free(sim->decisions);
 }

@@ -9,6 +9,7 @@
 
 #include "choice.h"
 #include "engine/engine.h"
+#include "hosts.h"
 #include "poke.h"
 
 #define SIM_NAMES     48
@@ -48,6 +49,11 @@ struct sim_peer {
     uint64_t poll_us;   /* 0: no row yet */
     uint64_t received;  /* as last told, PD_UNKNOWN: never */
     uint64_t progress_us;
+    /* its path, and the interface that it was moved to: 1 more than its number, 0: none */
+    struct pd_address local, remote;
+    size_t bound;
+    uint64_t return_us;  /* the last return that was asked for; 0: none */
+    uint64_t probing_us; /* decided as `probing`, and not decided since; 0: no */
     /* of the run before, until the snapshot */
     uint64_t kept_conn; /* 0: none */
     bool kept_disabled, kept_undialable;
@@ -65,6 +71,8 @@ struct sim_request {
     uint32_t attempt;
     uint32_t timeout_ms;
     enum by by;
+    size_t interface;  /* that it names; HOST_INTERFACES: none of the host */
+    bool prescribed;   /* by whoever advised it */
     bool quiet_enough; /* for the fallback */
     bool open, answered;
 };
@@ -85,10 +93,12 @@ struct sim_setup {
     struct engine_config config;
     struct instance_config instances[SIM_INSTANCES];
     uint32_t owners[SIM_INSTANCES]; /* which poke is behind an instance */
+    struct uplink_config uplinks[HOST_SECTIONS];
 };
 
 struct sim {
     struct choice choice;
+    struct hosts hosts;
     struct sim_setup setups[2]; /* the present one, and the one before or after it */
     unsigned setup;
     struct engine_config config; /* the present one */
@@ -169,6 +179,14 @@ bool model_held(const struct sim *sim, const struct sim_peer *peer);
 /* check.c: takes what the engine did over, and checks it. */
 void check_outbox(struct sim *sim);
 void check_stopped(struct sim *sim);
+
+/* check-uplinks.c: the same, of what has to do with uplinks. */
+void check_request_uplink(struct sim *sim, const struct action_move *move,
+                          struct sim_request *request);
+void check_probe_path(struct sim *sim, const struct action_probe_path *probe);
+void check_decision_uplink(struct sim *sim, const struct record_decision *record);
+void check_outcome_uplink(struct sim *sim, const struct record_outcome *record);
+void check_uplinks(struct sim *sim);
 
 /* digest.c */
 void digest_event(struct sim *sim);

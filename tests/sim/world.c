@@ -40,6 +40,7 @@ static void node_up(struct sim *sim)
     sim->features = (uint32_t)pick(sim, 16);
     if (pick(sim, 3))
         sim->features |= NODE_RECONNECT;
+    sim->features = hosts_features(sim, sim->features);
     sim->event.type = EVENT_NODE_UP;
     sim->event.node_up.node = "node";
     sim->event.node_up.implementation = pick(sim, 2) ? "sim" : NULL;
@@ -67,6 +68,8 @@ static void peer_up(struct sim *sim)
                     : pick(sim, 20) == 0 ? 1 + pick(sim, sim->last_conn + 1)
                                          : sim->last_conn + 1;
 
+    if (hosts_stays(sim, peer))
+        conn = peer->conn;
     if (conn > sim->last_conn)
         sim->last_conn = conn;
     sim->event.type = EVENT_PEER_UP;
@@ -75,6 +78,7 @@ static void peer_up(struct sim *sim)
     sim->event.peer_up.role = pick(sim, 4) ? PD_ROLE_CLIENT : PD_ROLE_SERVER;
     sim->event.peer_up.local = any_address(sim, sim->text[0], sizeof(sim->text[0]));
     sim->event.peer_up.remote = any_address(sim, sim->text[1], sizeof(sim->text[1]));
+    hosts_addresses(sim, &sim->event.peer_up.local, &sim->event.peer_up.remote);
     sim->event.peer_up.via = pick(sim, 3) ? NULL : "direct";
     sim->event.peer_up.migratable = pick(sim, 10) != 0;
     sim->event.peer_up.reconnectable = pick(sim, 6) != 0;
@@ -103,6 +107,7 @@ static void peer_path(struct sim *sim)
     sim->event.peer_path.conn = any_conn(sim);
     sim->event.peer_path.local = any_address(sim, sim->text[0], sizeof(sim->text[0]));
     sim->event.peer_path.remote = any_address(sim, sim->text[1], sizeof(sim->text[1]));
+    hosts_addresses(sim, &sim->event.peer_path.local, &sim->event.peer_path.remote);
     sim->event.peer_path.via = pick(sim, 3) ? NULL : "relay-1";
 }
 
@@ -135,6 +140,7 @@ static void next_row(struct sim *sim, struct sim_peer *peer, struct pd_row *row)
             row->v[PD_RTT_SAMPLES] == PD_UNKNOWN ? PD_UNKNOWN : row->v[PD_RTT_SAMPLES] + 1;
         row->v[PD_IN_FLIGHT_BYTES] = pick(sim, 5) * 1200;
         row->v[PD_SILENT_MS] = pick(sim, 5);
+        hosts_rtt(sim, peer, row);
         break;
     case SIM_FROZEN:
         row->v[PD_IN_FLIGHT_BYTES] = 1200 + pick(sim, 4) * 100;
@@ -162,6 +168,8 @@ static void samples(struct sim *sim)
         row->conn = peer ? peer->conn : any_conn(sim);
         if (peer && pick(sim, 12) == 0)
             peer->life = (enum sim_life)pick(sim, SIM_LIVES);
+        if (peer)
+            hosts_life(sim, peer);
         if (peer)
             next_row(sim, peer, &row->row);
         else
@@ -208,6 +216,7 @@ static void answer(struct sim *sim)
 
     if (sim->event.answer.malformed)
         sim->event.answer.code = 0;
+    hosts_answer(sim);
 }
 
 static struct pd_advice any_advice(struct sim *sim)
@@ -223,6 +232,7 @@ static struct pd_advice any_advice(struct sim *sim)
     advice.no_target = pick(sim, 12) == 0;
     advice.interface = pick(sim, 6) ? NULL : "up1";
     advice.via = pick(sim, 6) ? NULL : "relay-2";
+    hosts_advice(sim, &advice);
     return advice;
 }
 
@@ -284,6 +294,7 @@ static void command(struct sim *sim)
     sim->event.command.peer = all ? NULL : any_peer(sim)->name;
     sim->event.command.by = (enum command_by)pick(sim, 3);
     sim->event.command.interface = pick(sim, 4) ? NULL : "up2";
+    sim->event.command.interface = hosts_operator(sim, sim->event.command.interface);
     sim->event.command.who = pick(sim, 2) ? "uid 1000" : NULL;
     sim->event.command.duration_us = pick(sim, 4) ? 1 + pick(sim, 30000000) : 0;
     sim->event.command.observe = pick(sim, 3) == 0;
@@ -306,6 +317,7 @@ static void pass_time(struct sim *sim)
     uint64_t next_us = sim->now_us + (pick(sim, 3) ? pick(sim, span) : 0);
 
     sim->event = (struct event){.type = EVENT_TYPE_COUNT};
+    next_us = hosts_pace(sim, next_us);
     if (wake_us <= next_us && pick(sim, 10)) {
         sim->event.type = EVENT_TIMER;
         next_us = max_u64(sim->now_us, wake_us) + (pick(sim, 4) ? pick(sim, 50) : 0);
@@ -324,7 +336,7 @@ void world_next(struct sim *sim)
     };
 
     pass_time(sim);
-    if (sim->event.type == EVENT_TIMER)
+    if (sim->event.type == EVENT_TIMER || hosts_next(sim))
         return;
     if (!sim->up) {
         if (pick(sim, 3))
