@@ -54,7 +54,14 @@ static void desk_open(struct desk *desk)
 {
     const char *names[] = {"bravo@10.0.0.2", "bravo@10.0.0.3", "a\"b\\@h", "x"};
     struct event up = {.type = EVENT_NODE_UP,
-                       .node_up = {.node = "n", .boot = "b", .features = NODE_RECONNECT}};
+                       .node_up = {.node = "n",
+                                   .boot = "b",
+                                   .features = NODE_RECONNECT | NODE_BIND | NODE_PROBE_PATH}};
+    static const struct event_interface uplinks[] = {
+        {.name = "up0", .addresses = "10.0.0.1 fd00::1", .carrier = true, .route4 = true},
+        {.name = "up1", .addresses = "10.0.1.1", .carrier = true, .route4 = true},
+    };
+    struct event interfaces = {.type = EVENT_INTERFACES, .interfaces = {uplinks, 2}};
     struct event snapshot = {.type = EVENT_SNAPSHOT};
 
     desk->config.node = "/n";
@@ -89,11 +96,13 @@ static void desk_open(struct desk *desk)
         .user = desk,
     };
     desk->client = (struct client){.control = &desk->control, .fd = -1, .filter.verdict = -1};
+    desk_dispatch(desk, &interfaces);
     desk_dispatch(desk, &up);
     for (uint64_t i = 0; i < ARRAY_SIZE(names); i++) {
         struct event peer = {.type = EVENT_PEER_UP,
                              .peer_up = {.peer = names[i],
                                          .conn = i + 1,
+                                         .local = i < 2 ? "10.0.0.1:7" : NULL,
                                          .role = i & 1 ? PD_ROLE_SERVER : PD_ROLE_CLIENT,
                                          .migratable = true,
                                          .reconnectable = true}};
@@ -109,6 +118,7 @@ static void desk_close(struct desk *desk)
     filter_clear(&desk->client.filter);
     buffer_clear(&desk->client.out);
     backlog_clear(&desk->control.backlog);
+    interfaces_clear(&desk->control.interfaces);
     engine_free(desk->engine);
 }
 
