@@ -150,8 +150,8 @@ _pathdogctl()
                 options+=' --source --unit --directory --file' ;;
             report) options+=' --since --until --source --unit --directory --file' ;;
             migrate) options+=' --by --to --interface --local --via --no-wait' ;;
-            hold) options+=' --all --for --absent' ;;
-            release) options+=' --all' ;;
+            hold) options+=' --all --uplink --for --absent' ;;
+            release) options+=' --all --uplink' ;;
             notify) options+=' --peers --reason' ;;
         esac
         __pathdogctl_words $options

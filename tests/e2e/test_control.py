@@ -442,7 +442,7 @@ class Commands(ControlCase):
     def test_help(self):
         node, dog = self.pair()
         out, _ = self.ctl(dog, "help", socket_path="/nowhere")
-        self.assertIn("release PEER|--all", out)
+        self.assertIn("release PEER|--uplink NAME|--all", out)
         self.assertIn("help [COMMAND]", out)
         out, _ = self.ctl(dog, "help", "hold", socket_path="/nowhere")
         self.assertIn("hold PEER|--all [--for 10min]", out)

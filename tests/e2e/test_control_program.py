@@ -310,6 +310,18 @@ class Completion(ControlCase):
             offered = self.complete_fish(dog, f"pathdogctl -s $S {command} --")
             self.assertEqual([o for o in options if o not in offered], [], command)
 
+    def test_uplinks(self):
+        node = self.node()
+        dog = self.dog(node, start=False)
+        dog.sections.update({"uplink:home": {"interface": "nowhere0"}, "uplink:lte": {"interface": "nowhere1"}})
+        dog.start()
+        node.wait_subscribed()
+        for words in ("hold --uplink ", "release --uplink ", "decisions --uplink ", "migrate x --to "):
+            self.assertEqual(self.complete(dog, "pathdogctl -s $S " + words), ["home", "lte"], words)
+            self.assertEqual(self.complete(dog, "pathdogctl -s $S " + words + "l"), ["lte"], words)
+            if shutil.which("fish"):
+                self.assertEqual(self.complete_fish(dog, "pathdogctl -s $S " + words), ["home", "lte"], words)
+
     def test_bash(self):
         node = self.node()
         for conn, name in enumerate(("bravo@10.0.0.2", "bravo@10.0.0.3", "char:lie@h", "a b@h"), 1):

@@ -47,7 +47,10 @@ class Uplinks(ControlCase):
         seen = self.wait_uplinks(dog, "up1 is learned", lambda u: set(u) == {"up0", "up1"})
         self.assertEqual((seen["up1"]["routes"], seen["up1"]["peers"]), (["ipv4"], 1))
         out, _ = self.ctl(dog, "uplinks")
-        self.assertRegex(out, r"(?m)^up0 +up0 +spare +up .* ipv4 ipv6 +3 .*learned$")
+        self.assertRegex(out, r"(?m)^up0 +up0 +spare +up +ipv4 ipv6 +3 ")
+        self.assertIn("learned from the routes", out)
+        out, _ = self.ctl(dog, "status")
+        self.assertRegex(out, r"(?m)^Uplinks +2$")
         peers, _ = self.ctl(dog, "--json", "peers")
         used = {p["peer"]: p["uplink"] for p in map(json.loads, peers.splitlines())}
         self.assertEqual(used, {"p1@h": "up0", "p2@h": "up0", "p3@h": "up1", "p4@h": "up0", "p5@h": None})
@@ -69,6 +72,11 @@ class Uplinks(ControlCase):
                               lambda u, n=name, c=condition: u[n]["condition"] == c)
         out, _ = self.ctl(dog, "uplinks")
         self.assertRegex(out, r"(?m)^gone +nowhere0 +primary +absent ")
+        self.assertRegex(out, r"(?m)^ +absent for \d")
+        self.assertNotIn("learned", out)
+        self.assertEqual(max(map(len, out.splitlines())), 79, "it fits on a terminal")
+        out, _ = self.ctl(dog, "status")
+        self.assertRegex(out, r"(?m)^Uplinks +3; home: no-address, lte: no-carrier, gone: absent$")
 
     def test_a_route_that_a_rule_leads_to(self):
         """A second provider as it is often set up: a table of its own, chosen by the source."""
@@ -108,6 +116,24 @@ class Uplinks(ControlCase):
             _, err = self.ctl(dog, "migrate", "p2@h", *arguments, status=1)
             self.assertIn(words, err)
         self.assertEqual(len(node.requests("migrate_peer")), 1)
+
+    def test_what_a_hold_of_one_takes(self):
+        """Wrong words are an error that says what is right; a peer's uplink is in explain."""
+        node, dog = self.start(SECTIONS)
+        self.wait_uplinks(dog, "both are known", lambda u: u["home"]["condition"] == "up")
+        for words, status, says in (
+                (("hold", "--uplink", "sat"), 1, 'there is no uplink "sat"; there are home and lte'),
+                (("hold", "--uplink", "home", "p1@h"), 2, "hold PEER, hold --uplink NAME, or hold --all"),
+                (("hold", "--uplink", "home", "--all"), 2, "hold PEER, hold --uplink NAME, or hold --all"),
+                (("hold", "--uplink", "home", "--absent"), 2, "--absent is about peers"),
+                (("release", "--uplink", "home"), 1, "nothing to release: uplink home is not held"),
+                (("release", "--uplink", "home", "--for", "1s"), 2, "release does not take --for"),
+                (("peers", "--uplink", "home"), 2, "peers does not take --uplink")):
+            _, err = self.ctl(dog, *words, status=status)
+            self.assertIn(says, err)
+        out, _ = self.ctl(dog, "explain", "p1@h")
+        self.assertRegex(out, r"(?m)^uplink +home: up$")
+        self.assertNotIn("uplink  ", self.ctl(dog, "explain", "p5@h")[0])
 
     def test_a_move_to_one_of_a_node_that_cannot_bind(self):
         node, dog = self.start(SECTIONS, features=())

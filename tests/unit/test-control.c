@@ -19,6 +19,9 @@ struct desk {
     struct control *control;
     char directory[32], path[64];
     unsigned notices;
+    char notice[256];          /* the last one */
+    struct event_command last; /* the last one; its uplink is in the next one */
+    char uplink[32];
 };
 
 static const struct config *desk_config(void *user)
@@ -30,13 +33,19 @@ static void desk_dispatch(void *user, struct event *event)
 {
     struct desk *desk = user;
 
+    desk->last = event->command;
+    snprintf(desk->uplink, sizeof(desk->uplink), "%s",
+             event->command.uplink ? event->command.uplink : "");
     lab_event(&desk->lab, event);
     control_records(desk->control, desk->lab.box->records, desk->lab.box->n_records);
 }
 
 static void desk_notice(void *user, enum pd_level level, const char *what, const char *text)
 {
-    ((struct desk *)user)->notices++;
+    struct desk *desk = user;
+
+    desk->notices++;
+    snprintf(desk->notice, sizeof(desk->notice), "%s: %s", what, text);
 }
 
 static bool desk_busy(void *user)
@@ -518,6 +527,63 @@ static void holds_that_are_left_are_named(void **state)
     desk_run(desk);
 }
 
+#define HOLD(params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\",\"params\":{" params "}}\n"
+
+/* By its name or its interface's; what would have no effect is refused, and says why. */
+static void an_uplink_is_held(void **state)
+{
+    static const struct event_interface both[] = {
+        {"eth0", "10.0.0.2", true, false, true, false},
+        {"wwan0", "10.9.0.7", true, true, true, false},
+    };
+    static const struct uplink_config sections[] = {{"home", "eth0", UPLINK_PRIMARY},
+                                                    {"lte", "wwan0", UPLINK_METERED}};
+    struct desk *desk = *state;
+    struct engine_config *next = &desk->lab.next[0];
+    int fd = desk_connect(desk);
+    const char *answer;
+
+    *next = desk->lab.config;
+    next->uplinks = sections;
+    next->n_uplinks = 2;
+    assert_int_equal(engine_configure(desk->lab.engine, next), 0);
+    lab_command(&desk->lab, &(struct event_command){.type = COMMAND_CONFIG});
+    lab_event(&desk->lab,
+              &(struct event){.type = EVENT_INTERFACES, .interfaces = {both, ARRAY_SIZE(both)}});
+    answer = ask(desk, fd, HOLD("\"uplink\":\"home\""));
+    assert_non_null(strstr(answer, "uplink home cannot be held: the node does not offer the "
+                                   "feature \\\"bind\\\""));
+    desk->lab.engine->node.features |= NODE_BIND;
+    answer = ask(desk, fd, HOLD("\"uplink\":\"home\""));
+    assert_non_null(strstr(answer, "uplink home cannot be held: with \\\"choose = no\\\""));
+    desk->config.engine.choose = true;
+    answer = ask(desk, fd, HOLD("\"uplink\":\"sat\""));
+    assert_non_null(strstr(answer, "there is no uplink \\\"sat\\\"; there are home and lte"));
+    answer = ask(desk, fd, HOLD("\"uplink\":\"home\",\"all\":true"));
+    assert_non_null(strstr(answer, "exactly one of \\\"peer\\\", \\\"uplink\\\" and"));
+    assert_int_equal(desk->notices, 0);
+    answer = ask(desk, fd, HOLD("\"uplink\":\"eth0\",\"for_us\":600000000"));
+    assert_non_null(strstr(answer, "\"peer\":null,\"uplink\":\"home\",\"held\":true"));
+    assert_int_equal(desk->last.type, COMMAND_HOLD);
+    assert_null(desk->last.peer);
+    assert_string_equal(desk->uplink, "home");
+    assert_int_equal(desk->last.duration_us, 600 * SEC);
+    assert_non_null(strstr(desk->notice, "holds uplink home for 10 min"));
+    answer = ask(desk, fd,
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"release\",\"params\":{\"uplink\":"
+                 "\"lte\",\"if_held\":true}}\n");
+    assert_non_null(strstr(answer, "nothing to release: uplink lte is not held"));
+    answer = ask(desk, fd,
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"release\",\"params\":{\"uplink\":"
+                 "\"home\"}}\n");
+    assert_non_null(strstr(answer, "\"uplink\":\"home\",\"held\":false"));
+    assert_int_equal(desk->last.type, COMMAND_RELEASE);
+    assert_string_equal(desk->uplink, "home");
+    assert_non_null(strstr(desk->notice, "releases uplink home"));
+    close(fd);
+    desk_run(desk);
+}
+
 /* Its answers wait in a full socket: it makes room before those who only say nothing. */
 static void who_takes_nothing_makes_room(void **state)
 {
@@ -664,6 +730,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_reads_slowly_is_not, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(commands_wait_for_the_turn, desk_setup, desk_teardown),
         cmocka_unit_test_setup_teardown(holds_that_are_left_are_named, desk_setup, desk_teardown),
+        cmocka_unit_test_setup_teardown(an_uplink_is_held, desk_setup, desk_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,12 @@ static void gate_sentence(char *text, size_t size, const struct inspect_status *
     case VERDICT_OBSERVING:
         snprintf(text, size, "the mode is observe; \"pathdogctl mode active\" ends it");
         break;
+    case VERDICT_NO_TARGET:
+        snprintf(text, size, "there is no other path, or the one in use works");
+        break;
+    case VERDICT_PROBING:
+        snprintf(text, size, "other uplinks would be asked first whether they work");
+        break;
     case VERDICT_QUEUED:
         snprintf(text, size, "%u requests are open, at most %u may be", status->counts.open,
                  status->budget);
@@ -216,6 +222,20 @@ static void put_memberships(struct buffer *out, const struct request *request, c
     put_close(out, "]");
 }
 
+/* How the uplink is that the peer uses. */
+static void put_peer_uplink(struct request *request, const char *name)
+{
+    struct inspect_uplink uplink;
+
+    if (!name || !inspect_uplink_find(request->engine, request->now_us, name, &uplink)) {
+        put_null(request->out, "uplink_state");
+        return;
+    }
+    put_open(request->out, "uplink_state", "{");
+    put_uplink_state(request->out, &uplink);
+    put_close(request->out, "}");
+}
+
 void answer_explain(struct request *request)
 {
     const char *name = param_text(request, "peer");
@@ -230,6 +250,7 @@ void answer_explain(struct request *request)
     out = answer_begin(request);
     put_open(out, NULL, "{");
     put_peer(request, &explain.peer);
+    put_peer_uplink(request, explain.peer.uplink);
     put_samples(out, &explain.peer);
     put_waiting(out, &explain);
     put_moves(out, &explain);

@@ -78,6 +78,29 @@ static void put_triggers(struct buffer *out, const struct engine *engine,
     put_close(out, "]");
 }
 
+/* How many there are, and those that connections are kept off. */
+static void put_uplinks(struct buffer *out, const struct engine *engine, uint64_t now_us)
+{
+    struct inspect_uplink uplink;
+    size_t n = 0;
+
+    put_open(out, "uplinks", "{");
+    put_open(out, "unwell", "[");
+    for (; inspect_uplink(engine, now_us, n, &uplink); n++) {
+        const char *state = uplink_state(&uplink);
+
+        if (!strcmp(state, "up"))
+            continue;
+        put_open(out, NULL, "{");
+        put_text(out, "uplink", uplink.name);
+        put_text(out, "state", state);
+        put_close(out, "}");
+    }
+    put_close(out, "]");
+    put_u64(out, "known", n);
+    put_close(out, "}");
+}
+
 static void put_counts(struct buffer *out, const struct inspect_status *status)
 {
     put_open(out, "requests", "{");
@@ -113,6 +136,7 @@ void answer_status(struct request *request)
     put_u64(out, "n_peers", status.counts.peers);
     put_name(out, "peers");
     put_tally(out, request->engine, 0);
+    put_uplinks(out, request->engine, request->now_us);
     put_counts(out, &status);
     put_reasons(out, request->engine, request->now_us, &status, config);
     put_close(out, "}");

@@ -6,6 +6,7 @@
 #include "../engine/base/names.h"
 #include "private.h"
 
+#define NAMES_SHOWN 12u
 #define UPLINKS_MAX 128u /* more than there can be */
 
 struct use {
@@ -25,6 +26,67 @@ static void count(struct use *uses, size_t n, const struct inspect_peer *peer)
     }
 }
 
+const char *uplink_state(const struct inspect_uplink *uplink)
+{
+    if (strcmp(uplink->condition, uplink_condition_names[UPLINK_UP]) != 0)
+        return uplink->condition;
+    return uplink->held         ? "held"
+           : uplink->penalty_us ? "penalty"
+           : uplink->suspect    ? "unproven"
+                                : "up";
+}
+
+static void put_proof(struct buffer *out, const struct inspect_uplink *uplink)
+{
+    if (!uplink->proving) {
+        put_null(out, "proof");
+        return;
+    }
+    put_open(out, "proof", "{");
+    put_u64(out, "good", uplink->proof_good);
+    put_u64(out, "needed", uplink->proof_needed);
+    put_u64(out, "over_us", uplink->proof_us);
+    put_close(out, "}");
+}
+
+void put_uplink_state(struct buffer *out, const struct inspect_uplink *uplink)
+{
+    put_text(out, "state", uplink_state(uplink));
+    put_text(out, "condition", uplink->condition);
+    put_u64(out, "for_us", uplink->for_us);
+    put_bool(out, "held", uplink->held);
+    put_known(out, "held_left_us", uplink->held ? uplink->held_for_us : INSPECT_NEVER,
+              INSPECT_NEVER);
+    put_u64(out, "penalty_us", uplink->penalty_us);
+    put_bool(out, "unproven", uplink->suspect);
+    put_proof(out, uplink);
+    if (!uplink->change) {
+        put_null(out, "last");
+        return;
+    }
+    put_open(out, "last", "{");
+    put_text(out, "change", uplink->change);
+    put_text(out, "reason", uplink->change_reason);
+    put_known(out, "ago_us", uplink->change_us, INSPECT_NEVER);
+    put_close(out, "}");
+}
+
+bool request_uplink(struct request *request, const char *name, struct inspect_uplink *ret)
+{
+    const char *names[NAMES_SHOWN];
+    char list[512];
+    size_t n = 0;
+
+    if (inspect_uplink_find(request->engine, request->now_us, name, ret))
+        return true;
+    while (n < ARRAY_SIZE(names) && inspect_uplink(request->engine, request->now_us, n, ret))
+        names[n++] = ret->name;
+    list_words(list, sizeof(list), names, n);
+    answer_error(request, ERROR_REFUSED, "there is no uplink \"%.64s\"; %s%s", name,
+                 n ? "there are " : "none is known", list);
+    return false;
+}
+
 static void put_uplink(struct buffer *out, const struct inspect_uplink *uplink,
                        const struct use *use)
 {
@@ -33,8 +95,7 @@ static void put_uplink(struct buffer *out, const struct inspect_uplink *uplink,
     put_text(out, "interface", uplink->interface);
     put_text(out, "class", uplink_class_names[uplink->class]);
     put_bool(out, "configured", uplink->configured);
-    put_text(out, "condition", uplink->condition);
-    put_u64(out, "for_us", uplink->for_us);
+    put_uplink_state(out, uplink);
     put_open(out, "routes", "[");
     if (uplink->route4)
         put_text(out, NULL, "ipv4");
@@ -44,6 +105,8 @@ static void put_uplink(struct buffer *out, const struct inspect_uplink *uplink,
     put_u64(out, "peers", use->peers);
     put_u64(out, "silent", use->silent);
     put_known(out, "srtt_us", use->srtt_us, PD_UNKNOWN);
+    put_known(out, "rtt_us", uplink->rtt_us, INSPECT_NEVER);
+    put_known(out, "heard_us", uplink->heard_us, INSPECT_NEVER);
     put_close(out, "}");
 }
 

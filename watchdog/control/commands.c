@@ -100,10 +100,8 @@ static bool target_fits(struct request *request, const struct event_command *com
 /* The interface of the uplink that was asked for. Returns false: answered with an error. */
 static bool target_uplink(struct request *request, struct event_command *command)
 {
-    const char *name = param_text(request, "uplink"), *names[NAMES_SHOWN];
+    const char *name = param_text(request, "uplink");
     struct inspect_uplink uplink;
-    char list[512];
-    size_t n = 0;
 
     if (!name)
         return true;
@@ -111,17 +109,10 @@ static bool target_uplink(struct request *request, struct event_command *command
         answer_error(request, ERROR_PARAMS, "only one of \"uplink\" and \"interface\" is allowed");
         return false;
     }
-    if (inspect_uplink_find(request->engine, request->now_us, name, &uplink)) {
-        command->interface = uplink.interface;
-        return true;
-    }
-    for (; n < ARRAY_SIZE(names) && inspect_uplink(request->engine, request->now_us, n, &uplink);
-         n++)
-        names[n] = uplink.name;
-    list_words(list, sizeof(list), names, n);
-    answer_error(request, ERROR_REFUSED, "there is no uplink \"%.64s\"; %s%s", name,
-                 n ? "there are " : "none is known", list);
-    return false;
+    if (!request_uplink(request, name, &uplink))
+        return false;
+    command->interface = uplink.interface;
+    return true;
 }
 
 void command_migrate(struct request *request)
@@ -169,16 +160,32 @@ void command_migrate(struct request *request)
     answer_end(request);
 }
 
-/* `peer` or `all`, not both. Returns false: answered with an error. */
-static bool whom(struct request *request, const char **ret_name)
-{
-    bool all = param_bool(request, "all");
+/* Whom a hold or a release is about. */
+struct whom {
+    const char *peer, *uplink; /* one of them, or none: all peers */
+    char text[IF_NAMESIZE + 300];
+};
 
-    *ret_name = param_text(request, "peer");
-    if (all == !*ret_name)
-        return true;
-    answer_error(request, ERROR_PARAMS, "exactly one of \"peer\" and \"all\":true is needed");
-    return false;
+/* One of `peer`, `uplink` and `all`. Returns false: answered with an error. */
+static bool whom(struct request *request, struct whom *ret)
+{
+    const char *uplink = param_text(request, "uplink");
+    struct inspect_uplink found;
+
+    *ret = (struct whom){.peer = param_text(request, "peer")};
+    if (param_bool(request, "all") + !!ret->peer + !!uplink != 1) {
+        answer_error(request, ERROR_PARAMS,
+                     "exactly one of \"peer\", \"uplink\" and \"all\":true is needed");
+        return false;
+    }
+    if (uplink && !request_uplink(request, uplink, &found))
+        return false;
+    ret->uplink = uplink ? found.name : NULL;
+    snprintf(ret->text, sizeof(ret->text), "%s%s", uplink ? "uplink " : "",
+             uplink      ? found.name
+             : ret->peer ? ret->peer
+                         : "all peers");
+    return true;
 }
 
 /* How many peers missed something while they were held or observed, and get it now. */
@@ -191,14 +198,16 @@ static void put_missed(const struct request *request, struct buffer *out)
 }
 
 /* With the holds that are in force now, for one ends no other. */
-static void answer_held(struct request *request, const char *name, bool held)
+static void answer_held(struct request *request, const struct whom *whom, bool held)
 {
     const char *names[NAMES_SHOWN];
     uint32_t n_names = inspect_holds(request->engine, request->now_us, names, ARRAY_SIZE(names));
     struct buffer *out = answer_begin(request);
 
     put_open(out, NULL, "{");
-    put_text(out, "peer", name);
+    put_text(out, "peer", whom->peer);
+    if (whom->uplink)
+        put_text(out, "uplink", whom->uplink);
     put_bool(out, "held", held);
     put_bool(out, "all_held", inspect_status(request->engine, request->now_us).all_held);
     put_u64(out, "n_held", n_names);
@@ -211,6 +220,48 @@ static void answer_held(struct request *request, const char *name, bool held)
     answer_end(request);
 }
 
+/* Nothing would leave it, and nobody would say so. Returns false: answered with an error. */
+static bool may_hold_uplink(struct request *request, const struct whom *whom)
+{
+    const struct control_host *host = &request->control->host;
+    struct inspect_status status = inspect_status(request->engine, request->now_us);
+
+    if (status.up && !(status.features & NODE_BIND)) {
+        answer_error(
+            request, ERROR_REFUSED,
+            "uplink %s cannot be held: the node does not offer the feature \"bind\", so its "
+            "connections cannot be moved to another uplink",
+            whom->uplink);
+        return false;
+    }
+    if (host->config(host->user)->engine.choose)
+        return true;
+    answer_error(request, ERROR_REFUSED,
+                 "uplink %s cannot be held: with \"choose = no\" in the section [watchdog] no "
+                 "connection is moved to another uplink",
+                 whom->uplink);
+    return false;
+}
+
+/* Returns false: answered with an error. */
+static bool may_hold_peer(struct request *request, const char *name)
+{
+    struct inspect_peer peer;
+
+    if (inspect_find(request->engine, request->now_us, name, &peer))
+        return true;
+    if (!param_bool(request, "absent")) {
+        answer_unknown_peer(request, name);
+        return false;
+    }
+    if (inspect_status(request->engine, request->now_us).names < NAMES_MAX)
+        return true;
+    answer_error(request, ERROR_REFUSED,
+                 "%u names are kept already, which is the most allowed: release some peers first",
+                 NAMES_MAX);
+    return false;
+}
+
 void command_hold(struct request *request)
 {
     struct event_command command = {
@@ -218,10 +269,10 @@ void command_hold(struct request *request)
         .duration_us = param_u64(request, "for_us"),
     };
     struct who asker = who(request);
-    struct inspect_peer peer;
+    struct whom held;
     char text[400], span[DURATION_SIZE];
 
-    if (!whom(request, &command.peer))
+    if (!whom(request, &held))
         return;
     if (param_given(request, "for_us") && !command.duration_us) {
         answer_error(
@@ -229,33 +280,39 @@ void command_hold(struct request *request)
             "\"for_us\" is 0; allowed is 1 or more, or no \"for_us\" to hold until released");
         return;
     }
-    if (command.peer && !inspect_find(request->engine, request->now_us, command.peer, &peer)) {
-        if (!param_bool(request, "absent")) {
-            answer_unknown_peer(request, command.peer);
-            return;
-        }
-        if (inspect_status(request->engine, request->now_us).names >= NAMES_MAX) {
-            answer_error(
-                request, ERROR_REFUSED,
-                "%u names are kept already, which is the most allowed: release some peers first",
-                NAMES_MAX);
-            return;
-        }
-    }
+    if ((held.uplink && !may_hold_uplink(request, &held)) ||
+        (held.peer && !may_hold_peer(request, held.peer)))
+        return;
+    command.peer = held.peer;
+    command.uplink = held.uplink;
     command.who = asker.text;
     dispatch(request, &command);
-    snprintf(text, sizeof(text), "%s holds %s%s%s", asker.text,
-             command.peer ? command.peer : "all peers", command.duration_us ? " for " : "",
+    snprintf(text, sizeof(text), "%s holds %s%s%s", asker.text, held.text,
+             command.duration_us ? " for " : "",
              command.duration_us ? duration_text(span, command.duration_us) : "");
     notify(request, "hold", text);
-    answer_held(request, command.peer, true);
+    answer_held(request, &held, true);
+}
+
+static bool uplink_is_held(const struct request *request, const char *name)
+{
+    struct inspect_uplink uplink;
+
+    return inspect_uplink_find(request->engine, request->now_us, name, &uplink) && uplink.held;
 }
 
 /* Returns false: there is no such hold, answered with an error that names those there are. */
-static bool may_release(struct request *request, const char *name)
+static bool may_release(struct request *request, const struct whom *whom)
 {
     bool all_held = inspect_status(request->engine, request->now_us).all_held;
+    const char *name = whom->peer;
 
+    if (whom->uplink && uplink_is_held(request, whom->uplink))
+        return true;
+    if (whom->uplink) {
+        answer_error(request, ERROR_REFUSED, "nothing to release: %s is not held", whom->text);
+        return false;
+    }
     if (name ? inspect_held(request->engine, request->now_us, name) : all_held)
         return true;
     if (!name)
@@ -274,24 +331,27 @@ void command_release(struct request *request)
 {
     struct event_command command = {.type = COMMAND_RELEASE};
     struct who asker = who(request);
+    struct whom held;
     struct inspect_peer peer;
     char text[400];
 
-    if (!whom(request, &command.peer))
+    if (!whom(request, &held))
         return;
-    if (command.peer && !inspect_find(request->engine, request->now_us, command.peer, &peer) &&
-        !inspect_held(request->engine, request->now_us, command.peer)) {
-        answer_unknown_peer(request, command.peer);
+    if (held.peer && !inspect_find(request->engine, request->now_us, held.peer, &peer) &&
+        !inspect_held(request->engine, request->now_us, held.peer)) {
+        answer_unknown_peer(request, held.peer);
         return;
     }
-    if (param_bool(request, "if_held") && !may_release(request, command.peer))
+    if (param_bool(request, "if_held") && !may_release(request, &held))
         return;
+    command.peer = held.peer;
+    command.uplink = held.uplink;
     command.who = asker.text;
     dispatch(request, &command);
-    snprintf(text, sizeof(text), "%s releases %s", asker.text,
-             command.peer ? command.peer : "all peers but those held by name");
+    snprintf(text, sizeof(text), "%s releases %s%s", asker.text, held.text,
+             held.peer || held.uplink ? "" : " but those held by name");
     notify(request, "release", text);
-    answer_held(request, command.peer, false);
+    answer_held(request, &held, false);
 }
 
 void command_mode(struct request *request)

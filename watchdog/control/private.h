@@ -210,6 +210,15 @@ void command_reload(struct request *request);
 /* Answers that there is no such peer, with those that may have been meant. */
 void answer_unknown_peer(struct request *request, const char *name);
 
+/* By its name, else by its interface's. Returns false: answered with an error that names those that
+ * there are. */
+bool request_uplink(struct request *request, const char *name, struct inspect_uplink *ret);
+
+/* "up", or what keeps connections off it: what it lacks, "held", "penalty" or "unproven". */
+const char *uplink_state(const struct inspect_uplink *uplink);
+/* That, and why, and for how long: members without brackets. */
+void put_uplink_state(struct buffer *out, const struct inspect_uplink *uplink);
+
 /* The members of a peer, without brackets. */
 void put_peer(struct request *request, const struct inspect_peer *peer);
 /* An object: how many peers there are of which kind, from place `begin` on. */

@@ -56,6 +56,27 @@ static void node_reasons(struct buffer *out, const struct inspect_status *status
         put_reason(out, GRADE_NOTE, "no-peers", "the node has no connections");
 }
 
+static void uplink_reasons(struct buffer *out, const struct engine *engine, uint64_t now_us)
+{
+    struct inspect_uplink uplink;
+    char left[DURATION_SIZE];
+
+    for (size_t i = 0; inspect_uplink(engine, now_us, i, &uplink); i++) {
+        if (!uplink.held)
+            continue;
+        if (uplink.held_for_us == INSPECT_NEVER)
+            put_reason(
+                out, GRADE_LOOK, "uplink-held",
+                "uplink %s is held until \"pathdogctl release --uplink %s\": no connection is "
+                "moved to it",
+                uplink.name, uplink.name);
+        else
+            put_reason(out, GRADE_LOOK, "uplink-held",
+                       "uplink %s is held for another %s: no connection is moved to it",
+                       uplink.name, duration_text(left, uplink.held_for_us));
+    }
+}
+
 static void held_reasons(struct buffer *out, const struct inspect_status *status)
 {
     char left[DURATION_SIZE];
@@ -202,6 +223,7 @@ void put_reasons(struct buffer *out, const struct engine *engine, uint64_t now_u
     node_reasons(out, status, config->node);
     peer_reasons(out, engine, now_us, status);
     held_reasons(out, status);
+    uplink_reasons(out, engine, now_us);
     trigger_reasons(out, engine, &samples);
     column_reasons(out, status, samples);
     if (status->budget && status->counts.open >= status->budget)

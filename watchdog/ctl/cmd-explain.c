@@ -31,6 +31,19 @@ static void show_connection(const struct ctl *ctl, const json_t *peer)
     printf("\n");
 }
 
+/* Where none is known, there is nothing to say. */
+static void show_uplink(const struct ctl *ctl, const json_t *peer)
+{
+    const json_t *state = json_object_get(peer, "uplink_state");
+    const char *word = text_of(state, "state");
+
+    if (!json_is_object(state))
+        return;
+    heading(ctl, "uplink");
+    printf("%s: %s%s%s\n", text_of(peer, "uplink"), uplink_colour(ctl, word), word, plain(ctl));
+    show_uplink_state(ctl, state, "           ");
+}
+
 static void show_bytes(const json_t *peer)
 {
     printf("           ");
@@ -211,6 +224,7 @@ enum ctl_status command_explain(struct ctl *ctl)
         show_json(peer);
     } else if (last) {
         show_connection(ctl, peer);
+        show_uplink(ctl, peer);
         show_samples(ctl, peer);
         show_triggers(ctl, peer);
         show_cache(ctl, peer);

@@ -188,6 +188,30 @@ static void show_holds(const struct ctl *ctl, const json_t *answer)
     puts("; \"pathdogctl release PEER\" ends the hold");
 }
 
+static void show_hold(const struct ctl *ctl, const json_t *answer, const char *name)
+{
+    const struct options *options = &ctl->options;
+    bool held = flag_of(answer, "held");
+
+    if (options->uplink)
+        printf("uplink %s is ", text_of(answer, "uplink"));
+    else if (name)
+        printf("%s is ", clean(name, strlen(name)));
+    else
+        printf("all peers are ");
+    if (held && options->for_us)
+        printf("held for %s", span_text(options->for_us));
+    else
+        printf(held ? "held until released" : "released");
+    if (options->uplink)
+        printf(held ? ": its connections are moved to others, and none is moved to it"
+                    : ": connections may use it again");
+    putchar('\n');
+    show_missed(answer);
+    if (!held && !options->uplink)
+        show_holds(ctl, answer);
+}
+
 static enum ctl_status change_hold(struct ctl *ctl, const char *method, json_t *params)
 {
     enum ctl_status result = CTL_GOOD;
@@ -195,30 +219,26 @@ static enum ctl_status change_hold(struct ctl *ctl, const char *method, json_t *
     char *name = NULL;
     json_t *answer;
 
-    if (!!ctl->n_words == options->all) {
+    if (!!ctl->n_words + options->all + !!options->uplink != 1) {
         json_decref(params);
-        return usage("%s PEER, or %s --all", method, method);
+        return usage("%s PEER, %s --uplink NAME, or %s --all", method, method, method);
     }
-    if (options->all) {
+    if (options->uplink && options->absent) {
+        json_decref(params);
+        return usage("--absent is about peers: it does not go together with --uplink");
+    }
+    if (options->all)
         json_object_set_new(params, "all", json_true());
-        answer = ctl_call(ctl, method, params, &result);
-    } else {
+    if (options->uplink)
+        json_object_set_new(params, "uplink", json_string(options->uplink));
+    if (ctl->n_words)
         answer = ctl_call_peer(ctl, method, params, ctl->words[0], &name, &result);
-    }
-    if (answer && options->json) {
+    else
+        answer = ctl_call(ctl, method, params, &result);
+    if (answer && options->json)
         show_json(answer);
-    } else if (answer) {
-        printf("%s ", !name ? "all peers are" : clean(name, strlen(name)));
-        if (name)
-            printf("is ");
-        if (flag_of(answer, "held") && options->for_us)
-            printf("held for %s\n", span_text(options->for_us));
-        else
-            puts(flag_of(answer, "held") ? "held until released" : "released");
-        show_missed(answer);
-        if (!flag_of(answer, "held"))
-            show_holds(ctl, answer);
-    }
+    else if (answer)
+        show_hold(ctl, answer, name);
     json_decref(answer);
     free(name);
     return result;

@@ -71,6 +71,24 @@ static void show_peers(const struct ctl *ctl, const json_t *status)
            number_of(tally, "held"), number_of(tally, "fixed"));
 }
 
+/* How many there are, and which of them connections are kept off. */
+static void show_uplinks(const struct ctl *ctl, const json_t *uplinks)
+{
+    const json_t *unwell = json_object_get(uplinks, "unwell");
+
+    if (!number_of(uplinks, "known"))
+        return;
+    printf("%sUplinks%s   %" PRIu64, bold(ctl), plain(ctl), number_of(uplinks, "known"));
+    for (size_t i = 0; i < json_array_size(unwell); i++) {
+        const json_t *uplink = json_array_get(unwell, i);
+        const char *state = text_of(uplink, "state");
+
+        printf("%s%s: %s%s%s", i ? ", " : "; ", text_of(uplink, "uplink"),
+               uplink_colour(ctl, state), state, plain(ctl));
+    }
+    putchar('\n');
+}
+
 static void show_triggers(const struct ctl *ctl, const json_t *triggers)
 {
     printf("%sTriggers%s ", bold(ctl), plain(ctl));
@@ -130,6 +148,7 @@ static void show_status(const struct ctl *ctl, const json_t *status, const json_
            held && has(status, "held_left_us") ? " for another " : "",
            held && has(status, "held_left_us") ? span_of(status, "held_left_us") : "");
     show_peers(ctl, status);
+    show_uplinks(ctl, json_object_get(status, "uplinks"));
     show_triggers(ctl, json_object_get(status, "triggers"));
     show_requests(ctl, status);
     show_last(ctl, last);

@@ -79,17 +79,79 @@ static const char *routes_of(const json_t *uplink, char text[static 16])
     return text;
 }
 
+/* "; " between what is said of one uplink. */
+static void begin(const char *indent, bool *any)
+{
+    fputs(*any ? "; " : indent, stdout);
+    *any = true;
+}
+
+/* What it is waiting for, before connections are moved to it. */
+static void show_waiting(const json_t *state, const char *indent, bool *any)
+{
+    const json_t *proof = json_object_get(state, "proof");
+
+    if (flag_of(state, "held")) {
+        begin(indent, any);
+        printf(has(state, "held_left_us") ? "held for another %s" : "held until released",
+               span_of(state, "held_left_us"));
+    }
+    if (number_of(state, "penalty_us")) {
+        begin(indent, any);
+        printf("not tried for another %s, because moves to it failed",
+               span_of(state, "penalty_us"));
+    }
+    if (json_is_object(proof)) {
+        begin(indent, any);
+        printf("%" PRIu64 " of %" PRIu64 " probes in a row were answered, over %s it is proven",
+               number_of(proof, "good"), number_of(proof, "needed"), span_of(proof, "over_us"));
+    }
+}
+
+void show_uplink_state(const struct ctl *ctl, const json_t *state, const char *indent)
+{
+    const json_t *last = json_object_get(state, "last");
+    bool any = false;
+
+    printf("%s", dim(ctl));
+    if (strcmp(text_of(state, "condition"), "up") != 0) {
+        begin(indent, &any);
+        printf("%s for %s", text_of(state, "condition"), span_of(state, "for_us"));
+    }
+    show_waiting(state, indent, &any);
+    if (json_is_object(last)) {
+        begin(indent, &any);
+        printf("%s %s ago: %s", text_of(last, "change"), span_of(last, "ago_us"),
+               text_of(last, "reason"));
+    }
+    printf("%s%s", plain(ctl), any ? "\n" : "");
+}
+
+const char *uplink_colour(const struct ctl *ctl, const char *state)
+{
+    static const char *const waits[] = {"held", "penalty", "unproven"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(waits); i++)
+        if (!strcmp(state, waits[i]))
+            return yellow(ctl);
+    return strcmp(state, "up") ? red(ctl) : green(ctl);
+}
+
 static void show_line(const struct ctl *ctl, const json_t *uplink, int name, int interface)
 {
-    const char *state = text_of(uplink, "condition");
+    const char *state = text_of(uplink, "state"),
+               *rtt = has(uplink, "rtt_us") ? "rtt_us" : "srtt_us";
     char routes[16];
 
-    printf("%-*s  %-*s  %-7s  %s%-10s%s  %10s  %-9s  %6" PRIu64 "  %6" PRIu64 "  %8s%s\n", name,
+    printf("%-*s  %-*s  %-7s  %s%-10s%s  %-9s  %5" PRIu64 "  %8s  %11s\n", name,
            text_of(uplink, "uplink"), interface, text_of(uplink, "interface"),
-           text_of(uplink, "class"), strcmp(state, "up") ? red(ctl) : green(ctl), state, plain(ctl),
-           span_of(uplink, "for_us"), routes_of(uplink, routes), number_of(uplink, "peers"),
-           number_of(uplink, "silent"), span_of(uplink, "srtt_us"),
-           flag_of(uplink, "configured") ? "" : "  learned");
+           text_of(uplink, "class"), uplink_colour(ctl, state), state, plain(ctl),
+           routes_of(uplink, routes), number_of(uplink, "peers"), span_of(uplink, rtt),
+           span_of(uplink, "heard_us"));
+    if (number_of(uplink, "silent"))
+        printf("        %s%" PRIu64 " of its connections silent%s\n", red(ctl),
+               number_of(uplink, "silent"), plain(ctl));
+    show_uplink_state(ctl, uplink, "        ");
 }
 
 static void show_table(const struct ctl *ctl, const json_t *uplinks)
@@ -101,11 +163,13 @@ static void show_table(const struct ctl *ctl, const json_t *uplinks)
              "to everywhere");
         return;
     }
-    printf("%s%-*s  %-*s  %-7s  %-10s  %10s  %-9s  %6s  %6s  %8s%s\n", bold(ctl), name, "UPLINK",
-           interface, "INTERFACE", "CLASS", "STATE", "FOR", "ROUTES", "PEERS", "SILENT", "SRTT",
-           plain(ctl));
+    printf("%s%-*s  %-*s  %-7s  %-10s  %-9s  %5s  %8s  %11s%s\n", bold(ctl), name, "UPLINK",
+           interface, "INTERFACE", "CLASS", "STATE", "ROUTES", "PEERS", "RTT", "HEARD", plain(ctl));
     for (size_t i = 0; i < json_array_size(uplinks); i++)
         show_line(ctl, json_array_get(uplinks, i), name, interface);
+    if (!flag_of(json_array_get(uplinks, 0), "configured"))
+        printf("%slearned from the routes: the configuration has no section [uplink:NAME]%s\n",
+               dim(ctl), plain(ctl));
 }
 
 enum ctl_status command_uplinks(struct ctl *ctl)

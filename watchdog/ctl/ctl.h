@@ -125,6 +125,10 @@ void show_json(const json_t *value);
 /* A record as one line for people. */
 void show_record(const struct ctl *ctl, const json_t *record);
 
+/* What there is to say of an uplink besides its state, in a line of its own; nothing: no line. */
+void show_uplink_state(const struct ctl *ctl, const json_t *state, const char *indent);
+const char *uplink_colour(const struct ctl *ctl, const char *state);
+
 /* The line of `status --check`; `status` NULL: there was no answer, and `failure` says why. */
 enum ctl_status show_check(const struct ctl *ctl, const json_t *status);
 
