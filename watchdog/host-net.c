@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <pathdog/source.h>
 
+#include "host-metered.h"
 #include "netlink/lookup.h"
 #include "netlink/netlink-listen.h"
 #include "util/buffer.h"
@@ -36,6 +37,7 @@ struct host_net {
     struct host_net_handlers handlers;
     struct netlink_listener *listener;
     struct lookup_socket *lookups;
+    struct host_metered *metered; /* NULL: not known */
     sd_event_source *timer;
     uint64_t read_us;
     bool due;             /* the timer is on */
@@ -53,10 +55,11 @@ static bool is_link_local(unsigned family, const uint8_t *bytes)
                        : bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
 }
 
-/* By its name: the kernel does not say what a link costs. */
-static bool is_modem(const char *name)
+/* The kernel does not say what a link costs. */
+static bool is_modem(const struct host_net *net, const char *name)
 {
-    return !strncmp(name, "wwan", 4) || !strncmp(name, "wwp", 3) || !strncmp(name, "ppp", 3);
+    return !strncmp(name, "wwan", 4) || !strncmp(name, "wwp", 3) || !strncmp(name, "ppp", 3) ||
+           host_metered_is(net->metered, name);
 }
 
 static bool is_named(const struct config *config, const char *name)
@@ -121,7 +124,7 @@ static void examine(struct host_net *net, const struct link_state *link, struct 
     memcpy(ret->name, link->name, sizeof(ret->name));
     ret->interface = (struct event_interface){
         .carrier = link->up && link->carrier,
-        .modem = is_modem(link->name),
+        .modem = is_modem(net, link->name),
     };
     if (!ret->interface.carrier)
         return;
@@ -167,8 +170,8 @@ static bool is_news(struct host_net *net)
 
     for (size_t i = 0; i < net->n_found; i++) {
         const struct found *found = &net->found[i];
-        const bool flags[] = {found->interface.carrier, found->interface.route4,
-                              found->interface.route6};
+        const bool flags[] = {found->interface.carrier, found->interface.modem,
+                              found->interface.route4, found->interface.route6};
 
         buffer_append(&now, found->name, strlen(found->name) + 1);
         buffer_append(&now, found->addresses, strlen(found->addresses) + 1);
@@ -242,6 +245,11 @@ static void on_complete(void *user)
     wanted(user);
 }
 
+static void on_metered(void *user)
+{
+    wanted(user);
+}
+
 static void on_notice(struct pd_source_host *host, enum pd_level level, const char *what,
                       const char *text)
 {
@@ -250,7 +258,27 @@ static void on_notice(struct pd_source_host *host, enum pd_level level, const ch
     net->handlers.notice(net->handlers.user, level, what, text);
 }
 
+static void on_metered_notice(void *user, enum pd_level level, const char *what, const char *text)
+{
+    const struct host_net *net = user;
+
+    net->handlers.notice(net->handlers.user, level, what, text);
+}
+
 /* ---- life ---- */
+
+static int metered_start(struct host_net *net)
+{
+    const struct host_metered_config config = {
+        .loop = net->host.loop,
+        .address = getenv("DBUS_SYSTEM_BUS_ADDRESS"),
+        .changed = on_metered,
+        .notice = on_metered_notice,
+        .user = net,
+    };
+
+    return host_metered_new(&config, &net->metered);
+}
 
 int host_net_new(sd_event *loop, const struct config *config,
                  const struct host_net_handlers *handlers, struct host_net **ret_net)
@@ -271,6 +299,8 @@ int host_net_new(sd_event *loop, const struct config *config,
         r = lookup_socket_new(&net->lookups);
     if (r >= 0)
         r = netlink_listener_new(&net->host, NETLINK_WANT_ALL, &listen, &net->listener);
+    if (r >= 0)
+        r = metered_start(net);
     if (r < 0) {
         host_net_free(net);
         return r;
@@ -293,6 +323,7 @@ struct host_net *host_net_free(struct host_net *net)
 {
     if (!net)
         return NULL;
+    host_metered_free(net->metered);
     netlink_listener_free(net->listener);
     lookup_socket_free(net->lookups);
     sd_event_source_disable_unref(net->timer);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The interfaces of this host that may be uplinks, kept by rtnetlink: those over which a route
- * leads to everywhere, and those that the configuration names. It decides nothing.
+ * leads to everywhere, and those that the configuration names; and which of them are modems, or
+ * metered by NetworkManager's word (host-metered.h). It decides nothing.
  */
 #ifndef HOST_NET_H
 #define HOST_NET_H

@@ -75,6 +75,7 @@ def allowed():
         os.unlink("/run/pathdog/probe")
     return {
         "a UNIX socket": lambda: socket.socket(socket.AF_UNIX).close(),
+        "the system bus": lambda: socket.socket(socket.AF_UNIX).connect("/run/dbus/system_bus_socket"),
         "a netlink socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0).close(),
         "its configuration": opened("/etc/pathdog/pathdog.conf", "r"),
         "its own descriptors": lambda: os.listdir("/proc/self/fd"),
@@ -125,7 +126,19 @@ def test_the_process_has_no_capability_and_a_filter():
     assert status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2", status
 
 
-TESTS = [test_the_unit_denies_what_it_says, test_the_process_has_no_capability_and_a_filter]
+def test_the_process_is_on_the_system_bus():
+    """There NetworkManager is asked what is metered."""
+    import box
+
+    def clients():
+        rows = box.sh("busctl", "list", "--unique", "--no-legend").stdout.splitlines()
+        return [row.split()[1] for row in rows if len(row.split()) > 1]
+
+    box.wait(lambda: str(box.main_pid()) in clients(), "pathdog is on the bus")
+
+
+TESTS = [test_the_unit_denies_what_it_says, test_the_process_has_no_capability_and_a_filter,
+         test_the_process_is_on_the_system_bus]
 
 
 if __name__ == "__main__":

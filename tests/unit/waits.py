@@ -40,6 +40,12 @@ WAITS = set("""
     fgets getline getdelim fscanf perror
     dlopen getrandom
     sd_notify sd_notifyf sd_journal_send sd_journal_sendv sd_journal_print sd_event_run sd_event_wait
+    sd_bus_start sd_bus_open sd_bus_open_with_description sd_bus_open_system
+    sd_bus_open_system_with_description sd_bus_default sd_bus_default_system sd_bus_call
+    sd_bus_call_method sd_bus_get_property sd_bus_get_property_string sd_bus_get_property_trivial
+    sd_bus_set_property sd_bus_flush sd_bus_flush_close_unref sd_bus_wait sd_bus_request_name
+    sd_bus_release_name sd_bus_add_match sd_bus_match_signal sd_bus_get_unique_name
+    sd_bus_get_bus_id sd_bus_get_name_creds sd_bus_list_names
     nl_connect nl_send nl_recv nl_recvmsgs_default nl_send_auto
 """.split())
 # As glibc calls them where sources are built with _FORTIFY_SOURCE.
