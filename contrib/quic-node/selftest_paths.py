@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of selftest.py about paths that are named: bind, probe_path, reconnect over an interface."""
+import os
 import time
+
+import selftest_wire as wire
 
 
 class Paths:
@@ -50,6 +53,55 @@ class Paths:
         codes = [pa.wait(id)["error"]["code"] for id in dead]
         self.assertEqual(sorted(codes), [-32006] + 8 * [-32004])  # no more than 8 at a time
         self.stays(pa, ca, paths)
+        self.flows(a)
+        self.finish(a, b)
+
+    def forge(self):
+        """The peer gets probes over up2 and answers none; somebody else answers, as he likes. Returns
+        what arrives at the peer, what arrives here, and that somebody."""
+        self.down2_drops()
+        ends = wire.Tap(self.b, "down2"), wire.Tap(self.a, "up2"), wire.Forger(self.b)
+        for end in ends:
+            self.addCleanup(end.close)
+        return ends
+
+    def test_probe_path_forged_answers(self):
+        """Only who saw the question can answer it, and only from where it went."""
+        a, b, pa, pb, ca, cb = self.pair()
+        there, here, forger = self.forge()
+        asked = pa.send("probe_path", {"conn": ca, "timeout_ms": 3000, "interface": "up2"})
+        probe = there.probe()
+        ours, theirs = probe.source_id, probe.destination_id
+        wrong = (
+            ("ids of somebody else", wire.negotiation(os.urandom(16), os.urandom(16))),
+            ("our id guessed but for its first byte", wire.negotiation(bytes([ours[0] ^ 1]) + ours[1:], theirs)),
+            ("but for its last random one",
+             wire.negotiation(ours[:14] + bytes([ours[14] ^ 0x80]) + ours[15:], theirs)),
+            ("a try that was not made", wire.negotiation(ours[:15] + b"\x04", theirs)),
+            ("the ids not exchanged", wire.negotiation(theirs, ours)),
+            ("a part of our id", wire.negotiation(ours[:15], theirs)),
+            ("more than our id", wire.negotiation(ours + b"\0", theirs)),
+            ("no id", wire.negotiation(b"", theirs)),
+            ("a version", wire.negotiation(ours, theirs, version=1)),
+            ("a short header, with our id where such one has it", b"\x40" + ours + theirs),
+            ("a short header", wire.negotiation(ours, theirs, first=0x40)),
+            ("cut off", wire.negotiation(ours, theirs)[:12]),
+        )
+        sources = [("10.99.0.2", 9100, payload) for _, payload in wrong]
+        right = wire.negotiation(ours, theirs)
+        sources += [("10.99.2.2", 9100, right), ("10.99.0.2", 9101, right), ("10.99.2.2", probe.port, right)]
+        for source, port, payload in sources:
+            forger.send(source, port, probe.source, probe.port, payload)
+            here.arrival(payload)
+        self.assertEqual(pa.wait(asked)["error"]["code"], -32004)
+
+        asked = pa.send("probe_path", {"conn": ca, "timeout_ms": 30000, "interface": "up2"})
+        probe = there.probe()
+        while probe.source_id[:15] == ours[:15]:  # another try of the first
+            probe = there.probe()
+        forger.send("10.99.0.2", 9100, probe.source, probe.port,
+                    wire.negotiation(probe.source_id, probe.destination_id))
+        self.assertGreater(pa.wait(asked)["result"]["rtt_us"], 0)
         self.flows(a)
         self.finish(a, b)
 
