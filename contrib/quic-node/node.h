@@ -206,7 +206,8 @@ void random_bytes(uint8_t *data, size_t len);
 
 /* udp.c */
 int udp_listen(struct node *node, const struct address *address);
-/* A socket connected to `remote`; interface and local may be NULL. */
+/* A socket connected to `remote`; interface and local may be NULL. An interface alone must have an
+ * address of its own to send from: -EADDRNOTAVAIL. */
 int udp_dial(struct conn *c, const struct address *remote, const char *interface,
              const struct address *local, struct udp **ret);
 void udp_abandon(struct conn *c, struct udp *u, uint64_t close_at_ns);

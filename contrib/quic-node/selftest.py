@@ -117,6 +117,9 @@ class Net(Paths, unittest.TestCase):
         run("ip", "-n", self.a, "addr", "add", "10.99.0.1/32", "dev", "lo")
         self.route(1)
 
+    def ip(self, ns, *words):
+        return run("ip", "-n", ns, *words)
+
     def wait_link(self, ns, dev):
         """The kernel says that a carrier is there up to a second later."""
         deadline = time.monotonic() + 10 * PATIENCE

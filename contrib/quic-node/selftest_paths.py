@@ -124,6 +124,7 @@ class Paths:
         a, b, pa, pb, ca, cb = self.pair()
         for params, code in (({"interface": "nowhere"}, -32007), ({"local": "no address"}, -32602),
                              ({"local": "fd99:2::1"}, -32602), ({"local": "10.99.7.7"}, -32007),
+                             ({"interface": "", "local": "10.99.2.1"}, -32007),
                              ({"conn": 99}, -32001), ({"conn": "x"}, -32602),
                              ({"timeout_ms": 0}, -32602), ({"interface": 7}, -32602)):
             answer = pa.ask("probe_path", {"conn": ca, "timeout_ms": 500, **params})
@@ -168,3 +169,53 @@ class Paths:
         self.flows(a)
         self.finish(a, b)
         self.assertEqual(a.total["reconnects"], 3)
+
+    NO_WAY = ("nowhere", "bare", "off1", "", "up2-and-much-longer", "../up2")
+
+    def check_no_way(self, address):
+        """`bare` is up, and has a route and no address but the link's own; `off1` is down, and has one."""
+        a, b, pa, pb, ca, cb = self.pair(address=address)
+        self.ip(self.a, "link", "add", "bare", "type", "veth", "peer", "name", "bare1")
+        self.ip(self.a, "link", "add", "off1", "type", "veth", "peer", "name", "off0")
+        self.ip(self.a, "addr", "add", "10.99.3.1/24", "dev", "off1")
+        self.ip(self.a, "addr", "add", "fd99:3::1/64", "dev", "off1", "nodad")
+        self.ip(self.a, "link", "set", "bare", "up")
+        self.ip(self.a, "link", "set", "bare1", "up")
+        self.wait_link(self.a, "bare")
+        self.ip(self.a, "route", "add", "10.99.0.2", "dev", "bare", "metric", "9")
+        self.ip(self.a, "-6", "route", "add", "fd99::2", "via", "fe80::1", "dev", "bare", "metric", "2000")
+        before, paths = pa.peers[ca]["local"], pa.order.count("peer_path")
+        for interface in self.NO_WAY:
+            for method in ("probe_path", "migrate_peer"):
+                answer = pa.ask(method, {"conn": ca, "timeout_ms": 500, "interface": interface})
+                self.assertEqual(answer.get("error", {}).get("code"), -32007, (method, interface, answer))
+        pa.row(ca)
+        self.assertEqual((pa.peers[ca]["local"], pa.order.count("peer_path")), (before, paths))
+        self.flows(a)
+        for interface in self.NO_WAY:
+            answer = pa.ask("reconnect_peer", {"conn": ca, "timeout_ms": 500, "interface": interface})
+            self.assertEqual(answer.get("error", {}).get("code"), -32009, (interface, answer))
+            ca = pa.wait_up("bravo", after=ca)
+        self.flows(a)
+        self.finish(a, b)
+
+    def test_interfaces_without_a_way(self):
+        """An address of another uplink is none of this one's."""
+        self.check_no_way("10.99.0.2:9100")
+
+    def test_interfaces_without_a_way_ipv6(self):
+        self.check_no_way("[fd99::2]:9100")
+
+    def test_an_interface_that_goes_while_it_is_probed(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.down2_drops()
+        for gone in (("set", "up2", "down"), ("del", "up2")):
+            self.ip(self.a, "link", "set", "up2", "up")
+            self.wait_link(self.a, "up2")
+            asked = pa.send("probe_path", {"conn": ca, "timeout_ms": 6000, "interface": "up2"})
+            pa.row(ca)
+            self.ip(self.a, "link", *gone)
+            # noticed by the next try at the latest, after a quarter of the time
+            self.assertEqual(pa.wait(asked)["error"]["code"], -32007, gone)
+        self.flows(a)
+        self.finish(a, b)

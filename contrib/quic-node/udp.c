@@ -6,6 +6,8 @@
 #include "node.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -58,6 +60,45 @@ int udp_listen(struct node *node, const struct address *address)
     return r < 0 ? r : udp_watch(u);
 }
 
+/* Of those that the interface has. Where it has none of the family, the kernel takes another
+ * uplink's, and the answers come back over that one. */
+static bool is_address_of(const struct address *local, const char *interface)
+{
+    struct ifaddrs *list, *at;
+    char name[IF_NAMESIZE];
+    struct address own;
+
+    if (!if_indextoname(if_nametoindex(interface), name) || getifaddrs(&list) < 0)
+        return false;
+    for (at = list; at; at = at->ifa_next) {
+        /* an address may have a label, "eth0:1" */
+        size_t length = strcspn(at->ifa_name, ":");
+
+        if (!at->ifa_addr || length != strlen(name) || memcmp(at->ifa_name, name, length) != 0 ||
+            address_copy(&own, at->ifa_addr,
+                         at->ifa_addr->sa_family == AF_INET6 ? sizeof(own.in6) : sizeof(own.in)) <
+                0)
+            continue;
+        address_set_port(&own, address_port(local));
+        if (address_equal(&own, local))
+            break;
+    }
+    freeifaddrs(list);
+    return at;
+}
+
+/* Returns 0 or -errno. The kernel takes "" as no interface, and of a name that is too long the
+ * beginning. */
+static int udp_bind(int fd, const char *interface, const struct address *local)
+{
+    if (interface && if_nametoindex(interface) == 0)
+        return -ENODEV;
+    if (interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
+                                (socklen_t)strlen(interface) + 1) < 0)
+        return -errno;
+    return local && bind(fd, &local->sa, local->len) < 0 ? -errno : 0;
+}
+
 int udp_dial(struct conn *c, const struct address *remote, const char *interface,
              const struct address *local, struct udp **ret)
 {
@@ -70,16 +111,14 @@ int udp_dial(struct conn *c, const struct address *remote, const char *interface
     u->fd = socket(remote->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (u->fd < 0)
         r = -errno;
-    if (r == 0 && interface &&
-        setsockopt(u->fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
-                   (socklen_t)strlen(interface) + 1) < 0)
-        r = -errno;
-    if (r == 0 && local && bind(u->fd, &local->sa, local->len) < 0)
-        r = -errno;
+    if (r == 0)
+        r = udp_bind(u->fd, interface, local);
     if (r == 0 && connect(u->fd, &remote->sa, remote->len) < 0)
         r = -errno;
     if (r == 0)
         r = udp_get_local(u);
+    if (r == 0 && interface && !local && !is_address_of(&u->local, interface))
+        r = -EADDRNOTAVAIL;
     if (r == 0)
         r = udp_watch(u);
     if (r < 0) {
