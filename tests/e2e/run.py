@@ -5,6 +5,8 @@
 NAME: test_gate, test_gate.Gate, test_gate.Gate.test_inbound, or a glob of such names.
 The build to test: PATHDOG_BUILD (meson's build directory), or PATHDOG, PATHDOG_REPLAY.
 E2E_PATIENCE: a factor for all deadlines.
+test_uplinks_live prints what it measured to standard error: gaps, moves, bytes; with E2E_STORY also what was recorded.
+E2E_FLAP="30 30 3600" has its flapping primary away for 30 s and back for 30 s, for an hour.
 """
 
 import os
