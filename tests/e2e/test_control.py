@@ -445,7 +445,7 @@ class Commands(ControlCase):
         self.assertIn("release PEER|--uplink NAME|--all", out)
         self.assertIn("help [COMMAND]", out)
         out, _ = self.ctl(dog, "help", "hold", socket_path="/nowhere")
-        self.assertIn("hold PEER|--all [--for 10min]", out)
+        self.assertIn("hold PEER|--uplink NAME|--all [--for 10min]", out)
         self.assertNotIn("release", out)
         _, err = self.ctl(dog, "help", "hodl", status=2)
         self.assertIn("did you mean hold?", err)
