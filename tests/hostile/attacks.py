@@ -156,6 +156,7 @@ def commands(target, rng, ended):
                 line("hold", peer=peer, for_us=rng.randint(1, 10**7)), line("release", peer=peer),
                 line("hold", all=True, for_us=10**5), line("release", all=True),
                 line("hold", peer=f"absent-{rng.randint(1, 10**6)}", absent=True, for_us=10**6),
+                line("hold", uplink=rng.choice(("lo", "nowhere")), for_us=10**5), line("release", uplink="lo"),
                 line("migrate", peer=peer), line("migrate", peer=peer, by="reconnect"),
                 line("mode", mode=rng.choice(("active", "observe"))), line("reload"))))
             clients.drain(sock)

@@ -10,7 +10,8 @@ import time
 PATIENCE_S = 60
 
 IDS = {"decision": "ba21fb45e7d34a96a0c3bb25477bfffe", "outcome": "d3ca71ae0c76441dbbd9d81556582efb",
-       "node": "699c6a171fbf4f09b44a58334a05413b", "notice": "f586e0420dab4a798f6d5e63bf0d74f0"}
+       "node": "699c6a171fbf4f09b44a58334a05413b", "uplink": "3542803609a44d309b098869feda4f50",
+       "notice": "f586e0420dab4a798f6d5e63bf0d74f0"}
 
 
 def sh(*words, check=True, **more):

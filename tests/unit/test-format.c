@@ -156,7 +156,8 @@ static void test_decision_among_uplinks(void **state)
 {
     struct text *name = text_of("b"), *reason = text_of("no progress for 3 s"),
                 *home = text_of("home"), *lte = text_of("lte"), *why = text_of("heard 1.2 s ago"),
-                *none = text_of("no other uplink can be used");
+                *none = text_of("no other uplink can be used"),
+                *named = text_of("lte: metered, lives");
     struct record record = {.type = RECORD_DECISION,
                             .time_us = 9,
                             .decision = {.subject = {name, 17},
@@ -182,6 +183,9 @@ static void test_decision_among_uplinks(void **state)
                          "\"timeout_ms\":5000}\n");
     assert_sentence(&record, "b (conn 17): stall says dead: no progress for 3 s → migrate to lte: "
                              "heard 1.2 s ago (request 12, within 5 s)");
+    record.decision.choice = named;
+    assert_sentence(&record, "b (conn 17): stall says dead: no progress for 3 s → migrate to lte: "
+                             "metered, lives (request 12, within 5 s)");
     record.decision.target = NULL;
     record.decision.choice = none;
     assert_sentence(&record,
@@ -206,13 +210,14 @@ static void test_decision_among_uplinks(void **state)
     record.decision.target = NULL;
     record.decision.choice = lte;
     assert_sentence(&record, "b (conn 17): stall says dead: no progress for 3 s → probing: other "
-                             "uplinks are asked first whether they work; lte");
+                             "uplinks are probed first");
     free(name);
     free(reason);
     free(home);
     free(lte);
     free(why);
     free(none);
+    free(named);
 }
 
 static void test_outcome(void **state)
@@ -398,13 +403,12 @@ static void test_uplinks(void **state)
         {UPLINK_CHANGE_DOWN, 2, PD_LEVEL_NOTICE,
          "uplink home (eth1) is down, 2 connections use it: why"},
         {UPLINK_CHANGE_SILENT, 6, PD_LEVEL_WARNING,
-         "uplink home (eth1) is silent, 6 connections are leaving it: why"},
+         "uplink home (eth1) is silent, 6 connections use it: why"},
         {UPLINK_CHANGE_SILENT, 1, PD_LEVEL_WARNING,
-         "uplink home (eth1) is silent, 1 connection is leaving it: why"},
+         "uplink home (eth1) is silent, 1 connection uses it: why"},
         {UPLINK_CHANGE_SLOW, 3, PD_LEVEL_WARNING,
-         "uplink home (eth1) is slow, 3 connections are leaving it: why"},
-        {UPLINK_CHANGE_PENALTY, 3, PD_LEVEL_WARNING,
-         "uplink home (eth1) is in penalty, no connection is moved to it for a while: why"},
+         "uplink home (eth1) is slow, 3 connections use it: why"},
+        {UPLINK_CHANGE_PENALTY, 3, PD_LEVEL_WARNING, "uplink home (eth1) is in penalty: why"},
         {UPLINK_CHANGE_PROVEN, 0, PD_LEVEL_NOTICE,
          "uplink home (eth1) is proven to work, connections come back to it: why"},
         {UPLINK_CHANGE_HELD, 3, PD_LEVEL_NOTICE,
@@ -429,14 +433,14 @@ static void test_uplinks(void **state)
     record.uplink.change = UPLINK_CHANGE_SILENT;
     record.uplink.peers = 6;
     assert_journal(&record, 0,
-                   "MESSAGE=uplink home (eth1) is silent, 6 connections are leaving it: why\n"
+                   "MESSAGE=uplink home (eth1) is silent, 6 connections use it: why\n"
                    "PRIORITY=4\nMESSAGE_ID=3542803609a44d309b098869feda4f50\n"
                    "SYSLOG_IDENTIFIER=pathdog\nPATHDOG_RECORD=uplink\nPATHDOG_TIME_US=9\n"
                    "PATHDOG_RUN=5f0c\nPATHDOG_UPLINK=home\nPATHDOG_INTERFACE=eth1\n"
                    "PATHDOG_CHANGE=silent\nPATHDOG_REASON=why\nPATHDOG_PEERS=6\n");
     record.uplink.uplink = eth1; /* learned: it has the interface's name */
     record.uplink.reason = NULL;
-    assert_sentence(&record, "uplink eth1 is silent, 6 connections are leaving it");
+    assert_sentence(&record, "uplink eth1 is silent, 6 connections use it");
     free(home);
     free(eth1);
     free(why);

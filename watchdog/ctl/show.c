@@ -185,6 +185,18 @@ static const char *colour_of(const struct ctl *ctl, const char *word)
     return is_one_of(word, refused) ? yellow(ctl) : red(ctl);
 }
 
+/* Without the name of what was chosen, which stands before it already. */
+static const char *choice_of(const json_t *record)
+{
+    const char *choice = text_of(record, "choice"), *target = text_of(record, "target");
+    size_t length = strlen(target);
+
+    return has(record, "target") && !strncmp(choice, target, length) &&
+                   !strncmp(choice + length, ": ", 2)
+               ? choice + length + 2
+               : choice;
+}
+
 static void show_decision(const struct ctl *ctl, const json_t *record)
 {
     const char *verdict = text_of(record, "verdict"), *trigger = text_of(record, "trigger");
@@ -199,7 +211,7 @@ static void show_decision(const struct ctl *ctl, const json_t *record)
     if (has(record, "target"))
         printf(has(record, "request") ? " to %s" : " (to %s)", text_of(record, "target"));
     if (has(record, "choice"))
-        printf(": %s", text_of(record, "choice"));
+        printf(": %s", choice_of(record));
     if (has(record, "repeats"))
         printf(" (%" PRIu64 " times)", number_of(record, "repeats"));
     putchar('\n');

@@ -137,7 +137,7 @@ static const char *refusal(const struct record_decision *decision)
     case VERDICT_OBSERVING:
         return "no request was sent: the mode is observe";
     case VERDICT_PROBING:
-        return "other uplinks are asked first whether they work";
+        return "other uplinks are probed first";
     case VERDICT_QUEUED:
         return "too many requests are open, this one waits";
     case VERDICT_SUPERSEDED:
@@ -149,8 +149,21 @@ static const char *refusal(const struct record_decision *decision)
     }
 }
 
-/* " to lte: it has the lowest RTT" of what is asked; ": too soon after the last move; it would move
- * to lte" of a refusal. */
+/* A choice often begins with the name of what was chosen, which stands before it already. */
+static void write_why(struct buffer *buffer, const struct text *choice, const struct text *target)
+{
+    size_t skip = target ? target->length : 0;
+
+    if (skip && choice->length > skip + 2 && !memcmp(choice->s, target->s, skip) &&
+        !memcmp(choice->s + skip, ": ", 2))
+        skip += 2;
+    else
+        skip = 0;
+    write_bytes(buffer, choice->s + skip, choice->length - skip);
+}
+
+/* " to lte: metered, lives" of what is asked; ": too soon after the last move; it would move to
+ * lte" of a refusal. */
 static void write_choice(struct buffer *buffer, const struct record_decision *decision)
 {
     bool asked = decision->verdict == VERDICT_MIGRATE || decision->verdict == VERDICT_RECONNECT;
@@ -168,9 +181,9 @@ static void write_choice(struct buffer *buffer, const struct record_decision *de
         write_words(buffer, decision->target, "");
         gap = ": ";
     }
-    if (decision->choice) {
+    if (decision->choice && decision->verdict != VERDICT_PROBING) {
         buffer_text(buffer, gap);
-        write_words(buffer, decision->choice, "");
+        write_why(buffer, decision->choice, decision->target);
     }
 }
 
@@ -303,18 +316,18 @@ static void write_peer(struct buffer *buffer, const struct record_peer *peer)
     }
 }
 
+/* What it means; where the connections that use it are counted, one of them and several. */
+#define USES   " connection uses it", " connections use it"
 #define LEAVES " connection is leaving it", " connections are leaving it"
 
-/* What it means for the connections; where they are counted, one of them and several. */
 static const struct {
     const char *what, *one, *several;
 } uplink_words[UPLINK_CHANGE_COUNT] = {
     [UPLINK_CHANGE_UP] = {" is up", NULL, NULL},
-    [UPLINK_CHANGE_DOWN] = {" is down", " connection uses it", " connections use it"},
-    [UPLINK_CHANGE_SILENT] = {" is silent", LEAVES},
-    [UPLINK_CHANGE_SLOW] = {" is slow", LEAVES},
-    [UPLINK_CHANGE_PENALTY] = {" is in penalty, no connection is moved to it for a while", NULL,
-                               NULL},
+    [UPLINK_CHANGE_DOWN] = {" is down", USES},
+    [UPLINK_CHANGE_SILENT] = {" is silent", USES},
+    [UPLINK_CHANGE_SLOW] = {" is slow", USES},
+    [UPLINK_CHANGE_PENALTY] = {" is in penalty", NULL, NULL},
     [UPLINK_CHANGE_PROVEN] = {" is proven to work, connections come back to it", NULL, NULL},
     [UPLINK_CHANGE_HELD] = {" is held", LEAVES},
     [UPLINK_CHANGE_RELEASED] = {" is released, connections may use it again", NULL, NULL},
