@@ -72,11 +72,26 @@ static int list_triggers(const struct arguments *arguments, struct plugins *plug
     return r < 0 ? complain(exit_status_of(r), error) : printed();
 }
 
+/* What is no error goes beside what is printed, a line each. */
+static void warn(char *lines)
+{
+    char *save = NULL;
+
+    for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        CLEANUP_FREE char *shown = text_shown(line);
+        CLEANUP_FREE char *text = string_format("pathdog: warning: %s\n", shown);
+
+        (void)stderr_say(text, SAY_US);
+    }
+}
+
 static int check(struct config *config)
 {
     CLEANUP_FREE char *text = config_text(config, CONFIG_ORIGINS), *shown = lines_shown(text);
+    CLEANUP_FREE char *warnings = config_warnings(config);
 
     fputs(shown, stdout);
+    warn(warnings);
     config_free(config);
     return printed();
 }

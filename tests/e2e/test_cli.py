@@ -132,6 +132,19 @@ class Options(Cli):
         for part in ("1min 30s", "150ms", f"{path}:3", "[trigger:srtt]", "strikes", "default"):
             self.assertIn(part, out)
 
+    def test_check_warns_and_does_not_refuse(self):
+        path = self.config(config_text({
+            "watchdog": {"node": "/run/n.sock", "choose": "no", "return": "never",
+                         "plugin_directory": plugins()},
+            "uplink:home": {"interface": "eth0"}}))
+        status, out, err = self.run_daemon("--config", path, "--check")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, rf"(?m)^return = never +# {path}:4$")
+        self.assertRegex(out, rf"(?m)^class = primary +# default$")
+        first, second = err.splitlines()
+        self.assertIn(f"pathdog: warning: {path}:7: [uplink:home]: is the only uplink", first)
+        self.assertIn(f"pathdog: warning: {path}:4: [watchdog] return: has no effect", second)
+
     def test_check_needs_no_node_and_starts_nothing(self):
         path = self.config()
         self.assertEqual(self.run_daemon("--config", path, "--check")[0], 0)

@@ -342,6 +342,36 @@ static void test_uplinks(void **state)
                                 "[uplink:NAME]?");
 }
 
+static void expect_warnings(const char *text, const char *expected)
+{
+    struct config *config = parse_good(text);
+    char *warnings = config_warnings(config);
+
+    assert_string_equal(warnings, expected);
+    free(warnings);
+    config_free(config);
+}
+
+static void test_warnings(void **state)
+{
+    static const char no_effect[] =
+        "t.conf:3: [watchdog] return: has no effect with choose = no: pathdog moves no connection "
+        "off its uplink by itself, so there is nothing to go back to\n";
+
+    expect_warnings(NODE, "");
+    expect_warnings(NODE "choose = no\n[uplink:a]\n[uplink:b]\nclass = metered\n", "");
+    expect_warnings(NODE "return = never\n[uplink:a]\n[uplink:b]\nclass = spare\n", "");
+    expect_warnings(NODE "return = always\nchoose = no\n", no_effect);
+    expect_warnings(NODE "[trigger:route]\n[uplink:a]\nclass = metered\n",
+                    "t.conf:4: [uplink:a]: is the only uplink, so there is no other one to choose: "
+                    "write a section for each, or none, and they are learned\n");
+    expect_warnings(
+        NODE "[uplink:a]\nclass = metered\n[uplink:b]\nclass = metered\n",
+        "t.conf:3: [uplink:a]: all uplinks have the class metered, so none is chosen for "
+        "a connection whose own is slow, and none to go back to: write class = primary "
+        "for those that are to be used first\n");
+}
+
 static void test_refused_together(void **state)
 {
     refused("[watchdog]\n", "t.conf: [watchdog] node: is not set; set it to the node's socket: an "
@@ -624,6 +654,11 @@ static void test_difference(void **state)
                       "[trigger:srtt] recover: (not set) → 1s; new: [trigger:route]; "
                       "[trigger:srtt] strikes: 2 → (not set)");
     expect_difference(before, "[watchdog]\nnode = /a\nmode = active\n", "gone: [trigger:srtt]");
+    expect_difference("[uplink:a]\n[uplink:b]\n[uplink:c]\n[trigger:x]\n",
+                      "[uplink:a]\n[uplink:c]\n[uplink:d]\n[uplink:b]\n[trigger:x]\n",
+                      "new: [uplink:d]; [uplink:c] now before [uplink:b]");
+    expect_difference("[trigger:a]\nmatch=#a\nignore =\n", "[trigger:a]\nmatch=#b\nignore = x\n",
+                      "[trigger:a] match: #a → #b; [trigger:a] ignore:  → x");
     text = config_difference(before, many); /* cut, and it says so */
     assert_true(strlen(text) < 450);
     assert_non_null(strstr(text, "; and 2 more"));
@@ -654,15 +689,25 @@ static void test_whose_fault(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_difference),
-        cmocka_unit_test(test_example),          cmocka_unit_test(test_switched_off),
-        cmocka_unit_test(test_refused_keys),     cmocka_unit_test(test_refused_values),
-        cmocka_unit_test(test_uplinks),          cmocka_unit_test(test_refused_lines),
-        cmocka_unit_test(test_refused_together), cmocka_unit_test(test_refused_lines),
-        cmocka_unit_test(test_long_line),        cmocka_unit_test(test_plain_text_reads_back),
-        cmocka_unit_test(test_origins),          cmocka_unit_test(test_values),
-        cmocka_unit_test(test_drop_ins),         cmocka_unit_test(test_paths_groups_modes),
-        cmocka_unit_test(test_whose_fault),      cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_difference),
+        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_switched_off),
+        cmocka_unit_test(test_refused_keys),
+        cmocka_unit_test(test_refused_values),
+        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_uplinks),
+        cmocka_unit_test(test_refused_lines),
+        cmocka_unit_test(test_refused_together),
+        cmocka_unit_test(test_refused_lines),
+        cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_plain_text_reads_back),
+        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_drop_ins),
+        cmocka_unit_test(test_paths_groups_modes),
+        cmocka_unit_test(test_whose_fault),
+        cmocka_unit_test(test_accounts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

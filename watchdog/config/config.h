@@ -90,6 +90,10 @@ int config_plugin_directory(const char *path, char **ret_directory, char **ret_e
  * frees it. */
 char *config_place(const struct config *config, const char *key);
 
+/* What is allowed and makes no sense: lines that end in '\n'; "" where there is nothing of that
+ * kind. The caller frees it. */
+char *config_warnings(const struct config *config);
+
 /* What --observe does. */
 void config_set_observe(struct config *config);
 

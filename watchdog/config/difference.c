@@ -24,12 +24,22 @@ static bool span_equal(struct span a, struct span b)
     return !a.length || (a.at && b.at && memcmp(a.at, b.at, a.length) == 0);
 }
 
+/* Without the one blank that may stand beside the "=". */
+static struct span trimmed(const char *begin, const char *end)
+{
+    if (begin < end && *begin == ' ')
+        begin++;
+    if (begin < end && end[-1] == ' ')
+        end--;
+    return (struct span){begin, (size_t)(end - begin)};
+}
+
 /* The next entry at `*text`; `entry->section` is kept from call to call. */
 static bool entry_next(const char **text, struct entry *entry)
 {
     while (**text) {
         const char *line = *text, *end = strchrnul(line, '\n');
-        const char *equals = memmem(line, (size_t)(end - line), " = ", 3);
+        const char *equals = memchr(line, '=', (size_t)(end - line));
 
         *text = *end ? end + 1 : end;
         if (*line == '[') {
@@ -37,8 +47,8 @@ static bool entry_next(const char **text, struct entry *entry)
             return true;
         }
         if (equals) {
-            entry->key = (struct span){line, (size_t)(equals - line)};
-            entry->value = (struct span){equals + 3, (size_t)(end - equals - 3)};
+            entry->key = trimmed(line, equals);
+            entry->value = trimmed(equals + 1, end);
             return true;
         }
     }
@@ -115,6 +125,21 @@ static void compare(struct words *words, const char *here, const char *there, bo
     }
 }
 
+/* Of uplinks and of triggers it matters which section comes first. */
+static void compare_order(struct words *words, const char *before, const char *now)
+{
+    struct entry entry = {0}, found, last = {0};
+
+    while (entry_next(&now, &entry)) {
+        if (entry.key.length || !find(before, &(struct entry){.section = entry.section}, &found))
+            continue;
+        if (last.section.at && found.section.at < last.section.at)
+            add_words(words, "%.*s now before %.*s", (int)last.section.length, last.section.at,
+                      (int)found.section.length, found.section.at);
+        last = found;
+    }
+}
+
 char *config_difference(const char *before, const char *now)
 {
     struct words words = {0};
@@ -122,6 +147,7 @@ char *config_difference(const char *before, const char *now)
 
     compare(&words, now, before, true);
     compare(&words, before, now, false);
+    compare_order(&words, before, now);
     if (!words.buffer.length && !words.n_left_out)
         buffer_text(&words.buffer, "nothing has changed");
     if (words.n_left_out)
