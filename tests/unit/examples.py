@@ -56,6 +56,20 @@ class Examples(unittest.TestCase):
                 file.write(example_of(name))
             self.assert_good(name)
 
+    def test_drop_ins(self):
+        """Each one on a page that names its file, beside the page's first configuration."""
+        found = re.findall(r"^    # /etc/pathdog/pathdog\.conf\.d/(\S+)\n((?:^    .*\n|^\n)+?)(?=^\S)",
+                           read("docs/configuration.md"), re.M)
+        self.assertEqual([name for name, _ in found], ["uplinks.conf"] * 3)
+        with open(self.path, "w") as file:
+            file.write(example_of("docs/configuration.md"))
+        for name, text in found:
+            with open(f"{self.path}.d/{name}", "w") as file:
+                file.write(textwrap.dedent(text))
+            sections = re.findall(r"^\[(uplink:[^\]]+)\]", self.assert_good(text), re.M)
+            self.assertEqual(sections, re.findall(r"\[(uplink:[^\]]+)\]", text))
+            self.assertGreater(len(sections), 1)
+
     def test_the_manual_page(self):
         page = read("docs/man/pathdog.conf.5.scd.in")
         with open(self.path, "w") as file:
@@ -70,7 +84,7 @@ class Examples(unittest.TestCase):
         self.assertIn("/run/mynode/pathdog.sock", self.assert_good("pathdog.conf.example"))
 
     def test_the_installed_example_with_all_its_comments_taken(self):
-        text = re.sub(r"^#(?=[a-z_]+ = )", "", read("contrib/systemd/pathdog.conf"), flags=re.M)
+        text = re.sub(r"^#(?=[a-z_]+ = |\[)", "", read("contrib/systemd/pathdog.conf"), flags=re.M)
         text = re.sub(r"^node_user = .*", "node_user = root", text, flags=re.M)
         with open(self.path, "w") as file:
             file.write(text)
