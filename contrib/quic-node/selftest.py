@@ -368,7 +368,8 @@ class Net(Paths, unittest.TestCase):
                                    node.socket], stdin=subprocess.DEVNULL, capture_output=True,
                                   text=True)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-            for check in ("move", "reconnect") if options else ("summary",):
+            for check in (("move", "move-nowhere", "reconnect", "reconnect-bind", "probe-path-nowhere")
+                          if options else ("summary",)):
                 self.assertRegex(done.stdout, r"(?m)^ok +%s " % check)
             if schema.jsonschema:
                 bad, seen = schema.Schema().conversation(schema.read_trace(trace))

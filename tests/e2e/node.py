@@ -215,6 +215,7 @@ class ScriptedNode:
         # Feature probe_path: what the path over an interface answers (None: the route's own). An RTT
         # in µs, an error's code, SILENT, or a function that is called with the request.
         self.paths = collections.defaultdict(lambda: 41200)
+        self.interfaces = None  # a set: only these exist, a move or probe over another is -32007
         # Feature bind: where a move over an interface leads to, an address without port.
         self.addresses = collections.defaultdict(lambda: "127.0.0.1")
 
@@ -389,6 +390,8 @@ class ScriptedNode:
             request.error(-32602, "invalid params")
         elif request.conn not in conns:
             request.error(-32001, "not_connected")
+        elif self.interfaces is not None and request.params.get("interface") not in {None, *self.interfaces}:
+            request.error(-32007, "no_path")
         else:
             return True
         return False
@@ -402,7 +405,7 @@ class ScriptedNode:
         if not self.is_move_of(request, self.peers):
             return
         old = self.peers[request.conn]
-        bound = {} if self.where(request) is None else {"local": self.bound(request, 41000)}
+        bound = {"local": self.bound(request, 41000)} if any(self.where(request)) else {}
         new = self.replace(request.conn, request.link, **bound)
         request.answer({"conn": new.conn})
         assert old.name == new.name
@@ -432,11 +435,13 @@ class ScriptedNode:
         timer.start()
 
     def where(self, request):
-        return request.params.get("interface") if "bind" in self.hello["features"] else None
+        """The interface and the local address that a move names."""
+        bind = "bind" in self.hello["features"]
+        return (request.params.get("interface"), request.params.get("local")) if bind else (None, None)
 
     def bound(self, request, port):
-        where = self.where(request)
-        host = "127.0.0.1" if where is None else self.addresses[where]
+        interface, local = self.where(request)
+        host = local or (self.addresses[interface] if interface else "127.0.0.1")
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def replace(self, conn, link=None, **members):

@@ -88,7 +88,8 @@ class Schema(Case):
 
 class Scripted(Case):
     def test_the_scripted_node_conforms(self):
-        node = self.node(features=["reconnect", "probe", "probe_path"])
+        node = self.node(features=["reconnect", "bind", "probe", "probe_path"])
+        node.interfaces = {"up0"}
         for conn, role in ((1, "client"), (2, "server")):
             node.add(f"p{conn}@h", conn, role=role, local=f"127.0.0.1:{9000 + conn}")
         node.output_max = 1 << 20  # the least that is allowed: sooner reached
@@ -96,4 +97,5 @@ class Scripted(Case):
         status, out, err = run_tool(program("pathdog-node-check", "PATHDOG_NODE_CHECK"),
                                     "--timeout", "60", "--reconnects", node.path, timeout=120)
         self.assertEqual(status, 0, out + err)
-        self.assertRegex(out, r"(?m)^ok +reconnect ")
+        for check in ("reconnect", "reconnect-bind", "probe-path", "probe-path-nowhere"):
+            self.assertRegex(out, rf"(?m)^ok +{check} ")

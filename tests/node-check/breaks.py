@@ -33,9 +33,10 @@ class Node(ScriptedNode):
     link_class = TwistedLink
 
     def __init__(self, path):
-        super().__init__(path, features=["reconnect", "probe", "probe_path"], netns=os.stat("/proc/self/ns/net").st_ino)
+        super().__init__(path, features=["reconnect", "bind", "probe", "probe_path"], netns=os.stat("/proc/self/ns/net").st_ino)
         self.twist = None
         self.output_max = MIB
+        self.interfaces = {"up0", "up1"}
         for conn, name, role in ((17, "bravo", "client"), (18, "charlie", "server")):
             peer = self.add(name, conn, tell=False, role=role, local=f"192.0.2.1:{9000 + conn}",
                             remote="[2001:db8::1]:443", migratable=role == "client", via="direct")
@@ -48,7 +49,7 @@ class Node(ScriptedNode):
         thread.start()
 
     def moved(self, request):
-        self.moving.discard(request.conn)
+        (self.moving or set()).discard(request.conn)
         peer = self.peers[request.conn]
         peer.set(rtt_samples=0)
         peer.told["local"] = "198.51.100.1:40000"
@@ -233,6 +234,20 @@ def probe_path_moves(node, request, before):
     if request.conn in node.peers:
         request.link.notify("peer_path", conn=request.conn, local="198.51.100.7:4")
     before(request)
+
+
+def of_peers(answer):
+    """It answers this, whatever path is named."""
+    def handler(node, request, before):
+        if request.conn in node.peers:
+            answer(node, request)
+        else:
+            before(request)
+    return handler
+
+
+def dials_from_elsewhere(node, request):
+    request.answer({"conn": node.replace(request.conn, request.link, local="198.51.100.9:4").conn})
 
 
 def summary_late(node, request, before):

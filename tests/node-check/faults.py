@@ -67,6 +67,15 @@ FAULTS = {
                                      if request.conn in node.peers else before(request)),
                                   {"probe-path"}),
     "probe_path moves": (on("probe_path", probe_path_moves), {"probe-path"}),
+    "probe_path takes very long": (on("probe_path", of_peers(
+        lambda node, request: request.answer({"rtt_us": 1 << 40}))), {"probe-path"}),
+    "probe_path takes less than nothing": (on("probe_path", of_peers(
+        lambda node, request: request.answer({"rtt_us": -1}))), {"probe-path"}),
+    "probe_path over any interface": (on("probe_path", of_peers(
+        lambda node, request: request.answer({"rtt_us": 0}))), {"probe-path-nowhere"}),
+    "moves to any interface": (on("migrate_peer", of_peers(lambda node, request: node.wait_moved(request))),
+                               {"move-nowhere"}),
+    "dials from elsewhere": (on("reconnect_peer", of_peers(dials_from_elsewhere)), {"reconnect-bind"}),
     "migrates anybody": (on("migrate_peer", lambda node, request, before: request.answer({})),
                          {"migrate-unknown", "reason-missing", "bad-params"}),
     "wrong code for an unknown conn": (

@@ -20,6 +20,9 @@
 /* No request has this method. */
 #define METHOD_NOBODY "x-node-check"
 
+/* No host has this interface. */
+#define INTERFACE_NOBODY "pathdog-nowhere"
+
 /* One request that is open, or was. */
 struct asked {
     uint64_t sent_us, answered_us;
@@ -69,7 +72,7 @@ struct checker {
     char *gone;     /* why the node cannot be asked any more; NULL: it can */
 
     char *boot, *node, *implementation; /* as the first hello told it */
-    bool can_reconnect, can_probe, can_probe_path;
+    bool can_reconnect, can_bind, can_probe, can_probe_path;
 };
 
 /* ---- client.c: bytes and lines ---- */

@@ -126,6 +126,34 @@ static void samples_look(struct checker *checker, struct client *client, uint64_
     report_done(&checker->report, CHECK_MOVE_SAMPLES);
 }
 
+/* Before the move: the connection is to stay where it is. */
+static void nowhere_look(struct checker *checker, struct client *client, uint64_t conn,
+                         const char *local)
+{
+    const struct asked *answer;
+    const struct entry *after;
+    char params[192], text[64];
+
+    if (!checker->can_bind) {
+        report_skip(&checker->report, CHECK_MOVE_NOWHERE,
+                    "the node does not offer the feature bind");
+        return;
+    }
+    snprintf(params, sizeof(params),
+             "{\"conn\":%" PRIu64 ",\"timeout_ms\":%d,\"reason\":\"%s\",\"interface\":\"%s\"}",
+             conn, MOVE_TIMEOUT_MS, reason, INTERFACE_NOBODY);
+    answer = client_call(checker, client, "migrate_peer", params);
+    expect(checker, CHECK_MOVE_NOWHERE,
+           answer && answer->type == MESSAGE_ERROR && answer->code == -32007,
+           "conn %" PRIu64 " to \"%s\": %s", conn, INTERFACE_NOBODY, answer_text(answer, text));
+    (void)client_call(checker, client, METHOD_NOBODY, NULL);
+    after = book_find(&checker->book, conn);
+    expect(checker, CHECK_MOVE_NOWHERE, !after || string_equal(after->local, local),
+           "conn %" PRIu64 " moved from %s to %s", conn, local ? local : "an unknown address",
+           after && after->local ? after->local : "an unknown address");
+    report_done(&checker->report, CHECK_MOVE_NOWHERE);
+}
+
 static void move(struct checker *checker, struct client *client)
 {
     const struct entry *entry;
@@ -145,6 +173,7 @@ static void move(struct checker *checker, struct client *client)
     conn = entry->conn;
     local = string_copy(entry->local);
     samples = entry->sampled ? entry->rtt_samples : 0;
+    nowhere_look(checker, client, conn, local);
     ask_three(checker, client, conn, ids);
     for (size_t i = 0; i < 3; i++)
         answers[i] =
@@ -197,9 +226,46 @@ static void reconnect_look(struct checker *checker, uint64_t old, const char *pe
     report_done(&checker->report, CHECK_RECONNECT_ORDER);
 }
 
+/* The address without its port. Returns false where there is none to dial from. */
+static bool host_text(const char *local, char host[static ADDRESS_TEXT_MAX])
+{
+    struct pd_address address;
+    char text[ADDRESS_TEXT_MAX];
+    size_t length;
+
+    if (!local || address_parse(local, &address) || !address.family)
+        return false;
+    address_format(&address, text);
+    length = (size_t)(strrchr(text, ':') - text);
+    if (*text == '[')
+        snprintf(host, ADDRESS_TEXT_MAX, "%.*s", (int)length - 2, text + 1);
+    else
+        snprintf(host, ADDRESS_TEXT_MAX, "%.*s", (int)length, text);
+    return true;
+}
+
+/* The address that it was dialled from; where the peer has dialled meanwhile, nobody was asked. */
+static void bind_look(struct checker *checker, uint64_t conn, const char *host)
+{
+    const struct entry *entry = book_find(&checker->book, conn);
+    char now[ADDRESS_TEXT_MAX] = "";
+
+    if (!checker->can_bind || !*host || !entry || entry->server || !entry->local) {
+        report_skip(&checker->report, CHECK_RECONNECT_BIND, "%s",
+                    checker->can_bind ? "a local address is not known, or the peer has dialed"
+                                      : "the node does not offer the feature bind");
+        return;
+    }
+    expect(checker, CHECK_RECONNECT_BIND, host_text(entry->local, now) && string_equal(now, host),
+           "the request had \"local\":\"%s\", the new conn %" PRIu64 " is at %.80s", host, conn,
+           entry->local);
+    report_done(&checker->report, CHECK_RECONNECT_BIND);
+}
+
 static void reconnect_skip(struct checker *checker, const char *why)
 {
     report_skip(&checker->report, CHECK_RECONNECT, "%s", why);
+    report_skip(&checker->report, CHECK_RECONNECT_BIND, "%s", why);
     report_skip(&checker->report, CHECK_RECONNECT_ORDER, "%s", why);
 }
 
@@ -208,7 +274,7 @@ static void reconnect(struct checker *checker, struct client *client)
     const struct entry *entry = pick(&checker->book, true);
     const struct asked *answer;
     CLEANUP_FREE char *peer = NULL;
-    char params[160], text[64];
+    char params[256], text[64], host[ADDRESS_TEXT_MAX] = "";
     uint64_t conn;
     json_int_t now;
 
@@ -219,7 +285,12 @@ static void reconnect(struct checker *checker, struct client *client)
     }
     conn = entry->conn;
     peer = string_copy(entry->peer);
-    migrate_params(params, sizeof(params), conn);
+    if (checker->can_bind && host_text(entry->local, host))
+        snprintf(params, sizeof(params),
+                 "{\"conn\":%" PRIu64 ",\"timeout_ms\":%d,\"reason\":\"%s\",\"local\":\"%s\"}",
+                 conn, MOVE_TIMEOUT_MS, reason, host);
+    else
+        migrate_params(params, sizeof(params), conn);
     answer = client_wait_us(checker, client, client_ask(checker, client, "reconnect_peer", params),
                             UINT64_C(1000) * (MOVE_TIMEOUT_MS + GRACE_MS));
     expect(checker, CHECK_RECONNECT, answer,
@@ -235,6 +306,7 @@ static void reconnect(struct checker *checker, struct client *client)
 
         (void)client_call(checker, client, METHOD_NOBODY, NULL);
         reconnect_look(checker, conn, peer, (uint64_t)now, clock);
+        bind_look(checker, (uint64_t)now, host);
     }
     report_done(&checker->report, CHECK_RECONNECT);
 }

@@ -69,23 +69,51 @@ static const struct entry *any_up(const struct book *book)
     return NULL;
 }
 
+#define PROBE_TIMEOUT_MS 1000
+#define PROBE_MAX_US     (2 * PROBE_TIMEOUT_MS * 1000) /* pathdog waits for a second more */
+
 static void probe_path_look(struct checker *checker, uint64_t conn, const char *local,
                             const struct asked *answer)
 {
     const json_t *result = answer ? json_object_get(answer->answer, "result") : NULL;
+    const json_t *rtt = json_object_get(result, "rtt_us");
     const struct entry *after = book_find(&checker->book, conn);
     char text[64];
 
     expect(checker, CHECK_PROBE_PATH,
            is_error(answer) ? answer->code != -32601 && answer->code != -32602
-                            : json_integer_value(json_object_get(result, "rtt_us")) > 0,
+                            : json_is_integer(rtt) && json_integer_value(rtt) >= 0,
            "probe_path of conn %" PRIu64 ": %s%s", conn, answer_text(answer, text),
-           is_error(answer) ? "" : " without a positive integer \"rtt_us\"");
+           is_error(answer) ? "" : " without an integer \"rtt_us\" of 0 or more");
+    expect(checker, CHECK_PROBE_PATH, json_integer_value(rtt) <= PROBE_MAX_US,
+           "\"rtt_us\" of conn %" PRIu64 " is %" JSON_INTEGER_FORMAT
+           ", longer than the probe was open",
+           conn, json_integer_value(rtt));
     expect(checker, CHECK_PROBE_PATH, !after || string_equal(after->local, local),
            "conn %" PRIu64 " moved from %s to %s while its other path was probed", conn,
            local ? local : "an unknown address",
            after && after->local ? after->local : "an unknown address");
     report_done(&checker->report, CHECK_PROBE_PATH);
+}
+
+static void probe_path_nowhere(struct checker *checker, struct client *client, uint64_t conn)
+{
+    const struct asked *answer;
+    char params[128], text[64];
+
+    snprintf(params, sizeof(params),
+             "{\"conn\":%" PRIu64 ",\"timeout_ms\":%d,\"interface\":\"%s\"}", conn,
+             PROBE_TIMEOUT_MS, INTERFACE_NOBODY);
+    answer = client_call(checker, client, "probe_path", params);
+    if (is_error(answer) && answer->code == -32005) {
+        report_skip(&checker->report, CHECK_PROBE_PATH_NOWHERE,
+                    "no path to conn %" PRIu64 " can be probed from here: error -32005", conn);
+        return;
+    }
+    expect(checker, CHECK_PROBE_PATH_NOWHERE, is_error(answer) && answer->code == -32007,
+           "probe_path of conn %" PRIu64 " over \"%s\": %s", conn, INTERFACE_NOBODY,
+           answer_text(answer, text));
+    report_done(&checker->report, CHECK_PROBE_PATH_NOWHERE);
 }
 
 static void probe_path(struct checker *checker, struct client *client)
@@ -102,20 +130,24 @@ static void probe_path(struct checker *checker, struct client *client)
                         "the node does not offer the feature probe_path");
         return;
     }
-    snprintf(params, sizeof(params), "{\"conn\":%" PRIu64 ",\"timeout_ms\":1000}", CONN_NOBODY);
+    snprintf(params, sizeof(params), "{\"conn\":%" PRIu64 ",\"timeout_ms\":%d}", CONN_NOBODY,
+             PROBE_TIMEOUT_MS);
     answer = client_call(checker, client, "probe_path", params);
     expect(checker, CHECK_PROBE_PATH_UNKNOWN, is_unknown_conn(answer), "%s",
            answer_text(answer, text));
     report_done(&checker->report, CHECK_PROBE_PATH_UNKNOWN);
     if (!entry) {
         report_skip(&checker->report, CHECK_PROBE_PATH, "no peer is up");
+        report_skip(&checker->report, CHECK_PROBE_PATH_NOWHERE, "no peer is up");
         return;
     }
     conn = entry->conn;
     local = string_copy(entry->local);
-    snprintf(params, sizeof(params), "{\"conn\":%" PRIu64 ",\"timeout_ms\":1000}", conn);
+    snprintf(params, sizeof(params), "{\"conn\":%" PRIu64 ",\"timeout_ms\":%d}", conn,
+             PROBE_TIMEOUT_MS);
     answer = client_call(checker, client, "probe_path", params);
     probe_path_look(checker, conn, local, answer);
+    probe_path_nowhere(checker, client, conn);
 }
 
 static void bad_params(struct checker *checker, struct client *client)

@@ -95,6 +95,7 @@ static void features_lint(struct checker *checker, const json_t *features)
             report_fault(report_of(checker), CHECK_HELLO_MEMBERS,
                          "\"features\" has a value that is not a string");
         checker->can_reconnect |= string_equal(json_string_value(feature), "reconnect");
+        checker->can_bind |= string_equal(json_string_value(feature), "bind");
         checker->can_probe |= string_equal(json_string_value(feature), "probe");
         checker->can_probe_path |= string_equal(json_string_value(feature), "probe_path");
     }

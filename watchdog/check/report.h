@@ -34,6 +34,7 @@ enum check {
     CHECK_SUMMARY_MANY,
     CHECK_PROBE,
     CHECK_PROBE_PATH,
+    CHECK_PROBE_PATH_NOWHERE,
     CHECK_PROBE_PATH_UNKNOWN,
     CHECK_MIGRATE_UNKNOWN,
     CHECK_RECONNECT_UNKNOWN,
@@ -57,8 +58,10 @@ enum check {
     CHECK_MOVE_BUSY,
     CHECK_MOVE_OPEN,
     CHECK_MOVE_LOCAL,
+    CHECK_MOVE_NOWHERE,
     CHECK_MOVE_SAMPLES,
     CHECK_RECONNECT,
+    CHECK_RECONNECT_BIND,
     CHECK_RECONNECT_ORDER,
     /* from here on: seen in everything that the node sends during the others */
     CHECK_LINE_LENGTH,
