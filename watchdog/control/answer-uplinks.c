@@ -38,7 +38,7 @@ const char *uplink_state(const struct inspect_uplink *uplink)
 
 static void put_proof(struct buffer *out, const struct inspect_uplink *uplink)
 {
-    if (!uplink->proving) {
+    if (!uplink->proving && !uplink->suspect) {
         put_null(out, "proof");
         return;
     }

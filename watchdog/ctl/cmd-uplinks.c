@@ -79,52 +79,36 @@ static const char *routes_of(const json_t *uplink, char text[static 16])
     return text;
 }
 
-/* "; " between what is said of one uplink. */
-static void begin(const char *indent, bool *any)
-{
-    fputs(*any ? "; " : indent, stdout);
-    *any = true;
-}
-
 /* What it is waiting for, before connections are moved to it. */
-static void show_waiting(const json_t *state, const char *indent, bool *any)
+static void show_waiting(const json_t *state, const char *indent)
 {
     const json_t *proof = json_object_get(state, "proof");
 
-    if (flag_of(state, "held")) {
-        begin(indent, any);
-        printf(has(state, "held_left_us") ? "held for another %s" : "held until released",
-               span_of(state, "held_left_us"));
-    }
-    if (number_of(state, "penalty_us")) {
-        begin(indent, any);
-        printf("not tried for another %s, because moves to it failed",
+    if (flag_of(state, "held"))
+        printf(has(state, "held_left_us") ? "%sheld for another %s\n" : "%sheld until released\n",
+               indent, span_of(state, "held_left_us"));
+    if (number_of(state, "penalty_us"))
+        printf("%snot tried for another %s, because a move to it failed\n", indent,
                span_of(state, "penalty_us"));
-    }
-    if (json_is_object(proof)) {
-        begin(indent, any);
-        printf("%" PRIu64 " of %" PRIu64 " probes in a row were answered, over %s it is proven",
-               number_of(proof, "good"), number_of(proof, "needed"), span_of(proof, "over_us"));
-    }
+    if (flag_of(state, "unproven") && !flag_of(state, "held") && json_is_object(proof))
+        printf("%sproof: %" PRIu64 " of %" PRIu64 " good probes in a row, over at least %s\n",
+               indent, number_of(proof, "good"), number_of(proof, "needed"),
+               span_of(proof, "over_us"));
 }
 
 void show_uplink_state(const struct ctl *ctl, const json_t *state, const char *indent)
 {
     const json_t *last = json_object_get(state, "last");
-    bool any = false;
+    bool up = !strcmp(text_of(state, "condition"), "up");
 
     printf("%s", dim(ctl));
-    if (strcmp(text_of(state, "condition"), "up") != 0) {
-        begin(indent, &any);
-        printf("%s for %s", text_of(state, "condition"), span_of(state, "for_us"));
-    }
-    show_waiting(state, indent, &any);
-    if (json_is_object(last)) {
-        begin(indent, &any);
-        printf("%s %s ago: %s", text_of(last, "change"), span_of(last, "ago_us"),
+    if (!up && strcmp(text_of(last, "change"), "down") != 0)
+        printf("%s%s for %s\n", indent, text_of(state, "condition"), span_of(state, "for_us"));
+    show_waiting(state, indent);
+    if (json_is_object(last))
+        printf("%s%s %s ago: %s\n", indent, text_of(last, "change"), span_of(last, "ago_us"),
                text_of(last, "reason"));
-    }
-    printf("%s%s", plain(ctl), any ? "\n" : "");
+    printf("%s", plain(ctl));
 }
 
 const char *uplink_colour(const struct ctl *ctl, const char *state)

@@ -125,7 +125,7 @@ void show_json(const json_t *value);
 /* A record as one line for people. */
 void show_record(const struct ctl *ctl, const json_t *record);
 
-/* What there is to say of an uplink besides its state, in a line of its own; nothing: no line. */
+/* What there is to say of an uplink besides its state, each in a line of its own. */
 void show_uplink_state(const struct ctl *ctl, const json_t *state, const char *indent);
 const char *uplink_colour(const struct ctl *ctl, const char *state);
 
