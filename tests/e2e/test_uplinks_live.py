@@ -37,8 +37,6 @@ class Dead(LiveCase):
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
 class Routes(LiveCase):
-@unittest.skipIf(UNUSABLE, UNUSABLE)
-class Routes(LiveCase):
     def bogus(self, name):
         """A default route that is preferred, over an interface that leads nowhere."""
         if name == "vpn0":
