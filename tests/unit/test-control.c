@@ -697,15 +697,15 @@ static void a_follower_begins_where_it_asks(void **state)
 
     ask(desk, first, follow_all);
     report_records(desk, peer, 100);
-    assert_true(write(second, follow_all, strlen(follow_all)) > 0);
-    /* its turn comes while the records wait for theirs */
+    /* its turn comes while the records wait for theirs: not by a request, which under load could be
+     * read before or after some of them */
     follow_set(desk->control->clients[1], true);
     desk->control->clients[1]->filter.types = UINT32_MAX;
     report_records(desk, peer, 10);
     drain(desk, first, &records, &dropped);
     drain(desk, second, &others, &dropped);
     assert_int_equal(records, 110);
-    assert_int_equal(others, 10 + 1); /* and the answer */
+    assert_int_equal(others, 10);
     assert_int_equal(dropped, 0);
     text_unref(peer);
     close(first);
