@@ -186,19 +186,28 @@ static size_t lines_in(struct rig *rig)
     return lines;
 }
 
-static void rig_up(struct rig *rig)
+static void rig_up_with(struct rig *rig, const char *features)
 {
     unsigned snapshots = rig->events[EVENT_SNAPSHOT];
+    char hello[256];
 
     RUN_UNTIL(rig, 10, said(&rig->in, "\"hello\""));
-    node_send(rig, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"node\":\"n\","
-                   "\"boot\":\"b\"}}\n");
+    snprintf(hello, sizeof(hello),
+             "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"node\":\"n\","
+             "\"boot\":\"b\",\"features\":[%s]}}\n",
+             features);
+    node_send(rig, hello);
     RUN_UNTIL(rig, 10, said(&rig->in, "\"subscribe\""));
     node_send(rig, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"peers\":0}}\n");
     RUN_UNTIL(rig, 10, rig->events[EVENT_SNAPSHOT] > snapshots);
     assert_true(link_is_up(rig->link));
     buffer_take(&rig->in, rig->in.length);
     buffer_take(&rig->reported, rig->reported.length);
+}
+
+static void rig_up(struct rig *rig)
+{
+    rig_up_with(rig, "");
 }
 
 /* ---- set-up ---- */
@@ -359,6 +368,46 @@ static void test_last_words(void **state)
     send_moves(&one, 10);
     RUN_UNTIL(&one, 10, one.events[EVENT_NODE_DOWN]);
     assert_int_equal(one.events[EVENT_PEER_DOWN], 1);
+}
+
+static void send_probe_path(struct rig *rig, uint64_t probe)
+{
+    const struct action action = {.type = ACTION_PROBE_PATH, .probe_path = {probe, 17, "up1", 1}};
+
+    link_send(rig->link, &action, 1);
+}
+
+/* One that the node does not answer, nor anything else, ends by its time; one that it was not asked
+ * at once; one that is open when the connection goes ends with that. */
+static void test_a_probe_of_a_path_ends(void **state)
+{
+    uint64_t begin_us;
+
+    rig_up(&one);
+    send_probe_path(&one, 6);
+    assert_int_equal(one.events[EVENT_PROBED], 0); /* never from within */
+    RUN_UNTIL(&one, 10, one.events[EVENT_PROBED] == 1);
+    assert_int_equal(one.in.length, 0);
+    node_hang_up(&one);
+    RUN_UNTIL(&one, 10, one.events[EVENT_NODE_DOWN] == 1);
+
+    rig_up_with(&one, "\"probe_path\"");
+    begin_us = now_us();
+    send_probe_path(&one, 7);
+    RUN_UNTIL(&one, 10, one.events[EVENT_PROBED] == 2);
+    assert_true(now_us() - begin_us >= 1001000);
+    assert_true(said(&one.in, "\"interface\":\"up1\"}}\n"));
+    assert_true(said(&one.reported, "\"event\":\"probed\",\"probe\":7,\"ok\":false"));
+    assert_true(said(&one.reported, "\"what\":\"probe-path-unanswered\""));
+
+    send_probe_path(&one, 8);
+    node_hang_up(&one);
+    RUN_UNTIL(&one, 10, one.events[EVENT_NODE_DOWN] == 2);
+    send_probe_path(&one, 9); /* nobody is there to be asked: dropped */
+    rig_up(&one);
+    for (begin_us = now_us(); now_us() < begin_us + 1200000;)
+        sd_event_run(one.loop, 10000);
+    assert_int_equal(one.events[EVENT_PROBED], 2);
 }
 
 static void test_a_hundred_thousand_requests(void **state)
@@ -618,6 +667,7 @@ int main(void)
         LISTENING(test_each_loss_is_said),
         LISTENING(test_a_fatal_line),
         LISTENING(test_last_words),
+        LISTENING(test_a_probe_of_a_path_ends),
         LISTENING(test_a_hundred_thousand_requests),
         LISTENING(test_sending_from_within_events),
         LISTENING(test_overflow),

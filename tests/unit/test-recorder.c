@@ -84,6 +84,36 @@ static void test_there_and_back(void **state)
     assert_null(recording_free(recording));
 }
 
+/* What came of probes of paths: an answer, an error, and neither. */
+static void test_probes_of_paths(void **state)
+{
+    const struct event_probed probed[] = {{.probe = 7, .ok = true, .rtt_us = 41200},
+                                          {.probe = UINT64_MAX, .code = -32004, .message = "a\n\""},
+                                          {.probe = 8}};
+    struct recorder *recorder;
+    struct recording *recording;
+    struct event event;
+
+    assert_int_equal(recorder_new(path, &header, &recorder, &why), 0);
+    for (uint64_t i = 0; i < ARRAY_SIZE(probed); i++) {
+        event = (struct event){.type = EVENT_PROBED, .now_us = 10 + i, .probed = probed[i]};
+        assert_int_equal(recorder_event(recorder, &event), 0);
+    }
+    assert_int_equal(recorder_stop(recorder, UINT64_MAX), 0);
+    assert_null(recorder_free(recorder));
+    assert_int_equal(recording_open(path, &recording, error, sizeof(error)), 0);
+    for (uint64_t i = 0; i < ARRAY_SIZE(probed); i++) {
+        assert_int_equal(recording_next(recording, &event, error, sizeof(error)), 1);
+        assert_int_equal(event.type, EVENT_PROBED);
+        assert_true(event.probed.probe == probed[i].probe && event.probed.ok == probed[i].ok &&
+                    event.probed.rtt_us == probed[i].rtt_us &&
+                    event.probed.code == probed[i].code &&
+                    string_equal(event.probed.message, probed[i].message));
+    }
+    assert_int_equal(recording_next(recording, &event, error, sizeof(error)), 0);
+    assert_null(recording_free(recording));
+}
+
 /* Waits until the file has this many lines, at most a minute. */
 static void wait_for_lines(size_t wanted)
 {
@@ -359,6 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_probes_of_paths),
         cmocka_unit_test(test_a_kill_loses_little),
         cmocka_unit_test(test_a_full_disk_is_said_once),
         cmocka_unit_test(test_a_full_disk_at_the_start),
