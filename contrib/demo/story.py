@@ -26,6 +26,8 @@ def decision(r):
         "backing-off": "waits: the last attempt failed",
         "probing": "asks first which other uplinks work",
     }.get(r["verdict"], f"decides {r['verdict']}")
+    if r.get("target") and r["verdict"] in ("migrate", "reconnect"):
+        what += f", over {r['target']}"
     return f"{r['peer']}: {r['reason']} ({r['trigger']} says {r['kind']}); pathdog {what}"
 
 
@@ -56,7 +58,11 @@ def effect(r):
     return f"{r['peer']}: {words}{rtt}"
 
 
-SAY = {"decision": decision, "outcome": outcome, "effect": effect}
+def uplink(r):
+    return f"uplink {r['uplink']} is {r['change']}: {r['reason']}"
+
+
+SAY = {"decision": decision, "outcome": outcome, "effect": effect, "uplink": uplink}
 
 
 class Story:
