@@ -38,7 +38,7 @@ static const char *of(const struct lab *lab, const char *local, const char *inte
 
     assert_int_equal(address_parse(local, &path.local), 0);
     uplink = uplinks_of(lab->engine, &path);
-    return uplink ? uplink->name : "none";
+    return uplink ? uplink->name->s : "none";
 }
 
 static void learned(void **state)
@@ -108,10 +108,10 @@ static void conditions(void **state)
     /* since when: not what changed beside it */
     lab_time(lab, 7 * SEC);
     host(lab, &(struct event_interface){"up0", "10.0.0.3", true, false, true, true}, 1);
-    assert_int_equal(lab->engine->now_us - named(lab, "home")->since_us, 7 * SEC);
+    assert_int_equal(lab->engine->now_us - named(lab, "home")->is.since_us, 7 * SEC);
     lab_time(lab, SEC);
     configure(lab, sections, 1);
-    assert_int_equal(lab->engine->now_us - named(lab, "home")->since_us, 8 * SEC);
+    assert_int_equal(lab->engine->now_us - named(lab, "home")->is.since_us, 8 * SEC);
 }
 
 static void of_a_connection(void **state)

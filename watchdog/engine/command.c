@@ -16,6 +16,7 @@
 #include "peers/poll.h"
 #include "stages/migration.h"
 #include "state.h"
+#include "uplinks/react.h"
 
 static const char operator_name[] = "operator";
 
@@ -42,6 +43,24 @@ static void move(struct engine *engine, const struct event_command *command)
                     .local = command->local,
                     .via = command->via,
                 });
+}
+
+/* A hold or release that is about an uplink. */
+static bool hold_uplink(struct engine *engine, const struct event_command *command)
+{
+    uint64_t until_us = command->duration_us ? add_u64(engine->now_us, command->duration_us) : 0;
+    bool known;
+
+    if (!command->uplink)
+        return false;
+    known = command->type == COMMAND_HOLD
+                ? react_hold(engine, command->uplink, until_us, command->who)
+                : react_release(engine, command->uplink, command->who);
+    if (!known)
+        notice_format(engine, PD_LEVEL_WARNING, "unknown-uplink",
+                      "asked to hold or release uplink %s: there is no such uplink",
+                      command->uplink);
+    return true;
 }
 
 /* The last turn: whatever is open ends in its record. */
@@ -71,10 +90,14 @@ void command_run(struct engine *engine, const struct event_command *command)
         move(engine, command);
         break;
     case COMMAND_HOLD:
+        if (hold_uplink(engine, command))
+            break;
         hold_begin(engine, command->peer,
                    command->duration_us ? add_u64(engine->now_us, command->duration_us) : 0);
         break;
     case COMMAND_RELEASE:
+        if (hold_uplink(engine, command))
+            break;
         hold_end(engine, command->peer);
         break;
     case COMMAND_MODE:

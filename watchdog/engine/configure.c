@@ -16,6 +16,7 @@
 #include "state.h"
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
+#include "uplinks/react.h"
 
 /* The running instance that goes on as `config`, or NULL. */
 static struct instance *find_unchanged(struct engine *engine, const struct engine_config *config,
@@ -259,7 +260,7 @@ void configure_take(struct engine *engine)
     change_triggers(engine, config, &next);
     if (config->mode != old.mode)
         hold_mode(engine, config->mode); /* else what an operator has set stays */
-    uplinks_configure(engine);
+    react_configured(engine);
     moves_set_budget(engine, engine->node.max_in_flight);
     outbox_set_kept(engine, config->decisions_kept);
     if (config->sample_interval_us != old.sample_interval_us)

@@ -22,6 +22,9 @@
 #include "stages/migration.h"
 #include "state.h"
 #include "triggers/triggers.h"
+#include "uplinks/members.h"
+#include "uplinks/react.h"
+#include "uplinks/return.h"
 
 /* Everybody who knows the connection lets go of it, each saying what is open. */
 static void remove_peer(struct engine *engine, struct peer *peer, const char *reason)
@@ -32,6 +35,7 @@ static void remove_peer(struct engine *engine, struct peer *peer, const char *re
     gate_peer_gone(engine, peer);
     migration_peer_gone(engine, peer);
     effect_peer_gone(engine, peer);
+    members_gone(engine, peer);
     if (peer->moves) {
         advice_forget(engine, peer);
         fallback_off(engine, peer);
@@ -90,6 +94,7 @@ void connection_node_up(struct engine *engine, const struct event_node_up *event
     waiting_seed(engine, hash_name(event->boot) ^ event->uid);
     moves_set_budget(engine, event->max_in_flight);
     write_node_record(engine, true, NULL);
+    react_node_up(engine);
     triggers_node(engine, &(struct pd_node_event){
                               .node = event->node,
                               .uid = event->uid,
@@ -110,6 +115,7 @@ void connection_node_down(struct engine *engine, const struct event_node_down *e
         return;
     node->up = node->reported = false;
     polls_stop(engine);
+    react_node_down(engine);
     migration_link_lost(engine);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         peer_set_state(engine, peer, PEER_UNREPORTED, NULL);
@@ -134,6 +140,7 @@ void connection_snapshot(struct engine *engine)
             advice_give_remembered(engine, peer);
     }
     polls_start(engine);
+    return_look(engine);
 }
 
 /* Told by the node, not moved by us: what is held back was about the path before. */
@@ -141,6 +148,9 @@ static void path_changed(struct engine *engine, struct peer *peer)
 {
     advice_disproved(engine, peer, PD_KIND_MOVED);
     progress_path(peer);
+    members_path(engine, peer);
+    if (!peer_in_flight(peer))
+        members_settled(peer);
     triggers_peer(engine, peer, PD_PEER_PATH);
 }
 
@@ -198,6 +208,7 @@ void connection_peer_up(struct engine *engine, const struct event_peer_up *event
     engine->peers_reported++;
     peer = peer_add(engine, event);
     triggers_adopt(engine, peer);
+    members_path(engine, peer);
     waiting = learnt_take(engine, peer);
     migration_peer_up(engine, peer);
     effect_peer_up(engine, peer);

@@ -65,6 +65,8 @@
 #include "state.h"
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
+#include "uplinks/react.h"
+#include "uplinks/return.h"
 
 /* Connections that a tick looks at for move states that nothing depends on any more. */
 #define SHELF_SLICE 65536u
@@ -135,6 +137,12 @@ static void due(struct engine *engine, struct deadline *deadline)
     case DEADLINE_WATCH:
         fallback_due(engine, deadline);
         break;
+    case DEADLINE_RETURN:
+        return_due(engine);
+        break;
+    case DEADLINE_UPLINK:
+        react_due(engine);
+        break;
     case DEADLINE_TRIGGER:
         instance_due(deadline);
         gate_withdrawn(engine);
@@ -172,7 +180,7 @@ int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t rea
         engine_free(engine);
         return result;
     }
-    uplinks_configure(engine);
+    react_configured(engine);
     triggers_start(engine);
     (void)ask(engine, SIZE_MAX);
     (void)engine_settle(engine, SIZE_MAX);
@@ -270,9 +278,10 @@ static void dispatch(struct engine *engine, const struct event *event)
                event->notice.count);
         break;
     case EVENT_INTERFACES:
-        uplinks_take(engine, &event->interfaces);
+        react_interfaces(engine, &event->interfaces);
         break;
     case EVENT_PROBED:
+        react_probed(engine, &event->probed);
         break;
     case EVENT_RESTORE:
         learnt_restore(engine, &event->restore);

@@ -4,6 +4,9 @@
  * would say, asked of the gate itself. Changes nothing.
  */
 #include "inspect.h"
+
+#include <stdio.h>
+
 #include "moves/advice.h"
 #include "peers/name.h"
 #include "peers/peer.h"
@@ -11,6 +14,7 @@
 #include "peers/waiting.h"
 #include "stages/gate.h"
 #include "state.h"
+#include "uplinks/choose.h"
 
 static void ask_gate(const struct engine *engine, const struct peer *peer, enum reason_by by,
                      struct inspect_verdict *ret)
@@ -18,7 +22,18 @@ static void ask_gate(const struct engine *engine, const struct peer *peer, enum 
     struct gate_question question = {.kind = ret->kind};
     uint64_t into = 0;
 
+    const struct reason reason = {.kind = ret->kind, .by = by};
+    struct choice choice;
+
     question.by = advice_choose_by(engine, peer, ret->kind, by);
+    if (choose(engine, peer, &reason, NULL, &choice)) {
+        const struct uplink *target = uplink_at(engine, choice.to);
+
+        question.no_target = choice.no_target;
+        question.probing = choice.probe;
+        ret->target = target ? target->name->s : NULL;
+        snprintf(ret->choice, sizeof(ret->choice), "%s", choice.why);
+    }
     ret->by = question.by;
     ret->verdict = gate_verdict(engine, peer, &question, &ret->into);
     for (enum verdict verdict = 0; verdict < VERDICT_QUEUED; verdict++)

@@ -3,19 +3,51 @@
 #include "base/names.h"
 #include "inspect.h"
 #include "state.h"
+#include "uplinks/evidence.h"
+#include "uplinks/return.h"
+
+static uint64_t ago_us(uint64_t now_us, uint64_t at_us)
+{
+    return at_us ? sub_u64(now_us, at_us) : INSPECT_NEVER;
+}
+
+static void report_proof(const struct uplink *uplink, struct inspect_uplink *ret)
+{
+    const struct proof *proof = &uplink->is.proof;
+
+    ret->proving = proof->good > 0;
+    ret->proof_good = proof->good;
+    ret->proof_needed = RETURN_PROBES;
+    ret->proof_us = proof->hold_us;
+}
 
 static void report_uplink(const struct uplink *uplink, uint64_t now_us, struct inspect_uplink *ret)
 {
     *ret = (struct inspect_uplink){
-        .name = uplink->name,
-        .interface = uplink->interface,
+        .name = uplink->name->s,
+        .interface = uplink->interface->s,
         .class = uplink->class,
         .configured = uplink->configured,
         .condition = uplink_condition_names[uplink->condition],
-        .for_us = sub_u64(now_us, uplink->since_us),
+        .for_us = sub_u64(now_us, uplink->is.since_us),
         .route4 = uplink->route4,
         .route6 = uplink->route6,
+        .peers = uplink->n_peers,
+        .rtt_us = uplink->is.rtt_us ? uplink->is.rtt_us : INSPECT_NEVER,
+        .heard_us = ago_us(now_us, uplink->is.heard_us),
+        .suspect = uplink->is.suspect,
+        .penalty_us = evidence_penalty_us(uplink, 0, now_us),
+        .held = uplink_held(uplink, now_us),
+        .held_for_us =
+            uplink->is.held_until_us ? sub_u64(uplink->is.held_until_us, now_us) : INSPECT_NEVER,
+        .change_us = INSPECT_NEVER,
     };
+    report_proof(uplink, ret);
+    if (!uplink->is.change_reason)
+        return;
+    ret->change = uplink_change_name(uplink->is.change);
+    ret->change_reason = uplink->is.change_reason->s;
+    ret->change_us = sub_u64(now_us, uplink->is.change_us);
 }
 
 bool inspect_uplink(const struct engine *engine, uint64_t now_us, size_t place,

@@ -179,8 +179,10 @@ struct inspect_verdict {
     enum by by;
     bool fallback; /* the fallback's own advice */
     enum verdict verdict;
-    uint64_t into;    /* merged: which decision */
-    uint32_t applies; /* bit per verdict: rows of the gate that apply, each by itself */
+    uint64_t into;      /* merged: which decision */
+    uint32_t applies;   /* bit per verdict: rows of the gate that apply, each by itself */
+    const char *target; /* the uplink that it would go to, by name; NULL: none would be named */
+    char choice[192];   /* why that one, or why none; "": there is nothing to choose */
 };
 
 struct inspect_explain {

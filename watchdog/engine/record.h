@@ -75,6 +75,15 @@ struct text {
     char s[];
 };
 
+/* Where a move goes, shared by all that go there in one turn. */
+struct destination {
+    uint32_t refs;
+    struct text *uplink;    /* by name, that the connection uses; NULL: not known */
+    struct text *target;    /* by name, that it is asked to move to; NULL: none is named */
+    struct text *interface; /* of the target */
+    struct text *choice;    /* why that one, or why none: a phrase */
+};
+
 /* Evidence, shared like a text: flat fields, copied. */
 struct evidence {
     uint32_t refs;

@@ -25,6 +25,8 @@ enum deadline_kind {
     DEADLINE_MOVE,       /* of a move: expired, unanswered, or the next attempt */
     DEADLINE_EFFECT,     /* of an effect_job: its window is over */
     DEADLINE_WATCH,      /* of a watch: a poll is wanted, or its end */
+    DEADLINE_RETURN,     /* of uplinks: a step of those that want back */
+    DEADLINE_UPLINK,     /* of uplinks: who is left on one that is down; the end of a hold */
     DEADLINE_TRIGGER,    /* of an instance: the timer of its policy */
 };
 

@@ -72,9 +72,11 @@ void outbox_begin(struct engine *engine)
     store_records(engine);
     for (size_t i = 0; i < store->n_reasons; i++)
         reason_unref(store->reasons[i]);
+    for (size_t i = 0; i < store->n_destinations; i++)
+        destination_unref(store->destinations[i]);
     for (size_t i = 0; i < store->n_owned; i++)
         free(store->owned[i]);
-    store->n_reasons = store->n_owned = store->box.n_actions = 0;
+    store->n_reasons = store->n_destinations = store->n_owned = store->box.n_actions = 0;
     if (store->records_capacity > KEEP_CAPACITY) {
         free(store->records);
         store->records = NULL;
@@ -110,6 +112,7 @@ void outbox_clear(struct engine *engine)
     free(store->records);
     free(store->owned);
     free(store->reasons);
+    free(store->destinations);
 }
 
 void outbox_set_kept(struct engine *engine, size_t kept)
@@ -168,10 +171,21 @@ struct record *outbox_record(struct engine *engine, enum record_type type)
     return record;
 }
 
-void outbox_keep(struct engine *engine, struct reason *reason)
+static void keep_destination(struct outbox_store *store, struct destination *destination)
+{
+    if (store->n_destinations && store->destinations[store->n_destinations - 1] == destination)
+        return;
+    store->destinations = array_reserve(store->destinations, &store->destinations_capacity,
+                                        store->n_destinations + 1, sizeof(struct destination *));
+    store->destinations[store->n_destinations++] = destination_ref(destination);
+}
+
+void outbox_keep(struct engine *engine, struct reason *reason, struct destination *destination)
 {
     struct outbox_store *store = &engine->outbox;
 
+    if (destination)
+        keep_destination(store, destination);
     if (store->n_reasons && store->reasons[store->n_reasons - 1] == reason)
         return;
     store->reasons = array_reserve(store->reasons, &store->reasons_capacity, store->n_reasons + 1,
@@ -187,6 +201,11 @@ static void *own(struct engine *engine, void *memory)
         array_reserve(store->owned, &store->owned_capacity, store->n_owned + 1, sizeof(void *));
     store->owned[store->n_owned++] = memory;
     return memory;
+}
+
+const char *outbox_text(struct engine *engine, const char *text)
+{
+    return own(engine, string_copy(text));
 }
 
 uint64_t *outbox_conns(struct engine *engine, size_t count)

@@ -21,6 +21,8 @@ struct outbox_store {
     size_t n_owned, owned_capacity;
     struct reason **reasons; /* released with the outbox */
     size_t n_reasons, reasons_capacity;
+    struct destination **destinations; /* the same */
+    size_t n_destinations, destinations_capacity;
 };
 
 /* The last decisions, outcomes and effects. */
@@ -50,8 +52,12 @@ struct record *outbox_record(struct engine *engine, enum record_type type);
  * UINT32_MAX where an instance is no more and the action goes with it. */
 void outbox_renumber(struct engine *engine, const uint32_t *numbers);
 
-/* The reason of a move is used until the turn ends, whatever becomes of the move. */
-void outbox_keep(struct engine *engine, struct reason *reason);
+/* The reason of a move, and where it goes, are used until the turn ends, whatever becomes of the
+ * move. `destination` may be NULL. */
+void outbox_keep(struct engine *engine, struct reason *reason, struct destination *destination);
+
+/* A text that lives as long as the outbox. */
+const char *outbox_text(struct engine *engine, const char *text);
 
 /* A list that lives as long as the outbox. */
 uint64_t *outbox_conns(struct engine *engine, size_t count);

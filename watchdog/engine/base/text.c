@@ -36,6 +36,25 @@ struct text *text_unref(struct text *text)
     return NULL;
 }
 
+struct destination *destination_ref(struct destination *destination)
+{
+    if (destination)
+        destination->refs++;
+    return destination;
+}
+
+struct destination *destination_unref(struct destination *destination)
+{
+    if (destination && --destination->refs == 0) {
+        text_unref(destination->uplink);
+        text_unref(destination->target);
+        text_unref(destination->interface);
+        text_unref(destination->choice);
+        free(destination);
+    }
+    return NULL;
+}
+
 /* One block: the fields, then their strings. */
 struct evidence *evidence_new(const struct pd_field *fields, size_t n_fields)
 {

@@ -12,6 +12,9 @@ struct text *text_new(const char *s); /* NULL for NULL */
 struct text *text_ref(struct text *text);
 struct text *text_unref(struct text *text); /* returns NULL */
 
+struct destination *destination_ref(struct destination *destination);
+struct destination *destination_unref(struct destination *destination); /* returns NULL */
+
 struct evidence *evidence_new(const struct pd_field *fields, size_t n_fields); /* NULL for none */
 struct evidence *evidence_ref(struct evidence *evidence);
 struct evidence *evidence_unref(struct evidence *evidence);

@@ -5,6 +5,8 @@
  */
 #include "effect.h"
 
+#include <stdio.h>
+
 #include "../base/outbox.h"
 #include "../moves/advice.h"
 #include "../peers/name.h"
@@ -13,6 +15,8 @@
 #include "../peers/progress.h"
 #include "../peers/waiting.h"
 #include "../state.h"
+#include "../uplinks/evidence.h"
+#include "../uplinks/return.h"
 
 static uint32_t median(const uint32_t *values, uint8_t count)
 {
@@ -45,6 +49,26 @@ static enum effect evaluate(const struct effect_job *job, bool unanswered)
     return after * 4 >= before * 5 ? EFFECT_WORSE : EFFECT_SAME;
 }
 
+/* Did the uplink do that the move went to? */
+static void tell_uplink(struct engine *engine, const struct effect_job *job, enum effect effect)
+{
+    const struct destination *destination = job->destination;
+    struct uplink *target = destination && destination->target
+                                ? uplinks_by_interface(engine, destination->interface->s)
+                                : NULL;
+    char what[128];
+
+    if (!target)
+        return;
+    snprintf(what, sizeof(what), "the move of %.80s there had no effect", job->name->s);
+    if (effect == EFFECT_STALLED && job->peer)
+        evidence_failed(engine, target,
+                        destination->uplink ? uplinks_find(engine, destination->uplink->s) : NULL,
+                        uplinks_family(job->peer), job->since_us, what);
+    if (job->kind == PD_KIND_BETTER)
+        return_effect(engine, job->conn, target, effect);
+}
+
 static void finish(struct engine *engine, struct effect_job *job, enum effect effect)
 {
     struct record *record = outbox_record(engine, RECORD_EFFECT);
@@ -70,7 +94,9 @@ static void finish(struct engine *engine, struct effect_job *job, enum effect ef
         name->awaited = NULL;
         name_release(engine, name);
     }
+    tell_uplink(engine, job, effect);
     text_unref(job->name);
+    destination_unref(job->destination);
     pool_give(&engine->effect_pool, job);
     engine->effects_open--;
 }
@@ -89,6 +115,7 @@ static struct effect_job *job_new(struct engine *engine, const struct move *move
 
     *job = (struct effect_job){
         .name = text_ref(move->name),
+        .destination = destination_ref(move->destination),
         .conn = conn,
         .decision = move->decision,
         .since_us = engine->now_us,

@@ -15,6 +15,7 @@ struct move;
 struct effect_job {
     struct peer *peer; /* NULL: the new connection is not up yet */
     struct text *name;
+    struct destination *destination; /* of the move */
     uint64_t conn;
     uint64_t decision;
     uint64_t since_us;

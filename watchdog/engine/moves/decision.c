@@ -9,36 +9,48 @@
 #define MINUTE_US 60000000u
 
 void decision_write(struct engine *engine, const struct record_subject *subject,
-                    struct reason *reason, enum by by, uint64_t decision, enum verdict verdict,
-                    const struct move *move, uint64_t into, uint64_t repeats)
+                    const struct deciding_on *what, enum verdict verdict, const struct move *move,
+                    uint64_t repeats)
 {
     struct record *record = outbox_record(engine, RECORD_DECISION);
+    struct reason *reason = what->reason;
+    const struct destination *destination = what->destination;
 
     record->bulk = reason->bulk;
     record->decision = (struct record_decision){
         .subject = *subject,
-        .decision = decision,
+        .decision = what->decision,
         .cause = reason->cause,
         .trigger = reason->trigger,
         .kind = reason->kind,
-        .by = by,
+        .by = what->by,
         .verdict = verdict,
         .reason = text_ref(reason->text),
         .evidence = evidence_ref(reason->evidence),
         .request = move ? move->request : 0,
         .attempt = move ? move->attempt : 0,
         .timeout_ms = move ? move->timeout_ms : 0,
-        .into = into,
+        .into = what->into,
         .repeats = repeats,
     };
+    if (!destination)
+        return;
+    record->decision.uplink = text_ref(destination->uplink);
+    record->decision.target = text_ref(destination->target);
+    record->decision.choice = text_ref(destination->choice);
 }
 
 static void write_repeats(struct engine *engine, struct repeats *repeats)
 {
     struct record_subject subject = peer_subject(repeats->peer);
 
-    decision_write(engine, &subject, repeats->reason, repeats->by, repeats->decision,
-                   repeats->verdict, NULL, repeats->into, repeats->count);
+    decision_write(engine, &subject,
+                   &(struct deciding_on){.reason = repeats->reason,
+                                         .destination = repeats->destination,
+                                         .by = repeats->by,
+                                         .decision = repeats->decision,
+                                         .into = repeats->into},
+                   repeats->verdict, NULL, repeats->count);
     repeats->count = 0;
 }
 
@@ -51,6 +63,7 @@ static void repeat_free(struct engine *engine, struct repeats *repeats)
     *link = repeats->next;
     deadline_set(&engine->deadlines, &repeats->deadline, NEVER);
     reason_unref(repeats->reason);
+    destination_unref(repeats->destination);
     pool_give(&engine->repeat_pool, repeats);
     engine->suppressed--;
 }
@@ -77,39 +90,48 @@ static struct repeats *find(struct peer_moves *moves, const char *trigger, enum 
     return repeats;
 }
 
-void repeat_refusal(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
-                    uint64_t decision, enum verdict verdict, uint64_t into)
+static void count(struct repeats *repeats, const struct deciding_on *what)
+{
+    reason_ref(what->reason);
+    reason_unref(repeats->reason);
+    destination_ref(what->destination);
+    destination_unref(repeats->destination);
+    repeats->reason = what->reason;
+    repeats->destination = what->destination;
+    repeats->by = what->by;
+    repeats->decision = what->decision;
+    repeats->into = what->into;
+    repeats->count++;
+}
+
+void repeat_refusal(struct engine *engine, struct peer *peer, const struct deciding_on *what,
+                    enum verdict verdict)
 {
     struct record_subject subject;
     struct peer_moves *moves;
     struct repeats *repeats;
 
-    if (reason->kind == PD_KIND_OPERATOR) { /* who asks is answered each time */
+    if (what->reason->kind == PD_KIND_OPERATOR) { /* who asks is answered each time */
         subject = peer_subject(peer);
-        decision_write(engine, &subject, reason, by, decision, verdict, NULL, into, 0);
+        decision_write(engine, &subject, what, verdict, NULL, 0);
         return;
     }
     moves = peer_moves(engine, peer);
-    repeats = find(moves, reason->trigger, verdict);
+    repeats = find(moves, what->reason->trigger, verdict);
     if (repeats) {
-        reason_ref(reason);
-        reason_unref(repeats->reason);
-        repeats->reason = reason;
-        repeats->by = by;
-        repeats->decision = decision;
-        repeats->into = into;
-        repeats->count++;
+        count(repeats, what);
         return;
     }
     repeats = pool_take(&engine->repeat_pool);
     *repeats = (struct repeats){
         .next = moves->repeats,
         .peer = peer,
-        .reason = reason_ref(reason),
+        .reason = reason_ref(what->reason),
+        .destination = destination_ref(what->destination),
         .verdict = verdict,
-        .by = by,
-        .decision = decision,
-        .into = into,
+        .by = what->by,
+        .decision = what->decision,
+        .into = what->into,
         .deadline.kind = DEADLINE_REPEATS,
     };
     moves->repeats = repeats;

@@ -17,6 +17,7 @@ struct repeats {
     struct repeats *next;
     struct peer *peer;
     struct reason *reason; /* of the last */
+    struct destination *destination;
     enum verdict verdict;
     enum by by;
     uint64_t count; /* since it was last written */
@@ -25,14 +26,23 @@ struct repeats {
     struct deadline deadline;
 };
 
+/* What was decided, but for the verdict. */
+struct deciding_on {
+    struct reason *reason;
+    struct destination *destination; /* NULL: there was nothing to choose */
+    enum by by;
+    uint64_t decision;
+    uint64_t into; /* the decision that it is merged into, 0: none */
+};
+
 /* The record of a decision; `move` is NULL unless it is being asked for now. */
 void decision_write(struct engine *engine, const struct record_subject *subject,
-                    struct reason *reason, enum by by, uint64_t decision, enum verdict verdict,
-                    const struct move *move, uint64_t into, uint64_t repeats);
+                    const struct deciding_on *what, enum verdict verdict, const struct move *move,
+                    uint64_t repeats);
 
 /* Writes the refusal, or counts it. */
-void repeat_refusal(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
-                    uint64_t decision, enum verdict verdict, uint64_t into);
+void repeat_refusal(struct engine *engine, struct peer *peer, const struct deciding_on *what,
+                    enum verdict verdict);
 
 /* A minute is over: what was counted is written; what was not is forgotten. */
 void repeat_due(struct engine *engine, struct deadline *deadline);

@@ -115,6 +115,7 @@ void move_free(struct engine *engine, struct move *move)
     text_unref(move->name);
     text_unref(move->local_before);
     reason_unref(move->reason);
+    destination_unref(move->destination);
     pool_give(&migration->pool, move);
 }
 
@@ -122,8 +123,12 @@ static void write_decision(struct engine *engine, const struct move *move, enum 
 {
     struct record_subject subject = {.peer = text_ref(move->name), .conn = move->conn};
 
-    decision_write(engine, &subject, move->reason, move->by, move->decision, verdict,
-                   move->state == MOVE_OPEN ? move : NULL, 0, 0);
+    decision_write(engine, &subject,
+                   &(struct deciding_on){.reason = move->reason,
+                                         .destination = move->destination,
+                                         .by = move->by,
+                                         .decision = move->decision},
+                   verdict, move->state == MOVE_OPEN ? move : NULL, 0);
 }
 
 void move_end_waiting(struct engine *engine, struct move *move, enum verdict verdict)
@@ -147,18 +152,20 @@ bool move_possible(const struct engine *engine, const struct move *move)
     return peer_movable(engine, peer, move->by) && !(move->by == BY_MIGRATE && peer_inbound(peer));
 }
 
-void request_write(struct engine *engine, struct reason *reason, enum by by,
-                   const struct action_move *move)
+void request_write(struct engine *engine, struct reason *reason, struct destination *destination,
+                   enum by by, const struct action_move *move)
 {
     bool migrate = by == BY_MIGRATE;
     struct action *action = outbox_action(engine, migrate ? ACTION_MIGRATE : ACTION_RECONNECT);
 
-    outbox_keep(engine, reason);
+    outbox_keep(engine, reason, destination);
     action->move = *move;
     action->move.reason = reason->text;
-    if (migrate && (engine->node.features & NODE_BIND)) {
+    if (engine->node.features & NODE_BIND) {
         action->move.interface = reason->interface;
         action->move.local = reason->local;
+        if (destination && destination->interface && !reason->interface)
+            action->move.interface = destination->interface->s;
     }
     if (migrate && (engine->node.features & NODE_RELAY))
         action->move.via = reason->via;
@@ -184,7 +191,7 @@ static void request_enter(struct engine *engine, struct move *move)
 static void send_request(struct engine *engine, struct move *move)
 {
     request_enter(engine, move);
-    request_write(engine, move->reason, move->by,
+    request_write(engine, move->reason, move->destination, move->by,
                   &(struct action_move){
                       .request = move->request,
                       .conn = move->conn,
@@ -239,6 +246,13 @@ void move_retry(struct engine *engine, struct move *move, bool longer)
     }
 }
 
+void move_retry_elsewhere(struct engine *engine, struct move *move)
+{
+    move->retries++;
+    move->timeout_ms = move_timeout_ms(engine);
+    move_attempt(engine, move);
+}
+
 void move_link_lost(struct engine *engine, struct move *move)
 {
     move->link_retried = true;
@@ -274,8 +288,8 @@ uint32_t move_timeout_ms(const struct engine *engine)
     return (uint32_t)(engine->config->migrate_timeout_us / 1000);
 }
 
-struct move *move_new(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
-                      uint64_t decision, bool again)
+struct move *move_new(struct engine *engine, struct peer *peer, const struct deciding_on *what,
+                      bool again)
 {
     struct peer_moves *moves = peer->moves;
     struct move *move;
@@ -285,25 +299,33 @@ struct move *move_new(struct engine *engine, struct peer *peer, struct reason *r
     move = pool_take(&engine->migration.pool);
     *move = (struct move){
         .state = MOVE_QUEUED,
-        .by = by,
+        .by = what->by,
         .again = again,
         .attempt = 1,
         .timeout_ms = move_timeout_ms(engine),
         .conn = peer->view.conn,
-        .decision = decision,
+        .decision = what->decision,
         .since_us = engine->now_us,
         .peer = peer,
         .name = text_ref(peer_name(peer)),
-        .reason = reason_ref(reason),
+        .reason = reason_ref(what->reason),
+        .destination = destination_ref(what->destination),
         .deadline.kind = DEADLINE_MOVE,
     };
     moves->move = move;
     return move;
 }
 
+void move_direct(struct move *move, struct destination *destination)
+{
+    destination_ref(destination);
+    destination_unref(move->destination);
+    move->destination = destination;
+}
+
 void move_enqueue(struct engine *engine, struct move *move)
 {
-    bool degraded = move->reason->kind == PD_KIND_DEGRADED;
+    bool degraded = move->reason->kind >= PD_KIND_DEGRADED;
 
     queue_push(&engine->migration, move);
     deadline_append(&engine->deadlines,

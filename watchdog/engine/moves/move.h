@@ -13,6 +13,7 @@
 #include "../engine.h"
 #include "../peers/peer.h"
 
+struct deciding_on;
 struct engine;
 struct request_slot;
 
@@ -45,6 +46,7 @@ struct move {
     struct text *name;
     struct text *local_before;
     struct reason *reason;
+    struct destination *destination; /* of the present attempt; NULL: the route table decides */
     struct deadline deadline;
 };
 
@@ -83,6 +85,9 @@ void move_adopt(struct engine *engine, struct peer *peer);
 /* Once more: at once with a longer time, or as it is after a while. */
 void move_retry(struct engine *engine, struct move *move, bool longer);
 
+/* At once over another uplink, with the time of a first attempt. */
+void move_retry_elsewhere(struct engine *engine, struct move *move);
+
 /* The link was lost while it was open: once more after the next snapshot. */
 void move_link_lost(struct engine *engine, struct move *move);
 
@@ -110,13 +115,16 @@ void moves_resort(struct engine *engine, struct peer *peer);
 /* Of a first attempt. */
 uint32_t move_timeout_ms(const struct engine *engine);
 
-/* Writes the action: `move`, with what the reason says. */
-void request_write(struct engine *engine, struct reason *reason, enum by by,
-                   const struct action_move *move);
+/* Writes the action: `move`, with what the reason says and where it goes. */
+void request_write(struct engine *engine, struct reason *reason, struct destination *destination,
+                   enum by by, const struct action_move *move);
 
 /* Takes the place of what waits for this connection. */
-struct move *move_new(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
-                      uint64_t decision, bool again);
+struct move *move_new(struct engine *engine, struct peer *peer, const struct deciding_on *what,
+                      bool again);
+
+/* The next attempt goes there. */
+void move_direct(struct move *move, struct destination *destination);
 
 /* Its request is written: enters that, and writes the decision. */
 void move_enter_requested(struct engine *engine, struct move *move);

@@ -29,7 +29,7 @@
 static void make(struct engine *engine, struct admitted *admitted)
 {
     struct peer *peer = admitted->peer;
-    struct reason *reason = admitted->reason;
+    struct reason *reason = admitted->what.reason;
     struct peer_moves *moves = peer_moves(engine, peer);
     bool settles;
 
@@ -43,15 +43,13 @@ static void make(struct engine *engine, struct admitted *admitted)
         advice_forget(engine, peer);
         settles = false;
     }
-    admitted->move =
-        move_new(engine, peer, reason, admitted->by, admitted->decision, admitted->again);
+    admitted->move = move_new(engine, peer, &admitted->what, admitted->again);
     admitted->move->settles = settles; /* what is held back: only if this one succeeds */
     if (kind_is_network(reason->kind))
         fallback_advised(engine, peer, reason);
 }
 
-void admit_add(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
-               uint64_t decision, bool again)
+void admit_add(struct engine *engine, struct peer *peer, const struct deciding_on *what, bool again)
 {
     struct admitted *admitted;
 
@@ -61,11 +59,11 @@ void admit_add(struct engine *engine, struct peer *peer, struct reason *reason, 
     *admitted = (struct admitted){
         .peer = peer,
         .conn = peer->view.conn,
-        .reason = reason_ref(reason),
-        .decision = decision,
-        .by = by,
+        .what = *what,
         .again = again,
     };
+    reason_ref(what->reason);
+    destination_ref(what->destination);
     peer->admitted = true;
     if (peer->moves && peer->moves->move) /* it gives way, maybe in the queue */
         make(engine, admitted);
@@ -105,7 +103,7 @@ static void write_some(struct engine *engine)
     for (; engine->n_asked < engine->n_admitted; engine->n_asked++) {
         const struct admitted *admitted = &engine->admitted[engine->n_asked];
 
-        request_write(engine, admitted->reason, admitted->by,
+        request_write(engine, admitted->what.reason, admitted->what.destination, admitted->what.by,
                       &(struct action_move){
                           .request = request_next(&engine->migration) + engine->n_asked,
                           .conn = admitted->conn,
@@ -170,8 +168,10 @@ bool admit_settle(struct engine *engine, size_t most)
 
 void admit_clear(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->n_admitted; i++)
-        reason_unref(engine->admitted[i].reason);
+    for (size_t i = 0; i < engine->n_admitted; i++) {
+        reason_unref(engine->admitted[i].what.reason);
+        destination_unref(engine->admitted[i].what.destination);
+    }
     engine->n_admitted = engine->n_asked = engine->n_made = engine->n_settled = 0;
     engine->queueing = engine->pumped = false;
     engine->n_enqueued = engine->n_recorded = 0;

@@ -8,6 +8,7 @@
 #define ENGINE_ADMITTED_H
 
 #include "../base/text.h"
+#include "../moves/decision.h"
 
 struct engine;
 struct move;
@@ -16,15 +17,13 @@ struct peer;
 struct admitted {
     struct peer *peer;
     uint64_t conn;
-    struct reason *reason;
-    struct move *move; /* NULL: not made yet */
-    uint64_t decision;
-    enum by by;
-    bool again; /* as in the advice */
+    struct deciding_on what; /* its reason and destination are counted */
+    struct move *move;       /* NULL: not made yet */
+    bool again;              /* as in the advice */
 };
 
-void admit_add(struct engine *engine, struct peer *peer, struct reason *reason, enum by by,
-               uint64_t decision, bool again);
+void admit_add(struct engine *engine, struct peer *peer, const struct deciding_on *what,
+               bool again);
 
 /* Makes moves of them now: more advice on one of these connections came in the
  * same turn, and must see that. */

@@ -15,9 +15,14 @@
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
 #include "../state.h"
+#include "../uplinks/choose.h"
+#include "../uplinks/evidence.h"
+#include "../uplinks/probe.h"
 #include "admit.h"
 
 #define BULK_ABOVE 1000u
+/* By then all probes are answered, or given up. */
+#define PROBED_US (PROBE_TIMEOUT_MS * UINT64_C(1000) + 500000)
 
 /* Does it join something that is under way? Then which decision. */
 static uint64_t joins(const struct engine *engine, const struct peer_moves *moves,
@@ -25,12 +30,12 @@ static uint64_t joins(const struct engine *engine, const struct peer_moves *move
 {
     const struct move *move = moves->move;
 
-    if (kind == PD_KIND_DEGRADED && moves->last_request_us &&
+    if (kind >= PD_KIND_DEGRADED && moves->last_request_us &&
         engine->now_us < moves->last_request_us + engine->config->merge_window_us)
         return moves->last_decision;
     if (move && move->state == MOVE_QUEUED && kind >= move->reason->kind)
         return move->decision;
-    if (move && kind == PD_KIND_DEGRADED)
+    if (move && kind >= PD_KIND_DEGRADED)
         return move->decision; /* its next attempt is near */
     return 0;
 }
@@ -60,7 +65,7 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
         *ret_into = moves ? joins(engine, moves, kind) : 0;
         return *ret_into;
     case VERDICT_COOLING:
-        return moves && kind == PD_KIND_DEGRADED && waiting_cooling(engine, moves);
+        return moves && kind >= PD_KIND_DEGRADED && waiting_cooling(engine, moves);
     case VERDICT_BACKING_OFF:
         return moves && !asked && kind != PD_KIND_MOVED &&
                moves->backoff_until_us[by] > engine->now_us;
@@ -68,6 +73,8 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
         return kind_is_network(kind) && waiting_damped_until_us(engine, peer, by);
     case VERDICT_OBSERVING:
         return !asked && engine->mode == MODE_OBSERVE;
+    case VERDICT_PROBING:
+        return question->probing;
     default:
         return false;
     }
@@ -86,11 +93,13 @@ enum verdict gate_verdict(const struct engine *engine, const struct peer *peer,
 static void remember_refused(struct engine *engine, struct peer *peer, struct reason *reason,
                              enum by by, enum verdict verdict)
 {
+    if (verdict == VERDICT_PROBING)
+        advice_remember(engine, peer, reason, verdict, engine->now_us + PROBED_US);
     if (!kind_is_network(reason->kind))
         return;
     if (verdict == VERDICT_HELD || verdict == VERDICT_OBSERVING)
         advice_remember_held(engine, peer, reason);
-    else if (verdict == VERDICT_IN_FLIGHT ||
+    else if (verdict == VERDICT_IN_FLIGHT || (verdict == VERDICT_NO_TARGET && !reason->no_target) ||
              (verdict == VERDICT_GONE && peer->state == PEER_UNREPORTED))
         advice_remember(engine, peer, reason, verdict, NEVER);
     else if (verdict == VERDICT_DAMPED)
@@ -99,43 +108,61 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
         advice_remember(engine, peer, reason, verdict, peer->moves->backoff_until_us[by]);
 }
 
-static void refuse(struct engine *engine, struct peer *peer, const struct advice *advice,
-                   enum by by, uint64_t decision, enum verdict verdict, uint64_t into)
+static void refuse(struct engine *engine, struct peer *peer, const struct deciding_on *what,
+                   bool again, enum verdict verdict)
 {
-    struct reason *reason = advice->reason;
+    struct reason *reason = what->reason;
 
     if (verdict == VERDICT_OBSERVING)
         waiting_observed(engine, peer);
-    repeat_refusal(engine, peer, reason, by, decision, verdict, into);
-    remember_refused(engine, peer, reason, by, verdict);
-    if (!advice->again)
+    repeat_refusal(engine, peer, what, verdict);
+    remember_refused(engine, peer, reason, what->by, verdict);
+    if (!again)
         cause_count_verdict(engine, reason->cause, verdict);
     if (kind_is_network(reason->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
         verdict != VERDICT_GONE)
         fallback_advised(engine, peer, reason);
 }
 
+/* It passed: where it leaves from hears of that. */
+static void admit(struct engine *engine, struct peer *peer, const struct deciding_on *what,
+                  bool again, const struct choice *choice)
+{
+    enum pd_kind kind = what->reason->kind;
+
+    if (choice->to && choice->to != choice->from && kind != PD_KIND_BETTER &&
+        kind != PD_KIND_OPERATOR)
+        evidence_leaving(engine, peer, uplink_at(engine, choice->from), kind);
+    admit_add(engine, peer, what, again);
+}
+
 /* The one place where advice becomes a decision. */
 static void decide(struct engine *engine, struct advice *advice)
 {
     struct peer *peer = peer_at(engine, advice->peer);
-    struct reason *reason = advice->reason;
-    enum by by = advice_choose_by(engine, peer, reason->kind, reason->by);
-    const struct gate_question question = {reason->kind, by, reason->no_target};
-    uint64_t decision = ++engine->last_decision;
-    uint64_t into = 0;
+    struct deciding_on what = {.reason = advice->reason, .decision = ++engine->last_decision};
+    struct gate_question question;
+    struct choice choice;
     enum verdict verdict;
 
+    what.by = advice_choose_by(engine, peer, what.reason->kind, what.reason->by);
     if (peer->admitted)
         admit_make(engine);
-    if (by == BY_RECONNECT)
+    if (what.by == BY_RECONNECT)
         name_lived(engine, peer->view.name, peer->up_us);
-    verdict = gate_verdict(engine, peer, &question, &into);
+    if (choose(engine, peer, what.reason, NULL, &choice))
+        what.destination = choose_destination(engine, &choice);
+    question = (struct gate_question){what.reason->kind, what.by,
+                                      what.reason->no_target || choice.no_target, choice.probe};
+    verdict = gate_verdict(engine, peer, &question, &what.into);
     if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT)
-        admit_add(engine, peer, reason, by, decision, advice->again);
+        admit(engine, peer, &what, advice->again, &choice);
     else
-        refuse(engine, peer, advice, by, decision, verdict, into);
-    advice->reason = reason_unref(reason);
+        refuse(engine, peer, &what, advice->again, verdict);
+    if (verdict == VERDICT_PROBING)
+        probe_candidates(engine, peer, &choice);
+    destination_unref(what.destination);
+    advice->reason = reason_unref(advice->reason);
 }
 
 /* Before deciding: which causes concern so many that their records are bulk.

@@ -38,6 +38,7 @@ struct gate_question {
     enum pd_kind kind;
     enum by by;
     bool no_target;
+    bool probing;
 };
 
 /* The table of docs/decisions.md: does this row apply by itself, whatever stands

@@ -18,6 +18,10 @@
 #include "../peers/progress.h"
 #include "../peers/waiting.h"
 #include "../state.h"
+#include "../uplinks/choose.h"
+#include "../uplinks/evidence.h"
+#include "../uplinks/members.h"
+#include "../uplinks/return.h"
 
 static const struct event_answer no_answer = {0};
 
@@ -70,6 +74,7 @@ static void finish(struct engine *engine, struct move *move, enum outcome outcom
         .elapsed_us = engine->now_us - move->since_us,
         .local_before = text_ref(move->local_before),
         .local_after = moved ? text_new(answer->local) : NULL,
+        .target = move->destination ? text_ref(move->destination->target) : NULL,
         .conn_new = outcome == OUTCOME_RECONNECTED ? answer->conn : 0,
         .error = error,
         .error_code = error ? answer->code : 0,
@@ -77,6 +82,7 @@ static void finish(struct engine *engine, struct move *move, enum outcome outcom
     };
     request_ended(&engine->migration, move->request);
     move_set_state(engine, move, MOVE_WAITING, NEVER);
+    return_ended(engine, move, moved);
 }
 
 /* What an error says about the connection, whoever asked and when. */
@@ -106,10 +112,21 @@ static void path_moved(struct engine *engine, struct peer *peer, const char *loc
     progress_path(peer);
 }
 
+/* The interface that the request named; NULL: the route table decided. */
+static const char *named(const struct move *move)
+{
+    if (move->reason->interface)
+        return move->reason->interface;
+    return move->destination && move->destination->interface ? move->destination->interface->s
+                                                             : NULL;
+}
+
 static struct answered succeeded(struct engine *engine, struct move *move,
                                  const struct event_answer *answer)
 {
     struct reason *reason = reason_ref(move->reason);
+    struct destination *destination = destination_ref(move->destination);
+    const char *interface = named(move);
     struct peer *peer = move->peer;
     bool reconnected = move->by == BY_RECONNECT;
     bool same = peer && !move->adopted && peer->view.conn == move->conn;
@@ -122,9 +139,12 @@ static struct answered succeeded(struct engine *engine, struct move *move,
     move_free(engine, move);
     if (peer && !reconnected) {
         waiting_moved(engine, peer);
-        path_moved(engine, peer, answer->local, reason->interface);
+        path_moved(engine, peer, answer->local, interface);
+        members_moved(engine, peer, destination, reason->kind == PD_KIND_OPERATOR);
+        return_look(engine);
     }
     reason_unref(reason);
+    destination_unref(destination);
     if (!peer)
         return (struct answered){0};
     return (struct answered){
@@ -176,6 +196,45 @@ static bool may_retry(const struct engine *engine, const struct move *move, enum
     return retry_wanted(engine, move, outcome, code) && move_possible(engine, move);
 }
 
+/* A request to an uplink failed: is that to blame? And where does the next attempt go? */
+static void blame(struct engine *engine, const struct move *move, enum outcome outcome)
+{
+    const struct destination *destination = move->destination;
+    struct uplink *target = destination && destination->target
+                                ? uplinks_by_interface(engine, destination->interface->s)
+                                : NULL;
+    char what[300];
+
+    if (!target || !move->peer ||
+        (outcome != OUTCOME_TIMEOUT && outcome != OUTCOME_NO_PATH &&
+         outcome != OUTCOME_DIAL_FAILED))
+        return;
+    snprintf(what, sizeof(what), "the %s of %.80s ended as %s", by_name(move->by), move->name->s,
+             outcome_name(outcome));
+    evidence_failed(engine, target,
+                    destination->uplink ? uplinks_find(engine, destination->uplink->s) : NULL,
+                    uplinks_family(move->peer), move->since_us, what);
+}
+
+/* Returns whether it goes elsewhere than before. */
+static bool redirect(struct engine *engine, struct move *move)
+{
+    const struct uplink *tried = move->destination && move->destination->target
+                                     ? uplinks_by_interface(engine, move->destination->interface->s)
+                                     : NULL;
+    struct destination *destination;
+    struct choice choice;
+    bool other;
+
+    if (!choose(engine, move->peer, move->reason, tried, &choice))
+        return false;
+    other = uplink_at(engine, choice.to) != tried;
+    destination = choose_destination(engine, &choice);
+    move_direct(move, destination);
+    destination_unref(destination);
+    return other;
+}
+
 static bool backs_off(enum outcome outcome)
 {
     switch (outcome) {
@@ -190,6 +249,16 @@ static bool backs_off(enum outcome outcome)
     default:
         return false;
     }
+}
+
+static void retry(struct engine *engine, struct move *move, enum outcome outcome)
+{
+    bool other = redirect(engine, move);
+
+    if (other && outcome == OUTCOME_TIMEOUT)
+        move_retry_elsewhere(engine, move);
+    else
+        move_retry(engine, move, outcome == OUTCOME_TIMEOUT);
 }
 
 /* After a failure, what is next: the fallback if the connection is dead by
@@ -211,7 +280,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
         return;
     }
     if (may_retry(engine, move, outcome, code)) {
-        move_retry(engine, move, outcome == OUTCOME_TIMEOUT);
+        retry(engine, move, outcome);
         return;
     }
     if (peer && backs_off(outcome))
@@ -229,6 +298,7 @@ struct answered outcome_answered(struct engine *engine, struct move *move,
     enum outcome outcome = outcome_of(move, answer);
 
     finish(engine, move, outcome, answer);
+    blame(engine, move, outcome);
     if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED)
         return succeeded(engine, move, answer);
     if (!answer->ok && answer->code == NODE_UNKNOWN_VIA)
@@ -251,6 +321,7 @@ struct answered outcome_late(struct engine *engine, const struct request_slot *s
     if (answer->ok && slot->by == BY_MIGRATE) {
         advice_disproved(engine, peer, PD_KIND_MOVED);
         path_moved(engine, peer, answer->local, NULL);
+        members_path(engine, peer);
         return (struct answered){.moved = peer};
     }
     if (!answer->ok)
@@ -261,6 +332,7 @@ struct answered outcome_late(struct engine *engine, const struct request_slot *s
 void outcome_unanswered(struct engine *engine, struct move *move)
 {
     finish(engine, move, OUTCOME_UNANSWERED, &no_answer);
+    blame(engine, move, OUTCOME_UNANSWERED);
     failed(engine, move, OUTCOME_UNANSWERED, 0);
 }
 

@@ -13,6 +13,7 @@
 #include "../peers/progress.h"
 #include "../state.h"
 #include "../triggers/triggers.h"
+#include "../uplinks/evidence.h"
 #include "gate.h"
 
 #define FAST_POLL UINT64_MAX /* no time is enough */
@@ -110,6 +111,8 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         peer_set_state(engine, peer, PEER_UP, NULL);
     peer->round = engine->polls.round;
     progress_row(engine, peer, &sample);
+    if (peer->uplink)
+        evidence_row(engine, peer, &sample);
     peer->last_look_us = engine->now_us;
     if (row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN)
         peer->bytes_received = row->v[PD_BYTES_RECEIVED];

@@ -79,28 +79,54 @@ static enum uplink_condition condition_of(const struct event_interface *interfac
     return interface->route4 || interface->route6 ? UPLINK_UP : UPLINK_NO_ROUTE;
 }
 
-/* What it has, and since when it is so: as before where it was so before. */
+static const struct uplink *same_before(const struct uplinks *before, const struct uplink *uplink)
+{
+    for (size_t i = 0; i < before->n; i++)
+        if (!strcmp(before->list[i].name->s, uplink->name->s) &&
+            !strcmp(before->list[i].interface->s, uplink->interface->s))
+            return &before->list[i];
+    return NULL;
+}
+
+uint64_t uplink_penalty_us(const struct uplink *uplink, unsigned place, uint64_t now_us)
+{
+    const struct penalty *penalty = &uplink->is.penalty[place];
+    uint64_t from_us = max_u64(penalty->at_us, uplink->is.since_us);
+
+    return uplink->condition == UPLINK_UP ? sub_u64(penalty->left_us, sub_u64(now_us, from_us))
+                                          : penalty->left_us;
+}
+
+/* What it has, and what is remembered of it. */
 static void fill(struct uplink *uplink, const struct event_interface *interface,
                  const struct uplinks *before, uint64_t now_us)
 {
+    const struct uplink *was = same_before(before, uplink);
+
     if (interface)
         take_addresses(uplink, interface->addresses);
     uplink->route4 = interface && interface->route4;
     uplink->route6 = interface && interface->route6;
     uplink->condition = condition_of(interface, uplink);
-    uplink->since_us = now_us;
-    for (size_t i = 0; i < before->n; i++)
-        if (!strcmp(before->list[i].name, uplink->name) &&
-            !strcmp(before->list[i].interface, uplink->interface) &&
-            before->list[i].condition == uplink->condition)
-            uplink->since_us = before->list[i].since_us;
+    uplink->is.since_us = now_us;
+    if (!was)
+        return;
+    uplink->is = was->is;
+    uplink->n_peers = was->n_peers;
+    text_ref(uplink->is.change_reason);
+    if (was->condition == uplink->condition)
+        return;
+    for (unsigned i = 0; i < ARRAY_SIZE(uplink->is.penalty); i++)
+        uplink->is.penalty[i] = (struct penalty){uplink_penalty_us(was, i, now_us), now_us};
+    uplink->is.since_us = now_us;
 }
 
-static void list_clear(struct uplinks *uplinks)
+void uplinks_list_clear(struct uplinks *uplinks)
 {
     for (size_t i = 0; i < uplinks->n; i++) {
-        free((char *)(uintptr_t)uplinks->list[i].name);
-        free((char *)(uintptr_t)uplinks->list[i].interface);
+        text_unref(uplinks->list[i].name);
+        text_unref(uplinks->list[i].interface);
+        text_unref(uplinks->list[i].is.change_reason);
         free(uplinks->list[i].addresses);
     }
     free(uplinks->list);
@@ -112,17 +138,48 @@ static struct uplink *add(struct uplinks *uplinks, const char *name, const char 
 {
     struct uplink *uplink = &uplinks->list[uplinks->n++];
 
-    uplink->name = string_copy(name);
-    uplink->interface = string_copy(interface);
+    uplink->name = text_new(name);
+    uplink->interface = text_new(interface);
     return uplink;
 }
 
-static void make(struct engine *engine)
+/* Is there a reason to remember a learned one that the host has no more? */
+static bool is_missed(const struct uplink *was)
+{
+    return !was->configured && (was->n_peers || was->is.left_us || was->is.held);
+}
+
+static void learn(struct engine *engine, const struct uplinks *before)
+{
+    struct uplinks *uplinks = &engine->uplinks;
+
+    for (size_t i = 0; i < uplinks->host.n; i++) {
+        const struct event_interface *interface = &uplinks->host.list[i];
+        struct uplink *uplink = add(uplinks, interface->name, interface->name);
+
+        uplink->class = interface->modem ? UPLINK_METERED : UPLINK_SPARE;
+        fill(uplink, interface, before, engine->now_us);
+    }
+    for (size_t i = 0; i < before->n && uplinks->n < UPLINKS_CHOSEN_MAX; i++) {
+        const struct uplink *was = &before->list[i];
+        struct uplink *uplink;
+
+        if (!is_missed(was) || host_find(&uplinks->host, was->interface->s))
+            continue;
+        uplink = add(uplinks, was->name->s, was->interface->s);
+        uplink->class = was->class;
+        fill(uplink, NULL, before, engine->now_us);
+    }
+}
+
+static void make(struct engine *engine, struct uplinks *before)
 {
     const struct engine_config *config = engine->config;
-    struct uplinks *uplinks = &engine->uplinks, before = *uplinks;
+    struct uplinks *uplinks = &engine->uplinks;
 
-    uplinks->list = memory_new(config->n_uplinks + uplinks->host.n, sizeof(*uplinks->list));
+    *before = (struct uplinks){.list = uplinks->list, .n = uplinks->n};
+    uplinks->list =
+        memory_new(config->n_uplinks + uplinks->host.n + before->n, sizeof(*uplinks->list));
     uplinks->n = 0;
     for (size_t i = 0; i < config->n_uplinks; i++) {
         const struct uplink_config *set = &config->uplinks[i];
@@ -130,34 +187,33 @@ static void make(struct engine *engine)
 
         uplink->class = set->class;
         uplink->configured = true;
-        fill(uplink, host_find(&uplinks->host, set->interface), &before, engine->now_us);
+        fill(uplink, host_find(&uplinks->host, set->interface), before, engine->now_us);
     }
-    for (size_t i = 0; i < uplinks->host.n && !config->n_uplinks; i++) {
-        const struct event_interface *interface = &uplinks->host.list[i];
-        struct uplink *uplink = add(uplinks, interface->name, interface->name);
-
-        uplink->class = interface->modem ? UPLINK_METERED : UPLINK_SPARE;
-        fill(uplink, interface, &before, engine->now_us);
-    }
-    list_clear(&before);
+    if (!config->n_uplinks)
+        learn(engine, before);
 }
 
-void uplinks_take(struct engine *engine, const struct event_interfaces *host)
+void uplinks_take(struct engine *engine, const struct event_interfaces *host,
+                  struct uplinks *before)
 {
     host_clear(&engine->uplinks.host);
     host_copy(&engine->uplinks.host, host);
-    make(engine);
+    make(engine, before);
 }
 
-void uplinks_configure(struct engine *engine)
+void uplinks_configure(struct engine *engine, struct uplinks *before)
 {
-    make(engine);
+    make(engine, before);
 }
 
 void uplinks_clear(struct engine *engine)
 {
-    list_clear(&engine->uplinks);
-    host_clear(&engine->uplinks.host);
+    struct uplinks *uplinks = &engine->uplinks;
+
+    uplinks_list_clear(uplinks);
+    host_clear(&uplinks->host);
+    destination_unref(uplinks->destination);
+    free(uplinks->probes);
 }
 
 /* ---- questions ---- */
@@ -169,7 +225,7 @@ static bool has_address(const struct uplink *uplink, const struct pd_address *lo
 
         if (own->family == local->family &&
             !memcmp(own->bytes, local->bytes, local->family == 4 ? 4 : 16) &&
-            (!*local->scope || !strcmp(local->scope, uplink->interface)))
+            (!*local->scope || !strcmp(local->scope, uplink->interface->s)))
             return true;
     }
     return false;
@@ -181,7 +237,7 @@ const struct uplink *uplinks_of(const struct engine *engine, const struct pd_pat
     const struct uplink *found = NULL;
 
     for (size_t i = 0; i < uplinks->n && path->interface; i++)
-        if (!strcmp(uplinks->list[i].interface, path->interface))
+        if (!strcmp(uplinks->list[i].interface->s, path->interface))
             return &uplinks->list[i];
     for (size_t i = 0; i < uplinks->n && path->local.family; i++) {
         if (!has_address(&uplinks->list[i], &path->local))
@@ -198,10 +254,55 @@ const struct uplink *uplinks_find(const struct engine *engine, const char *name)
     const struct uplinks *uplinks = &engine->uplinks;
 
     for (size_t i = 0; i < uplinks->n; i++)
-        if (!strcmp(uplinks->list[i].name, name))
+        if (!strcmp(uplinks->list[i].name->s, name))
             return &uplinks->list[i];
+    return uplinks_by_interface(engine, name);
+}
+
+struct uplink *uplinks_by_interface(const struct engine *engine, const char *interface)
+{
+    const struct uplinks *uplinks = &engine->uplinks;
+
     for (size_t i = 0; i < uplinks->n; i++)
-        if (!strcmp(uplinks->list[i].interface, name))
+        if (!strcmp(uplinks->list[i].interface->s, interface))
             return &uplinks->list[i];
     return NULL;
+}
+
+bool uplinks_chosen(const struct engine *engine)
+{
+    return engine->uplinks.n > 1 && engine->config->choose && engine->node.features & NODE_BIND;
+}
+
+uint8_t uplink_place(const struct engine *engine, const struct uplink *uplink)
+{
+    size_t place = uplink ? (size_t)(uplink - engine->uplinks.list) : UPLINKS_CHOSEN_MAX;
+
+    return place < UPLINKS_CHOSEN_MAX ? (uint8_t)(place + 1) : 0;
+}
+
+struct uplink *uplink_at(const struct engine *engine, uint8_t place)
+{
+    return place && place <= engine->uplinks.n ? &engine->uplinks.list[place - 1] : NULL;
+}
+
+bool uplink_held(const struct uplink *uplink, uint64_t now_us)
+{
+    return uplink->is.held && (!uplink->is.held_until_us || uplink->is.held_until_us > now_us);
+}
+
+bool uplink_serves(const struct uplink *uplink, unsigned family, uint64_t now_us)
+{
+    bool route = family == 4   ? uplink->route4
+                 : family == 6 ? uplink->route6
+                               : uplink->route4 || uplink->route6;
+
+    return uplink->condition == UPLINK_UP && route && !uplink_held(uplink, now_us);
+}
+
+unsigned uplinks_family(const struct peer *peer)
+{
+    const struct pd_path *path = peer->view.path;
+
+    return path->remote.family ? path->remote.family : path->local.family;
 }

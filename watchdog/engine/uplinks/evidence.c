@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See evidence.h. */
+#include "evidence.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "../base/outbox.h"
+#include "../base/text.h"
+#include "../peers/peer.h"
+#include "../state.h"
+
+#define PENALTY_STEP_US UINT64_C(8000000)
+#define PENALTY_MAX_US  UINT64_C(600000000)
+#define HOLD_MIN_US     UINT64_C(15000000)
+#define HOLD_MAX_US     UINT64_C(480000000)
+/* Who has to leave again so soon after a return waits longer for the next one. */
+#define RETURN_SHORT_US UINT64_C(300000000)
+#define QUIET_US        UINT64_C(1800000000)
+/* A probe that was not answered speaks against an uplink for so long. */
+#define UNANSWERED_US UINT64_C(2000000)
+/* Rows come each sample_interval: what was heard in the last two of them is no old news. */
+#define LIVES_INTERVALS 2u
+
+void evidence_change(struct engine *engine, struct uplink *uplink, enum uplink_change change,
+                     const char *format, ...)
+{
+    struct record *record = outbox_record(engine, RECORD_UPLINK);
+    char reason[200];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(reason, sizeof(reason), format, args);
+    va_end(args);
+    text_unref(uplink->is.change_reason);
+    uplink->is.change_reason = text_new(reason);
+    uplink->is.change = change;
+    uplink->is.change_us = engine->now_us;
+    record->uplink = (struct record_uplink){
+        .uplink = text_ref(uplink->name),
+        .interface = text_ref(uplink->interface),
+        .change = change,
+        .reason = text_ref(uplink->is.change_reason),
+        .peers = uplink->n_peers,
+    };
+}
+
+/* ---- what got through ---- */
+
+void evidence_heard(struct uplink *uplink, uint64_t at_us)
+{
+    uplink->is.heard_us = max_u64(uplink->is.heard_us, at_us);
+}
+
+/* RFC 6298's smoothing, over all connections that use it. */
+static void take_rtt(struct uplink *uplink, uint64_t rtt_us)
+{
+    uint32_t rtt = (uint32_t)min_u64(rtt_us, UINT32_MAX / 2);
+
+    if (!rtt)
+        return;
+    uplink->is.rtt_us =
+        uplink->is.rtt_us ? (uint32_t)(((uint64_t)uplink->is.rtt_us * 7 + rtt) / 8) : rtt;
+}
+
+/* Acknowledged is what proves that packets go both ways; where a node never tells of that, heard
+ * has to do. */
+void evidence_row(struct engine *engine, const struct peer *peer, const struct pd_sample *sample)
+{
+    struct uplink *uplink = uplink_at(engine, peer->uplink);
+    uint64_t srtt_us = sample->row->v[PD_SRTT_US];
+
+    if (!uplink || !(sample->fresh || (sample->progress && !peer->samples_known)))
+        return;
+    evidence_heard(uplink, sample->silent_us == PD_UNKNOWN
+                               ? engine->now_us
+                               : sub_u64(engine->now_us, sample->silent_us));
+    if (sample->fresh && srtt_us != PD_UNKNOWN)
+        take_rtt(uplink, srtt_us);
+}
+
+bool evidence_silent(const struct uplink *uplink)
+{
+    return uplink->is.left_us && uplink->is.left_us >= uplink->is.heard_us;
+}
+
+bool evidence_unanswered(const struct uplink *uplink, uint64_t now_us)
+{
+    return uplink->is.unanswered_us > uplink->is.heard_us &&
+           now_us < uplink->is.unanswered_us + UNANSWERED_US;
+}
+
+bool evidence_lives(const struct engine *engine, const struct uplink *uplink)
+{
+    return uplink->is.heard_us && !evidence_silent(uplink) &&
+           !evidence_unanswered(uplink, engine->now_us) &&
+           engine->now_us <
+               uplink->is.heard_us + LIVES_INTERVALS * engine->config->sample_interval_us;
+}
+
+/* ---- penalty ---- */
+
+uint64_t evidence_penalty_us(const struct uplink *uplink, unsigned family, uint64_t now_us)
+{
+    if (family)
+        return uplink_penalty_us(uplink, family_place(family), now_us);
+    return max_u64(uplink_penalty_us(uplink, 0, now_us), uplink_penalty_us(uplink, 1, now_us));
+}
+
+void evidence_failed(struct engine *engine, struct uplink *uplink, const struct uplink *from,
+                     unsigned family, uint64_t began_us, const char *what)
+{
+    struct penalty *penalty = &uplink->is.penalty[family_place(family)];
+    uint64_t left_us = uplink_penalty_us(uplink, family_place(family), engine->now_us);
+
+    /* Others got through there meanwhile, or where it came from: the peer is to blame. */
+    if (uplink->is.heard_us > began_us || (from && from->is.heard_us > began_us))
+        return;
+    *penalty = (struct penalty){
+        .left_us = min_u64(2 * left_us + PENALTY_STEP_US, PENALTY_MAX_US),
+        .at_us = engine->now_us,
+    };
+    evidence_change(engine, uplink, UPLINK_CHANGE_PENALTY, "%s: not used for %" PRIu64 " s", what,
+                    penalty->left_us / 1000000);
+}
+
+/* ---- connections leave ---- */
+
+void evidence_distrust(struct uplink *uplink)
+{
+    struct proof *proof = &uplink->is.proof;
+
+    proof->hold_us = min_u64(max_u64(proof->hold_us, HOLD_MIN_US) * 2, HOLD_MAX_US);
+    proof->good = 0;
+    proof->since_us = 0;
+    proof->scout = 0;
+    proof->open = false;
+}
+
+/* The longer the return takes the more often it did not last. */
+static void set_ladder(struct engine *engine, struct uplink *from)
+{
+    struct proof *proof = &from->is.proof;
+
+    if (proof->returned_us && engine->now_us < proof->returned_us + RETURN_SHORT_US)
+        evidence_distrust(from);
+    else if (!from->is.left_us || engine->now_us > from->is.left_us + QUIET_US)
+        proof->hold_us = HOLD_MIN_US;
+    proof->hold_us = max_u64(proof->hold_us, HOLD_MIN_US);
+    proof->returned_us = proof->since_us = proof->scout = 0;
+    proof->good = 0;
+    proof->open = false;
+    proof->next_us = engine->now_us;
+}
+
+void evidence_leaving(struct engine *engine, const struct peer *peer, struct uplink *from,
+                      enum pd_kind kind)
+{
+    uint64_t last_us = peer->progress_us; /* of this connection */
+    bool others = kind == PD_KIND_DEAD && from->is.heard_us > last_us;
+
+    if (!from->is.suspect && !others) {
+        set_ladder(engine, from);
+        from->is.suspect = true;
+        from->is.slow_us = kind == PD_KIND_DEGRADED ? peer->rtt_last[0] : 0;
+        if (kind == PD_KIND_DEGRADED)
+            evidence_change(engine, from, UPLINK_CHANGE_SLOW,
+                            "%s got slow: %u.%u ms; the connection goes elsewhere", peer->view.name,
+                            peer->rtt_last[0] / 1000, peer->rtt_last[0] % 1000 / 100);
+        else if (kind == PD_KIND_DEAD)
+            evidence_change(engine, from, UPLINK_CHANGE_SILENT,
+                            "nothing gets through to %s; the connection goes elsewhere",
+                            peer->view.name);
+    }
+    from->is.left_us = engine->now_us;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of an uplink: that something got through, that connections left it, that it is in
+ * penalty or held. Each change that an operator should know of is a record.
+ */
+#ifndef ENGINE_EVIDENCE_H
+#define ENGINE_EVIDENCE_H
+
+#include "uplinks.h"
+
+struct move;
+struct pd_sample;
+
+/* A row of a connection that uses an uplink. */
+void evidence_row(struct engine *engine, const struct peer *peer, const struct pd_sample *sample);
+
+/* Something got through at that time. */
+void evidence_heard(struct uplink *uplink, uint64_t at_us);
+
+/* Connections left it, and nothing got through since. */
+bool evidence_silent(const struct uplink *uplink);
+
+/* Its last probe was not answered, a moment ago. */
+bool evidence_unanswered(const struct uplink *uplink, uint64_t now_us);
+
+/* Something got through a moment ago, and nothing contradicts that. */
+bool evidence_lives(const struct engine *engine, const struct uplink *uplink);
+
+/* How much is left of its penalty, for one family; 0 of `family`: the larger one. */
+uint64_t evidence_penalty_us(const struct uplink *uplink, unsigned family, uint64_t now_us);
+
+/* A connection is about to be moved off it, for such a reason. */
+void evidence_leaving(struct engine *engine, const struct peer *peer, struct uplink *from,
+                      enum pd_kind kind);
+
+/* A move to it failed, or did not help, though it began then; of a connection that had been on
+ * `from` (NULL: not known). `what`: "the move of bravo ended as timeout". */
+void evidence_failed(struct engine *engine, struct uplink *uplink, const struct uplink *from,
+                     unsigned family, uint64_t began_us, const char *what);
+
+/* Proof begins anew, and takes longer. */
+void evidence_distrust(struct uplink *uplink);
+
+/* The record of a change; `format` is the reason. */
+void evidence_change(struct engine *engine, struct uplink *uplink, enum uplink_change change,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#endif

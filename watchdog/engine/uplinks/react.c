@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See react.h. */
+#include "react.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../base/names.h"
+#include "../base/notice.h"
+#include "../moves/advice.h"
+#include "../peers/peer.h"
+#include "../state.h"
+#include "evidence.h"
+#include "members.h"
+#include "probe.h"
+#include "return.h"
+
+/* The trigger route mostly is faster, and knows where the kernel leads. */
+#define GRACE_US UINT64_C(300000)
+/* Nothing got through for so long: an uplink that comes up is worth a try. */
+#define DEAD_US UINT64_C(1000000)
+
+static const char uplink_name[] = "uplink";
+static const char operator_name[] = "operator";
+
+static void check_at(struct engine *engine, uint64_t at_us)
+{
+    struct deadline *check = &engine->uplinks.check;
+
+    check->kind = DEADLINE_UPLINK;
+    if (!deadline_is_on(check) || check->at_us > at_us)
+        deadline_set(&engine->deadlines, check, at_us);
+}
+
+/* ---- one came up ---- */
+
+static void advise_dead(struct engine *engine, struct peer *peer, const struct uplink *uplink)
+{
+    uint64_t silent_us = engine->now_us - peer->outstanding_since_us;
+    char reason[160];
+
+    snprintf(reason, sizeof(reason),
+             "uplink %s came up, and nothing got through for %" PRIu64 ".%" PRIu64 " s",
+             uplink->name->s, silent_us / 1000000, silent_us % 1000000 / 100000);
+    advice_give(engine, peer, uplink_name, REASON_BY_RULE, false,
+                &(struct pd_advice){.kind = PD_KIND_DEAD, .reason = reason});
+}
+
+static bool waits_for_target(const struct peer *peer)
+{
+    const struct peer_moves *moves = peer->moves;
+
+    return moves && moves->remembered && moves->remembered_as == VERDICT_NO_TARGET;
+}
+
+/* All that is dead, or had nowhere to go. */
+static void wake_peers(struct engine *engine, const struct uplink *uplink)
+{
+    struct peer *peer;
+
+    if (!uplinks_chosen(engine))
+        return;
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
+        if (waits_for_target(peer))
+            advice_give_remembered(engine, peer);
+        else if (peer->state == PEER_UP && peer->outstanding_since_us && !peer_in_flight(peer) &&
+                 engine->now_us >= peer->outstanding_since_us + DEAD_US)
+            advise_dead(engine, peer, uplink);
+    }
+    return_look(engine);
+}
+
+/* ---- what the host says ---- */
+
+static const char *const downs[] = {
+    [UPLINK_ABSENT] = "the interface is gone",
+    [UPLINK_NO_CARRIER] = "no carrier",
+    [UPLINK_NO_ADDRESS] = "no address",
+    [UPLINK_NO_ROUTE] = "no route to everywhere leads over it",
+    [UPLINK_UP] = "carrier, address and route are there",
+};
+
+static const struct uplink *find_in(const struct uplinks *uplinks, const struct uplink *like)
+{
+    for (size_t i = 0; i < uplinks->n; i++)
+        if (!strcmp(uplinks->list[i].name->s, like->name->s) &&
+            !strcmp(uplinks->list[i].interface->s, like->interface->s))
+            return &uplinks->list[i];
+    return NULL;
+}
+
+/* Went or came: a record, and whoever is concerned is looked at. */
+static void compare(struct engine *engine, struct uplink *uplink, const struct uplink *was)
+{
+    bool up = uplink->condition == UPLINK_UP;
+
+    if (up == (was->condition == UPLINK_UP))
+        return;
+    evidence_change(engine, uplink, up ? UPLINK_CHANGE_UP : UPLINK_CHANGE_DOWN, "%s",
+                    downs[uplink->condition]);
+    if (up)
+        wake_peers(engine, uplink);
+    else if (uplinks_chosen(engine))
+        check_at(engine, engine->now_us + GRACE_US);
+}
+
+static void changed(struct engine *engine, struct uplinks *before)
+{
+    struct uplinks *uplinks = &engine->uplinks;
+
+    members_renumber(engine, before);
+    for (size_t i = 0; i < uplinks->n && before->n; i++) {
+        const struct uplink *was = find_in(before, &uplinks->list[i]);
+
+        if (was)
+            compare(engine, &uplinks->list[i], was);
+    }
+    uplinks_list_clear(before);
+    return_look(engine);
+}
+
+void react_interfaces(struct engine *engine, const struct event_interfaces *host)
+{
+    struct uplinks before;
+
+    uplinks_take(engine, host, &before);
+    changed(engine, &before);
+}
+
+void react_configured(struct engine *engine)
+{
+    struct uplinks before;
+
+    uplinks_configure(engine, &before);
+    changed(engine, &before);
+}
+
+/* ---- connections that are left on one that cannot be used ---- */
+
+static void advise_off(struct engine *engine, struct peer *peer, const char *trigger,
+                       const char *reason)
+{
+    advice_give(engine, peer, trigger, REASON_BY_RULE, false,
+                &(struct pd_advice){.kind = PD_KIND_MOVED, .reason = reason});
+}
+
+static void leave_down(struct engine *engine, const struct uplink *uplink)
+{
+    uint8_t place = uplink_place(engine, uplink);
+    char reason[160];
+    struct peer *peer;
+
+    snprintf(reason, sizeof(reason), "uplink %s: %s", uplink->name->s, downs[uplink->condition]);
+    for (uint32_t i = 0; uplink->n_peers && (peer = peers_next(engine, &i));)
+        if (peer->uplink == place && peer->state == PEER_UP && !peer_in_flight(peer) &&
+            !(peer->moves && peer->moves->move) && !waits_for_target(peer))
+            advise_off(engine, peer, uplink_name, reason);
+}
+
+static void hold_over(struct engine *engine, struct uplink *uplink, const char *why)
+{
+    uplink->is.held = false;
+    evidence_change(engine, uplink, UPLINK_CHANGE_RELEASED, "%s", why);
+    wake_peers(engine, uplink);
+}
+
+void react_due(struct engine *engine)
+{
+    struct uplinks *uplinks = &engine->uplinks;
+
+    for (size_t i = 0; i < uplinks->n; i++) {
+        struct uplink *uplink = &uplinks->list[i];
+
+        if (uplink->is.held && uplink->is.held_until_us) {
+            if (uplink->is.held_until_us <= engine->now_us)
+                hold_over(engine, uplink, "the hold is over");
+            else
+                check_at(engine, uplink->is.held_until_us);
+        }
+        if (uplink->condition != UPLINK_UP && uplinks_chosen(engine) &&
+            engine->now_us >= uplink->is.since_us + GRACE_US)
+            leave_down(engine, uplink);
+    }
+}
+
+/* ---- holds ---- */
+
+bool react_hold(struct engine *engine, const char *name, uint64_t until_us, const char *who)
+{
+    struct uplink *uplink = uplink_at(engine, uplink_place(engine, uplinks_find(engine, name)));
+    uint8_t place = uplink_place(engine, uplink);
+    char reason[160];
+    struct peer *peer;
+
+    if (!uplink)
+        return false;
+    uplink->is.held = true;
+    uplink->is.held_until_us = until_us;
+    if (until_us)
+        check_at(engine, until_us);
+    snprintf(reason, sizeof(reason), "%s holds uplink %s: connections leave it",
+             who ? who : "an operator", uplink->name->s);
+    evidence_change(engine, uplink, UPLINK_CHANGE_HELD, "by %s%s", who ? who : "an operator",
+                    until_us ? ", for a while" : ", until it is released");
+    for (uint32_t i = 0; uplinks_chosen(engine) && (peer = peers_next(engine, &i));)
+        if (peer->uplink == place && peer->state == PEER_UP)
+            advise_off(engine, peer, operator_name, reason);
+    return true;
+}
+
+bool react_release(struct engine *engine, const char *name, const char *who)
+{
+    struct uplink *uplink = uplink_at(engine, uplink_place(engine, uplinks_find(engine, name)));
+    char why[160];
+
+    if (!uplink)
+        return false;
+    snprintf(why, sizeof(why), "by %s", who ? who : "an operator");
+    if (uplink->is.held)
+        hold_over(engine, uplink, why);
+    return true;
+}
+
+/* ---- probes ---- */
+
+static bool waits_for_probes(const struct peer *peer)
+{
+    return peer->moves && peer->moves->remembered && peer->moves->remembered_as == VERDICT_PROBING;
+}
+
+/* With the first that lives; or when none is awaited any more. */
+static void decide_again(struct engine *engine)
+{
+    struct peer *peer;
+
+    if (!engine->uplinks.deciding)
+        return;
+    engine->uplinks.deciding = 0;
+    for (uint32_t i = 0; engine->remembered && (peer = peers_next(engine, &i));)
+        if (waits_for_probes(peer))
+            advice_give_remembered(engine, peer);
+}
+
+void react_probed(struct engine *engine, const struct event_probed *answer)
+{
+    struct path_probe probe;
+    struct uplink *uplink;
+
+    if (!probe_take(engine, answer->probe, &probe)) {
+        engine->ignored++;
+        return;
+    }
+    uplink = uplink_at(engine, probe.uplink);
+    if (uplink && answer->ok) {
+        evidence_heard(uplink, engine->now_us);
+        uplink->is.probe_rtt_us = answer->rtt_us;
+        uplink->is.probe_rtt_at_us = engine->now_us;
+    } else if (uplink && peers_find(engine, probe.conn)) {
+        uplink->is.unanswered_us = engine->now_us;
+    }
+    if (probe.for_return)
+        return_probed(engine, &probe, answer);
+    else if (answer->ok || !probes_open(engine, NULL, false))
+        decide_again(engine);
+}
+
+/* ---- the node ---- */
+
+void react_node_up(struct engine *engine)
+{
+    if (engine->config->n_uplinks && engine->config->choose && !(engine->node.features & NODE_BIND))
+        notice(engine, PD_LEVEL_WARNING, "no-bind",
+               "the node cannot bind a connection to an interface (it has no feature bind): "
+               "the [uplink:NAME] sections are shown, and nothing is chosen among them",
+               1);
+}
+
+void react_node_down(struct engine *engine)
+{
+    probes_forget(engine);
+    for (size_t i = 0; i < engine->uplinks.n; i++)
+        engine->uplinks.list[i].is.proof.scout = 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How connections come back to an uplink that they were moved off. It has to prove for a while that
+ * it lives: by probes, else by what others get through there, else by waiting. Then one connection
+ * goes, the scout; the others follow when that has helped. Who has to leave again soon waits
+ * longer the next time.
+ */
+#ifndef ENGINE_RETURN_H
+#define ENGINE_RETURN_H
+
+#include "uplinks.h"
+
+struct move;
+
+#define RETURN_PROBES 10u /* good ones in a row */
+
+/* A connection may want back to somewhere, or may be able to by now. */
+void return_look(struct engine *engine);
+
+/* The time of the next step. */
+void return_due(struct engine *engine);
+
+/* An answer to a probe that counts as proof. */
+void return_probed(struct engine *engine, const struct path_probe *probe,
+                   const struct event_probed *answer);
+
+/* A request of kind `better` ended; its effect is known. */
+void return_ended(struct engine *engine, const struct move *move, bool moved);
+void return_effect(struct engine *engine, uint64_t conn, struct uplink *target, enum effect effect);
+
+#endif
