@@ -17,8 +17,9 @@ AREAS = ["watchdog", "plugins", "contrib/quic-node", "contrib/node-kit"]
 ENGINE = "watchdog/engine"
 # What a room of the engine may use beside itself; what stands above them may use all.
 BASE, PEERS, MOVES = ["base"], ["base", "peers"], ["base", "peers", "moves"]
-ROOMS = {"base": [], "peers": BASE, "moves": PEERS, "triggers": MOVES, "liveness": MOVES, "uplinks": PEERS,
-         "stages": MOVES + ["triggers", "liveness"]}
+UPLINKS = MOVES + ["uplinks"]
+ROOMS = {"base": [], "peers": BASE, "moves": PEERS, "triggers": UPLINKS, "liveness": UPLINKS, "uplinks": MOVES,
+         "stages": UPLINKS + ["triggers", "liveness"]}
 
 
 class Graph:

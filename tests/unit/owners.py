@@ -50,6 +50,10 @@ OWNERS = {
     "open_all": ("peers/poll.c",), "all_due": ("peers/poll.c",), "close_due": ("peers/poll.c",),
     "failures": ("triggers/instance.c",),
     "peers_reported": ("connection.c",), "reported": ("connection.c",), "features": ("connection.c",),
+    "home": ("uplinks/members.c",), "heard_us": ("uplinks/evidence.c",),
+    "suspect": ("uplinks/evidence.c",), "slow_us": ("uplinks/evidence.c",),
+    "scout": ("uplinks/evidence.c", "uplinks/return.c"), "good": ("uplinks/evidence.c", "uplinks/return.c"),
+    "barred": ("uplinks/react.c",), "barred_until_us": ("uplinks/react.c",),
     "mode": ("hold.c", "engine.c"), "missed": ("hold.c", "command.c"), "stopping": ("command.c",),
 }
 ELSEWHERE = {"inspect.c", "inspect-explain.c"}  # they work on values of their own

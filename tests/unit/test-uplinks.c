@@ -73,7 +73,7 @@ static void configured(void **state)
     host(lab, up0, 2);
     configure(lab, sections, 2);
     assert_int_equal(lab->engine->uplinks.n, 2); /* eth7 has no section */
-    assert_string_equal(named(lab, "home")->interface, "up0");
+    assert_string_equal(named(lab, "home")->interface->s, "up0");
     assert_ptr_equal(named(lab, "up0"), named(lab, "home"));
     assert_int_equal(named(lab, "home")->condition, UPLINK_UP);
     assert_int_equal(named(lab, "lte")->condition, UPLINK_ABSENT); /* it may come */

@@ -96,7 +96,7 @@ static bool ask(struct engine *engine, size_t most)
     if (done) {
         if (engine->migration.queue_count) {
             (void)admit_settle(engine, SIZE_MAX);
-            moves_pump(engine);
+            migration_pump(engine);
         }
         flush_probes(engine);
     }

@@ -26,7 +26,7 @@ static void ask_gate(const struct engine *engine, const struct peer *peer, enum 
     struct choice choice;
 
     question.by = advice_choose_by(engine, peer, ret->kind, by);
-    if (choose(engine, peer, &reason, NULL, &choice)) {
+    if (choose_uplink(engine, peer, &reason, NULL, &choice)) {
         const struct uplink *target = uplink_at(engine, choice.to);
 
         question.no_target = choice.no_target;

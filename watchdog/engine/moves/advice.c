@@ -105,11 +105,19 @@ bool advice_still_refused(const struct engine *engine, const struct peer *peer)
                                                 : engine->mode == MODE_OBSERVE;
 }
 
+/* Was it refused for want of a target? */
+static bool remembered_for_target(const struct peer_moves *moves)
+{
+    return moves->remembered &&
+           (moves->remembered_as == VERDICT_PROBING || moves->remembered_as == VERDICT_NO_TARGET);
+}
+
 void advice_disproved(struct engine *engine, struct peer *peer, enum pd_kind kind)
 {
     struct peer_moves *moves = peer->moves;
 
-    if (moves && remembered_by_will(moves) && moves->remembered->kind >= kind)
+    if (moves && (remembered_by_will(moves) || remembered_for_target(moves)) &&
+        moves->remembered->kind >= kind)
         advice_forget(engine, peer);
 }
 

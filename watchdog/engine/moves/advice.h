@@ -77,7 +77,8 @@ bool advice_still_refused(const struct engine *engine, const struct peer *peer);
 /* A hold or the mode changed: gives what is remembered if it is held back no more. */
 bool advice_allowed(struct engine *engine, struct peer *peer);
 
-/* What is held back and of this kind or weaker holds no more: the connection showed progress
+/* What is held back, or waits for a target, and is of this kind or weaker holds no more: the
+ * connection showed progress
  * (`dead`), or has another path (`moved`). */
 void advice_disproved(struct engine *engine, struct peer *peer, enum pd_kind kind);
 

@@ -11,7 +11,7 @@
  * Queued. Where the budget has room, move_enter_asked() enters the request whose line has been
  * written already. Where it has none, move_enqueue() puts the move into the queue (queue.c: the
  * strongest kind first, then most bytes in flight). It leaves that in one of four ways:
- * moves_pump() asks for it when a request ends; its time is over (`expired`); the connection or
+ * migration_pump() asks for it when a request ends; its time is over (`expired`); the connection or
  * the reason goes (`gone`, `superseded`: a policy withdrew); or an operator forbids it (`held`).
  * Each is written as one more decision of the same number.
  *
@@ -204,8 +204,7 @@ static enum verdict request_verdict(const struct move *move)
     return move->by == BY_RECONNECT ? VERDICT_RECONNECT : VERDICT_MIGRATE;
 }
 
-/* Out of the queue. */
-static void ask(struct engine *engine, struct move *move)
+void move_ask(struct engine *engine, struct move *move)
 {
     send_request(engine, move);
     write_decision(engine, move, request_verdict(move));
@@ -340,20 +339,6 @@ void move_record_queued(struct engine *engine, const struct move *move)
     count_verdict(engine, move, queued ? VERDICT_QUEUED : request_verdict(move));
     if (queued)
         write_decision(engine, move, VERDICT_QUEUED);
-}
-
-void moves_pump(struct engine *engine)
-{
-    struct migration *migration = &engine->migration;
-    struct move *move;
-
-    while (migration->open < migration->budget && (move = queue_first(migration))) {
-        if (move_possible(engine, move))
-            ask(engine, move);
-        else
-            move_end_waiting(engine, move,
-                             move->peer->state == PEER_UP ? VERDICT_SUPERSEDED : VERDICT_GONE);
-    }
 }
 
 void moves_peer_path(struct peer *peer)

@@ -93,8 +93,8 @@ void move_link_lost(struct engine *engine, struct move *move);
 
 void move_attempt(struct engine *engine, struct move *move);
 
-/* The budget may have room: asks for what is queued, the strongest first. */
-void moves_pump(struct engine *engine);
+/* Out of the queue: asks for it, and writes the decision. */
+void move_ask(struct engine *engine, struct move *move);
 
 /* What an instance advised and what waits (queued, remembered, to be tried
  * again) has no reason any more. */

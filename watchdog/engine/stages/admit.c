@@ -23,6 +23,7 @@
 #include "../peers/peer.h"
 #include "../peers/waiting.h"
 #include "../state.h"
+#include "migration.h"
 
 #define ROOM_KEPT 8192u /* of what is admitted, between storms */
 
@@ -86,7 +87,7 @@ static bool queue_some(struct engine *engine, size_t most)
     for (; engine->n_enqueued < n_admitted && most; engine->n_enqueued++, most--)
         move_enqueue(engine, engine->admitted[engine->n_enqueued].move);
     if (engine->n_enqueued == n_admitted && !engine->pumped) {
-        moves_pump(engine);
+        migration_pump(engine);
         engine->pumped = true;
     }
     for (; engine->n_recorded < n_admitted && most; engine->n_recorded++, most--)

@@ -150,7 +150,7 @@ static void decide(struct engine *engine, struct advice *advice)
         admit_make(engine);
     if (what.by == BY_RECONNECT)
         name_lived(engine, peer->view.name, peer->up_us);
-    if (choose(engine, peer, what.reason, NULL, &choice))
+    if (choose_uplink(engine, peer, what.reason, NULL, &choice))
         what.destination = choose_destination(engine, &choice);
     question = (struct gate_question){what.reason->kind, what.by,
                                       what.reason->no_target || choice.no_target, choice.probe};

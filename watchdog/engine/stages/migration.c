@@ -7,10 +7,12 @@
 
 #include "../moves/advice.h"
 #include "../moves/move.h"
+#include "../moves/queue.h"
 #include "../moves/requests.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../state.h"
+#include "../uplinks/choose.h"
 
 #define RETRY_BUSY_US 100000u
 
@@ -27,7 +29,7 @@ void migration_due(struct engine *engine, struct deadline *deadline)
         outcome_unanswered(engine, move);
         break;
     case MOVE_WAITING:
-        if (!move_possible(engine, move)) {
+        if (!move_possible(engine, move) || !choose_still(engine, move)) {
             advice_remember_held(engine, move->peer, move->reason);
             move_free(engine, move);
         } else if (migration->open < migration->budget) {
@@ -38,6 +40,20 @@ void migration_due(struct engine *engine, struct deadline *deadline)
         break;
     case MOVE_LINKLESS:
         break;
+    }
+}
+
+void migration_pump(struct engine *engine)
+{
+    struct migration *migration = &engine->migration;
+    struct move *move;
+
+    while (migration->open < migration->budget && (move = queue_first(migration))) {
+        if (move_possible(engine, move) && choose_still(engine, move))
+            move_ask(engine, move);
+        else
+            move_end_waiting(engine, move,
+                             move->peer->state == PEER_UP ? VERDICT_SUPERSEDED : VERDICT_GONE);
     }
 }
 

@@ -12,6 +12,9 @@
 /* The time of a move is over: it expired in the queue, is unanswered, or is tried again. */
 void migration_due(struct engine *engine, struct deadline *deadline);
 
+/* The budget may have room: asks for what is queued, the strongest first. */
+void migration_pump(struct engine *engine);
+
 struct answered migration_answer(struct engine *engine, const struct event_answer *answer);
 
 /* The connection goes down. A reconnect of ours stays open without it. */

@@ -141,7 +141,7 @@ static struct answered succeeded(struct engine *engine, struct move *move,
         waiting_moved(engine, peer);
         path_moved(engine, peer, answer->local, interface);
         members_moved(engine, peer, destination, reason->kind == PD_KIND_OPERATOR);
-        return_look(engine);
+        return_peer(engine, peer);
     }
     reason_unref(reason);
     destination_unref(destination);
@@ -200,9 +200,7 @@ static bool may_retry(const struct engine *engine, const struct move *move, enum
 static void blame(struct engine *engine, const struct move *move, enum outcome outcome)
 {
     const struct destination *destination = move->destination;
-    struct uplink *target = destination && destination->target
-                                ? uplinks_by_interface(engine, destination->interface->s)
-                                : NULL;
+    struct uplink *target = choose_target(engine, move);
     char what[300];
 
     if (!target || !move->peer ||
@@ -214,25 +212,6 @@ static void blame(struct engine *engine, const struct move *move, enum outcome o
     evidence_failed(engine, target,
                     destination->uplink ? uplinks_find(engine, destination->uplink->s) : NULL,
                     uplinks_family(move->peer), move->since_us, what);
-}
-
-/* Returns whether it goes elsewhere than before. */
-static bool redirect(struct engine *engine, struct move *move)
-{
-    const struct uplink *tried = move->destination && move->destination->target
-                                     ? uplinks_by_interface(engine, move->destination->interface->s)
-                                     : NULL;
-    struct destination *destination;
-    struct choice choice;
-    bool other;
-
-    if (!choose(engine, move->peer, move->reason, tried, &choice))
-        return false;
-    other = uplink_at(engine, choice.to) != tried;
-    destination = choose_destination(engine, &choice);
-    move_direct(move, destination);
-    destination_unref(destination);
-    return other;
 }
 
 static bool backs_off(enum outcome outcome)
@@ -253,7 +232,7 @@ static bool backs_off(enum outcome outcome)
 
 static void retry(struct engine *engine, struct move *move, enum outcome outcome)
 {
-    bool other = redirect(engine, move);
+    bool other = choose_again(engine, move, choose_target(engine, move));
 
     if (other && outcome == OUTCOME_TIMEOUT)
         move_retry_elsewhere(engine, move);

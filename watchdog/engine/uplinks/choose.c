@@ -7,9 +7,11 @@
 #include <stdio.h>
 
 #include "../base/names.h"
+#include "../moves/move.h"
 #include "../peers/peer.h"
 #include "../state.h"
 #include "evidence.h"
+#include "return.h"
 
 /* What is measured of an uplink is believed for so long. */
 #define MEASURED_US UINT64_C(10000000)
@@ -126,7 +128,7 @@ static const struct uplink *best_other(const struct choosing *choosing, bool met
     return best;
 }
 
-/* All that could be used, though they are silent or were not tried for a while. */
+/* All that could be used; `doubtful`: though connections left them. */
 static unsigned candidates(const struct choosing *choosing, bool doubtful)
 {
     const struct uplinks *uplinks = &choosing->engine->uplinks;
@@ -138,7 +140,9 @@ static unsigned candidates(const struct choosing *choosing, bool doubtful)
         const struct uplink *uplink = &uplinks->list[i];
 
         if (uplink == choosing->from || lacks(uplink, choosing->family, now_us) ||
-            evidence_unanswered(uplink, now_us) || (!doubtful && speaks_against(choosing, uplink)))
+            evidence_unanswered(uplink, now_us) ||
+            evidence_penalty_us(uplink, choosing->family, now_us) ||
+            (!doubtful && speaks_against(choosing, uplink)))
             continue;
         choosing->ret->candidates |= UINT64_C(1) << i;
         count++;
@@ -179,7 +183,8 @@ static void stay(const struct choosing *choosing, const char *why)
 {
     const char *bound = choosing->peer->view.path->interface;
 
-    if (bound && choosing->from)
+    if (bound && choosing->from &&
+        !lacks(choosing->from, choosing->family, choosing->engine->now_us))
         choosing->ret->to = choosing->ret->from;
     say(choosing->ret, "%s: %s", choosing->from ? choosing->from->name->s : "as the routes lead",
         why);
@@ -300,8 +305,8 @@ static bool choose_degraded(const struct choosing *choosing)
     return true;
 }
 
-bool choose(const struct engine *engine, const struct peer *peer, const struct reason *reason,
-            const struct uplink *tried, struct choice *ret)
+bool choose_uplink(const struct engine *engine, const struct peer *peer,
+                   const struct reason *reason, const struct uplink *tried, struct choice *ret)
 {
     struct choosing choosing = {
         engine, peer, reason, uplink_at(engine, peer->uplink), tried, uplinks_family(peer), ret};
@@ -358,4 +363,42 @@ struct destination *choose_destination(struct engine *engine, const struct choic
     destination_unref(engine->uplinks.destination);
     engine->uplinks.destination = destination_ref(destination);
     return destination;
+}
+
+struct uplink *choose_target(const struct engine *engine, const struct move *move)
+{
+    const struct destination *destination = move->destination;
+
+    return destination && destination->interface ? uplinks_by_interface(engine,
+                                                                        destination->interface->s)
+                                                 : NULL;
+}
+
+bool choose_again(struct engine *engine, struct move *move, const struct uplink *tried)
+{
+    struct destination *destination = NULL;
+    struct choice choice;
+    bool other;
+
+    if (choose_uplink(engine, move->peer, move->reason, tried, &choice))
+        destination = choose_destination(engine, &choice);
+    other = uplink_at(engine, choice.to) != tried;
+    move_direct(move, destination);
+    destination_unref(destination);
+    return other;
+}
+
+bool choose_still(struct engine *engine, struct move *move)
+{
+    const struct uplink *target = choose_target(engine, move);
+
+    if (!move->destination || !move->destination->interface)
+        return true;
+    if (target && uplinks_chosen(engine) && text_is(move->destination->target, target->name->s) &&
+        uplink_serves(target, uplinks_family(move->peer), engine->now_us))
+        return true;
+    if (move->reason->interface && !strcmp(move->reason->trigger, return_name))
+        return false;
+    (void)choose_again(engine, move, NULL);
+    return true;
 }

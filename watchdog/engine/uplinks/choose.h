@@ -8,6 +8,7 @@
 
 #include "uplinks.h"
 
+struct move;
 struct reason;
 
 struct choice {
@@ -20,10 +21,21 @@ struct choice {
 
 /* False: nothing is chosen, it is as if there were no uplinks. `tried` (NULL: none) is where the
  * attempt before this one went: then no probes, it has to go on. */
-bool choose(const struct engine *engine, const struct peer *peer, const struct reason *reason,
-            const struct uplink *tried, struct choice *ret);
+bool choose_uplink(const struct engine *engine, const struct peer *peer,
+                   const struct reason *reason, const struct uplink *tried, struct choice *ret);
 
 /* What a request and the records carry of it. The caller's reference. */
 struct destination *choose_destination(struct engine *engine, const struct choice *choice);
+
+/* The uplink that a move goes to; NULL: none was named, or it is none any more. */
+struct uplink *choose_target(const struct engine *engine, const struct move *move);
+
+/* A move that waited is about to be asked for: it goes elsewhere where its target cannot be used
+ * any more. False: there is no sense in it without that target. */
+bool choose_still(struct engine *engine, struct move *move);
+
+/* Where the next attempt of a move goes, after one to `tried` (NULL: none was named). Returns
+ * whether that is elsewhere. */
+bool choose_again(struct engine *engine, struct move *move, const struct uplink *tried);
 
 #endif

@@ -87,8 +87,12 @@ bool evidence_silent(const struct uplink *uplink)
 
 bool evidence_unanswered(const struct uplink *uplink, uint64_t now_us)
 {
-    return uplink->is.unanswered_us > uplink->is.heard_us &&
-           now_us < uplink->is.unanswered_us + UNANSWERED_US;
+    uint64_t failed_us = uplink->is.unanswered_us;
+
+    if (uplink->is.asked_us && now_us >= uplink->is.asked_us + EVIDENCE_ANSWER_US)
+        failed_us = max_u64(failed_us, uplink->is.asked_us + EVIDENCE_ANSWER_US);
+    return failed_us > uplink->is.heard_us && uplink->is.asked_us > uplink->is.heard_us &&
+           now_us < failed_us + UNANSWERED_US;
 }
 
 bool evidence_lives(const struct engine *engine, const struct uplink *uplink)
@@ -136,6 +140,13 @@ void evidence_distrust(struct uplink *uplink)
     proof->since_us = 0;
     proof->scout = 0;
     proof->open = false;
+}
+
+void evidence_trust(struct uplink *uplink)
+{
+    uplink->is.proof.scout = 0;
+    uplink->is.proof.open = true;
+    uplink->is.suspect = false;
 }
 
 /* The longer the return takes the more often it did not last. */

@@ -11,6 +11,9 @@
 struct move;
 struct pd_sample;
 
+/* A probe that is not answered in this time will not be. */
+#define EVIDENCE_ANSWER_US UINT64_C(1000000)
+
 /* A row of a connection that uses an uplink. */
 void evidence_row(struct engine *engine, const struct peer *peer, const struct pd_sample *sample);
 
@@ -37,6 +40,9 @@ void evidence_leaving(struct engine *engine, const struct peer *peer, struct upl
  * `from` (NULL: not known). `what`: "the move of bravo ended as timeout". */
 void evidence_failed(struct engine *engine, struct uplink *uplink, const struct uplink *from,
                      unsigned family, uint64_t began_us, const char *what);
+
+/* The first that came back got through there: nothing speaks against it any more. */
+void evidence_trust(struct uplink *uplink);
 
 /* Proof begins anew, and takes longer. */
 void evidence_distrust(struct uplink *uplink);

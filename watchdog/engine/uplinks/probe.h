@@ -3,11 +3,11 @@
 #ifndef ENGINE_PROBE_H
 #define ENGINE_PROBE_H
 
-#include "uplinks.h"
+#include "evidence.h"
 
 struct choice;
 
-#define PROBE_TIMEOUT_MS 1000u
+#define PROBE_TIMEOUT_MS (EVIDENCE_ANSWER_US / 1000)
 
 /* Asks for one over this uplink, about this connection. */
 void probe_send(struct engine *engine, const struct peer *peer, struct uplink *uplink,

@@ -98,9 +98,11 @@ static void compare(struct engine *engine, struct uplink *uplink, const struct u
         return;
     evidence_change(engine, uplink, up ? UPLINK_CHANGE_UP : UPLINK_CHANGE_DOWN, "%s",
                     downs[uplink->condition]);
-    if (up)
+    if (up) {
         wake_peers(engine, uplink);
-    else if (uplinks_chosen(engine))
+        return;
+    }
+    if (uplinks_chosen(engine))
         check_at(engine, engine->now_us + GRACE_US);
 }
 
@@ -159,7 +161,7 @@ static void leave_down(struct engine *engine, const struct uplink *uplink)
 
 static void hold_over(struct engine *engine, struct uplink *uplink, const char *why)
 {
-    uplink->is.held = false;
+    uplink->is.barred = false;
     evidence_change(engine, uplink, UPLINK_CHANGE_RELEASED, "%s", why);
     wake_peers(engine, uplink);
 }
@@ -171,11 +173,11 @@ void react_due(struct engine *engine)
     for (size_t i = 0; i < uplinks->n; i++) {
         struct uplink *uplink = &uplinks->list[i];
 
-        if (uplink->is.held && uplink->is.held_until_us) {
-            if (uplink->is.held_until_us <= engine->now_us)
+        if (uplink->is.barred && uplink->is.barred_until_us) {
+            if (uplink->is.barred_until_us <= engine->now_us)
                 hold_over(engine, uplink, "the hold is over");
             else
-                check_at(engine, uplink->is.held_until_us);
+                check_at(engine, uplink->is.barred_until_us);
         }
         if (uplink->condition != UPLINK_UP && uplinks_chosen(engine) &&
             engine->now_us >= uplink->is.since_us + GRACE_US)
@@ -194,8 +196,8 @@ bool react_hold(struct engine *engine, const char *name, uint64_t until_us, cons
 
     if (!uplink)
         return false;
-    uplink->is.held = true;
-    uplink->is.held_until_us = until_us;
+    uplink->is.barred = true;
+    uplink->is.barred_until_us = until_us;
     if (until_us)
         check_at(engine, until_us);
     snprintf(reason, sizeof(reason), "%s holds uplink %s: connections leave it",
@@ -216,7 +218,7 @@ bool react_release(struct engine *engine, const char *name, const char *who)
     if (!uplink)
         return false;
     snprintf(why, sizeof(why), "by %s", who ? who : "an operator");
-    if (uplink->is.held)
+    if (uplink->is.barred)
         hold_over(engine, uplink, why);
     return true;
 }
@@ -279,5 +281,5 @@ void react_node_down(struct engine *engine)
 {
     probes_forget(engine);
     for (size_t i = 0; i < engine->uplinks.n; i++)
-        engine->uplinks.list[i].is.proof.scout = 0;
+        return_node_down(&engine->uplinks.list[i]);
 }

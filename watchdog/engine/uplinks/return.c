@@ -21,7 +21,7 @@
 #define TICK_IDLE_US UINT64_C(1000000)
 #define WALK         4096u /* connections looked at in one step */
 
-static const char return_name[] = "return";
+const char return_name[] = "return";
 
 static uint64_t step_us(const struct uplink *uplink)
 {
@@ -220,16 +220,42 @@ static uint64_t next_us(const struct engine *engine)
     return max_u64(soonest_us, engine->now_us + TICK_MIN_US);
 }
 
-void return_look(struct engine *engine)
+static bool is_possible(const struct engine *engine)
+{
+    return uplinks_chosen(engine) && engine->config->returns != RETURN_NEVER;
+}
+
+static void begin(struct engine *engine)
 {
     struct uplinks *uplinks = &engine->uplinks;
 
-    if (!uplinks_chosen(engine) || engine->config->returns == RETURN_NEVER)
-        return;
     uplinks->away = true;
     uplinks->tick.kind = DEADLINE_RETURN;
     if (!deadline_is_on(&uplinks->tick))
         deadline_set(&engine->deadlines, &uplinks->tick, engine->now_us + TICK_MIN_US);
+}
+
+void return_peer(struct engine *engine, const struct peer *peer)
+{
+    if (is_possible(engine) && members_wanted(engine, peer))
+        begin(engine);
+}
+
+/* Of very many connections the steps will look at the rest. */
+void return_look(struct engine *engine)
+{
+    uint32_t i = 0;
+    const struct peer *peer;
+
+    if (!is_possible(engine))
+        return;
+    while (i < WALK && (peer = peers_next(engine, &i)))
+        if (members_wanted(engine, peer)) {
+            begin(engine);
+            return;
+        }
+    if (engine->peers.top > WALK)
+        begin(engine);
 }
 
 void return_due(struct engine *engine)
@@ -238,7 +264,7 @@ void return_due(struct engine *engine)
     uint32_t before = uplinks->cursor;
     bool found;
 
-    if (!uplinks_chosen(engine) || engine->config->returns == RETURN_NEVER)
+    if (!is_possible(engine))
         return;
     probes_expire(engine);
     forget_scouts(engine);
@@ -278,9 +304,12 @@ void return_effect(struct engine *engine, uint64_t conn, struct uplink *target, 
     if (effect == EFFECT_STALLED) {
         evidence_distrust(target);
     } else if (proof->scout == conn) {
-        proof->scout = 0;
-        proof->open = true;
-        target->is.suspect = false;
+        evidence_trust(target);
     }
     return_look(engine);
+}
+
+void return_node_down(struct uplink *uplink)
+{
+    uplink->is.proof.scout = 0;
 }

@@ -14,7 +14,11 @@ struct move;
 
 #define RETURN_PROBES 10u /* good ones in a row */
 
-/* A connection may want back to somewhere, or may be able to by now. */
+/* As the trigger of such advice. */
+extern const char return_name[];
+
+/* This connection may want back to somewhere; any of them may. */
+void return_peer(struct engine *engine, const struct peer *peer);
 void return_look(struct engine *engine);
 
 /* The time of the next step. */
@@ -23,6 +27,9 @@ void return_due(struct engine *engine);
 /* An answer to a probe that counts as proof. */
 void return_probed(struct engine *engine, const struct path_probe *probe,
                    const struct event_probed *answer);
+
+/* The node went: nothing more is heard of who went first. */
+void return_node_down(struct uplink *uplink);
 
 /* A request of kind `better` ended; its effect is known. */
 void return_ended(struct engine *engine, const struct move *move, bool moved);

@@ -146,7 +146,7 @@ static struct uplink *add(struct uplinks *uplinks, const char *name, const char 
 /* Is there a reason to remember a learned one that the host has no more? */
 static bool is_missed(const struct uplink *was)
 {
-    return !was->configured && (was->n_peers || was->is.left_us || was->is.held);
+    return !was->configured && (was->n_peers || was->is.left_us || was->is.barred);
 }
 
 static void learn(struct engine *engine, const struct uplinks *before)
@@ -288,7 +288,16 @@ struct uplink *uplink_at(const struct engine *engine, uint8_t place)
 
 bool uplink_held(const struct uplink *uplink, uint64_t now_us)
 {
-    return uplink->is.held && (!uplink->is.held_until_us || uplink->is.held_until_us > now_us);
+    return uplink->is.barred &&
+           (!uplink->is.barred_until_us || uplink->is.barred_until_us > now_us);
+}
+
+static bool has_family(const struct uplink *uplink, unsigned family)
+{
+    for (size_t i = 0; i < uplink->n_addresses; i++)
+        if (!family || uplink->addresses[i].family == family)
+            return true;
+    return false;
 }
 
 bool uplink_serves(const struct uplink *uplink, unsigned family, uint64_t now_us)
@@ -297,7 +306,8 @@ bool uplink_serves(const struct uplink *uplink, unsigned family, uint64_t now_us
                  : family == 6 ? uplink->route6
                                : uplink->route4 || uplink->route6;
 
-    return uplink->condition == UPLINK_UP && route && !uplink_held(uplink, now_us);
+    return uplink->condition == UPLINK_UP && route && has_family(uplink, family) &&
+           !uplink_held(uplink, now_us);
 }
 
 unsigned uplinks_family(const struct peer *peer)

@@ -56,8 +56,8 @@ struct uplink_history {
     uint32_t rtt_us;                        /* of connections on it, smoothed; 0: not measured */
     struct penalty penalty[2];              /* by family: IPv4, IPv6 */
     struct proof proof;
-    bool held;
-    uint64_t held_until_us; /* 0: until released */
+    bool barred;              /* an operator holds it */
+    uint64_t barred_until_us; /* 0: until released */
     /* the last record */
     enum uplink_change change;
     struct text *change_reason; /* NULL: none yet */
