@@ -4,47 +4,14 @@
 import json
 import os
 import socket
-import subprocess
 import unittest
 
 import netns
+from bus import GUESS_YES, NO, YES, Bus
 from case import cases
 from control_case import ControlCase
-from watchdog import environment, program
 
 UNUSABLE = netns.usable()
-YES, NO, GUESS_YES = 1, 2, 3
-
-BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>custom</type><listen>{address}</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/>
-<allow receive_sender="*"/></policy></busconfig>
-"""
-
-
-class Process:
-    """A program that prints a line when it is ready, and after each line that it is given."""
-
-    def __init__(self, *words):
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True, env=environment())
-        self.line = self.process.stdout.readline()
-        assert self.line, f"{words[0]} ended with {self.process.wait()}"
-
-    def say(self, text):
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "done\n", text
-
-    def stop(self):
-        if self.process.stdin.closed:
-            return
-        self.process.stdin.close()
-        self.process.terminate()
-        self.process.wait()
-        self.process.stdout.close()
-
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
 class Metered(ControlCase):
@@ -54,26 +21,12 @@ class Metered(ControlCase):
         self.addCleanup(self.host.stop)
         self.host.start()
         self.host.default("up1", "metric", "700", action="add")
-        self.address = f"unix:path={self.directory}/bus"
-        self.bus = self.nm = None
-
-    def start_bus(self):
-        config = os.path.join(self.directory, "bus.conf")
-        with open(config, "w") as file:
-            file.write(BUS.format(address=self.address))
-        self.bus = Process("dbus-daemon", "--nofork", "--nopidfile", "--print-address", f"--config-file={config}")
-        self.addCleanup(self.bus.stop)
-
-    def start_nm(self, **devices):
-        self.nm = Process(program("network-manager", "NETWORK_MANAGER"), self.address)
-        self.addCleanup(self.nm.stop)
-        for name, value in devices.items():
-            self.nm.say(f"add {name} {value}")
+        self.bus = Bus(self)
 
     def start_dog(self, address=None, **sections):
         node = self.node(features=["bind"])
         dog = self.dog(node, start=False, prefix=self.host.prefix,
-                       env={"DBUS_SYSTEM_BUS_ADDRESS": self.address if address is None else address})
+                       env={"DBUS_SYSTEM_BUS_ADDRESS": self.bus.address if address is None else address})
         dog.sections.update({name.replace("_", ":"): keys for name, keys in sections.items()})
         dog.start()
         node.wait_subscribed()
@@ -87,15 +40,15 @@ class Metered(ControlCase):
         self.wait_until(lambda: self.classes(dog) == classes, f"never {classes}")
 
     def test_what_it_says(self):
-        self.start_bus()
-        self.start_nm(up0=NO, up1=YES)
+        self.bus.start()
+        nm = self.bus.network_manager(up0=NO, up1=YES)
         dog = self.start_dog()
         self.wait_classes(dog, up0="spare", up1="metered")
         out, _ = self.ctl(dog, "uplinks")
         self.assertRegex(out, r"(?m)^up1 +up1 +metered ")
-        self.nm.say(f"set up1 {NO}")
+        nm.say(f"set up1 {NO}")
         self.wait_classes(dog, up0="spare", up1="spare")
-        self.nm.say(f"set up0 {GUESS_YES}")
+        nm.say(f"set up0 {GUESS_YES}")
         self.wait_classes(dog, up0="metered", up1="spare")
 
     def test_what_is_known_by_its_name_remains(self):
@@ -107,17 +60,17 @@ class Metered(ControlCase):
         self.host.ip("route", "add", "default", "via", "10.77.3.1", "dev", "wwan0", "metric", "900")
         dog = self.start_dog()
         self.wait_classes(dog, up0="spare", up1="spare", wwan0="metered")
-        self.start_bus()
-        self.start_nm(up1=YES, wwan0=NO)
+        self.bus.start()
+        nm = self.bus.network_manager(up1=YES, wwan0=NO)
         self.wait_classes(dog, up0="spare", up1="metered", wwan0="metered")
-        self.nm.stop()
+        nm.stop()
         self.wait_classes(dog, up0="spare", up1="spare", wwan0="metered")
-        self.start_nm(up0=YES)
+        self.bus.network_manager(up0=YES)
         self.wait_classes(dog, up0="metered", up1="spare", wwan0="metered")
 
     def test_a_section_has_the_last_word(self):
-        self.start_bus()
-        self.start_nm(up0=YES)
+        self.bus.start()
+        self.bus.network_manager(up0=YES)
         dog = self.start_dog()
         self.wait_classes(dog, up0="metered", up1="spare")
         with open(dog.config, "a") as file:
