@@ -155,7 +155,12 @@ request(Id, {migrate_peer, Move}, State) ->
 request(Id, {reconnect_peer, _}, #client{settings = #{reconnectable := none}} = State) ->
     refuse(Id, method_not_found, State);
 request(Id, {reconnect_peer, Move}, State) ->
-    move(reconnect, Id, Move, State).
+    move(reconnect, Id, Move, State);
+request(Id, {probe_path, Move}, State) ->
+    case pathdog_bridge_hello:probes_paths() of
+        true -> move(probe_path, Id, Move, State);
+        false -> refuse(Id, method_not_found, State)
+    end.
 
 move(_Kind, Id, _Move, #client{moves = Moves} = State) when map_size(Moves) >= ?MOVES_MAX ->
     refuse(Id, busy, State);

@@ -14,7 +14,7 @@
 %% no process is asked what it is. Everything here may wait: call it within pathdog_bridge_call.
 -module(pathdog_bridge_conn).
 
--export([find/2, from_state/1, local/1, remote/1, address/1, holes/2, holes_in/1]).
+-export([find/2, from_state/1, local/1, remote/1, socket/1, bound/1, address/1, holes/2, holes_in/1]).
 -export_type([found/0]).
 
 -type found() :: #{conn := pid(), role := client | server}.
@@ -74,12 +74,47 @@ is_connection(_) ->
 
 %% The connection's own idea of its local address is the one from before the last migration. Its
 %% socket knows better: a client's is a port that the connection process is linked to. (A server's
-%% belongs to the listener, and it does not migrate.)
+%% belongs to the listener, and it does not migrate.) One that is bound to an interface and to no address
+%% has the one that the kernel would choose there.
 -spec local(pid()) -> address() | undefined.
 local(Conn) ->
+    case socket(Conn) of
+        {ok, Socket} -> chosen(named(inet:sockname(Socket)), Socket, Conn);
+        none -> named(quic:sockname(Conn))
+    end.
+
+chosen(undefined, _, _) ->
+    undefined;
+chosen({Ip, Port}, Socket, Conn) ->
+    Device = is_unspecified(Ip) andalso pathdog_bridge_bind:device(Socket),
+    Remote = is_binary(Device) andalso remote(Conn),
+    case is_tuple(Remote) andalso pathdog_bridge_bind:source(Device, Remote) of
+        Source when is_tuple(Source) -> {Source, Port};
+        _ -> {Ip, Port}
+    end.
+
+%% What binds its socket: the options for another one that is to be bound so.
+-spec bound(pid()) -> [gen_udp:open_option()].
+bound(Conn) ->
+    case socket(Conn) of
+        {ok, Socket} ->
+            case {pathdog_bridge_bind:device(Socket), inet:sockname(Socket)} of
+                {undefined, {ok, {Ip, _}}} -> [{ip, Ip} || not is_unspecified(Ip)];
+                {undefined, _} -> [];
+                {Device, _} -> [{bind_to_device, Device}]
+            end;
+        none ->
+            []
+    end.
+
+is_unspecified(Ip) ->
+    lists:all(fun(Part) -> Part =:= 0 end, tuple_to_list(Ip)).
+
+-spec socket(pid()) -> {ok, port()} | none.
+socket(Conn) ->
     case own_sockets(Conn) of
-        [Socket] -> named(inet:sockname(Socket));
-        _ -> named(quic:sockname(Conn))
+        [Socket] -> {ok, Socket};
+        _ -> none
     end.
 
 -spec remote(pid()) -> address() | undefined.

@@ -5,14 +5,29 @@
 %% node either. So what has taken too long is ended here. It must not decide whether to dial again.
 -module(pathdog_bridge_dial).
 
--export([connect/3]).
+-export([connect/4]).
 
 -define(GRACE, 100).
 
-%% True if it is connected, by whomever.
--spec connect(node(), non_neg_integer(), pathdog_bridge_settings:settings()) -> boolean().
-connect(Node, Limit, #{dist := Dist}) ->
+%% True if it is connected, by whomever. Options: for the socket, from where it is dialled; [] if that is
+%% left to the routes.
+-spec connect(node(), non_neg_integer(), [gen_udp:open_option()], pathdog_bridge_settings:settings()) ->
+    boolean().
+connect(Node, Limit, Options, Settings) ->
     ok = pathdog_bridge_relay:before_dial(Node),
+    case pathdog_bridge_options:set(Node, Options) of
+        ok ->
+            Connected = attempt(Node, Limit, Settings),
+            _ = pathdog_bridge_options:clear(Node, Options),
+            Connected;
+        {error, Reason} ->
+            logger:error("pathdog_bridge: ~ts is not dialled, its socket's options could not be set: ~ts", [
+                Node, pathdog_bridge_errors:text(Reason)
+            ]),
+            false
+    end.
+
+attempt(Node, Limit, #{dist := Dist}) ->
     case pathdog_bridge_call:run(fun() -> Dist:connect(Node) end, Limit) of
         {ok, Connected} ->
             Connected =:= true;

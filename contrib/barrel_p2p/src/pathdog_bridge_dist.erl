@@ -4,7 +4,7 @@
 -module(pathdog_bridge_dist).
 
 -export([name/0, controllers/0, controller/1, monitor/0, connect/1, pending/1, disconnect/1]).
--export([active_view/0, subscribe/1, join/1, events/0]).
+-export([address/1, active_view/0, subscribe/1, join/1, events/0]).
 
 -callback name() -> node().
 -callback controllers() -> [{node(), pid()}].
@@ -13,6 +13,7 @@
 -callback connect(node()) -> boolean() | ignored.
 -callback pending(node()) -> pid() | undefined.
 -callback disconnect(node()) -> term().
+-callback address(node()) -> {ok, {inet:ip_address(), inet:port_number()}} | {error, not_known}.
 -callback active_view() -> [node()].
 -callback subscribe(pid()) -> ok.
 -callback join(node()) -> ok | {error, term()}.
@@ -66,6 +67,31 @@ pending(Node) ->
 -spec disconnect(node()) -> term().
 disconnect(Node) ->
     erlang:disconnect_node(Node).
+
+%% Where it listens, as quic_dist finds it: its configuration first, then what was configured to know.
+%% May wait, and fail in any way.
+-spec address(node()) -> {ok, {inet:ip_address(), inet:port_number()}} | {error, not_known}.
+address(Node) ->
+    Dist = application:get_env(quic, dist, []),
+    case lists:keyfind(Node, 1, proplists:get_value(nodes, Dist, [])) of
+        {Node, Where} ->
+            listening(Where);
+        false ->
+            Module = proplists:get_value(discovery_module, Dist, quic_discovery_static),
+            [_, Host] = string:split(atom_to_list(Node), "@"),
+            case Module:lookup(Node, Host) of
+                {ok, Where} -> listening(Where);
+                _ -> {error, not_known}
+            end
+    end.
+
+listening({Ip, Port}) when is_tuple(Ip), is_integer(Port) ->
+    {ok, {Ip, Port}};
+listening({Text, Port}) when is_integer(Port) ->
+    case inet:parse_address(unicode:characters_to_list(Text)) of
+        {ok, Ip} -> {ok, {Ip, Port}};
+        {error, _} -> {error, not_known}
+    end.
 
 %% ---- barrel_p2p, where it is ----
 

@@ -27,6 +27,7 @@ word(unknown_via) -> unknown_via;
 word(dial_failed) -> dial_failed;
 word({dial_failed, _}) -> dial_failed;
 word(no_path) -> no_path;
+word({no_path, _}) -> no_path;
 %% no address, no route, no interface to bind or send on
 word(eaddrnotavail) -> no_path;
 word(eaddrinuse) -> no_path;
@@ -36,6 +37,7 @@ word(ehostunreach) -> no_path;
 word(ehostdown) -> no_path;
 word(enodev) -> no_path;
 word(enonet) -> no_path;
+word(econnrefused) -> no_path; % nobody listens there
 %% exits of a call: {Reason, {gen_statem, call, …}}
 word({exit, Reason}) -> exit_word(Reason);
 word({error, undef}) -> failed;
@@ -65,6 +67,8 @@ explain(Term) ->
 
 %% Any term as a short line of UTF-8 without control characters.
 -spec text(term()) -> binary().
+text({no_path, Text}) when is_binary(Text) ->
+    text(Text);
 text(Atom) when is_atom(Atom) ->
     clean(atom_to_list(Atom));
 text(Text) when is_binary(Text), byte_size(Text) =< 4 * ?TEXT_MAX ->

@@ -2,12 +2,16 @@
 %% What the node says about itself. It must not wait for anything.
 -module(pathdog_bridge_hello).
 
--export([answer/1, prefer/2]).
+-export([answer/1, prefer/2, probes_paths/0]).
 
 %% Up to this version of quic a move that changes the address loses what was not acknowledged: the
 %% accepting side throws its loss state away when it has validated the new path, and the streams
 %% stand still for ever. To be raised when a later version is known to be so as well.
 -define(LOSES_UP_TO, [1, 8, 1]).
+
+%% From this version of quic on a listener answers a stray packet with a stateless reset. The peer's is
+%% what counts; it is likely to be the same.
+-define(RESETS_FROM, [1, 7, 0]).
 
 -spec answer(pathdog_bridge_settings:settings()) -> [{atom(), term()}].
 answer(#{dist := Dist, prefer := Prefer, max_in_flight := Max} = Settings) ->
@@ -46,8 +50,17 @@ number(Part) ->
 
 features(#{reconnectable := Which} = Settings) ->
     [<<"reconnect">> || Which =/= none] ++
+        [<<"bind">> || pathdog_bridge_bind:missing() =:= []] ++
         [<<"relay">> || pathdog_bridge_relay:is_configured(Settings)] ++
-        [<<"probe">>].
+        [<<"probe">>] ++
+        [<<"probe_path">> || probes_paths()].
+
+-spec probes_paths() -> boolean().
+probes_paths() ->
+    case version(quic) of
+        undefined -> false;
+        Version -> numbers(Version) >= ?RESETS_FROM
+    end.
 
 implementation() ->
     Known = [

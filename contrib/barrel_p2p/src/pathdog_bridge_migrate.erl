@@ -13,11 +13,11 @@
 -define(POLL_MAX, 50).
 
 -spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
-run(#{conn := Id, via := Via} = Request, Deadline, Settings) ->
+run(#{conn := Id} = Request, Deadline, Settings) ->
     case pathdog_bridge_peers:lookup(Id) of
         {ok, #{node := Node} = Conn} ->
             Found = behind(Conn, Deadline, Settings),
-            Answer = found(Id, Node, Via, Found, Deadline, Settings),
+            Answer = found(Node, Request, Found, Deadline, Settings),
             logger:info("pathdog_bridge: migration of ~ts (~b), ~ts: ~0tp", [
                 Node, Id, pathdog_bridge_errors:text(maps:get(reason, Request)), Answer
             ]),
@@ -34,25 +34,90 @@ behind(#{quic := Quic, role := Role}, _, _) when is_pid(Quic) ->
 behind(#{ctrl := Ctrl}, Deadline, Settings) ->
     limited(fun() -> pathdog_bridge_conn:find(Ctrl, infinity) end, Deadline, Settings).
 
-found(_, _, _, {error, Reason}, _, _) ->
+found(_, _, {error, Reason}, _, _) ->
     {error, Reason};
-found(Id, Node, Via, {ok, #{conn := Quic, role := Role}}, Deadline, Settings) ->
+found(Node, #{conn := Id, via := Via} = Request, {ok, #{conn := Quic, role := Role}}, Deadline, Settings) ->
+    Wanted = pathdog_bridge_bind:wanted(Request),
     case {Role, pathdog_bridge_relay:is_relayed(Node), Via} of
         {server, _, _} -> {error, inbound};
+        {client, true, _} when Wanted =/= none -> {error, {no_path, <<"its socket is its relay's">>}};
         {client, true, _} -> switch(Id, Node, Quic, Via, Deadline, Settings);
-        {client, false, undefined} -> migrate(Id, Quic, Deadline, Settings);
-        {client, false, <<"direct">>} -> migrate(Id, Quic, Deadline, Settings);
+        {client, false, Direct} when Direct =:= undefined; Direct =:= <<"direct">> ->
+            migrate(Id, Quic, Wanted, Deadline, Settings);
         {client, false, _} -> {error, unknown_via}
     end.
 
-migrate(Id, Quic, Deadline, Settings) ->
+migrate(Id, Quic, none, Deadline, Settings) ->
+    case rebind(Quic, Deadline) of
+        ok -> prove(Id, Quic, Deadline, Settings);
+        {error, Reason} -> {error, Reason}
+    end;
+migrate(Id, Quic, Wanted, Deadline, Settings) ->
+    case limited(fun() -> interface(Quic, Wanted) end, Deadline, Settings) of
+        {ok, Interface} ->
+            case bind(Quic, Interface, Deadline) of
+                ok -> prove(Id, Quic, Deadline, Settings);
+                {error, Reason} -> {error, Reason}
+            end;
+        {error, Reason} ->
+            {error, Reason}
+    end.
+
+%% A new socket, bound to nothing.
+rebind(Quic, Deadline) ->
     Limit = pathdog_bridge_call:left(Deadline),
     Ask = fun() -> quic:migrate(Quic, #{timeout => max(1, Limit)}) end,
     case pathdog_bridge_call:run(Ask, Limit) of
-        {ok, ok} -> prove(Id, Quic, Deadline, Settings);
+        {ok, ok} -> ok;
         {ok, {error, Reason}} -> {error, Reason};
         {ok, Other} -> {error, {unexpected, Other}};
         {error, Failure} -> {error, Failure}
+    end.
+
+%% quic itself refuses to migrate where the peer forbids it; but quic is not asked for this.
+interface(Quic, Wanted) ->
+    case quic:get_peer_transport_params(Quic) of
+        {ok, #{disable_active_migration := true}} ->
+            {error, migration_disabled};
+        {ok, _} ->
+            case pathdog_bridge_conn:remote(Quic) of
+                undefined -> {error, no_conn};
+                Remote -> pathdog_bridge_bind:live(Wanted, Remote)
+            end;
+        {error, Reason} ->
+            {error, Reason}
+    end.
+
+%% The socket that is there is bound, and stays: so no packet leaves over another interface meanwhile,
+%% which would set the peer on validating that. Where it is bound already (without privilege that cannot
+%% be changed, and over the same interface a new port is what is asked for), quic makes a new one.
+bind(Quic, Interface, Deadline) ->
+    case pathdog_bridge_conn:socket(Quic) of
+        {ok, Socket} ->
+            Bound =
+                case pathdog_bridge_bind:device(Socket) of
+                    Interface -> {error, bound};
+                    _ -> pathdog_bridge_bind:set_device(Socket, Interface)
+                end,
+            case Bound of
+                ok -> pathdog_bridge_bind:drain(Socket);
+                {error, _} -> bind_new(Quic, Interface, rebind(Quic, Deadline))
+            end;
+        none ->
+            {error, {no_path, <<"its socket is not one of gen_udp, and erlang_quic cannot bind it">>}}
+    end.
+
+bind_new(_, _, {error, Reason}) ->
+    {error, Reason};
+bind_new(Quic, Interface, ok) ->
+    case pathdog_bridge_conn:socket(Quic) of
+        {ok, Socket} ->
+            case pathdog_bridge_bind:set_device(Socket, Interface) of
+                ok -> pathdog_bridge_bind:drain(Socket);
+                {error, Reason} -> {error, {no_path, pathdog_bridge_errors:text(Reason)}}
+            end;
+        none ->
+            {error, no_conn}
     end.
 
 %% The adapter below the connection moves, not the connection; only what comes in shows it.

@@ -1,19 +1,21 @@
 %% SPDX-License-Identifier: Apache-2.0
 %% The moves that are under way: each in a process of its own, at most one for each connection, each
-%% with an end. It must not know how a connection is moved.
+%% with an end; and the probes of paths, of which a connection may have several. It must not know how a
+%% connection is moved.
 -module(pathdog_bridge_moves).
 -behaviour(gen_server).
 
 -export([start_link/1, start/3]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
--type kind() :: migrate | reconnect.
+-type kind() :: migrate | reconnect | probe_path.
 -type answer() :: {ok, [{atom(), term()}]} | {error, term()}.
 -export_type([answer/0]).
 
 %% The answer has to be there within timeout_ms, so its work ends a little earlier, and what does
 %% not end by itself is ended between the two.
 -define(MARGIN_MAX, 250).
+-define(PROBES_MAX, 64). % of all connections; each has a few sockets
 
 -spec start_link(pathdog_bridge_settings:settings()) -> {ok, pid()} | {error, term()} | ignore.
 start_link(Settings) ->
@@ -34,28 +36,39 @@ handle_call(_Request, _From, State) ->
     {reply, {error, unknown_request}, State}.
 
 -spec handle_cast(term(), map()) -> {noreply, map()}.
-handle_cast({start, _, Client, Tag, #{conn := Conn}}, #{busy := Busy} = State) when
-    is_map_key(Conn, Busy)
-->
-    answer(Client, Tag, {error, busy}),
-    {noreply, State};
-handle_cast({start, Kind, Client, Tag, #{conn := Conn, timeout_ms := Limit} = Request}, State) ->
+handle_cast({start, Kind, Client, Tag, Request}, State) ->
+    case is_busy(Kind, Request, State) of
+        true ->
+            answer(Client, Tag, {error, busy}),
+            {noreply, State};
+        false ->
+            {noreply, begin_move(Kind, Client, Tag, Request, State)}
+    end;
+handle_cast(_Message, State) ->
+    {noreply, State}.
+
+is_busy(probe_path, _, #{moves := Moves}) ->
+    length([Monitor || {Monitor, {_, _, _, _, probe_path}} <- maps:to_list(Moves)]) >= ?PROBES_MAX;
+is_busy(_, #{conn := Conn}, #{busy := Busy}) ->
+    is_map_key(Conn, Busy).
+
+begin_move(Kind, Client, Tag, #{conn := Conn, timeout_ms := Limit} = Request, State) ->
     #{settings := Settings, moves := Moves, busy := Busy} = State,
     Margin = min(?MARGIN_MAX, Limit div 10),
     Deadline = pathdog_bridge_call:now_ms() + Limit - Margin,
     Work = fun() ->
         case Kind of
             migrate -> pathdog_bridge_migrate:run(Request, Deadline, Settings);
-            reconnect -> pathdog_bridge_reconnect:run(Request, Deadline, Settings)
+            reconnect -> pathdog_bridge_reconnect:run(Request, Deadline, Settings);
+            probe_path -> pathdog_bridge_probe:run(Request, Deadline, Settings)
         end
     end,
     {Pid, Monitor} = spawn_monitor(fun() -> exit({answer, guarded(Work)}) end),
     erlang:send_after(Limit - Margin div 2, self(), {over, Monitor}),
-    {noreply, State#{
-        moves := Moves#{Monitor => {Pid, Client, Tag, Conn, Kind}}, busy := Busy#{Conn => true}
-    }};
-handle_cast(_Message, State) ->
-    {noreply, State}.
+    State#{
+        moves := Moves#{Monitor => {Pid, Client, Tag, Conn, Kind}},
+        busy := case Kind of probe_path -> Busy; _ -> Busy#{Conn => true} end
+    }.
 
 -spec handle_info(term(), map()) -> {noreply, map()}.
 handle_info({'DOWN', Monitor, process, _, Reason}, #{moves := Moves} = State) ->
@@ -81,11 +94,15 @@ terminate(_Reason, #{moves := Moves}) ->
     maps:foreach(fun(_, {Pid, _, _, _, _}) -> exit(Pid, kill) end, Moves).
 
 ended(Monitor, Answer, #{moves := Moves, busy := Busy} = State) ->
-    #{Monitor := {_, Client, Tag, Conn, _}} = Moves,
+    #{Monitor := {_, Client, Tag, Conn, Kind}} = Moves,
     answer(Client, Tag, Answer),
-    State#{moves := maps:remove(Monitor, Moves), busy := maps:remove(Conn, Busy)}.
+    State#{
+        moves := maps:remove(Monitor, Moves),
+        busy := case Kind of probe_path -> Busy; _ -> maps:remove(Conn, Busy) end
+    }.
 
 too_late(migrate) -> timeout;
+too_late(probe_path) -> timeout;
 too_late(reconnect) -> dial_failed.
 
 %% By way of the peers, so that it comes after the notifications that belong to it.

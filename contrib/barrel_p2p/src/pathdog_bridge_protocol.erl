@@ -9,7 +9,12 @@
 -type id() :: integer() | binary() | null.
 -type conns() :: all | [pos_integer()].
 -type move() :: #{
-    conn := pos_integer(), timeout_ms := pos_integer(), reason := binary(), via := binary() | undefined
+    conn := pos_integer(),
+    timeout_ms := pos_integer(),
+    reason := binary(),
+    via := binary() | undefined,
+    interface := binary() | undefined,
+    local := inet:ip_address() | undefined
 }.
 -type request() ::
     {hello, [term()]}
@@ -17,6 +22,7 @@
     | {summary, conns()}
     | {migrate_peer, move()}
     | {reconnect_peer, move()}
+    | {probe_path, move()}
     | {probe, conns()}.
 -type word() ::
     not_connected | no_conn | peer_disable_migration | timeout | not_migratable | busy
@@ -29,6 +35,7 @@
 -define(TIMEOUT_MAX, 600000).
 -define(DIGITS_MAX, 20).
 -define(ID_MAX, 1024).
+-define(HOST_MAX, 64).
 
 %% ---- reading ----
 
@@ -121,6 +128,8 @@ method(Id, <<"migrate_peer">>, Params) ->
     move(Id, migrate_peer, Params);
 method(Id, <<"reconnect_peer">>, Params) ->
     move(Id, reconnect_peer, Params);
+method(Id, <<"probe_path">>, Params) ->
+    move(Id, probe_path, Params);
 method(Id, _, _) ->
     {refuse, Id, method_not_found}.
 
@@ -141,23 +150,40 @@ move(Id, Method, Params) ->
     Timeout = value(<<"timeout_ms">>, Params, ?TIMEOUT_DEFAULT),
     Reason = value(<<"reason">>, Params, <<>>),
     Via = value(<<"via">>, Params, undefined),
+    Interface = value(<<"interface">>, Params, undefined),
+    Local = host(value(<<"local">>, Params, undefined)),
     Good =
         is_conn(Conn) andalso
             is_integer(Timeout) andalso Timeout >= 1 andalso
             is_binary(Reason) andalso
-            (Via =:= undefined orelse is_binary(Via)),
+            (Via =:= undefined orelse is_binary(Via)) andalso
+            (Interface =:= undefined orelse is_binary(Interface) andalso Interface =/= <<>>) andalso
+            Local =/= bad,
     case Good of
         true ->
             Move = #{
                 conn => Conn,
                 timeout_ms => min(Timeout, ?TIMEOUT_MAX),
                 reason => Reason,
-                via => Via
+                via => Via,
+                interface => Interface,
+                local => Local
             },
             {request, Id, {Method, Move}};
         false ->
             {refuse, Id, invalid_params}
     end.
+
+%% An address without a port.
+host(undefined) ->
+    undefined;
+host(Text) when is_binary(Text), byte_size(Text) =< ?HOST_MAX ->
+    case inet:parse_strict_address(binary_to_list(Text)) of
+        {ok, Ip} -> Ip;
+        {error, _} -> bad
+    end;
+host(_) ->
+    bad.
 
 %% null counts as absent
 value(Key, Params, Default) ->

@@ -15,10 +15,15 @@
 -define(DIAL_MIN, 50).
 
 -spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
-run(#{conn := Id, reason := Reason}, Deadline, Settings) ->
+run(#{conn := Id, reason := Reason} = Request, Deadline, Settings) ->
     case pathdog_bridge_peers:lookup(Id) of
         {ok, #{node := Node} = Conn} ->
-            Answer = close_and_dial(Conn, Deadline, Settings),
+            %% first, so that nothing is closed that cannot be dialled from there
+            Answer =
+                case options(pathdog_bridge_bind:wanted(Request), Conn, Deadline, Settings) of
+                    {ok, Options} -> close_and_dial(Conn, Options, Deadline, Settings);
+                    {error, _} = Error -> Error
+                end,
             %% only now: a logger that is slow must not hold up the dial
             logger:notice("pathdog_bridge: reconnect of ~ts (~b), ~ts: ~0tp", [
                 Node, Id, pathdog_bridge_errors:text(Reason), Answer
@@ -30,12 +35,40 @@ run(#{conn := Id, reason := Reason}, Deadline, Settings) ->
             {error, Error}
     end.
 
-close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Deadline, Settings) ->
+%% For the socket of the dial.
+options(none, _, _, _) ->
+    {ok, []};
+options(Wanted, #{node := Node} = Conn, Deadline, Settings) ->
+    case pathdog_bridge_relay:is_relayed(Node) of
+        true ->
+            {error, {no_path, <<"its socket is its relay's">>}};
+        false ->
+            case remote(Conn, Deadline, Settings) of
+                undefined ->
+                    {error, {no_path, <<"where the peer listens is not known">>}};
+                Remote ->
+                    case pathdog_bridge_bind:way(Wanted, Remote) of
+                        {ok, #{options := Options}} -> {ok, Options};
+                        {error, _} = Error -> Error
+                    end
+            end
+    end.
+
+%% Of a peer that dialled, its port does not matter here, only that there is a route to it.
+remote(#{remote := Seen} = Conn, Deadline, #{dist := Dist, call_timeout := Timeout}) ->
+    Limit = min(Timeout, pathdog_bridge_call:left(Deadline) div 3),
+    case pathdog_bridge_call:run(fun() -> pathdog_bridge_view:address(Dist, Conn) end, Limit) of
+        {ok, {ok, Remote}} -> Remote;
+        _ -> Seen
+    end.
+
+close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Options, Deadline, Settings) ->
     Dist = maps:get(dist, Settings),
     Join = belongs(Node, Settings),
     Attempt = attempt(Quic, Settings),
     Monitor = monitor(process, Ctrl),
-    pathdog_bridge_redial:add(Node, Join, pathdog_bridge_call:left(Deadline) + ?REDIAL_AFTER),
+    After = pathdog_bridge_call:left(Deadline) + ?REDIAL_AFTER,
+    pathdog_bridge_redial:add(Node, Join, ways(bound(Quic), Options), After),
     pathdog_bridge_peers:leaving(Id, <<"reconnect">>),
     close(Quic, Settings),
     Close = maps:get(close_timeout, Settings),
@@ -44,7 +77,9 @@ close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Deadline, 
         true -> ok;
         false -> force(Dist, Node, Ctrl, Quic, Monitor, Deadline, Settings)
     end,
-    Peer = #{id => Id, node => Node, old => Ctrl, join => Join, attempt => Attempt},
+    Peer = #{
+        id => Id, node => Node, old => Ctrl, join => Join, attempt => Attempt, options => Options
+    },
     again(Peer, Deadline, Settings).
 
 %% How long the first dial may take. A peer that is far away needs longer: QUIC's handshake, the
@@ -56,6 +91,21 @@ attempt(Quic, #{dial_timeout := Timeout}) ->
         {ok, {ok, #{srtt := Srtt}}} when is_integer(Srtt) -> max(Timeout, ?DIAL_RTTS * Srtt div 1000);
         _ -> Timeout
     end.
+
+%% How its socket is bound, if at all.
+bound(undefined) ->
+    [];
+bound(Quic) ->
+    case pathdog_bridge_call:run(fun() -> pathdog_bridge_conn:bound(Quic) end, ?STATS_MAX) of
+        {ok, Options} -> Options;
+        {error, _} -> []
+    end.
+
+ways([], []) -> [[]];
+ways(Was, []) -> [Was, []];
+ways([], Wanted) -> [[], Wanted];
+ways(Wanted, Wanted) -> [[], Wanted];
+ways(Was, Wanted) -> [Was, [], Wanted].
 
 %% Only who was in the active view is brought into it again.
 belongs(_, #{connections := active_view}) ->
@@ -114,11 +164,12 @@ again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
 %% old one, and `false` that the peer dialled at the same time. Each attempt may take twice as long.
 -spec dial(map(), pos_integer(), pos_integer(), integer(), pathdog_bridge_settings:settings()) ->
     no_return().
-dial(#{node := Node, old := Old} = Peer, Pause, Attempt, Deadline, #{dist := Dist} = Settings) ->
+dial(Peer, Pause, Attempt, Deadline, #{dist := Dist} = Settings) ->
+    #{node := Node, old := Old, options := Options} = Peer,
     Limit = min(Attempt, pathdog_bridge_call:left(Deadline)),
     %% one that would be ended at once is not begun
     Limit >= min(Attempt, ?DIAL_MIN) orelse wait_for_the_end(),
-    _ = pathdog_bridge_dial:connect(Node, Limit, Settings),
+    _ = pathdog_bridge_dial:connect(Node, Limit, Options, Settings),
     case Dist:controller(Node) of
         {ok, New} when New =/= Old ->
             settle(Peer, Deadline, Settings);

@@ -4,7 +4,7 @@
 %% may wait, and is called by pathdog_bridge_call.
 -module(pathdog_bridge_view).
 
--export([ask/2, subscribe/2, look/2, counted/1, why_gone/3]).
+-export([ask/2, subscribe/2, look/2, address/2, counted/1, why_gone/3]).
 -export_type([view/0]).
 
 -type view() :: {all | [node()], [{node(), pid()}]}.
@@ -32,6 +32,17 @@ look(Ctrl, Limit) ->
         {error, no_conn} ->
             none
     end.
+
+%% Where the peer listens. Who dialled it knows.
+-spec address(module(), pathdog_bridge_table:conn()) ->
+    {ok, pathdog_bridge_table:address()} | {error, not_known}.
+address(Dist, #{quic := Quic, role := client, node := Node}) when is_pid(Quic) ->
+    case pathdog_bridge_conn:remote(Quic) of
+        undefined -> Dist:address(Node);
+        Remote -> {ok, Remote}
+    end;
+address(Dist, #{node := Node}) ->
+    Dist:address(Node).
 
 -spec counted(view()) -> #{node() => pid()}.
 counted({all, Controllers}) ->

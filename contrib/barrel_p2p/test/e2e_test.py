@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "..", "tests", "e2e"))
 
 from node import PATIENCE  # noqa: E402
 from watchdog import Watchdog, program  # noqa: E402
+import bound  # noqa: E402
 
 sys.path.insert(0, os.path.join(HERE, "..", "..", "..", "tests", "lib"))
 import schema  # noqa: E402
@@ -31,7 +32,8 @@ BUILD = os.path.abspath(os.environ["BRIDGE_BUILD"])
 class Node:
     """A VM with the bridge. `tell` evaluates an expression there."""
 
-    def __init__(self, directory, settings="[]"):
+    def __init__(self, directory, settings="[]", prefix=()):
+        self.prefix = list(prefix)
         self.path = os.path.join(directory, "bridge")
         self.settings = settings
         self.log = open(os.path.join(directory, "node.log"), "ab")
@@ -41,7 +43,7 @@ class Node:
         env = {**os.environ, "BRIDGE_SOCKET": self.path, "BRIDGE_SETTINGS": self.settings,
                "ERL_CRASH_DUMP": "/dev/null"}
         self.process = subprocess.Popen(
-            ["erl", "-noshell", "-kernel", "logger_level", "notice",
+            self.prefix + ["erl", "-noshell", "-kernel", "logger_level", "notice",
              "-kernel", "logger", "[{handler, default, logger_std_h, "
              "#{config => #{type => standard_error}}}]",
              "-pa", os.path.join(BUILD, "pathdog_bridge", "ebin"),
@@ -327,19 +329,23 @@ class Together(unittest.TestCase):
 
 
 def main():
-    names = unittest.defaultTestLoader.getTestCaseNames(Together)
-    chosen = [n for n in names if not sys.argv[1:] or n in sys.argv[1:]]
+    bound.Bound.node_type = Node
+    chosen = [case(name) for case in (Together, bound.Bound)
+              for name in unittest.defaultTestLoader.getTestCaseNames(case)
+              if not sys.argv[1:] or name in sys.argv[1:]]
     print(f"1..{len(chosen)}", flush=True)
     failed = 0
-    for name in chosen:
+    for case in chosen:
+        name = case.id().rsplit(".", 1)[-1]
         result = unittest.TestResult()
         try:
-            Together(name).run(result)
+            case.run(result)
         except BaseException:  # one test is not to take the others with it
             result.errors.append((name, traceback.format_exc()))
         bad = [text for _, text in result.failures + result.errors]
         failed += bool(bad)
-        print(f"{'not ok' if bad else 'ok'} - e2e {name}")
+        skip = "".join(f" # SKIP {why}" for _, why in result.skipped)
+        print(f"{'not ok' if bad else 'ok'} - e2e {name}{skip}")
         for text in bad:
             print("\n".join("#   " + line for line in text.splitlines()[-80:]))
         sys.stdout.flush()

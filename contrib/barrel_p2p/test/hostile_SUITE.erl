@@ -136,6 +136,9 @@ wrong_types(Config) ->
             {migrate_peer, "timeout_ms", ",\"conn\":1", ["null", "9007199254740992"]},
             {migrate_peer, "reason", ",\"conn\":1", ["null", "\"17\""]},
             {migrate_peer, "via", ",\"conn\":1", ["null", "\"17\""]},
+            {migrate_peer, "interface", ",\"conn\":1", ["null", "\"17\""]},
+            {reconnect_peer, "local", ",\"conn\":1", ["null"]},
+            {probe_path, "conn", "", []},
             {summary, "conns", "", ["null", "[]"]},
             {probe, "conns", "", ["[]"]}
         ],

@@ -11,7 +11,13 @@ call(Method, Params) ->
 -define(BAD(Word, Method, Params), ?_assertEqual({refuse, 7, Word}, call(Method, Params))).
 
 move(Conn, Ms, Reason, Via) ->
-    #{conn => Conn, timeout_ms => Ms, reason => Reason, via => Via}.
+    move(Conn, Ms, Reason, Via, undefined, undefined).
+
+move(Conn, Ms, Reason, Via, Interface, Local) ->
+    #{
+        conn => Conn, timeout_ms => Ms, reason => Reason, via => Via,
+        interface => Interface, local => Local
+    }.
 
 requests_test_() ->
     [
@@ -32,7 +38,7 @@ requests_test_() ->
         ),
         ?WELL({migrate_peer, move(17, 5000, <<>>, undefined)}, "migrate_peer", "{\"conn\":17}"),
         ?WELL(
-            {migrate_peer, move(17, 600000, <<>>, <<"eu">>)},
+            {migrate_peer, move(17, 600000, <<>>, <<"eu">>, <<"up1">>, undefined)},
             "migrate_peer",
             "{\"conn\":17,\"timeout_ms\":99999999999,\"via\":\"eu\",\"interface\":\"up1\"}"
         ),
@@ -40,6 +46,16 @@ requests_test_() ->
             {reconnect_peer, move(1, 1, <<>>, undefined)},
             "reconnect_peer",
             "{\"conn\":1,\"timeout_ms\":1,\"reason\":null}"
+        ),
+        ?WELL(
+            {reconnect_peer, move(1, 5000, <<>>, undefined, <<"up1">>, {10, 0, 1, 1})},
+            "reconnect_peer",
+            "{\"conn\":1,\"interface\":\"up1\",\"local\":\"10.0.1.1\"}"
+        ),
+        ?WELL(
+            {probe_path, move(1, 300, <<>>, undefined, undefined, {8193, 3512, 0, 0, 0, 0, 0, 1})},
+            "probe_path",
+            "{\"conn\":1,\"timeout_ms\":300,\"interface\":null,\"local\":\"2001:db8::1\"}"
         )
     ].
 
@@ -66,6 +82,15 @@ refused_test_() ->
         ?BAD(invalid_params, "migrate_peer", "{\"conn\":1,\"timeout_ms\":\"5000\"}"),
         ?BAD(invalid_params, "migrate_peer", "{\"conn\":1,\"timeout_ms\":1e3}"),
         ?BAD(invalid_params, "migrate_peer", "{\"conn\":1,\"reason\":5}"),
+        ?BAD(invalid_params, "migrate_peer", "{\"conn\":1,\"interface\":5}"),
+        ?BAD(invalid_params, "migrate_peer", "{\"conn\":1,\"interface\":\"\"}"),
+        ?BAD(invalid_params, "migrate_peer", "{\"conn\":1,\"local\":5}"),
+        ?BAD(invalid_params, "reconnect_peer", "{\"conn\":1,\"local\":\"\"}"),
+        ?BAD(invalid_params, "reconnect_peer", "{\"conn\":1,\"local\":\"up1\"}"),
+        ?BAD(invalid_params, "reconnect_peer", "{\"conn\":1,\"local\":\"10.1\"}"),
+        ?BAD(invalid_params, "reconnect_peer", "{\"conn\":1,\"local\":\"10.0.0.1:7\"}"),
+        ?BAD(invalid_params, "probe_path", ["{\"conn\":1,\"local\":\"", lists:duplicate(65, $1), "\"}"]),
+        ?BAD(invalid_params, "probe_path", "{\"interface\":\"up1\"}"),
         ?BAD(invalid_params, "reconnect_peer", "{\"conn\":1,\"via\":[]}")
     ].
 

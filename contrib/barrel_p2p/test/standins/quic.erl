@@ -3,12 +3,14 @@
 -module(quic).
 
 -export([get_path_stats/1, get_stats/1, migrate/2, close/2, send_ping/1, sockname/1, peername/1]).
+-export([get_peer_transport_params/1]).
 
 get_path_stats(Conn) when is_pid(Conn) -> gen_statem:call(Conn, get_path_stats).
 get_stats(Conn) when is_pid(Conn) -> gen_statem:call(Conn, get_stats).
 send_ping(Conn) when is_pid(Conn) -> gen_statem:call(Conn, send_ping).
 sockname(Conn) when is_pid(Conn) -> gen_statem:call(Conn, sockname).
 peername(Conn) when is_pid(Conn) -> gen_statem:call(Conn, peername).
+get_peer_transport_params(Conn) when is_pid(Conn) -> gen_statem:call(Conn, get_peer_transport_params).
 close(Conn, Reason) when is_pid(Conn) -> gen_statem:cast(Conn, {close, Reason}).
 
 migrate(Conn, Opts) when is_pid(Conn), is_map(Opts) ->

@@ -2,15 +2,17 @@
 %% Stand-in for quic_connection of erlang_quic 1.8.1: a gen_statem with a real UDP socket when it is
 %% the client, which answers as the real one does, also where that is a pity. What the network does
 %% to it is set with set/2:
-%%   alive      packets come in (what was asked for is answered)
+%%   alive      true: packets come in (what was asked for is answered). wire: those that really do; pings are
+%%              sent to the peer's address, and what comes from there counts
 %%   on_migrate ok | black_hole | {error, Term} | hang | {exit, Reason}
 %%   measured   an RTT sample was taken
 %%   on_close   normal | hang
+%%   forbidden  the peer forbids migration
 %%   hole       undefined | where stream 13 waits for what is missing
 -module(quic_connection).
 -behaviour(gen_statem).
 
--export([start_link/3, set/2, received/2, info/1, move_peer/2]).
+-export([start_link/3, start_link/4, set/2, received/2, info/1, move_peer/2]).
 -export([init/1, callback_mode/0, connected/3, draining/3, terminate/3]).
 
 -record(state, {
@@ -18,10 +20,14 @@
     packets_received = 10, packets_sent = 10, data_received = 1000, data_sent = 1000,
     alive = true, on_migrate = ok, measured = true, on_close = normal,
     srtt = 20000, latest = 21000, min = 19000, var = 1000, in_flight = 0,
-    migrations = 0, pings = 0, streams = #{}
+    migrations = 0, pings = 0, streams = #{}, forbidden = false
 }).
 
-start_link(Role, Remote, Owner) -> gen_statem:start_link(?MODULE, {Role, Remote, Owner}, []).
+%% Options: for the socket, which is bound to nothing without any; default: that of a test without a network.
+start_link(Role, Remote, Owner) -> start_link(Role, Remote, Owner, default).
+
+start_link(Role, Remote, Owner, Options) ->
+    gen_statem:start_link(?MODULE, {Role, Remote, Owner, Options}, []).
 
 set(Conn, Changes) -> gen_statem:call(Conn, {set, Changes}).
 received(Conn, Packets) -> gen_statem:call(Conn, {received, Packets}).
@@ -30,18 +36,24 @@ move_peer(Conn, Remote) -> gen_statem:call(Conn, {move_peer, Remote}).
 
 callback_mode() -> state_functions.
 
-init({Role, Remote, Owner}) ->
+init({Role, Remote, Owner, Options}) ->
     {Socket, Local} =
         case Role of
-            client -> open();
+            client when Options =:= default -> open();
+            client -> open(Options, Remote);
             server -> {listener, {{127, 0, 0, 1}, 9100}}
         end,
     {ok, connected, #state{
-        role = Role, socket = Socket, local_addr = Local, remote_addr = Remote, owner = Owner
+        role = Role, socket = Socket, local_addr = Local, remote_addr = Remote, owner = Owner,
+        alive = case Options of default -> true; _ -> wire end
     }}.
 
 open() ->
-    {ok, Socket} = gen_udp:open(0, [binary, inet, {ip, {127, 0, 0, 1}}, {active, false}]),
+    open([{ip, {127, 0, 0, 1}}], {{127, 0, 0, 1}, 1}).
+
+open(Options, {Ip, _}) ->
+    Family = case tuple_size(Ip) of 4 -> inet; 8 -> inet6 end,
+    {ok, Socket} = gen_udp:open(0, [binary, Family, {active, true} | Options]),
     {ok, Local} = inet:sockname(Socket),
     {Socket, Local}.
 
@@ -66,8 +78,18 @@ connected({call, From}, get_stats, #state{packets_received = P, alive = Alive} =
     %% a living peer goes on talking
     Next = case Alive of true -> State#state{packets_received = P + 1}; _ -> State end,
     {keep_state, Next, [{reply, From, {ok, Stats}}]};
+connected({call, From}, get_peer_transport_params, #state{forbidden = Forbidden} = State) ->
+    Params = #{max_idle_timeout => 30000},
+    Given = case Forbidden of true -> Params#{disable_active_migration => true}; false -> Params end,
+    {keep_state, State, [{reply, From, {ok, Given}}]};
+connected({call, From}, send_ping, #state{pings = N, alive = wire} = State) ->
+    #state{socket = Socket, remote_addr = {Ip, Port}} = State,
+    _ = gen_udp:send(Socket, Ip, Port, <<"ping">>),
+    {keep_state, State#state{pings = N + 1}, [{reply, From, ok}]};
+connected(info, {udp, Socket, _, _, _}, #state{socket = Socket, packets_received = P} = State) ->
+    {keep_state, State#state{packets_received = P + 1}};
 connected({call, From}, send_ping, #state{pings = N, alive = Alive} = State) ->
-    More = case Alive of true -> 1; false -> 0; once -> 0 end,
+    More = case Alive of true -> 1; false -> 0 end,
     {keep_state,
         State#state{pings = N + 1, packets_received = State#state.packets_received + More},
         [{reply, From, ok}]};
@@ -104,11 +126,13 @@ migrate(hang, _, State) ->
     {keep_state, State};
 migrate({exit, Reason}, _, _) ->
     {stop, Reason};
-migrate(How, From, #state{socket = Old, migrations = N} = State) ->
-    {Socket, _} = open(),
+migrate(How, From, #state{socket = Old, migrations = N, alive = Alive} = State) ->
+    %% bound to nothing, whatever the old one was
+    {Socket, _} = case Alive of wire -> open([], State#state.remote_addr); _ -> open() end,
     gen_udp:close(Old),
+    Next = case How of ok when Alive =:= wire -> wire; _ -> How =:= ok end,
     {keep_state,
-        State#state{socket = Socket, migrations = N + 1, alive = How =:= ok},
+        State#state{socket = Socket, migrations = N + 1, alive = Next},
         [{reply, From, ok}]}.
 
 path_stats(#state{measured = false}) ->
@@ -123,6 +147,7 @@ path_stats(#state{srtt = S, latest = L, min = M, var = V, in_flight = I, packets
 change(alive, V, S) -> S#state{alive = V};
 change(on_migrate, V, S) -> S#state{on_migrate = V};
 change(on_close, V, S) -> S#state{on_close = V};
+change(forbidden, V, S) -> S#state{forbidden = V};
 change(measured, V, S) -> S#state{measured = V};
 change(srtt, V, S) -> S#state{srtt = V, latest = V, min = min(V, S#state.min)};
 change(in_flight, V, S) -> S#state{in_flight = V};

@@ -3,7 +3,7 @@
 %% one first.
 -module(quic_dist).
 
--export([set_connect_options/2, get_connect_options/1, take_connect_options/1]).
+-export([set_connect_options/2, get_connect_options/1, take_connect_options/1, clear_connect_options/1]).
 
 -define(TABLE, quic_dist_connect_opts).
 
@@ -23,3 +23,7 @@ take_connect_options(Node) ->
         [{Node, Opts}] -> Opts;
         _ -> #{}
     end.
+
+clear_connect_options(Node) ->
+    _ = take_connect_options(Node),
+    ok.

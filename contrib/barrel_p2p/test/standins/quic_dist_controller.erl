@@ -11,14 +11,16 @@
     recv_queue = queue:new(), supervisor, kernel, node, input_handler
 }).
 
-start({start, _, _} = Start, _Role) -> gen_statem:start(?MODULE, Start, []);
+start(Start, _Role) when element(1, Start) =:= start -> gen_statem:start(?MODULE, Start, []);
 start(Conn, Role) -> gen_statem:start(?MODULE, {Conn, Role}, []).
 
 callback_mode() -> [state_functions, state_enter].
 
 %% other pids in the record, as in the real one
 init({start, Role, Remote}) ->
-    {ok, Conn} = quic_connection:start_link(Role, Remote, self()),
+    init({start, Role, Remote, default});
+init({start, Role, Remote, Options}) ->
+    {ok, Conn} = quic_connection:start_link(Role, Remote, self(), Options),
     init({Conn, Role});
 init({Conn, Role}) ->
     Input = spawn_link(fun() -> receive stop -> ok end end),

@@ -7,10 +7,11 @@
 
 %% for tests
 -export([start/0, stop/0, up/2, up/3, down/1, quic/1, ctrl/1, dial/2, dials/0, set_view/2]).
+-export([listens/2, dialled_with/0]).
 -export([listener_closed/0, is_listener_open/0, hint/1, silent/1, joined/0]).
 %% for the bridge
 -export([name/0, controllers/0, controller/1, monitor/0, connect/1, pending/1, disconnect/1]).
--export([active_view/0, subscribe/1, join/1, events/0]).
+-export([address/1, active_view/0, subscribe/1, join/1, events/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(LIMIT, 30000).
@@ -18,6 +19,8 @@
 %% ---- for tests ----
 
 start() ->
+    %% the version is what tells what its listeners answer
+    _ = application:load({application, quic, [{vsn, "1.8.1"}, {applications, [kernel, stdlib]}]}),
     {ok, Pid} = gen_server:start({local, ?MODULE}, ?MODULE, net, []),
     {ok, _} = gen_server:start({local, barrel_p2p_hyparview}, ?MODULE, view, []),
     {ok, _} = gen_server:start({local, barrel_p2p_hyparview_events}, ?MODULE, events, []),
@@ -38,6 +41,11 @@ quic(Node) ->
 %% How: ok | false | hang | {wait, Ms}
 dial(Node, How) -> gen_server:call(?MODULE, {dial, Node, How}, ?LIMIT).
 dials() -> gen_server:call(?MODULE, dials, ?LIMIT).
+%% Where Node listens, for a test with a network: connections to it have a socket bound to nothing, or as
+%% the dial was asked for, and live by what comes in there.
+listens(Node, Where) -> gen_server:call(?MODULE, {listens, Node, Where}, ?LIMIT).
+%% The options of the sockets of all dials.
+dialled_with() -> gen_server:call(?MODULE, dialled_with, ?LIMIT).
 set_view(Node, InView) -> gen_server:call(barrel_p2p_hyparview, {set, Node, InView}, ?LIMIT).
 joined() -> gen_server:call(barrel_p2p_hyparview, joined, ?LIMIT).
 hint(Event) -> gen_server:call(barrel_p2p_hyparview_events, {notify, Event}, ?LIMIT).
@@ -59,6 +67,7 @@ monitor() -> gen_server:call(?MODULE, {monitor, self()}, ?LIMIT).
 connect(Node) -> gen_server:call(?MODULE, {connect, Node}, infinity).
 pending(Node) -> gen_server:call(?MODULE, {pending, Node}, ?LIMIT).
 disconnect(Node) -> gen_server:call(?MODULE, {disconnect, Node}, ?LIMIT).
+address(Node) -> gen_server:call(?MODULE, {address, Node}, ?LIMIT).
 active_view() -> barrel_p2p:active_view().
 subscribe(Pid) -> barrel_p2p:subscribe(Pid).
 join(Node) -> barrel_p2p:join(Node).
@@ -67,7 +76,10 @@ events() -> whereis(barrel_p2p_hyparview_events).
 %% ---- the processes ----
 
 init(net) ->
-    {ok, #{nodes => #{}, subscribers => [], dials => #{}, dialled => [], listener => true}};
+    {ok, #{
+        nodes => #{}, subscribers => [], dials => #{}, dialled => [], listener => true,
+        listens => #{}, with => []
+    }};
 init(view) ->
     {ok, #{view => [], joined => []}};
 init(events) ->
@@ -89,6 +101,15 @@ handle_call({dial, Node, How}, _From, #{dials := Dials} = State) ->
     {reply, ok, State#{dials := Dials#{Node => How}}};
 handle_call(dials, _From, #{dialled := Dialled} = State) ->
     {reply, lists:reverse(Dialled), State};
+handle_call({listens, Node, Where}, _From, #{listens := Listens} = State) ->
+    {reply, ok, State#{listens := Listens#{Node => Where}}};
+handle_call({address, Node}, _From, #{listens := Listens} = State) ->
+    case Listens of
+        #{Node := Where} -> {reply, {ok, Where}, State};
+        _ -> {reply, {error, not_known}, State}
+    end;
+handle_call(dialled_with, _From, #{with := With} = State) ->
+    {reply, lists:reverse(With), State};
 handle_call(is_listener_open, _From, #{listener := Open} = State) ->
     {reply, Open, State};
 handle_call(controllers, _From, #{nodes := Nodes} = State) ->
@@ -101,8 +122,9 @@ handle_call({connect, Node}, From, #{nodes := Nodes, dials := Dials, dialled := 
         {#{Node := _}, _} -> {reply, true, Counted};
         {_, ok} -> {reply, true, element(2, connected(Node, client, Counted))};
         {_, false} ->
-            _ = quic_dist:take_connect_options(Node), % a failed attempt uses them up as well
-            {reply, false, Counted};
+            %% a failed attempt uses them up as well
+            {_, Used} = take(Node, Counted),
+            {reply, false, Used};
         {_, hang} -> {noreply, Counted};
         {_, {stuck, Setup}} ->
             %% until the process that dials is ended; then all is well
@@ -165,13 +187,21 @@ handle_info({'DOWN', _, process, Ctrl, _}, #{nodes := Nodes, subscribers := Subs
             {noreply, State}
     end.
 
-connected(Node, Role, #{nodes := Nodes, subscribers := Subscribers} = State) ->
-    _ = quic_dist:take_connect_options(Node),
-    Remote = {{127, 0, 0, 1}, 20000 + erlang:phash2(Node, 20000)},
-    {ok, Ctrl} = quic_dist_controller:start({start, Role, Remote}, Role),
+connected(Node, Role, #{nodes := Nodes, subscribers := Subscribers, listens := Listens} = State) ->
+    {Options, Used} = take(Node, State),
+    Start =
+        case Listens of
+            #{Node := Remote} -> {start, Role, Remote, Options};
+            _ -> {start, Role, {{127, 0, 0, 1}, 20000 + erlang:phash2(Node, 20000)}}
+        end,
+    {ok, Ctrl} = quic_dist_controller:start(Start, Role),
     erlang:monitor(process, Ctrl),
     [S ! {nodeup, Node, []} || S <- Subscribers],
-    {Ctrl, State#{nodes := Nodes#{Node => Ctrl}}}.
+    {Ctrl, Used#{nodes := Nodes#{Node => Ctrl}}}.
+
+take(Node, #{with := With} = State) ->
+    Options = maps:get(extra_socket_opts, quic_dist:take_connect_options(Node), []),
+    {Options, State#{with := [Options | With]}}.
 
 view(Node, InView) ->
     gen_server:cast(barrel_p2p_hyparview, {set, Node, InView}).
