@@ -10,7 +10,7 @@
 #include "sim.h"
 
 #define RETURNS_APART_US 15000000u /* of one connection, but from a metered one */
-#define GRACE_US         2000000u  /* beyond a probe's own time */
+#define PROBING_MOST_US  3000000u  /* a probe's own time, and some more */
 #define TURN_MOST        (SIM_NAMES * (HOST_INTERFACES + 4) + 64)
 
 static const struct host_uplink *find(const struct host_uplink list[], size_t count,
@@ -22,14 +22,20 @@ static const struct host_uplink *find(const struct host_uplink list[], size_t co
     return NULL;
 }
 
-/* A learned one that is gone counts while connections are left on it. */
-static bool may_choose(const struct sim *sim, size_t count)
+/* Learned ones that the host has no more are remembered, behind the others. */
+static size_t count_all(const struct sim *sim)
 {
-    struct inspect_uplink seen;
+    struct inspect_uplink uplink;
+    size_t count = 0;
 
-    while (inspect_uplink(sim->engine, sim->now_us, count, &seen))
+    while (inspect_uplink(sim->engine, sim->now_us, count, &uplink))
         count++;
-    return (sim->features & NODE_BIND) && sim->config.choose && count >= 2;
+    return count;
+}
+
+static bool may_choose(const struct sim *sim)
+{
+    return (sim->features & NODE_BIND) && sim->config.choose && count_all(sim) >= 2;
 }
 
 /* Of the other end: over this an uplink has to lead. 0: not known, or told as two. */
@@ -39,6 +45,13 @@ static uint8_t family_of(const struct sim *sim, uint64_t conn)
     uint8_t local = peer->view.path->local.family, remote = peer->view.path->remote.family;
 
     return !remote ? local : !local || local == remote ? remote : 0;
+}
+
+static bool is_known(const struct sim *sim, const char *name)
+{
+    struct inspect_uplink uplink;
+
+    return inspect_uplink_find(sim->engine, sim->now_us, name, &uplink);
 }
 
 static bool is_held(const struct sim *sim, const char *name)
@@ -82,11 +95,12 @@ void check_request_uplink(struct sim *sim, const struct action_move *move,
         !strncmp(reason, "named", strlen("named")) || !strncmp(reason, "asked by", strlen("asked"));
     if (!move->interface || !sim->hosts.on || request->prescribed)
         return;
-    SIM_CHECK(sim, may_choose(sim, count),
+    SIM_CHECK(sim, may_choose(sim),
               "choice-is-possible: a request names %s; of %zu uplinks, choose %d, features %x",
-              move->interface, count, sim->config.choose, sim->features);
+              move->interface, count_all(sim), sim->config.choose, sim->features);
     uplink = find(list, count, move->interface, true);
     SIM_CHECK(sim, uplink, "target-is-an-uplink: a request names %s", move->interface);
+
     check_usable(sim, uplink, move->conn, "a request");
 }
 
@@ -99,7 +113,7 @@ void check_probe_path(struct sim *sim, const struct action_probe_path *probe)
     const struct sim_peer *peer = model_find(sim, probe->conn);
 
     SIM_CHECK(sim, sim->features & NODE_PROBE_PATH, "probe-needs-feature");
-    SIM_CHECK(sim, may_choose(sim, count), "probe-has-a-purpose: %zu uplinks, choose %d", count,
+    SIM_CHECK(sim, may_choose(sim), "probe-has-a-purpose: %zu uplinks, choose %d", count_all(sim),
               sim->config.choose);
     SIM_CHECK(sim, sim->up && peer && !peer->unreported && !peer->gone,
               "probe-is-of-somebody: conn %" PRIu64 " is not there", probe->conn);
@@ -128,10 +142,9 @@ static void check_return(struct sim *sim, const struct record_decision *record,
 {
     struct sim_peer *peer = model_find(sim, record->subject.conn);
 
-    if (!asked) /* what was advised before a reload may end in the queue */
+    if (!asked)
         return;
-    SIM_CHECK(sim, sim->config.returns != RETURN_NEVER, "never-returns: %s of %s",
-              verdict_name(record->verdict), record->subject.peer->s);
+    SIM_CHECK(sim, sim->config.returns != RETURN_NEVER, "never-returns: %s", peer->name);
     SIM_CHECK(sim,
               !peer->return_us || sim->now_us - peer->return_us >= RETURNS_APART_US ||
                   (from && from->class == UPLINK_METERED),
@@ -141,6 +154,7 @@ static void check_return(struct sim *sim, const struct record_decision *record,
     sim->hosts.returned++;
 }
 
+/* Where a bound one has nowhere else to go. */
 static bool is_new_port(const struct record_decision *record)
 {
     return record->choice && strstr(record->choice->s, "a new port");
@@ -153,8 +167,9 @@ static void check_target(struct sim *sim, const struct record_decision *record,
     const struct host_uplink *target =
         record->target ? find(list, count, record->target->s, false) : NULL;
 
-    SIM_CHECK(sim, !record->target || target || request->prescribed, "target-is-an-uplink: %s",
-              record->target->s);
+    SIM_CHECK(
+        sim, !record->target || target || (request->prescribed && is_known(sim, record->target->s)),
+        "target-is-an-uplink: %s", record->target->s);
     if (request->prescribed) {
         SIM_CHECK(sim, !target || request->interface == hosts_find(target->interface),
                   "target-is-asked-for: %s, asked for %s", target->name,
@@ -172,7 +187,6 @@ static void check_target(struct sim *sim, const struct record_decision *record,
         SIM_CHECK(sim, target->class != UPLINK_METERED, "degraded-is-not-metered: to %s",
                   target->name);
     }
-    /* Where a bound one has nowhere else to go, it gets a new port there. */
     SIM_CHECK(sim,
               record->kind != PD_KIND_DEAD || !record->uplink || is_new_port(record) ||
                   strcmp(record->uplink->s, target->name) != 0,
@@ -183,22 +197,19 @@ void check_decision_uplink(struct sim *sim, const struct record_decision *record
 {
     struct host_uplink list[HOST_INTERFACES];
     size_t count = hosts_uplinks(sim, list);
-    struct sim_peer *peer = model_find(sim, record->subject.conn);
     const struct host_uplink *from =
         record->uplink ? find(list, count, record->uplink->s, false) : NULL;
     bool asked = record->verdict == VERDICT_MIGRATE || record->verdict == VERDICT_RECONNECT;
 
     SIM_CHECK(sim,
               !sim->hosts.on || record->verdict != VERDICT_PROBING || record->repeats ||
-                  (may_choose(sim, count) && (sim->features & NODE_PROBE_PATH) &&
+                  (may_choose(sim) && (sim->features & NODE_PROBE_PATH) &&
                    record->kind != PD_KIND_OPERATOR),
               "probing-is-possible: features %x, %zu uplinks", sim->features, count);
     if (!record->repeats && !strcmp(record->trigger, "return"))
         check_return(sim, record, from, asked);
     if (asked)
         check_target(sim, record, list, count);
-    if (peer)
-        peer->probing_us = record->verdict == VERDICT_PROBING ? sim->now_us : 0;
 }
 
 /* Of each attempt: what it was asked for is what its end says. */
@@ -214,6 +225,15 @@ void check_outcome_uplink(struct sim *sim, const struct record_outcome *record)
 
 /* ---- after each turn ---- */
 
+static void check_missed(struct sim *sim, const struct host_uplink list[], size_t count,
+                         const struct inspect_uplink *seen)
+{
+    SIM_CHECK(sim,
+              !sim->config.n_uplinks && !seen->configured && !strcmp(seen->condition, "absent") &&
+                  !find(list, count, seen->name, false),
+              "table-is-as-told: %s is %s, was not told", seen->name, seen->condition);
+}
+
 static void check_table(struct sim *sim)
 {
     struct host_uplink list[HOST_INTERFACES];
@@ -223,28 +243,36 @@ static void check_table(struct sim *sim)
 
     for (; inspect_uplink(sim->engine, sim->now_us, i, &seen); i++) {
         const struct host_uplink *uplink = &list[i];
-        bool up =
-            i < count && uplink->carrier && uplink->addresses && (uplink->route4 || uplink->route6);
+        bool up;
 
-        if (i >= count) { /* learned, and gone: remembered for what is known of it */
-            SIM_CHECK(sim, !seen.configured && !strcmp(seen.condition, "absent"),
-                      "table-is-as-told: %s at place %zu is %s", seen.name, i, seen.condition);
-            peers += seen.peers;
+        peers += seen.peers;
+        if (i >= count) {
+            check_missed(sim, list, count, &seen);
             continue;
         }
+        up = uplink->carrier && uplink->addresses && (uplink->route4 || uplink->route6);
+
         SIM_CHECK(sim,
-                  i < count && !strcmp(seen.name, uplink->name) &&
-                      !strcmp(seen.interface, uplink->interface) && seen.class == uplink->class &&
-                      seen.configured == uplink->configured && seen.route4 == uplink->route4 &&
-                      seen.route6 == uplink->route6,
+                  !strcmp(seen.name, uplink->name) && !strcmp(seen.interface, uplink->interface) &&
+                      seen.class == uplink->class && seen.configured == uplink->configured &&
+                      seen.route4 == uplink->route4 && seen.route6 == uplink->route6,
                   "table-is-as-told: %s at place %zu", seen.name, i);
         SIM_CHECK(sim, !strcmp(seen.condition, "up") == up, "table-is-as-told: %s is %s", seen.name,
                   seen.condition);
-        peers += seen.peers;
     }
     SIM_CHECK(sim, i >= count, "table-is-as-told: %zu uplinks, not %zu", i, count);
     SIM_CHECK(sim, peers <= engine_counts(sim->engine).peers, "peers-are-counted-once: %u of %u",
               peers, engine_counts(sim->engine).peers);
+}
+
+static void check_hold(struct sim *sim)
+{
+    const struct event_command *command = &sim->event.command;
+
+    if (command->uplink && is_known(sim, command->uplink))
+        SIM_CHECK(sim, is_held(sim, command->uplink) == (command->type == COMMAND_HOLD),
+                  "hold-is-at-once: %s is %s", command->uplink,
+                  command->type == COMMAND_HOLD ? "not held" : "held still");
 }
 
 /* An answer that nobody waits for changes nothing. */
@@ -260,28 +288,24 @@ static void check_stray(struct sim *sim)
                   "answers-count-once: something is decided after a second");
 }
 
-/* Else it was decided, or its trigger or the connection's progress took the advice back. */
-static bool still_probing(const struct sim *sim, const struct sim_peer *model)
-{
-    const struct peer *peer = peers_find(sim->engine, model->conn);
-
-    return peer && peer->moves && peer->moves->remembered &&
-           peer->moves->remembered_as == VERDICT_PROBING;
-}
-
-/* All that was due has happened by now. */
+/* Advice that waits for probes is decided again within their time and some more, by their answers
+ * or without; the last timer saw to all that was due by then. */
 static void check_probing(struct sim *sim)
 {
-    for (size_t i = 0; i < SIM_NAMES; i++) {
-        struct sim_peer *peer = &sim->peers[i];
+    const struct peer *peer;
 
-        if (!peer->known || peer->unreported || peer->gone || !sim->up || !still_probing(sim, peer))
-            peer->probing_us = 0;
+    for (uint32_t i = 0; (peer = peers_next(sim->engine, &i));) {
+        const struct peer_moves *moves = peer->moves;
+
+        if (!moves || !moves->remembered || moves->remembered_as != VERDICT_PROBING)
+            continue;
         SIM_CHECK(sim,
-                  !peer->probing_us || sim->event.type != EVENT_TIMER ||
-                      sim->now_us <= peer->probing_us + sim->most_timeout_us + GRACE_US,
-                  "probing-ends: %s is not decided for %" PRIu64 " us", peer->name,
-                  sim->now_us - peer->probing_us);
+                  deadline_is_on(&moves->remembered_deadline) &&
+                      moves->remembered_deadline.at_us <= sim->now_us + PROBING_MOST_US,
+                  "probing-ends: %s is not decided again", peer->view.name);
+        SIM_CHECK(sim,
+                  sim->event.type != EVENT_TIMER || moves->remembered_deadline.at_us > sim->now_us,
+                  "probing-ends: %s is not decided in time", peer->view.name);
     }
 }
 
@@ -312,6 +336,8 @@ void check_uplinks(struct sim *sim)
             check_record(sim, &sim->box->records[i].uplink);
     if (sim->event.type == EVENT_PROBED && sim->hosts.stray)
         check_stray(sim);
+    if (sim->event.type == EVENT_COMMAND)
+        check_hold(sim);
     check_probing(sim);
     check_table(sim);
 }

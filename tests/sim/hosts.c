@@ -240,6 +240,22 @@ static void tell(struct sim *sim)
 
 /* ---- what happens ---- */
 
+/* By the name of an uplink or an interface, of which there may be none. */
+static void hold_or_release(struct sim *sim)
+{
+    bool section = pick(sim, 2);
+    const char *uplink =
+        section ? sections[pick(sim, HOST_SECTIONS)] : names[pick(sim, HOST_INTERFACES)];
+
+    sim->event.type = EVENT_COMMAND;
+    sim->event.command = (struct event_command){
+        .type = pick(sim, 3) ? COMMAND_RELEASE : COMMAND_HOLD,
+        .uplink = uplink,
+    };
+    sim->event.command.who = pick(sim, 2) ? "uid 1000" : NULL;
+    sim->event.command.duration_us = pick(sim, 2) ? 1 + pick(sim, 20000000) : 0;
+}
+
 bool hosts_next(struct sim *sim)
 {
     struct hosts *hosts = &sim->hosts;
@@ -260,6 +276,10 @@ bool hosts_next(struct sim *sim)
     if (pick(sim, hosts->n_told ? (hosts->calm ? 400 : 40) : 8) == 0) {
         pick(sim, 2) ? break_something(sim) : mend_something(sim);
         tell(sim);
+        return true;
+    }
+    if (pick(sim, hosts->calm ? 300 : 150) == 0) {
+        hold_or_release(sim);
         return true;
     }
     return pick(sim, 30) == 0 && hosts_advise_dead(sim);

@@ -128,7 +128,7 @@ static void peer_up(struct sim *sim)
     peer->local = peer->remote = (struct pd_address){0};
     path(peer, event->local, event->remote);
     peer->bound = 0;
-    peer->return_us = peer->probing_us = 0;
+    peer->return_us = 0;
     peer->has_row = peer->measured = false;
     peer->poll_us = 0;
     peer->received = PD_UNKNOWN;
@@ -243,6 +243,8 @@ static void command(struct sim *sim)
     struct sim_peer *peer = find_name(sim, event->peer);
     uint64_t until_us = event->duration_us ? sim->now_us + event->duration_us : 0;
 
+    if (event->uplink)
+        return; /* of an uplink instead of a peer */
     if (event->type == COMMAND_MODE) {
         sim->observing = event->observe;
     } else if (event->type == COMMAND_CONFIG) {

@@ -52,8 +52,7 @@ struct sim_peer {
     /* its path, and the interface that it was moved to: 1 more than its number, 0: none */
     struct pd_address local, remote;
     size_t bound;
-    uint64_t return_us;  /* the last return that was asked for; 0: none */
-    uint64_t probing_us; /* decided as `probing`, and not decided since; 0: no */
+    uint64_t return_us; /* the last return that was asked for; 0: none */
     /* of the run before, until the snapshot */
     uint64_t kept_conn; /* 0: none */
     bool kept_disabled, kept_undialable;
@@ -71,8 +70,9 @@ struct sim_request {
     uint32_t attempt;
     uint32_t timeout_ms;
     enum by by;
-    size_t interface;  /* that it names; HOST_INTERFACES: none of the host */
-    bool prescribed;   /* by whoever advised it */
+    size_t interface; /* that it names; HOST_INTERFACES: none of the host */
+    bool prescribed;  /* by whoever advised it */
+
     bool quiet_enough; /* for the fallback */
     bool open, answered;
 };
