@@ -268,7 +268,7 @@ class Commands(ControlCase):
         "interface": ((), {"interface": "up1"}, "bind"), "local": ((), {"local": "::1"}, "bind"),
         "via": (("bind",), {"via": "hub"}, "relay"),
         "no such name": (("bind",), {"interface": "../etc"}, "interface"),
-        "by reconnect": (("bind", "reconnect"), {"local": "::1", "by": "reconnect"}, "migrate"),
+        "by reconnect": (("bind", "relay", "reconnect"), {"via": "hub", "by": "reconnect"}, "migrate"),
     })
     def test_migrate_to_what_the_node_cannot_be_told(self, features, target, word):
         node, dog = self.pair(features=list(features))

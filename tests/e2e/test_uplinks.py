@@ -137,6 +137,77 @@ class Uplinks(ControlCase):
         self.assertRegex(out, r"(?m)^uplink +home: up$")
         self.assertNotIn("uplink  ", self.ctl(dog, "explain", "p5@h")[0])
 
+    def test_a_hold_moves_everything_off(self):
+        """And nothing is moved back. All that looks back knows of it: records, follow, filter, status, explain."""
+        node, dog = self.start(SECTIONS)
+        node.addresses.update(up0="10.77.1.2", up1="10.77.2.2")
+        self.host.default("up1", "metric", "700", action="add")
+        self.wait_uplinks(dog, "both are up", lambda u: {v["condition"] for v in u.values()} == {"up"})
+        node.add("p6@h", 6, local="[fd77:1::2]:9006", remote="[2001:db8::1]:443")  # lte has no IPv6
+        dog.wait_record("peer", conn=6)
+        client = self.client(dog)
+        client.result("decisions", follow=True, uplink="home")
+        out, _ = self.ctl(dog, "hold", "--uplink", "home", "--for", "10min")
+        self.assertIn("uplink home is held for 10 min: its connections are moved to others", out)
+        self.assertEqual({(r.conn, r.params["interface"]) for r in
+                          (node.wait_request("migrate_peer", nth=n) for n in (1, 2, 3))},
+                         {(1, "up1"), (2, "up1"), (4, "up1")})
+        held = client.notice(lambda r: r["record"] == "uplink")
+        self.assertEqual((held["uplink"], held["interface"], held["change"], held["peers"]),
+                         ("home", "up0", "held", 4))
+        for conn in (1, 2, 4):
+            decision = dog.decision("migrate", conn=conn)
+            self.assertEqual((decision["trigger"], decision["kind"], decision["uplink"], decision["target"]),
+                             ("operator", "moved", "home", "lte"))
+            self.assertTrue(decision["choice"])
+            self.assertEqual(dog.outcome("migrated", conn=conn)["target"], "lte")
+            client.notice(lambda r, n=conn: r["record"] == "outcome" and r["conn"] == n)
+        refused = dog.decision("no-target", conn=6)
+        self.assertEqual((refused["uplink"], "target" in refused), ("home", False))
+        self.assertIn("no IPv6 route", refused["choice"])
+        seen = self.wait_uplinks(dog, "they are on lte", lambda u: u["lte"]["peers"] == 4)["home"]
+        self.assertEqual((seen["state"], seen["held"], seen["peers"], seen["last"]["change"]),
+                         ("held", True, 1, "held"))
+        self.assertTrue(0 < seen["held_left_us"] <= 600 * 10**6)
+        for words, says in ((("uplinks",), r"(?m)^ +held for another .*\n +held .* ago: by uid \d+"),
+                            (("status",), r"(?m)^Uplinks +2; home: held$"),
+                            (("status",), r"(?m)^uplink home is held for another .*: no connection is moved to it$"),
+                            (("explain", "p6@h"), r"(?m)^uplink +home: held$"),
+                            (("decisions", "--uplink", "lte"), r"p1@h.* → migrate to lte: metered"),
+                            (("decisions", "--uplink", "lte"), r"p2@h.* migrated after .*, to lte")):
+            self.assertRegex(self.ctl(dog, *words)[0], says)
+        out, _ = self.ctl(dog, "decisions", "--json", "--uplink", "home")
+        self.assertEqual({r["conn"] for r in map(json.loads, out.splitlines())}, {1, 2, 4, 6})
+        out, _ = self.ctl(dog, "decisions", "--uplink", "sat")
+        self.assertEqual(out, "no decision matches\n")
+        out, _ = self.ctl(dog, "report")
+        self.assertRegex(out, r"(?m)^uplinks +lte: 3 moves to it$")
+        self.ctl(dog, "status", "--check", status=1)
+        out, _ = self.ctl(dog, "release", "--uplink", "up0")
+        self.assertEqual(out, "uplink home is released: connections may use it again\n")
+        self.assertEqual(client.notice(lambda r: r["record"] == "uplink")["change"], "released")
+        self.assertEqual(sorted(r.conn for r in node.requests("migrate_peer") if r.conn != 6), [1, 2, 4])
+
+    def test_a_reconnect_to_one(self):
+        node, dog = self.start(SECTIONS, features=("bind", "reconnect"))
+        self.wait_uplinks(dog, "both are known", lambda u: u["home"]["condition"] == "up")
+        self.ctl(dog, "migrate", "p1@h", "--by", "reconnect", "--to", "lte")
+        request = node.wait_request("reconnect_peer")
+        self.assertEqual((request.conn, request.params["interface"]), (1, "up1"))
+        self.assertEqual(dog.outcome("reconnected")["target"], "lte")
+        _, err = self.ctl(dog, "migrate", "p2@h", "--by", "reconnect", "--via", "relay", status=1)
+        self.assertIn('"via" is allowed with migrate only', err)
+
+    def test_explain_says_where_to(self):
+        node, dog = self.start(SECTIONS)
+        self.host.default("up1", "metric", "700", action="add")
+        self.wait_uplinks(dog, "both are up", lambda u: {v["condition"] for v in u.values()} == {"up"})
+        peer = json.loads(self.ctl(dog, "--json", "explain", "p1@h")[0])
+        dead = [q for q in peer["gate"] if q["kind"] == "dead" and not q["fallback"]]
+        self.assertEqual({q["target"] for q in dead}, {"lte"})
+        self.assertTrue(all(q["choice"].startswith("lte: metered") for q in dead), dead)
+        self.assertRegex(self.ctl(dog, "explain", "p1@h")[0], r"(?m)dead +by migrate +migrate .*; to lte: metered")
+
     def test_a_move_to_one_of_a_node_that_cannot_bind(self):
         node, dog = self.start(SECTIONS, features=())
         _, err = self.ctl(dog, "migrate", "p1@h", "--to", "lte", status=1)

@@ -143,6 +143,8 @@ static void put_verdict(struct buffer *out, const struct inspect_status *status,
     put_text(out, "verdict", verdict_name(question->verdict));
     gate_sentence(text, sizeof(text), status, explain, question, question->verdict);
     put_text(out, "text", text);
+    put_text(out, "target", question->target);
+    put_text(out, "choice", *question->choice ? question->choice : NULL);
     put_open(out, "rows", "[");
     for (enum verdict verdict = 0; verdict <= VERDICT_QUEUED; verdict++) {
         if (!(question->applies & 1u << verdict))

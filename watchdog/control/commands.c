@@ -70,18 +70,17 @@ static bool target_fits(struct request *request, const struct event_command *com
 {
     struct inspect_status status = inspect_status(request->engine, request->now_us);
     const char *bound = command->interface ? "interface" : command->local ? "local" : NULL;
-    const char *named = bound ? bound : command->via ? "via" : NULL;
 
     if (command->interface &&
         (strlen(command->interface) >= IF_NAMESIZE || strpbrk(command->interface, "/ "))) {
         answer_error(request, ERROR_PARAMS, "\"interface\" is not the name of an interface");
         return false;
     }
-    if (!named || !status.up) /* if it is down, the decision says so */
+    if (!status.up) /* if it is down, the decision says so */
         return true;
-    if (command->by == COMMAND_BY_RECONNECT) {
+    if (command->via && command->by == COMMAND_BY_RECONNECT) {
         answer_error(request, ERROR_REFUSED,
-                     "\"%s\" is allowed with migrate only: a reconnect follows the routes", named);
+                     "\"via\" is allowed with migrate only: a reconnect goes through no relay");
         return false;
     }
     if (bound && !(status.features & NODE_BIND)) {

@@ -122,6 +122,8 @@ const char *span_at(char out[DURATION_SIZE], const json_t *object, const char *n
 
 /* One line of JSON. */
 void show_json(const json_t *value);
+/* Why that uplink, or why none; without the name of what was chosen, which stands before it. */
+const char *choice_of(const json_t *object);
 /* A record as one line for people. */
 void show_record(const struct ctl *ctl, const json_t *record);
 

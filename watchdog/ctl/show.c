@@ -185,13 +185,12 @@ static const char *colour_of(const struct ctl *ctl, const char *word)
     return is_one_of(word, refused) ? yellow(ctl) : red(ctl);
 }
 
-/* Without the name of what was chosen, which stands before it already. */
-static const char *choice_of(const json_t *record)
+const char *choice_of(const json_t *object)
 {
-    const char *choice = text_of(record, "choice"), *target = text_of(record, "target");
+    const char *choice = text_of(object, "choice"), *target = text_of(object, "target");
     size_t length = strlen(target);
 
-    return has(record, "target") && !strncmp(choice, target, length) &&
+    return has(object, "target") && !strncmp(choice, target, length) &&
                    !strncmp(choice + length, ": ", 2)
                ? choice + length + 2
                : choice;
