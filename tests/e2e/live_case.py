@@ -140,6 +140,13 @@ class LiveCase(ControlCase):
         super().tearDown()
         self.assertEqual(bad, [])
 
+    def down(self, *names):
+        """From the beginning: only the others are there."""
+        for name in names:
+            self.lab.link(name, "down")
+        self.wait_until(lambda: all(self.uplinks()[name]["condition"] != "up" for name in names), f"{names} are down")
+        self.begin()
+
     # -- what pathdog says -------------------------------------------------------------------
 
     def uplinks(self):

@@ -3,23 +3,118 @@
 in the ways in which networks fail. In each test no byte is lost; how long nothing came, and how often a connection
 was moved, is bounded."""
 
+import os
+import time
 import unittest
 
 import netns
 from case import cases
-from live_case import LiveCase
+from live_case import DEAD_INBOUND_S, DEAD_S, LiveCase
 from three_uplinks import UPLINKS
 
 UNUSABLE = netns.usable()
+# Where only what is sent gets lost, what the peer repeats looks like progress for a while.
+OUT_S = 4
 
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
 class Dead(LiveCase):
+    def leave(self, *names, to="up1", **death):
+        """These die silently, and all go to `to`."""
+        self.lab.dead(*names, **death)
+        self.wait_on(to)
+        last = self.asked("bravo")[-1]
+        self.assertEqual((last["uplink"], last["target"], last["kind"]), (names[0], to, "dead"))
+        self.assertTrue(last["choice"])
+        self.assertEqual(self.moves("bravo")[-1]["target"], to)
+
+    def test_silent_death_and_return(self):
+        """The primary's carrier stays, and nothing gets through. When it lives again and has proven that for 15 s,
+        all come back."""
+        self.live()
+        self.leave("up0")
+        self.check_gap(bravo=DEAD_S, charlie=DEAD_INBOUND_S)
+        for peer in self.peers:
+            self.assertEqual(len(self.moves(peer)), 1, peer)
+        self.wait_said("uplink", "up0 is reported", uplink="up0", change="silent")
+        self.tell("left")
+        self.begin()
+        self.lab.alive("up0")
+        proven = self.wait_said("uplink", "up0 is proven", 30, uplink="up0", change="proven")
+        self.assertGreater(self.since_s(proven), 14)
+        self.wait_on("up0")
+        for peer in self.peers:
+            back = self.asked(peer)
+            self.assertEqual([(r["kind"], r["trigger"], r["target"]) for r in back], [("better", "return", "up0")])
+            self.assertGreaterEqual(back[0]["time_us"], proven["time_us"])
+        self.check_gap(bravo=1, charlie=1)
+        self.tell("came back")
+
+    def test_silent_death_with_ipv6(self):
+        self.live(family=6)
+        self.leave("up0")
+        self.check_gap(bravo=DEAD_S, charlie=DEAD_INBOUND_S)
+        self.assertEqual(len(self.moves("bravo")), 1)
+        self.tell("left")
+
+    def test_silent_death_and_nothing_is_configured(self):
+        """All three are learned, from the routes."""
+        self.live(sections={})
+        self.lab.dead("up0")
+        self.wait_until(lambda: set(self.measure().values()) <= {"up1", "lte"}, "both have left", 20)
+        self.wait_flow(*self.peers)
+        self.check_gap(bravo=DEAD_S, charlie=DEAD_INBOUND_S)
+        self.assertEqual(len(self.moves("bravo")), 1)
+        self.tell("left")
+
+    @cases({"what it sends": ("a", OUT_S), "what it receives": ("b", 0)})
+    def test_one_way(self, way, more_s):
+        self.live()
+        self.leave("up0", way=way)
+        self.check_gap(bravo=DEAD_S + more_s, charlie=DEAD_INBOUND_S + more_s)
+        self.assertEqual(len(self.moves("bravo")), 1)
+        self.tell("left")
+
+    def test_flapping(self):
+        """5 s silent, 5 s alive, for two minutes (or as $E2E_FLAP says: "30 30 3600")."""
+        away_s, back_s, all_s = map(float, os.environ.get("E2E_FLAP", "5 5 120").split())
+        self.live()
+        end = time.monotonic() + all_s
+        while time.monotonic() < end:
+            for change, seconds in ((self.lab.dead, away_s), (self.lab.alive, back_s)):
+                change("up0")
+                time.sleep(seconds)  # this is what is tried, not waited for
+        self.wait_flow(*self.peers)
+        self.tell(f"{away_s:g} s and {back_s:g} s")
+        most = 3 if all_s <= 120 else 12
+        for peer in self.peers:
+            self.assertLessEqual(len(self.said("outcome", peer=peer)), most, peer)
+        self.check_gap(bravo=DEAD_S, charlie=DEAD_INBOUND_S)
+
+    def test_all_dead_and_one_gets_a_carrier(self):
+        """It is told by the kernel, so nobody waits for the next attempt."""
+        self.live()
+        self.down("up1", "lte")
+        self.lab.dead("up0")
+        self.wait_said("outcome", "a move failed", 30, peer="bravo", outcome="timeout")
+        self.lab.link("up1", "up")
+        self.wait_on("up1", deadline=30)
+        self.tell("on what came up")
+
+    def test_a_gateway_that_answers_no_arp(self):
+        """What comes in still arrives."""
+        self.live()
+        self.lab.silent_gateway("up0")
+        self.wait_on("up1")
+        self.assertEqual(self.asked("bravo")[0]["target"], "up1")
+        self.check_gap(bravo=DEAD_S + OUT_S, charlie=2 * (DEAD_INBOUND_S + OUT_S))
+        self.assertEqual(len(self.moves("bravo")), 1)
+        self.tell("left")
+
     def test_a_leg_of_equal_cost_dies(self):
         """Beyond the only uplink that is there: another port goes another way."""
         self.live()
-        self.lab.link("up1", "down")
-        self.lab.link("lte", "down")
+        self.down("up1", "lte")
         self.lab.legs("up0", 8)
         self.wait_flow("bravo")
         self.begin()
@@ -34,6 +129,55 @@ class Dead(LiveCase):
         self.assertEqual(self.asked("bravo")[0]["kind"], "dead")
         self.tell("another port")
 
+    def test_an_address_that_is_still_tentative(self):
+        """The spare has just come up, and its IPv6 address may not be used yet, when the primary dies."""
+        self.live(family=6)
+        self.down("up1", "lte")
+        self.lab.sysctl("host", "net.ipv6.conf.up1.accept_dad=1", "net.ipv6.conf.up1.dad_transmits=4")
+        self.lab.dead("up0")
+        self.lab.link("up1", "up", dad=True)
+        self.assertIn("tentative", self.lab.ip("host", "-6", "addr", "show", "dev", "up1"))
+        self.wait_on("up1", deadline=30)
+        self.assertFalse([r for r in self.said("outcome") if r.get("target") == "up1" and r["outcome"] == "no-path"])
+        self.tell("left when it could")
+
+
+@unittest.skipIf(UNUSABLE, UNUSABLE)
+class Bad(LiveCase):
+    def test_brown_out(self):
+        """Slower by 300 ms, and a tenth is lost: to the spare, which is measured better. What the peer dialled is
+        not closed for that."""
+        self.live()
+        self.lab.bad("up0", "150ms", "10%")
+        self.wait_on("up1", "bravo", deadline=30)
+        first = self.asked("bravo")[0]
+        self.assertEqual((first["kind"], first["uplink"], first["target"]), ("degraded", "up0", "up1"))
+        self.assertEqual(len(self.moves("bravo")), 1)
+        self.check_gap(bravo=2)
+        self.tell("left")
+
+    def stays(self):
+        """It is advised to leave, for seconds, and does not."""
+        self.wait_said("decision", "bravo is slow", 20, peer="bravo", kind="degraded")
+        self.wait_flow(*self.peers, deadline=60, least=300000)
+        self.assertEqual(self.measure(), {"bravo": "up0", "charlie": "up0"})
+        self.assertLessEqual({r.get("target") for r in self.asked("bravo")}, {None, "up0"})  # another port
+        self.tell("stayed")
+
+    def test_brown_out_and_only_metered_is_left(self):
+        """It costs money, and the primary still carries."""
+        self.live()
+        self.down("up1")
+        self.lab.bad("up0", "150ms", "0")
+        self.stays()
+
+    def test_brown_out_of_both(self):
+        """The spare is as bad, which is measured."""
+        self.live()
+        for name in ("up0", "up1"):
+            self.lab.bad(name, "150ms", "0")
+        self.stays()
+
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
 class Routes(LiveCase):
@@ -47,6 +191,23 @@ class Routes(LiveCase):
             gateway = f"10.0.{UPLINKS[name]}.1"
         self.lab.ip("host", "route", "add", "default", "via", gateway, "dev", name, "metric", "5")
 
+    def test_maintenance(self):
+        """An operator has an uplink left before it is taken down: nobody notices, and nobody comes back until it is
+        released. What the peer dialled is not closed as long as it lives."""
+        self.live()
+        self.ctl(self.pathdog, "hold", "--uplink", "up0")
+        self.wait_on("up1", "bravo")
+        self.wait_said("uplink", "up0 is held", uplink="up0", change="held")
+        self.check_gap(bravo=1, charlie=1)
+        self.tell("left")
+        self.begin()
+        self.wait_flow(*self.peers, deadline=60, least=1000000)  # longer than a proof lasts
+        self.assertEqual(self.said("outcome"), [])
+        self.ctl(self.pathdog, "release", "--uplink", "up0")
+        self.wait_on("up0", deadline=40)
+        self.check_gap(bravo=1, charlie=1)
+        self.tell("came back")
+
     @cases({"no uplink": "vpn0", "a silent uplink": "up1"})
     def test_a_bogus_default_route_while_the_path_lives(self, name):
         """The tables by source still lead over up0, and nothing is lost there: nobody moves."""
@@ -57,6 +218,22 @@ class Routes(LiveCase):
         self.assertEqual(self.said("outcome"), [])
         self.check_gap(bravo=1, charlie=1)
         self.tell("stayed")
+
+    def test_the_primary_loses_its_carrier(self):
+        self.live()
+        self.lab.carrier("up0", False)
+        self.wait_on("up1")
+        self.assertEqual(len(self.moves("bravo")), 1)
+        self.assertEqual(self.asked("bravo")[0]["target"], "up1")
+        self.check_gap(bravo=DEAD_S, charlie=DEAD_INBOUND_S)
+        self.wait_said("uplink", "up0 is down", uplink="up0", change="down")
+        self.tell("left")
+        self.begin()
+        self.lab.carrier("up0", True)
+        self.wait_said("uplink", "up0 is up", uplink="up0", change="up")
+        self.wait_on("up0", deadline=40)
+        self.check_gap(bravo=1, charlie=1)
+        self.tell("came back")
 
 
 if __name__ == "__main__":
