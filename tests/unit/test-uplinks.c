@@ -114,6 +114,46 @@ static void conditions(void **state)
     assert_int_equal(lab->engine->now_us - named(lab, "home")->is.since_us, 8 * SEC);
 }
 
+static void hold(struct lab *lab, const char *name)
+{
+    lab_command(lab, &(struct event_command){.type = COMMAND_HOLD, .uplink = name});
+}
+
+/* What is remembered is the interface's: it stays under another name, in another place and class,
+ * with sections and without. */
+static void under_another_name(void **state)
+{
+    struct lab *lab = *state;
+    static const struct uplink_config renamed[] = {
+        {"mobile", "wwan0", UPLINK_SPARE},
+        {"cable", "up0", UPLINK_PRIMARY},
+    };
+    static const struct uplink_config exchanged[] = {
+        {"home", "wwan0", UPLINK_PRIMARY},
+        {"lte", "up0", UPLINK_METERED},
+    };
+    const struct event_interface list[] = {
+        {"up0", "10.0.0.2", true, false, true, false},
+        {"wwan0", "10.9.0.7", true, true, true, false},
+    };
+
+    configure(lab, sections, 2);
+    host(lab, list, 2);
+    lab_time(lab, 5 * SEC);
+    hold(lab, "home");
+    configure(lab, renamed, 2);
+    assert_null(named(lab, "home"));
+    assert_true(uplink_held(named(lab, "cable"), lab->engine->now_us));
+    assert_false(uplink_held(named(lab, "mobile"), lab->engine->now_us));
+    assert_int_equal(lab->engine->now_us - named(lab, "cable")->is.since_us, 5 * SEC);
+    configure(lab, exchanged, 2);
+    assert_true(uplink_held(named(lab, "lte"), lab->engine->now_us));
+    assert_false(uplink_held(named(lab, "home"), lab->engine->now_us));
+    configure(lab, NULL, 0);
+    assert_true(uplink_held(named(lab, "up0"), lab->engine->now_us));
+    assert_false(uplink_held(named(lab, "wwan0"), lab->engine->now_us));
+}
+
 static void of_a_connection(void **state)
 {
     struct lab *lab = *state;
@@ -142,6 +182,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(learned, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(configured, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(conditions, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(under_another_name, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(of_a_connection, lab_setup, lab_teardown),
     };
 

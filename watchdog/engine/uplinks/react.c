@@ -80,15 +80,6 @@ static const char *const downs[] = {
     [UPLINK_UP] = "carrier, address and route are there",
 };
 
-static const struct uplink *find_in(const struct uplinks *uplinks, const struct uplink *like)
-{
-    for (size_t i = 0; i < uplinks->n; i++)
-        if (!strcmp(uplinks->list[i].name->s, like->name->s) &&
-            !strcmp(uplinks->list[i].interface->s, like->interface->s))
-            return &uplinks->list[i];
-    return NULL;
-}
-
 /* Went or came: a record, and whoever is concerned is looked at. */
 static void compare(struct engine *engine, struct uplink *uplink, const struct uplink *was)
 {
@@ -112,7 +103,7 @@ static void changed(struct engine *engine, struct uplinks *before)
 
     members_renumber(engine, before);
     for (size_t i = 0; i < uplinks->n && before->n; i++) {
-        const struct uplink *was = find_in(before, &uplinks->list[i]);
+        const struct uplink *was = uplinks_on(before, uplinks->list[i].interface->s);
 
         if (was)
             compare(engine, &uplinks->list[i], was);

@@ -79,15 +79,6 @@ static enum uplink_condition condition_of(const struct event_interface *interfac
     return interface->route4 || interface->route6 ? UPLINK_UP : UPLINK_NO_ROUTE;
 }
 
-static const struct uplink *same_before(const struct uplinks *before, const struct uplink *uplink)
-{
-    for (size_t i = 0; i < before->n; i++)
-        if (!strcmp(before->list[i].name->s, uplink->name->s) &&
-            !strcmp(before->list[i].interface->s, uplink->interface->s))
-            return &before->list[i];
-    return NULL;
-}
-
 uint64_t uplink_penalty_us(const struct uplink *uplink, unsigned place, uint64_t now_us)
 {
     const struct penalty *penalty = &uplink->is.penalty[place];
@@ -101,7 +92,7 @@ uint64_t uplink_penalty_us(const struct uplink *uplink, unsigned place, uint64_t
 static void fill(struct uplink *uplink, const struct event_interface *interface,
                  const struct uplinks *before, uint64_t now_us)
 {
-    const struct uplink *was = same_before(before, uplink);
+    const struct uplink *was = uplinks_on(before, uplink->interface->s);
 
     if (interface)
         take_addresses(uplink, interface->addresses);
@@ -259,14 +250,17 @@ const struct uplink *uplinks_find(const struct engine *engine, const char *name)
     return uplinks_by_interface(engine, name);
 }
 
-struct uplink *uplinks_by_interface(const struct engine *engine, const char *interface)
+struct uplink *uplinks_on(const struct uplinks *uplinks, const char *interface)
 {
-    const struct uplinks *uplinks = &engine->uplinks;
-
     for (size_t i = 0; i < uplinks->n; i++)
         if (!strcmp(uplinks->list[i].interface->s, interface))
             return &uplinks->list[i];
     return NULL;
+}
+
+struct uplink *uplinks_by_interface(const struct engine *engine, const char *interface)
+{
+    return uplinks_on(&engine->uplinks, interface);
 }
 
 bool uplinks_chosen(const struct engine *engine)

@@ -42,7 +42,7 @@ struct proof {
     bool open;            /* its move helped: the others follow */
 };
 
-/* What is remembered of an uplink while it keeps its name and interface. */
+/* What is remembered of an uplink while it keeps its interface, also under another name. */
 struct uplink_history {
     uint64_t since_us; /* of its condition; the engine's clock */
     uint64_t
@@ -129,7 +129,8 @@ const struct uplink *uplinks_of(const struct engine *engine, const struct pd_pat
 /* By its name, else by its interface's. NULL: none. */
 const struct uplink *uplinks_find(const struct engine *engine, const char *name);
 
-/* By its interface's name alone. */
+/* By its interface's name alone; in an old list, or in the present one. */
+struct uplink *uplinks_on(const struct uplinks *uplinks, const char *interface);
 struct uplink *uplinks_by_interface(const struct engine *engine, const char *interface);
 
 /* Is there something to choose, and does the node do as it is told? */
