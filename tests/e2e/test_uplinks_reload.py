@@ -15,7 +15,7 @@ LTE = {"uplink:lte": {"interface": "up1", "class": "metered"}}
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
 class Reload(ControlCase):
-    def start(self, sections):
+    def start(self, sections, choose="no"):
         self.host = netns.Host()
         self.addCleanup(self.host.stop)
         self.host.start()
@@ -23,7 +23,8 @@ class Reload(ControlCase):
         self.scripted = self.node(features=["bind"])
         for conn, local in ((1, "10.77.1.2:9001"), (2, "10.77.2.2:9002"), (3, "[fd77:1::2]:9003")):
             self.scripted.add(f"p{conn}@h", conn, local=local, remote="203.0.113.1:443")
-        self.watchdog = self.dog(self.scripted, start=False, prefix=self.host.prefix)
+        # What the sections say is looked at alone, but where a test says otherwise.
+        self.watchdog = self.dog(self.scripted, {"choose": choose}, start=False, prefix=self.host.prefix)
         self.others = dict(self.watchdog.sections)
         self.watchdog.sections = {**self.others, **sections}
         self.watchdog.start()
@@ -112,11 +113,20 @@ class Reload(ControlCase):
 
     def test_choose_and_return(self):
         self.start(HOME | LTE)
-        text = self.reload(HOME | LTE, {"choose": "no"})
-        self.assertEqual(text, "[watchdog] choose: yes → no")
-        text = self.reload(HOME | LTE, {"return": "better"})
-        self.assertEqual(text, "[watchdog] choose: no → yes; [watchdog] return: always → better")
-        self.assertEqual(self.reload(HOME | LTE), "[watchdog] return: better → always")
+        """From a metered uplink a connection goes back to a better one, as soon as they may."""
+        self.wait_uplinks(("home", "up0", "primary"), ("lte", "up1", "metered"))
+        text = self.reload(HOME | LTE, {"choose": "yes", "return": "never"})
+        self.assertEqual(text, "[watchdog] choose: no → yes; [watchdog] return: always → never")
+        self.scripted.wait_rounds(20)
+        self.assertEqual(self.scripted.moves(), [])
+        text = self.reload(HOME | LTE, {"choose": "yes"})
+        self.assertEqual(text, "[watchdog] return: never → always")
+        back = self.scripted.wait_request("migrate_peer", conn=2)
+        self.assertEqual(back.params["interface"], "up0")
+        decision = self.watchdog.decision("migrate", conn=2)
+        self.assertEqual((decision["kind"], decision["trigger"], decision["uplink"], decision["target"]),
+                         ("better", "return", "lte", "home"))
+        self.wait_until(lambda: self.peers()["p2@h"] == "home", "p2@h is back")
 
     def test_a_bad_one_changes_nothing(self):
         self.start(HOME | LTE)
@@ -128,6 +138,31 @@ class Reload(ControlCase):
                 (LTE | HOME, {"return": "later"}, "allowed is always, better or never")):
             self.assertIn(words, self.reload(sections, watchdog, status=1))
         self.wait_uplinks(("home", "up0", "primary"), ("lte", "up1", "metered"))
+
+    def test_another_class(self):
+        """A spare that is metered from now on is left at once."""
+        spare = {"uplink:lte": {"interface": "up1", "class": "spare"}}
+        self.start(HOME | spare)
+        self.wait_uplinks(("home", "up0", "primary"), ("lte", "up1", "spare"))
+        self.reload(HOME | LTE, {"choose": "yes"})
+        self.assertEqual(self.scripted.wait_request("migrate_peer", conn=2).params["interface"], "up0")
+
+    def test_a_hold_of_an_uplink_stays(self):
+        """Under another name, in another place, without sections, after a bad file."""
+        self.start(HOME | LTE, "yes")
+        self.wait_until(lambda: [u["condition"] for u in self.uplinks()] == ["up", "up"], "both are up")
+        self.ctl(self.watchdog, "hold", "--uplink", "lte")
+        for sections, name in ((LTE | HOME, "lte"), (HOME | {"uplink:mobile": {"interface": "up1"}}, "mobile"),
+                               ({}, "up1"), (HOME | LTE, "lte")):
+            self.reload(sections, {"choose": "yes"})
+            self.wait_until(lambda: len(self.uplinks()) == 2, "both are known")
+            self.assertEqual({u["uplink"] for u in self.uplinks() if u["held"]}, {name})
+        self.reload(HOME | LTE, {"choose": "no"})
+        self.reload(HOME | LTE, {"choose": "sometimes"}, status=1)
+        self.reload(HOME | LTE, {"choose": "yes"})
+        self.assertEqual({u["uplink"] for u in self.uplinks() if u["held"]}, {"lte"})
+        self.ctl(self.watchdog, "release", "--uplink", "lte")
+        self.assertEqual({u["uplink"] for u in self.uplinks() if u["held"]}, set())
 
     def test_nothing_is_lost(self):
         """A hold, a request that is open, and since when an uplink is as it is."""
