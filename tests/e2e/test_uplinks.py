@@ -173,6 +173,7 @@ class Uplinks(ControlCase):
                             (("status",), r"(?m)^Uplinks +2; home: held$"),
                             (("status",), r"(?m)^uplink home is held for another .*: no connection is moved to it$"),
                             (("explain", "p6@h"), r"(?m)^uplink +home: held$"),
+                            (("explain", "p6@h"), r"(?m)^ +moved +by migrate +no-target +home: no other .*; not lte: no IPv6 route$"),
                             (("decisions", "--uplink", "lte"), r"p1@h.* → migrate to lte: metered"),
                             (("decisions", "--uplink", "lte"), r"p2@h.* migrated after .*, to lte")):
             self.assertRegex(self.ctl(dog, *words)[0], says)

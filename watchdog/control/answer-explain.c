@@ -106,7 +106,7 @@ static void gate_sentence(char *text, size_t size, const struct inspect_status *
         snprintf(text, size, "the mode is observe; \"pathdogctl mode active\" ends it");
         break;
     case VERDICT_NO_TARGET:
-        snprintf(text, size, "there is no other path, or the one in use works");
+        snprintf(text, size, "%s", *question->choice ? question->choice : "there is no other path");
         break;
     case VERDICT_PROBING:
         snprintf(text, size, "other uplinks would be asked first whether they work");

@@ -163,9 +163,9 @@ static void show_gate_row(const struct ctl *ctl, const json_t *question)
 
     printf("  %-8s by %-9s %s%-11s%s  %s", kind, text_of(question, "by"),
            passes ? green(ctl) : yellow(ctl), verdict, plain(ctl), text_of(question, "text"));
-    if (has(question, "target"))
+    if (passes && has(question, "target"))
         printf("; to %s", text_of(question, "target"));
-    if (has(question, "choice"))
+    if (passes && has(question, "choice"))
         printf("%s%s", has(question, "target") ? ": " : "; ", choice_of(question));
     putchar('\n');
     for (size_t i = 1; i < json_array_size(rows); i++) {
