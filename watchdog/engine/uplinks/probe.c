@@ -89,5 +89,13 @@ void probes_expire(struct engine *engine)
 
 void probes_forget(struct engine *engine)
 {
-    engine->uplinks.n_probes = 0;
+    struct uplinks *uplinks = &engine->uplinks;
+
+    for (size_t i = 0; i < uplinks->n_probes; i++) {
+        struct uplink *uplink = uplink_at(engine, uplinks->probes[i].uplink);
+
+        if (uplink) /* that none comes says nothing of the path */
+            uplink->is.asked_us = 0;
+    }
+    uplinks->n_probes = 0;
 }
