@@ -23,14 +23,20 @@ class Metered(ControlCase):
         self.host.default("up1", "metric", "700", action="add")
         self.bus = Bus(self)
 
-    def start_dog(self, address=None, **sections):
+    def start_dog(self, address=None, **triggers):
         node = self.node(features=["bind"])
-        dog = self.dog(node, start=False, prefix=self.host.prefix,
+        dog = self.dog(node, triggers=triggers, start=False, prefix=self.host.prefix,
                        env={"DBUS_SYSTEM_BUS_ADDRESS": self.bus.address if address is None else address})
-        dog.sections.update({name.replace("_", ":"): keys for name, keys in sections.items()})
         dog.start()
         node.wait_subscribed()
         return dog
+
+    def third(self, name):
+        self.host.ip("link", "add", name, "type", "veth", "peer", "name", "far0")
+        self.host.ip("link", "set", "far0", "up")
+        self.host.ip("addr", "add", "10.77.3.2/24", "dev", name)
+        self.host.ip("link", "set", name, "up")
+        self.host.ip("route", "add", "default", "via", "10.77.3.1", "dev", name, "metric", "900")
 
     def classes(self, dog):
         out, _ = self.ctl(dog, "--json", "uplinks")
@@ -53,11 +59,7 @@ class Metered(ControlCase):
 
     def test_what_is_known_by_its_name_remains(self):
         """NetworkManager comes after pathdog, and goes."""
-        self.host.ip("link", "add", "wwan0", "type", "veth", "peer", "name", "far0")
-        self.host.ip("link", "set", "far0", "up")
-        self.host.ip("addr", "add", "10.77.3.2/24", "dev", "wwan0")
-        self.host.ip("link", "set", "wwan0", "up")
-        self.host.ip("route", "add", "default", "via", "10.77.3.1", "dev", "wwan0", "metric", "900")
+        self.third("wwan0")
         dog = self.start_dog()
         self.wait_classes(dog, up0="spare", up1="spare", wwan0="metered")
         self.bus.start()
@@ -67,6 +69,26 @@ class Metered(ControlCase):
         self.wait_classes(dog, up0="spare", up1="spare", wwan0="metered")
         self.bus.network_manager(up0=YES)
         self.wait_classes(dog, up0="metered", up1="spare", wwan0="metered")
+
+    @cases({"nothing is": (NO, "up1"), "the next one is": (YES, "eth9")})
+    def test_where_a_dead_connection_goes(self, up1, target):
+        """To what costs nothing, if there is any."""
+        self.third("eth9")
+        self.bus.start()
+        self.bus.network_manager(up1=up1, eth9=NO)
+        dog = self.start_dog(stall={})
+        node = self.nodes[0]
+        peer = node.add("p1@h", 1, local="10.77.1.2:9001", remote="203.0.113.1:443")
+        peer.set(srtt_us=20000, rttvar_us=1000)
+        self.wait_classes(dog, up0="spare", up1="metered" if up1 == YES else "spare", eth9="spare")
+        node.wait_rounds(2)
+        with self.cv:
+            peer.advance = False
+            peer.set(in_flight_bytes=5000)
+        request = node.wait_request("migrate_peer")
+        self.assertEqual(request.params["interface"], target)
+        decision = dog.decision("migrate")
+        self.assertEqual((decision["kind"], decision["uplink"], decision["target"]), ("dead", "up0", target))
 
     def test_a_section_has_the_last_word(self):
         self.bus.start()

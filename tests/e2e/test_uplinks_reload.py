@@ -142,9 +142,9 @@ class Reload(ControlCase):
     def test_another_class(self):
         """A spare that is metered from now on is left at once."""
         spare = {"uplink:lte": {"interface": "up1", "class": "spare"}}
-        self.start(HOME | spare)
+        self.start(HOME | spare, "yes")
         self.wait_uplinks(("home", "up0", "primary"), ("lte", "up1", "spare"))
-        self.reload(HOME | LTE, {"choose": "yes"})
+        self.assertEqual(self.reload(HOME | LTE, {"choose": "yes"}), "[uplink:lte] class: spare → metered")
         self.assertEqual(self.scripted.wait_request("migrate_peer", conn=2).params["interface"], "up0")
 
     def test_a_hold_of_an_uplink_stays(self):

@@ -368,7 +368,7 @@ static void test_warnings(void **state)
     expect_warnings(
         NODE "[uplink:a]\nclass = metered\n[uplink:b]\nclass = metered\n",
         "t.conf:3: [uplink:a]: all uplinks have the class metered, so none is chosen for "
-        "a connection whose own is slow, and none to go back to: write class = primary "
+        "a connection whose own is slow, and none is preferred: write class = primary "
         "for those that are to be used first\n");
 }
 

@@ -110,7 +110,7 @@ const struct setting settings[] = {
     TIME("fallback_after", fallback_after_us, "3s", 10 * MS, 10 * MINUTE, "the time without progress after which a connection counts as dead"),
     CHOICE("prefer", prefer, "node", prefers, "what moved and dead ask for; node: what the node's hello prefers"),
     BOOLEAN("choose", choose, "yes", "choose another uplink for a connection whose own is dead or bad; no: the route table alone decides"),
-    CHOICE("return", returns, "always", return_names, "when to go back to the uplink that a connection was moved off: once it is proven to live, if it is also faster, or never"),
+    CHOICE("return", returns, "always", return_names, "when to go back to the uplink that a connection was moved off, or to one of a better class: once it is proven to live, if it is also faster, or never"),
     COUNT("decisions_kept", decisions_kept, "4096", 1, 1u << 20, "decisions kept for pathdogctl"),
 };
 /* clang-format on */

@@ -26,7 +26,7 @@ static void warn_of_uplinks(FILE *out, const struct config *config)
     else if (n_metered && n_metered == config->n_uplinks)
         fprintf(out,
                 "%s:%u: [uplink:%s]: all uplinks have the class metered, so none is chosen for a "
-                "connection whose own is slow, and none to go back to: write class = primary for "
+                "connection whose own is slow, and none is preferred: write class = primary for "
                 "those that are to be used first\n",
                 first->section.file, first->section.line, first->name);
 }
