@@ -206,6 +206,18 @@ class Paths:
     def test_interfaces_without_a_way_ipv6(self):
         self.check_no_way("[fd99::2]:9100")
 
+    def test_names_of_an_interface(self):
+        """Its address may have a label, and it another name."""
+        a, b, pa, pb, ca, cb = self.pair()
+        self.ip(self.a, "addr", "del", "10.99.2.1/24", "dev", "up2")
+        self.ip(self.a, "addr", "add", "10.99.2.1/24", "dev", "up2", "label", "up2:isp")
+        self.ip(self.a, "link", "property", "add", "dev", "up2", "altname", "second-uplink")
+        for interface in ("up2", "second-uplink"):
+            self.assertIn("result", self.probe(pa, ca, interface=interface), interface)
+        self.assertEqual(self.probe(pa, ca, interface="up2:isp")["error"]["code"], -32007)
+        self.flows(a)
+        self.finish(a, b)
+
     def test_an_interface_that_goes_while_it_is_probed(self):
         a, b, pa, pb, ca, cb = self.pair()
         self.down2_drops()
