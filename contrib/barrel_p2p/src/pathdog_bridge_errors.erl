@@ -20,6 +20,7 @@ word(migration_disabled) -> peer_disable_migration; % quic 1.8
 word(peer_disable_migration) -> peer_disable_migration; % what barrel_p2p documents
 word(not_supported_on_adapter) -> not_migratable;
 word(not_migratable) -> not_migratable;
+word({not_migratable, _}) -> not_migratable;
 word(inbound) -> not_migratable;
 word(timeout) -> timeout;
 word(busy) -> busy;
@@ -67,7 +68,7 @@ explain(Term) ->
 
 %% Any term as a short line of UTF-8 without control characters.
 -spec text(term()) -> binary().
-text({no_path, Text}) when is_binary(Text) ->
+text({Word, Text}) when is_binary(Text), Word =:= no_path orelse Word =:= not_migratable ->
     text(Text);
 text(Atom) when is_atom(Atom) ->
     clean(atom_to_list(Atom));

@@ -2,7 +2,7 @@
 %% What the node says about itself. It must not wait for anything.
 -module(pathdog_bridge_hello).
 
--export([answer/1, prefer/2, probes_paths/0]).
+-export([answer/1, prefer/2, loses/1, probes_paths/0]).
 
 %% Up to this version of quic a move that changes the address loses what was not acknowledged: the
 %% accepting side throws its loss state away when it has validated the new path, and the streams
@@ -27,15 +27,21 @@ answer(#{dist := Dist, prefer := Prefer, max_in_flight := Max} = Settings) ->
     ].
 
 -spec prefer(auto | migrate | reconnect, string() | undefined) -> migrate | reconnect.
-prefer(auto, undefined) ->
-    reconnect;
 prefer(auto, Version) ->
-    case numbers(Version) =< ?LOSES_UP_TO of
+    case is_losing(Version) of
         true -> reconnect;
         false -> migrate
     end;
 prefer(Given, _) ->
     Given.
+
+%% Is a migration that changes the address not to be made? Who prefers migrations has it so.
+-spec loses(pathdog_bridge_settings:settings()) -> boolean().
+loses(#{prefer := Prefer}) ->
+    Prefer =/= migrate andalso is_losing(version(quic)).
+
+is_losing(undefined) -> true;
+is_losing(Version) -> numbers(Version) =< ?LOSES_UP_TO.
 
 %% "1.8.1-rc.1" counts as 1.8.1; what is not a version counts as old.
 numbers(Version) ->

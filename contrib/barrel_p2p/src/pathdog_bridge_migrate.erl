@@ -9,6 +9,9 @@
 
 -export([run/3]).
 
+-define(LOSES, <<
+    "with this version of quic a move to another address loses data; a reconnect (--by reconnect) does not"
+>>).
 -define(POLL_FIRST, 5).
 -define(POLL_MAX, 50).
 
@@ -43,7 +46,10 @@ found(Node, #{conn := Id, via := Via} = Request, {ok, #{conn := Quic, role := Ro
         {client, true, _} when Wanted =/= none -> {error, {no_path, <<"its socket is its relay's">>}};
         {client, true, _} -> switch(Id, Node, Quic, Via, Deadline, Settings);
         {client, false, Direct} when Direct =:= undefined; Direct =:= <<"direct">> ->
-            migrate(Id, Quic, Wanted, Deadline, Settings);
+            case Wanted =/= none andalso pathdog_bridge_hello:loses(Settings) of
+                true -> {error, {not_migratable, ?LOSES}};
+                false -> migrate(Id, Quic, Wanted, Deadline, Settings)
+            end;
         {client, false, _} -> {error, unknown_via}
     end.
 

@@ -13,6 +13,7 @@
 all() ->
     [
         migrated_to_an_interface, migrated_to_the_same_again, migrated_to_an_address, not_where_it_is_forbidden,
+        not_where_quic_loses_data,
         a_black_hole, no_path_and_nothing_is_touched, no_socket_to_bind, not_an_inbound_one,
         reconnected_from_an_interface, reconnected_from_an_address, inbound_and_its_address_is_known,
         every_attempt_is_bound, options_do_not_remain, redialled_by_turns, quic_that_cannot, by_address,
@@ -26,7 +27,8 @@ settings(relayed_ones_are_not_bound) ->
     Peers = #{?B => #{id => <<"alpha-bravo">>, via => <<"direct">>}},
     [{relay, {pathdog_relay_reg, #{relays => Relays, peers => Peers, doors => []}}}];
 settings(redialled_by_turns) -> [{dial_timeout, 10}];
-settings(_) -> [].
+settings(not_where_quic_loses_data) -> [];
+settings(_) -> [{prefer, migrate}].
 
 init_per_testcase(Case, Config) -> bridge:start(settings(Case), Config).
 
@@ -116,6 +118,27 @@ not_where_it_is_forbidden(Config) ->
     quic_connection:set(Quic, #{forbidden => true}),
     ?REFUSED(-32003, ask(Client, migrate_peer, Conn, on("lo"))),
     ?assertEqual(undefined, device(Quic)).
+
+%% quic 1.8.1: the accepting side forgets what was not acknowledged when the address changes. A reconnect
+%% over the interface is what remains.
+not_where_quic_loses_data(Config) ->
+    {Client, Conn, Quic, _} = real(client, Config),
+    Port = port(Quic),
+    #{<<"error">> := #{<<"code">> := -32005, <<"message">> := Message}} =
+        ask(Client, migrate_peer, Conn, on("lo")),
+    ?assertMatch(<<"not_migratable: with this version of quic a move to another address loses data", _/binary>>, Message),
+    ?assertEqual({Port, undefined}, {port(Quic), device(Quic)}),
+    %% a new port is none
+    ?assertMatch(#{<<"result">> := #{<<"validated">> := true}}, ask(Client, migrate_peer, Conn, "")),
+    ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, ask(Client, reconnect_peer, Conn, on("lo"))),
+    %% with a quic that does not
+    _ = application:stop(quic),
+    ok = application:unload(quic),
+    ok = application:load({application, quic, [{vsn, "1.8.2"}, {applications, [kernel, stdlib]}]}),
+    ?assertMatch(
+        #{<<"result">> := #{<<"validated">> := true}},
+        ask(Client, migrate_peer, bridge:note(Client, peer_up, <<"conn">>), on("lo"))
+    ).
 
 a_black_hole(Config) ->
     {Client, Conn, _, Listener} = real(client, Config),

@@ -80,7 +80,7 @@ class Bound(unittest.TestCase):
     def start(self, prefix, name):
         directory = os.path.join(self.directory, name)
         os.mkdir(directory)
-        node = self.node_type(directory, prefix=prefix)
+        node = self.node_type(directory, "[{prefer, migrate}]", prefix)
         self.nodes.append(node)
         return node.start()
 
