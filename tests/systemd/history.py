@@ -80,7 +80,7 @@ def test_history_is_of_all_runs_and_has_each_record_once():
 def test_history_filters_what_is_in_the_journal():
     since, runs = flood.SHARED["runs"]
     for words, count in ((("--verdict", "migrate"), 6), (("--verdict", "held"), 0),
-                         (("--trigger", "tunnel"), 6), (("--trigger", "route"), 0),
+                         (("--trigger", "tunnel"), 6), (("--trigger", "route"), 0), (("--uplink", "nowhere"), 0),
                          (("--peer", "one@*"), 6), (("--peer", "one@flood"), 6),
                          (("--peer", "two*"), 0), (("--until", f"@{since}us"), 0), (("-n", "2"), 2)):
         got, _ = records(*OURS, *words, since=since)
