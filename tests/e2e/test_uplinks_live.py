@@ -91,6 +91,23 @@ class Dead(LiveCase):
             self.assertLessEqual(len(self.said("outcome", peer=peer)), most, peer)
         self.check_gap(bravo=DEAD_S, charlie=DEAD_INBOUND_S)
 
+    def test_metered_only_where_nothing_else_lives(self):
+        self.live()
+        self.leave("up0")
+        self.assertFalse([r for r in self.said("decision") if r.get("target") == "lte"])
+        self.begin()
+        self.leave("up1", to="lte")
+        self.check_gap(bravo=2 * DEAD_S, charlie=2 * DEAD_S)
+        self.tell("on lte")
+        self.begin()
+        self.lab.alive("up1")
+        self.wait_on("up1", deadline=40)
+        for peer in self.peers:  # at the first proof after the cool-down
+            self.assertLess(self.since_s(self.asked(peer)[0]), 40)
+        self.assertEqual({r["target"] for r in self.said("decision") if r["verdict"] == "migrate"}, {"up1"})
+        self.check_gap(bravo=1, charlie=1)
+        self.tell("back from lte")
+
     def test_all_dead_and_one_gets_a_carrier(self):
         """It is told by the kernel, so nobody waits for the next attempt."""
         self.live()
@@ -215,6 +232,22 @@ class Routes(LiveCase):
         self.bogus(name)
         self.wait_flow(*self.peers, deadline=60, least=300000)
         self.assertEqual(self.measure(), {"bravo": "up0", "charlie": "up0"})
+        self.assertEqual(self.said("outcome"), [])
+        self.check_gap(bravo=1, charlie=1)
+        self.tell("stayed")
+
+    @cases({"no uplink": "vpn0", "a silent uplink": "up1"})
+    def test_a_bogus_default_route_of_a_connection_that_is_bound(self, name):
+        """It has left a primary that died; then the route table leads elsewhere, and there is nothing."""
+        self.live()
+        self.lab.dead("up0")
+        self.lab.by_source(False)
+        self.wait_on("up1")
+        self.lab.dead("lte")
+        self.begin()
+        self.bogus({"up1": "lte"}.get(name, name))
+        self.wait_flow(*self.peers, deadline=60, least=300000)
+        self.assertEqual(self.measure(), {"bravo": "up1", "charlie": "up1"})
         self.assertEqual(self.said("outcome"), [])
         self.check_gap(bravo=1, charlie=1)
         self.tell("stayed")

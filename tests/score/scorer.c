@@ -33,6 +33,7 @@ void score_move(struct world *world, const struct conn *conn, const struct path 
     bool needless = will < is || (will == is && to->source >= from->source);
 
     world->score.moves++;
+    world->score.asked[conn->peer]++;
     world->score.needless += needless;
     move_count(world);
     world_say(world, "%s moves from uplink %u to %u%s", world->peers[conn->peer].name, from->source,
@@ -43,6 +44,7 @@ void score_move(struct world *world, const struct conn *conn, const struct path 
 void score_close(struct world *world, const struct conn *conn)
 {
     world->score.closes += conn->far.alive;
+    world->score.asked[conn->peer]++;
     move_count(world);
 }
 

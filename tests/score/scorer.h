@@ -21,6 +21,7 @@ struct path;
 struct score {
     double outage_s, slow_s, away_s;
     uint64_t moves, needless, closes, timeouts, lost;
+    uint64_t asked[6];      /* moves and closes of each peer */
     uint64_t first_us;      /* from the beginning of the fault to the first action; UINT64_MAX */
     uint64_t fault_us;      /* where a class says so; UINT64_MAX: there is none */
     uint64_t counted_us[6]; /* to which each peer's outage has been counted */

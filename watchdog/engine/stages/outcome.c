@@ -121,6 +121,15 @@ static const char *named(const struct move *move)
                                                              : NULL;
 }
 
+/* The new connection is bound to the interface over which it was dialled. */
+static void path_redialled(struct engine *engine, struct peer *peer,
+                           const struct destination *destination, const char *interface, bool asked)
+{
+    peer_set_interface(peer, engine->node.features & NODE_BIND ? interface : NULL);
+    members_moved(engine, peer, destination, asked);
+    return_peer(engine, peer);
+}
+
 static struct answered succeeded(struct engine *engine, struct move *move,
                                  const struct event_answer *answer)
 {
@@ -131,6 +140,8 @@ static struct answered succeeded(struct engine *engine, struct move *move,
     bool reconnected = move->by == BY_RECONNECT;
     bool same = peer && !move->adopted && peer->view.conn == move->conn;
     bool settles = same && move->settles;
+    bool redialled =
+        reconnected && peer && move->adopted && peer->view.conn == answer->conn && named(move);
 
     if (reconnected)
         effect_start_reconnected(engine, move, answer->conn);
@@ -143,12 +154,14 @@ static struct answered succeeded(struct engine *engine, struct move *move,
         members_moved(engine, peer, destination, reason->kind == PD_KIND_OPERATOR);
         return_peer(engine, peer);
     }
+    if (redialled)
+        path_redialled(engine, peer, destination, interface, reason->kind == PD_KIND_OPERATOR);
     reason_unref(reason);
     destination_unref(destination);
     if (!peer)
         return (struct answered){0};
     return (struct answered){
-        .moved = reconnected ? NULL : peer,
+        .moved = reconnected && !redialled ? NULL : peer,
         .done = peer,
         .same = same,
         .settles = settles,

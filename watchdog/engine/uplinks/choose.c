@@ -128,6 +128,24 @@ static const struct uplink *best_other(const struct choosing *choosing, bool met
     return best;
 }
 
+/* The best other one that is known to live. */
+static const struct uplink *best_living(const struct choosing *choosing)
+{
+    const struct uplinks *uplinks = &choosing->engine->uplinks;
+    const struct uplink *best = NULL;
+
+    for (size_t i = 0; i < uplinks->n; i++) {
+        const struct uplink *uplink = &uplinks->list[i];
+
+        if (uplink == choosing->from || speaks_against(choosing, uplink) ||
+            !evidence_lives(choosing->engine, uplink))
+            continue;
+        if (!best || is_better(choosing, uplink, best))
+            best = uplink;
+    }
+    return best;
+}
+
 /* All that could be used; `doubtful`: though connections left them. */
 static unsigned candidates(const struct choosing *choosing, bool doubtful)
 {
@@ -144,7 +162,8 @@ static unsigned candidates(const struct choosing *choosing, bool doubtful)
             evidence_penalty_us(uplink, choosing->family, now_us) ||
             (!doubtful && speaks_against(choosing, uplink)))
             continue;
-        choosing->ret->candidates |= UINT64_C(1) << i;
+        if (!evidence_lives(choosing->engine, uplink))
+            choosing->ret->candidates |= UINT64_C(1) << i;
         count++;
     }
     return count;
@@ -191,13 +210,17 @@ static void stay(const struct choosing *choosing, const char *why)
     say_others(choosing, choosing->from);
 }
 
+/* The first that lives; one that costs money only where no other is still to be heard. */
 static void choose_dead(const struct choosing *choosing)
 {
-    const struct uplink *best = best_other(choosing, true);
+    const struct uplink *best = best_other(choosing, true), *living = best_living(choosing);
 
-    if (best && (evidence_lives(choosing->engine, best) || candidates(choosing, false) < 2 ||
-                 !probes(choosing))) {
-        take(choosing, best, evidence_lives(choosing->engine, best) ? "lives" : NULL);
+    if (living && (living->class != UPLINK_METERED || best->class == UPLINK_METERED)) {
+        take(choosing, living, "lives");
+        return;
+    }
+    if (best && (candidates(choosing, false) < 2 || !probes(choosing))) {
+        take(choosing, best, NULL);
         return;
     }
     if (probes(choosing) && candidates(choosing, !best)) {

@@ -48,14 +48,27 @@ unsigned probes_open(const struct engine *engine, const struct uplink *uplink, b
     return count;
 }
 
+/* It is asked already: by this connection, or by enough others. */
+static bool is_asked(const struct engine *engine, const struct peer *peer,
+                     const struct uplink *uplink)
+{
+    const struct uplinks *uplinks = &engine->uplinks;
+    uint8_t place = uplink_place(engine, uplink);
+
+    for (size_t i = 0; i < uplinks->n_probes; i++)
+        if (uplinks->probes[i].uplink == place && uplinks->probes[i].conn == peer->view.conn &&
+            !uplinks->probes[i].for_return)
+            return true;
+    return probes_open(engine, uplink, false) >= ASKED_AT_ONCE;
+}
+
 void probe_candidates(struct engine *engine, const struct peer *peer, const struct choice *choice)
 {
     engine->uplinks.deciding++;
     for (size_t i = 0; i < engine->uplinks.n && i < UPLINKS_CHOSEN_MAX; i++) {
         struct uplink *uplink = &engine->uplinks.list[i];
 
-        if (choice->candidates & UINT64_C(1) << i &&
-            probes_open(engine, uplink, false) < ASKED_AT_ONCE)
+        if (choice->candidates & UINT64_C(1) << i && !is_asked(engine, peer, uplink))
             probe_send(engine, peer, uplink, false);
     }
 }

@@ -158,18 +158,37 @@ static void send_scout(struct engine *engine, struct peer *peer, struct uplink *
     advise(engine, peer, uplink);
 }
 
-/* One that wants back. */
-static void consider(struct engine *engine, struct peer *peer, struct uplink *uplink)
+/* One that wants back. Whether it is advised to. */
+static bool consider(struct engine *engine, struct peer *peer, struct uplink *uplink)
 {
     struct proof *proof = &uplink->is.proof;
 
     prove(engine, peer, uplink);
     if (!is_ready(engine, peer))
-        return;
-    if (proof->open)
+        return false;
+    if (proof->open) {
         advise(engine, peer, uplink);
-    else if (!proof->scout && is_proven(engine, uplink, uplink_at(engine, peer->uplink)))
-        send_scout(engine, peer, uplink);
+        return true;
+    }
+    if (proof->scout || !is_proven(engine, uplink, uplink_at(engine, peer->uplink)))
+        return false;
+    send_scout(engine, peer, uplink);
+    return true;
+}
+
+/* From one that costs money it goes to whatever lives first, not only to where it wants. */
+static void consider_others(struct engine *engine, struct peer *peer, const struct uplink *wanted)
+{
+    const struct uplink *from = uplink_at(engine, peer->uplink);
+
+    for (size_t i = 0; i < engine->uplinks.n && from->class == UPLINK_METERED; i++) {
+        struct uplink *uplink = &engine->uplinks.list[i];
+
+        if (uplink != wanted && uplink->class != UPLINK_METERED &&
+            uplink_serves(uplink, uplinks_family(peer), engine->now_us) &&
+            consider(engine, peer, uplink))
+            return;
+    }
 }
 
 /* A scout whose move ended without an effect, or was refused: another may go. */
@@ -201,7 +220,8 @@ static bool walk(struct engine *engine)
         if (!uplink)
             continue;
         found = true;
-        consider(engine, peer, uplink);
+        if (!consider(engine, peer, uplink))
+            consider_others(engine, peer, uplink);
     }
     return found;
 }
@@ -307,6 +327,11 @@ void return_effect(struct engine *engine, uint64_t conn, struct uplink *target, 
         evidence_trust(target);
     }
     return_look(engine);
+}
+
+void return_down(struct uplink *uplink)
+{
+    take_bad(uplink);
 }
 
 void return_node_down(struct uplink *uplink)
