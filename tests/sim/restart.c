@@ -100,6 +100,7 @@ void sim_restart(struct sim *sim)
     forget_run(sim);
     forget_connections(sim, useful);
     sim->observing = config->mode == MODE_OBSERVE;
+    sim->event = (struct event){.type = EVENT_TYPE_COUNT}; /* the one before was another engine's */
     SIM_CHECK(sim, engine_new(config, sim->now_us, sim->now_us, &sim->engine) == 0, "no engine");
     sim->box = engine_outbox(sim->engine);
     check_outbox(sim);

@@ -346,7 +346,9 @@ static void run(struct world *world, const struct scene *scene)
     fflush(stdout);
 }
 
-#define ALL (NODE_BIND | NODE_PROBE_PATH)
+#define ALL    (NODE_BIND | NODE_PROBE_PATH)
+#define START  (BEGIN_US + 60000000)
+#define SECOND UINT64_C(1000000)
 
 int main(void)
 {
@@ -356,6 +358,38 @@ int main(void)
         {.name = "all is well: two uplinks", .uplinks = 2, .features = ALL},
         {.name = "all is well: two sections", .uplinks = 2, .sections = 2, .features = ALL},
         {.name = "all is well: no probes", .uplinks = 2, .sections = 2, .features = NODE_BIND},
+        {"one is silent for good, learned", 2, 0, ALL, {{START, 0, 0}}, 5000, 2500, 8},
+        {"one is silent for good", 2, 2, ALL, {{START, 0, 0}}, 5000, 2500, 8},
+        {"one is silent for good, no probes", 2, 2, NODE_BIND, {{START, 0, 0}}, 4000, 0, 24},
+        {"one is silent for a minute", 2, 2, ALL, {{START, 60 * SECOND, NEVER_US}}, 200, 60, 16},
+        {"the only one is silent for good", 0, 0, ALL, {{START, 0, 0}}, 14000, 0, 4500},
+        {"both are silent for good", 2, 2, ALL, {{START, 0, 0}, {START, 0, 0}}, 14000, 0, 4500},
+        {"one flaps, 30 s", 2, 2, ALL, {{START, 30 * SECOND, 60 * SECOND}}, 4000, 1400, 32},
+        {"one flaps, 30 s, learned",
+         2,
+         0,
+         ALL,
+         {{START, 30 * SECOND, 60 * SECOND}},
+         4000,
+         1400,
+         32},
+        {"one flaps, 30 s, no probes",
+         2,
+         2,
+         NODE_BIND,
+         {{START, 30 * SECOND, 60 * SECOND}},
+         4000,
+         0,
+         96},
+        {"one flaps, 5 s", 2, 2, ALL, {{START, 5 * SECOND, 10 * SECOND}}, 5000, 2500, 16},
+        {"they are silent by turns, a minute each",
+         2,
+         2,
+         ALL,
+         {{START, 60 * SECOND, 120 * SECOND}, {START + 60 * SECOND, 60 * SECOND, 120 * SECOND}},
+         4000,
+         1500,
+         960},
     };
     struct world *world = malloc(sizeof(*world));
     uint64_t least;

@@ -121,6 +121,10 @@ void evidence_failed(struct engine *engine, struct uplink *uplink, const struct 
     /* Others got through there meanwhile, or where it came from: the peer is to blame. */
     if (uplink->is.heard_us > began_us || (from && from->is.heard_us > began_us))
         return;
+    /* A new port where it was: that nothing gets through there was known. And what was on its way
+     * when the last one failed fails for the same cause. */
+    if (from == uplink || (left_us && began_us <= penalty->at_us))
+        return;
     *penalty = (struct penalty){
         .left_us = min_u64(2 * left_us + PENALTY_STEP_US, PENALTY_MAX_US),
         .at_us = engine->now_us,

@@ -82,11 +82,12 @@ static void prove_by_others(struct engine *engine, struct uplink *uplink)
 /* Nobody is there who could prove it, and it was left alone for long enough: one may try. */
 static bool waited(const struct engine *engine, const struct uplink *uplink)
 {
-    uint64_t since_us =
-        max_u64(max_u64(uplink->is.left_us, uplink->is.since_us), uplink->is.proof.returned_us);
+    const struct proof *proof = &uplink->is.proof;
+    uint64_t since_us = max_u64(max_u64(uplink->is.left_us, uplink->is.since_us),
+                                max_u64(proof->returned_us, proof->tried_us));
 
     return !(engine->node.features & NODE_PROBE_PATH) && !uplink->n_peers &&
-           engine->now_us >= since_us + uplink->is.proof.hold_us;
+           engine->now_us >= since_us + proof->hold_us;
 }
 
 static bool is_proven(const struct engine *engine, const struct uplink *uplink,
@@ -313,6 +314,7 @@ void return_ended(struct engine *engine, const struct move *move, bool moved)
         uplink->is.proof.returned_us = engine->now_us;
         return;
     }
+    uplink->is.proof.tried_us = engine->now_us;
     if (uplink->is.proof.scout == move->conn)
         evidence_distrust(uplink);
 }

@@ -38,6 +38,7 @@ struct proof {
     uint64_t next_us;     /* the next probe; 0: at once */
     uint64_t hold_us;     /* it takes so long; doubled where it did not last */
     uint64_t returned_us; /* the last time that one came back, 0: none since connections left */
+    uint64_t tried_us;    /* the last try to come back that failed, 0: none */
     uint64_t scout;       /* the connection that goes first, 0: none */
     bool open;            /* its move helped: the others follow */
 };
