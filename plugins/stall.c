@@ -57,6 +57,7 @@ struct stall_peer {
     uint8_t fired;    /* since the last progress */
     bool suspect : 1; /* something is outstanding, and nothing comes */
     bool known : 1;   /* there was a row */
+    bool sight : 1;   /* advised by what one row proved by itself */
 };
 
 static int stall_start(struct pd_turn *turn, const struct pd_start *start)
@@ -213,18 +214,89 @@ static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
     return stall_advise(turn, sample, turn->now_us - peer->since_us, pto_us);
 }
 
+/* ---- what one row proves by itself ---- */
+
+/* RFC 9002 §6.2.1: each probe timeout lasts twice as long as the one before, so that two
+ * of them have taken 3 PTO without an acknowledgement, and three have taken 7. */
+#define PTO_SUSPICIOUS 1u
+#define PTO_SILENT     2u
+#define PTO_ONE_WAY    3u
+
+static bool timed_out(const struct pd_row *row, uint64_t times)
+{
+    return row->v[PD_PTO_COUNT] != PD_UNKNOWN && row->v[PD_PTO_COUNT] >= times &&
+           row->v[PD_IN_FLIGHT_BYTES];
+}
+
+static int one_way_advise(struct pd_turn *turn, const struct pd_sample *sample)
+{
+    struct stall_peer *peer = sample->state;
+    uint64_t pto_count = sample->row->v[PD_PTO_COUNT];
+    char reason[160];
+    struct pd_field evidence[] = {
+        {"pto_count", NULL, pto_count},
+        {"pto_us", NULL, pto_of(sample->row)},
+    };
+    struct pd_advice advice = {
+        .kind = PD_KIND_DEAD, .reason = reason, .evidence = evidence, .n_evidence = 2};
+
+    snprintf(reason, sizeof(reason),
+             "packets arrive, but nothing is acknowledged: %" PRIu64 " probe timeouts in a row",
+             pto_count);
+    if (peer->fired < DOUBLINGS_MAX)
+        peer->fired++;
+    peer->since_us = turn->now_us;
+    return turn->host->advise(turn, sample->peer->index, &advice);
+}
+
+/*
+ * A row tells of all the time since the row before it: with rows each few seconds, something may
+ * have come right after that one, and nothing since. Its own ages are newer. Returns whether the
+ * row is judged.
+ */
+static bool judge_at_sight(struct pd_turn *turn, const struct pd_sample *sample, int *ret_result)
+{
+    const struct stall *stall = turn->self;
+    struct stall_peer *peer = sample->state;
+    uint64_t pto_us = pto_of(sample->row), enough_us = stall->pto_multiple * pto_us;
+    bool acknowledged = sample->fresh || !(sample->columns & 1u << PD_RTT_SAMPLES);
+
+    if (!peer->known || sample->in_flight || !timed_out(sample->row, PTO_SUSPICIOUS))
+        return false;
+    enough_us = enough_us > stall->min_us ? enough_us : stall->min_us;
+    if (peer->fired && turn->now_us < peer->since_us + (enough_us << peer->fired))
+        return peer->sight;
+    if (sample->silent_us != PD_UNKNOWN && sample->silent_us >= enough_us &&
+        timed_out(sample->row, PTO_SILENT)) {
+        peer->sight = true;
+        *ret_result = stall_advise(turn, sample, sample->silent_us, pto_us);
+        return true;
+    }
+    if (!acknowledged && sample->heard && timed_out(sample->row, PTO_ONE_WAY)) {
+        peer->sight = true;
+        *ret_result = one_way_advise(turn, sample);
+        return true;
+    }
+    turn->host->look(turn, sample->peer->index, turn->now_us + enough_us + POLL_EXTRA_US);
+    return false;
+}
+
 static int stall_sample(struct pd_turn *turn, const struct pd_sample *sample)
 {
     struct stall_peer *peer = sample->state;
+    int result = 0;
 
     if (!(sample->columns & PROGRESS_COLUMNS))
         return 0; /* nothing can be proven with these */
+    if (judge_at_sight(turn, sample, &result))
+        return result;
     if (peer->known && !sample->progress && !sample->in_flight)
         return stall_suspect(turn, sample);
     /* Progress; or the first look; or a move under way, which will be evaluated when it ends. */
     suspicion_end(turn, sample->peer->index, peer);
     if (!sample->in_flight || sample->progress)
         peer->fired = 0;
+    peer->sight = false;
     peer->misses = 0;
     peer->known = true;
     take_sent(peer, sample->row);
