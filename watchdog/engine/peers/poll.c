@@ -179,6 +179,12 @@ void polls_start(struct engine *engine)
         poll_soon(engine);
 }
 
+void polls_round_by(struct engine *engine, uint64_t at_us)
+{
+    if (deadline_is_on(&engine->polls.tick) && engine->polls.tick.at_us > at_us)
+        deadline_set(&engine->deadlines, &engine->polls.tick, at_us);
+}
+
 void polls_retime(struct engine *engine)
 {
     if (deadline_is_on(&engine->polls.tick))

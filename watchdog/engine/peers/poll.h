@@ -47,6 +47,9 @@ void polls_heard(struct engine *engine);
  * Whatever else it says meanwhile: what is known of its peers gets no newer. */
 uint64_t polls_silent_us(const struct engine *engine, uint64_t now_us);
 
+/* There is a reason to look at all of them: the next round is no later than that. */
+void polls_round_by(struct engine *engine, uint64_t at_us);
+
 /* The sample interval is another one. */
 void polls_retime(struct engine *engine);
 

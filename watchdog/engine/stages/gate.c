@@ -136,6 +136,15 @@ static void admit(struct engine *engine, struct peer *peer, const struct decidin
     admit_add(engine, peer, what, again);
 }
 
+/* What the peer opened cannot migrate: where others left its uplink for one that lives, it is
+ * dialled over that. */
+static bool follows(const struct engine *engine, const struct peer *peer,
+                    const struct reason *reason, const struct choice *choice)
+{
+    return reason->kind == PD_KIND_DEAD && reason->by == REASON_BY_RULE && peer_inbound(peer) &&
+           peer_movable(engine, peer, BY_RECONNECT) && choose_follows(engine, choice);
+}
+
 /* The one place where advice becomes a decision. */
 static void decide(struct engine *engine, struct advice *advice)
 {
@@ -148,10 +157,12 @@ static void decide(struct engine *engine, struct advice *advice)
     what.by = advice_choose_by(engine, peer, what.reason->kind, what.reason->by);
     if (peer->admitted)
         admit_make(engine);
-    if (what.by == BY_RECONNECT)
-        name_lived(engine, peer->view.name, peer->up_us);
     if (choose_uplink(engine, peer, what.reason, NULL, &choice))
         what.destination = choose_destination(engine, &choice);
+    if (follows(engine, peer, what.reason, &choice))
+        what.by = BY_RECONNECT;
+    if (what.by == BY_RECONNECT)
+        name_lived(engine, peer->view.name, peer->up_us);
     question = (struct gate_question){what.reason->kind, what.by,
                                       what.reason->no_target || choice.no_target, choice.probe};
     verdict = gate_verdict(engine, peer, &question, &what.into);

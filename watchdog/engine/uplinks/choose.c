@@ -354,6 +354,15 @@ bool choose_uplink(const struct engine *engine, const struct peer *peer,
     }
 }
 
+bool choose_follows(const struct engine *engine, const struct choice *choice)
+{
+    const struct uplink *from = uplink_at(engine, choice->from),
+                        *to = uplink_at(engine, choice->to);
+
+    return from && to && from != to && from->is.suspect && evidence_silent(from) &&
+           evidence_lives(engine, to);
+}
+
 static bool text_is(const struct text *text, const char *s)
 {
     return text ? !strcmp(text->s, s) : !*s;

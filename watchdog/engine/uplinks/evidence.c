@@ -9,8 +9,11 @@
 #include "../base/outbox.h"
 #include "../base/text.h"
 #include "../peers/peer.h"
+#include "../peers/poll.h"
 #include "../state.h"
 
+/* How are the others on an uplink that a connection leaves? Not at the next round only. */
+#define ROUND_US        UINT64_C(50000)
 #define PENALTY_STEP_US UINT64_C(8000000)
 #define PENALTY_MAX_US  UINT64_C(600000000)
 #define HOLD_MIN_US     UINT64_C(15000000)
@@ -183,10 +186,12 @@ void evidence_leaving(struct engine *engine, const struct peer *peer, struct upl
             evidence_change(engine, from, UPLINK_CHANGE_SLOW,
                             "%s got slow: %u.%u ms; the connection goes elsewhere", peer->view.name,
                             peer->rtt_last[0] / 1000, peer->rtt_last[0] % 1000 / 100);
-        else if (kind == PD_KIND_DEAD)
+        if (kind == PD_KIND_DEAD) {
+            polls_round_by(engine, engine->now_us + ROUND_US);
             evidence_change(engine, from, UPLINK_CHANGE_SILENT,
                             "nothing gets through to %s; the connection goes elsewhere",
                             peer->view.name);
+        }
     }
     from->is.left_us = engine->now_us;
 }
