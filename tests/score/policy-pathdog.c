@@ -179,6 +179,9 @@ static void say_records(const struct world *world, const struct outbox *box)
     for (size_t i = 0; world->trace && i < box->n_records; i++) {
         const struct record *record = &box->records[i];
 
+        if (record->type == RECORD_UPLINK)
+            world_say(world, "pathdog: uplink %s: %s: %s", record->uplink.uplink->s,
+                      uplink_change_name(record->uplink.change), record->uplink.reason->s);
         if (record->type == RECORD_DECISION)
             world_say(world, "pathdog: %s %s conn %" PRIu64 ": %s (%s)",
                       kind_name(record->decision.kind), record->decision.subject.peer->s,

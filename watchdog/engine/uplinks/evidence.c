@@ -138,15 +138,21 @@ void evidence_failed(struct engine *engine, struct uplink *uplink, const struct 
 
 /* ---- connections leave ---- */
 
+void evidence_unprove(struct uplink *uplink)
+{
+    struct proof *proof = &uplink->is.proof;
+
+    proof->good = 0;
+    proof->since_us = proof->scout = 0;
+    proof->open = false;
+}
+
 void evidence_distrust(struct uplink *uplink)
 {
     struct proof *proof = &uplink->is.proof;
 
     proof->hold_us = min_u64(max_u64(proof->hold_us, HOLD_MIN_US) * 2, HOLD_MAX_US);
-    proof->good = 0;
-    proof->since_us = 0;
-    proof->scout = 0;
-    proof->open = false;
+    evidence_unprove(uplink);
 }
 
 void evidence_trust(struct uplink *uplink)
@@ -166,10 +172,9 @@ static void set_ladder(struct engine *engine, struct uplink *from)
     else if (!from->is.left_us || engine->now_us > from->is.left_us + QUIET_US)
         proof->hold_us = HOLD_MIN_US;
     proof->hold_us = max_u64(proof->hold_us, HOLD_MIN_US);
-    proof->returned_us = proof->since_us = proof->scout = 0;
-    proof->good = 0;
-    proof->open = false;
+    proof->returned_us = 0;
     proof->next_us = engine->now_us;
+    evidence_unprove(from);
 }
 
 void evidence_leaving(struct engine *engine, const struct peer *peer, struct uplink *from,

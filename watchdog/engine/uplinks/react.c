@@ -93,7 +93,7 @@ static void compare(struct engine *engine, struct uplink *uplink, const struct u
         wake_peers(engine, uplink);
         return;
     }
-    return_down(uplink);
+    evidence_unprove(uplink);
     if (uplinks_chosen(engine))
         check_at(engine, engine->now_us + GRACE_US);
 }

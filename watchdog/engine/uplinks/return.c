@@ -331,11 +331,6 @@ void return_effect(struct engine *engine, uint64_t conn, struct uplink *target, 
     return_look(engine);
 }
 
-void return_down(struct uplink *uplink)
-{
-    take_bad(uplink);
-}
-
 void return_node_down(struct uplink *uplink)
 {
     uplink->is.proof.scout = 0;

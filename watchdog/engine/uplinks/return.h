@@ -28,9 +28,6 @@ void return_due(struct engine *engine);
 void return_probed(struct engine *engine, const struct path_probe *probe,
                    const struct event_probed *answer);
 
-/* The uplink went: what was proven is void. */
-void return_down(struct uplink *uplink);
-
 /* The node went: nothing more is heard of who went first. */
 void return_node_down(struct uplink *uplink);
 
