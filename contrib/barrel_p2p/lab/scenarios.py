@@ -106,16 +106,26 @@ class Play:
             time.sleep(0.02)
 
     def known(self, name, peers):
-        done = subprocess.run(
-            [self.settings.pathdogctl, "--socket", f"{self.stage.directory}/{name}/control.sock",
-             "--json", "peers"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if done.returncode != 0:
-            return False
-        rows = [row for line in done.stdout.splitlines() for row in rows_of(json.loads(line))]
+        rows = [row for line in self.ctl("peers", name).splitlines()
+                for row in rows_of(json.loads(line))]
         boots = [r for r in self.stage.pathdogs[name].records if r["record"] == "node"]
         return bool(boots) and boots[-1]["state"] == "up" and all(
             any(row.get("peer") == node_name(peer) and row.get("srtt_us") is not None
                 for row in rows) for peer in peers)
+
+    def wait_uplinks(self, *interfaces):
+        deadline = time.monotonic() + PATIENCE_S
+        while not all(f'"{interface}"' in self.ctl("uplinks") for interface in interfaces):
+            if time.monotonic() > deadline:
+                raise LabError(f"pathdog does not know the uplinks {', '.join(interfaces)}: "
+                               f"{self.ctl('uplinks')}")
+            time.sleep(0.02)
+
+    def ctl(self, command, name="alpha"):
+        done = subprocess.run(
+            [self.settings.pathdogctl, "--socket", f"{self.stage.directory}/{name}/control.sock",
+             "--json", command], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else ""
 
     def start_pings(self):
         self.alpha.ask(f"pdlab:pings({self.peer}, {self.settings.pairs}, {PING_MS})")
@@ -227,6 +237,13 @@ def ten_flips(play):
         time.sleep(FLIP_PACE_S)
 
 
+def die_silently(play):
+    play.stage.network.second_route()
+    if play.with_pathdog:
+        play.wait_uplinks("up0", "up1")
+    play.stage.network.silence()
+
+
 @dataclass
 class Scenario:
     name: str
@@ -257,6 +274,9 @@ SCENARIOS = [
              restart_then_down_and_flip),
     Scenario("wedged", "another connection's process stands still, then link down and flip",
              "alpha", wedge_then_down_and_flip, third=True),
+    Scenario("silent-dialler", "up0 dies silently, with two uplinks, alpha dialled", "alpha",
+             die_silently),
+    Scenario("silent-acceptor", "the same, bravo dialled", "bravo", die_silently),
     Scenario("ten-flips", f"ten times link down and flip, every {int(FLIP_PACE_S * 1000)} ms",
              "alpha", ten_flips),
 ]

@@ -165,10 +165,10 @@ drain(Socket, Left) ->
             ok
     end.
 
-%% The address that packets to Remote come from, if they leave by this interface.
--spec source(binary(), address()) -> inet:ip_address() | undefined.
+%% The address that packets to Remote come from, if they leave by this interface, or as the routes lead.
+-spec source(binary() | undefined, address()) -> inet:ip_address() | undefined.
 source(Device, Remote) ->
-    case try_socket([{bind_to_device, Device}], Remote) of
+    case try_socket([{bind_to_device, Device} || Device =/= undefined], Remote) of
         {ok, Source} -> Source;
         {error, _} -> undefined
     end.

@@ -14,7 +14,7 @@
 %% no process is asked what it is. Everything here may wait: call it within pathdog_bridge_call.
 -module(pathdog_bridge_conn).
 
--export([find/2, from_state/1, local/1, remote/1, socket/1, bound/1, address/1, holes/2, holes_in/1]).
+-export([find/2, from_state/1, local/1, origin/1, same/2, remote/1, socket/1, bound/1, address/1, holes/2, holes_in/1]).
 -export_type([found/0]).
 
 -type found() :: #{conn := pid(), role := client | server}.
@@ -82,6 +82,27 @@ local(Conn) ->
         {ok, Socket} -> chosen(named(inet:sockname(Socket)), Socket, Conn);
         none -> named(quic:sockname(Conn))
     end.
+
+%% The same; and of a connection that is bound to nothing, the address that the kernel chooses for it now.
+%% For the moment in which it was made or moved: without an address pathdog would not know its uplink, but
+%% were each change of the route told as a change of its path, pathdog would not act upon the change.
+-spec origin(pid()) -> address() | undefined.
+origin(Conn) ->
+    case {local(Conn), remote(Conn)} of
+        {{Ip, Port} = Local, {_, _} = Remote} ->
+            case is_unspecified(Ip) andalso pathdog_bridge_bind:source(undefined, Remote) of
+                Source when is_tuple(Source) -> {Source, Port};
+                _ -> Local
+            end;
+        {Local, _} ->
+            Local
+    end.
+
+%% Is that no other local address than the one that was told?
+-spec same(address() | undefined, address() | undefined) -> boolean().
+same(Local, Local) -> true;
+same({Told, Port}, {Seen, Port}) -> tuple_size(Told) =:= tuple_size(Seen) andalso is_unspecified(Seen);
+same(_, _) -> false.
 
 chosen(undefined, _, _) ->
     undefined;

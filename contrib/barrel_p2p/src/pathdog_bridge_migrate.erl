@@ -160,7 +160,7 @@ poll(Id, Quic, Before, Pause, Deadline, Settings) ->
     end.
 
 moved(Id, Quic, Deadline, Settings) ->
-    Addresses = fun() -> {ok, {pathdog_bridge_conn:local(Quic), pathdog_bridge_conn:remote(Quic)}} end,
+    Addresses = fun() -> {ok, {pathdog_bridge_conn:origin(Quic), pathdog_bridge_conn:remote(Quic)}} end,
     case limited(Addresses, Deadline, Settings) of
         {ok, {Local, Remote}} ->
             pathdog_bridge_peers:path(Id, Local, Remote),

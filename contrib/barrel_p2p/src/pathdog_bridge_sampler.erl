@@ -236,10 +236,9 @@ forget(all, Conns, #{seen := Seen} = State) ->
 forget(_, _, State) ->
     State.
 
-moved(#{local := Local, remote := Remote}, #{local := Local, remote := Remote}) ->
-    ok;
-moved(#{id := Id}, #{local := Local, remote := Remote}) ->
-    pathdog_bridge_peers:path(Id, Local, Remote).
+moved(#{id := Id, local := Told, remote := Before}, #{local := Local, remote := Remote}) ->
+    Stays = Before =:= Remote andalso pathdog_bridge_conn:same(Told, Local),
+    Stays orelse pathdog_bridge_peers:path(Id, Local, Remote).
 
 %% ---- rounds ----
 

@@ -26,7 +26,7 @@ look(Ctrl, Limit) ->
             #{
                 quic => Quic,
                 role => Role,
-                local => pathdog_bridge_conn:local(Quic),
+                local => pathdog_bridge_conn:origin(Quic),
                 remote => pathdog_bridge_conn:remote(Quic)
             };
         {error, no_conn} ->

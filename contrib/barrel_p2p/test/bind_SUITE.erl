@@ -278,13 +278,23 @@ by_address(_Config) ->
     ?assertMatch({error, {no_path, _}}, Way(?LO, {10, 255, 255, 1}, Remote)),
     ?assertMatch({error, {no_path, <<"there is no interface up9">>}}, Way(<<"up9">>, undefined, Remote)).
 
-%% The kernel's choice, since the socket itself is bound to no address.
+%% The kernel's choice, since the socket is bound to no address; and not at each look again.
 told_where_it_is(Config) ->
-    {Client, _, Quic, _} = real(client, Config),
-    ok = pathdog_bridge_bind:set_device(socket(Quic), ?LO),
+    {_, Where} = standin_listener:start(?LOCALHOST, 0),
+    standin_net:listens(?B, Where),
+    standin_net:up(?B, client),
+    {Client, #{?BRAVO := #{<<"local">> := Told}}} = bridge:subscribed(Config),
+    Quic = standin_net:quic(?B),
+    ?assertEqual(iolist_to_binary(["127.0.0.1:", integer_to_list(port(Quic))]), Told),
+    ?assertEqual({{0, 0, 0, 0}, port(Quic)}, pathdog_bridge_conn:local(Quic)),
     ?assertMatch(#{<<"result">> := _}, bridge:ask(Client, summary, "{}")),
-    Local = iolist_to_binary(["127.0.0.1:", integer_to_list(port(Quic))]),
-    ?assertEqual(Local, bridge:note(Client, peer_path, <<"local">>)).
+    _ = bridge:note(Client, summaries),
+    bridge:quiet(Client),
+    %% a new socket is another path, whoever made it
+    ok = quic:migrate(Quic, #{}),
+    ?assertMatch(#{<<"result">> := _}, bridge:ask(Client, summary, "{}")),
+    Port = iolist_to_binary(["0.0.0.0:", integer_to_list(port(Quic))]),
+    ?assertEqual(Port, bridge:note(Client, peer_path, <<"local">>)).
 
 relayed_ones_are_not_bound(Config) ->
     {Client, Conn, _} = up(client, Config),

@@ -162,8 +162,19 @@ class Bound(unittest.TestCase):
             self.assertEqual((up["conn"], self.address(up)), (conn, source))
         # and the next one follows the routes again
         conn = self.move(client, "reconnect_peer", conn)["conn"]
-        self.assertNotIn("local", {k: v for k, v in client.notes[-1][1].items()
-                                   if k == "local" and not v.startswith("0.0.0.0:")})
+        up = [params for name, params in client.notes if name == "peer_up"][-1]
+        self.assertEqual((up["conn"], self.address(up)), (conn, UP0))
+
+    def test_one_that_is_not_bound_is_told_where_it_began(self):
+        _, client, conn = self.connected()
+        self.assertEqual(self.address(client.notes[-1][1]), UP0)
+        # pathdog acts upon the change of the route if the connection is not said to be there
+        self.host.default("up1")
+        client.ask("summary")
+        client.ask("summary")
+        self.assertNotIn("peer_path", [name for name, _ in client.notes])
+        result = self.move(client, "migrate_peer", conn)
+        self.assertEqual((self.address(result), self.seen()), (UP1, {UP1}))
 
     def test_an_inbound_one_reconnects_from_there(self):
         _, client, conn = self.connected(role="server")
