@@ -436,7 +436,7 @@ class ScriptedNode:
 
     def where(self, request):
         """The interface and the local address that a move names."""
-        bind = "bind" in self.hello["features"]
+        bind = "bind" in (self.hello.get("features") or ())
         return (request.params.get("interface"), request.params.get("local")) if bind else (None, None)
 
     def bound(self, request, port):
