@@ -52,7 +52,7 @@ struct sim_peer {
     /* its path, and the interface that it was moved to: 1 more than its number, 0: none */
     struct pd_address local, remote;
     size_t bound;
-    uint64_t return_us; /* the last return that was asked for; 0: none */
+    uint64_t return_us; /* the last return from one that is not metered; 0: none */
     /* of the run before, until the snapshot */
     uint64_t kept_conn; /* 0: none */
     bool kept_disabled, kept_undialable;

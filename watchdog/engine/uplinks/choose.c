@@ -423,13 +423,16 @@ bool choose_again(struct engine *engine, struct move *move, const struct uplink 
 bool choose_still(struct engine *engine, struct move *move)
 {
     const struct uplink *target = choose_target(engine, move);
+    bool returns = move->reason->interface && !strcmp(move->reason->trigger, return_name);
 
+    if (returns && engine->config->returns == RETURN_NEVER)
+        return false;
     if (!move->destination || !move->destination->interface)
         return true;
     if (target && uplinks_chosen(engine) && text_is(move->destination->target, target->name->s) &&
         uplink_serves(target, uplinks_family(move->peer), engine->now_us))
         return true;
-    if (move->reason->interface && !strcmp(move->reason->trigger, return_name))
+    if (returns)
         return false;
     (void)choose_again(engine, move, NULL);
     return true;
