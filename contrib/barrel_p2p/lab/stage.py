@@ -104,14 +104,16 @@ class Network:
         self.batch("host", "route replace default via 10.0.2.1 dev up1 metric 200")
 
     def silence(self):
-        """What comes back over up0 is lost on its way. Carrier, addresses and routes stay."""
-        self.batch("net", "neigh replace 10.0.1.2 lladdr 02:00:00:00:00:99 dev up0 nud permanent")
+        """What is sent over up0 is lost, in both directions. Carrier, addresses and routes stay."""
+        self.batch("net", "neigh replace 10.0.1.2 lladdr 02:00:00:00:00:99 dev up0 nud permanent",
+                   "rule add iif up0 priority 50 blackhole")
 
     def link_up(self, up):
         self.batch("host", f"link set {up} up")
 
     def reset(self):
-        self.batch("net", "neigh flush dev up0 nud permanent")
+        self.batch("net", "neigh flush dev up0 nud permanent", "rule flush",
+                   "rule add priority 32766 lookup main")
         self.batch("host", "link set up0 up", "link set up1 up", self.default("up0"))
 
     def close(self):
