@@ -190,6 +190,78 @@ static void a_node_that_cannot(void **state)
     assert_int_equal(count(lab, 0), 0);
 }
 
+/* What shows progress before an answer comes stays. */
+static void progress_ends_the_wait(void **state)
+{
+    struct lab *lab = *state;
+    size_t since = lab->n_actions;
+
+    lab_silent(lab, 1);
+    lab_advise(lab, 1, PD_KIND_DEAD);
+    expect_decision(lab, 1, VERDICT_PROBING);
+    lab_time(lab, 50 * MS);
+    lab_fresh(lab, 1, 50000);
+    probed(lab, asked(lab, since, "up1"), 41200, 0);
+    probed(lab, asked(lab, since, "up2"), 41200, 0);
+    lab_time(lab, 5 * SEC);
+    expect_no_move(lab);
+    expect_no_decision(lab);
+}
+
+/* Of one that is known to live nothing is asked, nor where there is one only. */
+static void not_where_it_is_known(void **state)
+{
+    struct lab *lab = *state;
+    size_t since;
+
+    lab_peer_told(lab, &(struct event_peer_up){.peer = "sat",
+                                               .conn = 9,
+                                               .role = PD_ROLE_CLIENT,
+                                               .local = "10.0.2.2:9",
+                                               .remote = "192.0.2.1:443",
+                                               .migratable = true});
+    lab_fresh(lab, 9, 50000);
+    since = lab->n_actions;
+    lab_advise(lab, 1, PD_KIND_DEAD);
+    expect_move_to(lab, "up2");
+    assert_int_equal(count(lab, since), 0);
+}
+
+static void not_where_there_is_one_only(void **state)
+{
+    struct lab *lab = *state;
+    size_t since;
+
+    lab_event(lab, &(struct event){.type = EVENT_INTERFACES, .interfaces = {interfaces, 2}});
+    since = lab->n_actions;
+    lab_advise(lab, 1, PD_KIND_DEAD);
+    expect_move_to(lab, "up1");
+    assert_int_equal(count(lab, since), 0);
+}
+
+/* For degraded the others are measured first: only one that is faster is taken. */
+static void degraded_is_measured(void **state)
+{
+    struct lab *lab = *state;
+    size_t since = lab->n_actions;
+
+    lab_advise(lab, 1, PD_KIND_DEGRADED);
+    expect_decision(lab, 1, VERDICT_PROBING);
+    probed(lab, asked(lab, since, "up1"), 45000, 0);
+    expect_no_move(lab);
+    probed(lab, asked(lab, since, "up2"), 0, NODE_TIMEOUT);
+    expect_move_to(lab, ""); /* none is */
+    peer(lab, 2);
+    lab_skip(lab);
+    lab_time(lab, 15 * SEC);
+    lab_fresh(lab, 2, 50000);
+    since = lab->n_actions;
+    lab_advise(lab, 2, PD_KIND_DEGRADED);
+    probed(lab, asked(lab, since, "up2"), 20000, 0);
+    probed(lab, asked(lab, since, "up1"), 30000, 0);
+    expect_move_to(lab, "up2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +271,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_node_goes, setup, lab_teardown),
         cmocka_unit_test_setup_teardown(many_ask_together, setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_node_that_cannot, setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(progress_ends_the_wait, setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(not_where_it_is_known, setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(not_where_there_is_one_only, setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(degraded_is_measured, setup, lab_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

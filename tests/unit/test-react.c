@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/uplinks/react.[ch]: what follows when an uplink comes up, goes down, is held or released.
+ */
+#include "uplinks-lab.h"
+
+/* ---- down ---- */
+
+static void off_one_that_went(void **state)
+{
+    struct lab *lab = *state;
+    const struct record_decision *decision;
+
+    uplinks_peer(lab, 2, ON_SAT);
+    lab_skip(lab);
+    uplinks_host(lab, "up0");
+    assert_string_equal(expect_change(lab, "home", UPLINK_CHANGE_DOWN), "no carrier");
+    uplinks_time(lab, 299 * MS);
+    expect_no_decision(lab); /* the trigger route has its time */
+    uplinks_time(lab, 2 * MS);
+    decision = expect_decision(lab, 1, VERDICT_MIGRATE);
+    assert_int_equal(decision->kind, PD_KIND_MOVED);
+    assert_string_equal(decision->trigger, "uplink");
+    assert_string_equal(decision->reason->s, "uplink home: no carrier");
+    expect_no_decision(lab); /* of the other one */
+}
+
+static void not_if_it_comes_back_at_once(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_host(lab, "up0");
+    uplinks_time(lab, 200 * MS);
+    uplinks_host(lab, "");
+    uplinks_time(lab, SEC);
+    expect_no_decision(lab);
+}
+
+static void not_if_the_route_was_faster(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_host(lab, "up0");
+    uplinks_time(lab, 100 * MS);
+    uplinks_led(lab, 1, "up1");
+    uplinks_moved(lab, expect_move_over(lab, 1, "up1"), ON_FIBRE);
+    lab_skip(lab);
+    uplinks_time(lab, SEC);
+    expect_no_decision(lab);
+}
+
+static void each_cause_is_said(void **state)
+{
+    struct lab *lab = *state;
+    struct event_interface list[] = {
+        {"up1", "10.0.1.2", true, false, true, false},
+        {"up2", "", true, false, true, false},
+        {"wwan0", "10.0.3.2", true, true, false, false},
+    };
+
+    lab_event(lab,
+              &(struct event){.type = EVENT_INTERFACES, .interfaces = {list, ARRAY_SIZE(list)}});
+    assert_string_equal(expect_change(lab, "home", UPLINK_CHANGE_DOWN), "the interface is gone");
+    assert_string_equal(expect_change(lab, "sat", UPLINK_CHANGE_DOWN), "no address");
+    assert_string_equal(expect_change(lab, "lte", UPLINK_CHANGE_DOWN),
+                        "no route to everywhere leads over it");
+    uplinks_host(lab, "up1");
+    expect_change(lab, "home", UPLINK_CHANGE_UP);
+    assert_string_equal(expect_change(lab, "fibre", UPLINK_CHANGE_DOWN), "no carrier");
+}
+
+/* ---- up ---- */
+
+/* Its uplink went and there was no other: it is given again when one comes. */
+static void without_a_target_it_waits(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_host(lab, "up0 up1 up2 wwan0");
+    uplinks_time(lab, 400 * MS);
+    expect_decision(lab, 1, VERDICT_NO_TARGET);
+    uplinks_time(lab, 60 * SEC);
+    expect_no_move(lab);
+    uplinks_host(lab, "up0 up1 wwan0");
+    expect_move_over(lab, 1, "up2");
+}
+
+static void the_dead_are_looked_at(void **state)
+{
+    struct lab *lab = *state;
+    const struct record_decision *decision;
+
+    uplinks_host(lab, "up1 up2 wwan0");
+    uplinks_peer(lab, 2, ON_HOME);
+    lab_silent(lab, 1);
+    uplinks_time(lab, 2 * SEC);
+    lab_silent(lab, 1);
+    lab_fresh(lab, 2, 50 * MS);
+    lab_skip(lab);
+    uplinks_host(lab, "up1 wwan0");
+    decision = expect_decision(lab, 1, VERDICT_MIGRATE);
+    assert_int_equal(decision->kind, PD_KIND_DEAD);
+    assert_string_equal(decision->trigger, "uplink");
+    assert_string_equal(decision->target->s, "sat");
+    expect_no_decision(lab);
+}
+
+/* A moment of silence is none. */
+static void not_those_that_are_silent_since_a_moment(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_host(lab, "up1");
+    lab_silent(lab, 1);
+    uplinks_time(lab, 900 * MS);
+    lab_silent(lab, 1);
+    lab_skip(lab);
+    uplinks_host(lab, "");
+    expect_no_decision(lab);
+}
+
+/* ---- holds ---- */
+
+static void all_leave_one_that_is_held(void **state)
+{
+    struct lab *lab = *state;
+    const struct record_decision *decision;
+
+    uplinks_peer(lab, 2, ON_HOME);
+    uplinks_peer(lab, 3, ON_SAT);
+    lab_skip(lab);
+    uplinks_hold(lab, "home", 0);
+    assert_string_equal(expect_change(lab, "home", UPLINK_CHANGE_HELD),
+                        "by uid 7, until it is released");
+    decision = expect_decision(lab, 1, VERDICT_MIGRATE);
+    assert_int_equal(decision->kind, PD_KIND_MOVED);
+    assert_string_equal(decision->trigger, "operator");
+    assert_string_equal(decision->reason->s, "uid 7 holds uplink home: connections leave it");
+    expect_decision(lab, 2, VERDICT_MIGRATE);
+    expect_no_decision(lab);
+    assert_true(uplinks_inspect(lab, "home").held);
+    assert_int_equal(uplinks_inspect(lab, "home").held_for_us, INSPECT_NEVER);
+}
+
+static void released(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_hold(lab, "fibre", 0);
+    lab_skip(lab);
+    uplinks_release(lab, "fibre");
+    assert_string_equal(expect_change(lab, "fibre", UPLINK_CHANGE_RELEASED), "by uid 7");
+    uplinks_release(lab, "fibre"); /* it is held no more: nothing to say */
+    assert_null(lab_next(lab, RECORD_UPLINK));
+    uplinks_dead(lab, 1);
+    expect_move_over(lab, 1, "up1");
+}
+
+static void a_hold_is_over_by_time(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_hold(lab, "fibre", 30 * SEC);
+    assert_string_equal(expect_change(lab, "fibre", UPLINK_CHANGE_HELD), "by uid 7, for a while");
+    uplinks_time(lab, 29 * SEC);
+    assert_true(uplinks_inspect(lab, "fibre").held);
+    assert_int_equal(uplinks_inspect(lab, "fibre").held_for_us, SEC);
+    uplinks_time(lab, SEC);
+    assert_false(uplinks_inspect(lab, "fibre").held);
+    assert_string_equal(expect_change(lab, "fibre", UPLINK_CHANGE_RELEASED), "the hold is over");
+}
+
+/* The last one is held: nothing is moved; it goes when another comes. */
+static void nowhere_to_leave_to(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_host(lab, "up1 up2 wwan0");
+    uplinks_hold(lab, "home", 0);
+    expect_decision(lab, 1, VERDICT_NO_TARGET);
+    expect_no_move(lab);
+    uplinks_host(lab, "up2 wwan0");
+    expect_move_over(lab, 1, "up1");
+}
+
+static void of_an_uplink_that_is_not_known(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_hold(lab, "nowhere", 0);
+    uplinks_release(lab, "nowhere");
+    assert_null(lab_next(lab, RECORD_UPLINK));
+    expect_no_decision(lab);
+}
+
+/* ---- what the peer opened ---- */
+
+/* It cannot migrate: it is dialled over one that lives, once others left its uplink for that. */
+static void what_the_peer_opened_follows(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_peer_role(lab, 2, ON_HOME, PD_ROLE_SERVER);
+    uplinks_time(lab, 5 * SEC);
+    lab_skip(lab);
+    uplinks_dead(lab, 2);
+    expect_decision(lab, 2, VERDICT_INBOUND);
+    uplinks_leave(lab, 1, "up1", ON_FIBRE);
+    uplinks_time(lab, SEC);
+    lab_fresh(lab, 1, 50 * MS);
+    uplinks_dead(lab, 2);
+    expect_choice(lab, 2, VERDICT_RECONNECT, "fibre", "fibre: spare, lives");
+    expect_move_over(lab, 2, "up1");
+    assert_int_equal(lab_find_action(lab, ACTION_RECONNECT)->conn, 2);
+}
+
+/* ---- the node ---- */
+
+static void one_that_cannot_bind_is_said_once(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_node_down(lab);
+    lab->features = NODE_RECONNECT;
+    lab_node_up(lab, "other");
+    assert_non_null(lab_notice(lab, "no-bind"));
+    uplinks_peer(lab, 1, ON_HOME);
+    lab_snapshot(lab);
+    uplinks_host(lab, "up0");
+    uplinks_time(lab, SEC);
+    uplinks_hold(lab, "fibre", 0);
+    expect_no_decision(lab); /* none is chosen for */
+    assert_null(lab_notice(lab, "no-bind"));
+}
+
+static void no_word_of_it_without_sections(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_node_down(lab);
+    lab->features = NODE_RECONNECT;
+    lab_node_up(lab, "other");
+    assert_null(lab_notice(lab, "no-bind"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UPLINKS_TEST(off_one_that_went),
+        UPLINKS_TEST(not_if_it_comes_back_at_once),
+        UPLINKS_TEST(not_if_the_route_was_faster),
+        UPLINKS_TEST(each_cause_is_said),
+        UPLINKS_TEST(without_a_target_it_waits),
+        UPLINKS_TEST(the_dead_are_looked_at),
+        UPLINKS_TEST(not_those_that_are_silent_since_a_moment),
+        UPLINKS_TEST(all_leave_one_that_is_held),
+        UPLINKS_TEST(released),
+        UPLINKS_TEST(a_hold_is_over_by_time),
+        UPLINKS_TEST(nowhere_to_leave_to),
+        UPLINKS_TEST(of_an_uplink_that_is_not_known),
+        UPLINKS_TEST(what_the_peer_opened_follows),
+        UPLINKS_TEST(one_that_cannot_bind_is_said_once),
+        UPLINKS_LEARNED_TEST(no_word_of_it_without_sections),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
