@@ -277,6 +277,8 @@ static bool judge_at_sight(struct pd_turn *turn, const struct pd_sample *sample,
         *ret_result = one_way_advise(turn, sample);
         return true;
     }
+    if (sample->progress) /* ends the suspicion, and its close look with it: before the next one */
+        suspicion_end(turn, sample->peer->index, peer);
     turn->host->look(turn, sample->peer->index, turn->now_us + enough_us + POLL_EXTRA_US);
     return false;
 }
