@@ -151,9 +151,22 @@ static void leave_down(struct engine *engine, const struct uplink *uplink)
             advise_off(engine, peer, uplink_name, reason);
 }
 
+/* What the hold advised, and had nowhere to go, has no reason any more. */
+static void forget_advice(struct engine *engine, const struct uplink *uplink)
+{
+    uint8_t place = uplink_place(engine, uplink);
+    struct peer *peer;
+
+    for (uint32_t i = 0; engine->remembered && (peer = peers_next(engine, &i));)
+        if (peer->uplink == place && waits_for_target(peer) &&
+            peer->moves->remembered->trigger == operator_name)
+            advice_forget(engine, peer);
+}
+
 static void hold_over(struct engine *engine, struct uplink *uplink, const char *why)
 {
     uplink->is.barred = false;
+    forget_advice(engine, uplink);
     evidence_change(engine, uplink, UPLINK_CHANGE_RELEASED, "%s", why);
     wake_peers(engine, uplink);
 }
