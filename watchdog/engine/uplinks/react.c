@@ -248,6 +248,12 @@ static void decide_again(struct engine *engine)
             advice_give_remembered(engine, peer);
 }
 
+/* A node that is busy, or has no such connection, says nothing of the path. */
+static bool speaks_of_path(int64_t code)
+{
+    return !code || code == NODE_TIMEOUT || code == NODE_NO_PATH;
+}
+
 void react_probed(struct engine *engine, const struct event_probed *answer)
 {
     struct path_probe probe;
@@ -262,7 +268,7 @@ void react_probed(struct engine *engine, const struct event_probed *answer)
         evidence_heard(uplink, engine->now_us);
         uplink->is.probe_rtt_us = answer->rtt_us;
         uplink->is.probe_rtt_at_us = engine->now_us;
-    } else if (uplink && peers_find(engine, probe.conn)) {
+    } else if (uplink && speaks_of_path(answer->code)) {
         uplink->is.unanswered_us = engine->now_us;
     }
     if (probe.for_return)
