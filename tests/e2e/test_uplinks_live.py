@@ -108,6 +108,17 @@ class Dead(LiveCase):
         self.check_gap(bravo=1, charlie=1)
         self.tell("back from lte")
 
+    def test_all_dead_and_one_comes_back(self):
+        self.live()
+        self.down("lte")
+        self.lab.dead("up0", "up1")
+        self.wait_said("outcome", "a move failed", 30, peer="bravo", outcome="timeout")
+        self.begin()
+        self.lab.alive("up1")
+        self.wait_on("up1", deadline=30)
+        self.assertLess(self.since_s(self.moves("bravo")[0]), 20)
+        self.tell("on what came back")
+
     def test_all_dead_and_one_gets_a_carrier(self):
         """It is told by the kernel, so nobody waits for the next attempt."""
         self.live()
@@ -251,6 +262,19 @@ class Routes(LiveCase):
         self.assertEqual(self.said("outcome"), [])
         self.check_gap(bravo=1, charlie=1)
         self.tell("stayed")
+
+    @cases({"no uplink": "vpn0", "a silent uplink": "up1"})
+    def test_a_bogus_default_route_that_takes_all(self, name):
+        """Without tables by source what alpha sends goes nowhere: it is bound to an uplink that lives."""
+        self.live()
+        self.lab.by_source(False)
+        self.begin()
+        self.bogus(name)
+        self.wait_said("outcome", "bravo is moved", 30, peer="bravo", outcome="migrated")
+        self.wait_flow(*self.peers, deadline=30)
+        self.assertNotEqual(self.measure()["bravo"], name)
+        self.check_gap(bravo=10 + DEAD_S, charlie=30)  # a request to where the route leads may take 5 s
+        self.tell("bound")
 
     def test_the_primary_loses_its_carrier(self):
         self.live()

@@ -21,6 +21,8 @@
 #include "admit.h"
 
 #define BULK_ABOVE 1000u
+/* None of the uplinks has answered: one of them may live again. */
+#define ASKED_AGAIN_US UINT64_C(3000000)
 /* By then all probes are answered, or given up. */
 #define PROBED_US (PROBE_TIMEOUT_MS * UINT64_C(1000) + 500000)
 
@@ -89,6 +91,12 @@ enum verdict gate_verdict(const struct engine *engine, const struct peer *peer,
     return question->by == BY_MIGRATE ? VERDICT_MIGRATE : VERDICT_RECONNECT;
 }
 
+/* As long as it is watched, the other uplinks are asked again and again. */
+static uint64_t asked_again_us(const struct engine *engine, const struct peer *peer)
+{
+    return peer->moves && peer->moves->watch.on ? engine->now_us + ASKED_AGAIN_US : NEVER;
+}
+
 /* Refused for now: is it to be given again later, and when? */
 static void remember_refused(struct engine *engine, struct peer *peer, struct reason *reason,
                              enum by by, enum verdict verdict)
@@ -99,7 +107,9 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
         return;
     if (verdict == VERDICT_HELD || verdict == VERDICT_OBSERVING)
         advice_remember_held(engine, peer, reason);
-    else if (verdict == VERDICT_IN_FLIGHT || (verdict == VERDICT_NO_TARGET && !reason->no_target) ||
+    else if (verdict == VERDICT_NO_TARGET && !reason->no_target)
+        advice_remember(engine, peer, reason, verdict, asked_again_us(engine, peer));
+    else if (verdict == VERDICT_IN_FLIGHT ||
              (verdict == VERDICT_GONE && peer->state == PEER_UNREPORTED))
         advice_remember(engine, peer, reason, verdict, NEVER);
     else if (verdict == VERDICT_DAMPED)

@@ -21,6 +21,7 @@ struct choosing {
     const struct peer *peer;
     const struct reason *reason;
     const struct uplink *from, *tried;
+    bool failed; /* an attempt that named no uplink */
     unsigned family;
     struct choice *ret;
 };
@@ -146,7 +147,43 @@ static const struct uplink *best_living(const struct choosing *choosing)
     return best;
 }
 
-/* All that could be used; `doubtful`: though connections left them. */
+/* By a reconnect it can also come to where it was. */
+static bool is_open(const struct choosing *choosing, const struct uplink *uplink)
+{
+    return uplink != choosing->from || choosing->reason->by == REASON_BY_RECONNECT;
+}
+
+/* One that spoke against itself, and was heard after all that. */
+static const struct uplink *answered_since(const struct choosing *choosing)
+{
+    const struct uplinks *uplinks = &choosing->engine->uplinks;
+    uint64_t now_us = choosing->engine->now_us;
+
+    for (size_t i = 0; i < uplinks->n; i++) {
+        const struct uplink *uplink = &uplinks->list[i];
+        uint64_t failed_us = uplink->is.penalty[family_place(choosing->family)].at_us;
+
+        if (is_open(choosing, uplink) && uplink != choosing->tried &&
+            !lacks(uplink, choosing->family, now_us) && evidence_lives(choosing->engine, uplink) &&
+            uplink->is.heard_us > failed_us)
+            return uplink;
+    }
+    return NULL;
+}
+
+/* Is there another one at all? */
+static bool has_others(const struct choosing *choosing)
+{
+    const struct uplinks *uplinks = &choosing->engine->uplinks;
+
+    for (size_t i = 0; i < uplinks->n; i++)
+        if (&uplinks->list[i] != choosing->from &&
+            !lacks(&uplinks->list[i], choosing->family, choosing->engine->now_us))
+            return true;
+    return false;
+}
+
+/* All that could be used; `doubtful`: whatever speaks against them, where nothing else is left. */
 static unsigned candidates(const struct choosing *choosing, bool doubtful)
 {
     const struct uplinks *uplinks = &choosing->engine->uplinks;
@@ -157,9 +194,8 @@ static unsigned candidates(const struct choosing *choosing, bool doubtful)
     for (size_t i = 0; i < uplinks->n && i < UPLINKS_CHOSEN_MAX; i++) {
         const struct uplink *uplink = &uplinks->list[i];
 
-        if (uplink == choosing->from || lacks(uplink, choosing->family, now_us) ||
-            evidence_unanswered(uplink, now_us) ||
-            evidence_penalty_us(uplink, choosing->family, now_us) ||
+        if ((doubtful ? !is_open(choosing, uplink) : uplink == choosing->from) ||
+            lacks(uplink, choosing->family, now_us) || evidence_unanswered(uplink, now_us) ||
             (!doubtful && speaks_against(choosing, uplink)))
             continue;
         if (!evidence_lives(choosing->engine, uplink))
@@ -210,6 +246,30 @@ static void stay(const struct choosing *choosing, const char *why)
     say_others(choosing, choosing->from);
 }
 
+/* Nothing is known to live. A connection is closed only for another one that has a way. */
+static void choose_doubtful(const struct choosing *choosing)
+{
+    const struct uplink *best = answered_since(choosing);
+    bool reconnects = choosing->reason->by == REASON_BY_RECONNECT;
+
+    if (best && best != choosing->from) {
+        take(choosing, best, "answers again");
+    } else if (best) {
+        stay(choosing, "a new connection, it answers");
+    } else if (probes(choosing) && has_others(choosing) && candidates(choosing, true)) {
+        choosing->ret->probe = true;
+        say(choosing->ret, "the others are asked first");
+    } else if ((best = least_doubtful(choosing))) {
+        take(choosing, best, "tried again");
+    } else if (reconnects && probes(choosing) && has_others(choosing)) {
+        choosing->ret->no_target = true;
+        say(choosing->ret, "none answers");
+        say_others(choosing, NULL);
+    } else {
+        stay(choosing, "a new port, no other can be used");
+    }
+}
+
 /* The first that lives; one that costs money only where no other is still to be heard. */
 static void choose_dead(const struct choosing *choosing)
 {
@@ -223,17 +283,13 @@ static void choose_dead(const struct choosing *choosing)
         take(choosing, best, NULL);
         return;
     }
-    if (probes(choosing) && candidates(choosing, !best)) {
-        choosing->ret->probe = true;
-        say(choosing->ret, "the others are asked first");
+    if (!best) {
+        choose_doubtful(choosing);
         return;
     }
-    if (!best)
-        best = least_doubtful(choosing);
-    if (best)
-        take(choosing, best, "tried again");
-    else
-        stay(choosing, "a new port, no other can be used");
+    (void)candidates(choosing, false);
+    choosing->ret->probe = true;
+    say(choosing->ret, "the others are asked first");
 }
 
 /* Where the kernel leads now, by the evidence of the trigger route; NULL: not told, or over no
@@ -251,21 +307,33 @@ static const struct uplink *led_to(const struct choosing *choosing, bool *ret_to
     return NULL;
 }
 
+/* That connections left it says nothing where they followed a route that led nowhere. */
+static bool may_still(const struct choosing *choosing, const struct uplink *from)
+{
+    uint64_t now_us = choosing->engine->now_us;
+
+    if (!choosing->tried && !choosing->failed)
+        return !speaks_against(choosing, from);
+    return from != choosing->tried && !lacks(from, choosing->family, now_us) &&
+           !evidence_penalty_us(from, choosing->family, now_us) &&
+           !evidence_unanswered(from, now_us);
+}
+
 static bool choose_moved(const struct choosing *choosing)
 {
     const struct uplink *from = choosing->from, *best;
     bool told;
     const struct uplink *led = led_to(choosing, &told);
 
-    if (told && !led)
+    if (told && !led && !choosing->failed)
         return false;
     if (led && !speaks_against(choosing, led)) {
         take(choosing, led, "the route leads there");
         return true;
     }
-    if (!led && !lacks(from, choosing->family, choosing->engine->now_us))
+    if (!told && !lacks(from, choosing->family, choosing->engine->now_us))
         return false;
-    if (from && led != from && !speaks_against(choosing, from)) {
+    if (from && led != from && may_still(choosing, from)) {
         take(choosing, from, "it still lives");
         return true;
     }
@@ -328,11 +396,18 @@ static bool choose_degraded(const struct choosing *choosing)
     return true;
 }
 
-bool choose_uplink(const struct engine *engine, const struct peer *peer,
-                   const struct reason *reason, const struct uplink *tried, struct choice *ret)
+static bool choose(const struct engine *engine, const struct peer *peer,
+                   const struct reason *reason, const struct uplink *tried, bool failed,
+                   struct choice *ret)
 {
-    struct choosing choosing = {
-        engine, peer, reason, uplink_at(engine, peer->uplink), tried, uplinks_family(peer), ret};
+    struct choosing choosing = {.engine = engine,
+                                .peer = peer,
+                                .reason = reason,
+                                .from = uplink_at(engine, peer->uplink),
+                                .tried = tried,
+                                .failed = failed,
+                                .family = uplinks_family(peer),
+                                .ret = ret};
 
     *ret = (struct choice){.from = peer->uplink};
     if (!uplinks_chosen(engine) || !choosing.from || reason->local || reason->via)
@@ -352,6 +427,12 @@ bool choose_uplink(const struct engine *engine, const struct peer *peer,
     default:
         return false;
     }
+}
+
+bool choose_uplink(const struct engine *engine, const struct peer *peer,
+                   const struct reason *reason, const struct uplink *tried, struct choice *ret)
+{
+    return choose(engine, peer, reason, tried, false, ret);
 }
 
 bool choose_follows(const struct engine *engine, const struct choice *choice)
@@ -406,18 +487,24 @@ struct uplink *choose_target(const struct engine *engine, const struct move *mov
                                                  : NULL;
 }
 
-bool choose_again(struct engine *engine, struct move *move, const struct uplink *tried)
+static bool choose_anew(struct engine *engine, struct move *move, const struct uplink *tried,
+                        bool failed)
 {
     struct destination *destination = NULL;
     struct choice choice;
     bool other;
 
-    if (choose_uplink(engine, move->peer, move->reason, tried, &choice))
+    if (choose(engine, move->peer, move->reason, tried, failed, &choice))
         destination = choose_destination(engine, &choice);
     other = uplink_at(engine, choice.to) != tried;
     move_direct(move, destination);
     destination_unref(destination);
     return other;
+}
+
+bool choose_again(struct engine *engine, struct move *move, const struct uplink *tried)
+{
+    return choose_anew(engine, move, tried, !tried);
 }
 
 bool choose_still(struct engine *engine, struct move *move)
@@ -434,6 +521,6 @@ bool choose_still(struct engine *engine, struct move *move)
         return true;
     if (returns)
         return false;
-    (void)choose_again(engine, move, NULL);
+    (void)choose_anew(engine, move, NULL, false);
     return true;
 }
