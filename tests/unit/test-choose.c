@@ -141,6 +141,18 @@ static void not_one_without_the_family(void **state)
     expect_choice(lab, 2, VERDICT_MIGRATE, "fibre", "fibre: spare; not home: no IPv4 route");
 }
 
+static void not_one_that_did_not_answer(void **state)
+{
+    struct lab *lab = *state;
+    size_t since = lab->n_actions;
+
+    uplinks_dead(lab, 1);
+    expect_choice(lab, 1, VERDICT_PROBING, "", "the others are asked first");
+    uplinks_probed(lab, uplinks_find_probe(lab, since, "up1"), 0);
+    uplinks_probed(lab, uplinks_find_probe(lab, since, "up2"), 41 * MS);
+    expect_choice(lab, 1, VERDICT_MIGRATE, "sat", "sat: spare, lives; not fibre: no answer");
+}
+
 static void an_attempt_that_failed_goes_elsewhere(void **state)
 {
     struct lab *lab = *state;
@@ -335,6 +347,7 @@ int main(void)
         UPLINKS_TEST(not_one_in_penalty),
         UPLINKS_TEST(not_one_that_others_left),
         UPLINKS_TEST(not_one_without_the_family),
+        UPLINKS_PROBE_TEST(not_one_that_did_not_answer),
         UPLINKS_TEST(an_attempt_that_failed_goes_elsewhere),
         UPLINKS_TEST(none_is_left),
         UPLINKS_TEST(faster_by_a_fifth),

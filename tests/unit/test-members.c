@@ -145,6 +145,60 @@ static void moved_by_the_node_it_is_at_home(void **state)
     assert_string_equal(wants(lab, 1), "none");
 }
 
+static void told(struct lab *lab, uint64_t conn)
+{
+    lab_peer_told(lab, &(struct event_peer_up){.peer = "p2",
+                                               .conn = conn,
+                                               .role = PD_ROLE_CLIENT,
+                                               .remote = "192.0.2.1:443",
+                                               .migratable = true});
+}
+
+/* What the peer opened is dialled over the uplink that others left its own for. */
+static uint64_t redial(struct lab *lab)
+{
+    uplinks_peer_role(lab, 2, ON_HOME, PD_ROLE_SERVER);
+    uplinks_time(lab, 15 * SEC);
+    uplinks_leave(lab, 1, "up1", ON_FIBRE);
+    uplinks_time(lab, SEC);
+    lab_fresh(lab, 1, 50 * MS);
+    uplinks_dead(lab, 2);
+    return expect_move_over(lab, 2, "up1");
+}
+
+/* It is bound to that, whatever address it has; told after the answer, or before. */
+static void a_redialled_connection_is_bound(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_answer_conn(lab, redial(lab), 22);
+    told(lab, 22);
+    assert_string_equal(uses(lab, 22), "fibre");
+    assert_string_equal(wants(lab, 22), "home");
+}
+
+static void told_before_the_answer_it_is_bound(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t request = redial(lab);
+
+    told(lab, 22);
+    assert_string_equal(uses(lab, 22), "none");
+    lab_answer_conn(lab, request, 22);
+    assert_string_equal(uses(lab, 22), "fibre");
+    assert_string_equal(wants(lab, 22), "home");
+}
+
+/* A later one of that name is another. */
+static void another_connection_is_not_bound(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_answer_conn(lab, redial(lab), 22);
+    told(lab, 23);
+    assert_string_equal(uses(lab, 23), "none");
+}
+
 /* By their interfaces, under other names and at other places. */
 static void a_reload_keeps_who_uses_what(void **state)
 {
@@ -181,6 +235,9 @@ int main(void)
         UPLINKS_LEARNED_TEST(learned_ones_are_equal),
         UPLINKS_TEST(only_what_can_migrate),
         UPLINKS_TEST(moved_by_the_node_it_is_at_home),
+        UPLINKS_TEST(a_redialled_connection_is_bound),
+        UPLINKS_TEST(told_before_the_answer_it_is_bound),
+        UPLINKS_TEST(another_connection_is_not_bound),
         UPLINKS_TEST(a_reload_keeps_who_uses_what),
     };
 

@@ -16,6 +16,7 @@
 #include "../peers/waiting.h"
 #include "../state.h"
 #include "../uplinks/evidence.h"
+#include "../uplinks/members.h"
 #include "../uplinks/return.h"
 
 static uint32_t median(const uint32_t *values, uint8_t count)
@@ -169,6 +170,19 @@ void effect_start_reconnected(struct engine *engine, const struct move *move, ui
     name->awaited = job;
 }
 
+/* The answer came before it was told: it is bound to the uplink over which it was dialled. */
+static void redialled(struct engine *engine, struct peer *peer, const struct effect_job *job)
+{
+    const struct destination *destination = job->destination;
+
+    if (peer->view.conn != job->conn || !destination || !destination->interface ||
+        !(engine->node.features & NODE_BIND))
+        return;
+    peer_set_interface(peer, destination->interface->s);
+    members_moved(engine, peer, destination, job->kind == PD_KIND_OPERATOR);
+    return_peer(engine, peer);
+}
+
 void effect_peer_up(struct engine *engine, struct peer *peer)
 {
     struct name_state *name = engine->names.count ? name_find(engine, peer->view.name) : NULL;
@@ -177,6 +191,7 @@ void effect_peer_up(struct engine *engine, struct peer *peer)
     if (!job || peer->view.conn < job->conn)
         return;
     name->awaited = NULL;
+    redialled(engine, peer, job);
     job->conn = peer->view.conn;
     attach(engine, job, peer);
     waiting_moved(engine, peer);
