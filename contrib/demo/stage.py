@@ -29,6 +29,7 @@ migrate_timeout = 2s
 timeout_max = 10s
 cooldown = 5s
 effect_window = 10s
+choose = {choose}
 
 [trigger:srtt]
 threshold = 200ms
@@ -37,8 +38,18 @@ strikes = 2
 [trigger:route]
 settle = 500ms
 
+[trigger:stall]
+
 [trigger:tunnel]
 socket = {directory}/notify
+"""
+
+UPLINKS = """
+[uplink:up0]
+class = primary
+
+[uplink:up1]
+class = spare
 """
 
 
@@ -131,13 +142,16 @@ class Stage:
         if done.returncode != 0:
             raise StageError(f"the network could not be made: {done.stderr.strip()}")
         self.lab_directory = done.stdout.strip()
-        with open(os.path.join(self.directory, "pathdog.conf"), "w") as file:
-            file.write(CONFIG.format(directory=self.directory))
+        self.configure(CONFIG, choose="no")
         # The build may be below a directory of another user, where pathdog of root takes none.
         os.umask(0o022)
         shutil.copytree(os.path.join(self.build, "plugins"), os.path.join(self.directory, "plugins"),
                         ignore=lambda _, names: [n for n in names if not n.endswith(".so")],
                         copy_function=shutil.copyfile)
+
+    def configure(self, text, **values):
+        with open(os.path.join(self.directory, "pathdog.conf"), "w") as file:
+            file.write(text.format(directory=self.directory, **values))
 
     def lab(self, *words):
         done = subprocess.run([self.lab_script, self.lab_directory, *words],
@@ -163,6 +177,11 @@ class Stage:
         self.start("pathdog", "host", os.path.join(self.build, "watchdog/pathdog"), "--config",
                    os.path.join(self.directory, "pathdog.conf"), "--log", "json", "--record",
                    os.path.join(self.directory, "recording"))
+
+    def let_choose(self):
+        """From now on pathdog knows the uplinks, and chooses among them."""
+        self.configure(CONFIG + UPLINKS, choose="yes")
+        self.process("pathdog").signal(signal.SIGHUP)
 
     def process(self, name):
         return next(process for process in self.processes if process.name == name)
@@ -192,6 +211,16 @@ class Stage:
             elif time.monotonic() >= deadline:
                 raise StageError(f"{name}: {what}: not within {patience_s} s; it said on stderr: "
                                  + " / ".join(self.process(name).errors[-5:]))
+
+    def uplink(self, name):
+        """What pathdogctl says of it, an object; empty if there is none of that name."""
+        done = subprocess.run([os.path.join(self.build, "watchdog/ctl/pathdogctl"), "--socket",
+                               os.path.join(self.directory, "control.sock"), "--json", "uplinks"],
+                              stdin=subprocess.DEVNULL, text=True, capture_output=True)
+        if done.returncode != 0:
+            raise StageError(f"pathdogctl uplinks: {done.stderr.strip()}")
+        uplinks = map(json.loads, done.stdout.splitlines())
+        return next((uplink for uplink in uplinks if uplink["uplink"] == name), {})
 
     def notify(self, text):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
