@@ -151,7 +151,7 @@ static void check_return(struct sim *sim, const struct record_decision *record,
     SIM_CHECK(sim, !peer->return_us || sim->now_us - peer->return_us >= RETURNS_APART_US,
               "returns-are-apart: %s again after %" PRIu64 " us, from %s", peer->name,
               sim->now_us - peer->return_us, from ? from->name : "nowhere");
-    peer->return_us = sim->now_us;
+    sim->requests[record->request].returns = true;
 }
 
 /* Where a bound one has nowhere else to go. */
@@ -219,6 +219,8 @@ void check_outcome_uplink(struct sim *sim, const struct record_outcome *record)
 
     SIM_CHECK(sim, !record->target || request->interface < HOST_INTERFACES || request->prescribed,
               "outcome-has-its-target: %s, asked for none", record->target->s);
+    if (request->returns && record->outcome == OUTCOME_MIGRATED)
+        request->peer->return_us = sim->now_us;
     SIM_CHECK(sim, record->target || request->interface == HOST_INTERFACES || request->prescribed,
               "outcome-has-its-target: none, asked for %s", hosts_name(request->interface));
 }

@@ -79,7 +79,7 @@ static void snapshot(struct sim *sim)
 }
 
 /* NULL: what was known stays. */
-static void path(struct sim_peer *peer, const char *local, const char *remote)
+static bool path(struct sim_peer *peer, const char *local, const char *remote)
 {
     struct pd_address before = peer->local;
 
@@ -87,8 +87,17 @@ static void path(struct sim_peer *peer, const char *local, const char *remote)
         (void)address_parse(local, &peer->local);
     if (remote)
         (void)address_parse(remote, &peer->remote);
-    if (memcmp(&before, &peer->local, sizeof(before)) != 0)
-        peer->bound = 0;
+    if (memcmp(&before, &peer->local, sizeof(before)) == 0)
+        return false;
+    peer->bound = 0;
+    return true;
+}
+
+/* The node says so: it went there by itself, and returns begin anew. */
+static void told_path(struct sim_peer *peer, const char *local, const char *remote)
+{
+    if (path(peer, local, remote))
+        peer->return_us = 0;
 }
 
 static void peer_up(struct sim *sim)
@@ -105,7 +114,7 @@ static void peer_up(struct sim *sim)
         peer->unreported = peer->gone = false;
         peer->migratable = event->migratable;
         peer->reconnectable = event->reconnectable;
-        path(peer, event->local, event->remote);
+        told_path(peer, event->local, event->remote);
         return;
     }
     if (peer->known && peer->conn > event->conn)
@@ -126,7 +135,7 @@ static void peer_up(struct sim *sim)
     peer->conn = event->conn;
     peer->up_us = sim->now_us;
     peer->local = peer->remote = (struct pd_address){0};
-    path(peer, event->local, event->remote);
+    told_path(peer, event->local, event->remote);
     peer->bound = 0;
     peer->return_us = 0;
     peer->has_row = peer->measured = false;
@@ -204,12 +213,12 @@ static void peer_path(struct sim *sim)
     struct sim_peer *peer = model_find(sim, sim->event.peer_path.conn);
 
     if (peer && sim->up)
-        path(peer, sim->event.peer_path.local, sim->event.peer_path.remote);
+        told_path(peer, sim->event.peer_path.local, sim->event.peer_path.remote);
 }
 
 static void moved(struct sim_peer *peer, const struct sim_request *request, const char *local)
 {
-    path(peer, local, NULL);
+    (void)path(peer, local, NULL);
     peer->bound = request->interface < HOST_INTERFACES ? request->interface + 1 : 0;
 }
 

@@ -52,7 +52,7 @@ struct sim_peer {
     /* its path, and the interface that it was moved to: 1 more than its number, 0: none */
     struct pd_address local, remote;
     size_t bound;
-    uint64_t return_us; /* the last return from one that is not metered; 0: none */
+    uint64_t return_us; /* the last that succeeded, from one that is not metered; 0: none */
     /* of the run before, until the snapshot */
     uint64_t kept_conn; /* 0: none */
     bool kept_disabled, kept_undialable;
@@ -72,6 +72,7 @@ struct sim_request {
     enum by by;
     size_t interface; /* that it names; HOST_INTERFACES: none of the host */
     bool prescribed;  /* by whoever advised it */
+    bool returns;     /* to where it was before, from one that is not metered */
 
     bool quiet_enough; /* for the fallback */
     bool open, answered;
