@@ -104,6 +104,27 @@ static void not_one_in_penalty(void **state)
     expect_choice(lab, 2, VERDICT_MIGRATE, "sat", "sat: spare; not fibre: in penalty");
 }
 
+/* Where nothing else is left it is asked, and an answer counts for more than the penalty. */
+static void one_in_penalty_that_answers(void **state)
+{
+    struct lab *lab = *state;
+    size_t since;
+
+    uplinks_host(lab, "up2 wwan0");
+    uplinks_dead(lab, 1);
+    lab_answer_error(lab, expect_move_over(lab, 1, "up1"), NODE_NO_PATH);
+    uplinks_peer(lab, 2, ON_HOME);
+    uplinks_time(lab, 3 * SEC);
+    lab_skip(lab);
+    since = lab->n_actions;
+    uplinks_dead(lab, 2);
+    expect_choice(lab, 2, VERDICT_PROBING, "", "the others are asked first");
+    uplinks_probed(lab, uplinks_find_probe(lab, since, "up1"), 20 * MS);
+    expect_choice(lab, 2, VERDICT_MIGRATE, "fibre",
+                  "fibre: spare, answers again; not sat: no-carrier; not lte: no-carrier");
+    expect_move_over(lab, 2, "up1");
+}
+
 static void not_one_that_others_left(void **state)
 {
     struct lab *lab = *state;
@@ -345,6 +366,7 @@ int main(void)
         UPLINKS_TEST(metered_where_nothing_else_can_be_used),
         UPLINKS_TEST(not_one_that_is_held),
         UPLINKS_TEST(not_one_in_penalty),
+        UPLINKS_PROBE_TEST(one_in_penalty_that_answers),
         UPLINKS_TEST(not_one_that_others_left),
         UPLINKS_TEST(not_one_without_the_family),
         UPLINKS_PROBE_TEST(not_one_that_did_not_answer),
