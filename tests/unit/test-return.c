@@ -132,6 +132,39 @@ static void a_return_that_fails_waits_longer(void **state)
     assert_in_range(until_move(lab, 60000, 50 * MS), 29000, 33000);
 }
 
+/* Who waits for a return goes one at a time again where one failed, though another had come back
+ * before, and is no more. */
+static void a_failed_return_ends_the_trust(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t request;
+
+    uplinks_leave(lab, 1, "up1", ON_FIBRE);
+    until_move(lab, 60000, 50 * MS);
+    comes_back(lab, 1);
+    lab_peer_down(lab, 1);
+    uplinks_peer(lab, 2, ON_FIBRE);
+    uplinks_host(lab, ""); /* whoever wants back is looked for */
+    assert_true(until_move(lab, 9000, 0) < 9000);
+    request = expect_move_over(lab, 2, "up0");
+    live(lab, 2 * SEC, 0);
+    lab_answer_error(lab, request, NODE_TIMEOUT);
+    uplinks_peer(lab, 3, ON_FIBRE);
+    live(lab, 5 * SEC, 50 * MS);
+    expect_no_move(lab);
+}
+
+/* A peer that refuses to be migrated says nothing of the uplink. */
+static void a_refused_return_is_no_failure(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_leave(lab, 1, "up1", ON_FIBRE);
+    until_move(lab, 60000, 50 * MS);
+    lab_answer_error(lab, expect_move_over(lab, 1, "up0"), NODE_PEER_DISABLE_MIGRATION);
+    assert_int_equal(uplinks_inspect(lab, "home").proof_us, 15 * SEC);
+}
+
 /* Back, and off again: twice as long. */
 static void one_that_did_not_last_waits_longer(void **state)
 {
@@ -289,6 +322,8 @@ int main(void)
         UPLINKS_PROBE_TEST(one_goes_first),
         UPLINKS_PROBE_TEST(without_effect_the_others_stay),
         UPLINKS_PROBE_TEST(a_return_that_fails_waits_longer),
+        UPLINKS_PROBE_TEST(a_failed_return_ends_the_trust),
+        UPLINKS_PROBE_TEST(a_refused_return_is_no_failure),
         UPLINKS_PROBE_TEST(one_that_did_not_last_waits_longer),
         UPLINKS_PROBE_TEST(never),
         UPLINKS_PROBE_TEST(only_if_better),

@@ -82,7 +82,7 @@ static void finish(struct engine *engine, struct move *move, enum outcome outcom
     };
     request_ended(&engine->migration, move->request);
     move_set_state(engine, move, MOVE_WAITING, NEVER);
-    return_ended(engine, move, moved);
+    return_ended(engine, move, outcome);
 }
 
 /* What an error says about the connection, whoever asked and when. */

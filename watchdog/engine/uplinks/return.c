@@ -303,20 +303,31 @@ void return_due(struct engine *engine)
 
 /* ---- how it went ---- */
 
-void return_ended(struct engine *engine, const struct move *move, bool moved)
+/* The others say something of the peer, or of the node, and nothing of the uplink. */
+static bool is_of_path(enum outcome outcome)
+{
+    return outcome == OUTCOME_TIMEOUT || outcome == OUTCOME_NO_PATH ||
+           outcome == OUTCOME_UNANSWERED;
+}
+
+void return_ended(struct engine *engine, const struct move *move, enum outcome outcome)
 {
     struct uplink *uplink =
         move->reason->interface ? uplinks_by_interface(engine, move->reason->interface) : NULL;
 
     if (!uplink || move->reason->kind != PD_KIND_BETTER)
         return;
-    if (moved) {
+    if (outcome == OUTCOME_MIGRATED) {
         uplink->is.proof.returned_us = engine->now_us;
         return;
     }
     uplink->is.proof.tried_us = engine->now_us;
+    if (!is_of_path(outcome))
+        return;
     if (uplink->is.proof.scout == move->conn)
         evidence_distrust(uplink);
+    else if (uplink->is.heard_us <= move->since_us) /* nothing got through there meanwhile */
+        evidence_unprove(uplink);
 }
 
 void return_effect(struct engine *engine, uint64_t conn, struct uplink *target, enum effect effect)

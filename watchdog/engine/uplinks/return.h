@@ -32,7 +32,7 @@ void return_probed(struct engine *engine, const struct path_probe *probe,
 void return_node_down(struct uplink *uplink);
 
 /* A request of kind `better` ended; its effect is known. */
-void return_ended(struct engine *engine, const struct move *move, bool moved);
+void return_ended(struct engine *engine, const struct move *move, enum outcome outcome);
 void return_effect(struct engine *engine, uint64_t conn, struct uplink *target, enum effect effect);
 
 #endif
