@@ -157,7 +157,8 @@ static void check_return(struct sim *sim, const struct record_decision *record,
 /* Where a bound one has nowhere else to go. */
 static bool is_new_port(const struct record_decision *record)
 {
-    return record->choice && strstr(record->choice->s, "a new port");
+    return record->choice && (strstr(record->choice->s, "a new port") ||
+                              strstr(record->choice->s, "a new connection"));
 }
 
 static void check_target(struct sim *sim, const struct record_decision *record,
