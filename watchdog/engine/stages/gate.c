@@ -140,7 +140,8 @@ static void admit(struct engine *engine, struct peer *peer, const struct decidin
 {
     enum pd_kind kind = what->reason->kind;
 
-    if (choice->to && choice->to != choice->from && kind != PD_KIND_BETTER &&
+    if (choice->to && choice->to != choice->from &&
+        !uplink_held(uplink_at(engine, choice->from), engine->now_us) && kind != PD_KIND_BETTER &&
         kind != PD_KIND_OPERATOR)
         evidence_leaving(engine, peer, uplink_at(engine, choice->from), kind);
     admit_add(engine, peer, what, again);

@@ -327,6 +327,9 @@ static bool choose_moved(const struct choosing *choosing)
 
     if (told && !led && !choosing->failed)
         return false;
+    /* The kernel's answer is newer than what was told of the interface: it is followed. */
+    if (led && (led->condition == UPLINK_ABSENT || led->condition == UPLINK_NO_ROUTE))
+        return false;
     if (led && !speaks_against(choosing, led)) {
         take(choosing, led, "the route leads there");
         return true;
