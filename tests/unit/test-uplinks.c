@@ -176,6 +176,37 @@ static void of_a_connection(void **state)
     assert_string_equal(of(lab, "10.0.0.2:9", "tun7"), "home");
 }
 
+/* One that was not there before is a reason to look at what is dead, as one that comes up is. */
+static void a_new_one_wakes(void **state)
+{
+    struct lab *lab = *state;
+    const struct event_interface both[] = {
+        {"eth0", "10.0.0.2", true, false, true, false},
+        {"wwan0", "10.9.0.7", true, true, true, false},
+    };
+    const struct lab_action *move;
+
+    lab->features = NODE_BIND;
+    lab_node_up(lab, "boot2");
+    lab_snapshot(lab);
+    host(lab, both, 1);
+    lab_peer_told(lab, &(struct event_peer_up){.peer = "a",
+                                               .conn = 1,
+                                               .local = "10.0.0.2:9",
+                                               .remote = "192.0.2.1:443",
+                                               .migratable = true});
+    lab_fresh(lab, 1, 50 * MS);
+    for (unsigned i = 0; i < 3; i++) {
+        lab_time(lab, SEC);
+        lab_silent(lab, 1);
+    }
+    expect_no_move(lab);
+    host(lab, both, 2);
+    move = lab_next_move(lab);
+    assert_non_null(move);
+    assert_string_equal(move->interface, "wwan0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(conditions, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(under_another_name, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(of_a_connection, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(a_new_one_wakes, lab_setup, lab_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

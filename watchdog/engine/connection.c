@@ -209,6 +209,7 @@ void connection_peer_up(struct engine *engine, const struct event_peer_up *event
     peer = peer_add(engine, event);
     triggers_adopt(engine, peer);
     members_path(engine, peer);
+    return_peer(engine, peer);
     waiting = learnt_take(engine, peer);
     migration_peer_up(engine, peer);
     effect_peer_up(engine, peer);

@@ -132,6 +132,7 @@ void evidence_failed(struct engine *engine, struct uplink *uplink, const struct 
         .left_us = min_u64(2 * left_us + PENALTY_STEP_US, PENALTY_MAX_US),
         .at_us = engine->now_us,
     };
+    evidence_unprove(uplink);
     evidence_change(engine, uplink, UPLINK_CHANGE_PENALTY, "%s: not used for %" PRIu64 " s", what,
                     penalty->left_us / 1000000);
 }

@@ -44,7 +44,7 @@ void evidence_failed(struct engine *engine, struct uplink *uplink, const struct 
 /* The first that came back got through there: nothing speaks against it any more. */
 void evidence_trust(struct uplink *uplink);
 
-/* It went down, or did not answer: proof begins anew. */
+/* It went down, or a move to it failed: proof begins anew. */
 void evidence_unprove(struct uplink *uplink);
 
 /* Proof begins anew, and takes longer. */

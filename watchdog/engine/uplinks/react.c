@@ -80,12 +80,13 @@ static const char *const downs[] = {
     [UPLINK_UP] = "carrier, address and route are there",
 };
 
-/* Went or came: a record, and whoever is concerned is looked at. */
+/* Went or came: a record, and whoever is concerned is looked at. `was` is NULL for one that was not
+ * in the list. */
 static void compare(struct engine *engine, struct uplink *uplink, const struct uplink *was)
 {
     bool up = uplink->condition == UPLINK_UP;
 
-    if (up == (was->condition == UPLINK_UP))
+    if (up == (was && was->condition == UPLINK_UP))
         return;
     evidence_change(engine, uplink, up ? UPLINK_CHANGE_UP : UPLINK_CHANGE_DOWN, "%s",
                     downs[uplink->condition]);
@@ -103,12 +104,8 @@ static void changed(struct engine *engine, struct uplinks *before)
     struct uplinks *uplinks = &engine->uplinks;
 
     members_renumber(engine, before);
-    for (size_t i = 0; i < uplinks->n && before->n; i++) {
-        const struct uplink *was = uplinks_on(before, uplinks->list[i].interface->s);
-
-        if (was)
-            compare(engine, &uplinks->list[i], was);
-    }
+    for (size_t i = 0; i < uplinks->n && before->n; i++)
+        compare(engine, &uplinks->list[i], uplinks_on(before, uplinks->list[i].interface->s));
     uplinks_list_clear(before);
     return_look(engine);
 }
