@@ -63,8 +63,8 @@ struct peer {
     bool sent_since : 1;            /* more than that */
     bool outstanding_always : 1;    /* in flight, or a probe timeout, in every row since */
     bool outstanding_sent : 1;      /* bytes_sent has grown since */
-    uint8_t uplink; /* uplinks/members.c: place + 1 of the one that it uses; 0: none is known */
-    uint8_t home;   /* the same of the one that it was moved off, and wants back to */
+    uint8_t uplink : 7; /* uplinks/members.c: place + 1 of the one that it uses; 0: none is known */
+    uint8_t home;       /* the same of the one that it was moved off, and wants back to */
     uint8_t outstanding_rows;
     uint8_t
         unanswered_rows; /* rows since unanswered_since_us that would have shown a sign of life */

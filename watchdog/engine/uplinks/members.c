@@ -19,7 +19,7 @@ static void set_uplink(struct engine *engine, struct peer *peer, uint8_t place)
         before->n_peers--;
     if (now)
         now->n_peers++;
-    peer->uplink = place;
+    peer->uplink = place & 0x7f;
 }
 
 void members_path(struct engine *engine, struct peer *peer)

@@ -17,6 +17,7 @@ void probe_send(struct engine *engine, const struct peer *peer, struct uplink *u
 {
     struct uplinks *uplinks = &engine->uplinks;
     struct action *action = outbox_action(engine, ACTION_PROBE_PATH);
+    const char *interface = outbox_text(engine, uplink->interface->s);
 
     uplinks->probes = array_reserve(uplinks->probes, &uplinks->probes_capacity,
                                     uplinks->n_probes + 1, sizeof(*uplinks->probes));
@@ -30,7 +31,7 @@ void probe_send(struct engine *engine, const struct peer *peer, struct uplink *u
     action->probe_path = (struct action_probe_path){
         .probe = uplinks->last_probe,
         .conn = peer->view.conn,
-        .interface = outbox_text(engine, uplink->interface->s),
+        .interface = interface,
         .timeout_ms = PROBE_TIMEOUT_MS,
     };
     uplink->is.asked_us = engine->now_us;
