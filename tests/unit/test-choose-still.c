@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine/uplinks/choose.[ch]: what waited is asked for only where there is still a sense in it. */
-#include "engine-lab.h"
+#include "uplinks-lab.h"
 
 static const struct uplink_config sections[] = {
     {"home", "up0", UPLINK_PRIMARY},
@@ -95,11 +95,45 @@ static void no_return_is_wanted_any_more(void **state)
     assert_null(lab_next_move(lab));
 }
 
+/* What waited cannot wait for probes, too: it goes where it can. */
+static void its_target_went_while_it_waited(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t open;
+    size_t since;
+
+    uplinks_peer(lab, 2, ON_HOME);
+    lab_operator(lab, "p2", COMMAND_BY_MIGRATE);
+    open = lab_next_move(lab)->request;
+    since = lab->n_actions;
+    uplinks_dead(lab, 1);
+    uplinks_probed(lab, uplinks_find_probe(lab, since, "up1"), 20 * MS);
+    assert_int_equal(engine_counts(lab->engine).queued, 1);
+    uplinks_host(lab, "up1");
+    uplinks_time(lab, 30 * SEC); /* what was asked of the others is old by now */
+    lab_answer_ok(lab, open);
+    expect_move_over(lab, 1, "up2");
+}
+
+static int setup_waiting(void **state)
+{
+    struct lab *lab = memory_new(1, sizeof(*lab));
+
+    uplinks_init(lab, PROBES);
+    lab->config.max_in_flight = 1;
+    lab->config.migrate_timeout_us = lab->config.timeout_max_us = 5 * MIN;
+    uplinks_begin(lab);
+    *state = lab;
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_return_waits_for_the_budget, setup, lab_teardown),
         cmocka_unit_test_setup_teardown(no_return_is_wanted_any_more, setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(its_target_went_while_it_waited, setup_waiting,
+                                        lab_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,6 +239,47 @@ static void from_metered_at_the_first(void **state)
     expect_move_over(lab, 1, "up0");
 }
 
+/* Only home answers. How long until a move is asked for, in ms; `most_ms`: none was. */
+static uint64_t until_home(struct lab *lab, uint64_t most_ms)
+{
+    const struct uplinks *uplinks = &lab->engine->uplinks;
+    uint8_t home = uplink_place(lab->engine, uplinks_get(lab, "home"));
+
+    for (uint64_t ms = 0; ms < most_ms; ms += 100) {
+        size_t read = lab->read_moves;
+
+        if (lab_next_move(lab)) {
+            lab->read_moves = read;
+            return ms;
+        }
+        uplinks_time(lab, 100 * MS);
+        while (uplinks->n_probes)
+            uplinks_probed(lab, uplinks->probes[0].number,
+                           uplinks->probes[0].uplink == home ? 50 * MS : 0);
+    }
+    return most_ms;
+}
+
+/* One sign of life is enough for who pays for where he is, and not for the others. */
+static void the_first_sign_is_for_metered_alone(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_host(lab, "up1 up2");
+    uplinks_leave(lab, 1, "wwan0", ON_LTE);
+    uplinks_host(lab, "up2");
+    uplinks_peer(lab, 2, ON_FIBRE);
+    live(lab, 40 * SEC, 0);
+    assert_in_range(until_home(lab, 60000), 100, 3000);
+    uplinks_moved(lab, expect_move_over(lab, 1, "up0"), ON_HOME);
+    for (unsigned i = 0; i < 4; i++) {
+        lab_time(lab, SEC / 4);
+        lab_fresh(lab, 1, 50 * MS);
+    }
+    assert_in_range(until_home(lab, 60000), 10000, 17000);
+    expect_move_over(lab, 2, "up0");
+}
+
 /* Home stays silent: a spare one that lives does. */
 static void from_metered_to_what_lives(void **state)
 {
@@ -329,6 +370,7 @@ int main(void)
         UPLINKS_PROBE_TEST(only_if_better),
         UPLINKS_PROBE_TEST(slow_is_not_proven),
         UPLINKS_PROBE_TEST(from_metered_at_the_first),
+        UPLINKS_PROBE_TEST(the_first_sign_is_for_metered_alone),
         UPLINKS_PROBE_TEST(from_metered_to_what_lives),
         UPLINKS_PROBE_TEST(cooling_or_held_it_waits),
         UPLINKS_PROBE_TEST(not_from_where_the_operator_wants_it),

@@ -16,12 +16,19 @@
 /* What is measured of an uplink is believed for so long. */
 #define MEASURED_US UINT64_C(10000000)
 
+/* Of a move: which attempt a target is chosen for. */
+enum attempt {
+    ATTEMPT_FIRST,
+    ATTEMPT_LATE, /* the first, but it waited, and its target cannot be used any more */
+    ATTEMPT_NEXT, /* after one that failed */
+};
+
 struct choosing {
     const struct engine *engine;
     const struct peer *peer;
     const struct reason *reason;
     const struct uplink *from, *tried;
-    bool failed; /* an attempt that named no uplink */
+    enum attempt attempt;
     unsigned family;
     struct choice *ret;
 };
@@ -207,7 +214,8 @@ static unsigned candidates(const struct choosing *choosing, bool doubtful)
 
 static bool probes(const struct choosing *choosing)
 {
-    return choosing->engine->node.features & NODE_PROBE_PATH && !choosing->tried;
+    return choosing->engine->node.features & NODE_PROBE_PATH &&
+           choosing->attempt == ATTEMPT_FIRST; /* what is under way cannot wait for answers */
 }
 
 /* ---- by kind ---- */
@@ -312,7 +320,7 @@ static bool may_still(const struct choosing *choosing, const struct uplink *from
 {
     uint64_t now_us = choosing->engine->now_us;
 
-    if (!choosing->tried && !choosing->failed)
+    if (!choosing->tried && choosing->attempt != ATTEMPT_NEXT)
         return !speaks_against(choosing, from);
     return from != choosing->tried && !lacks(from, choosing->family, now_us) &&
            !evidence_penalty_us(from, choosing->family, now_us) &&
@@ -325,7 +333,7 @@ static bool choose_moved(const struct choosing *choosing)
     bool told;
     const struct uplink *led = led_to(choosing, &told);
 
-    if (told && !led && !choosing->failed)
+    if (told && !led && choosing->attempt != ATTEMPT_NEXT)
         return false;
     /* The kernel's answer is newer than what was told of the interface: it is followed. */
     if (led && (led->condition == UPLINK_ABSENT || led->condition == UPLINK_NO_ROUTE))
@@ -400,7 +408,7 @@ static bool choose_degraded(const struct choosing *choosing)
 }
 
 static bool choose(const struct engine *engine, const struct peer *peer,
-                   const struct reason *reason, const struct uplink *tried, bool failed,
+                   const struct reason *reason, const struct uplink *tried, enum attempt attempt,
                    struct choice *ret)
 {
     struct choosing choosing = {.engine = engine,
@@ -408,7 +416,7 @@ static bool choose(const struct engine *engine, const struct peer *peer,
                                 .reason = reason,
                                 .from = uplink_at(engine, peer->uplink),
                                 .tried = tried,
-                                .failed = failed,
+                                .attempt = attempt,
                                 .family = uplinks_family(peer),
                                 .ret = ret};
 
@@ -435,7 +443,7 @@ static bool choose(const struct engine *engine, const struct peer *peer,
 bool choose_uplink(const struct engine *engine, const struct peer *peer,
                    const struct reason *reason, const struct uplink *tried, struct choice *ret)
 {
-    return choose(engine, peer, reason, tried, false, ret);
+    return choose(engine, peer, reason, tried, tried ? ATTEMPT_NEXT : ATTEMPT_FIRST, ret);
 }
 
 bool choose_follows(const struct engine *engine, const struct choice *choice)
@@ -491,13 +499,13 @@ struct uplink *choose_target(const struct engine *engine, const struct move *mov
 }
 
 static bool choose_anew(struct engine *engine, struct move *move, const struct uplink *tried,
-                        bool failed)
+                        enum attempt attempt)
 {
     struct destination *destination = NULL;
     struct choice choice;
     bool other;
 
-    if (choose(engine, move->peer, move->reason, tried, failed, &choice))
+    if (choose(engine, move->peer, move->reason, tried, attempt, &choice))
         destination = choose_destination(engine, &choice);
     other = uplink_at(engine, choice.to) != tried;
     move_direct(move, destination);
@@ -507,7 +515,7 @@ static bool choose_anew(struct engine *engine, struct move *move, const struct u
 
 bool choose_again(struct engine *engine, struct move *move, const struct uplink *tried)
 {
-    return choose_anew(engine, move, tried, !tried);
+    return choose_anew(engine, move, tried, ATTEMPT_NEXT);
 }
 
 bool choose_still(struct engine *engine, struct move *move)
@@ -524,6 +532,6 @@ bool choose_still(struct engine *engine, struct move *move)
         return true;
     if (returns)
         return false;
-    (void)choose_anew(engine, move, NULL, false);
+    (void)choose_anew(engine, move, NULL, ATTEMPT_LATE);
     return true;
 }

@@ -145,7 +145,7 @@ void evidence_unprove(struct uplink *uplink)
 
     proof->good = 0;
     proof->since_us = proof->scout = 0;
-    proof->open = false;
+    proof->open = proof->brief = false;
 }
 
 void evidence_distrust(struct uplink *uplink)

@@ -90,6 +90,15 @@ static bool waited(const struct engine *engine, const struct uplink *uplink)
            engine->now_us >= since_us + proof->hold_us;
 }
 
+static bool is_proven_long(const struct engine *engine, const struct uplink *uplink)
+{
+    const struct proof *proof = &uplink->is.proof;
+
+    return (proof->good >= RETURN_PROBES && engine->now_us >= proof->since_us + proof->hold_us) ||
+           waited(engine, uplink);
+}
+
+/* For one that costs money while it is used the first sign of life will do. */
 static bool is_proven(const struct engine *engine, const struct uplink *uplink,
                       const struct uplink *from)
 {
@@ -97,8 +106,7 @@ static bool is_proven(const struct engine *engine, const struct uplink *uplink,
 
     if (from->class == UPLINK_METERED && uplink->class != UPLINK_METERED && proof->good)
         return true;
-    return (proof->good >= RETURN_PROBES && engine->now_us >= proof->since_us + proof->hold_us) ||
-           waited(engine, uplink);
+    return is_proven_long(engine, uplink);
 }
 
 static void prove(struct engine *engine, const struct peer *peer, struct uplink *uplink)
@@ -156,6 +164,8 @@ static void send_scout(struct engine *engine, struct peer *peer, struct uplink *
                         "%" PRIu32 " good probes over %" PRIu64 " s; %s goes first", proof->good,
                         (engine->now_us - proof->since_us) / 1000000, peer->view.name);
     proof->scout = peer->view.conn;
+    proof->open = false;
+    proof->brief = !is_proven_long(engine, uplink);
     advise(engine, peer, uplink);
 }
 
@@ -167,7 +177,8 @@ static bool consider(struct engine *engine, struct peer *peer, struct uplink *up
     prove(engine, peer, uplink);
     if (!is_ready(engine, peer))
         return false;
-    if (proof->open) {
+    if (proof->open &&
+        (!proof->brief || uplink_at(engine, peer->uplink)->class == UPLINK_METERED)) {
         advise(engine, peer, uplink);
         return true;
     }

@@ -41,6 +41,7 @@ struct proof {
     uint64_t tried_us;    /* the last try to come back that failed, 0: none */
     uint64_t scout;       /* the connection that goes first, 0: none */
     bool open;            /* its move helped: the others follow */
+    bool brief;           /* it came from a metered one, without the whole proof: so do those */
 };
 
 /* What is remembered of an uplink while it keeps its interface, also under another name. */
