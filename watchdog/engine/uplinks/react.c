@@ -80,6 +80,14 @@ static const char *const downs[] = {
     [UPLINK_UP] = "carrier, address and route are there",
 };
 
+/* Of one that was learned the host tells only while it leads somewhere. */
+static const char *condition_text(const struct uplink *uplink)
+{
+    return uplink->condition == UPLINK_ABSENT && !uplink->configured
+               ? "no route to everywhere leads over it any more, or the interface is gone"
+               : downs[uplink->condition];
+}
+
 /* Went or came: a record, and whoever is concerned is looked at. `was` is NULL for one that was not
  * in the list. */
 static void compare(struct engine *engine, struct uplink *uplink, const struct uplink *was)
@@ -89,7 +97,7 @@ static void compare(struct engine *engine, struct uplink *uplink, const struct u
     if (up == (was && was->condition == UPLINK_UP))
         return;
     evidence_change(engine, uplink, up ? UPLINK_CHANGE_UP : UPLINK_CHANGE_DOWN, "%s",
-                    downs[uplink->condition]);
+                    condition_text(uplink));
     if (up) {
         wake_peers(engine, uplink);
         return;
@@ -141,7 +149,7 @@ static void leave_down(struct engine *engine, const struct uplink *uplink)
     char reason[160];
     struct peer *peer;
 
-    snprintf(reason, sizeof(reason), "uplink %s: %s", uplink->name->s, downs[uplink->condition]);
+    snprintf(reason, sizeof(reason), "uplink %s: %s", uplink->name->s, condition_text(uplink));
     for (uint32_t i = 0; uplink->n_peers && (peer = peers_next(engine, &i));)
         if (peer->uplink == place && peer->state == PEER_UP && !peer_in_flight(peer) &&
             !(peer->moves && peer->moves->move) && !waits_for_target(peer))
