@@ -12,7 +12,7 @@ import sys
 
 # member (of which variables, as a pattern): the files that may change it.
 OWNERS = {
-    "held": ("peers/name.c",), "held_until_us": ("peers/name.c",),
+    "held": ("peers/name.c", "uplinks/react.c"), "held_until_us": ("peers/name.c", "uplinks/react.c"),
     "all_held": ("peers/name.c",), "all_held_until_us": ("peers/name.c",),
     "reconnect_us": ("peers/name.c",), "gap_us": ("peers/name.c",),
     "cooling_since_us": ("peers/waiting.c", "peers/shelf.c"), "moved_us": ("peers/waiting.c", "peers/shelf.c"),
@@ -53,7 +53,6 @@ OWNERS = {
     "home": ("uplinks/members.c",), "heard_us": ("uplinks/evidence.c",),
     "suspect": ("uplinks/evidence.c",), "slow_us": ("uplinks/evidence.c",),
     "scout": ("uplinks/evidence.c", "uplinks/return.c"), "good": ("uplinks/evidence.c", "uplinks/return.c"),
-    "barred": ("uplinks/react.c",), "barred_until_us": ("uplinks/react.c",),
     "mode": ("hold.c", "engine.c"), "missed": ("hold.c", "command.c"), "stopping": ("command.c",),
 }
 ELSEWHERE = {"inspect.c", "inspect-explain.c"}  # they work on values of their own

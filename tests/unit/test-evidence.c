@@ -145,10 +145,20 @@ static void a_failed_return_waits(void **state)
 
 /* ---- by its calls alone ---- */
 
+static void fails_from(struct lab *lab, const char *name, const char *from, uint64_t began_us)
+{
+    const struct destination destination = {
+        .uplink = from ? uplinks_get(lab, from)->name : NULL,
+        .target = uplinks_get(lab, name)->name,
+        .interface = uplinks_get(lab, name)->interface,
+    };
+
+    evidence_failed(lab->engine, &destination, 4, began_us, "the migrate of p1 ended as timeout");
+}
+
 static void fails(struct lab *lab, const char *name)
 {
-    evidence_failed(lab->engine, uplinks_get(lab, name), NULL, 4, lab->engine->now_us,
-                    "the migrate of p1 ended as timeout");
+    fails_from(lab, name, NULL, lab->engine->now_us);
 }
 
 static uint64_t left(const struct lab *lab, const char *name, unsigned family)
@@ -197,14 +207,12 @@ static void none_where_others_got_through(void **state)
     began_us = lab->engine->now_us;
     uplinks_time(lab, SEC);
     uplinks_peer(lab, 2, ON_FIBRE);
-    evidence_failed(lab->engine, uplinks_get(lab, "fibre"), NULL, 4, began_us, "it");
+    fails_from(lab, "fibre", NULL, began_us);
     assert_int_equal(left(lab, "fibre", 4), 0);
     /* or through the one that it came from: it is the peer */
-    evidence_failed(lab->engine, uplinks_get(lab, "sat"), uplinks_get(lab, "fibre"), 4, began_us,
-                    "it");
+    fails_from(lab, "sat", "fibre", began_us);
     assert_int_equal(left(lab, "sat", 4), 0);
-    evidence_failed(lab->engine, uplinks_get(lab, "sat"), uplinks_get(lab, "home"), 4, began_us,
-                    "it");
+    fails_from(lab, "sat", "home", began_us);
     assert_int_equal(left(lab, "sat", 4), 8 * SEC);
 }
 

@@ -24,6 +24,24 @@ static void off_one_that_went(void **state)
     expect_no_decision(lab); /* of the other one */
 }
 
+/* Each gets its own time. */
+static void two_that_went_one_after_the_other(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_peer(lab, 2, ON_FIBRE);
+    lab_skip(lab);
+    uplinks_host(lab, "up0");
+    uplinks_time(lab, 200 * MS);
+    uplinks_host(lab, "up0 up1");
+    uplinks_time(lab, 101 * MS);
+    expect_move_over(lab, 1, "up2");
+    uplinks_time(lab, 198 * MS);
+    expect_no_move(lab);
+    uplinks_time(lab, 2 * MS);
+    expect_move_over(lab, 2, "up2");
+}
+
 static void not_if_it_comes_back_at_once(void **state)
 {
     struct lab *lab = *state;
@@ -246,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         UPLINKS_TEST(off_one_that_went),
+        UPLINKS_TEST(two_that_went_one_after_the_other),
         UPLINKS_TEST(not_if_it_comes_back_at_once),
         UPLINKS_TEST(not_if_the_route_was_faster),
         UPLINKS_TEST(each_cause_is_said),

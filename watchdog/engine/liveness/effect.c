@@ -16,7 +16,6 @@
 #include "../peers/waiting.h"
 #include "../state.h"
 #include "../uplinks/evidence.h"
-#include "../uplinks/members.h"
 #include "../uplinks/return.h"
 
 static uint32_t median(const uint32_t *values, uint8_t count)
@@ -53,21 +52,16 @@ static enum effect evaluate(const struct effect_job *job, bool unanswered)
 /* Did the uplink do that the move went to? */
 static void tell_uplink(struct engine *engine, const struct effect_job *job, enum effect effect)
 {
-    const struct destination *destination = job->destination;
-    struct uplink *target = destination && destination->target
-                                ? uplinks_by_interface(engine, destination->interface->s)
-                                : NULL;
+    struct uplink *target = uplinks_target(engine, job->destination);
     char what[128];
 
     if (!target)
         return;
     snprintf(what, sizeof(what), "the move of %.80s there had no effect", job->name->s);
     if (effect == EFFECT_STALLED && job->peer)
-        evidence_failed(engine, target,
-                        destination->uplink ? uplinks_find(engine, destination->uplink->s) : NULL,
-                        uplinks_family(job->peer), job->since_us, what);
+        evidence_failed(engine, job->destination, uplinks_family(job->peer), job->since_us, what);
     if (job->kind == PD_KIND_BETTER)
-        return_effect(engine, job->conn, target, effect);
+        return_effect(job->conn, target, effect);
 }
 
 static void finish(struct engine *engine, struct effect_job *job, enum effect effect)
@@ -175,12 +169,9 @@ static void redialled(struct engine *engine, struct peer *peer, const struct eff
 {
     const struct destination *destination = job->destination;
 
-    if (peer->view.conn != job->conn || !destination || !destination->interface ||
-        !(engine->node.features & NODE_BIND))
-        return;
-    peer_set_interface(peer, destination->interface->s);
-    members_moved(engine, peer, destination, job->kind == PD_KIND_OPERATOR);
-    return_peer(engine, peer);
+    if (peer->view.conn == job->conn && destination && destination->interface)
+        return_moved(engine, peer, destination, destination->interface->s,
+                     job->kind == PD_KIND_OPERATOR);
 }
 
 void effect_peer_up(struct engine *engine, struct peer *peer)

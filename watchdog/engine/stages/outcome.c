@@ -20,7 +20,6 @@
 #include "../state.h"
 #include "../uplinks/choose.h"
 #include "../uplinks/evidence.h"
-#include "../uplinks/members.h"
 #include "../uplinks/return.h"
 
 static const struct event_answer no_answer = {0};
@@ -104,11 +103,9 @@ static void learn(struct engine *engine, struct peer *peer, enum by by, int64_t 
 }
 
 /* The path changed by a migration of ours. */
-static void path_moved(struct engine *engine, struct peer *peer, const char *local,
-                       const char *interface)
+static void path_moved(struct peer *peer, const char *local)
 {
     (void)peer_set_path(peer, local, NULL, NULL);
-    peer_set_interface(peer, engine->node.features & NODE_BIND ? interface : NULL);
     progress_path(peer);
 }
 
@@ -119,15 +116,6 @@ static const char *named(const struct move *move)
         return move->reason->interface;
     return move->destination && move->destination->interface ? move->destination->interface->s
                                                              : NULL;
-}
-
-/* The new connection is bound to the interface over which it was dialled. */
-static void path_redialled(struct engine *engine, struct peer *peer,
-                           const struct destination *destination, const char *interface, bool asked)
-{
-    peer_set_interface(peer, engine->node.features & NODE_BIND ? interface : NULL);
-    members_moved(engine, peer, destination, asked);
-    return_peer(engine, peer);
 }
 
 static struct answered succeeded(struct engine *engine, struct move *move,
@@ -150,12 +138,10 @@ static struct answered succeeded(struct engine *engine, struct move *move,
     move_free(engine, move);
     if (peer && !reconnected) {
         waiting_moved(engine, peer);
-        path_moved(engine, peer, answer->local, interface);
-        members_moved(engine, peer, destination, reason->kind == PD_KIND_OPERATOR);
-        return_peer(engine, peer);
+        path_moved(peer, answer->local);
     }
-    if (redialled)
-        path_redialled(engine, peer, destination, interface, reason->kind == PD_KIND_OPERATOR);
+    if (peer && (!reconnected || redialled))
+        return_moved(engine, peer, destination, interface, reason->kind == PD_KIND_OPERATOR);
     reason_unref(reason);
     destination_unref(destination);
     if (!peer)
@@ -209,22 +195,17 @@ static bool may_retry(const struct engine *engine, const struct move *move, enum
     return retry_wanted(engine, move, outcome, code) && move_possible(engine, move);
 }
 
-/* A request to an uplink failed: is that to blame? And where does the next attempt go? */
+/* A request to an uplink failed: is that to blame? */
 static void blame(struct engine *engine, const struct move *move, enum outcome outcome)
 {
-    const struct destination *destination = move->destination;
-    struct uplink *target = choose_target(engine, move);
-    char what[300];
+    char what[128];
 
-    if (!target || !move->peer ||
-        (outcome != OUTCOME_TIMEOUT && outcome != OUTCOME_NO_PATH &&
-         outcome != OUTCOME_DIAL_FAILED))
+    if (!move->peer || (outcome != OUTCOME_TIMEOUT && outcome != OUTCOME_NO_PATH &&
+                        outcome != OUTCOME_DIAL_FAILED))
         return;
     snprintf(what, sizeof(what), "the %s of %.80s ended as %s", by_name(move->by), move->name->s,
              outcome_name(outcome));
-    evidence_failed(engine, target,
-                    destination->uplink ? uplinks_find(engine, destination->uplink->s) : NULL,
-                    uplinks_family(move->peer), move->since_us, what);
+    evidence_failed(engine, move->destination, uplinks_family(move->peer), move->since_us, what);
 }
 
 static bool backs_off(enum outcome outcome)
@@ -245,7 +226,7 @@ static bool backs_off(enum outcome outcome)
 
 static void retry(struct engine *engine, struct move *move, enum outcome outcome)
 {
-    bool other = choose_again(engine, move, choose_target(engine, move));
+    bool other = choose_again(engine, move, uplinks_target(engine, move->destination));
 
     if (other && outcome == OUTCOME_TIMEOUT)
         move_retry_elsewhere(engine, move);
@@ -312,8 +293,8 @@ struct answered outcome_late(struct engine *engine, const struct request_slot *s
         return (struct answered){0};
     if (answer->ok && slot->by == BY_MIGRATE) {
         advice_disproved(engine, peer, PD_KIND_MOVED);
-        path_moved(engine, peer, answer->local, NULL);
-        members_path(engine, peer);
+        path_moved(peer, answer->local);
+        return_moved(engine, peer, NULL, NULL, false);
         return (struct answered){.moved = peer};
     }
     if (!answer->ok)
@@ -324,7 +305,6 @@ struct answered outcome_late(struct engine *engine, const struct request_slot *s
 void outcome_unanswered(struct engine *engine, struct move *move)
 {
     finish(engine, move, OUTCOME_UNANSWERED, &no_answer);
-    blame(engine, move, OUTCOME_UNANSWERED);
     failed(engine, move, OUTCOME_UNANSWERED, 0);
 }
 

@@ -118,26 +118,8 @@ static bool is_better(const struct choosing *choosing, const struct uplink *a,
     return a_lives && a_rtt < b_rtt;
 }
 
-/* The best other one that nothing speaks against. */
-static const struct uplink *best_other(const struct choosing *choosing, bool metered)
-{
-    const struct uplinks *uplinks = &choosing->engine->uplinks;
-    const struct uplink *best = NULL;
-
-    for (size_t i = 0; i < uplinks->n; i++) {
-        const struct uplink *uplink = &uplinks->list[i];
-
-        if (uplink == choosing->from || (!metered && uplink->class == UPLINK_METERED) ||
-            speaks_against(choosing, uplink))
-            continue;
-        if (!best || is_better(choosing, uplink, best))
-            best = uplink;
-    }
-    return best;
-}
-
-/* The best other one that is known to live. */
-static const struct uplink *best_living(const struct choosing *choosing)
+/* The best other one that nothing speaks against; `living`: of those that are known to live. */
+static const struct uplink *best_other(const struct choosing *choosing, bool living)
 {
     const struct uplinks *uplinks = &choosing->engine->uplinks;
     const struct uplink *best = NULL;
@@ -146,7 +128,7 @@ static const struct uplink *best_living(const struct choosing *choosing)
         const struct uplink *uplink = &uplinks->list[i];
 
         if (uplink == choosing->from || speaks_against(choosing, uplink) ||
-            !evidence_lives(choosing->engine, uplink))
+            (living && !evidence_lives(choosing->engine, uplink)))
             continue;
         if (!best || is_better(choosing, uplink, best))
             best = uplink;
@@ -281,23 +263,18 @@ static void choose_doubtful(const struct choosing *choosing)
 /* The first that lives; one that costs money only where no other is still to be heard. */
 static void choose_dead(const struct choosing *choosing)
 {
-    const struct uplink *best = best_other(choosing, true), *living = best_living(choosing);
+    const struct uplink *best = best_other(choosing, false), *living = best_other(choosing, true);
 
-    if (living && (living->class != UPLINK_METERED || best->class == UPLINK_METERED)) {
-        take(choosing, living, "lives");
-        return;
-    }
-    if (best && (candidates(choosing, false) < 2 || !probes(choosing))) {
-        take(choosing, best, NULL);
-        return;
-    }
     if (!best) {
         choose_doubtful(choosing);
-        return;
+    } else if (living && (living->class != UPLINK_METERED || best->class == UPLINK_METERED)) {
+        take(choosing, living, "lives");
+    } else if (probes(choosing) && candidates(choosing, false) > 1) {
+        choosing->ret->probe = true;
+        say(choosing->ret, "the others are asked first");
+    } else {
+        take(choosing, best, NULL);
     }
-    (void)candidates(choosing, false);
-    choosing->ret->probe = true;
-    say(choosing->ret, "the others are asked first");
 }
 
 /* Where the kernel leads now, by the evidence of the trigger route; NULL: not told, or over no
@@ -348,7 +325,7 @@ static bool choose_moved(const struct choosing *choosing)
         take(choosing, from, "it still lives");
         return true;
     }
-    best = best_other(choosing, true);
+    best = best_other(choosing, false);
     if (!best)
         best = least_doubtful(choosing);
     if (best) {
@@ -489,15 +466,6 @@ struct destination *choose_destination(struct engine *engine, const struct choic
     return destination;
 }
 
-struct uplink *choose_target(const struct engine *engine, const struct move *move)
-{
-    const struct destination *destination = move->destination;
-
-    return destination && destination->interface ? uplinks_by_interface(engine,
-                                                                        destination->interface->s)
-                                                 : NULL;
-}
-
 static bool choose_anew(struct engine *engine, struct move *move, const struct uplink *tried,
                         enum attempt attempt)
 {
@@ -520,7 +488,7 @@ bool choose_again(struct engine *engine, struct move *move, const struct uplink 
 
 bool choose_still(struct engine *engine, struct move *move)
 {
-    const struct uplink *target = choose_target(engine, move);
+    const struct uplink *target = uplinks_target(engine, move->destination);
     bool returns = move->reason->interface && !strcmp(move->reason->trigger, return_name);
 
     if (returns && engine->config->returns == RETURN_NEVER)

@@ -30,9 +30,6 @@ bool choose_follows(const struct engine *engine, const struct choice *choice);
 /* What a request and the records carry of it. The caller's reference. */
 struct destination *choose_destination(struct engine *engine, const struct choice *choice);
 
-/* The uplink that a move goes to; NULL: none was named, or it is none any more. */
-struct uplink *choose_target(const struct engine *engine, const struct move *move);
-
 /* A move that waited is about to be asked for: it goes elsewhere where its target cannot be used
  * any more. False: there is no sense in it without that target. */
 bool choose_still(struct engine *engine, struct move *move);

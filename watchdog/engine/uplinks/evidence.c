@@ -115,12 +115,19 @@ uint64_t evidence_penalty_us(const struct uplink *uplink, unsigned family, uint6
     return max_u64(uplink_penalty_us(uplink, 0, now_us), uplink_penalty_us(uplink, 1, now_us));
 }
 
-void evidence_failed(struct engine *engine, struct uplink *uplink, const struct uplink *from,
-                     unsigned family, uint64_t began_us, const char *what)
+void evidence_failed(struct engine *engine, const struct destination *destination, unsigned family,
+                     uint64_t began_us, const char *what)
 {
-    struct penalty *penalty = &uplink->is.penalty[family_place(family)];
-    uint64_t left_us = uplink_penalty_us(uplink, family_place(family), engine->now_us);
+    struct uplink *uplink = uplinks_target(engine, destination);
+    const struct uplink *from =
+        destination && destination->uplink ? uplinks_find(engine, destination->uplink->s) : NULL;
+    struct penalty *penalty;
+    uint64_t left_us;
 
+    if (!uplink)
+        return;
+    penalty = &uplink->is.penalty[family_place(family)];
+    left_us = uplink_penalty_us(uplink, family_place(family), engine->now_us);
     /* Others got through there meanwhile, or where it came from: the peer is to blame. */
     if (uplink->is.heard_us > began_us || (from && from->is.heard_us > began_us))
         return;

@@ -36,10 +36,10 @@ uint64_t evidence_penalty_us(const struct uplink *uplink, unsigned family, uint6
 void evidence_leaving(struct engine *engine, const struct peer *peer, struct uplink *from,
                       enum pd_kind kind);
 
-/* A move to it failed, or did not help, though it began then; of a connection that had been on
- * `from` (NULL: not known). `what`: "the move of bravo ended as timeout". */
-void evidence_failed(struct engine *engine, struct uplink *uplink, const struct uplink *from,
-                     unsigned family, uint64_t began_us, const char *what);
+/* A move there failed, or did not help, which began then. `what`: "the move of bravo ended as
+ * timeout". Nothing where no uplink was named. */
+void evidence_failed(struct engine *engine, const struct destination *destination, unsigned family,
+                     uint64_t began_us, const char *what);
 
 /* The first that came back got through there: nothing speaks against it any more. */
 void evidence_trust(struct uplink *uplink);

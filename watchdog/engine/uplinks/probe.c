@@ -21,7 +21,7 @@ void probe_send(struct engine *engine, const struct peer *peer, struct uplink *u
 
     uplinks->probes = array_reserve(uplinks->probes, &uplinks->probes_capacity,
                                     uplinks->n_probes + 1, sizeof(*uplinks->probes));
-    uplinks->probes[uplinks->n_probes++] = (struct path_probe){
+    uplinks->probes[uplinks->n_probes++] = (struct uplink_probe){
         .number = ++uplinks->last_probe,
         .conn = peer->view.conn,
         .until_us = engine->now_us + PROBE_TIMEOUT_MS * UINT64_C(1000) + LOST_US,
@@ -79,7 +79,7 @@ static void drop(struct uplinks *uplinks, size_t place)
     uplinks->probes[place] = uplinks->probes[--uplinks->n_probes];
 }
 
-bool probe_take(struct engine *engine, uint64_t number, struct path_probe *ret)
+bool probe_take(struct engine *engine, uint64_t number, struct uplink_probe *ret)
 {
     struct uplinks *uplinks = &engine->uplinks;
 

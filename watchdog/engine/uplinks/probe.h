@@ -17,7 +17,7 @@ void probe_send(struct engine *engine, const struct peer *peer, struct uplink *u
 void probe_candidates(struct engine *engine, const struct peer *peer, const struct choice *choice);
 
 /* An answer: which one it was; false: none that is waited for. */
-bool probe_take(struct engine *engine, uint64_t number, struct path_probe *ret);
+bool probe_take(struct engine *engine, uint64_t number, struct uplink_probe *ret);
 
 /* Are probes of this kind open, over this uplink or (NULL) any? */
 unsigned probes_open(const struct engine *engine, const struct uplink *uplink, bool for_return);

@@ -170,7 +170,7 @@ static void forget_advice(struct engine *engine, const struct uplink *uplink)
 
 static void hold_over(struct engine *engine, struct uplink *uplink, const char *why)
 {
-    uplink->is.barred = false;
+    uplink->is.held = false;
     forget_advice(engine, uplink);
     evidence_change(engine, uplink, UPLINK_CHANGE_RELEASED, "%s", why);
     wake_peers(engine, uplink);
@@ -183,15 +183,18 @@ void react_due(struct engine *engine)
     for (size_t i = 0; i < uplinks->n; i++) {
         struct uplink *uplink = &uplinks->list[i];
 
-        if (uplink->is.barred && uplink->is.barred_until_us) {
-            if (uplink->is.barred_until_us <= engine->now_us)
+        if (uplink->is.held && uplink->is.held_until_us) {
+            if (uplink->is.held_until_us <= engine->now_us)
                 hold_over(engine, uplink, "the hold is over");
             else
-                check_at(engine, uplink->is.barred_until_us);
+                check_at(engine, uplink->is.held_until_us);
         }
-        if (uplink->condition != UPLINK_UP && uplinks_chosen(engine) &&
-            engine->now_us >= uplink->is.since_us + GRACE_US)
+        if (uplink->condition == UPLINK_UP || !uplinks_chosen(engine))
+            continue;
+        if (engine->now_us >= uplink->is.since_us + GRACE_US)
             leave_down(engine, uplink);
+        else
+            check_at(engine, uplink->is.since_us + GRACE_US);
     }
 }
 
@@ -206,8 +209,8 @@ bool react_hold(struct engine *engine, const char *name, uint64_t until_us, cons
 
     if (!uplink)
         return false;
-    uplink->is.barred = true;
-    uplink->is.barred_until_us = until_us;
+    uplink->is.held = true;
+    uplink->is.held_until_us = until_us;
     if (until_us)
         check_at(engine, until_us);
     snprintf(reason, sizeof(reason), "%s holds uplink %s: connections leave it",
@@ -228,7 +231,7 @@ bool react_release(struct engine *engine, const char *name, const char *who)
     if (!uplink)
         return false;
     snprintf(why, sizeof(why), "by %s", who ? who : "an operator");
-    if (uplink->is.barred)
+    if (uplink->is.held)
         hold_over(engine, uplink, why);
     return true;
 }
@@ -261,7 +264,7 @@ static bool speaks_of_path(int64_t code)
 
 void react_probed(struct engine *engine, const struct event_probed *answer)
 {
-    struct path_probe probe;
+    struct uplink_probe probe;
     struct uplink *uplink;
 
     if (!probe_take(engine, answer->probe, &probe)) {

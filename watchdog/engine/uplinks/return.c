@@ -56,7 +56,7 @@ static bool too_slow(const struct engine *engine, const struct uplink *uplink,
            rtt_us >= peer->rtt_last[0];
 }
 
-void return_probed(struct engine *engine, const struct path_probe *probe,
+void return_probed(struct engine *engine, const struct uplink_probe *probe,
                    const struct event_probed *answer)
 {
     struct uplink *uplink = uplink_at(engine, probe->uplink);
@@ -267,6 +267,14 @@ static void begin(struct engine *engine)
         deadline_set(&engine->deadlines, &uplinks->tick, engine->now_us + TICK_MIN_US);
 }
 
+void return_moved(struct engine *engine, struct peer *peer, const struct destination *destination,
+                  const char *interface, bool asked)
+{
+    peer_set_interface(peer, engine->node.features & NODE_BIND ? interface : NULL);
+    members_moved(engine, peer, destination, asked);
+    return_peer(engine, peer);
+}
+
 void return_peer(struct engine *engine, const struct peer *peer)
 {
     if (is_possible(engine) && members_wanted(engine, peer))
@@ -341,16 +349,12 @@ void return_ended(struct engine *engine, const struct move *move, enum outcome o
         evidence_unprove(uplink);
 }
 
-void return_effect(struct engine *engine, uint64_t conn, struct uplink *target, enum effect effect)
+void return_effect(uint64_t conn, struct uplink *target, enum effect effect)
 {
-    struct proof *proof = &target->is.proof;
-
-    if (effect == EFFECT_STALLED) {
+    if (effect == EFFECT_STALLED)
         evidence_distrust(target);
-    } else if (proof->scout == conn) {
+    else if (target->is.proof.scout == conn)
         evidence_trust(target);
-    }
-    return_look(engine);
 }
 
 void return_node_down(struct uplink *uplink)

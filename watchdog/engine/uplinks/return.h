@@ -17,6 +17,11 @@ struct move;
 /* As the trigger of such advice. */
 extern const char return_name[];
 
+/* A move of ours was made, over this interface (NULL: where the routes led): the connection is
+ * bound to it from now on, and may want back. `asked` by an operator: it belongs there. */
+void return_moved(struct engine *engine, struct peer *peer, const struct destination *destination,
+                  const char *interface, bool asked);
+
 /* This connection may want back to somewhere; any of them may. */
 void return_peer(struct engine *engine, const struct peer *peer);
 void return_look(struct engine *engine);
@@ -25,7 +30,7 @@ void return_look(struct engine *engine);
 void return_due(struct engine *engine);
 
 /* An answer to a probe that counts as proof. */
-void return_probed(struct engine *engine, const struct path_probe *probe,
+void return_probed(struct engine *engine, const struct uplink_probe *probe,
                    const struct event_probed *answer);
 
 /* The node went: nothing more is heard of who went first. */
@@ -33,6 +38,6 @@ void return_node_down(struct uplink *uplink);
 
 /* A request of kind `better` ended; its effect is known. */
 void return_ended(struct engine *engine, const struct move *move, enum outcome outcome);
-void return_effect(struct engine *engine, uint64_t conn, struct uplink *target, enum effect effect);
+void return_effect(uint64_t conn, struct uplink *target, enum effect effect);
 
 #endif

@@ -137,7 +137,7 @@ static struct uplink *add(struct uplinks *uplinks, const char *name, const char 
 /* Is there a reason to remember a learned one that the host has no more? */
 static bool is_missed(const struct uplink *was)
 {
-    return !was->configured && (was->n_peers || was->is.left_us || was->is.barred);
+    return !was->configured && (was->n_peers || was->is.left_us || was->is.held);
 }
 
 static void learn(struct engine *engine, const struct uplinks *before)
@@ -263,6 +263,13 @@ struct uplink *uplinks_by_interface(const struct engine *engine, const char *int
     return uplinks_on(&engine->uplinks, interface);
 }
 
+struct uplink *uplinks_target(const struct engine *engine, const struct destination *destination)
+{
+    return destination && destination->interface ? uplinks_by_interface(engine,
+                                                                        destination->interface->s)
+                                                 : NULL;
+}
+
 bool uplinks_chosen(const struct engine *engine)
 {
     return engine->uplinks.n > 1 && engine->config->choose && engine->node.features & NODE_BIND;
@@ -282,8 +289,7 @@ struct uplink *uplink_at(const struct engine *engine, uint8_t place)
 
 bool uplink_held(const struct uplink *uplink, uint64_t now_us)
 {
-    return uplink->is.barred &&
-           (!uplink->is.barred_until_us || uplink->is.barred_until_us > now_us);
+    return uplink->is.held && (!uplink->is.held_until_us || uplink->is.held_until_us > now_us);
 }
 
 static bool has_family(const struct uplink *uplink, unsigned family)

@@ -47,9 +47,8 @@ struct proof {
 /* What is remembered of an uplink while it keeps its interface, also under another name. */
 struct uplink_history {
     uint64_t since_us; /* of its condition; the engine's clock */
-    uint64_t
-        heard_us; /* something got through: a packet from a peer, an answered probe; 0: never */
-    uint64_t asked_us;      /* the last probe or move over it began, 0: none */
+    uint64_t heard_us; /* something got through: an acknowledgement, an answered probe; 0: never */
+    uint64_t asked_us; /* the last probe or move over it began, 0: none */
     uint64_t unanswered_us; /* the last probe without an answer, 0: none */
     uint64_t left_us;       /* connections left it because it did not do, 0: never */
     bool suspect;           /* since then it has not been proven */
@@ -58,8 +57,8 @@ struct uplink_history {
     uint32_t rtt_us;                        /* of connections on it, smoothed; 0: not measured */
     struct penalty penalty[2];              /* by family: IPv4, IPv6 */
     struct proof proof;
-    bool barred;              /* an operator holds it */
-    uint64_t barred_until_us; /* 0: until released */
+    bool held;              /* an operator holds it */
+    uint64_t held_until_us; /* 0: until released */
     /* the last record */
     enum uplink_change change;
     struct text *change_reason; /* NULL: none yet */
@@ -79,7 +78,7 @@ struct uplink {
 };
 
 /* A probe of a path that is not answered. */
-struct path_probe {
+struct uplink_probe {
     uint64_t number;
     uint64_t conn;
     uint64_t until_us; /* given up then, should the shell have lost it */
@@ -93,19 +92,18 @@ struct uplinks {
     size_t n;
     struct event_interfaces host; /* as last told; owned: a copy */
     /* probe.c */
-    struct path_probe *probes;
+    struct uplink_probe *probes;
     size_t n_probes, probes_capacity;
     uint64_t last_probe;
     uint32_t deciding; /* connections whose advice waits for probes, at most */
     /* choose.c: what was last made, since many connections go the same way in one turn */
     struct destination *destination;
-    uint64_t destination_key;
     /* return.c */
     struct deadline tick;
-    struct deadline
-        check;       /* react.c: what is left on an uplink that went down; the end of a hold */
     uint32_t cursor; /* of its walk over the connections */
     bool away;       /* the last walk found a connection that wants back */
+    /* react.c: who is left on an uplink that went down; the end of a hold */
+    struct deadline check;
 };
 
 static inline unsigned family_place(unsigned family)
@@ -134,6 +132,9 @@ const struct uplink *uplinks_find(const struct engine *engine, const char *name)
 /* By its interface's name alone; in an old list, or in the present one. */
 struct uplink *uplinks_on(const struct uplinks *uplinks, const char *interface);
 struct uplink *uplinks_by_interface(const struct engine *engine, const char *interface);
+
+/* The one that a destination names; NULL: none is named, or it is none any more. */
+struct uplink *uplinks_target(const struct engine *engine, const struct destination *destination);
 
 /* Is there something to choose, and does the node do as it is told? */
 bool uplinks_chosen(const struct engine *engine);
