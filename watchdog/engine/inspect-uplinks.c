@@ -38,8 +38,8 @@ static void report_uplink(const struct uplink *uplink, uint64_t now_us, struct i
         .suspect = uplink->is.suspect,
         .penalty_us = evidence_penalty_us(uplink, 0, now_us),
         .held = uplink_held(uplink, now_us),
-        .held_for_us = uplink->is.held_until_us ? sub_u64(uplink->is.held_until_us, now_us)
-                                                  : INSPECT_NEVER,
+        .held_for_us =
+            uplink->is.held_until_us ? sub_u64(uplink->is.held_until_us, now_us) : INSPECT_NEVER,
         .change_us = INSPECT_NEVER,
     };
     report_proof(uplink, ret);
