@@ -112,6 +112,13 @@ static void changed(struct fake_nm *nm, const struct fake_device *device, const 
     must(sd_bus_emit_properties_changed(nm->bus, device->path, DEVICE, property, NULL), "signal");
 }
 
+void fake_nm_settle(struct fake_nm *nm)
+{
+    must(sd_bus_call_method(nm->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                            "org.freedesktop.DBus", "GetId", NULL, NULL, NULL),
+         "hear the bus");
+}
+
 void fake_nm_set(struct fake_nm *nm, const char *name, uint32_t metered)
 {
     struct fake_device *device = find(nm, name);

@@ -32,6 +32,8 @@ struct fake_nm *fake_nm_new(sd_event *loop, const char *address);
 void fake_nm_add(struct fake_nm *nm, const char *name, const char *ip_name, uint32_t metered);
 
 /* Another value, said by a signal. */
+/* Waits until the bus has passed on all that was signalled so far. */
+void fake_nm_settle(struct fake_nm *nm);
 void fake_nm_set(struct fake_nm *nm, const char *name, uint32_t metered);
 void fake_nm_set_ip_name(struct fake_nm *nm, const char *name, const char *ip_name);
 

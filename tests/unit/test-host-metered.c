@@ -360,16 +360,22 @@ static void test_malformed(void **state)
     wait_metered(lab, "wlan0", true);
 }
 
+/* The first ones of the list: so nothing is signalled any more when it is asked for. */
 static void test_more_devices_than_are_kept(void **state)
 {
     struct lab *lab = *state;
     char name[16];
 
-    lab_start(lab);
+    if (!there_is_dbus())
+        skip();
+    bus_start(lab);
+    lab->nm = fake_nm_new(lab->loop, lab->address);
     for (unsigned i = 0; i < 300; i++) {
         snprintf(name, sizeof(name), "eth%u", i);
         fake_nm_add(lab->nm, name, "", METERED_YES);
     }
+    fake_nm_settle(lab->nm);
+    metered_start(lab, lab->address);
     wait_metered(lab, "eth255", true);
     assert_false(host_metered_is(lab->metered, "eth256"));
     fake_nm_remove(lab->nm, "eth0");
