@@ -178,7 +178,15 @@ class Uplinks(ControlCase):
                             (("decisions", "--uplink", "lte"), r"p2@h.* migrated after .*, to lte")):
             self.assertRegex(self.ctl(dog, *words)[0], says)
         out, _ = self.ctl(dog, "decisions", "--json", "--uplink", "home")
-        self.assertEqual({r["conn"] for r in map(json.loads, out.splitlines())}, {1, 2, 4, 6})
+        records = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual({r["conn"] for r in records if "conn" in r}, {1, 2, 4, 6})
+        self.assertEqual([r["change"] for r in records if r["record"] == "uplink"][-1], "held")
+        # the last ones are outcomes and effects: whose they are is found in their decisions, however far back those are
+        out, _ = self.ctl(dog, "decisions", "--json", "--source", "daemon", "--uplink", "lte", "-n", "2")
+        last = [json.loads(line)["record"] for line in out.splitlines()]
+        self.assertEqual((len(last), set(last) <= {"outcome", "effect"}), (2, True))
+        out, _ = self.ctl(dog, "decisions", "--source", "daemon", "--uplink", "home")
+        self.assertIn("is held", out)
         out, _ = self.ctl(dog, "decisions", "--uplink", "sat")
         self.assertEqual(out, "no decision matches\n")
         out, _ = self.ctl(dog, "report")

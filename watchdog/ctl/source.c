@@ -231,7 +231,7 @@ static enum ctl_status read_daemon(struct ctl *ctl, const struct history_filter 
             if (!history_may_fit(filter, record))
                 continue; /* later than wanted */
             history_add(&source->history, json_incref(record));
-            n++;
+            n += counts(filter, record);
         }
         json_object_set(params, "before", json_object_get(page, "next"));
         /* from the first page on all is followed: nothing is between the two */

@@ -34,7 +34,7 @@ static void ring_push(struct ring *ring, struct record *record)
 bool record_is_kept(const struct record *record)
 {
     return record->type == RECORD_DECISION || record->type == RECORD_OUTCOME ||
-           record->type == RECORD_EFFECT;
+           record->type == RECORD_EFFECT || record->type == RECORD_UPLINK;
 }
 
 /* Of a storm only the end would stay: where that begins. */

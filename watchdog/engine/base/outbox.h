@@ -25,7 +25,7 @@ struct outbox_store {
     size_t n_destinations, destinations_capacity;
 };
 
-/* The last decisions, outcomes and effects. */
+/* The last decisions, outcomes and effects, and what happened to uplinks. */
 struct ring {
     struct record *records;
     size_t capacity, count, next;
