@@ -186,7 +186,7 @@ class Uplinks(ControlCase):
         last = [json.loads(line)["record"] for line in out.splitlines()]
         self.assertEqual((len(last), set(last) <= {"outcome", "effect"}), (2, True))
         out, _ = self.ctl(dog, "decisions", "--source", "daemon", "--uplink", "home")
-        self.assertIn("is held", out)
+        self.assertRegex(out, r"(?m)uplink home \(up0\)  held: by uid \d+")
         out, _ = self.ctl(dog, "decisions", "--uplink", "sat")
         self.assertEqual(out, "no decision matches\n")
         out, _ = self.ctl(dog, "report")
