@@ -10,58 +10,12 @@
 #include "../moves/move.h"
 #include "../peers/peer.h"
 #include "../state.h"
+#include "candidates.h"
 #include "evidence.h"
 #include "return.h"
 
 /* What is measured of an uplink is believed for so long. */
 #define MEASURED_US UINT64_C(10000000)
-
-/* Of a move: which attempt a target is chosen for. */
-enum attempt {
-    ATTEMPT_FIRST,
-    ATTEMPT_LATE, /* the first, but it waited, and its target cannot be used any more */
-    ATTEMPT_NEXT, /* after one that failed */
-};
-
-struct choosing {
-    const struct engine *engine;
-    const struct peer *peer;
-    const struct reason *reason;
-    const struct uplink *from, *tried;
-    enum attempt attempt;
-    unsigned family;
-    struct choice *ret;
-};
-
-/* ---- why one is not taken ---- */
-
-static const char *lacks(const struct uplink *uplink, unsigned family, uint64_t now_us)
-{
-    if (uplink->condition != UPLINK_UP)
-        return uplink_condition_names[uplink->condition];
-    if (uplink_held(uplink, now_us))
-        return "held";
-    return uplink_serves(uplink, family, now_us) ? NULL
-           : family == 6                         ? "no IPv6 route"
-                                                 : "no IPv4 route";
-}
-
-/* NULL: it may be used. */
-static const char *speaks_against(const struct choosing *choosing, const struct uplink *uplink)
-{
-    uint64_t now_us = choosing->engine->now_us;
-    const char *why = lacks(uplink, choosing->family, now_us);
-
-    if (why)
-        return why;
-    if (uplink == choosing->tried)
-        return "just tried";
-    if (evidence_penalty_us(uplink, choosing->family, now_us))
-        return "in penalty";
-    if (evidence_unanswered(uplink, now_us))
-        return "no answer";
-    return evidence_silent(uplink) ? "silent" : NULL;
-}
 
 /* ---- words ---- */
 
@@ -84,7 +38,7 @@ static void say_others(const struct choosing *choosing, const struct uplink *tak
 
     for (size_t i = 0; i < uplinks->n; i++) {
         const struct uplink *uplink = &uplinks->list[i];
-        const char *why = speaks_against(choosing, uplink);
+        const char *why = candidate_objection(choosing, uplink);
 
         if (uplink == taken || uplink == choosing->from || !why)
             continue;
@@ -100,100 +54,6 @@ static void take(const struct choosing *choosing, const struct uplink *uplink, c
     say_others(choosing, uplink);
 }
 
-/* ---- the order ---- */
-
-/* Less is better; what stands in front in the file is better than its equal. */
-static bool is_better(const struct choosing *choosing, const struct uplink *a,
-                      const struct uplink *b)
-{
-    bool a_lives = evidence_lives(choosing->engine, a),
-         b_lives = evidence_lives(choosing->engine, b);
-    uint32_t a_rtt = a->is.rtt_us ? a->is.rtt_us : UINT32_MAX,
-             b_rtt = b->is.rtt_us ? b->is.rtt_us : UINT32_MAX;
-
-    if (a->class != b->class)
-        return a->class < b->class;
-    if (a_lives != b_lives)
-        return a_lives;
-    return a_lives && a_rtt < b_rtt;
-}
-
-/* The best other one that nothing speaks against; `living`: of those that are known to live. */
-static const struct uplink *best_other(const struct choosing *choosing, bool living)
-{
-    const struct uplinks *uplinks = &choosing->engine->uplinks;
-    const struct uplink *best = NULL;
-
-    for (size_t i = 0; i < uplinks->n; i++) {
-        const struct uplink *uplink = &uplinks->list[i];
-
-        if (uplink == choosing->from || speaks_against(choosing, uplink) ||
-            (living && !evidence_lives(choosing->engine, uplink)))
-            continue;
-        if (!best || is_better(choosing, uplink, best))
-            best = uplink;
-    }
-    return best;
-}
-
-/* By a reconnect it can also come to where it was. */
-static bool is_open(const struct choosing *choosing, const struct uplink *uplink)
-{
-    return uplink != choosing->from || choosing->reason->by == REASON_BY_RECONNECT;
-}
-
-/* One that spoke against itself, and was heard after all that. */
-static const struct uplink *answered_since(const struct choosing *choosing)
-{
-    const struct uplinks *uplinks = &choosing->engine->uplinks;
-    uint64_t now_us = choosing->engine->now_us;
-
-    for (size_t i = 0; i < uplinks->n; i++) {
-        const struct uplink *uplink = &uplinks->list[i];
-        uint64_t failed_us = uplink->is.penalty[family_place(choosing->family)].at_us;
-
-        if (is_open(choosing, uplink) && uplink != choosing->tried &&
-            !lacks(uplink, choosing->family, now_us) && evidence_lives(choosing->engine, uplink) &&
-            uplink->is.heard_us > failed_us)
-            return uplink;
-    }
-    return NULL;
-}
-
-/* Is there another one at all? */
-static bool has_others(const struct choosing *choosing)
-{
-    const struct uplinks *uplinks = &choosing->engine->uplinks;
-
-    for (size_t i = 0; i < uplinks->n; i++)
-        if (&uplinks->list[i] != choosing->from &&
-            !lacks(&uplinks->list[i], choosing->family, choosing->engine->now_us))
-            return true;
-    return false;
-}
-
-/* All that could be used; `doubtful`: whatever speaks against them, where nothing else is left. */
-static unsigned candidates(const struct choosing *choosing, bool doubtful)
-{
-    const struct uplinks *uplinks = &choosing->engine->uplinks;
-    uint64_t now_us = choosing->engine->now_us;
-    unsigned count = 0;
-
-    choosing->ret->candidates = 0;
-    for (size_t i = 0; i < uplinks->n && i < UPLINKS_CHOSEN_MAX; i++) {
-        const struct uplink *uplink = &uplinks->list[i];
-
-        if ((doubtful ? !is_open(choosing, uplink) : uplink == choosing->from) ||
-            lacks(uplink, choosing->family, now_us) || evidence_unanswered(uplink, now_us) ||
-            (!doubtful && speaks_against(choosing, uplink)))
-            continue;
-        if (!evidence_lives(choosing->engine, uplink))
-            choosing->ret->candidates |= UINT64_C(1) << i;
-        count++;
-    }
-    return count;
-}
-
 static bool probes(const struct choosing *choosing)
 {
     return choosing->engine->node.features & NODE_PROBE_PATH &&
@@ -202,56 +62,48 @@ static bool probes(const struct choosing *choosing)
 
 /* ---- by kind ---- */
 
-/* The one that was tried longest ago, of those that are only silent: it may live again. */
-static const struct uplink *least_doubtful(const struct choosing *choosing)
-{
-    const struct uplinks *uplinks = &choosing->engine->uplinks;
-    uint64_t now_us = choosing->engine->now_us;
-    const struct uplink *best = NULL;
-
-    for (size_t i = 0; i < uplinks->n; i++) {
-        const struct uplink *uplink = &uplinks->list[i];
-
-        if (uplink == choosing->from || uplink == choosing->tried ||
-            lacks(uplink, choosing->family, now_us) || evidence_unanswered(uplink, now_us) ||
-            evidence_penalty_us(uplink, choosing->family, now_us))
-            continue;
-        if (!best || max_u64(uplink->is.asked_us, uplink->is.left_us) <
-                         max_u64(best->is.asked_us, best->is.left_us))
-            best = uplink;
-    }
-    return best;
-}
-
 /* A new port where it is. */
 static void stay(const struct choosing *choosing, const char *why)
 {
     const char *bound = choosing->peer->view.path->interface;
 
     if (bound && choosing->from &&
-        !lacks(choosing->from, choosing->family, choosing->engine->now_us))
+        !candidate_lacks(choosing->from, choosing->family, choosing->engine->now_us))
         choosing->ret->to = choosing->ret->from;
     say(choosing->ret, "%s: %s", choosing->from ? choosing->from->name->s : "as the routes lead",
         why);
     say_others(choosing, choosing->from);
 }
 
+/* Where there are several and none is known to live; or `doubtful` ones, be it only one. */
+static bool ask_first(const struct choosing *choosing, bool doubtful)
+{
+    unsigned count;
+    uint64_t candidates = candidates_to_ask(choosing, doubtful, &count);
+
+    if (!probes(choosing) || (doubtful ? !count || !candidates_others(choosing) : count < 2))
+        return false;
+    choosing->ret->probe = true;
+    choosing->ret->candidates = candidates;
+    say(choosing->ret, "the others are asked first");
+    return true;
+}
+
 /* Nothing is known to live. A connection is closed only for another one that has a way. */
 static void choose_doubtful(const struct choosing *choosing)
 {
-    const struct uplink *best = answered_since(choosing);
+    const struct uplink *best = candidates_answered(choosing);
     bool reconnects = choosing->reason->by == REASON_BY_RECONNECT;
 
     if (best && best != choosing->from) {
         take(choosing, best, "answers again");
     } else if (best) {
         stay(choosing, "a new connection, it answers");
-    } else if (probes(choosing) && has_others(choosing) && candidates(choosing, true)) {
-        choosing->ret->probe = true;
-        say(choosing->ret, "the others are asked first");
-    } else if ((best = least_doubtful(choosing))) {
+    } else if (ask_first(choosing, true)) {
+        return;
+    } else if ((best = candidates_least_doubtful(choosing))) {
         take(choosing, best, "tried again");
-    } else if (reconnects && probes(choosing) && has_others(choosing)) {
+    } else if (reconnects && probes(choosing) && candidates_others(choosing)) {
         choosing->ret->no_target = true;
         say(choosing->ret, "none answers");
         say_others(choosing, NULL);
@@ -263,16 +115,14 @@ static void choose_doubtful(const struct choosing *choosing)
 /* The first that lives; one that costs money only where no other is still to be heard. */
 static void choose_dead(const struct choosing *choosing)
 {
-    const struct uplink *best = best_other(choosing, false), *living = best_other(choosing, true);
+    const struct uplink *best = candidates_best(choosing, false),
+                        *living = candidates_best(choosing, true);
 
     if (!best) {
         choose_doubtful(choosing);
     } else if (living && (living->class != UPLINK_METERED || best->class == UPLINK_METERED)) {
         take(choosing, living, "lives");
-    } else if (probes(choosing) && candidates(choosing, false) > 1) {
-        choosing->ret->probe = true;
-        say(choosing->ret, "the others are asked first");
-    } else {
+    } else if (!ask_first(choosing, false)) {
         take(choosing, best, NULL);
     }
 }
@@ -298,8 +148,8 @@ static bool may_still(const struct choosing *choosing, const struct uplink *from
     uint64_t now_us = choosing->engine->now_us;
 
     if (!choosing->tried && choosing->attempt != ATTEMPT_NEXT)
-        return !speaks_against(choosing, from);
-    return from != choosing->tried && !lacks(from, choosing->family, now_us) &&
+        return !candidate_objection(choosing, from);
+    return from != choosing->tried && !candidate_lacks(from, choosing->family, now_us) &&
            !evidence_penalty_us(from, choosing->family, now_us) &&
            !evidence_unanswered(from, now_us);
 }
@@ -315,19 +165,19 @@ static bool choose_moved(const struct choosing *choosing)
     /* The kernel's answer is newer than what was told of the interface: it is followed. */
     if (led && (led->condition == UPLINK_ABSENT || led->condition == UPLINK_NO_ROUTE))
         return false;
-    if (led && !speaks_against(choosing, led)) {
+    if (led && !candidate_objection(choosing, led)) {
         take(choosing, led, "the route leads there");
         return true;
     }
-    if (!told && !lacks(from, choosing->family, choosing->engine->now_us))
+    if (!told && !candidate_lacks(from, choosing->family, choosing->engine->now_us))
         return false;
     if (from && led != from && may_still(choosing, from)) {
         take(choosing, from, "it still lives");
         return true;
     }
-    best = best_other(choosing, false);
+    best = candidates_best(choosing, false);
     if (!best)
-        best = least_doubtful(choosing);
+        best = candidates_least_doubtful(choosing);
     if (best) {
         take(choosing, best, NULL);
         return true;
@@ -363,7 +213,7 @@ static bool choose_degraded(const struct choosing *choosing)
         uint64_t other_us = measured_us(choosing, uplink);
 
         if (uplink == choosing->from || uplink->class == UPLINK_METERED ||
-            speaks_against(choosing, uplink))
+            candidate_objection(choosing, uplink))
             continue;
         if (other_us == PD_UNKNOWN)
             unknown |= UINT64_C(1) << i;

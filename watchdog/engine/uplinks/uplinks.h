@@ -7,6 +7,7 @@
  *   uplinks.c    the table: names, what the host says of each
  *   members.c    which connection uses which, and where it belongs
  *   evidence.c   what is known of an uplink: heard, left, in penalty, held
+ *   candidates.c which uplinks it may go to, in which order
  *   choose.c     where a connection is to go
  *   probe.c      asking whether a path lives
  *   return.c     how connections come back: proof, one of them first, then the others
