@@ -257,6 +257,7 @@ void conn_read(struct conn *c, const ngtcp2_path *path, const uint8_t *data, siz
     }
     c->bytes_received += len;
     c->last_received_ns = c->node->now_ns;
+    address_copy(&c->received_at, path->local.addr, path->local.addrlen);
     c->send_errors = 0;
     conn_after(c);
 }

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* They take three PTOs, since each lasts twice as long as the one before (RFC 9002 §6.2.1). */
+#define PTOS_DEAD 2u
+
 /* What arrives at the old address is still read for so long. */
 static uint64_t linger_ns(struct conn *c)
 {
@@ -66,12 +69,14 @@ static int move_socket(struct conn *c, const struct pathdog_node_migrate *reques
     return r < 0 ? PATHDOG_NODE_NO_PATH : 0;
 }
 
-/* Nothing came for two PTOs though something is owed: the old path is dead as far as
- * anybody can tell. */
-static bool path_silent(struct conn *c, uint64_t pto_ns)
+/* Nothing came for two PTOs though something is owed, or nothing of it was acknowledged though the
+ * peer is heard: the old path is dead as far as anybody can tell, be it in one direction. */
+static bool path_dead(struct conn *c, uint64_t pto_ns)
 {
-    return quic_numbers(c->quic, &c->counted).bytes_in_flight > 0 &&
-           c->node->now_ns - c->last_received_ns > 2 * pto_ns;
+    struct quic_numbers is = quic_numbers(c->quic, &c->counted);
+
+    return is.bytes_in_flight > 0 &&
+           (c->node->now_ns - c->last_received_ns > 2 * pto_ns || is.pto_count >= PTOS_DEAD);
 }
 
 static int move_start(struct conn *c, const struct udp *to, bool immediate, const char **ret_why)
@@ -105,7 +110,7 @@ void migrate_begin(struct conn *c, pathdog_node_token token,
 {
     uint64_t pto_ns = ngtcp2_conn_get_pto(c->quic), now = c->node->now_ns;
     char from[ADDRESS_TEXT_MAX], to[ADDRESS_TEXT_MAX];
-    bool immediate = path_silent(c, pto_ns);
+    bool immediate = path_dead(c, pto_ns);
     const char *why;
     int code = move_allowed(c, &why);
 
@@ -125,6 +130,7 @@ void migrate_begin(struct conn *c, pathdog_node_token token,
     }
     c->move.active = true;
     c->move.immediate = immediate;
+    c->move.carries = false;
     c->move.token = token;
     c->move.begun_ns = now;
     c->move.escalate_ns = immediate ? UINT64_MAX : now + 2 * pto_ns;
@@ -141,14 +147,17 @@ void migrate_begin(struct conn *c, pathdog_node_token token,
  * The library sends neither PATH_CHALLENGE nor PATH_RESPONSE while the congestion window is
  * used up, and on a dead path it is used up for good, at the peer's end too: validation then
  * waits for PTOs, which double. Sending data over the new path makes both ends begin with a
- * new window. So: when the old path has been silent since, do not wait for validation.
+ * new window. So: when the old path has been silent since, or acknowledges nothing, do not wait
+ * for validation.
  */
 static void move_escalate(struct conn *c)
 {
     const char *why;
 
     c->move.escalate_ns = UINT64_MAX;
-    if (c->last_received_ns > c->move.begun_ns || move_start(c, c->move.path, true, &why) < 0)
+    if ((c->last_received_ns > c->move.begun_ns &&
+         quic_numbers(c->quic, &c->counted).pto_count < PTOS_DEAD) ||
+        move_start(c, c->move.path, true, &why) < 0)
         return;
     c->move.immediate = true;
     event(c->node, "migrate-immediate", "peer=%s conn=%llu", c->peer->name,
@@ -177,18 +186,20 @@ void migrate_note(struct conn *c, const ngtcp2_path *path, bool success)
     c->move.result = success ? MOVE_VALIDATED : MOVE_FAILED;
 }
 
-static void move_validated(struct conn *c)
+/* It is answered, validated or not. */
+static void move_done(struct conn *c, bool validated)
 {
     uint64_t elapsed_us = (c->node->now_ns - c->move.begun_ns) / 1000;
     char text[ADDRESS_TEXT_MAX];
 
     address_text(&c->move.path->local, text);
-    event(c->node, "migrated", "peer=%s conn=%llu local=%s elapsed_us=%llu%s%s", c->peer->name,
+    event(c->node, "migrated", "peer=%s conn=%llu local=%s elapsed_us=%llu%s%s%s", c->peer->name,
           (unsigned long long)c->number, text, (unsigned long long)elapsed_us,
-          c->move.immediate ? " immediate=yes" : "", c->move.token ? "" : " late=yes");
+          c->move.immediate ? " immediate=yes" : "", validated ? "" : " validated=no",
+          c->move.token ? "" : " late=yes");
     c->peer->count.migrations++;
     if (c->move.token)
-        pathdog_node_migrated(c->node->kit, c->move.token, text, true);
+        pathdog_node_migrated(c->node->kit, c->move.token, text, validated);
     move_end(c, c->move.old); /* if there is none, path_check() finds it */
 }
 
@@ -196,6 +207,12 @@ static void move_failed(struct conn *c)
 {
     const char *why;
 
+    /* The peer's window may be used up by what it sent on the old path, and so long it cannot
+     * send a PATH_RESPONSE. */
+    if (c->move.carries) {
+        move_done(c, false);
+        return;
+    }
     /* the library's patience ended before the request's: once more, with another id */
     if (c->move.token && c->move.deadline_ns > c->node->now_ns && !c->move.immediate &&
         move_start(c, c->move.path, false, &why) == 0)
@@ -219,8 +236,10 @@ void migrate_check(struct conn *c)
 {
     if (!c->move.active)
         return;
+    if (c->move.immediate && address_equal(&c->received_at, &c->move.path->local))
+        c->move.carries = true;
     if (c->move.result == MOVE_VALIDATED)
-        move_validated(c);
+        move_done(c, true);
     else if (c->move.result == MOVE_FAILED ||
              (c->move.token && c->move.deadline_ns <= c->node->now_ns))
         move_failed(c);

@@ -98,7 +98,8 @@ struct conn {
     uint64_t bytes_sent, bytes_received, send_errors;
     struct quic_counted counted;
     uint64_t last_received_ns;
-    bool failed; /* the stream carried something else: to be closed */
+    struct address received_at; /* our address that the last packet came to */
+    bool failed;                /* the stream carried something else: to be closed */
 
     struct { /* what the peer said of itself */
         char name[256], boot[40], peer_boot[40];
@@ -112,6 +113,7 @@ struct conn {
         struct udp *path;
         struct udp *old; /* immediate: the path that was left, to go back to */
         bool immediate;  /* data went over before the path was validated */
+        bool carries;    /* so it does: the peer sends to where it was last heard from */
         uint64_t begun_ns, escalate_ns, deadline_ns;
         enum { MOVE_OPEN, MOVE_VALIDATED, MOVE_FAILED } result;
     } move;

@@ -149,9 +149,12 @@ class Net(Paths, unittest.TestCase):
         run("ip", "-n", self.b, "route", "replace", "10.99.0.1", "via", "10.99.%d.1" % i)
 
     def down2_drops(self):
-        """What comes in over the second uplink, at bravo; the link itself stays up."""
+        self.drops("down2")
+
+    def drops(self, link):
+        """What comes in over it, at bravo; the link itself stays up."""
         nft(self.b, "add table inet qn; add chain inet qn in { type filter hook input priority 0; }; "
-            "add counter inet qn lost; add rule inet qn in iif down2 counter name lost drop")
+            f"add counter inet qn lost; add rule inet qn in iif {link} counter name lost drop")
 
     def down2_dropped(self):
         out = run("ip", "netns", "exec", self.b, "nft", "-j", "list", "counters")
@@ -320,6 +323,25 @@ class Net(Paths, unittest.TestCase):
         self.flows(a)
         self.flows(b)
         self.finish(a, b)
+
+    def test_dead_in_one_direction_and_windows_full(self):
+        """Bravo is heard, and what alpha sends is lost: its acknowledgements too, so bravo can send no more."""
+        fast = ["--rate", "400000"]
+        a, b, pa, pb, ca, cb = self.pair(alpha=fast, bravo=fast)
+        self.flows(a)
+        self.drops("down1")
+        pb.pump(lambda: pb.row(cb)["congested"] == 1, 10, "bravo's window is full")
+        pa.pump(lambda: pa.row(ca)["pto_count"] > 1, 10, "two PTOs")
+        self.route_alpha(2)
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000})
+        self.assertIn("result", answer)
+        self.assertIn("immediate=yes", a.wait_event("migrated"))
+        self.flows(a)
+        self.flows(b)
+        pa.row(ca)
+        self.assertEqual(pa.peers[ca]["local"], answer["result"]["local"])
+        self.finish(a, b)
+        self.assertEqual(a.total["connections"], 1)
 
     def test_window_full_at_the_server_only(self):
         """Nothing is owed here, so nothing is known of the silence: escalates by itself."""
