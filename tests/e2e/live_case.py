@@ -60,7 +60,8 @@ class QuicNode:
                 self.ready.set()
 
     def story(self):
-        return "\n".join([f"{self.name}:"] + self.lines[-20:])
+        told = [line for line in self.lines if not line.startswith("stats ")]
+        return "\n".join([f"{self.name}:"] + told[-30:])
 
     def stats(self):
         """{peer: counts}"""
@@ -159,8 +160,8 @@ class LiveCase(ControlCase):
                 and all(r.get(key) == value for key, value in members.items())]
 
     def wait_said(self, record, what, deadline=10, **members):
-        return self.pathdog.wait_for(lambda: self.said(record, **members), deadline,
-                                     f"{what}: {record} with {members}")[0]
+        self.wait_until(lambda: self.said(record, **members), f"{what}: {record} with {members}", deadline)
+        return self.said(record, **members)[0]
 
     def since_s(self, record):
         """How long after begin() it was written."""
