@@ -34,6 +34,12 @@ enum pd_column {
     PD_PACKETS_LOST,
     PD_SEND_ERRORS, /* consecutive local send errors */
     PD_SILENT_MS,   /* since the last packet came from the peer */
+    /* Application data: in STREAM and DATAGRAM frames; not PING, ACK, padding, or what probes. */
+    PD_UNACKED_MS,    /* since the oldest of it that is not acknowledged was first sent; 0: none */
+    PD_UNACKED_BYTES, /* how much of it is not acknowledged */
+    PD_ACKED_BYTES,   /* counter: so much of it the peer has acknowledged */
+    PD_PACKETS_SENT,  /* counter of this connection, as PD_PACKETS_LOST is */
+    PD_PTO_US,        /* the stack's probe timeout, without back-off */
     PD_COLUMN_COUNT
 };
 

@@ -15,7 +15,7 @@
 #include <pathdog/path.h>
 
 /* Exact match until 1.0: a trigger built for another number is refused. */
-#define PD_TRIGGER_ABI 3u
+#define PD_TRIGGER_ABI 4u
 
 /* All times are microseconds, those of events on CLOCK_MONOTONIC. */
 

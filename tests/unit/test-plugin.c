@@ -97,7 +97,7 @@ static void test_bad(void **state)
     static const struct {
         const char *name, *words;
     } rows[] = {
-        {"bad-abi", "was built for trigger ABI 4; this pathdog has 3"},
+        {"bad-abi", "was built for trigger ABI 5; this pathdog has 4"},
         {"bad-name", "its name is other, its file is called bad-name"},
         {"bad-name-form", "its name \"Bad_Name\" is not [a-z][a-z0-9-]{0,31}"},
         {"bad-summary", "has no summary"},
@@ -228,8 +228,8 @@ static void test_list(void **state)
     out = open_memstream(&text, &size);
     assert_int_equal(plugins_list(lab->plugins, lab->directory, false, out, &error), 0);
     fclose(out);
-    expected = string_format("bad-abi: REFUSED: %s/bad-abi.so: was built for trigger ABI 4; this "
-                             "pathdog has 3\n"
+    expected = string_format("bad-abi: REFUSED: %s/bad-abi.so: was built for trigger ABI 5; this "
+                             "pathdog has 4\n"
                              "good: a fixture\n"
                              "    threshold = 200ms\n        above is slow (a time from 1ms to "
                              "1min)\n"
@@ -242,9 +242,9 @@ static void test_list(void **state)
     assert_int_equal(plugins_list(lab->plugins, lab->directory, true, out, &error), 0);
     fclose(out);
     expected = string_format(
-        "[\n {\"name\":\"bad-abi\",\"error\":\"%s/bad-abi.so: was built for trigger ABI 4; this "
-        "pathdog has 3\"},\n"
-        " {\"name\":\"good\",\"summary\":\"a fixture\",\"abi\":3,\"source\":false,\"options\":[\n"
+        "[\n {\"name\":\"bad-abi\",\"error\":\"%s/bad-abi.so: was built for trigger ABI 5; this "
+        "pathdog has 4\"},\n"
+        " {\"name\":\"good\",\"summary\":\"a fixture\",\"abi\":4,\"source\":false,\"options\":[\n"
         "   {\"name\":\"threshold\",\"type\":\"time\",\"default\":\"200ms\",\"min\":1000,"
         "\"max\":60000000,\"allowed\":\"a time from 1ms to 1min\",\"help\":\"above is slow\"},\n"
         "   {\"name\":\"match_all\",\"type\":\"boolean\",\"default\":null,\"min\":null,"

@@ -37,6 +37,8 @@ enum node_feature {
     NODE_RELAY = 1 << 2,
     NODE_PROBE = 1 << 3,
     NODE_PROBE_PATH = 1 << 4,
+    NODE_PUSH = 1 << 5,              /* sends rows unasked when a path goes bad */
+    NODE_MAKE_BEFORE_BREAK = 1 << 6, /* a reconnect dials first, and closes then */
 };
 
 struct event_node_up {

@@ -28,6 +28,11 @@ static const char *const names[PD_COLUMN_COUNT] = {
     [PD_PACKETS_LOST] = "packets_lost",
     [PD_SEND_ERRORS] = "send_errors",
     [PD_SILENT_MS] = "silent_ms",
+    [PD_UNACKED_MS] = "unacked_ms",
+    [PD_UNACKED_BYTES] = "unacked_bytes",
+    [PD_ACKED_BYTES] = "acked_bytes",
+    [PD_PACKETS_SENT] = "packets_sent",
+    [PD_PTO_US] = "pto_us",
 };
 
 const char *column_name(enum pd_column column)

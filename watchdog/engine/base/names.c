@@ -104,8 +104,8 @@ const char *const uplink_condition_names[] = {[UPLINK_ABSENT] = "absent",
                                               NULL};
 const char *const return_names[] = {
     [RETURN_ALWAYS] = "always", [RETURN_BETTER] = "better", [RETURN_NEVER] = "never", NULL};
-const char *const feature_names[FEATURE_COUNT + 1] = {"reconnect", "bind",       "relay",
-                                                      "probe",     "probe_path", NULL};
+const char *const feature_names[FEATURE_COUNT + 1] = {
+    "reconnect", "bind", "relay", "probe", "probe_path", "push", "make_before_break", NULL};
 
 const char *const level_names[PD_LEVEL_DEBUG + 1] = {
     [PD_LEVEL_ERROR] = "error", [PD_LEVEL_WARNING] = "warning", [PD_LEVEL_NOTICE] = "notice",

@@ -20,7 +20,7 @@ extern const char *const return_names[];                  /* by enum return_when
 extern const char *const level_names[PD_LEVEL_DEBUG + 1]; /* from PD_LEVEL_ERROR on */
 
 /* Of the node, by the place of their bit in enum node_feature. */
-#define FEATURE_COUNT 5u
+#define FEATURE_COUNT 7u
 extern const char *const feature_names[FEATURE_COUNT + 1];
 
 /* "error", "warning", "notice", "info", "debug". */
