@@ -3,6 +3,7 @@
 #include "host.h"
 
 #include "move.h"
+#include "policy.h"
 #include "stack.h"
 
 #include "util/util.h"
@@ -15,6 +16,8 @@
 #define STEADY_US       (10 * SECOND)
 #define DIAL_TIMEOUT_US (5 * SECOND)
 #define PROBE_BYTES     64u
+#define PUSH_US         (500 * MS)
+#define PUSH_PTOS       4u
 
 static struct peer *peer_of(struct world *world, const struct conn *conn)
 {
@@ -316,6 +319,24 @@ void host_probe(struct world *world, unsigned peer, unsigned uplink, uint64_t ti
 
 /* ---- rows ---- */
 
+uint32_t host_columns(const struct world *world)
+{
+    return (1u << (world->node == NODE_OLD ? PD_UNACKED_MS : PD_COLUMN_COUNT)) - 1;
+}
+
+/* Messages are application data; pings, probes and acknowledgements are none. */
+static void row_application(const struct world *world, const struct conn *conn, struct pd_row *row)
+{
+    const struct stream *stream = &world->peers[conn->peer].streams[OUT];
+    uint64_t oldest_us = stream_oldest_us(stream);
+
+    row->v[PD_UNACKED_MS] = oldest_us == NEVER ? 0 : (host_now(world) - oldest_us) / MS;
+    row->v[PD_UNACKED_BYTES] = stream->unacked;
+    row->v[PD_ACKED_BYTES] = conn->host.recovery.acked_bytes;
+    row->v[PD_PACKETS_SENT] = conn->host.packets_sent;
+    row->v[PD_PTO_US] = recovery_pto_us(&conn->host.recovery);
+}
+
 void host_row(const struct world *world, const struct conn *conn, struct pd_row *ret_row)
 {
     const struct recovery *recovery = &conn->host.recovery;
@@ -340,6 +361,35 @@ void host_row(const struct world *world, const struct conn *conn, struct pd_row 
     ret_row->v[PD_PACKETS_LOST] = recovery->lost;
     ret_row->v[PD_SEND_ERRORS] = conn->host.send_errors;
     ret_row->v[PD_SILENT_MS] = (now_us - conn->host.heard_us) / MS;
+    if (world->node != NODE_OLD)
+        row_application(world, conn, ret_row);
+}
+
+/* ---- rows that nobody asked for ---- */
+
+/* What is outstanding now was so when the last row was sent unasked: the gap holds. */
+uint64_t host_push_us(const struct world *world, const struct conn *conn)
+{
+    const struct peer *peer = &world->peers[conn->peer];
+    const struct end *end = &conn->host;
+    uint64_t oldest_us = stream_oldest_us(&peer->streams[OUT]);
+
+    if (!world->policy->push || world->node != NODE_NEW || peer->live != conn || oldest_us == NEVER)
+        return NEVER;
+    if (end->push_us > oldest_us)
+        return end->push_us + end->push_gap_us;
+    return oldest_us + max_u64(PUSH_PTOS * recovery_pto_us(&end->recovery), PUSH_US);
+}
+
+void host_push(struct world *world, struct conn *conn)
+{
+    struct end *end = &conn->host;
+    uint64_t oldest_us = stream_oldest_us(&world->peers[conn->peer].streams[OUT]);
+    uint64_t now_us = host_now(world);
+
+    end->push_gap_us = end->push_us > oldest_us ? 2 * end->push_gap_us : now_us - oldest_us;
+    end->push_us = now_us;
+    world_news(world, &(struct news){.type = NEWS_PUSH, .conn = conn});
 }
 
 /* ---- the beginning ---- */

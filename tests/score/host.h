@@ -32,6 +32,8 @@ void host_ping(struct world *world, struct conn *conn);
 void host_probe(struct world *world, unsigned peer, unsigned uplink, uint64_t timeout_us,
                 uint64_t request);
 void host_row(const struct world *world, const struct conn *conn, struct pd_row *ret_row);
+/* The columns of its rows. */
+uint32_t host_columns(const struct world *world);
 struct conn *host_find(struct world *world, uint64_t number);
 /* The uplink whose address a connection has. */
 static inline unsigned host_uplink(const struct conn *conn)
@@ -49,6 +51,9 @@ void host_down(struct world *world, struct conn *conn, const char *why);
 void host_dial_failed(struct world *world, struct conn *conn);
 void host_validated(struct world *world, struct conn *conn, uint64_t token);
 void host_path_changed(struct world *world, struct conn *conn);
+/* When the node sends a row unasked, host's time; NEVER. And sends it. */
+uint64_t host_push_us(const struct world *world, const struct conn *conn);
+void host_push(struct world *world, struct conn *conn);
 /* The node's own timers of a connection and a peer. */
 void host_timers(struct world *world);
 void host_far_down(struct world *world, struct conn *conn);

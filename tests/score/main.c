@@ -13,10 +13,11 @@
 
 #define NAMES_MAX 32u
 
-/* pathdog with another configuration is a row of its own. */
+/* pathdog with another configuration, or beside another node, is a row of its own. */
 struct variant {
     const char *name;
-    char *config;
+    char *config; /* NULL: the defaults */
+    enum node_kind node;
 };
 
 struct arguments {
@@ -34,9 +35,12 @@ struct arguments {
 static void usage(void)
 {
     puts("score [--half tune|score] [--first N] [--seeds N] [--class NAME]... [--policy NAME]...\n"
-         "      [--variant NAME=FILE]... [--traces DIRECTORY] [--part I/N] [--trace] [--list]\n"
+         "      [--variant NAME=FILE]... [--node old|no-push]... [--traces DIRECTORY]\n"
+         "      [--part I/N] [--trace] [--list]\n"
          "Runs each class with seeds N... under each policy, and prints a line of JSON for each.\n"
          "  --variant NAME=FILE  pathdog with this configuration, as a policy NAME\n"
+         "  --node no-push       pathdog, and a node without push, as a policy node-no-push\n"
+         "  --node old           the same without the columns from unacked_ms on, as node-old\n"
          "  --part I/N           every Nth trace, from the Ith on\n"
          "  --trace              print what happens in each trace\n"
          "  --list               print the classes and policies");
@@ -69,6 +73,22 @@ static void add_variant(struct arguments *arguments, char *text)
         (struct variant){.name = text, .config = file_read(equals + 1)};
 }
 
+static bool add_node(struct arguments *arguments, const char *kind)
+{
+    struct variant *variant = &arguments->variants[arguments->n_variants];
+
+    if (arguments->n_variants == NAMES_MAX)
+        return false;
+    if (!strcmp(kind, "old"))
+        *variant = (struct variant){.name = "node-old", .node = NODE_OLD};
+    else if (!strcmp(kind, "no-push"))
+        *variant = (struct variant){.name = "node-no-push", .node = NODE_NO_PUSH};
+    else
+        return false;
+    arguments->n_variants++;
+    return true;
+}
+
 static void add_name(const char **names, size_t *n_names, const char *name)
 {
     if (*n_names < NAMES_MAX)
@@ -86,17 +106,12 @@ static bool wanted(const char *const *names, size_t n_names, const char *name)
 static bool parse(int argc, char **argv, struct arguments *ret)
 {
     static const struct option options[] = {
-        {"half", required_argument, NULL, 'h'},
-        {"first", required_argument, NULL, 'f'},
-        {"seeds", required_argument, NULL, 's'},
-        {"class", required_argument, NULL, 'c'},
-        {"policy", required_argument, NULL, 'p'},
-        {"variant", required_argument, NULL, 'v'},
-        {"traces", required_argument, NULL, 'd'},
-        {"part", required_argument, NULL, 'n'},
-        {"trace", no_argument, NULL, 't'},
-        {"list", no_argument, NULL, 'l'},
-        {0},
+        {"half", required_argument, NULL, 'h'},   {"first", required_argument, NULL, 'f'},
+        {"seeds", required_argument, NULL, 's'},  {"class", required_argument, NULL, 'c'},
+        {"policy", required_argument, NULL, 'p'}, {"variant", required_argument, NULL, 'v'},
+        {"node", required_argument, NULL, 'o'},   {"traces", required_argument, NULL, 'd'},
+        {"part", required_argument, NULL, 'n'},   {"trace", no_argument, NULL, 't'},
+        {"list", no_argument, NULL, 'l'},         {0},
     };
     int option;
 
@@ -114,6 +129,8 @@ static bool parse(int argc, char **argv, struct arguments *ret)
             add_name(ret->policies, &ret->n_policies, optarg);
         else if (option == 'v')
             add_variant(ret, optarg);
+        else if (option == 'o' && add_node(ret, optarg))
+            continue;
         else if (option == 'd')
             ret->traces = optarg;
         else if (option == 'n' &&
@@ -157,6 +174,7 @@ static bool run_one(const struct arguments *arguments, const struct traces *trac
     if (made) {
         world->policy = policy;
         world->config = variant ? variant->config : NULL;
+        world->node = variant ? variant->node : NODE_NEW;
         world->trace = arguments->trace;
         if (arguments->trace)
             printf("== %s seed %" PRIu64 " %s\n", class->name, seed, name);

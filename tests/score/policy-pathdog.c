@@ -60,7 +60,7 @@ static void round_answer(struct world *world, void *object, uint64_t argument)
     const struct round *round = object;
     struct sample_row rows[PEERS];
     struct event event = {.type = EVENT_SAMPLES,
-                          .samples = {.columns = (1u << PD_COLUMN_COUNT) - 1, .rows = rows}};
+                          .samples = {.columns = host_columns(world), .rows = rows}};
 
     (void)argument;
     if (world->asleep)
@@ -284,6 +284,18 @@ static void feed_answer(struct world *world, const struct news *news)
     feed(world, &event);
 }
 
+static void feed_push(struct world *world, const struct conn *conn)
+{
+    struct sample_row row = {.conn = conn->number};
+    struct event event = {.type = EVENT_SAMPLES,
+                          .samples = {.columns = host_columns(world), .rows = &row, .n_rows = 1}};
+
+    if (!host_find(world, conn->number))
+        return;
+    host_row(world, conn, &row.row);
+    feed(world, &event);
+}
+
 static void pathdog_news(struct world *world, void *self, const struct news *news)
 {
     struct event event = {.type = EVENT_PEER_DOWN};
@@ -314,6 +326,9 @@ static void pathdog_news(struct world *world, void *self, const struct news *new
                                           .rtt_us = news->rtt_us,
                                           .code = news->code}};
         feed(world, &event);
+        break;
+    case NEWS_PUSH:
+        feed_push(world, news->conn);
         break;
     case NEWS_RESUMED:
         break;
@@ -359,6 +374,8 @@ static void pathdog_start(struct world *world, void *self)
         fprintf(stderr, "score: %s\n", error ? error : "the engine refuses the configuration");
         exit(2);
     }
+    if (world->node == NODE_NEW)
+        event.node_up.features |= NODE_PUSH;
     take_outbox(world, engine_outbox(pathdog->engine));
     feed_interfaces(world);
     feed(world, &event);
@@ -379,6 +396,7 @@ const struct policy policy_pathdog = {
     .name = "pathdog",
     .summary = "this build's engine with all triggers and their defaults",
     .size = sizeof(struct pathdog),
+    .push = true,
     .start = pathdog_start,
     .timer = pathdog_timer,
     .news = pathdog_news,

@@ -12,6 +12,7 @@ struct policy {
     const char *name;
     const char *summary;
     size_t size; /* of its state, zeroed at the start */
+    bool push;   /* wants rows unasked (NEWS_PUSH) */
     void (*start)(struct world *world, void *self);
     void (*timer)(struct world *world, void *self);
     void (*news)(struct world *world, void *self, const struct news *news);

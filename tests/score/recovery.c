@@ -161,7 +161,7 @@ void recovery_acked(struct recovery *recovery, struct stream *stream, const stru
             recovery_sample(recovery, now_us - sent->at_us);
         window_grow(recovery, sent);
         if (sent->message != NO_MESSAGE)
-            stream_acked(stream, sent->message);
+            recovery->acked_bytes += stream_acked(stream, sent->message);
         sent_end(recovery, sent);
         recovery->largest = max_u64(recovery->largest, i + 1);
         news = true;

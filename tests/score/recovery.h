@@ -47,6 +47,7 @@ struct recovery {
     uint64_t window, threshold, in_flight;
     uint64_t recovery_us; /* packets sent before are of a loss that was answered */
     uint64_t lost;        /* packets, of the whole connection */
+    uint64_t acked_bytes; /* of messages, the same */
 
     struct ack received; /* from the other end */
 };

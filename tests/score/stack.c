@@ -61,6 +61,7 @@ static void packet_send(struct world *world, struct end *end, struct packet pack
         return;
     }
     end->bytes_sent += packet.bytes;
+    end->packets_sent++;
     if (transit == TRANSIT_LOST)
         return;
     copy = memory_new(1, sizeof(*copy));
@@ -80,7 +81,7 @@ static uint32_t packet_bytes(struct world *world, const struct end *end, uint64_
 static void packet_data(struct world *world, struct end *end, uint64_t message)
 {
     if (message != NO_MESSAGE)
-        stream_sent(stack_out(world, end), message);
+        stream_sent(stack_out(world, end), message, stack_now(world, end));
     packet_send(world, end,
                 (struct packet){.kind = PACKET_DATA,
                                 .eliciting = true,
@@ -261,7 +262,7 @@ static uint64_t keep_alive_us(const struct end *end)
     return max_u64(end->heard_us, end->recovery.last_us) + KEEP_ALIVE_US;
 }
 
-static uint64_t end_deadline(struct end *end)
+static uint64_t end_deadline(const struct world *world, struct end *end)
 {
     const struct conn *conn = end->conn;
     uint64_t deadline_us = add_u64(end->idle_us, IDLE_TIMEOUT_US);
@@ -271,7 +272,7 @@ static uint64_t end_deadline(struct end *end)
     deadline_us = min_u64(deadline_us, recovery_deadline_us(&end->recovery));
     deadline_us = min_u64(deadline_us, keep_alive_us(end));
     if (end->is_host)
-        deadline_us = min_u64(deadline_us, move_deadline(conn));
+        deadline_us = min_u64(deadline_us, min_u64(move_deadline(conn), host_push_us(world, conn)));
     return deadline_us;
 }
 
@@ -281,7 +282,7 @@ void stack_arm(struct world *world, struct end *end)
 
     if (!end->alive || (end->is_host && world->asleep))
         return;
-    at_us = max_u64(end_deadline(end) + (end->is_host ? world->slept_us : 0), world->now_us);
+    at_us = max_u64(end_deadline(world, end) + (end->is_host ? world->slept_us : 0), world->now_us);
     if (at_us >= end->armed_us)
         return;
     end->armed_us = at_us;
@@ -332,5 +333,7 @@ static void end_timer(struct world *world, void *object, uint64_t argument)
         packet_data(world, end, NO_MESSAGE);
     if (end->is_host && move_deadline(end->conn) <= now_us)
         move_timer(world, end->conn);
+    if (end->is_host && host_push_us(world, end->conn) <= now_us)
+        host_push(world, end->conn);
     stack_arm(world, end);
 }

@@ -27,21 +27,30 @@ static void again_set(struct stream *stream, struct message *message, bool again
     message->again = again;
 }
 
-void stream_sent(struct stream *stream, uint64_t number)
+void stream_sent(struct stream *stream, uint64_t number, uint64_t now_us)
 {
-    if (number == stream->unsent)
+    struct message *message = stream_message(stream, number);
+
+    if (number == stream->unsent) {
         stream->unsent++;
-    again_set(stream, stream_message(stream, number), false);
+        stream->unacked += message->bytes;
+        message->sent_us = now_us;
+    }
+    again_set(stream, message, false);
 }
 
-void stream_acked(struct stream *stream, uint64_t number)
+uint32_t stream_acked(struct stream *stream, uint64_t number)
 {
-    if (number < stream->base)
-        return;
-    again_set(stream, stream_message(stream, number), false);
-    stream_message(stream, number)->acked = true;
+    struct message *message = stream_message(stream, number);
+
+    if (number < stream->base || message->acked)
+        return 0;
+    again_set(stream, message, false);
+    message->acked = true;
+    stream->unacked -= message->bytes;
     while (stream->base < stream->unsent && stream_message(stream, stream->base)->acked)
         stream->base++;
+    return message->bytes;
 }
 
 void stream_again(struct stream *stream, uint64_t number)
@@ -74,6 +83,12 @@ uint64_t stream_oldest(const struct stream *stream)
     return stream->base < stream->unsent ? stream->base : NO_MESSAGE;
 }
 
+uint64_t stream_oldest_us(const struct stream *stream)
+{
+    return stream->base < stream->unsent ? stream->ring[stream->base % STREAM_RING].sent_us
+                                         : UINT64_MAX;
+}
+
 void stream_cut(struct stream *stream)
 {
     for (; stream->base < stream->unsent; stream->base++) {
@@ -82,6 +97,7 @@ void stream_cut(struct stream *stream)
         stream->lost += !message->delivered;
         again_set(stream, message, false);
     }
+    stream->unacked = 0;
     stream->waits = max_u64(stream->waits, stream->base);
 }
 

@@ -137,7 +137,7 @@ static void test_recovery(void **state)
     recovery_init(&recovery);
     for (unsigned i = 0; i < 5; i++) {
         stream_make(&stream, 100, SECOND);
-        stream_sent(&stream, i);
+        stream_sent(&stream, i, SECOND + i);
         assert_int_equal(recovery_sent(&recovery, i, 140, SECOND + i), i);
     }
     assert_int_equal(recovery.in_flight, 700);
@@ -173,9 +173,9 @@ static void test_stream(void **state)
     (void)state;
     for (unsigned i = 0; i < 4; i++)
         stream_make(&stream, 100, i * SECOND);
-    stream_sent(&stream, 0);
-    stream_sent(&stream, 1);
-    stream_sent(&stream, 2);
+    stream_sent(&stream, 0, SECOND);
+    stream_sent(&stream, 1, SECOND);
+    stream_sent(&stream, 2, SECOND);
     stream_arrived(&stream, 1, 9 * SECOND);
     assert_int_equal(stream_waits_us(&stream), 0);
     stream_arrived(&stream, 0, 9 * SECOND);

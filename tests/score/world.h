@@ -48,8 +48,9 @@ struct end {
     uint64_t highest;  /* packet number that came, plus 1: what a migration follows */
     bool spoke;        /* ack-eliciting, since the last packet came */
     bool congested;    /* there is more to send than the window takes */
-    uint64_t bytes_sent, bytes_received;
+    uint64_t bytes_sent, bytes_received, packets_sent;
     uint32_t send_errors;
+    uint64_t push_us, push_gap_us; /* the last row sent unasked, and how long until the next */
 };
 
 /* A migration of the host's. */
@@ -105,6 +106,7 @@ enum news_type {
     NEWS_PATH,   /* the same */
     NEWS_ANSWER, /* to `request`: `code` 0 or an error of the node protocol */
     NEWS_PROBED, /* `request`; `code` 0 and `rtt_us`, or an error */
+    NEWS_PUSH,   /* a row of `conn`, unasked */
     NEWS_KERNEL, /* addresses, carrier or routes are different now */
     NEWS_RESUMED,
 };
@@ -116,6 +118,13 @@ struct news {
     uint64_t request, rtt_us;
     int code;
     bool validated;
+};
+
+/* What the node knows and does: each as the one before, but for what is said of it. */
+enum node_kind {
+    NODE_NEW,
+    NODE_NO_PUSH, /* sends no rows unasked */
+    NODE_OLD,     /* has no columns of application data, packets sent and the probe timeout */
 };
 
 struct world {
@@ -139,6 +148,7 @@ struct world {
     void *self;         /* the policy's state */
     uint64_t policy_us; /* its timer, host's time; NEVER: none */
     const char *config; /* of pathdog, as text; NULL: all triggers with their defaults */
+    enum node_kind node;
 
     struct score score;
     bool trace; /* print what happens */
