@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 static const char *const column_names[PATHDOG_NODE_N_COLUMNS] = {
-    "conn",           "srtt_us",         "latest_rtt_us", "min_rtt_us",  "rttvar_us", "rtt_samples",
-    "cwnd_bytes",     "in_flight_bytes", "congested",     "in_recovery", "pto_count", "bytes_sent",
-    "bytes_received", "packets_lost",    "send_errors",   "silent_ms",
+    "conn",        "srtt_us",    "latest_rtt_us",   "min_rtt_us",   "rttvar_us",
+    "rtt_samples", "cwnd_bytes", "in_flight_bytes", "congested",    "in_recovery",
+    "pto_count",   "bytes_sent", "bytes_received",  "packets_lost", "send_errors",
+    "silent_ms",   "unacked_ms", "unacked_bytes",   "acked_bytes",  "packets_sent",
+    "pto_us",
 };
 
 /* ---- what the node tells ---- */
@@ -64,6 +66,7 @@ int pathdog_node_peer_up(struct pathdog_node *kit, const struct pathdog_node_pee
     set_text(params, "local", peer->local);
     set_text(params, "remote", peer->remote);
     set_text(params, "via", peer->via);
+    set_text(params, "interface", peer->interface);
     kit->n_listed += kit->subscribed;
     return kit_send_notification(kit, "peer_up", params);
 }
@@ -79,18 +82,26 @@ int pathdog_node_peer_down(struct pathdog_node *kit, uint64_t conn, const char *
     return kit_send_notification(kit, "peer_down", params);
 }
 
-int pathdog_node_peer_path(struct pathdog_node *kit, uint64_t conn, const char *local,
-                           const char *remote, const char *via)
+int pathdog_node_peer_moved(struct pathdog_node *kit, const struct pathdog_node_peer *peer)
 {
     json_t *params;
 
-    if (kit_list_covers(kit, conn))
+    if (kit_list_covers(kit, peer->conn))
         return 0;
-    params = json_pack("{sI}", "conn", (json_int_t)conn);
-    set_text(params, "local", local);
-    set_text(params, "remote", remote);
-    set_text(params, "via", via);
+    params = json_pack("{sI}", "conn", (json_int_t)peer->conn);
+    set_text(params, "local", peer->local);
+    set_text(params, "remote", peer->remote);
+    set_text(params, "via", peer->via);
+    set_text(params, "interface", peer->interface);
     return kit_send_notification(kit, "peer_path", params);
+}
+
+int pathdog_node_peer_path(struct pathdog_node *kit, uint64_t conn, const char *local,
+                           const char *remote, const char *via)
+{
+    return pathdog_node_peer_moved(
+        kit,
+        &(struct pathdog_node_peer){.conn = conn, .local = local, .remote = remote, .via = via});
 }
 
 int pathdog_node_column_find(const char *name)
@@ -121,7 +132,7 @@ static void rows_flush(struct pathdog_node *kit)
 /* Rows are many: they are written by hand, not by way of jansson. */
 static int rows_begin(struct pathdog_node *kit)
 {
-    char text[512];
+    char text[1024];
     size_t n = 0;
 
     n +=
@@ -341,6 +352,7 @@ struct pathdog_node *pathdog_node_free(struct pathdog_node *kit)
     if (kit->epoll_fd >= 0)
         close(kit->epoll_fd);
     kit_buffer_drop(&kit->rows);
+    free(kit->pushes);
     free(kit->tokens);
     free(kit->client_uids);
     free(kit->node);

@@ -37,6 +37,8 @@ extern "C" {
 #define PATHDOG_NODE_LINE_MAX_BYTES (1024u * 1024u)
 /* At most this many rows go into one `summaries` message. */
 #define PATHDOG_NODE_ROWS_PER_MESSAGE 256u
+/* pathdog_node_push() sends no two rows of one connection within this time. */
+#define PATHDOG_NODE_PUSH_GAP_MS 20u
 /* pathdog asks for at most so many connections by number at once. */
 #define PATHDOG_NODE_CONNS_MAX 4096u
 /* A connection number is 1 … this (2^53-1). It grows within one boot. */
@@ -72,6 +74,7 @@ enum pathdog_node_feature {
     PATHDOG_NODE_RELAY = 1 << 2,      /* `via` of a migrate is obeyed */
     PATHDOG_NODE_PROBE = 1 << 3,      /* needs ops.probe */
     PATHDOG_NODE_PROBE_PATH = 1 << 4, /* needs ops.probe_path */
+    PATHDOG_NODE_PUSH = 1 << 5,       /* pathdog_node_push() is called when a path goes bad */
 };
 
 /* The columns of a row. Times in µs, sizes in bytes, flags 0 or 1, see the contract. */
@@ -92,6 +95,12 @@ enum pathdog_node_column {
     PATHDOG_NODE_PACKETS_LOST,
     PATHDOG_NODE_SEND_ERRORS,
     PATHDOG_NODE_SILENT_MS,
+    /* Application data is what is in STREAM and DATAGRAM frames: no PING, ACK, padding or probe. */
+    PATHDOG_NODE_UNACKED_MS, /* since the oldest unacknowledged was first sent; 0: there is none */
+    PATHDOG_NODE_UNACKED_BYTES, /* how much of it is unacknowledged */
+    PATHDOG_NODE_ACKED_BYTES,   /* counter: how much of it the peer has acknowledged */
+    PATHDOG_NODE_PACKETS_SENT,  /* counter: those among which PACKETS_LOST were lost */
+    PATHDOG_NODE_PTO_US,        /* RFC 9002 §6.2.1, without back-off */
     PATHDOG_NODE_N_COLUMNS,
 };
 #define PATHDOG_NODE_COLUMN(c) (1u << (c))
@@ -196,6 +205,7 @@ struct pathdog_node_peer {
     const char *local;      /* "192.0.2.1:443", "[2001:db8::1]:443"; NULL: not told */
     const char *remote;
     const char *via;
+    const char *interface; /* the connection's socket is bound to it; NULL: to none, or not known */
 };
 
 /* Binds the socket: under a temporary name, mode 0660, then renamed. A stale one is
@@ -229,6 +239,9 @@ int pathdog_node_peer_up(struct pathdog_node *kit, const struct pathdog_node_pee
 int pathdog_node_peer_down(struct pathdog_node *kit, uint64_t conn, const char *reason);
 int pathdog_node_peer_path(struct pathdog_node *kit, uint64_t conn, const char *local,
                            const char *remote, const char *via);
+/* The same with all that a path has: `local`, `remote`, `via` and `interface` of the peer. A change
+ * of addresses without an interface tells pathdog that the connection is bound to none. */
+int pathdog_node_peer_moved(struct pathdog_node *kit, const struct pathdog_node_peer *peer);
 
 /* The column of that name, or -ENOENT. */
 int pathdog_node_column_find(const char *name);
@@ -240,6 +253,14 @@ void pathdog_node_row_init(uint64_t row[PATHDOG_NODE_N_COLUMNS], uint64_t conn);
  * see there. */
 int pathdog_node_row(struct pathdog_node *kit, pathdog_node_token token,
                      const uint64_t row[PATHDOG_NODE_N_COLUMNS]);
+
+/* Feature PUSH: sends this row at once, unasked, because its path has gone bad. Call it when
+ * application data is unacknowledged for max(4 × PTO, 500 ms), and again with doubling gaps while
+ * that lasts; when `congested` changes; when a path validation fails. Returns 1: it was sent; 0:
+ * nobody is there, or the feature is not in the config; -EAGAIN: nothing was sent, since a row of
+ * this connection was pushed less than PATHDOG_NODE_PUSH_GAP_MS ago, or since pathdog does not read
+ * what is waiting for it: come again later, with a row of then. -EINVAL: the row has no conn. */
+int pathdog_node_push(struct pathdog_node *kit, const uint64_t row[PATHDOG_NODE_N_COLUMNS]);
 
 /* Sends the rows that are waiting, and answers the summary `token`; with token 0 only
  * sends, as is to be done after unasked rows. */

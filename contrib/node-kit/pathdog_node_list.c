@@ -18,13 +18,16 @@ static size_t pending_bytes(const struct pathdog_node *kit)
     return kit->out.len - kit->out_sent + kit->rows.len;
 }
 
-bool kit_list_has_room(struct pathdog_node *kit)
+bool kit_list_is_behind(struct pathdog_node *kit)
 {
-    if (kit->listed_bytes >= LIST_TURN_BYTES)
-        return false;
     if (pending_bytes(kit) >= LIST_PENDING_BYTES)
         kit_client_flush(kit);
-    return kit->client_fd >= 0 && pending_bytes(kit) < LIST_PENDING_BYTES;
+    return kit->client_fd < 0 || pending_bytes(kit) >= LIST_PENDING_BYTES;
+}
+
+bool kit_list_has_room(struct pathdog_node *kit)
+{
+    return kit->listed_bytes < LIST_TURN_BYTES && !kit_list_is_behind(kit);
 }
 
 /* One more of the list, which the node is asked for just now. */

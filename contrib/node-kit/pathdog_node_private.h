@@ -36,6 +36,12 @@ struct list {
     pathdog_node_token token; /* of the summary that asked for rows */
 };
 
+/* When a row of this connection was pushed. */
+struct push {
+    uint64_t conn; /* 0: none */
+    uint64_t at_ms;
+};
+
 struct pathdog_node {
     /* What the transport calls: it knows nothing of what is above it. */
     void (*on_line)(struct pathdog_node *kit, const char *line, size_t len);
@@ -67,6 +73,7 @@ struct pathdog_node {
     size_t in_scanned, out_sent;
     struct buffer rows;
     unsigned n_rows;
+    struct push *pushes; /* NULL: none yet */
 
     struct token *tokens;
     uint32_t n_tokens, free_token; /* an index + 1; 0: none */
@@ -105,6 +112,8 @@ int kit_list_take(struct pathdog_node *kit, struct list *list, uint64_t conn);
 bool kit_list_covers(const struct pathdog_node *kit, uint64_t conn);
 void kit_lists_stop(struct pathdog_node *kit);
 bool kit_list_has_room(struct pathdog_node *kit);
+/* More waits for the client to read than should. */
+bool kit_list_is_behind(struct pathdog_node *kit);
 /* Asks the node for more of it. Returns whether that was the end of it. */
 bool kit_list_step(struct pathdog_node *kit, struct list *list);
 

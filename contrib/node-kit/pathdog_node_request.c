@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const feature_names[] = {"reconnect", "bind", "relay", "probe", "probe_path"};
+static const char *const feature_names[] = {"reconnect", "bind",       "relay",
+                                            "probe",     "probe_path", "push"};
 
 /* ---- tokens ---- */
 

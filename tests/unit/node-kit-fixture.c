@@ -124,7 +124,7 @@ static struct pathdog_node_config config_of(struct fixture *f)
         .implementation = "test/1",
         .boot = "b1",
         .features = PATHDOG_NODE_RECONNECT | PATHDOG_NODE_BIND | PATHDOG_NODE_PROBE |
-                    PATHDOG_NODE_PROBE_PATH,
+                    PATHDOG_NODE_PROBE_PATH | PATHDOG_NODE_PUSH,
         .columns =
             PATHDOG_NODE_COLUMN(PATHDOG_NODE_SRTT_US) | PATHDOG_NODE_COLUMN(PATHDOG_NODE_SILENT_MS),
         .ops = &all_ops,

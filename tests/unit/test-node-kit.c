@@ -34,7 +34,9 @@ static void test_hello(void **state)
     assert_string_equal(json_string_value(json_object_get(r, "node")), "alpha@10.0.0.1");
     assert_string_equal(json_string_value(json_object_get(r, "boot")), "b1");
     assert_string_equal(json_string_value(json_object_get(r, "prefer")), "migrate");
-    assert_int_equal(json_array_size(json_object_get(r, "features")), 4);
+    assert_int_equal(json_array_size(json_object_get(r, "features")), 5);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(r, "features"), 4)),
+                        "push");
     assert_true(json_integer_value(json_object_get(r, "netns")) > 0);
     assert_null(json_object_get(r, "max_in_flight"));
     json_decref(r);
@@ -70,6 +72,39 @@ static void test_subscribe(void **state)
     m = kit_get(f);
     assert_string_equal(json_string_value(json_object_get(m, "method")), "peer_path");
     assert_null(json_object_get(json_object_get(m, "params"), "remote"));
+    assert_null(json_object_get(json_object_get(m, "params"), "interface"));
+    json_decref(m);
+}
+
+static void expect_interface(struct fixture *f, const char *method, const char *interface)
+{
+    json_t *m = kit_get(f);
+
+    assert_string_equal(json_string_value(json_object_get(m, "method")), method);
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(m, "params"), "interface")), interface);
+    json_decref(m);
+}
+
+static void test_interface(void **state)
+{
+    struct fixture *f = *state;
+    struct pathdog_node_peer peer = {
+        .peer = "p", .conn = 4, .local = "192.0.2.1:443", .interface = "up1"};
+    json_t *m;
+
+    kit_start(f);
+    assert_int_equal(pathdog_node_peer_up(f->kit, &peer), 0);
+    expect_interface(f, "peer_up", "up1");
+    peer.interface = "up2";
+    assert_int_equal(pathdog_node_peer_moved(f->kit, &peer), 0);
+    expect_interface(f, "peer_path", "up2");
+    peer.interface = NULL;
+    assert_int_equal(pathdog_node_peer_moved(f->kit, &peer), 0);
+    m = kit_get(f);
+    assert_null(json_object_get(json_object_get(m, "params"), "interface"));
+    assert_string_equal(json_string_value(json_object_get(json_object_get(m, "params"), "local")),
+                        "192.0.2.1:443");
     json_decref(m);
 }
 
@@ -491,6 +526,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_hello),
         TEST(test_subscribe),
+        TEST(test_interface),
         TEST(test_summary_in_messages_of_256),
         TEST(test_summary_of_given_conns),
         TEST(test_numbers),
