@@ -29,21 +29,21 @@ mockhost=$work/root$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --variable=mockhost pa
 # ---- built away from the tree ----
 cp -r "$top/contrib/trigger-example" "$work/example"
 make -s -C "$work/example"
-[ -z "$(readelf -d "$work/example/loss.so" | grep NEEDED | grep -v 'libc\.so')" ] ||
+[ -z "$(readelf -d "$work/example/jitter.so" | grep NEEDED | grep -v 'libc\.so')" ] ||
     fail "the example links more than libc"
-exported=$(nm -D --defined-only "$work/example/loss.so" | cut -d' ' -f3)
+exported=$(nm -D --defined-only "$work/example/jitter.so" | cut -d' ' -f3)
 [ "$exported" = pathdog_trigger ] || fail "it exports: $exported"
 make -s -C "$work/example" check mockhost="$mockhost" >"$work/tested" ||
     fail "make check: $(cat "$work/tested")"
 # A test that is not met says so: with another threshold the example's is not.
-sed -i.before 's/fraction=50/fraction=60/' "$work/example/test-loss.c"
+sed -i.before 's/threshold=30000/threshold=50000/' "$work/example/test-jitter.c"
 ! make -s -C "$work/example" check mockhost="$mockhost" >"$work/tested" 2>&1 ||
     fail "make check does not fail where the trigger does not do what is tested"
-mv "$work/example/test-loss.c.before" "$work/example/test-loss.c"
+mv "$work/example/test-jitter.c.before" "$work/example/test-jitter.c"
 make -s -C "$work/example" install DESTDIR="$work/out"
-plugin=$(find "$work/out" -name loss.so)
+plugin=$(find "$work/out" -name jitter.so)
 case $plugin in
-*/pathdog/triggers/loss.so) ;;
+*/pathdog/triggers/jitter.so) ;;
 *) fail "installed as $plugin" ;;
 esac
 chmod -R go-w "$work"
@@ -53,8 +53,8 @@ nothing() { # COMMAND …
     PKG_CONFIG_PATH=$work/none PKG_CONFIG_LIBDIR=$work/none "$@"
 }
 mkdir "$work/empty"
-cp "$top"/contrib/trigger-example/{Makefile,loss.c} "$work/empty"
-for goal in loss.so install; do
+cp "$top"/contrib/trigger-example/{Makefile,jitter.c} "$work/empty"
+for goal in jitter.so install; do
     ! nothing make -s -C "$work/empty" "$goal" DESTDIR="$work/nowhere" >"$work/said" 2>&1 ||
         fail "make $goal goes on without pathdog.pc"
     grep -q 'finds no pathdog.pc' "$work/said" || fail "make $goal does not say what is missing"
@@ -82,19 +82,19 @@ pathdog=$build/watchdog/pathdog
 check() { # CONFIG-LINE …: writes a config with them in the section and checks it
     {
         printf '[watchdog]\nnode = /run/node.sock\nplugin_directory = %s\n\n' "${plugin%/*}"
-        printf '[trigger:loss]\n'
+        printf '[trigger:jitter]\n'
         printf '%s\n' "$@"
     } >"$work/pathdog.conf"
     "$pathdog" --config "$work/pathdog.conf" --check
 }
 
-check 'fraction = 1/10' 'strikes = 4' >"$work/checked" || fail "--check refused it"
-grep -q 'trigger:loss' "$work/checked" || fail "--check does not show the section"
-grep -Eq 'fraction.*1/10' "$work/checked" || fail "--check does not show the option"
-grep -Eq 'least.*50' "$work/checked" || fail "--check does not show the default"
+check 'fraction = 1/8' 'strikes = 4' >"$work/checked" || fail "--check refused it"
+grep -q 'trigger:jitter' "$work/checked" || fail "--check does not show the section"
+grep -Eq 'fraction.*1/8' "$work/checked" || fail "--check does not show the option"
+grep -Eq 'threshold.*30ms' "$work/checked" || fail "--check does not show the default"
 
 "$pathdog" --config "$work/pathdog.conf" --list-triggers >"$work/listed"
-grep -q 'too many packets are lost' "$work/listed" || fail "--list-triggers does not show it"
+grep -q 'the round trips vary too much' "$work/listed" || fail "--list-triggers does not show it"
 
 # Its own table says what is allowed.
 status=0
