@@ -47,6 +47,7 @@ class Peer:
             "rttvar_us": 1000, "rtt_samples": 10, "cwnd_bytes": 100000, "in_flight_bytes": 0,
             "congested": 0, "in_recovery": 0, "pto_count": 0, "bytes_sent": 1000,
             "bytes_received": 1000, "packets_lost": 0, "send_errors": 0, "silent_ms": 0,
+            "packets_sent": 0,
         }
         self.script = []  # columns of the coming rows, as dicts; the last one stays
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The other triggers on samples: stall, send-errors, congestion."""
+"""The other triggers on samples: stall, send-errors, congestion, loss."""
 
 import itertools
 import time
 
 from case import Case, cases
+from control_case import ControlCase
 from node import SLACK
 
 OWED = {"in_flight_bytes": 5000}
@@ -190,3 +191,58 @@ class Congestion(Case):
             peer.script = [{"congested": int(n % 3 != 0)} for n in range(3000)]
         node.wait_rounds(12)
         self.assertEqual(dog.records("decision"), [])
+
+
+class Loss(ControlCase):
+    COLUMNS = ["conn", "srtt_us", "rtt_samples", "packets_lost", "packets_sent"]
+
+    def start(self, rows, options=None, columns=None):
+        """Each row that counts is the next of (lost, sent), and the last one is the end."""
+        node = self.node()
+        node.columns = columns or self.COLUMNS
+        peer = node.add("p1@h", 1)
+        rows = iter(rows)
+
+        def row(request):
+            if not request.params:  # fast polls do not count
+                with self.cv:
+                    lost, sent = next(rows, (None, None))
+                    peer.set(packets_lost=lost, packets_sent=sent)
+        node.pace(0.085, row)  # 0.8 x 100 ms apart each row counts
+        return node, self.dog(node, None, {"loss": options or {}}), peer
+
+    @cases({"at once": [(0, 0), (20, 300), (45, 712)],
+            "a thin stream": [(2 * n, 20 * n) for n in range(40)],
+            "null in between": [(0, 0), (20, 300), (None, 500), (45, 712)],
+            "counted anew": [(100, 9000), (0, 0), (20, 300), (45, 712)]})
+    def test_lossy(self, rows):
+        node, dog, peer = self.start(rows)
+        decision = dog.decision("migrate")
+        self.assertEqual((decision["trigger"], decision["kind"]), ("loss", "degraded"))
+        self.assertRegex(decision["reason"],
+                         r"^[0-9.]+ % of \d+ packets lost \(limit 5 %\), 2 looks in a row$")
+
+    @cases({"exactly the limit": [(n * 20, n * 400) for n in range(6)],
+            "too few packets": [(0, 0), (20, 199)],
+            "one look": [(0, 0), (100, 300), (100, 600), (200, 900), (200, 1200)],
+            "declared lost and acknowledged": [(0, 0), (60, 150), (5, 300), (65, 450), (10, 600)],
+            "counted anew": [(0, 0), (50, 300), (10, 100), (12, 310)]})
+    def test_not(self, rows):
+        node, dog, peer = self.start(rows)
+        node.wait_rounds(len(rows) + 3)
+        self.assertEqual(dog.records("decision"), [])
+        self.assertEqual(dog.records("notice", what="loss-columns"), [])
+
+    def test_explain(self):
+        node, dog, peer = self.start([(0, 0)] + [(60, 600)] * 10000)
+        node.wait_rounds(4)
+        self.assertIn("1 of 2 strikes (10 % of the last packets lost; limit 5 %)",
+                      self.ctl(dog, "explain", "p1@h")[0])
+
+    def test_a_node_that_does_not_count(self):
+        node, dog, peer = self.start([(0, 0), (60, 600), (120, 1200)], columns=self.COLUMNS[:-1])
+        dog.wait_record("notice", what="loss-columns")
+        node.wait_rounds(4)
+        said = dog.records("notice", what="loss-columns")
+        self.assertEqual([notice["count"] for notice in said], [1])
+        self.assertIn("the node reports no packets_sent", said[0]["text"])

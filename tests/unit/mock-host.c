@@ -198,7 +198,7 @@ static uint64_t default_number(const struct pd_option *option)
     if (option->type == PD_OPTION_BOOLEAN)
         return !strcmp(text, "yes");
     if (option->type == PD_OPTION_FRACTION)
-        return *end == '/' ? number * 1000 / strtoull(end + 1, NULL, 10) : number * 1000;
+        return number * 1000 / (*end == '/' ? strtoull(end + 1, NULL, 10) : *end == '%' ? 100 : 1);
     if (option->type == PD_OPTION_SIZE)
         return *end == 'K' ? number << 10 : *end == 'M' ? number << 20 : number;
     if (option->type != PD_OPTION_TIME)

@@ -89,7 +89,7 @@ static int parse_boolean(const char *text, uint64_t *ret_number, const char **re
     return -EINVAL;
 }
 
-/* "1/4" or a whole number; kept in permille. */
+/* "1/4", "25%" or a whole number; kept in permille. */
 static int parse_fraction(const char *text, uint64_t *ret_number, const char **ret_why)
 {
     uint64_t above, below = 1;
@@ -101,9 +101,12 @@ static int parse_fraction(const char *text, uint64_t *ret_number, const char **r
         s = number_parse(s + 1, &below, ret_why);
         if (!s)
             return -EINVAL;
+    } else if (*s == '%') {
+        below = 100;
+        s++;
     }
     if (*s || !below) {
-        *ret_why = "is not a fraction such as 1/4";
+        *ret_why = "is not a fraction such as 1/4 or 25%";
         return -EINVAL;
     }
     if (__builtin_mul_overflow(above, 1000u, &above)) {
