@@ -106,7 +106,10 @@ void hosts_life(struct sim *sim, struct sim_peer *peer)
 
     if (i == HOST_INTERFACES)
         return;
-    peer->life = !hosts_lives(sim, i) ? SIM_FROZEN : peer->life == SIM_IDLE ? SIM_IDLE : SIM_ALIVE;
+    if (!hosts_lives(sim, i))
+        peer->life = SIM_FROZEN;
+    else if (peer->life == SIM_FROZEN || peer->life == SIM_WILD)
+        peer->life = SIM_ALIVE;
 }
 
 void hosts_rtt(struct sim *sim, const struct sim_peer *peer, struct pd_row *row)

@@ -139,7 +139,7 @@ static void peer_up(struct sim *sim)
     peer->bound = 0;
     peer->return_us = 0;
     peer->has_row = peer->measured = false;
-    peer->poll_us = 0;
+    peer->poll_us = peer->unacked_us = 0;
     peer->received = PD_UNKNOWN;
     memset(&peer->last, 0xff, sizeof(peer->last)); /* PD_UNKNOWN */
     peer->progress_us = sim->now_us;

@@ -114,6 +114,7 @@ void sim_init(struct sim *sim, struct choice choice)
         sim->values[i] = poke_value(&sim->pokes[i]);
     hosts_init(sim);
     sim->failing = pick(sim, 5) == 0;
+    sim->rubbish = pick(sim, 4) == 0;
     configure(sim, &sim->setups[0]);
     add_instances(sim, &sim->setups[0], true);
     sim->config = sim->setups[0].config;

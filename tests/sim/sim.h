@@ -19,7 +19,9 @@
 /* How the rows of a connection look. */
 enum sim_life {
     SIM_ALIVE,
-    SIM_FROZEN, /* sends, gets nothing back */
+    SIM_FROZEN,  /* sends, gets nothing back */
+    SIM_ONE_WAY, /* gets, but what it sends does not arrive */
+    SIM_STARVED, /* small packets arrive, data does not */
     SIM_IDLE,
     SIM_WILD, /* any value in any column */
     SIM_LIVES
@@ -43,6 +45,7 @@ struct sim_peer {
     enum sim_life life;
     struct pd_row row;
     bool has_row;
+    uint64_t unacked_us; /* since when application data is unacknowledged; 0: none is */
     /* progress evaluated from them once more, independently */
     bool measured;
     struct pd_row last; /* of each column the last that was told */
@@ -117,6 +120,7 @@ struct sim {
     uint64_t now_us;
     bool trace;
     bool failing; /* the triggers fail now and then, until they are closed */
+    bool rubbish; /* rows contradict themselves */
     uint64_t digest;
     /* the node */
     bool up, reported;
@@ -171,6 +175,12 @@ void sim_restart(struct sim *sim);
 
 /* world.c: fills sim.event with the next thing that happens. */
 void world_next(struct sim *sim);
+/* A connection, mostly one that is known. */
+uint64_t world_conn(struct sim *sim);
+
+/* rows.c: the same, with rows; of the second there is one, and nobody asked for it. */
+void rows_next(struct sim *sim);
+void rows_push(struct sim *sim);
 
 /* model.c: takes an event over, before the engine does. */
 void model_event(struct sim *sim);

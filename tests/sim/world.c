@@ -38,6 +38,8 @@ static void node_up(struct sim *sim)
     snprintf(sim->text[0], sizeof(sim->text[0]), "boot%u", sim->boot);
     sim->node_budget = pick(sim, 2) ? (uint32_t)pick(sim, 12) : 0;
     sim->features = (uint32_t)pick(sim, 16);
+    sim->features |= pick(sim, 2) ? NODE_PUSH : 0;
+    sim->features |= pick(sim, 2) ? NODE_MAKE_BEFORE_BREAK : 0;
     if (pick(sim, 3))
         sim->features |= NODE_RECONNECT;
     sim->features = hosts_features(sim, sim->features);
@@ -87,7 +89,7 @@ static void peer_up(struct sim *sim)
         sim->event.peer_up.migratable = peer->migratable;
 }
 
-static uint64_t any_conn(struct sim *sim)
+uint64_t world_conn(struct sim *sim)
 {
     struct sim_peer *peer = any_peer(sim);
 
@@ -97,91 +99,18 @@ static uint64_t any_conn(struct sim *sim)
 static void peer_down(struct sim *sim)
 {
     sim->event.type = EVENT_PEER_DOWN;
-    sim->event.peer_down.conn = any_conn(sim);
+    sim->event.peer_down.conn = world_conn(sim);
     sim->event.peer_down.reason = pick(sim, 2) ? "idle_timeout" : NULL;
 }
 
 static void peer_path(struct sim *sim)
 {
     sim->event.type = EVENT_PEER_PATH;
-    sim->event.peer_path.conn = any_conn(sim);
+    sim->event.peer_path.conn = world_conn(sim);
     sim->event.peer_path.local = any_address(sim, sim->text[0], sizeof(sim->text[0]));
     sim->event.peer_path.remote = any_address(sim, sim->text[1], sizeof(sim->text[1]));
     hosts_addresses(sim, &sim->event.peer_path.local, &sim->event.peer_path.remote);
     sim->event.peer_path.via = pick(sim, 3) ? NULL : "relay-1";
-}
-
-static void wild_row(struct sim *sim, struct pd_row *row)
-{
-    static const uint64_t values[] = {0, 1, 5, 1000, 50000, 200000, ((uint64_t)1 << 53) - 1};
-
-    for (size_t i = 0; i < PD_COLUMN_COUNT; i++)
-        row->v[i] = pick(sim, 4) ? values[pick(sim, ARRAY_SIZE(values))] : PD_UNKNOWN;
-}
-
-static void next_row(struct sim *sim, struct sim_peer *peer, struct pd_row *row)
-{
-    uint64_t sent =
-        peer->has_row && peer->row.v[PD_BYTES_SENT] != PD_UNKNOWN ? peer->row.v[PD_BYTES_SENT] : 0;
-    uint64_t silent_ms = peer->poll_us ? (sim->now_us - peer->progress_us) / 1000 : 0;
-
-    if (!peer->has_row || peer->life == SIM_WILD) {
-        wild_row(sim, row);
-        return;
-    }
-    *row = peer->row;
-    if (row->v[PD_SILENT_MS] != PD_UNKNOWN)
-        row->v[PD_SILENT_MS] = silent_ms;
-    switch (peer->life) {
-    case SIM_ALIVE:
-        row->v[PD_SRTT_US] = 1000 + pick(sim, 400) * 1000;
-        row->v[PD_LATEST_RTT_US] = pick(sim, 3) ? 1000 + pick(sim, 400) * 1000 : PD_UNKNOWN;
-        row->v[PD_RTT_SAMPLES] =
-            row->v[PD_RTT_SAMPLES] == PD_UNKNOWN ? PD_UNKNOWN : row->v[PD_RTT_SAMPLES] + 1;
-        row->v[PD_IN_FLIGHT_BYTES] = pick(sim, 5) * 1200;
-        row->v[PD_SILENT_MS] = pick(sim, 5);
-        hosts_rtt(sim, peer, row);
-        break;
-    case SIM_FROZEN:
-        row->v[PD_IN_FLIGHT_BYTES] = 1200 + pick(sim, 4) * 100;
-        row->v[PD_BYTES_SENT] = sent + pick(sim, 3) * 50;
-        row->v[PD_PTO_COUNT] = pick(sim, 5);
-        break;
-    default:
-        row->v[PD_IN_FLIGHT_BYTES] = 0;
-        row->v[PD_PTO_COUNT] = 0;
-        break;
-    }
-}
-
-static void samples(struct sim *sim)
-{
-    size_t count = 1 + pick(sim, ARRAY_SIZE(sim->rows));
-    uint32_t columns = (1u << PD_COLUMN_COUNT) - 1;
-
-    if (pick(sim, 30) == 0)
-        columns &= (uint32_t)pick(sim, columns + 1);
-    for (size_t i = 0; i < count; i++) {
-        struct sample_row *row = &sim->rows[i];
-        struct sim_peer *peer = model_find(sim, any_conn(sim));
-
-        row->conn = peer ? peer->conn : any_conn(sim);
-        if (peer && pick(sim, 12) == 0)
-            peer->life = (enum sim_life)pick(sim, SIM_LIVES);
-        if (peer)
-            hosts_life(sim, peer);
-        if (peer)
-            next_row(sim, peer, &row->row);
-        else
-            wild_row(sim, &row->row);
-        for (size_t c = 0; c < PD_COLUMN_COUNT; c++)
-            if (!(columns & 1u << c))
-                row->row.v[c] = PD_UNKNOWN;
-        if (peer) /* what the next row of the same line goes on from */
-            peer->row = row->row, peer->has_row = true;
-    }
-    sim->event.type = EVENT_SAMPLES;
-    sim->event.samples = (struct event_samples){columns, sim->rows, count};
 }
 
 static void answer(struct sim *sim)
@@ -328,10 +257,10 @@ static void pass_time(struct sim *sim)
 void world_next(struct sim *sim)
 {
     static void (*const events[])(struct sim * sim) = {
-        samples,        samples,   samples,        samples, samples,      samples,
-        samples,        samples,   answer,         answer,  answer,       answer,
-        answer,         peer_up,   peer_up,        peer_up, summary_done, trigger_signal,
-        trigger_signal, command,   trigger_signal, peer_up, summary_done, answer,
+        rows_next,      rows_next, rows_next,      rows_next, rows_next,    rows_next,
+        rows_next,      rows_next, rows_push,      answer,    answer,       answer,
+        answer,         peer_up,   peer_up,        peer_up,   summary_done, trigger_signal,
+        trigger_signal, command,   trigger_signal, peer_up,   summary_done, answer,
         peer_path,      peer_down,
     };
 
