@@ -17,62 +17,6 @@
 /* Looked up, and questions taken, before other events have their turn. */
 #define SLICE 256u
 
-/* Somewhere out there, for the default next hop: a root name server, which no
- * list of bogus prefixes holds. Nothing is sent to it. */
-static const uint8_t somewhere4[16] = {198, 41, 0, 4};
-static const uint8_t somewhere6[16] = {0x20, 0x01, 0x05, 0x03, 0xba, 0x3e, 0, 0,
-                                       0,    0,    0,    0,    0,    0x02, 0, 0x30};
-
-/* ---- questions ---- */
-
-static void question_read(const struct answers *answers, const struct pd_query *query,
-                          struct question *ret_question)
-{
-    struct question *question = ret_question;
-    struct lookup *lookup = &question->lookup;
-    uint64_t family = 0;
-    const struct link_state *link;
-
-    *question = (struct question){.id = query->id};
-    for (size_t i = 0; i < query->n_fields; i++) {
-        const struct pd_field *field = &query->fields[i];
-        const char *name = field->name, *text = field->text;
-
-        if (!strcmp(name, "destination") && text) {
-            lookup->family = (uint8_t)ip_parse(text, lookup->destination);
-        } else if (!strcmp(name, "source") && text) {
-            lookup->source_family = (uint8_t)ip_parse(text, lookup->source);
-        } else if (!strcmp(name, "address") && text) {
-            question->is_address = true;
-            lookup->source_family = (uint8_t)ip_parse(text, lookup->source);
-        } else if (!strcmp(name, "interface") && text) {
-            link = state_link_named(answers->state, text);
-            lookup->oif = link ? link->index : 0;
-            question->no_such_link = !link;
-        } else if (!strcmp(name, "family")) {
-            family = field->number;
-        } else if (!strcmp(name, "uid")) {
-            lookup->has_uid = true;
-            lookup->uid = (uint32_t)field->number;
-        } else if (!strcmp(name, "mark")) {
-            lookup->has_mark = true;
-            lookup->mark = (uint32_t)field->number;
-        } else if (!strcmp(name, "sport")) {
-            lookup->sport = (uint16_t)field->number;
-        } else if (!strcmp(name, "dport")) {
-            lookup->dport = (uint16_t)field->number;
-        } else if (!strcmp(name, "token")) {
-            question->token = field->number;
-        }
-    }
-    if (question->is_address || lookup->family)
-        return;
-    question->by_default = true;
-    question->both_families = family != 4 && family != 6;
-    lookup->family = family == 6 ? 6 : 4;
-    memcpy(lookup->destination, family == 6 ? somewhere6 : somewhere4, 16);
-}
-
 /* The table knows what interfaces have; the kernel, what else it takes as its
  * own (127/8, whole prefixes routed to lo). */
 static bool address_on_host(struct answers *answers, unsigned family, const uint8_t *bytes)
@@ -102,15 +46,33 @@ static void question_source(struct answers *answers, struct question *question)
 
 /* ---- answers ---- */
 
+/* Another gateway by an ICMP redirect is no other route, and the kernel may take it back at any
+ * time: what counts is the gateway that the route has. */
+static void nexthop_by_route(struct answers *answers, const struct lookup *question,
+                             struct netlink_nexthop *nexthop)
+{
+    struct lookup lookup = *question;
+    struct netlink_nexthop route;
+
+    lookup.match = true;
+    lookup.leg = nexthop->oif;
+    lookup_ask(answers->socket, &lookup, 1, &route);
+    if (route.error || route.oif != nexthop->oif)
+        return;
+    nexthop->gateway_family = route.gateway_family;
+    memcpy(nexthop->gateway, route.gateway, sizeof(nexthop->gateway));
+}
+
 /* A lookup's answer, with what the kernel does not say of it. */
-static void nexthop_check(struct answers *answers, const struct question *question,
+static void nexthop_check(struct answers *answers, const struct lookup *lookup,
                           struct netlink_nexthop *nexthop)
 {
-    const struct lookup *lookup = &question->lookup;
     struct link_state *link;
 
     if (nexthop->error)
         return;
+    if (nexthop->cached)
+        nexthop_by_route(answers, lookup, nexthop);
     /* A source that it was given is not repeated. */
     if (!nexthop->source_family && lookup->source_family == nexthop->prefix_family) {
         nexthop->source_family = lookup->source_family;
@@ -249,9 +211,11 @@ static void nexthop_answer(struct answers *answers, const struct question *quest
     bool reported = false;
     uint64_t token;
 
-    nexthop_check(answers, question, nexthop);
+    nexthop_check(answers, &question->lookup, nexthop);
     if (other) {
-        nexthop_check(answers, question, other);
+        lookup = lookup_other(&question->lookup);
+        nexthop_check(answers, &lookup, other);
+        lookup = question->lookup;
         if (nexthop->error && !other->error)
             nexthop = other;
         else if (!nexthop->error && !other->error)
@@ -273,8 +237,7 @@ static void nexthop_answer(struct answers *answers, const struct question *quest
         answers->matches -= question->token && answers->matches;
         lookup.match = true;
         if (nexthop == other)
-            memcpy(lookup.destination, somewhere6, sizeof(lookup.destination));
-        lookup.family = nexthop == other ? 6 : lookup.family;
+            lookup = lookup_other(&question->lookup);
         lookup_ask(answers->socket, &lookup, 1, &match);
     }
     reported = prefix_text(&match, prefix, sizeof(prefix));
@@ -304,9 +267,7 @@ static size_t batch_answer(struct answers *answers)
         lookups[n_lookups++] = question->lookup;
         if (!question->both_families)
             continue;
-        lookups[n_lookups] = question->lookup;
-        lookups[n_lookups].family = 6;
-        memcpy(lookups[n_lookups++].destination, somewhere6, 16);
+        lookups[n_lookups++] = lookup_other(&question->lookup);
     }
     if (n_lookups)
         lookup_ask(answers->socket, lookups, n_lookups, nexthops);
@@ -349,7 +310,7 @@ int answers_query(struct answers *answers, const struct pd_query *query)
 {
     struct question question;
 
-    question_read(answers, query, &question);
+    question_read(answers->state, query, &question);
     if (answers->head && answers->head + answers->count == answers->capacity) {
         memmove(answers->queue, answers->queue + answers->head,
                 answers->count * sizeof(*answers->queue));

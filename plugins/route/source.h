@@ -23,6 +23,13 @@ struct question {
     bool no_such_link; /* of a link-local destination */
 };
 
+/* ---- question.c ---- */
+
+void question_read(const struct netlink_state *state, const struct pd_query *query,
+                   struct question *ret_question);
+/* The default next hop of IPv6, where this one is about that of IPv4. */
+struct lookup lookup_other(const struct lookup *lookup);
+
 /* ---- answer-batch.c: answers on their way, all of a slice in one signal ---- */
 
 /* Answers in one signal: what a slice and its last batch may have. */

@@ -50,6 +50,9 @@ class Host:
     def ip(self, *args):
         return run("ip", "-n", self.name, *args)
 
+    def sysctl(self, setting):
+        run("ip", "netns", "exec", self.name, "sysctl", "-qw", setting)
+
     def batch(self, lines):
         run("ip", "-n", self.name, "-force", "-batch", "-", text="\n".join(lines) + "\n")
 

@@ -45,7 +45,7 @@ static void check_nexthop(const struct nlmsghdr *message)
 {
     struct netlink_nexthop nexthop;
 
-    if (netlink_decode_nexthop(message, &nexthop) < 0)
+    if (netlink_decode_nexthop(message, 3, &nexthop) < 0)
         return;
     MUST(nexthop.error <= 0);
     MUST(nexthop.gateway_family == 0 || nexthop.gateway_family == 4 || nexthop.gateway_family == 6);

@@ -97,8 +97,9 @@ static size_t request_write(uint8_t *buffer, const struct lookup *lookup, uint32
 }
 
 /* Returns how many of this batch's answers were in the datagram. */
-static size_t answer_read(const struct lookup_socket *socket, const void *data, size_t size,
-                          size_t count, struct netlink_nexthop *ret_nexthops)
+static size_t answer_read(const struct lookup_socket *socket, const struct lookup *lookups,
+                          const void *data, size_t size, size_t count,
+                          struct netlink_nexthop *ret_nexthops)
 {
     const struct nlmsghdr *message;
     struct netlink_nexthop nexthop;
@@ -110,7 +111,7 @@ static size_t answer_read(const struct lookup_socket *socket, const void *data, 
         if (place >= count)
             continue; /* late, of a batch that was given up */
         found++;
-        if (netlink_decode_nexthop(message, &nexthop) == 0)
+        if (netlink_decode_nexthop(message, lookups[place].leg, &nexthop) == 0)
             ret_nexthops[place] = nexthop;
     }
     return found;
@@ -141,8 +142,8 @@ void lookup_ask(struct lookup_socket *socket, const struct lookup *lookups, size
         }
         n = recvmmsg(fd, messages, (unsigned)(count - found), MSG_DONTWAIT, NULL);
         for (int i = 0; i < n; i++)
-            found +=
-                answer_read(socket, socket->answers[i], messages[i].msg_len, count, ret_nexthops);
+            found += answer_read(socket, lookups, socket->answers[i], messages[i].msg_len, count,
+                                 ret_nexthops);
     }
     socket->sequence += (uint32_t)count;
 }

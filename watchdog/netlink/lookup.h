@@ -21,7 +21,8 @@ struct lookup {
     uint32_t uid, mark;
     bool has_uid, has_mark;
     uint16_t sport, dport;
-    bool match; /* which prefix it goes by, not which next hop */
+    bool match;   /* which route it goes by, not what is cached of it for this destination */
+    uint32_t leg; /* where that has several next hops: the interface of the one to take */
 };
 
 struct lookup_socket;

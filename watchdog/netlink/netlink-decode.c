@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/in_route.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
@@ -31,7 +32,7 @@ static const struct nla_policy address_policy[IFA_MAX + 1] = {
 
 static const struct nla_policy route_policy[RTA_MAX + 1] = {
     [RTA_DST] = {.minlen = 4},     [RTA_OIF] = {.type = NLA_U32}, [RTA_GATEWAY] = {.minlen = 4},
-    [RTA_PREFSRC] = {.minlen = 4}, [RTA_VIA] = {.minlen = 2 + 4},
+    [RTA_PREFSRC] = {.minlen = 4}, [RTA_VIA] = {.minlen = 2 + 4}, [RTA_MULTIPATH] = {.minlen = 8},
 };
 
 static uint8_t family_number(unsigned char family)
@@ -227,7 +228,33 @@ static void nexthop_gateway(struct nlattr **attributes, uint8_t family,
     nexthop->gateway_family = via_family;
 }
 
-int netlink_decode_nexthop(const struct nlmsghdr *message, struct netlink_nexthop *ret_nexthop)
+/* A route with several next hops: of those over this interface the first. */
+static void nexthop_leg(struct nlattr *multipath, uint8_t family, uint32_t oif,
+                        struct netlink_nexthop *nexthop)
+{
+    struct rtnexthop *leg = nla_data(multipath);
+    size_t rest = (size_t)nla_len(multipath);
+    struct nlattr *attributes[RTA_MAX + 1];
+
+    while (rest >= sizeof(*leg) && leg->rtnh_len >= sizeof(*leg) && leg->rtnh_len <= rest) {
+        size_t length = NLMSG_ALIGN(leg->rtnh_len);
+
+        if ((uint32_t)leg->rtnh_ifindex == oif) {
+            nexthop->oif = oif;
+            if (nla_parse(attributes, RTA_MAX, (struct nlattr *)RTNH_DATA(leg),
+                          (int)(leg->rtnh_len - sizeof(*leg)), route_policy) >= 0)
+                nexthop_gateway(attributes, family, nexthop);
+            return;
+        }
+        if (length >= rest)
+            return;
+        rest -= length;
+        leg = (struct rtnexthop *)((char *)leg + length);
+    }
+}
+
+int netlink_decode_nexthop(const struct nlmsghdr *message, uint32_t leg,
+                           struct netlink_nexthop *ret_nexthop)
 {
     const struct rtmsg *info = NLMSG_DATA(message);
     struct nlattr *attributes[RTA_MAX + 1];
@@ -254,6 +281,10 @@ int netlink_decode_nexthop(const struct nlmsghdr *message, struct netlink_nextho
     if (attributes[RTA_OIF])
         ret_nexthop->oif = nla_get_u32(attributes[RTA_OIF]);
     nexthop_gateway(attributes, family, ret_nexthop);
+    if (leg && attributes[RTA_MULTIPATH])
+        nexthop_leg(attributes[RTA_MULTIPATH], family, leg, ret_nexthop);
+    /* IPv4 marks each answer as a copy of its route. */
+    ret_nexthop->cached = info->rtm_flags & (family == 4 ? RTCF_REDIRECTED : RTM_F_CLONED);
     ret_nexthop->source_family = address_read(attributes[RTA_PREFSRC], family, ret_nexthop->source);
     address_read(attributes[RTA_DST], family, ret_nexthop->prefix);
     ret_nexthop->prefix_family = family;

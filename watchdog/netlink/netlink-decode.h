@@ -52,6 +52,7 @@ struct netlink_nexthop {
     uint8_t source[16];
     uint8_t prefix[16];
     bool is_local; /* the destination is this host */
+    bool cached;   /* an exception to the route, of this destination: a redirect; IPv6: or an MTU */
 };
 
 /* Steps through a datagram: returns the message at `*offset` if it is whole,
@@ -61,7 +62,10 @@ const struct nlmsghdr *netlink_next(const void *data, size_t size, size_t *offse
 /* `message` is whole (netlink_next). Always fills `*ret_event`. */
 void netlink_decode(const struct nlmsghdr *message, struct netlink_event *ret_event);
 
-/* Reads the answer to RTM_GETROUTE: a route or an error. Returns 0, or -EBADMSG. */
-int netlink_decode_nexthop(const struct nlmsghdr *message, struct netlink_nexthop *ret_nexthop);
+/* Reads the answer to RTM_GETROUTE: a route or an error. Of a route with several next hops, which
+ * is told only where the prefix was asked for, the first one over `leg` is taken; 0: none is.
+ * Returns 0, or -EBADMSG. */
+int netlink_decode_nexthop(const struct nlmsghdr *message, uint32_t leg,
+                           struct netlink_nexthop *ret_nexthop);
 
 #endif
