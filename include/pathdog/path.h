@@ -64,15 +64,16 @@ struct pd_address {
     uint16_t port;
 };
 
-/* Where a connection goes, as the node told it; and the interface that the last move of it
- * was asked to use, NULL: the route table decided. */
+/* Where a connection goes, as the node told it; and the interface that its socket is bound to, as
+ * the node told it, else the one that the last move of it was asked to use. NULL: the route table
+ * decides. */
 struct pd_path {
     const char *via;         /* relay or "direct"; NULL: not told */
     const char *local_text;  /* as the node wrote it; NULL: not told */
     const char *remote_text; /* the same */
     struct pd_address local;
     struct pd_address remote;
-    const char *interface; /* until the node tells another path */
+    const char *interface; /* until the node tells another path, or another interface */
 };
 
 /* One connection to a peer, as a trigger sees it. Owned by the engine; the path and

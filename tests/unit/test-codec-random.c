@@ -138,12 +138,13 @@ static void fill_peer(struct random *random, struct event *ret)
         ret->peer_up = (struct event_peer_up){
             any_text(random),     any_u64(random),      (enum pd_role)below(random, 2),
             any_optional(random), any_optional(random), any_optional(random),
-            any_bool(random),     any_bool(random)};
+            any_bool(random),     any_bool(random),     any_optional(random)};
     else if (ret->type == EVENT_PEER_DOWN)
         ret->peer_down = (struct event_peer_down){any_u64(random), any_optional(random)};
     else
-        ret->peer_path = (struct event_peer_path){any_u64(random), any_optional(random),
-                                                  any_optional(random), any_optional(random)};
+        ret->peer_path =
+            (struct event_peer_path){any_u64(random), any_optional(random), any_optional(random),
+                                     any_optional(random), any_optional(random)};
 }
 
 static struct learnt_peer any_learnt_peer(struct random *random)
@@ -302,7 +303,7 @@ static bool same_peer_up(const struct event_peer_up *a, const struct event_peer_
     return string_equal(a->peer, b->peer) && a->conn == b->conn && a->role == b->role &&
            string_equal(a->local, b->local) && string_equal(a->remote, b->remote) &&
            string_equal(a->via, b->via) && a->migratable == b->migratable &&
-           a->reconnectable == b->reconnectable;
+           a->reconnectable == b->reconnectable && string_equal(a->interface, b->interface);
 }
 
 static bool same_learnt_peer(const struct learnt_peer *a, const struct learnt_peer *b)
@@ -375,7 +376,8 @@ static bool same(const struct event *a, const struct event *b)
         return a->peer_path.conn == b->peer_path.conn &&
                string_equal(a->peer_path.local, b->peer_path.local) &&
                string_equal(a->peer_path.remote, b->peer_path.remote) &&
-               string_equal(a->peer_path.via, b->peer_path.via);
+               string_equal(a->peer_path.via, b->peer_path.via) &&
+               string_equal(a->peer_path.interface, b->peer_path.interface);
     case EVENT_SAMPLES:
         return same_samples(&a->samples, &b->samples);
     case EVENT_SUMMARY_DONE:

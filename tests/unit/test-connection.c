@@ -91,6 +91,46 @@ static void paths(void **state)
     assert_int_equal(engine_counts(lab->engine).ignored, 1);
 }
 
+static void tell_path(struct lab *lab, const char *local, const char *interface)
+{
+    lab_event(lab, &(struct event){
+                       .type = EVENT_PEER_PATH,
+                       .peer_path = {.conn = 17, .local = local, .interface = interface},
+                   });
+}
+
+static void expect_path(struct lab *lab, uint32_t changes, const char *local, const char *interface)
+{
+    const struct pd_path *path = lab_peer(lab, 17)->view.path;
+
+    assert_int_equal(lab->poke.changes[PD_PEER_PATH], changes);
+    assert_string_equal(path->local_text, local);
+    assert_true(string_equal(path->interface, interface));
+}
+
+/* An interface belongs to the socket: it stays as long as the addresses do. */
+static void bound_to_an_interface(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_told(lab, &(struct event_peer_up){
+                           .peer = "a", .conn = 17, .local = "10.0.1.2:4", .interface = "up1"});
+    expect_path(lab, 0, "10.0.1.2:4", "up1");
+    tell_path(lab, "10.0.1.2:4", NULL);
+    expect_path(lab, 0, "10.0.1.2:4", "up1");
+    tell_path(lab, NULL, "up1");
+    expect_path(lab, 0, "10.0.1.2:4", "up1");
+    tell_path(lab, NULL, "up2");
+    expect_path(lab, 1, "10.0.1.2:4", "up2");
+    tell_path(lab, "10.0.1.2:5", NULL);
+    expect_path(lab, 2, "10.0.1.2:5", NULL);
+    tell_path(lab, "10.0.1.2:5", NULL);
+    expect_path(lab, 2, "10.0.1.2:5", NULL);
+    lab_peer_told(lab, &(struct event_peer_up){
+                           .peer = "a", .conn = 17, .local = "10.0.1.2:5", .interface = "up1"});
+    expect_path(lab, 3, "10.0.1.2:5", "up1");
+}
+
 static void addresses_that_cannot_be_read(void **state)
 {
     struct lab *lab = *state;
@@ -282,6 +322,7 @@ int main(void)
         LAB_TEST(greater_conns_replace),
         LAB_TEST(told_again_is_a_path),
         LAB_TEST(paths),
+        LAB_TEST(bound_to_an_interface),
         LAB_TEST(addresses_that_cannot_be_read),
         LAB_TEST(too_many),
         LAB_TEST(many_come_and_go),

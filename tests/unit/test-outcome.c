@@ -50,6 +50,45 @@ static void path_told_first(void **state)
     assert_string_equal(outcome->local_after->s, "10.0.2.2:51313");
 }
 
+/* What the node reports of the new path, before its answer or after it; NULL: nothing. */
+static void expect_bound(const char *before, const char *after, const char *expected)
+{
+    struct lab lab;
+    uint64_t request;
+
+    lab_init(&lab);
+    lab.features |= NODE_BIND;
+    lab_begin(&lab);
+    lab_peer_told(&lab, &(struct event_peer_up){.peer = "a",
+                                                .conn = 17,
+                                                .local = "10.0.1.2:40001",
+                                                .migratable = true,
+                                                .interface = "up0"});
+    lab_command(&lab, &(struct event_command){
+                          .type = COMMAND_MOVE, .peer = "a", .interface = "up2", .who = "uid 7"});
+    request = expect_migrate(&lab, 17);
+    if (before)
+        lab_event(&lab,
+                  &(struct event){
+                      .type = EVENT_PEER_PATH,
+                      .peer_path = {.conn = 17, .local = "10.0.2.2:51313", .interface = before}});
+    lab_answer_ok(&lab, request);
+    if (after)
+        lab_event(&lab, &(struct event){.type = EVENT_PEER_PATH,
+                                        .peer_path = {.conn = 17, .interface = after}});
+    assert_string_equal(lab_peer(&lab, 17)->view.path->interface, expected);
+    lab_end(&lab);
+}
+
+static void the_node_says_to_which_interface(void **state)
+{
+    (void)state;
+    expect_bound(NULL, NULL, "up2"); /* it does not: what was asked for has to do */
+    expect_bound("up2", NULL, "up2");
+    expect_bound("up1", NULL, "up1");
+    expect_bound(NULL, "up1", "up1");
+}
+
 static void codes(void **state)
 {
     static const struct {
@@ -428,6 +467,7 @@ int main(void)
         LAB_TEST(retried_where_the_remembered_is_damped),
         LAB_TEST(migrated),
         LAB_TEST(path_told_first),
+        cmocka_unit_test(the_node_says_to_which_interface),
         cmocka_unit_test(codes),
         LAB_TEST(malformed),
         cmocka_unit_test(retried),

@@ -23,6 +23,45 @@ static void test_peers(void **state)
     expect("\"peer_down\",\"conn\":17\n");
 }
 
+static void test_interfaces(void **state)
+{
+    static const struct {
+        const char *told, *counts_as;
+    } cases[] = {
+        {"\"up1\"", ",\"interface\":\"up1\""},
+        {"\"enp3s0f1np1.100\"", ",\"interface\":\"enp3s0f1np1.100\""},
+        {"null", ""},
+        {"\"\"", ""},
+        {"\"enp3s0f1np1.1000\"", ""}, /* no interface has so long a name */
+        {"\"up 1\"", ""},
+        {"\"../up1\"", ""},
+        {"\"up1\\u0000\"", ""},
+        {"\"up1\\u001b[2J\"", ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char text[256];
+
+        snprintf(text, sizeof(text),
+                 "{\"jsonrpc\":\"2.0\",\"method\":\"peer_path\",\"params\":{\"conn\":1,"
+                 "\"interface\":%s}}",
+                 cases[i].told);
+        line(text);
+        snprintf(text, sizeof(text), "\"peer_path\",\"conn\":1%s\n", cases[i].counts_as);
+        expect(text);
+        snprintf(text, sizeof(text),
+                 "{\"jsonrpc\":\"2.0\",\"method\":\"peer_up\",\"params\":{\"peer\":\"p\","
+                 "\"conn\":1,\"interface\":%s}}",
+                 cases[i].told);
+        line(text);
+        snprintf(text, sizeof(text),
+                 "\"peer_up\",\"peer\":\"p\",\"conn\":1,\"role\":\"client\"%s,"
+                 "\"migratable\":true,\"reconnectable\":true\n",
+                 cases[i].counts_as);
+        expect(text);
+    }
+}
+
 static void test_roles(void **state)
 {
     static const struct {
@@ -99,6 +138,7 @@ static void test_malformed_notifications(void **state)
         {"bad-peer-down", "peer_down\",\"params\":{\"conn\":1,\"reason\":7}}"},
         {"bad-peer-path", "peer_path\",\"params\":{\"local\":\"1.2.3.4:5\"}}"},
         {"bad-peer-path", "peer_path\",\"params\":{\"conn\":1,\"via\":[]}}"},
+        {"bad-peer-path", "peer_path\",\"params\":{\"conn\":1,\"interface\":7}}"},
         {"bad-summaries", "summaries\"}"},
         {"bad-summaries", "summaries\",\"params\":{\"columns\":[\"srtt_us\"],\"rows\":[[1]]}}"},
         {"bad-message", "peer_down\",\"jsonrpc\":1}"},
@@ -363,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         READY(test_peers),
+        READY(test_interfaces),
         READY(test_roles),
         READY(test_nulls_are_absent),
         READY(test_bad_addresses_are_absent),

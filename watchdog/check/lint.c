@@ -4,6 +4,7 @@
  * counts is a fault here. Asks nothing of the node.
  */
 #include <inttypes.h>
+#include <net/if.h>
 
 #include "../node/decode.h"
 #include "../util/address.h"
@@ -67,6 +68,22 @@ static void address_lint(struct checker *checker, const char *method, const json
                      "%s: \"%s\" is \"%.80s\"; allowed is ADDRESS:PORT, like 192.0.2.1:443 or "
                      "[2001:db8::1]:443",
                      method, name, json_string_value(value));
+}
+
+/* pathdog takes another name for none. */
+static void interface_lint(struct checker *checker, const char *method, const json_t *params)
+{
+    const json_t *value = member(params, "interface");
+    size_t length = json_string_length(value);
+
+    text_lint(checker, CHECK_PEER_MEMBERS, method, params, "interface");
+    if (json_is_string(value) &&
+        (!length || length >= IF_NAMESIZE || !text_is_printable(json_string_value(value), length) ||
+         strpbrk(json_string_value(value), "/ ")))
+        report_fault(
+            report_of(checker), CHECK_PEER_MEMBERS,
+            "%s: \"interface\" is \"%.40s\"; allowed are 1 to 15 bytes without blanks and /",
+            method, json_string_value(value));
 }
 
 static uint64_t conn_lint(struct checker *checker, const char *method, const json_t *params)
@@ -180,6 +197,7 @@ static void peer_up(struct checker *checker, struct client *client, const json_t
     boolean_lint(checker, CHECK_PEER_MEMBERS, "peer_up", params, "migratable");
     boolean_lint(checker, CHECK_PEER_MEMBERS, "peer_up", params, "reconnectable");
     text_lint(checker, CHECK_PEER_MEMBERS, "peer_up", params, "via");
+    interface_lint(checker, "peer_up", params);
     address_lint(checker, "peer_up", params, "local");
     address_lint(checker, "peer_up", params, "remote");
     client->n_ups++;
@@ -210,6 +228,7 @@ static void peer_path(struct checker *checker, struct client *client, const json
     struct entry *entry = NULL;
 
     text_lint(checker, CHECK_PEER_MEMBERS, "peer_path", params, "via");
+    interface_lint(checker, "peer_path", params);
     address_lint(checker, "peer_path", params, "local");
     address_lint(checker, "peer_path", params, "remote");
     if (conn)

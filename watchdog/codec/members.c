@@ -53,6 +53,7 @@ static const struct member peer_up[] = {
     M(OPTIONAL, peer_up.local, "local"),
     M(OPTIONAL, peer_up.remote, "remote"),
     M(OPTIONAL, peer_up.via, "via"),
+    M(OPTIONAL, peer_up.interface, "interface"),
     M(BOOL, peer_up.migratable, "migratable"),
     M(BOOL, peer_up.reconnectable, "reconnectable"),
     END,
@@ -69,6 +70,7 @@ static const struct member peer_path[] = {
     M(OPTIONAL, peer_path.local, "local"),
     M(OPTIONAL, peer_path.remote, "remote"),
     M(OPTIONAL, peer_path.via, "via"),
+    M(OPTIONAL, peer_path.interface, "interface"),
     END,
 };
 

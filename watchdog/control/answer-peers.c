@@ -32,8 +32,9 @@ void put_peer(struct request *request, const struct inspect_peer *peer)
     put_known(out, "silent_us", peer->silent_us, INSPECT_NEVER);
     put_text(out, "role", role_names[peer->role]);
     put_text(out, "local", peer->local);
-    put_text(out, "interface",
-             interfaces_find(&request->control->interfaces, request->now_us, peer->local));
+    put_text(
+        out, "interface",
+        peer->interface ? peer->interface : interfaces_find(&request->control->interfaces, request->now_us, peer->local));
     put_text(out, "uplink", peer->uplink);
     put_text(out, "remote", peer->remote);
     put_text(out, "via", peer->via);

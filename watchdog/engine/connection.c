@@ -170,7 +170,7 @@ static void reported_again(struct engine *engine, struct peer *peer,
     }
     peer_set_able(peer, event->migratable, event->reconnectable);
     moves_peer_path(peer);
-    moved = peer_set_path(peer, event->local, event->remote, event->via);
+    moved = peer_set_path(peer, event->local, event->remote, event->via, event->interface);
     peer_set_state(engine, peer, PEER_UP, NULL);
     if (was == PEER_UNREPORTED) {
         engine->peers_reported++;
@@ -238,7 +238,7 @@ void connection_peer_path(struct engine *engine, const struct event_peer_path *e
         return;
     }
     moves_peer_path(peer);
-    if (peer_set_path(peer, event->local, event->remote, event->via))
+    if (peer_set_path(peer, event->local, event->remote, event->via, event->interface))
         path_changed(engine, peer);
 }
 

@@ -61,6 +61,7 @@ struct event_peer_up {
     enum pd_role role;
     const char *local, *remote, *via; /* NULL: absent */
     bool migratable, reconnectable;
+    const char *interface; /* that its socket is bound to; NULL: absent */
 };
 
 struct event_peer_down {
@@ -68,10 +69,12 @@ struct event_peer_down {
     const char *reason; /* NULL: absent */
 };
 
-/* Members that are NULL are absent: what was known of them stays. */
+/* Members that are NULL are absent: what was known of them stays. But an interface belongs to the
+ * socket: other addresses without one are those of a socket that is bound to none. */
 struct event_peer_path {
     uint64_t conn;
     const char *local, *remote, *via;
+    const char *interface;
 };
 
 struct sample_row {

@@ -178,6 +178,7 @@ static void report_peer(const struct engine *engine, uint64_t now_us, const stru
         .local = peer->view.path->local_text,
         .remote = peer->view.path->remote_text,
         .via = peer->view.path->via,
+        .interface = peer->view.path->interface,
         .uplink = uplink ? uplink->name->s : NULL,
         .role = peer->view.role,
         .state = state_of(peer),

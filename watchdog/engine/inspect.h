@@ -114,6 +114,7 @@ struct inspect_peer {
     uint64_t conn;
     const char *name;
     const char *local, *remote, *via; /* NULL: not told */
+    const char *interface;            /* that it is bound to; NULL: to none, as far as is known */
     const char *uplink;               /* that it uses; NULL: none is known */
     enum pd_role role;
     enum inspect_state state;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 
 #include "../engine/base/names.h"
 #include "../util/hash.h"
@@ -245,6 +246,23 @@ static int role_get(const json_t *params, enum pd_role *ret, struct problem *pro
     return 0;
 }
 
+/* A name that no interface can have counts as absent. */
+static int interface_get(const json_t *params, const char **ret, struct problem *problem)
+{
+    const json_t *value = member_get(params, "interface");
+    size_t length = json_string_length(value);
+
+    *ret = NULL;
+    if (!value)
+        return 0;
+    if (!json_is_string(value))
+        return wrong(problem, "interface", "is not a string");
+    if (length && length < IF_NAMESIZE && text_is_printable(json_string_value(value), length) &&
+        !strpbrk(json_string_value(value), "/ "))
+        *ret = json_string_value(value);
+    return 0;
+}
+
 /* Where a connection goes: what peer_up and peer_path have in common. */
 static int path_get(const json_t *params, struct event_peer_path *ret, struct scratch *scratch,
                     struct problem *problem)
@@ -252,7 +270,8 @@ static int path_get(const json_t *params, struct event_peer_path *ret, struct sc
     scratch_begin(scratch);
     if (object_check(params, "params", problem) || conn_get(params, &ret->conn, problem) ||
         address_get(params, "local", &ret->local, 0, scratch, problem) ||
-        address_get(params, "remote", &ret->remote, 1, scratch, problem))
+        address_get(params, "remote", &ret->remote, 1, scratch, problem) ||
+        interface_get(params, &ret->interface, problem))
         return -EPROTO;
     return text_get(params, "via", &ret->via, scratch->texts[0], problem);
 }
@@ -272,6 +291,7 @@ int peer_up_decode(const json_t *params, struct event_peer_up *ret, struct scrat
     ret->local = path.local;
     ret->remote = path.remote;
     ret->via = path.via;
+    ret->interface = path.interface;
     return 0;
 }
 

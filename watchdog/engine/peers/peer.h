@@ -104,11 +104,14 @@ struct peer *peer_add(struct engine *engine, const struct event_peer_up *event);
 void peer_set_state(struct engine *engine, struct peer *peer, enum peer_state state,
                     const char *reason);
 
-/* Takes addresses over; a member that is NULL stays as it was. True if anything
+/* Takes addresses over, and the interface that the socket is bound to; a member that is NULL stays
+ * as it was, but the interface does not where an address or the relay is another. True if anything
  * is different now. */
-bool peer_set_path(struct peer *peer, const char *local, const char *remote, const char *via);
+bool peer_set_path(struct peer *peer, const char *local, const char *remote, const char *via,
+                   const char *interface);
 
-/* A move of ours succeeded, to this interface; NULL: where the route table leads. */
+/* A move of ours succeeded, to this interface; NULL: where the route table leads. What the node has
+ * reported of the present path is truer than what was requested, and stays. */
 void peer_set_interface(struct peer *peer, const char *interface);
 
 /* The node says whether it may be migrated, reconnected; and refused one of them for good. */

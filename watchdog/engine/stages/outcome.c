@@ -105,7 +105,7 @@ static void learn(struct engine *engine, struct peer *peer, enum by by, int64_t 
 /* The path changed by a migration of ours. */
 static void path_moved(struct peer *peer, const char *local)
 {
-    (void)peer_set_path(peer, local, NULL, NULL);
+    (void)peer_set_path(peer, local, NULL, NULL, NULL);
     progress_path(peer);
 }
 
