@@ -37,6 +37,7 @@ struct options {
     uint32_t interval_ms;
     uint32_t seconds;
     uint32_t records;    /* made a second, beside those of flips */
+    uint32_t columns;    /* of a row, conn apart */
     uint32_t name_bytes; /* length of a peer's name */
     bool addresses;      /* peers have local and remote */
     bool verbose;
@@ -118,6 +119,8 @@ struct memory memory_of(pid_t pid);
 uint64_t switches_of(pid_t pid); /* voluntary, of all threads */
 
 /* ---- node.c: the node that pathdog talks to ---- */
+
+#define COLUMNS_MAX 20u
 
 struct node {
     int listener;

@@ -20,6 +20,7 @@ static struct options given = {
     .interval_ms = 5000,
     .seconds = 10,
     .name_bytes = 24,
+    .columns = COLUMNS_MAX,
     .addresses = true,
 };
 const struct options *const options = &given;
@@ -51,6 +52,7 @@ static const char help_text[] =
     "  --log-level LEVEL  pathdog's --log-level (default info)\n"
     "  --journald HOW     works, slow, stands or gone: the stand-in for journald (late)\n"
     "  --records N        made a second, beside those of flips (late)\n"
+    "  --columns N        of a row: the first N (default 20, all that there are)\n"
     "  --name-bytes N     length of a peer's name, 8 to 80 (default 24)\n"
     "  --no-addresses     peers without local and remote\n"
     "  --preload LIBRARY  count-malloc.so: count allocations instead of time\n"
@@ -120,6 +122,9 @@ static void option_take(int option, const char *value)
     case 'n':
         given.name_bytes = number(value);
         break;
+    case 'C':
+        given.columns = number(value);
+        break;
     case 'A':
         given.addresses = false;
         break;
@@ -159,6 +164,7 @@ int main(int argc, char **argv)
         {"journald", required_argument, NULL, 'j'},
         {"records", required_argument, NULL, 'R'},
         {"name-bytes", required_argument, NULL, 'n'},
+        {"columns", required_argument, NULL, 'C'},
         {"no-addresses", no_argument, NULL, 'A'},
         {"preload", required_argument, NULL, 'P'},
         {"pause", no_argument, NULL, 'w'},
@@ -174,8 +180,9 @@ int main(int argc, char **argv)
         fputs(help_text, stderr);
         return 2;
     }
-    if (!given.keys || !given.rounds || given.name_bytes < 8 || given.name_bytes > 80)
-        die("--keys, --rounds or --name-bytes is out of range");
+    if (!given.keys || !given.rounds || given.name_bytes < 8 || given.name_bytes > 80 ||
+        given.columns > COLUMNS_MAX)
+        die("--keys, --rounds, --name-bytes or --columns is out of range");
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
         if (!strcmp(benches[i].name, argv[optind]))

@@ -21,19 +21,30 @@
 #define ROWS_IN_LINE 256
 #define OUT_BYTES    (256u * 1024)
 
-static const char columns[] =
-    "{\"jsonrpc\":\"2.0\",\"method\":\"summaries\",\"params\":{\"columns\":[\"conn\",\"srtt_us\","
-    "\"latest_rtt_us\",\"min_rtt_us\",\"rttvar_us\",\"rtt_samples\",\"cwnd_bytes\","
-    "\"in_flight_bytes\",\"congested\",\"in_recovery\",\"pto_count\",\"bytes_sent\","
-    "\"bytes_received\",\"packets_lost\",\"send_errors\",\"silent_ms\"],\"rows\":[";
+static const char *const columns[COLUMNS_MAX] = {
+    "srtt_us",    "latest_rtt_us",   "min_rtt_us",   "rttvar_us",    "rtt_samples",
+    "cwnd_bytes", "in_flight_bytes", "congested",    "in_recovery",  "pto_count",
+    "bytes_sent", "bytes_received",  "packets_lost", "send_errors",  "silent_ms",
+    "unacked_ms", "unacked_bytes",   "acked_bytes",  "packets_sent", "pto_us",
+};
 
 /* ---- what is told ---- */
+
+static void columns_add(struct bytes *text)
+{
+    bytes_string(text, "{\"jsonrpc\":\"2.0\",\"method\":\"summaries\",\"params\":{\"columns\":"
+                       "[\"conn\"");
+    for (uint32_t i = 0; i < options->columns; i++)
+        bytes_format(text, ",\"%s\"", columns[i]);
+    bytes_string(text, "],\"rows\":[");
+}
 
 /* A healthy connection: every value plausible, most of them new in each round. */
 static void row_add(struct bytes *text, uint64_t conn, uint32_t round)
 {
     uint64_t srtt = 20000 + (conn * 7919 + round * 131u) % 9000;
-    const uint64_t values[] = {
+    uint64_t in_flight = (conn + round) % 4 ? 1200 * (conn % 9 + 1) : 0;
+    const uint64_t values[1 + COLUMNS_MAX] = {
         conn,
         srtt,
         srtt + (conn * 31 + round * 17u) % 900,
@@ -41,7 +52,7 @@ static void row_add(struct bytes *text, uint64_t conn, uint32_t round)
         900 + (conn + round * 7u) % 600,
         8 * (uint64_t)round + conn % 50 + 1,
         120000 + conn * 1200 % 64000,
-        (conn + round) % 4 ? 1200 * (conn % 9 + 1) : 0,
+        in_flight,
         0,
         0,
         0,
@@ -50,9 +61,14 @@ static void row_add(struct bytes *text, uint64_t conn, uint32_t round)
         conn % 40 + round,
         0,
         (conn * 13 + round * 29u) % 800,
+        in_flight ? (conn + round) % 30 : 0,
+        in_flight,
+        790000 + conn % 90000 + 51000 * (uint64_t)round,
+        700 + conn % 80 + 45 * (uint64_t)round,
+        srtt + 29000 + conn % 600,
     };
 
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+    for (uint32_t i = 0; i <= options->columns; i++) {
         bytes_add(text, i ? "," : "[", 1);
         bytes_number(text, values[i]);
     }
@@ -63,7 +79,7 @@ void node_rows(const struct node *node, struct bytes *text)
 {
     for (uint32_t i = 0; i < options->peers; i++) {
         if (i % ROWS_IN_LINE == 0)
-            bytes_string(text, columns);
+            columns_add(text);
         else
             bytes_add(text, ",", 1);
         row_add(text, i + 1, node->round);
@@ -142,7 +158,7 @@ static void answer_summary(struct node *node, uint64_t id, const char *line, siz
         node_rows(node, &node->out);
         rows = options->peers;
     } else {
-        bytes_string(&node->out, columns);
+        columns_add(&node->out);
         for (conns += 9; *conns != ']'; conns += *conns == ',') {
             char *end;
 
