@@ -48,7 +48,8 @@ REFUSED = {"gone", "inbound", "disabled", "held", "no-target", "in-flight", "mer
 OUT_OF_QUEUE = ASKED | {"gone", "held", "superseded", "expired"}
 VERDICTS = ASKED | REFUSED | {"queued", "superseded", "expired"}
 OUTCOMES = {"migrated", "reconnected", "disabled", "not-migratable", "gone", "timeout", "busy",
-            "no-path", "dial-failed", "failed", "unanswered", "link-lost"}
+            "no-path", "dial-failed", "failed", "unanswered", "link-lost",
+            "old-lives", "cancelled"}
 EFFECTS = {"better", "same", "worse", "stalled", "unknown"}
 LEVELS = {"error", "warning", "notice", "info", "debug"}
 KINDS = {"operator", "moved", "dead", "degraded", "better"}
@@ -261,7 +262,8 @@ def check_causes(records):
 
 # -- towards the node ---------------------------------------------------------------------
 
-METHODS = {"hello", "subscribe", "summary", "migrate_peer", "reconnect_peer", "probe", "probe_path"}
+METHODS = {"hello", "subscribe", "summary", "migrate_peer", "reconnect_peer", "probe", "probe_path",
+           "cancel"}
 MOVE_PARAMS = {"conn", "timeout_ms", "reason"}
 PROBE_PARAMS = {"conn", "timeout_ms", "interface", "local"}
 
@@ -272,7 +274,7 @@ def check_node(node):
     terminal = set()
     for link in node.links:
         bad += [f"line from pathdog: {line!r}: {why}" for line, why in link.bad_lines]
-        ids = [r.id for r in link.requests]
+        ids = [r.id for r in link.requests if r.method != "cancel"]
         if any(not is_int(i) for i in ids) or len(set(ids)) != len(ids):
             bad.append(f"request ids {ids[:20]}")
         methods = [r.method for r in link.requests]
@@ -302,6 +304,9 @@ def check_request(r, features, node):
     extra = set(r.message) - {"jsonrpc", "id", "method", "params"}
     if extra:
         return [f"request with {extra}"]
+    if r.method == "cancel" and (r.id is not None or set(r.params) != {"id"}
+                                 or not is_int(r.params["id"])):
+        return [f"cancel {r.message}"]
     if r.method == "summary" and r.params is not None:
         conns = r.params.get("conns")
         if set(r.params) != {"conns"} or not 1 <= len(conns) <= 4096 or len(set(conns)) != len(
@@ -319,6 +324,8 @@ def check_request(r, features, node):
         may = MOVE_PARAMS | ({"interface", "local"} if "bind" in features else set())
         if r.method == "migrate_peer" and "relay" in features:
             may |= {"via"}
+        if r.method == "reconnect_peer" and "make_before_break" in features:
+            may |= {"keep_old"}
         have = set(r.params)
         if not MOVE_PARAMS <= have <= may:
             return [f"{r.method} with params {r.params}"]
@@ -329,10 +336,12 @@ def check_request(r, features, node):
 
 
 def check_overlap(link):
-    """One summary at a time; one open move per connection, unless it was given up."""
+    """One summary at a time; one open move per connection, unless it was given up or taken back."""
     late = 5.0  # so late may a request have been read here: the next then seems to come too soon
     bad, last = [], {}
     for r in link.requests:
+        if r.method == "cancel":
+            last = {key: before for key, before in last.items() if before.id != r.params["id"]}
         key = r.conn if r.method in MOVES else r.method if r.method == "summary" else None
         if key is None:
             continue

@@ -335,7 +335,8 @@ class ScriptedNode:
     def serve(self, request):
         method, greeted = request.method, any(r.method == "hello" for r in request.link.requests)
         if "id" not in request.message:
-            return  # a notification: pathdog has none
+            self.handlers.get(method, lambda r: None)(request)
+            return  # a notification has no answer
         if not isinstance(method, str) or not greeted:
             request.error(-32600, "invalid request")
         elif request.params is not None and not isinstance(request.params, dict):

@@ -185,6 +185,35 @@ class Answers(Case):
                          dog.outcome("reconnected")["conn_new"])
 
 
+class KeepOld(Case):
+    """Feature make_before_break: the node dials first, and closes then."""
+
+    @cases({"with the feature": (["reconnect", "make_before_break"], True),
+            "without it": (["reconnect"], None)})
+    def test_asked_by_rule(self, features, keep_old):
+        node = self.node(features=features, prefer="reconnect")
+        node.add("p1@h", 1)
+        dog = self.dog(node)
+        node.wait_rounds(1)
+        dog.moved()
+        dog.outcome("reconnected")
+        self.assertEqual(node.moves()[0].params.get("keep_old"), keep_old)
+
+    def test_the_old_one_lives(self):
+        node = self.node(features=["reconnect", "make_before_break"], prefer="reconnect")
+        node.add("p1@h", 1)
+        node.on("reconnect_peer", lambda r: r.error(-32011, "old_lives"))
+        dog = self.dog(node)
+        node.wait_rounds(1)
+        dog.moved()
+        outcome = dog.outcome("old-lives")
+        self.assertEqual((outcome["by"], outcome["conn_new"], outcome["error"]),
+                         ("reconnect", None, {"code": -32011, "message": "old_lives"}))
+        node.wait_rounds(6)
+        self.assertEqual(len(node.moves()), 1)
+        self.assertEqual(dog.records("effect"), [])
+
+
 class Often(Case):
     def test_the_gap_and_its_doubling(self):
         node = self.node(**RECONNECT)

@@ -50,7 +50,8 @@ static void act(struct fuzz *fuzz, char what)
                                            .conn = 17,
                                            .timeout_ms = 5000,
                                            .reason = &why.text,
-                                           .interface = "up1"};
+                                           .interface = "up1",
+                                           .keep_old = what == 'r'};
         fuzz->requests[fuzz->n_requests] = protocol_is_up(fuzz->protocol) ? ASKED : NEVER;
     } else if (what == 's') {
         action.type = ACTION_SUMMARY;
@@ -59,6 +60,9 @@ static void act(struct fuzz *fuzz, char what)
     } else if (what == 'p') {
         action.type = ACTION_PROBE;
         action.probe = (struct action_probe){conns, 3};
+    } else if (what == 'c' && fuzz->n_requests) {
+        action.type = ACTION_CANCEL;
+        action.cancel.request = fuzz->n_requests;
     } else if (what == 'P') {
         action.type = ACTION_PROBE_PATH;
         action.probe_path = (struct action_probe_path){++fuzz->n_probes, 17, "up\"1", PROBE_MS};

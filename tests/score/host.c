@@ -230,6 +230,16 @@ void host_migrate(struct world *world, struct conn *conn, int uplink, uint64_t t
     }
 }
 
+void host_cancel(struct world *world, uint64_t request)
+{
+    for (unsigned i = 0; i < PEERS; i++) {
+        struct conn *conn = world->peers[i].live;
+
+        if (conn && conn->move.active && conn->move.request == request)
+            move_cancel(world, conn);
+    }
+}
+
 static void reconnect_timer(struct world *world, void *object, uint64_t argument)
 {
     struct peer *peer = object;

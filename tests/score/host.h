@@ -19,6 +19,7 @@ enum host_error {
     HOST_BUSY = -32006,
     HOST_NO_PATH = -32007,
     HOST_DIAL_FAILED = -32009,
+    HOST_CANCELLED = -32012,
 };
 
 /* `request` is never 0, and comes back in the answer. */
@@ -26,6 +27,8 @@ void host_migrate(struct world *world, struct conn *conn, int uplink, uint64_t t
                   uint64_t request);
 void host_reconnect(struct world *world, struct conn *conn, int uplink, uint64_t timeout_us,
                     uint64_t request);
+/* The request is taken back: a migrate ends, and the connection is where it was. */
+void host_cancel(struct world *world, uint64_t request);
 /* The node's `probe`: has something acknowledged. */
 void host_ping(struct world *world, struct conn *conn);
 /* One packet to the peer and back over an uplink, beside all connections. */

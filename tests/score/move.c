@@ -80,14 +80,19 @@ void move_validated(struct world *world, struct conn *conn, uint64_t token)
     answer(world, conn, 0);
 }
 
-static void move_failed(struct world *world, struct conn *conn)
+static void move_failed(struct world *world, struct conn *conn, int code)
 {
     struct move *move = &conn->move;
 
-    answer(world, conn, HOST_TIMEOUT);
+    answer(world, conn, code);
     move->active = false;
     if (move->immediate)
         path_take(world, conn, &move->old);
+}
+
+void move_cancel(struct world *world, struct conn *conn)
+{
+    move_failed(world, conn, HOST_CANCELLED);
 }
 
 void move_timer(struct world *world, struct conn *conn)
@@ -98,7 +103,7 @@ void move_timer(struct world *world, struct conn *conn)
     if (!move->active)
         return;
     if (now_us >= move->deadline_us) {
-        move_failed(world, conn);
+        move_failed(world, conn, HOST_TIMEOUT);
         return;
     }
     if (now_us >= move->challenge_us) {

@@ -14,6 +14,8 @@ void move_begin(struct world *world, struct conn *conn, const struct path *path,
 void move_validated(struct world *world, struct conn *conn, uint64_t token);
 void move_timer(struct world *world, struct conn *conn);
 uint64_t move_deadline(const struct conn *conn);
+/* It is taken back: answered, and data goes where it went before. */
+void move_cancel(struct world *world, struct conn *conn);
 /* The connection ended. */
 void move_drop(struct world *world, struct conn *conn);
 

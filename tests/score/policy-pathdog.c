@@ -163,6 +163,9 @@ static void act(struct world *world, const struct action *action)
     case ACTION_PROBE_PATH:
         act_probe_path(world, &action->probe_path);
         break;
+    case ACTION_CANCEL:
+        host_cancel(world, action->cancel.request);
+        break;
     case ACTION_QUERY:
         act_query(world, &action->query);
         break;

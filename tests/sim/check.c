@@ -61,8 +61,11 @@ static void check_outcome(struct sim *sim, const struct record_outcome *record)
               "the fallback closed %s, which had made progress %" PRIu64 " us before",
               request->peer->name, request->stalled_us);
     check_outcome_uplink(sim, record);
+    SIM_CHECK(sim, request->cancelled == (record->outcome == OUTCOME_CANCELLED),
+              "request %" PRIu64 " is %s", record->request, outcome_name(record->outcome));
     request->open = false;
-    request->peer->request = 0;
+    if (!request->cancelled)
+        request->peer->request = 0;
     sim->open--;
     sim->outcomes[record->outcome]++;
     if (moved) {
@@ -111,6 +114,9 @@ static void check_request(struct sim *sim, const struct action *action)
     }
     SIM_CHECK(sim, !move->interface || (sim->features & NODE_BIND), "interface without bind");
     SIM_CHECK(sim, !move->via || (sim->features & NODE_RELAY), "via without relay");
+    SIM_CHECK(sim,
+              !move->keep_old || (by == BY_RECONNECT && (sim->features & NODE_MAKE_BEFORE_BREAK)),
+              "keep_old without make_before_break");
     sim->requests = array_reserve(sim->requests, &sim->requests_capacity, sim->n_requests + 2,
                                   sizeof(struct sim_request));
     sim->requests[++sim->n_requests] = (struct sim_request){
@@ -128,6 +134,18 @@ static void check_request(struct sim *sim, const struct action *action)
     if (by == BY_RECONNECT)
         peer->reconnect_us = sim->now_us;
     sim->open++;
+}
+
+/* From here on the node may be asked again about that connection. */
+static void check_cancel(struct sim *sim, uint64_t number)
+{
+    struct sim_request *request = request_of(sim, number);
+
+    SIM_CHECK(sim, request->open && !request->cancelled, "cancel of request %" PRIu64, number);
+    SIM_CHECK(sim, request->peer->request == number, "cancel of request %" PRIu64 " of another",
+              number);
+    request->cancelled = true;
+    request->peer->request = 0;
 }
 
 static void check_action(struct sim *sim, const struct action *action)
@@ -153,6 +171,9 @@ static void check_action(struct sim *sim, const struct action *action)
         break;
     case ACTION_PROBE_PATH:
         check_probe_path(sim, &action->probe_path);
+        break;
+    case ACTION_CANCEL:
+        check_cancel(sim, action->cancel.request);
         break;
     case ACTION_QUERY:
         SIM_CHECK(sim, action->query.instance < sim->config.n_instances, "query of nobody");

@@ -137,11 +137,11 @@ static void action(struct sim *sim, const struct action *action)
         break;
     case ACTION_MIGRATE:
     case ACTION_RECONNECT:
-        line(sim, "  %s request %" PRIu64 " conn %" PRIu64 " timeout %u (%s) %s %s %s",
+        line(sim, "  %s request %" PRIu64 " conn %" PRIu64 " timeout %u (%s) %s %s %s%s",
              action->type == ACTION_MIGRATE ? "migrate" : "reconnect", action->move.request,
              action->move.conn, action->move.timeout_ms, text_of(action->move.reason),
              or_dash(action->move.interface), or_dash(action->move.local),
-             or_dash(action->move.via));
+             or_dash(action->move.via), action->move.keep_old ? " keep_old" : "");
         break;
     case ACTION_PROBE:
         conns(sim, "probe", action->probe.conns, action->probe.n_conns);
@@ -153,6 +153,9 @@ static void action(struct sim *sim, const struct action *action)
     case ACTION_QUERY:
         line(sim, "  query %" PRIu64 " of instance %u: %s", action->query.query.id,
              action->query.instance, or_dash(action->query.query.fields[0].text));
+        break;
+    case ACTION_CANCEL:
+        line(sim, "  cancel of request %" PRIu64, action->cancel.request);
         break;
     case ACTION_CLOSE: /* a notice says it */
         break;

@@ -78,7 +78,7 @@ struct sim_request {
     bool returns;     /* to where it was before, from one that is not metered */
 
     bool quiet_enough; /* for the fallback */
-    bool open, answered;
+    bool open, answered, cancelled;
 };
 
 enum sim_decision {

@@ -121,6 +121,7 @@ static void answer(struct sim *sim)
         NODE_NOT_MIGRATABLE, NODE_BUSY,        NODE_BUSY,
         NODE_BUSY,           NODE_NO_PATH,     NODE_NO_PATH,
         NODE_UNKNOWN_VIA,    NODE_DIAL_FAILED, -32603,
+        NODE_OLD_LIVES,      NODE_OLD_LIVES,   NODE_CANCELLED,
     };
     uint64_t recent = min_u64(sim->n_requests, pick(sim, 4) ? 8 : 64);
     uint64_t request = sim->n_requests - pick(sim, recent + 1);

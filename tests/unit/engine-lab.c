@@ -77,12 +77,16 @@ static void keep_action(struct lab *lab, const struct action *action)
         copy_text(kept->interface, sizeof(kept->interface), action->move.interface);
         copy_text(kept->local, sizeof(kept->local), action->move.local);
         copy_text(kept->via, sizeof(kept->via), action->move.via);
+        kept->keep_old = action->move.keep_old;
         break;
     case ACTION_PROBE_PATH:
         kept->request = action->probe_path.probe;
         kept->conn = action->probe_path.conn;
         kept->timeout_ms = action->probe_path.timeout_ms;
         copy_text(kept->interface, sizeof(kept->interface), action->probe_path.interface);
+        break;
+    case ACTION_CANCEL:
+        kept->request = action->cancel.request;
         break;
     case ACTION_CLOSE:
         break;

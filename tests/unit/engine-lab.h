@@ -26,6 +26,7 @@ struct lab_action {
     uint64_t conns[16];
     size_t n_conns; /* may be more than are kept */
     bool all;       /* of a summary: no list */
+    bool keep_old;  /* of a reconnect */
 };
 
 struct lab {

@@ -94,10 +94,12 @@ int setup(void **state)
 {
     setup_closed(state);
     line("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"node\":\"n\",\"boot\":\"b\","
-         "\"features\":[\"reconnect\",\"bind\",\"relay\",\"probe\",\"probe_path\"]}}");
+         "\"features\":[\"reconnect\",\"bind\",\"relay\",\"probe\",\"probe_path\","
+         "\"make_before_break\"]}}");
     line("{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"peers\":0}}");
     expect("\"node_up\",\"node\":\"n\",\"boot\":\"b\","
-           "\"features\":[\"reconnect\",\"bind\",\"relay\",\"probe\",\"probe_path\"],"
+           "\"features\":[\"reconnect\",\"bind\",\"relay\",\"probe\",\"probe_path\","
+           "\"make_before_break\"],"
            "\"prefer_reconnect\":false,\"max_in_flight\":0,\"uid\":1000\n\"snapshot\"\n");
     expect_sent(HELLO_LINE SUBSCRIBE_LINE);
     return 0;

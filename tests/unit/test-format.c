@@ -280,6 +280,8 @@ static void test_outcome(void **state)
                     "b\\r\\x0a\\xff (conn 17): request 12 (reconnect): dial-failed after 41.2 "
                     "ms: dial_failed (-32009)");
     assert_int_equal(record_level(&record), PD_LEVEL_WARNING);
+    record.outcome.outcome = OUTCOME_OLD_LIVES; /* nothing failed */
+    assert_int_equal(record_level(&record), PD_LEVEL_INFO);
     record.outcome.outcome = OUTCOME_RECONNECTED;
     record.outcome.error = false;
     record.outcome.conn_new = 31;

@@ -104,6 +104,8 @@ static void codes(void **state)
         {NODE_NO_PATH, OUTCOME_NO_PATH},
         {NODE_UNKNOWN_VIA, OUTCOME_FAILED},
         {NODE_DIAL_FAILED, OUTCOME_DIAL_FAILED},
+        {NODE_OLD_LIVES, OUTCOME_FAILED}, /* to a migrate */
+        {NODE_CANCELLED, OUTCOME_FAILED}, /* of what was not taken back */
         {-32603, OUTCOME_FAILED},
         {0, OUTCOME_FAILED},
         {5, OUTCOME_FAILED},

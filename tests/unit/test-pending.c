@@ -95,12 +95,40 @@ static void test_open_ones_are_kept(void **state)
     pending_clear(&pending);
 }
 
+/* Moves by the engine's number: among other requests, answered ones, and forgotten ones. */
+static void test_move_id(void **state)
+{
+    struct pending pending = {0};
+    uint64_t taken;
+
+    (void)state;
+    assert_int_equal(pending_move_id(&pending, 1), 0);
+    for (uint64_t number = 500; number < 1500; number++) {
+        pending_add(&pending, 0, 0, PENDING_SUMMARY, number + 3);
+        pending_add(&pending, 0, 0, number % 3 ? PENDING_MIGRATE : PENDING_RECONNECT, number);
+        if (number % 7 == 0)
+            pending_add(&pending, 0, 0, PENDING_PROBE_PATH, number + 1);
+    }
+    for (uint64_t number = 500; number < 1500; number++) {
+        uint64_t id = pending_move_id(&pending, number);
+
+        assert_int_equal(pending_take(&pending, (int64_t)id, &taken),
+                         number % 3 ? PENDING_MIGRATE : PENDING_RECONNECT);
+        assert_int_equal(taken, number);
+        assert_int_equal(pending_move_id(&pending, number), 0);
+    }
+    assert_int_equal(pending_move_id(&pending, 499), 0);
+    assert_int_equal(pending_move_id(&pending, 1500), 0);
+    pending_clear(&pending);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_once),
         cmocka_unit_test(test_given_up),
         cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_move_id),
         cmocka_unit_test(test_late_ones_are_bounded),
         cmocka_unit_test(test_open_ones_are_kept),
     };

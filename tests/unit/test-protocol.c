@@ -266,6 +266,64 @@ static void test_moves(void **state)
     free(other);
 }
 
+/* Like another but for keep_old is another. Only a reconnect has it. */
+static void test_keep_old(void **state)
+{
+    struct text *why = reason("r");
+    const struct action plain = {
+        .type = ACTION_RECONNECT,
+        .move = {.request = 1, .conn = 17, .timeout_ms = 1, .reason = why}};
+    struct action keep = plain, migrate = plain;
+
+    keep.move.keep_old = true;
+    migrate.type = ACTION_MIGRATE;
+    migrate.move.keep_old = true;
+    protocol_send(rig.protocol, rig.now_us, (const struct action[]){plain, keep, migrate}, 3);
+    expect_sent(
+        "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"reconnect_peer\",\"params\":{\"conn\":17,"
+        "\"timeout_ms\":1,\"reason\":\"r\"}}\n"
+        "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"reconnect_peer\",\"params\":{\"conn\":17,"
+        "\"timeout_ms\":1,\"keep_old\":true,\"reason\":\"r\"}}\n"
+        "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"migrate_peer\",\"params\":{\"conn\":17,"
+        "\"timeout_ms\":1,\"reason\":\"r\"}}\n");
+    free(why);
+}
+
+static void cancel(uint64_t request)
+{
+    send_one((struct action){.type = ACTION_CANCEL, .cancel = {request}});
+}
+
+/* By the id that the request has here, whatever its number is. Its answer is still reported. One
+ * that was answered, or is unknown, is not named. */
+static void test_cancel(void **state)
+{
+    for (uint64_t request = 70; request < 73; request++) {
+        send_one((struct action){.type = ACTION_PROBE, .probe = {(const uint64_t[]){5}, 1}});
+        send_one((struct action){.type = request % 2 ? ACTION_RECONNECT : ACTION_MIGRATE,
+                                 .move = {.request = request, .conn = request, .timeout_ms = 1}});
+    }
+    buffer_take(protocol_output(rig.protocol), protocol_output(rig.protocol)->length);
+    cancel(71);
+    expect_sent("{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":{\"id\":6}}\n");
+    line("{\"jsonrpc\":\"2.0\",\"id\":6,\"error\":{\"code\":-32012,\"message\":\"cancelled\"}}");
+    expect(
+        "\"answer\",\"request\":71,\"ok\":false,\"spoiled\":false,\"validated\":false,\"conn\":0,"
+        "\"code\":-32012,\"message\":\"cancelled\"\n");
+    cancel(71);
+    cancel(69);
+    cancel(73);
+    expect_sent("");
+    cancel(72);
+    expect_sent("{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":{\"id\":8}}\n");
+    protocol_open(rig.protocol, rig.now_us,
+                  0); /* another connection: nothing of it is open there */
+    line("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"boot\":\"b\"}}");
+    expect_sent(HELLO_LINE SUBSCRIBE_LINE);
+    cancel(70);
+    expect_sent("");
+}
+
 static void test_where_to_needs_the_feature(void **state)
 {
     struct text *why = reason("r");
@@ -281,9 +339,13 @@ static void test_where_to_needs_the_feature(void **state)
                                       .local = "y",
                                       .via = "z"}});
     send_one((struct action){.type = ACTION_PROBE, .probe = {(const uint64_t[]){5}, 1}});
-    send_one((struct action){
-        .type = ACTION_RECONNECT,
-        .move = {.conn = 6, .timeout_ms = 1, .reason = why, .interface = "x", .local = "y"}});
+    send_one((struct action){.type = ACTION_RECONNECT,
+                             .move = {.conn = 6,
+                                      .timeout_ms = 1,
+                                      .reason = why,
+                                      .interface = "x",
+                                      .local = "y",
+                                      .keep_old = true}});
     expect_sent(
         "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"migrate_peer\",\"params\":{\"conn\":5,"
         "\"timeout_ms\":1,\"reason\":\"r\"}}\n"
@@ -531,6 +593,8 @@ int main(void)
         CLOSED(test_subscribe_refused),
         CLOSED(test_nothing_is_told_before_hello),
         READY(test_moves),
+        READY(test_keep_old),
+        READY(test_cancel),
         READY(test_where_to_needs_the_feature),
         READY(test_a_reason_of_any_length),
         CLOSED(test_nothing_is_sent_before_hello),

@@ -23,6 +23,7 @@ enum action_type {
     ACTION_PROBE,
     ACTION_PROBE_PATH, /* does the path over an interface live? The connection stays where it is */
     ACTION_QUERY,      /* ask a trigger's source */
+    ACTION_CANCEL,     /* a migrate or reconnect is taken back: its answer is not waited for */
     ACTION_CLOSE,      /* stop a trigger's source: its policy is closed */
 };
 
@@ -38,6 +39,11 @@ struct action_move {
     uint32_t timeout_ms;
     const struct text *reason;
     const char *interface, *local, *via; /* NULL: leave it out */
+    bool keep_old; /* of a reconnect: dial first, and close when the new connection is confirmed */
+};
+
+struct action_cancel {
+    uint64_t request; /* of the migrate or reconnect */
 };
 
 struct action_probe {
@@ -68,6 +74,7 @@ struct action {
         struct action_move move;
         struct action_probe probe;
         struct action_probe_path probe_path;
+        struct action_cancel cancel;
         struct action_query query;
         struct action_close close;
     };

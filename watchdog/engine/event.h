@@ -107,6 +107,8 @@ enum node_error {
     NODE_UNKNOWN_VIA = -32008,
     NODE_DIAL_FAILED = -32009,
     NODE_UNSUPPORTED_PROTOCOL = -32010,
+    NODE_OLD_LIVES = -32011, /* of a reconnect with keep_old: the new connection was given up */
+    NODE_CANCELLED = -32012, /* of a request that was taken back */
 };
 
 struct event_answer {

@@ -44,6 +44,8 @@ enum outcome {
     OUTCOME_FAILED,
     OUTCOME_UNANSWERED,
     OUTCOME_LINK_LOST,
+    OUTCOME_OLD_LIVES, /* nothing failed: the old connection was acknowledged, and stays */
+    OUTCOME_CANCELLED, /* taken back: newer advice is asked instead */
     OUTCOME_COUNT
 };
 

@@ -34,7 +34,8 @@ uint64_t pending_add(struct pending *pending, uint64_t now_us, uint64_t until_us
     *entry = (struct pending_entry){
         .number = number,
         .until_s = (uint32_t)min_u64(until_us / 1000000 + 1, UINT32_MAX),
-        .kind = kind,
+        .kind = (uint8_t)kind,
+        .move = kind == PENDING_MIGRATE || kind == PENDING_RECONNECT,
     };
     return sequence_last(&pending->ids);
 }
@@ -52,6 +53,28 @@ enum pending_kind pending_take(struct pending *pending, int64_t id, uint64_t *re
     while (pending->ids.count && oldest(pending)->kind == PENDING_NOTHING)
         sequence_drop(&pending->ids);
     return kind;
+}
+
+/* Halves the ids; what is no move has other numbers, and is passed over. */
+uint64_t pending_move_id(const struct pending *pending, uint64_t number)
+{
+    uint64_t from = pending->ids.dropped + 1, end = sequence_last(&pending->ids) + 1;
+
+    while (from < end) {
+        uint64_t middle = from + (end - from) / 2, id = middle;
+        const struct pending_entry *entry;
+
+        while (id < end && !find(pending, id)->move)
+            id++;
+        entry = id < end ? find(pending, id) : NULL;
+        if (entry && entry->number == number)
+            return entry->kind == PENDING_NOTHING ? 0 : id;
+        if (entry && entry->number < number)
+            from = id + 1;
+        else
+            end = middle;
+    }
+    return 0;
 }
 
 void pending_give_up(struct pending *pending, uint64_t id)

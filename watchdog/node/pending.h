@@ -32,7 +32,8 @@ enum pending_kind {
 struct pending_entry {
     uint64_t number;  /* the engine's: a poll, a request or a path's probe */
     uint32_t until_s; /* an answer later than this is late */
-    enum pending_kind kind;
+    uint8_t kind;     /* enum pending_kind */
+    bool move;        /* it was asked as a migrate or reconnect, answered or not */
 };
 
 /* Zeroed is a new connection. */
@@ -47,6 +48,10 @@ uint64_t pending_add(struct pending *pending, uint64_t now_us, uint64_t until_us
 /* The answer of `id` is here. Returns what was asked, PENDING_NOTHING if nothing
  * was, and forgets it; `*ret_number` is the engine's number. */
 enum pending_kind pending_take(struct pending *pending, int64_t id, uint64_t *ret_number);
+
+/* The id of the migrate or reconnect of that number; 0 where it was answered, or is not known. The
+ * engine numbers them in the order in which they are asked. */
+uint64_t pending_move_id(const struct pending *pending, uint64_t number);
 
 /* The answer of a summary or of a path's probe will be ignored from now on. */
 void pending_give_up(struct pending *pending, uint64_t id);

@@ -39,6 +39,7 @@
  * The life of a request. protocol_send() takes the engine's actions. A move gets the next id,
  * is entered in `pending` with the time when its answer is overdue, and becomes a line in `out`.
  * The answer takes the entry out again and becomes EVENT_ANSWER with the engine's own number.
+ * A request may be taken back: `cancel` goes out with its id, and its entry stays for the answer.
  * An answer that comes late is still reported, because what it says of the peer holds; a second
  * one, or one that nobody waits for, is counted and ignored. One summary is outstanding at a
  * time; one that is not answered in time is given up, and the engine is told so. The same holds
@@ -250,6 +251,15 @@ static void send_move(struct protocol *protocol, const struct action *action)
     move_append(&protocol->out, id, action, protocol->features, &protocol->writer);
 }
 
+/* One that was answered, or asked on a connection before this one, needs none. */
+static void send_cancel(struct protocol *protocol, const struct action_cancel *cancel)
+{
+    uint64_t id = pending_move_id(&protocol->pending, cancel->request);
+
+    if (id)
+        cancel_append(&protocol->out, id);
+}
+
 void protocol_send(struct protocol *protocol, uint64_t now_us, const struct action *actions,
                    size_t n_actions)
 {
@@ -270,6 +280,9 @@ void protocol_send(struct protocol *protocol, uint64_t now_us, const struct acti
             break;
         case ACTION_PROBE_PATH:
             send_probe_path(protocol, &actions[i].probe_path);
+            break;
+        case ACTION_CANCEL:
+            send_cancel(protocol, &actions[i].cancel);
             break;
         case ACTION_QUERY:
         case ACTION_CLOSE:

@@ -72,6 +72,13 @@ void probe_path_append(struct buffer *out, uint64_t id, const struct action_prob
     buffer_text(out, "}}\n");
 }
 
+void cancel_append(struct buffer *out, uint64_t id)
+{
+    buffer_text(out, "{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":{\"id\":");
+    buffer_u64(out, id);
+    buffer_text(out, "}}\n");
+}
+
 /* All but the numbers; the id's digits are filled in for each line. */
 static void head_prepare(struct move_writer *writer, size_t id_length)
 {
@@ -101,6 +108,8 @@ static void tail_prepare(struct move_writer *writer, uint32_t features)
     }
     if (!writer->reconnect && features & NODE_RELAY)
         place_append(tail, "via", move->via);
+    if (writer->reconnect && move->keep_old && features & NODE_MAKE_BEFORE_BREAK)
+        buffer_text(tail, ",\"keep_old\":true");
     if (move->reason) {
         buffer_text(tail, ",\"reason\":");
         buffer_json(tail, move->reason->s, min_u64(move->reason->length, REASON_MAX_BYTES));
@@ -115,7 +124,8 @@ static bool is_alike(const struct move_writer *writer, const struct action_move 
 
     return writer->tail.length && like->reason == move->reason &&
            like->timeout_ms == move->timeout_ms && like->interface == move->interface &&
-           like->local == move->local && like->via == move->via && writer->reconnect == reconnect;
+           like->local == move->local && like->via == move->via &&
+           like->keep_old == move->keep_old && writer->reconnect == reconnect;
 }
 
 void move_append(struct buffer *out, uint64_t id, const struct action *action, uint32_t features,

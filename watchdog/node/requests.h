@@ -22,6 +22,9 @@ void conns_append(struct buffer *out, uint64_t id, const char *method, const uin
 /* The path over `interface`; NULL: the one that the route table leads to. */
 void probe_path_append(struct buffer *out, uint64_t id, const struct action_probe_path *probe);
 
+/* A notification: the request of that id is taken back. */
+void cancel_append(struct buffer *out, uint64_t id);
+
 /* What moves in one run have in common is written once. Zeroed is new; good as
  * long as the texts that the actions point to stay where they are. */
 struct move_writer {

@@ -36,6 +36,8 @@ enum pd_level record_level(const struct record *record)
         case OUTCOME_RECONNECTED:
             return PD_LEVEL_NOTICE;
         case OUTCOME_GONE:
+        case OUTCOME_OLD_LIVES:
+        case OUTCOME_CANCELLED:
             return PD_LEVEL_INFO;
         default:
             return PD_LEVEL_WARNING;

@@ -43,6 +43,8 @@ static const char *const outcome_names[OUTCOME_COUNT] = {
     [OUTCOME_FAILED] = "failed",
     [OUTCOME_UNANSWERED] = "unanswered",
     [OUTCOME_LINK_LOST] = "link-lost",
+    [OUTCOME_OLD_LIVES] = "old-lives",
+    [OUTCOME_CANCELLED] = "cancelled",
 };
 
 static const char *const effect_names[EFFECT_COUNT] = {

@@ -158,6 +158,12 @@ bool fallback_answered(struct engine *engine, struct peer *peer, bool ok)
     return false;
 }
 
+void fallback_lives(struct engine *engine, struct peer *peer)
+{
+    peer->moves->watch.given = false;
+    (void)fallback_answered(engine, peer, true);
+}
+
 /* An idle connection is asked to show whether it lives, once. */
 static void probe(struct engine *engine, struct peer *peer, const struct pd_row *row)
 {

@@ -31,6 +31,9 @@ void fallback_advised(struct engine *engine, struct peer *peer, const struct rea
  * been advised in its stead. */
 bool fallback_answered(struct engine *engine, struct peer *peer, bool ok);
 
+/* The node knows by other means than a row that the connection lives. */
+void fallback_lives(struct engine *engine, struct peer *peer);
+
 /* A row came, and what it says has been taken over. */
 void fallback_row(struct engine *engine, struct peer *peer, const struct pd_row *row,
                   bool progress);

@@ -31,6 +31,7 @@ struct deciding_on {
     struct reason *reason;
     struct destination *destination; /* NULL: there was nothing to choose */
     enum by by;
+    bool keep_old; /* a reconnect dials first, and closes then */
     uint64_t decision;
     uint64_t into; /* the decision that it is merged into, 0: none */
 };

@@ -180,6 +180,8 @@ static void request_enter(struct engine *engine, struct move *move)
                    engine->now_us + move->timeout_ms * (uint64_t)1000 + ANSWER_GRACE_US);
     move->since_us = engine->now_us;
     move->request = request_new(&engine->migration, move);
+    /* the node may have come back without it since that was decided */
+    move->keep_old = move->keep_old && (engine->node.features & NODE_MAKE_BEFORE_BREAK);
     move->rtt_count = peer->rtt_count;
     memcpy(move->rtt_before, peer->rtt, sizeof(move->rtt_before));
     peer->moves->last_request_us = engine->now_us;
@@ -196,6 +198,7 @@ static void send_request(struct engine *engine, struct move *move)
                       .request = move->request,
                       .conn = move->conn,
                       .timeout_ms = move->timeout_ms,
+                      .keep_old = move->keep_old,
                   });
 }
 
@@ -300,6 +303,7 @@ struct move *move_new(struct engine *engine, struct peer *peer, const struct dec
         .state = MOVE_QUEUED,
         .by = what->by,
         .again = again,
+        .keep_old = what->keep_old,
         .attempt = 1,
         .timeout_ms = move_timeout_ms(engine),
         .conn = peer->view.conn,

@@ -29,13 +29,14 @@ struct move {
     enum by by;
     bool again; /* advice given once more: its cause has counted it */
     bool link_retried;
-    bool outlived;        /* a fallback, and the connection made progress since it was asked */
-    bool adopted;         /* a reconnect whose new connection is up already */
-    bool settles;         /* its success settles what was remembered when it was made */
-    uint8_t rtt_count;    /* of rtt_before */
-    uint32_t attempt;     /* from 1 */
-    uint32_t retries;     /* made so far, those for a lost link apart */
-    uint32_t timeout_ms;  /* of the present attempt */
+    bool outlived;       /* a fallback, and the connection made progress since it was asked */
+    bool adopted;        /* a reconnect whose new connection is up already */
+    bool keep_old;       /* a reconnect that dials first: until the new one is up, the old one is */
+    bool settles;        /* its success settles what was remembered when it was made */
+    uint8_t rtt_count;   /* of rtt_before */
+    uint32_t attempt;    /* from 1 */
+    uint32_t retries;    /* made so far, those for a lost link apart */
+    uint32_t timeout_ms; /* of the present attempt */
     uint32_t queue_place; /* in the queue, from 1; 0: not in it */
     uint32_t rtt_before[RTT_KEPT];
     uint64_t conn; /* that was asked about */

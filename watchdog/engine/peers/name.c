@@ -168,6 +168,14 @@ void name_reconnecting(struct engine *engine, const char *name, bool another_att
     state->reconnect_us = engine->now_us;
 }
 
+void name_kept(struct engine *engine, const char *name)
+{
+    struct name_state *state = name_find(engine, name);
+
+    if (state)
+        state->gap_us = max_u64(state->gap_us / 2, engine->config->reconnect_gap_us);
+}
+
 void name_restore_gap(struct engine *engine, const char *name, uint64_t reconnect_us,
                       uint64_t gap_us)
 {

@@ -61,6 +61,9 @@ uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name
 void name_reconnecting(struct engine *engine, const char *name, bool another_attempt);
 
 /* What the run before knew of reconnects of this name. */
+/* The reconnect closed nothing: the gap before the next one is as it was. */
+void name_kept(struct engine *engine, const char *name);
+
 void name_restore_gap(struct engine *engine, const char *name, uint64_t reconnect_us,
                       uint64_t gap_us);
 

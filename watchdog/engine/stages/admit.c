@@ -109,6 +109,7 @@ static void write_some(struct engine *engine)
                           .request = request_next(&engine->migration) + engine->n_asked,
                           .conn = admitted->conn,
                           .timeout_ms = move_timeout_ms(engine),
+                          .keep_old = admitted->what.keep_old,
                       });
     }
 }

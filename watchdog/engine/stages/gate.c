@@ -156,6 +156,20 @@ static bool follows(const struct engine *engine, const struct peer *peer,
            peer_movable(engine, peer, BY_RECONNECT) && choose_follows(engine, choice);
 }
 
+/* Dial first, and close then: the connection may live after all, or the dial may fail, and then it
+ * is still there. Not where it has to leave a path that lives (an operator wants it so), and not
+ * where its uplink cannot carry it any more: there is nothing to keep. */
+static bool keeps_old(const struct engine *engine, const struct peer *peer,
+                      const struct reason *reason, enum by by)
+{
+    const struct uplink *from = uplink_at(engine, peer->uplink);
+
+    if (by != BY_RECONNECT || reason->kind == PD_KIND_OPERATOR ||
+        !(engine->node.features & NODE_MAKE_BEFORE_BREAK))
+        return false;
+    return !from || (from->condition == UPLINK_UP && !uplink_held(from, engine->now_us));
+}
+
 /* The one place where advice becomes a decision. */
 static void decide(struct engine *engine, struct advice *advice)
 {
@@ -174,6 +188,7 @@ static void decide(struct engine *engine, struct advice *advice)
         what.by = BY_RECONNECT;
     if (what.by == BY_RECONNECT)
         name_lived(engine, peer->view.name, peer->up_us);
+    what.keep_old = keeps_old(engine, peer, what.reason, what.by);
     question = (struct gate_question){what.reason->kind, what.by,
                                       what.reason->no_target || choice.no_target, choice.probe};
     verdict = gate_verdict(engine, peer, &question, &what.into);

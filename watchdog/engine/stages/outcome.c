@@ -46,6 +46,8 @@ static enum outcome outcome_of(const struct move *move, const struct event_answe
         return OUTCOME_NO_PATH;
     case NODE_DIAL_FAILED:
         return OUTCOME_DIAL_FAILED;
+    case NODE_OLD_LIVES:
+        return move->keep_old ? OUTCOME_OLD_LIVES : OUTCOME_FAILED;
     default:
         return OUTCOME_FAILED;
     }
@@ -182,6 +184,8 @@ static bool retry_wanted(const struct engine *engine, const struct move *move, e
     case OUTCOME_NO_PATH:
     case OUTCOME_UNANSWERED:
         return true;
+    case OUTCOME_DIAL_FAILED: /* the old connection is still there */
+        return move->keep_old;
     case OUTCOME_FAILED:
         return code != NODE_UNKNOWN_VIA;
     default:
@@ -265,6 +269,23 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
         advice_forget(engine, peer);
 }
 
+/* Nothing failed, and nothing is to be done: what was advised because the connection seemed dead
+ * is disproved. */
+static void old_lives(struct engine *engine, struct move *move)
+{
+    struct peer *peer = move->peer;
+    bool same = peer && !move->adopted && peer->view.conn == move->conn;
+
+    name_kept(engine, move->name->s);
+    move_free(engine, move);
+    if (!same)
+        return;
+    if (peer->moves->remembered && peer->moves->remembered->kind == PD_KIND_DEAD)
+        advice_forget(engine, peer);
+    fallback_lives(engine, peer);
+    advice_give_remembered(engine, peer);
+}
+
 struct answered outcome_answered(struct engine *engine, struct move *move,
                                  const struct event_answer *answer)
 {
@@ -274,6 +295,10 @@ struct answered outcome_answered(struct engine *engine, struct move *move,
     blame(engine, move, outcome);
     if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED)
         return succeeded(engine, move, answer);
+    if (outcome == OUTCOME_OLD_LIVES) {
+        old_lives(engine, move);
+        return (struct answered){0};
+    }
     if (!answer->ok && answer->code == NODE_UNKNOWN_VIA)
         notice_format(engine, PD_LEVEL_WARNING, "unknown-via",
                       "the node knows no relay \"%s\", requested for %s: correct the relay's name",
