@@ -119,8 +119,10 @@ static int on_stream_acked(ngtcp2_conn *quic, int64_t stream_id, uint64_t offset
 
     (void)quic;
     (void)stream_data;
-    if (stream_id == c->stream)
+    if (stream_id == c->stream) {
         frames_acked(c, offset + len);
+        unacked_acked(&c->unacked, offset + len);
+    }
     return 0;
 }
 
@@ -144,6 +146,8 @@ static int on_path_validation(QUIC_PATH_VALIDATION_PARAMETERS)
 
     (void)quic;
     (void)flags;
+    if (result == NGTCP2_PATH_VALIDATION_RESULT_FAILURE)
+        c->push.validation_failed = true;
     c->node->hooks->validated(c, path, result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS);
     return 0;
 }

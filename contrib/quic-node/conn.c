@@ -181,8 +181,10 @@ static void conn_send_close(struct conn *c, ngtcp2_ccerr *error)
         return;
     n = ngtcp2_conn_write_connection_close(c->quic, &path.path, &pi, data, sizeof(data), error,
                                            c->node->now_ns);
-    if (n > 0)
+    if (n > 0) {
+        c->packets_sent++;
         udp_send(c, &path.path, data, (size_t)n);
+    }
 }
 
 void conn_close(struct conn *c, enum close_code code, const char *reason)
@@ -262,6 +264,19 @@ void conn_read(struct conn *c, const ngtcp2_path *path, const uint8_t *data, siz
     conn_after(c);
 }
 
+/* So many bytes of the stream went out for the first time. */
+static void conn_written(struct conn *c, size_t len)
+{
+    size_t probe = c->out_probe_bytes < len ? c->out_probe_bytes : len;
+
+    c->out_next_pos += len;
+    c->out_unsent_bytes -= len;
+    c->out_probe_bytes -= probe;
+    c->out_written += len;
+    if (len > probe)
+        unacked_sent(&c->unacked, c->out_written, len - probe, c->node->now_ns);
+}
+
 /* One packet, with stream data where there is some. 1: written, 0: nothing to write. */
 static int conn_write_one(struct conn *c)
 {
@@ -290,12 +305,12 @@ static int conn_write_one(struct conn *c)
         conn_fail(c, (int)n);
         return 0;
     }
-    if (taken > 0) {
-        c->out_next_pos += (size_t)taken;
-        c->out_unsent_bytes -= (size_t)taken;
-    }
-    if (n > 0)
+    if (taken > 0)
+        conn_written(c, (size_t)taken);
+    if (n > 0) {
+        c->packets_sent++;
         udp_send(c, &path.path, data, (size_t)n);
+    }
     return n > 0;
 }
 
@@ -367,6 +382,12 @@ bool conn_newer(const struct conn *a, const struct conn *b)
     if (a->epoch != b->epoch)
         return a->epoch > b->epoch;
     return strcmp(dialler_a, dialler_b) > 0;
+}
+
+bool conn_congested(struct conn *c)
+{
+    return c->out_unsent_bytes > 0 && ngtcp2_conn_get_cwnd_left(c->quic) <
+                                          ngtcp2_conn_get_path_max_tx_udp_payload_size(c->quic);
 }
 
 struct conn *conn_by_number(struct node *node, uint64_t number)

@@ -101,6 +101,6 @@ void frames_free(struct conn *c)
  */
 void frame_probe(struct conn *c)
 {
-    if (c->hello_sent && c->out_unsent_bytes == 0)
-        frame_append(c, 'P', NULL, 0);
+    if (c->hello_sent && c->out_unsent_bytes == 0 && frame_append(c, 'P', NULL, 0) == 0)
+        c->out_probe_bytes = FRAME_HEADER_BYTES;
 }

@@ -12,13 +12,15 @@ static void conn_turned(struct conn *c)
         path_check(c);
     if (!c->dead)
         probe_path_check(c);
+    push_check(c);
 }
 
 static uint64_t conn_due_ns(const struct conn *c)
 {
-    uint64_t move = migrate_next_ns(c), probe = probe_path_next_ns(c);
+    uint64_t move = migrate_next_ns(c), probe = probe_path_next_ns(c), push = push_next_ns(c);
+    uint64_t next = move < probe ? move : probe;
 
-    return move < probe ? move : probe;
+    return next < push ? next : push;
 }
 
 /* pathdog is told before the peer may dial: peer_down, then peer_up. */

@@ -224,6 +224,7 @@ static void move_failed(struct conn *c)
         c->peer->count.migration_failures++;
         pathdog_node_error(c->node->kit, c->move.token, PATHDOG_NODE_TIMEOUT, NULL);
         c->move.token = 0;
+        c->push.validation_failed = true;
     }
     c->move.escalate_ns = UINT64_MAX;
     if (c->move.immediate)
@@ -302,5 +303,9 @@ void path_check(struct conn *c)
     event(c->node, "path", "peer=%s conn=%llu local=%s remote=%s", c->peer->name,
           (unsigned long long)c->number, local_text, remote_text);
     if (c->node->kit)
-        pathdog_node_peer_path(c->node->kit, c->number, local_text, remote_text, NULL);
+        pathdog_node_peer_moved(c->node->kit,
+                                &(struct pathdog_node_peer){.conn = c->number,
+                                                            .local = local_text,
+                                                            .remote = remote_text,
+                                                            .interface = udp_interface(c)});
 }

@@ -9,8 +9,10 @@
 #include "address.h"
 #include "ngtcp2_compat.h"
 #include "options.h"
+#include "unacked.h"
 
 #include <gnutls/gnutls.h>
+#include <net/if.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 #include <pathdog_node.h>
 #include <stdarg.h>
@@ -48,6 +50,7 @@ struct udp {
     struct node *node;
     struct conn *conn;
     struct address local;
+    char interface[IF_NAMESIZE]; /* that it is bound to; empty: to none */
     struct udp *next;
     uint64_t close_at_ns;     /* an abandoned path; 0: in use */
     struct path_probe *probe; /* it tries a path, and carries nothing of the connection */
@@ -92,10 +95,13 @@ struct conn {
     uint64_t out_acked;      /* stream offset up to which chunks may go */
     uint64_t out_head_start; /* stream offset of out_head */
     size_t out_unsent_bytes;
+    size_t out_probe_bytes; /* the first of the unsent: a probe's */
+    uint64_t out_written;   /* stream offset of the first unsent one */
+    struct unacked unacked; /* of the application: all but probes */
     uint8_t in[8192];
     size_t in_len;
 
-    uint64_t bytes_sent, bytes_received, send_errors;
+    uint64_t packets_sent, bytes_sent, bytes_received, send_errors;
     struct quic_counted counted;
     uint64_t last_received_ns;
     struct address received_at; /* our address that the last packet came to */
@@ -106,6 +112,14 @@ struct conn {
         struct address listen;
         uint64_t epoch, rx_next;
     } hello;
+
+    struct {                                 /* rows that are sent unasked */
+        uint64_t unacked_gap_ns, unacked_ns; /* 0: none was sent of it; the next one */
+        bool congested, congested_reported;
+        uint64_t congested_gap_ns, congested_ns; /* from the last one that told a change */
+        uint64_t not_before_ns;
+        bool validation_failed;
+    } push;
 
     struct { /* a migration under way, or one that was answered but not given up yet */
         bool active;
@@ -213,6 +227,8 @@ int udp_listen(struct node *node, const struct address *address);
 int udp_dial(struct conn *c, const struct address *remote, const char *interface,
              const struct address *local, struct udp **ret);
 void udp_abandon(struct conn *c, struct udp *u, uint64_t close_at_ns);
+/* That the socket of the present path is bound to. NULL: to none. */
+const char *udp_interface(const struct conn *c);
 int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len);
 /* From the listening socket; what it cannot send is not sent. */
 void udp_answer(struct node *node, const ngtcp2_path *path, const uint8_t *data, size_t len);
@@ -237,6 +253,7 @@ void conn_timer(struct conn *c);
 void conn_close(struct conn *c, enum close_code code, const char *reason);
 void conn_reap(struct node *node);
 uint64_t conn_next_ns(struct conn *c);
+bool conn_congested(struct conn *c); /* there is data to send, and no room in the window */
 struct conn *conn_by_number(struct node *node, uint64_t number);
 bool conn_newer(const struct conn *a, const struct conn *b); /* of two to one peer */
 
@@ -304,6 +321,10 @@ void probe_path_check(struct conn *c);             /* the next try, or its time 
 void probe_path_ended(struct conn *c);
 uint64_t probe_path_next_ns(const struct conn *c);
 
+/* push.c: rows that pathdog has not asked for */
+void push_check(struct conn *c);
+uint64_t push_next_ns(const struct conn *c);
+
 /* reconnect.c */
 void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *request,
                      pathdog_node_token token);
@@ -315,6 +336,7 @@ void reconnect_failed(struct peer *p, const char *why);
 /* watchdog.c: pathdog's side */
 int watchdog_init(struct node *node, char *ret_error, size_t error_size);
 void watchdog_peer_up(struct conn *c, bool first); /* first: or told once more */
+int watchdog_push(struct conn *c);                 /* as pathdog_node_push() */
 
 /* stats.c */
 int stats_write(struct node *node, const char *path);

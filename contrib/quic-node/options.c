@@ -76,7 +76,7 @@ static const char help_text[] =
     "  --backlog BYTES        bytes made but not acknowledged, at most (default 8388608)\n"
     "  --no-redial            do not dial again when a connection is lost\n"
     "  --forbid-migration     announce disable_active_migration to peers\n"
-    "  --features LIST        of reconnect,bind,probe,probe_path (default all; \"none\")\n"
+    "  --features LIST        of reconnect,bind,probe,probe_path,push (default all; \"none\")\n"
     "  --prefer migrate|reconnect\n"
     "  --max-in-flight N      reported to pathdog\n"
     "  --columns LIST         report only these columns (default all this node has)\n"
@@ -154,6 +154,8 @@ static int add_feature(const char *word, unsigned *mask)
         *mask |= PATHDOG_NODE_PROBE;
     else if (strcmp(word, "probe_path") == 0)
         *mask |= PATHDOG_NODE_PROBE_PATH;
+    else if (strcmp(word, "push") == 0)
+        *mask |= PATHDOG_NODE_PUSH;
     else if (strcmp(word, "none") != 0)
         return -EINVAL;
     return 0;
@@ -256,7 +258,7 @@ static int parse_one(int option, const char *name, const char *value, struct opt
         return 0;
     case OPT_FEATURES:
         return parse_list(value, add_feature, &o->features) < 0
-                   ? complain(name, value, "of reconnect,bind,probe,probe_path, or none")
+                   ? complain(name, value, "of reconnect,bind,probe,probe_path,push, or none")
                    : 0;
     case OPT_COLUMNS:
         return parse_list(value, add_column, &o->columns) < 0
@@ -281,7 +283,7 @@ int options_parse(int argc, char **argv, struct options *ret)
         .keep_alive_ms = 10000,
         .dial_timeout_ms = 5000,
         .features = PATHDOG_NODE_RECONNECT | PATHDOG_NODE_BIND | PATHDOG_NODE_PROBE |
-                    PATHDOG_NODE_PROBE_PATH,
+                    PATHDOG_NODE_PROBE_PATH | PATHDOG_NODE_PUSH,
     };
     int option, index = 0, r = 0;
 

@@ -19,6 +19,7 @@ import unittest
 
 from selftest_paths import Paths
 from selftest_pathdog import PATIENCE, Pathdog
+from selftest_push import Pushes
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "lib"))
 import schema  # noqa: E402
@@ -91,7 +92,7 @@ class Node:
             return status, json.load(f)["total"]
 
 
-class Net(Paths, unittest.TestCase):
+class Net(Paths, Pushes, unittest.TestCase):
     """alpha has two uplinks to bravo; the route to bravo goes over the first."""
 
     def setUp(self):
@@ -147,6 +148,9 @@ class Net(Paths, unittest.TestCase):
         run("ip", "-n", self.a, "route", "replace", "10.99.0.2", "via", "10.99.%d.2" % i)
         run("ip", "-n", self.a, "-6", "route", "replace", "fd99::2", "via", "fd99:%d::2" % i)
         run("ip", "-n", self.b, "route", "replace", "10.99.0.1", "via", "10.99.%d.1" % i)
+
+    def filter(self, ns, words):
+        nft(ns, words)
 
     def down2_drops(self):
         self.drops("down2")

@@ -19,6 +19,8 @@ class Pathdog:
         self.next_id = 0
         self.peers = {}
         self.rows = {}
+        self.pushed = []  # those that came while none was asked for
+        self.asked_rows = set()
         self.downs = {}
         self.answers = {}
         self.order = []
@@ -31,12 +33,15 @@ class Pathdog:
         message = {"jsonrpc": "2.0", "id": self.next_id, "method": method}
         if params is not None:
             message["params"] = params
+        if method == "summary":
+            self.asked_rows.add(self.next_id)
         self.sock.sendall(json.dumps(message).encode() + b"\n")
         return self.next_id
 
     def take(self, message):
         if "id" in message:
             self.answers[message["id"]] = message
+            self.asked_rows.discard(message["id"])
             self.order.append("answer")
             return
         params = message["params"]
@@ -46,11 +51,14 @@ class Pathdog:
         elif message["method"] == "peer_down":
             self.downs[params["conn"]] = self.peers.pop(params["conn"], None)
         elif message["method"] == "peer_path":
+            self.peers[params["conn"]].pop("interface", None)  # as docs/node-protocol.md has it
             self.peers[params["conn"]].update(params)
         elif message["method"] == "summaries":
             for row in params["rows"]:
                 row = dict(zip(params["columns"], row))
                 self.rows[row["conn"]] = row
+                if not self.asked_rows:
+                    self.pushed.append(row)
 
     def pump(self, until, seconds, what):
         deadline = time.monotonic() + seconds * PATIENCE
@@ -78,6 +86,7 @@ class Pathdog:
 
     def start(self):
         hello = self.ask("hello", {"protocol": [1], "client": "selftest"})["result"]
+        self.hello = hello
         self.ask("subscribe")
         return hello
 

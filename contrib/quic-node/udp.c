@@ -117,6 +117,8 @@ int udp_dial(struct conn *c, const struct address *remote, const char *interface
         r = -errno;
     if (r == 0)
         r = udp_get_local(u);
+    if (r == 0 && interface) /* by its own name, where it was named by another */
+        (void)if_indextoname(if_nametoindex(interface), u->interface);
     if (r == 0 && interface && !local && !is_address_of(&u->local, interface))
         r = -EADDRNOTAVAIL;
     if (r == 0)
@@ -131,6 +133,14 @@ int udp_dial(struct conn *c, const struct address *remote, const char *interface
     c->paths = u;
     *ret = u;
     return 0;
+}
+
+const char *udp_interface(const struct conn *c)
+{
+    for (const struct udp *u = c->paths; u; u = u->next)
+        if (!u->probe && u->interface[0] && address_equal(&u->local, &c->local))
+            return u->interface;
+    return NULL;
 }
 
 /* The socket goes on receiving until then: the peer may still be sending to it. */

@@ -23,6 +23,7 @@ void watchdog_peer_up(struct conn *c, bool first)
         .local = address_text(&c->local, local),
         .remote = address_text(&c->remote, remote),
         .via = "direct",
+        .interface = udp_interface(c),
     };
 
     if (first)
@@ -53,9 +54,9 @@ static void on_subscribe(struct pathdog_node *kit, void *user_data)
             watchdog_peer_up(p->live, false);
 }
 
-static void row_report(struct pathdog_node *kit, pathdog_node_token token, struct conn *c)
+static void row_fill(struct conn *c, uint64_t row[PATHDOG_NODE_N_COLUMNS])
 {
-    uint64_t row[PATHDOG_NODE_N_COLUMNS], now = c->node->now_ns;
+    uint64_t now = c->node->now_ns, since = unacked_since_ns(&c->unacked);
     struct quic_numbers q = quic_numbers(c->quic, &c->counted);
     /* the library leaves recovery when a packet sent after its beginning is acknowledged,
      * which is one RTT later */
@@ -72,9 +73,7 @@ static void row_report(struct pathdog_node *kit, pathdog_node_token token, struc
     row[PATHDOG_NODE_RTT_SAMPLES] = c->counted.rtt_samples;
     row[PATHDOG_NODE_CWND_BYTES] = q.cwnd;
     row[PATHDOG_NODE_IN_FLIGHT_BYTES] = q.bytes_in_flight;
-    row[PATHDOG_NODE_CONGESTED] =
-        c->out_unsent_bytes > 0 &&
-        ngtcp2_conn_get_cwnd_left(c->quic) < ngtcp2_conn_get_path_max_tx_udp_payload_size(c->quic);
+    row[PATHDOG_NODE_CONGESTED] = conn_congested(c);
     row[PATHDOG_NODE_IN_RECOVERY] = recovering;
     row[PATHDOG_NODE_PTO_COUNT] = q.pto_count;
     row[PATHDOG_NODE_BYTES_SENT] = c->bytes_sent;
@@ -82,7 +81,28 @@ static void row_report(struct pathdog_node *kit, pathdog_node_token token, struc
     row[PATHDOG_NODE_PACKETS_LOST] = c->counted.packets_lost;
     row[PATHDOG_NODE_SEND_ERRORS] = c->send_errors;
     row[PATHDOG_NODE_SILENT_MS] = (now - c->last_received_ns) / NS_PER_MS;
+    row[PATHDOG_NODE_UNACKED_MS] = since == UINT64_MAX ? 0 : (now - since) / NS_PER_MS;
+    row[PATHDOG_NODE_UNACKED_BYTES] = c->unacked.bytes;
+    row[PATHDOG_NODE_ACKED_BYTES] = c->unacked.acked;
+    row[PATHDOG_NODE_PACKETS_SENT] = c->packets_sent;
+    row[PATHDOG_NODE_PTO_US] = ngtcp2_conn_get_pto(c->quic) / 1000;
+}
+
+static void row_report(struct pathdog_node *kit, pathdog_node_token token, struct conn *c)
+{
+    uint64_t row[PATHDOG_NODE_N_COLUMNS];
+
+    row_fill(c, row);
     pathdog_node_row(kit, token, row);
+    c->push.congested_reported = row[PATHDOG_NODE_CONGESTED];
+}
+
+int watchdog_push(struct conn *c)
+{
+    uint64_t row[PATHDOG_NODE_N_COLUMNS];
+
+    row_fill(c, row);
+    return pathdog_node_push(c->node->kit, row);
 }
 
 static void on_summary(struct pathdog_node *kit, pathdog_node_token token, const uint64_t *conns,
