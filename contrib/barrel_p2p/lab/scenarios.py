@@ -186,9 +186,11 @@ def samples(play):
             " {ok, F} = pathdog_bridge_conn:find(C, 2000), Q = maps:get(conn, F),"
             f" [maps:get(role, F), Q =:= pdlab:connection('{node_name(name)}'),"
             " pathdog_bridge_conn:address(pathdog_bridge_conn:remote(Q)),"
-            " is_list(pathdog_bridge_conn:holes(Q, 2000))] end")
+            " lists:sort(maps:keys(pathdog_bridge_state:read(Q, 2000))),"
+            " pathdog_bridge_state:readable()] end")
         _, port, address = NODES[name]
-        if found != ["client", True, f"{address}:{port}", True]:
+        parts = ["at", "holes", "pto_count", "pto_us", "received_ms", "sending"]
+        if found != ["client", True, f"{address}:{port}", parts, True]:
             raise LabError(f"the bridge finds {found} behind {name}")
 
 

@@ -12,7 +12,7 @@
     buffer = pathdog_bridge_lines:new() :: pathdog_bridge_lines:buffer(),
     writer :: pid() | undefined,
     debt = 0 :: non_neg_integer(),
-    owed = [] :: [peers | reference()], % who waits until there is room for more
+    owed = [] :: [peers | push | reference()], % who waits until there is room for more
     greeted = false :: boolean(),
     subscribing = none :: none | pathdog_bridge_protocol:id(),
     subscribed = false :: boolean(),
@@ -138,6 +138,7 @@ request(Id, _, #client{greeted = false} = State) ->
     refuse(Id, invalid_request, State);
 request(Id, subscribe, #client{subscribing = none} = State) ->
     pathdog_bridge_peers:subscribe(self()),
+    pathdog_bridge_sampler:watch(self()),
     State#client{subscribing = Id, subscribed = true};
 request(Id, subscribe, State) ->
     refuse(Id, busy, State);
@@ -171,6 +172,8 @@ move(Kind, Id, Move, #client{moves = Moves} = State) ->
 
 %% ---- what others say ----
 
+summary(push, {rows, Rows}, State) ->
+    owe(push, send(pathdog_bridge_protocol:summaries(pathdog_bridge_summary:columns(), Rows), State));
 summary(Tag, {rows, Rows}, #client{summary = {Tag, Id, Count}} = State) ->
     Line = pathdog_bridge_protocol:summaries(pathdog_bridge_summary:columns(), Rows),
     owe(Tag, send(Line, State#client{summary = {Tag, Id, Count + length(Rows)}}));

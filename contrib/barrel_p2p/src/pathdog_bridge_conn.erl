@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% Finds the QUIC connection behind a distribution controller, and its addresses. This is the only
-%% module that looks into another application's state.
+%% Finds the QUIC connection behind a distribution controller, and its addresses. Only this module looks into a
+%% controller's state, and only pathdog_bridge_state into a connection's.
 %%
 %% Why it must look: quic_dist hands out the controller, and quic wants the connection; between the
 %% two there is no function. barrel_p2p_path_stats:connection/1 is meant to be one, but takes what
@@ -14,7 +14,7 @@
 %% no process is asked what it is. Everything here may wait: call it within pathdog_bridge_call.
 -module(pathdog_bridge_conn).
 
--export([find/2, from_state/1, local/1, origin/1, same/2, remote/1, socket/1, bound/1, address/1, holes/2, holes_in/1]).
+-export([find/2, from_state/1, local/1, origin/1, same/2, remote/1, socket/1, bound/1, address/1]).
 -export_type([found/0]).
 
 -type found() :: #{conn := pid(), role := client | server}.
@@ -155,37 +155,6 @@ own_sockets(Conn) ->
 
 named({ok, {Ip, Port}}) when is_tuple(Ip), is_integer(Port) -> {Ip, Port};
 named(_) -> undefined.
-
-%% ---- streams ----
-
-%% Where streams wait for something missing while later data is there: a map of stream_state records
-%% in the connection's state, of which element 9 is the offset up to which all came in, and element 12
-%% a map of what came in beyond. What does not look so has none.
--spec holes(pid(), timeout()) -> pathdog_bridge_stuck:holes().
-holes(Conn, Limit) ->
-    try
-        holes_in(sys:get_state(Conn, Limit))
-    catch
-        _:_ -> []
-    end.
-
--spec holes_in(term()) -> pathdog_bridge_stuck:holes().
-holes_in({StateName, Data}) when is_atom(StateName), is_tuple(Data) ->
-    lists:append([
-        [hole(Stream) || Stream <- maps:values(Streams), has_hole(Stream)]
-     || Streams <- tuple_to_list(Data), is_map(Streams)
-    ]);
-holes_in(_) ->
-    [].
-
-has_hole(Stream) when is_tuple(Stream), tuple_size(Stream) >= 12 ->
-    element(1, Stream) =:= stream_state andalso is_integer(element(9, Stream)) andalso
-        is_map(element(12, Stream)) andalso map_size(element(12, Stream)) > 0;
-has_hole(_) ->
-    false.
-
-hole(Stream) ->
-    {element(2, Stream), element(9, Stream)}.
 
 %% As the protocol writes it.
 -spec address(address() | undefined) -> binary() | undefined.

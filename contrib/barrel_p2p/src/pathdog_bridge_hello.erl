@@ -59,7 +59,8 @@ features(#{reconnectable := Which} = Settings) ->
         [<<"bind">> || pathdog_bridge_bind:missing() =:= []] ++
         [<<"relay">> || pathdog_bridge_relay:is_configured(Settings)] ++
         [<<"probe">>] ++
-        [<<"probe_path">> || probes_paths()].
+        [<<"probe_path">> || probes_paths()] ++
+        [<<"push">> || maps:get(push, Settings) andalso pathdog_bridge_state:readable()].
 
 -spec probes_paths() -> boolean().
 probes_paths() ->

@@ -138,7 +138,9 @@ prove(Id, Quic, Deadline, Settings) ->
     case received(Quic, Deadline, Settings) of
         {ok, Before} ->
             _ = limited(fun() -> quic:send_ping(Quic) end, Deadline, Settings),
-            poll(Id, Quic, Before, ?POLL_FIRST, Deadline, Settings);
+            Proven = poll(Id, Quic, Before, ?POLL_FIRST, Deadline, Settings),
+            Proven =:= {error, timeout} andalso pathdog_bridge_sampler:failed(Id),
+            Proven;
         {error, Reason} ->
             {error, Reason}
     end.

@@ -4,18 +4,19 @@
 %% answer: so a wedged connection costs one waiting process and two messages, however long it lasts,
 %% and delays nobody. It must not call a connection itself.
 %%
-%% It also remembers each connection's last row and the holes in its streams, since only two looks
-%% together show that a stream stands still.
+%% It also remembers of each connection what pathdog_bridge_history wants, since only two looks together show that
+%% a stream stands still, or that what was sent stays unacknowledged.
 -module(pathdog_bridge_sampler).
 -behaviour(gen_server).
 
--export([start_link/1, round/2, taken/1, probe/1]).
+-export([start_link/1, round/2, taken/1, probe/1, watch/1, failed/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(ROWS, 256). % rows of one line
 -define(GATHER_MS, 10). % how long a row waits for others
 -define(WAITING_MAX, 8192).
 -define(UNREAD_MAX, 8). % parts of a round that its client has no room for
+-define(UNREAD_MS, 500). % until it is tried again to push to a client that has no room
 
 %% ---- for the others ----
 
@@ -28,8 +29,19 @@ start_link(Settings) ->
 round(Tag, Conns) ->
     gen_server:cast(?MODULE, {round, self(), Tag, Conns}).
 
+%% From now on Client gets {sampler, push, {rows, Rows}} when a path goes bad, unless the setting is off. It is the
+%% only one that does.
+-spec watch(pid()) -> ok.
+watch(Client) ->
+    gen_server:cast(?MODULE, {watch, Client}).
+
+%% The validation of a path of this connection failed.
+-spec failed(pos_integer()) -> ok.
+failed(Id) ->
+    gen_server:cast(?MODULE, {failed, Id}).
+
 %% The caller has room for more rows. A round whose caller has none waits, and takes longer.
--spec taken(reference()) -> ok.
+-spec taken(reference() | push) -> ok.
 taken(Tag) ->
     gen_server:cast(?MODULE, {taken, Tag}).
 
@@ -46,12 +58,16 @@ init(Settings) ->
         settings => Settings,
         workers => #{}, % monitor => {quic pid, probe | look, for what, timely | late}
         busy => #{}, % quic pid => monitor of the worker that waits for it
-        waiting => queue:new(), % jobs: {probe, quic pid} | {{tag, conn}, quic pid}
+        %% jobs: {probe, quic pid} | {{tag, conn}, quic pid}; the tag is that of a round, or why an unasked look is
+        %% taken: overdue | failed
+        waiting => queue:new(),
         free => maps:get(summary_parallel, Settings),
-        rounds => #{}, % tag => {client, jobs open, rows, is a flush coming?}
+        rounds => #{}, % tag => {client, jobs open, rows, is a flush coming?}; push: a round that never ends
+        watcher => undefined, % monitor of the client that gets what is pushed
+        again => #{}, % conn => timer of its next unasked look
         unread => #{}, % tag => parts that the client has no room for
         held => #{}, % tag => parts taken since the limit was last looked at; only rounds that had to wait
-        seen => #{} % conn => #{row, stuck, holes}
+        seen => #{} % conn => its history
     }}.
 
 -spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
@@ -74,6 +90,14 @@ handle_cast({taken, Tag}, #{unread := Unread, held := Held} = State) ->
         _ ->
             {noreply, State}
     end;
+handle_cast({watch, _}, #{settings := #{push := false}} = State) ->
+    {noreply, State};
+handle_cast({watch, Client}, State) ->
+    #{rounds := Rounds} = Unwatched = unwatch(State),
+    Push = {Client, 1, [], false},
+    {noreply, Unwatched#{watcher := monitor(process, Client), rounds := Rounds#{push => Push}}};
+handle_cast({failed, Id}, State) ->
+    {noreply, look_unasked(failed, Id, State)};
 handle_cast({probe, Which}, #{waiting := Waiting} = State) ->
     case queue:len(Waiting) < ?WAITING_MAX of
         true ->
@@ -86,6 +110,13 @@ handle_cast(_Message, State) ->
     {noreply, State}.
 
 -spec handle_info(term(), map()) -> {noreply, map()}.
+handle_info({'DOWN', Monitor, process, _, _}, #{watcher := Monitor} = State) ->
+    {noreply, unwatch(State)};
+handle_info({again, Id}, #{again := Again, unread := Unread} = State) ->
+    case Unread of
+        #{push := N} when N >= ?UNREAD_MAX -> {noreply, look_again(Id, ?UNREAD_MS, State)};
+        _ -> {noreply, look_unasked(overdue, Id, State#{again := maps:remove(Id, Again)})}
+    end;
 handle_info({'DOWN', Monitor, process, _, Reason}, #{workers := Workers} = State) ->
     case Workers of
         #{Monitor := _} -> {noreply, pump(ended(Monitor, Reason, State))};
@@ -136,8 +167,6 @@ pump(#{waiting := Waiting} = State) ->
             pump(begin_job(Job, State#{waiting := Rest}))
     end.
 
-%% The worker's fun does not return: its exit is its answer.
--dialyzer({no_return, begin_job/2}).
 begin_job({What, Quic}, #{busy := Busy, workers := Workers} = State) when is_map_key(Quic, Busy) ->
     #{Quic := Monitor} = Busy,
     case Workers of
@@ -148,12 +177,24 @@ begin_job({What, Quic}, #{busy := Busy, workers := Workers} = State) when is_map
         _ ->
             job_over(What, State)
     end;
-begin_job({{Tag, _}, _}, #{rounds := Rounds} = State) when not is_map_key(Tag, Rounds) ->
-    State;
-begin_job({What, Quic}, #{settings := Settings} = State) ->
+begin_job({What, Quic}, #{rounds := Rounds} = State) ->
+    case is_wanted(What, Rounds) of
+        true -> spawn_job(What, Quic, State);
+        false -> State
+    end.
+
+is_wanted(probe, _) -> true;
+is_wanted({Tag, _}, Rounds) -> is_map_key(round_of(Tag), Rounds).
+
+round_of(Tag) when is_reference(Tag) -> Tag;
+round_of(_) -> push.
+
+%% The worker's fun does not return: its exit is its answer.
+-dialyzer({no_return, spawn_job/3}).
+spawn_job(What, Quic, #{settings := Settings} = State) ->
     #{workers := Workers, busy := Busy, free := Free} = State,
-    Holes = maps:get(stuck_after, Settings) > 0,
-    {_, Monitor} = spawn_monitor(fun() -> work(What, Quic, Holes) end),
+    Inside = maps:get(stuck_after, Settings) > 0 orelse maps:get(push, Settings),
+    {_, Monitor} = spawn_monitor(fun() -> work(What, Quic, Inside) end),
     erlang:send_after(maps:get(sample_timeout, Settings), self(), {late, Monitor}),
     State#{
         workers := Workers#{Monitor => {Quic, kind(What), [What], timely}},
@@ -163,17 +204,17 @@ begin_job({What, Quic}, #{settings := Settings} = State) ->
 
 %% Its answer is what it ends with.
 -spec work(term(), pid(), boolean()) -> no_return().
-work(What, Quic, Holes) ->
+work(What, Quic, Inside) ->
     exit(
         try
-            {answer, ask(What, Quic, Holes)}
+            {answer, ask(What, Quic, Inside)}
         catch
             _:_ -> none
         end
     ).
 
 ask(probe, Quic, _) -> quic:send_ping(Quic);
-ask(_, Quic, Holes) -> pathdog_bridge_summary:look(Quic, Holes).
+ask(_, Quic, Inside) -> pathdog_bridge_summary:look(Quic, Inside).
 
 ended(Monitor, Reason, #{workers := Workers, busy := Busy, free := Free} = State0) ->
     #{Monitor := {Quic, Kind, Whats, When}} = Workers,
@@ -193,41 +234,25 @@ kind(probe) -> probe;
 kind({_Tag, _Conn}) -> look.
 
 %% Also a late answer counts, if its round is still there.
-take({Tag, #{id := Id} = Conn}, {answer, {ok, Look}}, State) ->
+take({Tag, #{id := Id} = Conn}, {answer, {ok, Look}}, #{seen := Seen, settings := Settings} = State) ->
     moved(Conn, Look),
-    {Row, Judged} = judge(Conn, Look, pathdog_bridge_summary:row(Id, Look), State),
-    add_row(Tag, Row, Judged);
+    Before = maps:get(Id, Seen, pathdog_bridge_history:new()),
+    Now = pathdog_bridge_call:now_ms(),
+    How = case Tag of _ when is_reference(Tag) -> asked; _ -> Tag end,
+    {Row, Verdict, After} = pathdog_bridge_history:seen(Id, Look, Now, How, {Before, Settings}),
+    #{push := Send, again := Again, stuck := Stuck} = Verdict,
+    Stuck > 0 andalso tell_stuck(Conn, Stuck),
+    Next = look_again(Id, Again, State#{seen := Seen#{Id => After}}),
+    case Send of
+        true -> add_row(round_of(Tag), Row, Next);
+        false -> Next
+    end;
 take(_, _, State) ->
     State.
 
-%% ---- streams that stand still ----
-
-judge(#{id := Id} = Conn, #{path := Path} = Look, Row, #{settings := Settings} = State) ->
-    #{seen := Seen} = State,
-    Before = maps:get(Id, Seen, #{row => Row, stuck => false, holes => pathdog_bridge_stuck:new()}),
-    #{row := LastRow, stuck := WasStuck, holes := Memory} = Before,
-    %% what stands still goes on doing so however the RTT changes, until it moves
-    Limit =
-        case WasStuck of
-            true -> 1;
-            false -> pathdog_bridge_stuck:limit_ms(max(1, maps:get(stuck_after, Settings)), Path)
-        end,
-    Holes = maps:get(holes, Look, []),
-    {Stuck, NewMemory} = pathdog_bridge_stuck:seen(
-        Holes, pathdog_bridge_call:now_ms(), Limit, Memory
-    ),
-    Stuck andalso not WasStuck andalso tell_stuck(Conn, Holes),
-    Told =
-        case Stuck of
-            true -> pathdog_bridge_summary:stuck_row(LastRow, Row);
-            false -> Row
-        end,
-    Kept = #{row => Told, stuck => Stuck, holes => NewMemory},
-    {Told, State#{seen := Seen#{Id => Kept}}}.
-
-tell_stuck(#{node := Node, id := Id}, Holes) ->
+tell_stuck(#{node := Node, id := Id}, Streams) ->
     logger:warning("pathdog_bridge: ~b streams of the connection to ~ts (~b) stand still", [
-        length(Holes), Node, Id
+        Streams, Node, Id
     ]).
 
 %% What is not there any more need not be remembered.
@@ -239,6 +264,33 @@ forget(_, _, State) ->
 moved(#{id := Id, local := Told, remote := Before}, #{local := Local, remote := Remote}) ->
     Stays = Before =:= Remote andalso pathdog_bridge_conn:same(Told, Local),
     Stays orelse pathdog_bridge_peers:path(Id, Local, Remote).
+
+%% ---- unasked ----
+
+%% Only while something is unacknowledged: not before it is overdue, if nothing changes until then.
+look_again(Id, Ms, #{again := Again, rounds := Rounds} = State) ->
+    case Again of
+        #{Id := Timer} -> erlang:cancel_timer(Timer);
+        _ -> ok
+    end,
+    case is_integer(Ms) andalso is_map_key(push, Rounds) of
+        true -> State#{again := Again#{Id => erlang:send_after(Ms, self(), {again, Id})}};
+        false -> State#{again := maps:remove(Id, Again)}
+    end.
+
+look_unasked(Why, Id, #{rounds := Rounds} = State) when is_map_key(push, Rounds) ->
+    Conns = pathdog_bridge_peers:connections([Id]),
+    pump(enqueue([{{Why, Conn}, Quic} || #{quic := Quic} = Conn <- Conns], State));
+look_unasked(_, _, State) ->
+    State.
+
+unwatch(#{watcher := Watcher, again := Again, rounds := Rounds, unread := Unread} = State) ->
+    Watcher =:= undefined orelse demonitor(Watcher, [flush]),
+    lists:foreach(fun erlang:cancel_timer/1, maps:values(Again)),
+    State#{
+        watcher := undefined, again := #{},
+        rounds := maps:remove(push, Rounds), unread := maps:remove(push, Unread)
+    }.
 
 %% ---- rounds ----
 

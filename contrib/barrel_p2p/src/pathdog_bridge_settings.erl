@@ -42,6 +42,7 @@ table() ->
         {sample_timeout, 250, {integer, 10, 10000}},
         {summary_timeout, 2000, {integer, 10, 9000}},
         {stuck_after, 500, {integer, 0, 3600000}}, % 0: streams are not looked at
+        {push, true, {one_of, [true, false]}},
         {summary_parallel, 32, {integer, 1, 10000}},
         {refresh_interval, 5000, {integer, 10, 3600000}},
         {retry_interval, 2000, {integer, 10, 3600000}},

@@ -8,7 +8,7 @@
 %% only the hole does, at which the stream stands.
 -module(pathdog_bridge_stuck).
 
--export([new/0, seen/4, limit_ms/2]).
+-export([new/0, seen/4, age_ms/2, limit_ms/2]).
 -export_type([holes/0, memory/0]).
 
 -type hole() :: {Stream :: non_neg_integer(), Offset :: non_neg_integer()}.
@@ -24,6 +24,11 @@ new() ->
 seen(Holes, NowMs, LimitMs, Memory) ->
     Since = maps:from_list([{Hole, maps:get(Hole, Memory, NowMs)} || Hole <- Holes]),
     {lists:any(fun(Ms) -> NowMs - Ms >= LimitMs end, maps:values(Since)), Since}.
+
+%% For how long the oldest of the holes has been there.
+-spec age_ms(integer(), memory()) -> non_neg_integer().
+age_ms(NowMs, Memory) ->
+    lists:max([0 | [NowMs - Ms || Ms <- maps:values(Memory)]]).
 
 %% What is only lost is sent again after a probe time-out or two. Where that takes long, so do we.
 -spec limit_ms(pos_integer(), map()) -> pos_integer().

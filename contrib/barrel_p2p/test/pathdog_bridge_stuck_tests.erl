@@ -35,32 +35,10 @@ limit_test_() ->
         {"nothing", ?_assertEqual(500, Limit(#{}))}
     ].
 
-%% As quic 1.8.1 has it: a record of many elements, in it a map of streams among other maps.
-stream(Id, Offset, Buffer) ->
-    {stream_state, Id, open, 0, 1, false, [], false, Offset, 9, false, Buffer, false, undefined}.
-
-state(Streams) ->
-    {connected, {state, <<"scid">>, #{initial => #{}}, Streams, #{local => [{0, 1}]}, 7}}.
-
-holes_test_() ->
-    Holes = fun(State) -> lists:sort(pathdog_bridge_conn:holes_in(State)) end,
-    [
-        {"none", ?_assertEqual([], Holes(state(#{1 => stream(1, 10, #{}), 13 => stream(13, 42, #{})})))},
-        {"one", ?_assertEqual([{13, 42}],
-            Holes(state(#{1 => stream(1, 10, #{}), 13 => stream(13, 42, #{50 => <<"x">>})})))},
-        {"no streams", ?_assertEqual([], Holes(state(#{})))},
-        {"another shape of stream", ?_assertEqual([], Holes(state(#{1 => {stream_state, 1, open}})))},
-        {"a buffer that is no map", ?_assertEqual([], Holes(state(#{1 => stream(1, 10, [])})))},
-        {"a state that is a map", ?_assertEqual([], Holes({connected, #{streams => #{}}}))},
-        {"something else", ?_assertEqual([], Holes(hello))}
-    ].
-
-%% A process that does not answer, and one that is gone.
-holes_of_nobody_test() ->
-    Silent = spawn(fun() -> receive stop -> ok end end),
-    ?assertEqual([], pathdog_bridge_conn:holes(Silent, 10)),
-    exit(Silent, kill),
-    ?assertEqual([], pathdog_bridge_conn:holes(Silent, 10)).
+age_test() ->
+    {_, Memory} = pathdog_bridge_stuck:seen([{13, 42}], 100, 500, pathdog_bridge_stuck:new()),
+    {_, Both} = pathdog_bridge_stuck:seen([{13, 42}, {17, 1}], 400, 500, Memory),
+    ?assertEqual({900, 0}, {pathdog_bridge_stuck:age_ms(1000, Both), pathdog_bridge_stuck:age_ms(9, pathdog_bridge_stuck:new())}).
 
 %% No progress, and something owed; what we send is told as it is.
 row_test() ->
@@ -69,9 +47,11 @@ row_test() ->
     end,
     Before = Row([{<<"bytes_sent">>, 100}, {<<"bytes_received">>, 100}, {<<"srtt_us">>, 7}]),
     Now = Row([{<<"bytes_sent">>, 200}, {<<"bytes_received">>, 300}, {<<"srtt_us">>, 9},
-               {<<"in_flight_bytes">>, 0}]),
+               {<<"in_flight_bytes">>, 0}, {<<"acked_bytes">>, 9}, {<<"unacked_bytes">>, 0},
+               {<<"unacked_ms">>, 0}, {<<"silent_ms">>, null}]),
     ?assertEqual(
         Row([{<<"bytes_sent">>, 200}, {<<"bytes_received">>, 100}, {<<"srtt_us">>, 7},
-             {<<"in_flight_bytes">>, 1}]),
-        pathdog_bridge_summary:stuck_row(Before, Now)
+             {<<"in_flight_bytes">>, 1}, {<<"unacked_bytes">>, 1}, {<<"unacked_ms">>, 700},
+             {<<"silent_ms">>, null}]),
+        pathdog_bridge_summary:stuck_row(Before, Now, 700)
     ).

@@ -18,9 +18,27 @@ a_row_test() ->
         #{<<"conn">> => 7, <<"srtt_us">> => 48000, <<"latest_rtt_us">> => 51000,
           <<"min_rtt_us">> => 40000, <<"rttvar_us">> => 3000, <<"cwnd_bytes">> => 65536,
           <<"in_flight_bytes">> => 1200, <<"congested">> => 1, <<"in_recovery">> => 0,
-          <<"bytes_sent">> => 700, <<"bytes_received">> => 780},
+          <<"bytes_sent">> => 700, <<"bytes_received">> => 780, <<"packets_sent">> => 11,
+          <<"silent_ms">> => null, <<"pto_us">> => null, <<"pto_count">> => null,
+          <<"unacked_ms">> => null, <<"unacked_bytes">> => null, <<"acked_bytes">> => null},
         row(path(), stats())
     ).
+
+%% What the connection's state shows beside.
+inside(State, Books) ->
+    Look = #{path => path(), stats => stats(), local => undefined, remote => undefined, state => State, books => Books},
+    Row = maps:from_list(lists:zip(pathdog_bridge_summary:columns(), pathdog_bridge_summary:row(7, Look))),
+    [maps:get(C, Row) || C <- [<<"silent_ms">>, <<"pto_us">>, <<"pto_count">>, <<"unacked_ms">>, <<"unacked_bytes">>, <<"acked_bytes">>]].
+
+inside_test_() ->
+    State = #{at => 1000, holes => [], received_ms => 950, pto_us => 85000, pto_count => 2},
+    Books = #{since => 400, unacked => 20, acked => 30},
+    [
+        ?_assertEqual([50, 85000, 2, 600, 20, 30], inside(State, Books)),
+        {"nothing is outstanding", ?_assertEqual([50, 85000, 2, 0, 0, 30], inside(State, #{since => none, unacked => 0, acked => 30}))},
+        {"sent in this millisecond", ?_assertEqual([50, 85000, 2, 1, 20, 30], inside(State, Books#{since := 1000}))},
+        {"not known", ?_assertEqual([null, null, null, 600, 20, 30], inside(#{at => 1000, holes => []}, Books))}
+    ].
 
 %% An acknowledgement has no bytes of a stream, and is progress.
 a_packet_alone_counts_test() ->

@@ -9,18 +9,26 @@
 %%   on_close   normal | hang
 %%   forbidden  the peer forbids migration
 %%   hole       undefined | where stream 13 waits for what is missing
+%%   unacked    what is sent and not acknowledged of stream 17: [{offset, bytes, ms ago}]
+%%   lost       what of it was lost and waits to be sent again: [{offset, bytes}]
+%%   handed     bytes of stream 17 that were handed in; what is neither sent nor waits is acknowledged
+%%   backoff    consecutive probe timeouts
+%%   in_flight  the same as unacked, from now on, and what is counted
+%%   received_ago  when the last packet came, in ms; nothing comes any more
 -module(quic_connection).
 -behaviour(gen_statem).
 
 -export([start_link/3, start_link/4, set/2, received/2, info/1, move_peer/2]).
 -export([init/1, callback_mode/0, connected/3, draining/3, terminate/3]).
 
+%% As in 1.8.1 as far as it goes: three packet number spaces, the eight send queues, the loss state.
 -record(state, {
-    scid = <<"scid">>, role, socket, local_addr, remote_addr, owner,
+    scid = <<"scid">>, pn_initial = space(undefined), pn_handshake = space(undefined), pn_app = space(now_ms()),
+    loss_state = quic_loss:new(), send_queue = erlang:make_tuple(8, queue:new()), congested = false, role, socket, local_addr, remote_addr, owner,
     packets_received = 10, packets_sent = 10, data_received = 1000, data_sent = 1000,
     alive = true, on_migrate = ok, measured = true, on_close = normal,
     srtt = 20000, latest = 21000, min = 19000, var = 1000, in_flight = 0,
-    migrations = 0, pings = 0, streams = #{}, forbidden = false
+    migrations = 0, pings = 0, looks = 0, streams = #{}, forbidden = false
 }).
 
 %% Options: for the socket, which is bound to nothing without any; default: that of a test without a network.
@@ -61,14 +69,14 @@ terminate(_, _, _) -> ok.
 
 connected({call, From}, {set, Changes}, State) ->
     {keep_state, maps:fold(fun change/3, State, Changes), [{reply, From, ok}]};
-connected({call, From}, {received, N}, #state{packets_received = P} = State) ->
-    {keep_state, State#state{packets_received = P + N}, [{reply, From, ok}]};
-connected({call, From}, info, #state{migrations = M, pings = P, role = R} = State) ->
-    {keep_state, State, [{reply, From, #{migrations => M, pings => P, role => R}}]};
+connected({call, From}, {received, N}, State) ->
+    {keep_state, came(N, State), [{reply, From, ok}]};
+connected({call, From}, info, #state{migrations = M, pings = P, looks = L, role = R} = State) ->
+    {keep_state, State, [{reply, From, #{migrations => M, pings => P, looks => L, role => R}}]};
 connected({call, From}, {move_peer, Remote}, State) ->
     {keep_state, State#state{remote_addr = Remote}, [{reply, From, ok}]};
-connected({call, From}, get_path_stats, State) ->
-    {keep_state, State, [{reply, From, {ok, path_stats(State)}}]};
+connected({call, From}, get_path_stats, #state{looks = L} = State) ->
+    {keep_state, State#state{looks = L + 1}, [{reply, From, {ok, path_stats(State)}}]};
 connected({call, From}, get_stats, #state{packets_received = P, alive = Alive} = State) ->
     Stats = #{
         packets_received => P, packets_sent => State#state.packets_sent,
@@ -76,7 +84,7 @@ connected({call, From}, get_stats, #state{packets_received = P, alive = Alive} =
         ack_sent => 3, retransmits => 0, batch_flushes => 0, packets_coalesced => 0
     },
     %% a living peer goes on talking
-    Next = case Alive of true -> State#state{packets_received = P + 1}; _ -> State end,
+    Next = case Alive of true -> came(1, State); _ -> State end,
     {keep_state, Next, [{reply, From, {ok, Stats}}]};
 connected({call, From}, get_peer_transport_params, #state{forbidden = Forbidden} = State) ->
     Params = #{max_idle_timeout => 30000},
@@ -86,13 +94,11 @@ connected({call, From}, send_ping, #state{pings = N, alive = wire} = State) ->
     #state{socket = Socket, remote_addr = {Ip, Port}} = State,
     _ = gen_udp:send(Socket, Ip, Port, <<"ping">>),
     {keep_state, State#state{pings = N + 1}, [{reply, From, ok}]};
-connected(info, {udp, Socket, _, _, _}, #state{socket = Socket, packets_received = P} = State) ->
-    {keep_state, State#state{packets_received = P + 1}};
+connected(info, {udp, Socket, _, _, _}, #state{socket = Socket} = State) ->
+    {keep_state, came(1, State)};
 connected({call, From}, send_ping, #state{pings = N, alive = Alive} = State) ->
-    More = case Alive of true -> 1; false -> 0 end,
-    {keep_state,
-        State#state{pings = N + 1, packets_received = State#state.packets_received + More},
-        [{reply, From, ok}]};
+    Next = case Alive of true -> came(1, State); false -> State end,
+    {keep_state, Next#state{pings = N + 1}, [{reply, From, ok}]};
 connected({call, From}, sockname, #state{local_addr = Local} = State) ->
     {keep_state, State, [{reply, From, {ok, Local}}]}; % the one from before a migration
 connected({call, From}, peername, #state{remote_addr = Remote} = State) ->
@@ -116,6 +122,9 @@ draining({call, From}, _, State) ->
     {keep_state, State, [{reply, From, {error, {invalid_state, draining}}}]};
 draining(_, _, _) -> keep_state_and_data.
 
+came(N, #state{packets_received = P} = State) ->
+    State#state{packets_received = P + N, pn_app = space(now_ms())}.
+
 %% An inbound connection shares the listener's socket: the real one closes it, and says ok.
 migrate(_, From, #state{role = server, owner = Owner} = State) ->
     is_pid(Owner) andalso (Owner ! {quic, self(), listener_closed}),
@@ -137,11 +146,11 @@ migrate(How, From, #state{socket = Old, migrations = N, alive = Alive} = State) 
 
 path_stats(#state{measured = false}) ->
     (path_stats(#state{}))#{srtt => 100000, latest_rtt => 0, min_rtt => 0, rtt_var => 50000};
-path_stats(#state{srtt = S, latest = L, min = M, var = V, in_flight = I, packets_received = P}) ->
+path_stats(#state{srtt = S, latest = L, min = M, var = V, in_flight = I, packets_received = P, congested = C}) ->
     #{
         %% no two samples are alike, else nobody could tell a new one
         srtt => S, latest_rtt => L + 1000 * (P rem 2), min_rtt => M, rtt_var => V, cwnd => 65536,
-        bytes_in_flight => I, in_recovery => false, congested => false
+        bytes_in_flight => I, in_recovery => false, congested => C
     }.
 
 change(alive, V, S) -> S#state{alive = V};
@@ -150,10 +159,29 @@ change(on_close, V, S) -> S#state{on_close = V};
 change(forbidden, V, S) -> S#state{forbidden = V};
 change(measured, V, S) -> S#state{measured = V};
 change(srtt, V, S) -> S#state{srtt = V, latest = V, min = min(V, S#state.min)};
-change(in_flight, V, S) -> S#state{in_flight = V};
+change(in_flight, 0, S) -> change(unacked, [], S#state{in_flight = 0});
+change(in_flight, V, S) -> change(unacked, [{0, V, 0}], S#state{in_flight = V});
 change(data_sent, V, S) -> S#state{data_sent = V};
+change(congested, V, S) -> S#state{congested = V};
+change(received_ago, Ms, S) -> S#state{pn_app = space(now_ms() - Ms), alive = false};
+change(backoff, N, S) -> S#state{loss_state = quic_loss:backed_off(N, S#state.loss_state)};
+change(unacked, Sent, S) ->
+    Now = now_ms(),
+    Packets = [{Now - Ago, 100, [{stream, 17, Offset, binary:copy(<<0>>, Bytes), false}]} || {Offset, Bytes, Ago} <- Sent],
+    %% an acknowledgement and a ping are no application data
+    Others = [{Now - 9000, 30, [{ack, [{1, 2}], 0, undefined}]}, {Now - 8000, 30, [ping]}],
+    S#state{loss_state = quic_loss:with(Others ++ Packets, S#state.loss_state)};
+change(lost, Lost, S) ->
+    Entries = [{retransmit_stream, 17, Offset, <<>>, false, Bytes} || {Offset, Bytes} <- Lost],
+    S#state{send_queue = setelement(4, S#state.send_queue, queue:from_list(Entries))};
+change(handed, Bytes, #state{streams = Streams} = S) ->
+    S#state{streams = Streams#{17 => setelement(2, setelement(4, stream(#{}), Bytes), 17)}};
 change(hole, undefined, S) -> S#state{streams = #{13 => stream(#{})}};
 change(hole, Offset, S) -> S#state{streams = #{13 => setelement(9, stream(#{Offset + 9 => <<"late">>}), Offset)}}.
+
+now_ms() -> erlang:monotonic_time(millisecond).
+
+space(ReceivedMs) -> {pn_space, 1, undefined, undefined, ReceivedMs, [], 0, undefined, #{}}.
 
 %% As #stream_state{} of 1.8.1 begins.
 stream(Buffer) ->
