@@ -14,11 +14,12 @@
 %% no process is asked what it is. Everything here may wait: call it within pathdog_bridge_call.
 -module(pathdog_bridge_conn).
 
--export([find/2, from_state/1, local/1, origin/1, same/2, remote/1, socket/1, bound/1, address/1]).
--export_type([found/0]).
+-export([find/2, from_state/1, local/1, origin/1, same/2, remote/1, interface/1, place/1, place/2, socket/1, bound/1, address/1]).
+-export_type([found/0, place/0]).
 
 -type found() :: #{conn := pid(), role := client | server}.
 -type address() :: {inet:ip_address(), inet:port_number()}.
+-type place() :: #{local := address() | undefined, remote := address() | undefined, interface := binary() | undefined}.
 
 -spec find(pid(), timeout()) -> {ok, found()} | {error, no_conn}.
 find(Controller, Limit) ->
@@ -113,6 +114,23 @@ chosen({Ip, Port}, Socket, Conn) ->
         Source when is_tuple(Source) -> {Source, Port};
         _ -> {Ip, Port}
     end.
+
+%% The interface that its socket is bound to. An inbound one has the listener's, of which nothing is known here.
+-spec interface(pid()) -> binary() | undefined.
+interface(Conn) ->
+    case socket(Conn) of
+        {ok, Socket} -> pathdog_bridge_bind:device(Socket);
+        none -> undefined
+    end.
+
+%% All that pathdog is told of where it is.
+-spec place(pid()) -> place().
+place(Conn) ->
+    place(Conn, local(Conn)).
+
+-spec place(pid(), address() | undefined) -> place().
+place(Conn, Local) ->
+    #{local => Local, remote => remote(Conn), interface => interface(Conn)}.
 
 %% What binds its socket: the options for another one that is to be bound so.
 -spec bound(pid()) -> [gen_udp:open_option()].

@@ -162,10 +162,10 @@ poll(Id, Quic, Before, Pause, Deadline, Settings) ->
     end.
 
 moved(Id, Quic, Deadline, Settings) ->
-    Addresses = fun() -> {ok, {pathdog_bridge_conn:origin(Quic), pathdog_bridge_conn:remote(Quic)}} end,
-    case limited(Addresses, Deadline, Settings) of
-        {ok, {Local, Remote}} ->
-            pathdog_bridge_peers:path(Id, Local, Remote),
+    Where = fun() -> {ok, pathdog_bridge_conn:place(Quic, pathdog_bridge_conn:origin(Quic))} end,
+    case limited(Where, Deadline, Settings) of
+        {ok, #{local := Local} = Place} ->
+            pathdog_bridge_peers:path(Id, Place),
             {ok, [{local, pathdog_bridge_conn:address(Local)}, {validated, true}]};
         {error, _} ->
             {ok, [{validated, true}]}

@@ -6,12 +6,11 @@
 -module(pathdog_bridge_peers).
 -behaviour(gen_server).
 
--export([start_link/1, subscribe/1, more/1, connections/1, lookup/1, await/4, leaving/2, path/3, via/2]).
+-export([start_link/1, subscribe/1, more/1, connections/1, lookup/1, await/4, leaving/2, path/2, via/2]).
 -export([forward/2, refresh/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 -export_type([event/0]).
 
--type address() :: pathdog_bridge_table:address().
 -type conn() :: pathdog_bridge_table:conn().
 %% What a client gets, as {pathdog_bridge, Event}.
 -type event() ::
@@ -63,9 +62,9 @@ leaving(Id, Reason) ->
     gen_server:cast(?MODULE, {leaving, Id, Reason}).
 
 %% Where a connection was seen to be.
--spec path(pos_integer(), address(), address()) -> ok.
-path(Id, Local, Remote) ->
-    gen_server:cast(?MODULE, {path, Id, Local, Remote}).
+-spec path(pos_integer(), pathdog_bridge_conn:place()) -> ok.
+path(Id, Place) ->
+    gen_server:cast(?MODULE, {path, Id, Place}).
 
 %% The relay that a peer is reached over from now on.
 -spec via(node(), binary()) -> ok.
@@ -126,8 +125,8 @@ handle_cast({leaving, Id, Reason}, State) ->
         undefined -> {noreply, State};
         Conn -> {noreply, put_conn(Conn#{reason := Reason}, State)}
     end;
-handle_cast({path, Id, Local, Remote}, State) ->
-    {noreply, seen_at(Id, Local, Remote, State)};
+handle_cast({path, Id, Place}, State) ->
+    {noreply, seen_at(Id, Place, State)};
 handle_cast({via, Node, Via}, State) ->
     {noreply, seen_via(Node, Via, State)};
 handle_cast({forward, Client, Message}, State) ->
@@ -255,6 +254,7 @@ new_conn(Node, Ctrl) ->
         role => undefined,
         local => undefined,
         remote => undefined,
+        interface => undefined,
         via => pathdog_bridge_relay:via(Node),
         reason => undefined,
         retry => {1, 1}
@@ -323,17 +323,19 @@ tell_up(#{id := Id} = Conn, #{client := Client, snapshot := Snapshot} = State0) 
             State1
     end.
 
-up(#{id := Id, name := Name, role := Role, local := Local, remote := Remote, via := Via}, State) ->
-    #{settings := #{reconnectable := Which}} = State,
+up(#{id := Id, name := Name, role := Role} = Conn, #{settings := #{reconnectable := Which}}) ->
+    [{peer, Name}, {conn, Id}, {role, word(Role)}] ++ place(Conn) ++ [
+        {migratable, Role =:= client},
+        {reconnectable, Which =:= all orelse (Which =:= client andalso Role =:= client)}
+    ].
+
+%% Told as a whole: without an interface it is bound to none.
+place(#{local := Local, remote := Remote, via := Via, interface := Interface}) ->
     [
-        {peer, Name},
-        {conn, Id},
-        {role, word(Role)},
         {local, pathdog_bridge_conn:address(Local)},
         {remote, pathdog_bridge_conn:address(Remote)},
         {via, Via},
-        {migratable, Role =:= client},
-        {reconnectable, Which =:= all orelse (Which =:= client andalso Role =:= client)}
+        {interface, Interface}
     ].
 
 word(server) -> <<"server">>;
@@ -354,11 +356,11 @@ tell_of(#{id := Id}, _Event, #{snapshot := #{waiting := Waiting}}) when is_map_k
 tell_of(_Conn, Event, #{client := Client}) ->
     tell(Client, Event).
 
-seen_at(Id, Local, Remote, State) ->
+seen_at(Id, #{local := Local, remote := Remote, interface := Interface} = Place, State) ->
     case conn(Id, State) of
         undefined -> State;
-        #{local := Local, remote := Remote} -> State;
-        Conn -> tell_path(Conn#{local := Local, remote := Remote}, State)
+        #{local := Local, remote := Remote, interface := Interface} -> State;
+        Conn -> tell_path(maps:merge(Conn, Place), State)
     end.
 
 seen_via(Node, Via, #{table := Table} = State) ->
@@ -369,14 +371,7 @@ seen_via(Node, Via, #{table := Table} = State) ->
     end.
 
 tell_path(#{id := Id} = Conn, State) ->
-    #{local := Local, remote := Remote, via := Via} = Conn,
-    Path = [
-        {conn, Id},
-        {local, pathdog_bridge_conn:address(Local)},
-        {remote, pathdog_bridge_conn:address(Remote)},
-        {via, Via}
-    ],
-    ok = tell_of(Conn, {peer_path, Path}, State),
+    ok = tell_of(Conn, {peer_path, [{conn, Id} | place(Conn)]}, State),
     put_conn(Conn, State).
 
 %% ---- going ----

@@ -261,9 +261,13 @@ forget(all, Conns, #{seen := Seen} = State) ->
 forget(_, _, State) ->
     State.
 
-moved(#{id := Id, local := Told, remote := Before}, #{local := Local, remote := Remote}) ->
-    Stays = Before =:= Remote andalso pathdog_bridge_conn:same(Told, Local),
-    Stays orelse pathdog_bridge_peers:path(Id, Local, Remote).
+moved(#{id := Id, local := Told, remote := Remote, interface := Interface}, #{place := Place}) ->
+    case Place of
+        #{local := Local, remote := Remote, interface := Interface} ->
+            pathdog_bridge_conn:same(Told, Local) orelse pathdog_bridge_peers:path(Id, Place);
+        _ ->
+            pathdog_bridge_peers:path(Id, Place)
+    end.
 
 %% ---- unasked ----
 

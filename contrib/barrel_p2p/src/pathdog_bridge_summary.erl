@@ -17,7 +17,7 @@
 -define(STATE_MS, 100). % for the copy of the state, which is worth no more
 
 -type look() :: #{
-    path := map(), stats := map(), local := term(), remote := term(),
+    path := map(), stats := map(), place := pathdog_bridge_conn:place(),
     state => pathdog_bridge_state:parts() | none,
     books => pathdog_bridge_unacked:books()
 }.
@@ -56,12 +56,7 @@ look(Quic) ->
                     {ok, S} when is_map(S) -> S;
                     _ -> #{}
                 end,
-            {ok, #{
-                path => Path,
-                stats => Stats,
-                local => pathdog_bridge_conn:local(Quic),
-                remote => pathdog_bridge_conn:remote(Quic)
-            }};
+            {ok, #{path => Path, stats => Stats, place => pathdog_bridge_conn:place(Quic)}};
         {error, Reason} ->
             {error, Reason}
     end.

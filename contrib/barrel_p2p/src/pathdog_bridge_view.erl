@@ -23,12 +23,8 @@ subscribe(Dist, Pid) ->
 look(Ctrl, Limit) ->
     case pathdog_bridge_conn:find(Ctrl, Limit) of
         {ok, #{conn := Quic, role := Role}} ->
-            #{
-                quic => Quic,
-                role => Role,
-                local => pathdog_bridge_conn:origin(Quic),
-                remote => pathdog_bridge_conn:remote(Quic)
-            };
+            Place = pathdog_bridge_conn:place(Quic, pathdog_bridge_conn:origin(Quic)),
+            Place#{quic => Quic, role => Role};
         {error, no_conn} ->
             none
     end.

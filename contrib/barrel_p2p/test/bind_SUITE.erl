@@ -17,7 +17,7 @@ all() ->
         a_black_hole, no_path_and_nothing_is_touched, no_socket_to_bind, not_an_inbound_one,
         reconnected_from_an_interface, reconnected_from_an_address, inbound_and_its_address_is_known,
         every_attempt_is_bound, options_do_not_remain, redialled_by_turns, quic_that_cannot, by_address,
-        told_where_it_is, relayed_ones_are_not_bound,
+        told_where_it_is, bound_by_somebody_else, relayed_ones_are_not_bound,
         a_path_lives, a_path_is_dead, answers_that_are_none, lost_once, nobody_listens, no_path_to_probe,
         an_inbound_one_is_probed, many_probes, too_many_probes, probed_while_it_migrates, quic_that_is_silent
     ].
@@ -91,11 +91,16 @@ migrated_to_an_interface(Config) ->
     Local = iolist_to_binary(["127.0.0.1:", integer_to_list(Port)]),
     ?assertEqual(#{<<"local">> => Local, <<"validated">> => true}, Result),
     ?assertEqual(?LO, device(Quic)),
+    ?assertMatch(#{<<"local">> := Local, <<"interface">> := ?LO}, bridge:note(Client, peer_path)),
     ?assertMatch(#{migrations := 0, pings := 1}, quic_connection:info(Quic)),
     ?assertEqual([{?LOCALHOST, 4}], standin_listener:seen(Listener)),
     %% and away again, to wherever the routes lead
     ?assertMatch(#{<<"result">> := #{<<"validated">> := true}}, ask(Client, migrate_peer, Conn, "")),
-    ?assertEqual(undefined, device(Quic)).
+    ?assertEqual(undefined, device(Quic)),
+    %% another address, and no interface: bound to none
+    #{<<"local">> := New} = Path = bridge:note(Client, peer_path),
+    ?assertEqual({iolist_to_binary(["127.0.0.1:", integer_to_list(port(Quic))]), false},
+        {New, maps:is_key(<<"interface">>, Path)}).
 
 migrated_to_the_same_again(Config) ->
     {Client, Conn, Quic, _} = real(client, Config),
@@ -191,15 +196,20 @@ not_an_inbound_one(Config) ->
 reconnected_from_an_interface(Config) ->
     {Client, Conn, _, _} = real(client, Config),
     #{<<"result">> := #{<<"conn">> := New}} = ask(Client, reconnect_peer, Conn, on("lo")),
-    #{<<"conn">> := New, <<"local">> := <<"127.0.0.1:", _/binary>>} = bridge:note(Client, peer_up),
+    #{<<"conn">> := New, <<"local">> := <<"127.0.0.1:", _/binary>>, <<"interface">> := ?LO} = bridge:note(Client, peer_up),
     ?assertEqual(?LO, device(standin_net:quic(?B))),
+    %% and it is told to the next client
+    {_, #{?BRAVO := Again}} = bridge:subscribed(Config),
+    ?assertMatch(#{<<"conn">> := New, <<"interface">> := ?LO}, Again),
     ?assertEqual(?BY_LO, lists:last(standin_net:dialled_with())).
 
 reconnected_from_an_address(Config) ->
     {Client, Conn, _, _} = real(client, Config),
     #{<<"result">> := _} = ask(Client, reconnect_peer, Conn, at("127.0.0.1")),
     ?assertEqual([{ip, ?LOCALHOST}], lists:last(standin_net:dialled_with())),
-    #{<<"result">> := _} = ask(Client, reconnect_peer, bridge:note(Client, peer_up, <<"conn">>), [on("lo"), at("127.0.0.1")]),
+    #{<<"conn">> := Second} = Up = bridge:note(Client, peer_up),
+    ?assertNot(is_map_key(<<"interface">>, Up)), % an address is no interface
+    #{<<"result">> := _} = ask(Client, reconnect_peer, Second, [on("lo"), at("127.0.0.1")]),
     ?assertEqual(?BY_LO ++ [{ip, ?LOCALHOST}], lists:last(standin_net:dialled_with())).
 
 inbound_and_its_address_is_known(Config) ->
@@ -295,6 +305,19 @@ told_where_it_is(Config) ->
     ?assertMatch(#{<<"result">> := _}, bridge:ask(Client, summary, "{}")),
     Port = iolist_to_binary(["0.0.0.0:", integer_to_list(port(Quic))]),
     ?assertEqual(Port, bridge:note(Client, peer_path, <<"local">>)).
+
+%% As it is seen at a look, and told once.
+bound_by_somebody_else(Config) ->
+    {Client, Conn, Quic, _} = real(client, Config),
+    Port = port(Quic),
+    ok = pathdog_bridge_bind:set_device(socket(Quic), ?LO),
+    ?assertMatch(#{<<"result">> := _}, bridge:ask(Client, summary, "{}")),
+    Local = iolist_to_binary(["127.0.0.1:", integer_to_list(Port)]),
+    ?assertMatch(#{<<"conn">> := Conn, <<"local">> := Local, <<"interface">> := ?LO}, bridge:note(Client, peer_path)),
+    _ = bridge:note(Client, summaries),
+    ?assertMatch(#{<<"result">> := _}, bridge:ask(Client, summary, "{}")),
+    _ = bridge:note(Client, summaries),
+    bridge:quiet(Client).
 
 relayed_ones_are_not_bound(Config) ->
     {Client, Conn, _} = up(client, Config),

@@ -137,6 +137,9 @@ class Bound(unittest.TestCase):
             result = self.move(client, "migrate_peer", conn, interface=interface)
             self.assertEqual((self.address(result), result["validated"]), (source, True))
             self.assertEqual(self.seen(), {source})
+            path = client.notes[-1]
+            self.assertEqual((path[0], path[1]["interface"], self.address(path[1])),
+                             ("peer_path", interface, source))
         # not once by a new socket, which would not be bound in its first moment
         self.assertEqual(node.info("b@h", "migrations"), 0)
         self.assertEqual(self.address(self.move(client, "migrate_peer", conn, local=UP0)), UP0)
@@ -160,6 +163,7 @@ class Bound(unittest.TestCase):
             conn = self.move(client, "reconnect_peer", conn, **where)["conn"]
             up = [params for name, params in client.notes if name == "peer_up"][-1]
             self.assertEqual((up["conn"], self.address(up)), (conn, source))
+            self.assertEqual(up.get("interface"), where.get("interface"))
         # and the next one follows the routes again
         conn = self.move(client, "reconnect_peer", conn)["conn"]
         up = [params for name, params in client.notes if name == "peer_up"][-1]

@@ -15,7 +15,7 @@ look(At, Since, PtoUs) ->
             _ -> #{4 => #{acked => Since, unacked => 5, first => {Since, Since}, oldest => Since}}
         end,
     #{
-        path => #{congested => false}, stats => #{}, local => undefined, remote => undefined,
+        path => #{congested => false}, stats => #{}, place => #{local => undefined, remote => undefined, interface => undefined},
         state => #{at => At, holes => [], pto_us => PtoUs, pto_count => 0, sending => Streams}
     }.
 

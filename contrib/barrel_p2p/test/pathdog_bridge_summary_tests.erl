@@ -9,7 +9,7 @@ path() ->
 stats() -> #{packets_received => 10, packets_sent => 11, data_received => 500, data_sent => 700}.
 
 row(Path, Stats) ->
-    Row = pathdog_bridge_summary:row(7, #{path => Path, stats => Stats, local => undefined, remote => undefined}),
+    Row = pathdog_bridge_summary:row(7, #{path => Path, stats => Stats, place => #{local => undefined, remote => undefined, interface => undefined}}),
     ?assertEqual(length(pathdog_bridge_summary:columns()), length(Row)),
     maps:from_list(lists:zip(pathdog_bridge_summary:columns(), Row)).
 
@@ -26,7 +26,7 @@ a_row_test() ->
 
 %% What the connection's state shows beside.
 inside(State, Books) ->
-    Look = #{path => path(), stats => stats(), local => undefined, remote => undefined, state => State, books => Books},
+    Look = #{path => path(), stats => stats(), place => #{local => undefined, remote => undefined, interface => undefined}, state => State, books => Books},
     Row = maps:from_list(lists:zip(pathdog_bridge_summary:columns(), pathdog_bridge_summary:row(7, Look))),
     [maps:get(C, Row) || C <- [<<"silent_ms">>, <<"pto_us">>, <<"pto_count">>, <<"unacked_ms">>, <<"unacked_bytes">>, <<"acked_bytes">>]].
 
