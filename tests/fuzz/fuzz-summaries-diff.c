@@ -111,10 +111,10 @@ static void column(struct recipe *recipe, struct buffer *line)
     static const char *const odd[] = {
         "\"\"", "\"new\"", "7", "null", "\"c\\u006fnn\"", "\"\xc3\xa4\"", "\"\\u0000\"", "\"a b\"",
     };
-    unsigned kind = choose(recipe, 24);
+    unsigned kind = choose(recipe, PD_COLUMN_COUNT + 1 + ARRAY_SIZE(odd));
 
-    if (kind >= PD_COLUMN_COUNT + 1) {
-        piece(recipe, line, odd[kind % ARRAY_SIZE(odd)]);
+    if (kind > PD_COLUMN_COUNT) {
+        piece(recipe, line, odd[kind - PD_COLUMN_COUNT - 1]);
         return;
     }
     buffer_text(line, "\"");
