@@ -109,6 +109,13 @@ class Variants(unittest.TestCase):
         for name in ('pathdog', 'without-route', 'fallback:off'):
             self.assertRegex(result.stdout, f'(?m)^{name} ')
 
+    def test_node(self):
+        result = self.run_it('--node', 'old', '--node', 'no-push')
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for name in ('pathdog', 'node-old', 'node-no-push'):
+            self.assertRegex(result.stdout, f'(?m)^{name} ')
+        self.assertEqual(self.run_it('--node', 'new').returncode, 2)
+
     def test_bad_configuration(self):
         result = self.run_it('--set', 'fallback=sometimes')
         self.assertEqual(result.returncode, 2)
