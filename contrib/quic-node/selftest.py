@@ -395,7 +395,7 @@ class Net(Paths, Pushes, unittest.TestCase):
                                   text=True)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             for check in (("move", "move-nowhere", "reconnect", "reconnect-bind", "probe-path-nowhere")
-                          if options else ("summary",)):
+                          if options else ("summary", "counters", "columns-agree", "push")):
                 self.assertRegex(done.stdout, r"(?m)^ok +%s " % check)
             if schema.jsonschema:
                 bad, seen = schema.Schema().conversation(schema.read_trace(trace))

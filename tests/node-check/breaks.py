@@ -33,14 +33,16 @@ class Node(ScriptedNode):
     link_class = TwistedLink
 
     def __init__(self, path):
-        super().__init__(path, features=["reconnect", "bind", "probe", "probe_path"], netns=os.stat("/proc/self/ns/net").st_ino)
+        super().__init__(path, features=["reconnect", "bind", "probe", "probe_path", "push"], netns=os.stat("/proc/self/ns/net").st_ino)
         self.twist = None
         self.output_max = MIB
         self.interfaces = {"up0", "up1"}
         for conn, name, role in ((17, "bravo", "client"), (18, "charlie", "server")):
             peer = self.add(name, conn, tell=False, role=role, local=f"192.0.2.1:{9000 + conn}",
                             remote="[2001:db8::1]:443", migratable=role == "client", via="direct")
-            peer.set(rtt_samples=200)
+            peer.set(rtt_samples=200, unacked_ms=12, unacked_bytes=900, acked_bytes=70000,
+                     packets_sent=300, packets_lost=2, pto_us=50000)
+        self.columns += ["unacked_ms", "unacked_bytes", "acked_bytes", "packets_sent", "packets_lost", "pto_us"]
         self.on("migrate_peer", self.migrate)
 
     def wait_moved(self, request, seconds=0.05):
@@ -475,6 +477,21 @@ def reconnect_other(node, request, before):
 def counters_back(node, request, before):
     for peer in node.peers.values():
         peer.set(bytes_sent=peer.columns["bytes_sent"] - 1)
+    before(request)
+
+
+def counts_back(**columns):
+    """Each row has less of it than the one before."""
+    def handler(node, request, before):
+        for peer in node.peers.values():
+            peer.set(**{name: peer.columns[name] - step for name, step in columns.items()})
+        before(request)
+    return on("summary", handler)
+
+
+def pushes_every_packet(node, request, before):
+    for _ in range(2000):
+        request.link.notify("summaries", columns=node.columns, rows=[node.peers[17].row(node.columns)])
     before(request)
 
 

@@ -196,4 +196,10 @@ FAULTS = {
     "2^64": (cell(1 << 64), {"values"}),
     "true where no flag is": (cell(True), {"values"}),
     "a counter goes back": (on("summary", counters_back), {"counters"}),
+    "acknowledged data becomes less": (counts_back(acked_bytes=1), {"counters"}),
+    "sent packets become fewer": (counts_back(packets_sent=1), {"counters"}),
+    "nothing is unacknowledged for a while": (cell(0, "unacked_bytes"), {"columns-agree"}),
+    "more packets are lost than sent": (cell(301, "packets_lost"), {"columns-agree"}),
+    "a probe timeout in milliseconds": (cell(50, "pto_us"), {"columns-agree"}),
+    "a row for every packet": (on("summary", pushes_every_packet), {"push"}),
 }

@@ -14,7 +14,8 @@
 #define COLUMNS_MAX 1024u
 
 /* Those of a row that only grow while the connection lives. */
-static const char *const counters[] = {"bytes_sent", "bytes_received", "packets_lost"};
+static const char *const counters[] = {"bytes_sent", "bytes_received", "packets_lost",
+                                       "acked_bytes", "packets_sent"};
 
 void book_session(struct book *book)
 {
@@ -114,6 +115,8 @@ struct entry *book_up(struct book *book, struct report *report, uint64_t conn, c
         entry = entry_new(book, conn, peer);
         name_take(book, entry);
     }
+    if (entry->session != book->session)
+        entry->rows = 0;
     entry->session = book->session;
     entry->up_at = ++book->clock;
     book->greatest_now = max_u64(book->greatest_now, conn);
@@ -266,8 +269,57 @@ static void counters_lint(struct report *report, struct entry *entry, const json
     entry->counted = true;
 }
 
+/* Returns whether both are there, as integers. */
+static bool both_of(const json_t *columns, const json_t *row, const char *a, const char *b,
+                    json_int_t ret[static 2])
+{
+    int places[] = {place_of(columns, a), place_of(columns, b)};
+
+    for (int i = 0; i < 2; i++) {
+        const json_t *value = places[i] < 0 ? NULL : json_array_get(row, (size_t)places[i]);
+
+        if (!json_is_integer(value))
+            return false;
+        ret[i] = json_integer_value(value);
+    }
+    return true;
+}
+
+/* What cannot both be true, whatever happens to the connection. */
+static void agree_lint(struct report *report, uint64_t conn, const json_t *columns,
+                       const json_t *row)
+{
+    json_int_t v[2];
+
+    if (both_of(columns, row, "unacked_bytes", "unacked_ms", v)) {
+        report_seen(report, CHECK_AGREE);
+        if (!v[0] && v[1])
+            report_fault(report, CHECK_AGREE,
+                         "conn %" PRIu64 " has unacked_bytes 0 and unacked_ms %" JSON_INTEGER_FORMAT
+                         ": where nothing is unacknowledged it is 0",
+                         conn, v[1]);
+    }
+    if (both_of(columns, row, "packets_sent", "packets_lost", v)) {
+        report_seen(report, CHECK_AGREE);
+        if (v[0] < v[1])
+            report_fault(report, CHECK_AGREE,
+                         "conn %" PRIu64 " has packets_sent %" JSON_INTEGER_FORMAT
+                         " and packets_lost %" JSON_INTEGER_FORMAT ": more than were sent",
+                         conn, v[0], v[1]);
+    }
+    if (both_of(columns, row, "pto_us", "srtt_us", v)) {
+        report_seen(report, CHECK_AGREE);
+        if (v[0] < v[1])
+            report_fault(report, CHECK_AGREE,
+                         "conn %" PRIu64 " has pto_us %" JSON_INTEGER_FORMAT
+                         " and srtt_us %" JSON_INTEGER_FORMAT
+                         ": a probe timeout is longer than the RTT (RFC 9002 section 6.2.1)",
+                         conn, v[0], v[1]);
+    }
+}
+
 static void row_lint(struct book *book, struct report *report, const json_t *columns, size_t at,
-                     const json_t *row)
+                     const json_t *row, uint64_t rows_max)
 {
     struct entry *entry;
     const json_t *value;
@@ -298,10 +350,17 @@ static void row_lint(struct book *book, struct report *report, const json_t *col
     if (entry->line == book->n_summaries)
         report_fault(report, CHECK_ROWS_ONCE, "conn %" PRIu64 " has two rows", conn);
     entry->line = book->n_summaries;
+    if (++entry->rows > rows_max)
+        report_fault(report, CHECK_PUSH,
+                     "conn %" PRIu64 " has %" PRIu64 " rows on one connection, too many for the "
+                     "requests and the time",
+                     conn, entry->rows);
     counters_lint(report, entry, columns, row);
+    agree_lint(report, conn, columns, row);
 }
 
-uint64_t book_summaries(struct book *book, struct report *report, const json_t *params)
+uint64_t book_summaries(struct book *book, struct report *report, const json_t *params,
+                        uint64_t rows_max)
 {
     const json_t *columns = json_object_get(params, "columns");
     const json_t *rows = json_object_get(params, "rows"), *row;
@@ -312,7 +371,7 @@ uint64_t book_summaries(struct book *book, struct report *report, const json_t *
         report_fault(report, CHECK_ROWS, "\"rows\" is not an array");
     if (!columns_lint(book, report, columns))
         return json_array_size(rows);
-    json_array_foreach(rows, i, row) row_lint(book, report, columns, i, row);
+    json_array_foreach(rows, i, row) row_lint(book, report, columns, i, row, rows_max);
     return json_array_size(rows);
 }
 

@@ -19,10 +19,11 @@ struct entry {
     uint64_t session; /* the last one in which it was told */
     bool server, not_migratable, not_reconnectable;
     char *local;
-    uint64_t counters[3]; /* of the last row, see book.c */
+    uint64_t counters[5]; /* of the last row, see book.c */
     uint64_t rtt_samples;
     bool counted;            /* counters are set */
     bool sampled;            /* rtt_samples is set */
+    uint64_t rows;           /* in this session */
     uint64_t line;           /* the summaries line that had its last row */
     uint64_t up_at, down_at; /* book.clock then */
 };
@@ -61,8 +62,10 @@ void book_down(struct book *book, struct report *report, uint64_t conn);
 
 void entry_set_local(struct entry *entry, const char *local);
 
-/* A whole summaries message. Returns how many rows it has. */
-uint64_t book_summaries(struct book *book, struct report *report, const json_t *params);
+/* A whole summaries message. Returns how many rows it has. No connection may have more than
+ * `rows_max` in this session, with this message. */
+uint64_t book_summaries(struct book *book, struct report *report, const json_t *params,
+                        uint64_t rows_max);
 
 void book_clear(struct book *book);
 

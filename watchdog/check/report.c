@@ -102,6 +102,8 @@ static const struct {
     [CHECK_ROWS_ONCE] = {"rows-once", "a conn has one row in a summaries line"},
     [CHECK_VALUES] = {"values", "values are integers from 0 to 2^53-1, or null"},
     [CHECK_COUNTERS] = {"counters", "counters of a connection do not go back"},
+    [CHECK_AGREE] = {"columns-agree", "the values of a row do not contradict each other"},
+    [CHECK_PUSH] = {"push", "a connection has no more than one unasked row in 20 ms"},
 };
 
 static const char *const words[] = {

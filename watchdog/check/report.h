@@ -92,6 +92,8 @@ enum check {
     CHECK_ROWS_ONCE,
     CHECK_VALUES,
     CHECK_COUNTERS,
+    CHECK_AGREE,
+    CHECK_PUSH,
     CHECK_COUNT
 };
 
