@@ -180,10 +180,15 @@ static void test_stream(void **state)
     assert_int_equal(stream_waits_us(&stream), 0);
     stream_arrived(&stream, 0, 9 * SECOND);
     assert_int_equal(stream_waits_us(&stream), 2 * SECOND);
-    stream_acked(&stream, 1);
+    assert_int_equal(stream_acked(&stream, 1), 100);
+    assert_int_equal(stream_acked(&stream, 1), 0);
     assert_int_equal(stream_oldest(&stream), 0);
+    assert_int_equal(stream.unacked, 200);
+    assert_int_equal(stream_oldest_us(&stream), SECOND);
     /* The connection ends: 2 was on its way and is lost, 0 had arrived, 3 was never sent. */
     stream_cut(&stream);
+    assert_int_equal(stream.unacked, 0);
+    assert_true(stream_oldest_us(&stream) == NEVER);
     assert_int_equal(stream.lost, 1);
     assert_int_equal(stream_next(&stream), 3);
     assert_int_equal(stream_waits_us(&stream), 3 * SECOND);
