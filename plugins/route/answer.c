@@ -46,6 +46,12 @@ static void question_source(struct answers *answers, struct question *question)
 
 /* ---- answers ---- */
 
+/* What of a next hop may be another in a moment. */
+struct provisional {
+    uint8_t sources;   /* enum state_sources: what its interface has to send from */
+    uint8_t elsewhere; /* the source that was asked with is on another one */
+};
+
 /* Another gateway by an ICMP redirect is no other route, and the kernel may take it back at any
  * time: what counts is the gateway that the route has. */
 static void nexthop_by_route(struct answers *answers, const struct lookup *question,
@@ -67,8 +73,12 @@ static void nexthop_by_route(struct answers *answers, const struct lookup *quest
 static void nexthop_check(struct answers *answers, const struct lookup *lookup,
                           struct netlink_nexthop *nexthop)
 {
-    struct link_state *link;
+    struct link_state *link = lookup->oif ? state_link(answers->state, lookup->oif) : NULL;
 
+    if (link)
+        link->used = true;
+    if (link && !link->carrier)
+        nexthop->error = -ENOLINK;
     if (nexthop->error)
         return;
     if (nexthop->cached)
@@ -91,6 +101,34 @@ static void nexthop_check(struct answers *answers, const struct lookup *lookup,
         nexthop->error = -ENOLINK;
 }
 
+/* Something to send from is on the interface, or belongs to the whole host. */
+static enum state_sources sources_over(const struct answers *answers, const struct lookup *lookup,
+                                       const struct netlink_nexthop *nexthop)
+{
+    const struct link_state *loopback = state_link_named(answers->state, "lo");
+    enum state_sources sources;
+
+    if (nexthop->error || nexthop->is_local || !state_link(answers->state, nexthop->oif) ||
+        (lookup->family == 6 && lookup->destination[0] == 0xfe))
+        return STATE_SOURCES_USABLE;
+    sources = state_sources_of(answers->state, nexthop->oif, lookup->family);
+    if (sources == STATE_SOURCES_NONE && loopback &&
+        state_sources_of(answers->state, loopback->index, lookup->family) == STATE_SOURCES_USABLE)
+        return STATE_SOURCES_USABLE;
+    return sources;
+}
+
+static struct provisional provisional_of(const struct answers *answers, const struct lookup *lookup,
+                                         const struct netlink_nexthop *nexthop)
+{
+    return (struct provisional){
+        .sources = (uint8_t)sources_over(answers, lookup, nexthop),
+        .elsewhere =
+            !nexthop->error && lookup->source_family &&
+            !state_address_on(answers->state, nexthop->oif, lookup->source_family, lookup->source),
+    };
+}
+
 static const char *error_name(int error)
 {
     const char *name = strerrorname_np(-error);
@@ -111,13 +149,14 @@ static uint64_t nexthop_hash(uint64_t hash, const struct netlink_nexthop *nextho
 
 /* Below 2^53 and never 0. The lowest bit: it is by a default route. */
 static uint64_t token_of(const struct question *question, const struct netlink_nexthop *nexthop,
-                         const struct netlink_nexthop *also)
+                         const struct netlink_nexthop *also, struct provisional provisional)
 {
     uint64_t hash = nexthop_hash(HASH_START, nexthop);
 
     if (also)
         hash = nexthop_hash(hash, also);
     hash = hash_bytes(hash, &question->source_gone, 1);
+    hash = hash_bytes(hash, &provisional, sizeof(provisional));
     hash ^= hash >> 32;
     return (hash & 0x7ffffffffffffu) << 1 | 1u << 1;
 }
@@ -161,14 +200,18 @@ static bool prefix_text(const struct netlink_nexthop *match, char *text, size_t 
 
 static void address_answer(struct answers *answers, const struct question *question)
 {
+    const struct lookup *lookup = &question->lookup;
+
     batch_begin(&answers->batch, question->id);
     batch_number(&answers->batch, "on_host",
-                 address_on_host(answers, question->lookup.source_family, question->lookup.source));
+                 address_on_host(answers, lookup->source_family, lookup->source));
+    batch_number(&answers->batch, "no_carrier",
+                 state_address_cut(answers->state, lookup->source_family, lookup->source));
 }
 
 static void nexthop_say(struct answers *answers, const struct question *question, uint64_t token,
                         const struct netlink_nexthop *nexthop, const struct netlink_nexthop *also,
-                        const char *prefix)
+                        const char *prefix, struct provisional provisional)
 {
     struct answer_batch *batch = &answers->batch;
     struct answer_texts *texts = batch_begin(batch, question->id);
@@ -196,6 +239,10 @@ static void nexthop_say(struct answers *answers, const struct question *question
             snprintf(texts->prefix, sizeof(texts->prefix), "%s", prefix);
             batch_text(batch, "prefix", texts->prefix);
         }
+        if (provisional.sources)
+            batch_number(batch, "provisional", provisional.sources);
+        if (provisional.elsewhere)
+            batch_number(batch, "elsewhere", 1);
     }
     if (question->source_gone)
         batch_number(batch, "source_gone", 1);
@@ -208,27 +255,32 @@ static void nexthop_answer(struct answers *answers, const struct question *quest
     struct netlink_nexthop match = {.error = -EIO}, *also = NULL;
     struct lookup lookup = question->lookup;
     char prefix[IP_TEXT_SIZE + 8];
+    struct provisional provisional;
     bool reported = false;
     uint64_t token;
 
     nexthop_check(answers, &question->lookup, nexthop);
     if (other) {
-        lookup = lookup_other(&question->lookup);
-        nexthop_check(answers, &lookup, other);
-        lookup = question->lookup;
+        const struct lookup other_lookup = lookup_other(&question->lookup);
+
+        nexthop_check(answers, &other_lookup, other);
         if (nexthop->error && !other->error)
             nexthop = other;
         else if (!nexthop->error && !other->error)
             also = other;
     }
-    token = token_of(question, nexthop, also);
+    if (nexthop == other)
+        lookup = lookup_other(&question->lookup);
+    provisional = provisional_of(answers, &lookup, nexthop);
+    token = token_of(question, nexthop, also, provisional);
     if (question->token >> 1 == token >> 1) {
         batch_begin(&answers->batch, question->id);
         batch_number(&answers->batch, "token", question->token);
         return;
     }
+    answers->differs = true;
     if (nexthop->error) {
-        nexthop_say(answers, question, token, nexthop, NULL, NULL);
+        nexthop_say(answers, question, token, nexthop, NULL, NULL, provisional);
         return;
     }
     if (answers->default_only && question->token & 1) {
@@ -236,13 +288,11 @@ static void nexthop_answer(struct answers *answers, const struct question *quest
     } else if (!question->token || answers->matches) {
         answers->matches -= question->token && answers->matches;
         lookup.match = true;
-        if (nexthop == other)
-            lookup = lookup_other(&question->lookup);
         lookup_ask(answers->socket, &lookup, 1, &match);
     }
     reported = prefix_text(&match, prefix, sizeof(prefix));
     token |= reported && !match.prefix_length;
-    nexthop_say(answers, question, token, nexthop, also, reported ? prefix : NULL);
+    nexthop_say(answers, question, token, nexthop, also, reported ? prefix : NULL, provisional);
 }
 
 /* ---- slices ---- */
@@ -290,6 +340,16 @@ static size_t batch_answer(struct answers *answers)
     return n_lookups + n_questions;
 }
 
+/* What the kernel has said of it since goes first: what an answer means may hang on how it came
+ * about. */
+static void answers_emit(struct answers *answers)
+{
+    if (answers->differs)
+        netlink_listener_read(answers->listener);
+    answers->differs = false;
+    batch_emit(&answers->batch, answers->host);
+}
+
 static int answers_defer(sd_event_source *source, void *user)
 {
     struct answers *answers = user;
@@ -298,11 +358,12 @@ static int answers_defer(sd_event_source *source, void *user)
     (void)source;
     if (!answers->count) {
         answers->busy = false;
+        answers_emit(answers);
         return 0; /* one-shot: off until the next question */
     }
     while (answers->count && done < SLICE)
         done += batch_answer(answers);
-    batch_emit(&answers->batch, answers->host);
+    answers_emit(answers);
     return sd_event_source_set_enabled(answers->defer, SD_EVENT_ONESHOT);
 }
 
@@ -321,19 +382,26 @@ int answers_query(struct answers *answers, const struct pd_query *query)
     answers->queue[answers->head + answers->count++] = question;
     if (answers->busy)
         return 0;
-    /* The first is answered at once: mostly it is the only one. */
+    /* The first is answered at once: mostly it is the only one. One about an address costs
+     * nothing, and goes with the one behind it. */
+    if (question.is_address) {
+        batch_answer(answers);
+        return sd_event_source_set_enabled(answers->defer, SD_EVENT_ONESHOT);
+    }
     answers->busy = true;
     batch_answer(answers);
-    batch_emit(&answers->batch, answers->host);
+    answers_emit(answers);
     return sd_event_source_set_enabled(answers->defer, SD_EVENT_ONESHOT);
 }
 
-int answers_start(struct answers *answers, struct pd_source_host *host, struct netlink_state *state)
+int answers_start(struct answers *answers, struct pd_source_host *host,
+                  struct netlink_listener *listener)
 {
     int r;
 
     answers->host = host;
-    answers->state = state;
+    answers->listener = listener;
+    answers->state = netlink_listener_state(listener);
     batch_init(&answers->batch);
     r = lookup_socket_new(&answers->socket);
     if (r < 0)

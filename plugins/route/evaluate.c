@@ -4,110 +4,53 @@
  * would take now. What is in flight or already advised is compared with what
  * was asked for, so that the same next hop is not advised twice in a row.
  */
-#include "policy.h"
+#include "evaluate.h"
 
 #include "util/util.h"
 
-struct evaluating {
-    struct pd_turn *turn;
-    struct route *route;
-    struct key *key;    /* of the peer that is evaluated now */
-    const char *prefix; /* that its answer goes by, or default_flip; NULL: not told */
-    bool allowed;
-    int result;
-    struct verdict_text text;
-};
-
-static const char default_flip[] = "default";
-
-/* ---- what it says ---- */
-
-static void evidence_add(struct verdict_text *text, const char *name, const char *value)
+/* Nothing can arrive: where the peer sends to is on no interface, or on none with carrier. A
+ * client's packets may leave by another interface then, and the peer follows them (RFC 9000 §9.3):
+ * without carrier it is proven only for a server, and for whoever is bound to the interface. */
+static bool unreachable(const struct evaluating *evaluating, uint32_t index,
+                        const struct route_peer *peer)
 {
-    if (value[0])
-        text->evidence[text->n_evidence++] = (struct pd_field){.name = name, .text = value};
-}
+    const struct key *key = evaluating->key;
+    const struct nexthop_slot *known = nexthops_slot(&evaluating->route->nexthops, peer->known);
+    char local[IP_TEXT_SIZE];
 
-/* What it is that changed: beside the two next hops the beginning of the reason. */
-static const char *what_changed(const struct evaluating *evaluating, char *text, size_t size)
-{
-    const char *const parts[] = {"route to ", evaluating->prefix, " changed: "};
-
-    if (evaluating->prefix == default_flip)
-        return "default route flip: ";
-    if (!evaluating->prefix)
-        return "route changed: ";
-    texts_join(text, size, parts, ARRAY_SIZE(parts));
-    return text;
-}
-
-static void reason_write(struct evaluating *evaluating, const struct nexthop *base,
-                         const struct nexthop *now)
-{
-    struct verdict_text *text = &evaluating->text;
-    char before[160], after[160], what[IP_TEXT_SIZE + 32];
-    const char *const lost[] = {"local address ", base->source,
-                                " is on no interface, the route is ", after};
-    const char *const source[] = {"source address ", base->source, " is gone: now ",
-                                  now->source,       " on ",       after};
-    const char *const moved[] = {what_changed(evaluating, what, sizeof(what)), before, " → ",
-                                 after};
-
-    nexthop_text(base, before, sizeof(before));
-    nexthop_text(now, after, sizeof(after));
-    if (!base->oif)
-        texts_join(text->reason, sizeof(text->reason), lost, ARRAY_SIZE(lost));
-    else if (nexthops_same(&evaluating->route->nexthops, text->base, text->now))
-        texts_join(text->reason, sizeof(text->reason), source, ARRAY_SIZE(source));
-    else
-        texts_join(text->reason, sizeof(text->reason), moved, ARRAY_SIZE(moved));
-}
-
-/* Would it say the same as of the peer before? */
-static bool verdict_same(const struct evaluating *evaluating, uint16_t base, uint16_t now)
-{
-    const struct verdict_text *text = &evaluating->text;
-
-    if (!text->valid || text->base != base || text->now != now)
+    if (peer->cut == CUT_NO_CARRIER || peer->cut == CUT_GONE)
+        return true;
+    /* After a move of ours the address that we were told may be the old one: what the kernel took
+     * instead is no proof. */
+    if (peer->adopt || !key->name.source_family || !(known->source_gone || known->source_cut))
         return false;
-    return text->prefix == evaluating->prefix ||
-           (text->prefix && evaluating->prefix && !strcmp(text->prefix, evaluating->prefix));
-}
-
-static const struct verdict_text *verdict_write(struct evaluating *evaluating, uint16_t base,
-                                                uint16_t now)
-{
-    struct verdict_text *text = &evaluating->text;
-    const struct nexthop *before = &nexthops_slot(&evaluating->route->nexthops, base)->nexthop;
-    const struct nexthop *after = &nexthops_slot(&evaluating->route->nexthops, now)->nexthop;
-
-    text->base = base;
-    text->now = now;
-    text->prefix = evaluating->prefix;
-    text->valid = true;
-    text->n_evidence = 0;
-    evidence_add(text, "oif_before", before->ifname);
-    evidence_add(text, "oif_after", after->ifname);
-    evidence_add(text, "gateway_before", before->gateway);
-    evidence_add(text, "gateway_after", after->gateway);
-    evidence_add(text, "source_before", before->source);
-    evidence_add(text, "source_after", after->source);
-    reason_write(evaluating, before, after);
-    return text;
+    ip_format(local, key->name.source_family, key->name.source);
+    if (strcmp(local, known->nexthop.source) != 0)
+        return false;
+    return known->source_gone ||
+           evaluating->turn->host->peer(evaluating->turn, index)->role == PD_ROLE_SERVER;
 }
 
 static void evaluate_advise(struct evaluating *evaluating, uint32_t index, struct route_peer *peer,
-                            bool in_flight)
+                            bool in_flight, bool again)
 {
     struct pd_turn *turn = evaluating->turn;
     struct nexthops *nexthops = &evaluating->route->nexthops;
-    uint16_t base = in_flight ? peer->open : peer->known, now = evaluating->key->answer;
+    const struct verdict verdict = {
+        .base = in_flight ? peer->open : peer->known,
+        .now = evaluating->key->answer,
+        .again = again,
+        .unreachable = unreachable(evaluating, index, peer),
+        .cut = in_flight ? CUT_NOT : (enum cut)peer->cut,
+        .prefix = evaluating->prefix,
+    };
+    struct verdict_text *text = &evaluating->text;
     int r;
 
-    if (verdict_same(evaluating, base, now)) {
+    if (verdict_same(text, &verdict)) {
         r = turn->host->advise(turn, index, NULL);
     } else {
-        const struct verdict_text *text = verdict_write(evaluating, base, now);
+        verdict_write(text, nexthops, &verdict);
         struct pd_advice advice = {
             .kind = PD_KIND_MOVED,
             .cause = route_fire(turn, text->reason),
@@ -122,9 +65,10 @@ static void evaluate_advise(struct evaluating *evaluating, uint32_t index, struc
         evaluating->result = r;
         return;
     }
-    nexthops_set(nexthops, &peer->asked, now);
+    peer->provisional = evaluating->key->provisional;
+    nexthops_set(nexthops, &peer->asked, verdict.now);
     if (!in_flight)
-        nexthops_set(nexthops, &peer->open, now);
+        nexthops_set(nexthops, &peer->open, verdict.now);
 }
 
 /* ---- what is compared ---- */
@@ -168,7 +112,7 @@ static bool evaluate_same(const struct nexthops *nexthops, const struct route_pe
      * own the kernel takes everybody as its neighbour there. */
     if (peer->bound && nexthops_slot(nexthops, peer->known)->nexthop.oif ==
                            nexthops_slot(nexthops, now)->nexthop.oif)
-        return true;
+        return peer->adopt || !nexthops_slot(nexthops, peer->known)->source_gone;
     /* Where an open request goes to, it will choose a source that is there. */
     if (in_flight)
         return nexthops_same(nexthops, peer->open, now);
@@ -200,16 +144,46 @@ static void evaluate_back(struct evaluating *evaluating, uint32_t index, struct 
         evaluating->turn->host->withdraw(evaluating->turn, index);
     nexthops_set(nexthops, &peer->asked, 0);
     nexthops_set(nexthops, &peer->open, 0);
+    peer->cut = CUT_NOT;
+}
+
+/* What was advised while there was nothing to send from led to a foreign source, or nowhere. */
+static bool evaluate_again(const struct evaluating *evaluating, struct route_peer *peer)
+{
+    const struct key *key = evaluating->key;
+
+    if (!peer->provisional || key->provisional != PROVISIONAL_NOT)
+        return false;
+    if (nexthops_same(&evaluating->route->nexthops, peer->asked ? peer->asked : peer->known,
+                      key->answer) &&
+        (!key->name.source_family || key->elsewhere || key->source_gone))
+        return true;
+    peer->provisional = false;
+    return false;
+}
+
+/* It differs, or has to be asked for again. May that be advised now? */
+static bool evaluate_now(struct evaluating *evaluating, const struct route_peer *peer)
+{
+    struct route *route = evaluating->route;
+    struct key *key = evaluating->key;
+
+    if (!evaluating->allowed && !key->held_since_us) {
+        key->unsettled = route->deferred = true;
+        return false;
+    }
+    return !route_hold(route, key, nexthops_slot(&route->nexthops, peer->known)->nexthop.oif,
+                       evaluating->turn->now_us);
 }
 
 static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct route_peer *peer)
 {
     struct nexthops *nexthops = &evaluating->route->nexthops;
     uint16_t now = evaluating->key->answer;
-    bool in_flight;
+    bool in_flight, again = evaluate_again(evaluating, peer);
 
     peer->moved = false;
-    if (peer->known == now && !peer->asked && !peer->open) {
+    if (peer->known == now && !peer->asked && !peer->open && !again) {
         peer->adopt = false;
         return;
     }
@@ -229,18 +203,14 @@ static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct 
     if (in_flight && !peer->open)
         nexthops_set(nexthops, &peer->open,
                      evaluating->key->before ? evaluating->key->before : peer->known);
-    if (evaluate_same(nexthops, peer, now, in_flight)) {
+    if (!again && evaluate_same(nexthops, peer, now, in_flight)) {
         evaluate_back(evaluating, index, peer, in_flight);
         return;
     }
-    if (peer->asked && nexthops_same(nexthops, peer->asked, now))
+    if (!again && peer->asked && nexthops_same(nexthops, peer->asked, now))
         return;
-    if (!evaluating->allowed) {
-        evaluating->key->unsettled = true;
-        evaluating->route->deferred = true;
-        return;
-    }
-    evaluate_advise(evaluating, index, peer, in_flight);
+    if (evaluate_now(evaluating, peer))
+        evaluate_advise(evaluating, index, peer, in_flight, again);
 }
 
 /* ---- whose peers ---- */
@@ -262,7 +232,8 @@ static void evaluate_by(struct evaluating *evaluating, const struct evaluated *e
     struct key *key = &evaluating->route->keys.slots[evaluated->key];
 
     evaluating->key = key;
-    evaluating->prefix = key->by_default && key->default_before ? default_flip : evaluated->prefix;
+    evaluating->prefix =
+        key->by_default && key->default_before ? route_default_flip : evaluated->prefix;
 }
 
 /* The peers of each key in turn. */
@@ -327,6 +298,7 @@ int route_evaluate(struct pd_turn *turn)
         key->evaluated = 0;
         if (key->unsettled)
             continue;
+        key->held_since_us = 0;
         nexthops_set(&route->nexthops, &key->before, key->answer);
         key->default_before = key->by_default;
     }

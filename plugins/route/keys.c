@@ -131,6 +131,7 @@ void keys_release(struct keys *keys, struct nexthops *nexthops, uint32_t index)
     nexthops_set(nexthops, &key->before, 0);
     keys->n_live--;
     keys->n_no_route -= key->no_route;
+    keys->n_unsaid -= key->unsaid;
     *key = (struct key){.next = keys->free};
     keys->free = index;
 }

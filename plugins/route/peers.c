@@ -93,6 +93,7 @@ static void peer_forget(struct route *route, struct route_peer *peer)
     nexthops_set(&route->nexthops, &peer->open, 0);
     nexthops_set(&route->nexthops, &peer->bound, 0);
     peer->adopt = false;
+    peer->cut = CUT_NOT;
 }
 
 void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct nexthop *interface)
@@ -105,9 +106,10 @@ void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct ne
     peer_link(turn, who, peer);
 }
 
-/* Somebody had it moved to this interface: it uses the next hop there, whatever the routes say
- * of others. */
-static void peer_bind(struct pd_turn *turn, const struct pd_peer *who, struct route_peer *peer)
+/* It is bound to this interface: it uses the next hop there, whatever the routes say of others.
+ * `moved`: by us, just now, and its source address may be an old one. */
+static void peer_bind(struct pd_turn *turn, const struct pd_peer *who, struct route_peer *peer,
+                      bool moved)
 {
     struct route *route = turn->self;
     struct nexthop nexthop = {0};
@@ -118,11 +120,27 @@ static void peer_bind(struct pd_turn *turn, const struct pd_peer *who, struct ro
     memcpy(nexthop.ifname, who->path->interface,
            strnlen(who->path->interface, sizeof(nexthop.ifname) - 1));
     route_bind(turn, who, &nexthop);
-    peer->adopt = peer->moved = true;
+    peer->adopt = peer->moved = moved;
     peer_compare(turn, peer);
 }
 
-void route_unbind(struct pd_turn *turn, uint32_t index)
+static bool peer_bound_to(const struct route *route, const struct route_peer *peer,
+                          const struct pd_path *path)
+{
+    return peer->bound &&
+           !strcmp(nexthops_slot(&route->nexthops, peer->bound)->nexthop.ifname, path->interface);
+}
+
+/* Bound to an interface that could not be used when we saw it first: no answer has its number. */
+static uint16_t nexthop_unknown(struct route *route, uint16_t bound)
+{
+    struct nexthop nexthop = nexthops_slot(&route->nexthops, bound)->nexthop;
+
+    nexthop.oif = UINT32_MAX;
+    return nexthops_intern(&route->nexthops, &nexthop);
+}
+
+void route_unbind(struct pd_turn *turn, uint32_t index, enum cut why)
 {
     struct route *route = turn->self;
 
@@ -130,7 +148,10 @@ void route_unbind(struct pd_turn *turn, uint32_t index)
         const struct pd_peer *who = turn->host->peer(turn, route->keys.slots[index].first);
         struct route_peer *peer = turn->host->state(turn, route->keys.slots[index].first);
 
+        if (!peer->known)
+            peer->known = nexthop_unknown(route, peer->bound);
         nexthops_set(&route->nexthops, &peer->bound, 0);
+        peer->cut = why;
         peer_link(turn, who, peer);
         peer_compare(turn, peer);
     }
@@ -142,10 +163,11 @@ static void peer_migrated(struct pd_turn *turn, const struct pd_peer *who, struc
     struct route *route = turn->self;
 
     if (who->path->interface) {
-        peer_bind(turn, who, peer);
+        peer_bind(turn, who, peer, true);
         return;
     }
     nexthops_set(&route->nexthops, &peer->bound, 0);
+    peer->cut = CUT_NOT;
     nexthops_set(&route->nexthops, &peer->known, peer->open);
     peer->adopt = peer->moved = true;
     /* What was advised meanwhile was remembered, and is asked for next. */
@@ -163,6 +185,10 @@ static void peer_path(struct pd_turn *turn, const struct pd_peer *who, struct ro
 {
     struct route *route = turn->self;
 
+    if (who->path->interface) {
+        peer_bind(turn, who, peer, false);
+        return;
+    }
     if (peer->open && turn->host->in_flight(turn, who->index)) {
         /* The effect of our request, told before its answer. */
         nexthops_set(&route->nexthops, &peer->known, peer->open);
@@ -181,11 +207,19 @@ int route_peer_event(struct pd_turn *turn, const struct pd_peer_event *event)
 
     switch (event->change) {
     case PD_PEER_UP:
+        if (event->peer->path->interface) {
+            peer_bind(turn, event->peer, peer, false);
+            break;
+        }
         peer_link(turn, event->peer, peer);
         peer_compare(turn, peer);
         break;
     case PD_PEER_TOLD:
         /* Kept, as long as it is the same path that is told. */
+        if (event->peer->path->interface && !peer_bound_to(route, peer, event->peer->path)) {
+            peer_bind(turn, event->peer, peer, false);
+            break;
+        }
         if (peer_link(turn, event->peer, peer))
             peer_forget(route, peer);
         peer_compare(turn, peer);

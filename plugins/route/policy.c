@@ -17,7 +17,10 @@
  *               what follows from the new address.
  *   rounds.c    when the kernel is asked: a round over all keys, in slices of ROUTE_SLICE open
  *               questions; and the window that settles, in which what has changed waits.
+ *   hold.c      what may be over in a moment, and waits: a lease that is set again, an address for
+ *               which duplicates are looked for.
  *   evaluate.c  known against answered, for each peer of an answered key: same, back, or moved.
+ *   reason.c    what the advice says. lost.c: the notice where there is no route.
  *   saved.c     the next hop in use across a restart. report.c: the same in words, for explain.
  *
  * One route change. The source hears of it and emits `changed`. rounds.c begins a round, or marks
@@ -33,10 +36,12 @@
  * one in use. When the route comes back before, the advice is withdrawn.
  *
  * query {destination | family, interface, source, uid, mark, sport, dport, token}
- *   → answer {token, oif, ifname, gateway, source, source_gone, prefix, also, error};
- *     only {token} where it is the same as the token asked with
- * query {address} → answer {on_host}
+ *   → answer {token, oif, ifname, gateway, source, source_gone, prefix, also, provisional,
+ *     elsewhere, error}; only {token} where it is the same as the token asked with
+ * query {address} → answer {on_host, no_carrier}
  * answers {query, …, query, …}: several of them, each behind its query's id
+ * lost {oif}: an address or a route of an interface with carrier was taken away; down {oif}: it has
+ *   no carrier, or is gone; both come before the answers that follow from it
  * changed {}: something may be different now; keys {ports}: what lookups need
  */
 #include "policy.h"
@@ -46,7 +51,6 @@
 #include "util/util.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 static const struct pd_option options[] = {
     [ROUTE_OPTION_SETTLE] =
@@ -67,7 +71,9 @@ struct answer {
     struct nexthop nexthop;
     uint64_t token;
     const char *prefix, *error;
-    bool source_gone, on_host;
+    uint8_t provisional;
+    bool source_gone, elsewhere;
+    bool on_host, no_carrier;
     bool has_nexthop;
     bool ports;
 };
@@ -108,28 +114,18 @@ static void answer_read(const struct pd_field *fields, size_t n_fields, struct a
             answer->error = field->text;
         } else if (!strcmp(name, "source_gone")) {
             answer->source_gone = field->number;
+        } else if (!strcmp(name, "provisional")) {
+            answer->provisional = (uint8_t)field->number;
+        } else if (!strcmp(name, "elsewhere")) {
+            answer->elsewhere = field->number;
         } else if (!strcmp(name, "on_host")) {
             answer->on_host = field->number;
+        } else if (!strcmp(name, "no_carrier")) {
+            answer->no_carrier = field->number;
         } else if (!strcmp(name, "ports")) {
             answer->ports = field->number;
         }
     }
-}
-
-static void key_lost(struct route *route, struct key *key, const char *error)
-{
-    char destination[IP_TEXT_SIZE] = "";
-
-    if (key->no_route)
-        return;
-    key->no_route = true;
-    route->keys.n_no_route++;
-    if (key->name.destination_family)
-        ip_format(destination, key->name.destination_family, key->name.destination);
-    if (!route->lost_keys++)
-        snprintf(route->lost_text, sizeof(route->lost_text), "%s%s (%s)",
-                 destination[0] ? "to " : "anywhere", destination, error);
-    route->lost_peers += key->n_peers;
 }
 
 /* Returns 0, or -E2BIG: more next hops than can be told apart. */
@@ -139,10 +135,7 @@ static int key_found(struct route *route, struct key *key, const struct answer *
 
     if (!nexthop)
         return -E2BIG;
-    if (key->no_route) {
-        key->no_route = false;
-        route->keys.n_no_route--;
-    }
+    key_not_lost(route, key);
     if (!key->unsettled) {
         nexthops_set(&route->nexthops, &key->before, key->answer);
         key->default_before = key->by_default;
@@ -150,6 +143,8 @@ static int key_found(struct route *route, struct key *key, const struct answer *
     nexthops_unref(&route->nexthops, key->answer);
     key->answer = nexthop;
     key->source_gone = answer->source_gone;
+    key->elsewhere = answer->elsewhere;
+    key->provisional = answer->provisional;
     key->by_default = answer->prefix && !strcmp(answer->prefix, "default");
     if (!key->before)
         key->default_before = key->by_default;
@@ -157,43 +152,66 @@ static int key_found(struct route *route, struct key *key, const struct answer *
     return 0;
 }
 
-/* Errors that are an answer; others mean that we could not ask. */
-static bool error_is_no_route(const char *error)
-{
-    static const char *const names[] = {
-        "ENETUNREACH", "EHOSTUNREACH", "EACCES", "EINVAL",        "no-carrier",
-        "ENETDOWN",    "EAGAIN",       "ENODEV", "EADDRNOTAVAIL",
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (!strcmp(names[i], error))
-            return true;
-    return false;
-}
-
 static int first_error(int a, int b)
 {
     return a < 0 ? a : b;
+}
+
+/* Why the interface of a key that is bound to it cannot be used any more. */
+static enum cut key_cut(const struct key *key, const struct answer *answer)
+{
+    if (answer->error && !strcmp(answer->error, "no-carrier"))
+        return CUT_NO_CARRIER;
+    if (answer->error && !strcmp(answer->error, "ENODEV"))
+        return CUT_GONE;
+    if (answer->error)
+        return CUT_NO_ROUTE;
+    /* One that never had an address sends from that of another. */
+    if (answer->provisional && key->answer && !key->provisional)
+        return CUT_NO_ADDRESS;
+    return CUT_NOT;
+}
+
+/* Returns whether it is no longer a key: its peers went to others. */
+static bool key_bound_answered(struct pd_turn *turn, uint32_t index, const struct answer *answer)
+{
+    struct route *route = turn->self;
+    struct key *key = &route->keys.slots[index];
+    enum cut cut = key_cut(key, answer);
+    uint8_t provisional = key->provisional;
+    bool held;
+
+    if (cut == CUT_NOT)
+        return false;
+    key->provisional = answer->provisional;
+    held = route_hold(route, key, nexthops_slot(&route->nexthops, key->answer)->nexthop.oif,
+                      turn->now_us);
+    key->provisional = provisional;
+    key->token = 0; /* the next answer is told in full */
+    if (!held)
+        route_unbind(turn, index, cut);
+    keys_release(&route->keys, &route->nexthops, index); /* else it went with its last peer */
+    return true;
 }
 
 static int key_answered(struct pd_turn *turn, uint32_t index, const struct answer *answer)
 {
     struct route *route = turn->self;
     struct key *key = &route->keys.slots[index];
+    uint8_t error = answer->error ? route_error_number(answer->error) : 0;
     int r = 0;
 
     key->epoch = key->asked_at;
-    if (answer->error && !error_is_no_route(answer->error)) {
+    if (answer->error && !error) {
         turn->host->notice(turn, PD_LEVEL_WARNING, "route-lookup-failed", answer->error);
         key->epoch = 0;
         route->deferred = true; /* the next round asks again */
         route->not_before_us = max_u64(route->not_before_us, turn->now_us + ROUTE_RETRY_US);
-    } else if (answer->error && key->name.bound) {
-        route_unbind(turn, index);
-        keys_release(&route->keys, &route->nexthops, index); /* else it went with its last peer */
+    } else if (key->name.bound && (error || answer->has_nexthop) &&
+               key_bound_answered(turn, index, answer)) {
         return 0;
-    } else if (answer->error) {
-        key_lost(route, key, answer->error);
+    } else if (error) {
+        key_lost(route, key, error);
         key->token = answer->token;
     } else if (answer->has_nexthop) {
         key->token = answer->token;
@@ -208,17 +226,18 @@ static int key_answered(struct pd_turn *turn, uint32_t index, const struct answe
     return r;
 }
 
-/* A source that went, or came back: all who use it are evaluated again. */
-static void nexthop_answered(struct route *route, uint16_t index, bool on_host)
+/* A source that went, or came back: all are evaluated again, when their keys are answered, which
+ * are behind it in the queue. */
+static void nexthop_answered(struct route *route, uint16_t index, const struct answer *answer)
 {
     struct nexthop_slot *slot = nexthops_slot(&route->nexthops, index);
-    bool differs = slot->source_gone == on_host;
+    bool differs = slot->source_gone == answer->on_host || slot->source_cut != answer->no_carrier;
 
-    slot->source_gone = !on_host;
+    slot->source_gone = !answer->on_host;
+    slot->source_cut = answer->no_carrier;
     if (differs)
         for (uint32_t i = 0; i < route->keys.n_slots; i++)
-            if (route->keys.slots[i].live && route->keys.slots[i].n_peers)
-                route_evaluate_key(route, i, NULL);
+            route->keys.slots[i].unsettled |= route->keys.slots[i].live;
     nexthops_unref(&route->nexthops, index);
 }
 
@@ -246,7 +265,7 @@ static int route_answer(struct pd_turn *turn, uint64_t query, const struct pd_fi
     answer_read(fields, n_fields, &answer);
     if (!is_nexthop)
         return key_answered(turn, index, &answer);
-    nexthop_answered(route, (uint16_t)index, answer.on_host);
+    nexthop_answered(route, (uint16_t)index, &answer);
     return 0;
 }
 
@@ -287,8 +306,16 @@ static int route_signal(struct pd_turn *turn, const struct pd_signal *signal)
         route_go_on(turn);
         return r;
     }
+    answer_read(signal->fields, signal->n_fields, &answer);
+    if (!strcmp(signal->kind, "lost")) {
+        route_loss(route, answer.nexthop.oif, turn->now_us);
+        return 0;
+    }
+    if (!strcmp(signal->kind, "down")) {
+        route_loss_ends(route, answer.nexthop.oif);
+        return 0;
+    }
     if (!strcmp(signal->kind, "keys")) {
-        answer_read(signal->fields, signal->n_fields, &answer);
         if (answer.ports == route->ports)
             return 0;
         route->ports = answer.ports;

@@ -36,6 +36,7 @@ struct nexthop_slot {
     uint32_t refs;
     uint16_t next;    /* in its hash chain, or in the list of free ones */
     bool source_gone; /* no interface has `source` any more */
+    bool source_cut;  /* none that has it has carrier */
     uint32_t ticket;  /* of the question whether it has; 0: none is open */
 };
 
@@ -102,6 +103,22 @@ struct key_name {
     uint8_t bound;              /* `scope` is what a move was asked to use. Compared as bytes */
 };
 
+/* What the interface of an answer has to send from: the source's numbers. */
+enum provisional {
+    PROVISIONAL_NOT,       /* an address that can be used */
+    PROVISIONAL_TENTATIVE, /* one for which duplicates are looked for */
+    PROVISIONAL_NONE,      /* the kernel would take one of another interface */
+};
+
+/* Why a connection is no longer bound to the interface that it was bound to. */
+enum cut {
+    CUT_NOT,
+    CUT_NO_CARRIER,
+    CUT_GONE, /* there is no such interface */
+    CUT_NO_ADDRESS,
+    CUT_NO_ROUTE,
+};
+
 struct key {
     struct key_name name;
     uint32_t next;        /* in its hash chain, or in the list of free ones */
@@ -114,21 +131,26 @@ struct key {
     uint16_t answer;    /* the last next hop */
     uint16_t before;    /* and the one before it */
     bool live;
-    bool queued;         /* waits to be asked */
-    bool again;          /* to be asked again when it has been answered */
-    bool no_route;       /* the last answer was an error */
-    bool unsettled;      /* some peer was not evaluated by the present answer */
-    bool source_gone;    /* no interface has the name's source */
-    bool by_default;     /* the present answer is by a default route */
-    bool default_before; /* so was the one before */
-    uint64_t token;      /* of the last answer: an equal one says "the same" */
+    bool queued;            /* waits to be asked */
+    bool again;             /* to be asked again when it has been answered */
+    bool no_route;          /* the last answer was an error */
+    bool unsettled;         /* some peer was not evaluated by the present answer */
+    bool source_gone;       /* no interface has the name's source */
+    bool elsewhere;         /* that one is on another interface than the answer's */
+    bool unsaid;            /* it has no route, and no notice has said so */
+    uint8_t error;          /* why not: route_error_number() */
+    uint8_t provisional;    /* enum provisional */
+    uint64_t held_since_us; /* what the answer means waits since then; 0: does not */
+    bool by_default;        /* the present answer is by a default route */
+    bool default_before;    /* so was the one before */
+    uint64_t token;         /* of the last answer: an equal one says "the same" */
     uint64_t in_flight_bytes;
 };
 
 struct keys {
     struct key *slots;
     size_t capacity;
-    uint32_t n_slots, n_live, n_no_route;
+    uint32_t n_slots, n_live, n_no_route, n_unsaid;
     uint32_t free;
     uint32_t *buckets;
     uint32_t n_buckets; /* a power of two */
@@ -145,8 +167,10 @@ struct route_peer {
     uint16_t
         bound; /* a next hop of which only the interface is known, that it was moved to; 0: none */
     bool linked : 1;
-    bool adopt : 1; /* it was moved: its source address is not known yet */
-    bool moved : 1; /* and that a moment ago: not evaluated since */
+    bool adopt : 1;       /* it was moved: its source address is not known yet */
+    bool moved : 1;       /* and that a moment ago: not evaluated since */
+    bool provisional : 1; /* advised while its source was none of the interface */
+    uint8_t cut : 3;      /* enum cut */
 };
 
 /* `interface`: that it was moved to, "": where the route table leads. */
@@ -166,6 +190,15 @@ struct evaluated {
     uint32_t key;
     const char *prefix;
 };
+
+/* An address or a route of this interface was taken away, and it has carrier: mostly a lease that
+ * is set again. */
+struct route_loss {
+    uint32_t oif;
+    uint64_t until_us;
+};
+
+#define ROUTE_LOSSES 8u
 
 struct route_round {
     bool active; /* something waits to be asked, or to be answered */
@@ -207,21 +240,11 @@ struct route {
     size_t n_evaluated, evaluated_capacity;
     uint32_t n_indices; /* of peers, that were ever used */
 
-    uint32_t lost_keys, lost_peers; /* without a next hop since the last notice */
-    char lost_text[96];
+    struct route_loss losses[ROUTE_LOSSES]; /* the oldest makes room */
+    uint64_t held_us;                       /* when what is held is evaluated; 0: nothing is */
 };
 
 /* ---- evaluating (evaluate.c, and the window in rounds.c) ---- */
-
-/* What advice says, kept while it stays the same: mostly for all peers. */
-struct verdict_text {
-    uint16_t base, now;
-    bool valid;
-    const char *prefix;
-    char reason[448];
-    struct pd_field evidence[8];
-    size_t n_evidence;
-};
 
 /* Have the peers of this key evaluated by its answer, with the next route_evaluate. */
 void route_evaluate_key(struct route *route, uint32_t key, const char *prefix);
@@ -236,6 +259,26 @@ bool route_may_fire(const struct route *route);
 /* A cause to advise under; opens the window with the first. */
 uint64_t route_fire(struct pd_turn *turn, const char *reason);
 
+/* ---- what may be over in a moment (hold.c) ---- */
+
+void route_loss(struct route *route, uint32_t oif, uint64_t now_us);
+/* It has no carrier, or is gone: nothing is set again. */
+void route_loss_ends(struct route *route, uint32_t oif);
+/* Until when what was lost may come back, 0: nothing was. `oif` 0: of any interface. */
+uint64_t route_losing(const struct route *route, uint32_t oif, uint64_t now_us);
+/* Does the answer of this key have to wait, for those that use `oif`? Then it is evaluated again
+ * in time. */
+bool route_hold(struct route *route, struct key *key, uint32_t oif, uint64_t now_us);
+
+/* ---- keys without a route (lost.c) ---- */
+
+/* The name's number, 0: it is none of those that are an answer, but means that we could not ask. */
+uint8_t route_error_number(const char *error);
+void key_lost(struct route *route, struct key *key, uint8_t error);
+void key_not_lost(struct route *route, struct key *key);
+/* Says which keys have lost their route since the last time. */
+void route_say_lost(struct pd_turn *turn);
+
 /* ---- a peer's place (peers.c) ---- */
 
 int route_peer_event(struct pd_turn *turn, const struct pd_peer_event *event);
@@ -249,10 +292,9 @@ int route_report(const void *self, const struct pd_peer *who, const void *state,
 int route_restore(struct pd_turn *turn, const struct pd_peer_event *event, const char *text);
 /* It is bound to an interface, of whose next hop only that is known. */
 void route_bind(struct pd_turn *turn, const struct pd_peer *who, const struct nexthop *interface);
-/* The interface that these were moved to has no next hop any more: they are evaluated as all
- * others.
+/* The interface that these are bound to cannot be used any more: they are evaluated as all others.
  */
-void route_unbind(struct pd_turn *turn, uint32_t key);
+void route_unbind(struct pd_turn *turn, uint32_t key, enum cut why);
 /* Puts every peer under the key that it has now. */
 void route_rekey(struct pd_turn *turn);
 

@@ -7,8 +7,6 @@
 
 #include "util/util.h"
 
-#include <stdio.h>
-
 /* Without a next hop anywhere the kernel is not asked more often than this. */
 #define NO_NEXTHOP_PACE_US 10000u
 /* Rounds that take longer than this are followed by a pause as long, within bounds. */
@@ -212,21 +210,25 @@ static uint32_t busy_bucket(uint64_t bytes)
 
 #define BUSY_BUCKETS 256
 
-/* All keys, those with most bytes in flight first; then the sources of next hops. */
+/* The sources of next hops, so that it is known then which are gone; then all keys, those with
+ * most bytes in flight first. */
 static void queue_fill(struct route *route)
 {
     struct keys *keys = &route->keys;
     uint32_t start[BUSY_BUCKETS + 1] = {0};
 
+    route->queue = array_reserve(route->queue, &route->queue_capacity,
+                                 (size_t)keys->n_live + route->nexthops.n_slots, sizeof(uint32_t));
+    route->queue_head = route->n_queue = 0;
+    for (uint32_t i = 1; i < route->nexthops.n_slots; i++)
+        if (route->nexthops.slots[i].refs && route->nexthops.slots[i].nexthop.source[0])
+            route->queue[route->n_queue++] = i << 1 | 1;
     for (uint32_t i = 0; i < keys->n_slots; i++)
         if (keys->slots[i].live)
             start[BUSY_BUCKETS - 1 - busy_bucket(keys->slots[i].in_flight_bytes) + 1]++;
+    start[0] = route->n_queue;
     for (size_t i = 0; i < BUSY_BUCKETS; i++)
         start[i + 1] += start[i];
-    route->queue_head = 0;
-    route->n_queue = keys->n_live;
-    route->queue = array_reserve(route->queue, &route->queue_capacity,
-                                 (size_t)keys->n_live + route->nexthops.n_slots, sizeof(uint32_t));
     for (uint32_t i = 0; i < keys->n_slots; i++) {
         if (!keys->slots[i].live)
             continue;
@@ -234,9 +236,7 @@ static void queue_fill(struct route *route)
         route->queue[start[BUSY_BUCKETS - 1 - busy_bucket(keys->slots[i].in_flight_bytes)]++] =
             i << 1;
     }
-    for (uint32_t i = 1; i < route->nexthops.n_slots; i++)
-        if (route->nexthops.slots[i].refs && route->nexthops.slots[i].nexthop.source[0])
-            route->queue[route->n_queue++] = i << 1 | 1;
+    route->n_queue = start[BUSY_BUCKETS - 1];
 }
 
 static void round_full(struct pd_turn *turn, bool closing)
@@ -246,26 +246,12 @@ static void round_full(struct pd_turn *turn, bool closing)
     round_begin(turn, true, closing);
     route->round_epoch = route->epoch;
     route->deferred = false;
+    route->held_us = 0;
     queue_fill(route);
     route_pump(turn);
 }
 
 /* ---- rounds ---- */
-
-static void lost_notice(struct pd_turn *turn, struct route *route)
-{
-    char text[256], others[48] = "";
-
-    if (!route->lost_keys)
-        return;
-    if (route->lost_keys > 1)
-        snprintf(others, sizeof(others), " and %u more", route->lost_keys - 1);
-    snprintf(text, sizeof(text),
-             "no route %s%s, %u peer%s: no move is advised until there is a route",
-             route->lost_text, others, route->lost_peers, route->lost_peers == 1 ? "" : "s");
-    turn->host->notice(turn, PD_LEVEL_WARNING, "no-way-out", text);
-    route->lost_keys = route->lost_peers = 0;
-}
 
 static void round_done(struct pd_turn *turn)
 {
@@ -274,7 +260,7 @@ static void round_done(struct pd_turn *turn)
     uint64_t took_us = turn->now_us - done.began_us;
 
     route->round = (struct route_round){0};
-    lost_notice(turn, route);
+    route_say_lost(turn);
     if (done.full) {
         if (route->keys.n_live && route->keys.n_no_route == route->keys.n_live)
             route->not_before_us = done.began_us + NO_NEXTHOP_PACE_US;
@@ -289,6 +275,28 @@ static void round_done(struct pd_turn *turn)
     }
 }
 
+/* Is something that was held to be evaluated now? */
+static bool held_due(const struct route *route, uint64_t now_us)
+{
+    return route->held_us && now_us >= route->held_us;
+}
+
+/* When the next round may begin, or the one that runs has waited for too long; 0: never. */
+static uint64_t step_next_us(const struct route *route)
+{
+    uint64_t next_us = 0;
+
+    if (route->round.active)
+        return route->round.heard_us + ANSWER_US;
+    if (route->window_end_us)
+        next_us = max_u64(route->window_end_us, route->not_before_us);
+    else if (route->epoch != route->round_epoch || route->deferred)
+        next_us = route->not_before_us;
+    if (route->held_us && (!next_us || next_us > route->held_us))
+        next_us = max_u64(route->held_us, route->not_before_us);
+    return next_us;
+}
+
 /* Ends a round that is over, and begins the next where one is due. */
 void route_step(struct pd_turn *turn)
 {
@@ -298,11 +306,13 @@ void route_step(struct pd_turn *turn)
     if (route->round.active && !route->n_queue && !route->outstanding)
         round_done(turn);
     while (!route->round.active) {
-        bool due = route->epoch != route->round_epoch;
+        bool held = held_due(route, turn->now_us);
+        bool due = route->epoch != route->round_epoch || held;
+        bool window = route->window_end_us && turn->now_us < route->window_end_us;
 
-        if (route->window_end_us && turn->now_us < route->window_end_us)
+        if (window && !held)
             break;
-        if (route->window_end_us && !due && !route->deferred) {
+        if (route->window_end_us && !window && !due && !route->deferred) {
             route_close_cause(turn);
             route->window_end_us = 0;
         }
@@ -310,17 +320,11 @@ void route_step(struct pd_turn *turn)
             break;
         if (turn->now_us < route->not_before_us)
             break;
-        round_full(turn, route->window_end_us);
+        round_full(turn, route->window_end_us && !window);
         if (!route->n_queue && !route->outstanding)
             round_done(turn); /* there are no peers */
     }
-    timer_us = 0;
-    if (route->round.active)
-        timer_us = route->round.heard_us + ANSWER_US;
-    else if (route->window_end_us)
-        timer_us = max_u64(route->window_end_us, route->not_before_us);
-    else if (route->epoch != route->round_epoch || route->deferred)
-        timer_us = route->not_before_us;
+    timer_us = step_next_us(route);
     /* While answers come the deadline only grows: an early timer sees that itself. */
     if (route->round.active && route->timer_us && route->timer_us <= timer_us)
         return;

@@ -7,7 +7,6 @@
  */
 #include "source.h"
 
-#include "netlink/netlink-listen.h"
 #include "options.h"
 
 #include "util/glob.h"
@@ -16,18 +15,23 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* Interfaces that are said to lose something, in one batch: more are one by one. */
+#define LOSING 8u
+
 struct route_source {
     struct pd_source_host *host;
     struct netlink_listener *listener;
     struct globs *ignore; /* names of interfaces */
     struct answers answers;
 
-    bool reported;   /* a report of everything has come to its end */
-    bool rule_ports; /* seen in the report that runs */
-    bool ports;      /* as last said to the policy */
-    bool muted;      /* `changed` was said and nothing was asked since */
-    bool news;       /* in the batch that is read */
-    bool news_other; /* and it was not only about default routes */
+    bool reported;           /* a report of everything has come to its end */
+    bool rule_ports;         /* seen in the report that runs */
+    bool ports;              /* as last said to the policy */
+    bool muted;              /* `changed` was said and nothing was asked since */
+    bool news;               /* in the batch that is read */
+    bool news_other;         /* and it was not only about default routes */
+    uint32_t losing[LOSING]; /* and from which interfaces something was taken away */
+    size_t n_losing;
 };
 
 /* ---- saying so ---- */
@@ -46,6 +50,46 @@ static void changed_emit(struct route_source *source)
     source->muted = true;
     source->answers.matches = ANSWERS_MATCHES;
     source->host->emit(source->host, &signal);
+}
+
+static void interface_emit(struct route_source *source, const char *kind, uint32_t index)
+{
+    struct pd_field field = {.name = "oif", .number = index};
+    struct pd_signal signal = {.kind = kind, .fields = &field, .n_fields = 1};
+
+    source->host->emit(source->host, &signal);
+}
+
+static void losing_emit(struct route_source *source)
+{
+    for (size_t i = 0; i < source->n_losing; i++)
+        interface_emit(source, "lost", source->losing[i]);
+    source->n_losing = 0;
+}
+
+/* An address or a route was taken away. Without carrier it does not come back in a moment. */
+static void losing_note(struct route_source *source, uint32_t index)
+{
+    const struct link_state *link = state_link(netlink_listener_state(source->listener), index);
+
+    if (!link || !link->used || !link->carrier)
+        return;
+    for (size_t i = 0; i < source->n_losing; i++)
+        if (source->losing[i] == index)
+            return;
+    if (source->n_losing == LOSING)
+        losing_emit(source);
+    source->losing[source->n_losing++] = index;
+}
+
+static void down_note(struct route_source *source, uint32_t index)
+{
+    const struct link_state *link = state_link(netlink_listener_state(source->listener), index);
+
+    if (link && link->carrier)
+        return;
+    losing_emit(source); /* in the order in which it happened */
+    interface_emit(source, "down", index);
 }
 
 /* Do lookups need the ports? Paths of equal cost may be chosen by them, too. */
@@ -135,6 +179,11 @@ static void event_take(void *user, const struct netlink_event *event, enum state
     }
     if (event->kind == NETLINK_RULES && event->ports)
         netlink_listener_again(source->listener); /* the first of these, or was it the last? */
+    if (event->kind == NETLINK_LINK && change == STATE_NEWS_USED)
+        down_note(source, event->index);
+    else if (event->removed &&
+             (event->kind == NETLINK_ADDRESS || (event->kind == NETLINK_ROUTES && !event->cached)))
+        losing_note(source, event->index);
     if (!event_matters(source, event, change))
         return;
     source->news = true;
@@ -155,6 +204,7 @@ static void events_idle(void *user)
 {
     struct route_source *source = user;
 
+    losing_emit(source);
     if (source->news)
         changed_emit(source);
 }
@@ -193,7 +243,7 @@ static int route_source_start(struct pd_source_host *host, const struct pd_start
     source->ignore = globs_new(ignore ? ignore : "");
     r = netlink_listener_new(host, NETLINK_WANT_ALL, &handlers, &source->listener);
     if (r >= 0)
-        r = answers_start(&source->answers, host, netlink_listener_state(source->listener));
+        r = answers_start(&source->answers, host, source->listener);
     if (r < 0) {
         snprintf(text, sizeof(text), "cannot open an rtnetlink socket: %s", strerror(-r));
         host->notice(host, PD_LEVEL_ERROR, "netlink-failed", text);

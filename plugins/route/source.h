@@ -8,7 +8,7 @@
 
 #include "../ip-text.h"
 #include "netlink/lookup.h"
-#include "netlink/netlink-state.h"
+#include "netlink/netlink-listen.h"
 
 #include <pathdog/source.h>
 
@@ -20,7 +20,7 @@ struct question {
     bool by_default;    /* no destination: the default next hop */
     bool both_families; /* of IPv4 and of IPv6 */
     bool source_gone;
-    bool no_such_link; /* of a link-local destination */
+    bool no_such_link; /* that it is about */
 };
 
 /* ---- question.c ---- */
@@ -64,13 +64,15 @@ void batch_emit(struct answer_batch *batch, struct pd_source_host *host);
 
 struct answers {
     struct pd_source_host *host;
-    struct netlink_state *state; /* the other half's */
+    struct netlink_listener *listener; /* the other half's */
+    struct netlink_state *state;       /* and what it knows */
     struct lookup_socket *socket;
     struct answer_batch batch;
     sd_event_source *defer; /* on while something waits */
     struct question *queue;
     size_t capacity, head, count;
     bool busy;         /* something was answered since the loop last came round */
+    bool differs;      /* an answer that is not emitted yet is another than before */
     bool default_only; /* all that changed were default routes */
     unsigned matches;  /* more lookups that may be spent on saying which route it was */
 };
@@ -80,7 +82,7 @@ struct answers {
 #define ANSWERS_MATCHES 32u
 
 int answers_start(struct answers *answers, struct pd_source_host *host,
-                  struct netlink_state *state);
+                  struct netlink_listener *listener);
 void answers_stop(struct answers *answers);
 int answers_query(struct answers *answers, const struct pd_query *query);
 

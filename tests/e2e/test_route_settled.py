@@ -4,9 +4,11 @@ network namespace with two uplinks; what is no change moves nobody."""
 
 import subprocess
 import sys
+import time
 import unittest
 
 import netns
+from case import cases
 from test_route import UNUSABLE, RouteCase
 
 # Sent from the gateway up0 leads to: a packet from the host to the peer is better sent to another
@@ -108,3 +110,152 @@ class Redirects(RouteCase):
         self.assertEqual(self.moved(dog), [])
         self.host.default6("up1")
         self.assertIn("up0 via fe80::1 → up1", dog.decision("migrate", conn=20)["reason"])
+
+
+SPARE = [("route", "add", "default", "via", "10.77.2.1", "dev", "up1", "metric", "700"),
+         ("-6", "route", "add", "default", "via", "fd77:2::1", "dev", "up1", "metric", "2000")]
+SIX = {"remote": "[2001:db8::1]:443"}
+
+
+@unittest.skipIf(UNUSABLE, UNUSABLE)
+class Leases(RouteCase):
+    """What is taken away and set again within milliseconds moves nobody, though there is a spare
+    default route in between."""
+
+    SET_AGAIN = {
+        "flushed": (["addr flush dev up0", "addr add 10.77.1.2/24 dev up0",
+                     "route add default via 10.77.1.1 dev up0"], {}),
+        "the address alone": (["addr del 10.77.1.2/24 dev up0", "addr add 10.77.1.2/24 dev up0",
+                               "route add default via 10.77.1.1 dev up0"],
+                              {"local": "10.77.1.2:4000"}),
+        "another prefix length first": (
+            ["addr add 10.77.1.2/25 dev up0", "addr del 10.77.1.2/24 dev up0",
+             "route replace default via 10.77.1.1 dev up0", "addr add 10.77.1.2/24 dev up0",
+             "addr del 10.77.1.2/25 dev up0", "route replace default via 10.77.1.1 dev up0"],
+            {"local": "10.77.1.2:4000"}),
+        "the route alone": (["route del default dev up0",
+                             "route add default via 10.77.1.1 dev up0"], {}),
+        "IPv6 address and route": (
+            ["route del default via fd77:1::1 dev up0", "addr del fd77:1::2/64 dev up0",
+             "addr add fd77:1::2/64 dev up0 nodad", "route add default via fd77:1::1 dev up0"],
+            {"local": "[fd77:1::2]:4000", **SIX}),
+        "IPv6 route": (["route del default via fd77:1::1 dev up0",
+                        "route add default via fd77:1::1 dev up0"], SIX),
+    }
+
+    def quick(self, lines):
+        """By a process that runs already, as a DHCP client does."""
+        with subprocess.Popen(["nice", "-n", "-20", "ip", "-n", self.host.name, "-batch", "-"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+            child.stdin.write("link show up0\n")
+            child.stdin.flush()
+            child.stdout.readline()
+            begin = time.monotonic()
+            child.stdin.write("\n".join([*lines, "link show lo"]) + "\n")
+            child.stdin.flush()
+            while " lo:" not in child.stdout.readline():
+                pass
+            took_s = time.monotonic() - begin
+            child.stdin.close()
+            self.assertEqual(child.wait(20), 0)
+        return took_s < 0.045
+
+    @cases(SET_AGAIN)
+    def test_set_again(self, lines, members):
+        dog = self.start(peers=2, before=SPARE, **members)[1]
+        if not all(self.quick(lines) for _ in range(3)):
+            self.skipTest("this machine is too slow now: it took more than 45 ms")
+        self.settled(dog)
+        self.assertEqual(self.moved(dog), [])
+
+    def test_not_set_again(self):
+        dog = self.start(peers=2, before=SPARE, local="10.77.1.2:4000")[1]
+        self.host.ip("addr", "flush", "dev", "up0", "scope", "global")
+        for conn in (1, 2):
+            decision = dog.decision("migrate", conn=conn)
+            self.assertEqual(decision["evidence"]["proof"], "unreachable")
+        self.settled(dog)
+        self.assertEqual(self.moved(dog), [1, 2])
+
+    def test_without_carrier_nothing_is_waited_for(self):
+        dog = self.start(peers=1, before=SPARE, role="server", local="10.77.1.2:4000")[1]
+        self.host.ip("link", "set", "up0", "down")
+        self.assertEqual(dog.decision("inbound", conn=1)["evidence"]["proof"], "unreachable")
+
+    def test_what_is_not_proven(self):
+        # a client's packets leave over up1 now, and the peer follows them
+        dog = self.start(peers=1, before=SPARE, local="10.77.1.2:4000")[1]
+        self.host.ip("link", "set", "up0", "down")
+        self.assertNotIn("proof", dog.decision("migrate", conn=1)["evidence"])
+
+
+@unittest.skipIf(UNUSABLE, UNUSABLE)
+class Tentative(RouteCase):
+    """The route is there at once, and the address of its interface only when no duplicate of it
+    has been found: a request before that gets a socket with the address of the other uplink."""
+
+    def begin(self):
+        self.sources = []
+        node, dog = self.start(peers=1)
+        self.host.ip("addr", "flush", "dev", "up1", "scope", "global")
+        for setting in ("accept_dad=1", "dad_transmits=1"):
+            self.host.sysctl(f"net.ipv6.conf.up1.{setting}")
+        node.on("migrate_peer", self.moves)
+        node.add("told@h", 20, local="[fd77:1::2]:4000", **SIX)
+        node.add("untold@h", 21, **SIX)
+        node.wait_rounds(1)
+        return node, dog
+
+    def moves(self, request):
+        source = self.host.way("2001:db8::1")["prefsrc"]
+        if request.conn in (20, 21):
+            self.sources.append(source)
+        request.answer({"validated": True, "local": f"[{source}]:{4001 + len(self.sources)}"})
+
+    def flip(self):
+        self.host.ip("-6", "route", "add", "default", "via", "fe80::1", "dev", "up1", "metric", "50")
+
+    def address(self):
+        self.host.ip("addr", "add", "fd77:2::2/64", "dev", "up1")
+
+    def check(self, node, dog, count):
+        for conn in (20, 21):
+            dog.outcome("migrated", nth=count, conn=conn)
+        self.assertEqual(self.sources[-2:], ["fd77:2::2"] * 2)
+        node.wait_rounds(2)
+        self.assertEqual(len(self.sources), 2 * count)
+
+    def test_waited_for(self):
+        node, dog = self.begin()
+        self.address()
+        self.flip()
+        self.check(node, dog, 1)
+
+    def test_the_route_goes_first(self):
+        node, dog = self.begin()
+        self.host.batch(["route add default via fe80::1 dev up1 metric 50",
+                         "addr add fd77:2::2/64 dev up1"])
+        for conn in (20, 21):
+            dog.wait_for(lambda conn=conn: [r for r in dog.records("decision", conn=conn)
+                                            if r["evidence"]["oif_after"] == "up1"
+                                            and self.sources[-1:] == ["fd77:2::2"]],
+                         what="a move when the address can be used")
+
+    def test_asked_again(self):
+        node, dog = self.begin()
+        self.flip()  # the address takes more time than is waited for
+        for conn in (20, 21):
+            dog.outcome("migrated", conn=conn)
+        self.assertEqual(self.sources, ["fd77:1::2"] * 2)
+        self.address()
+        self.check(node, dog, 2)
+        self.assertIn("an address of up1 can be used now",
+                      dog.decision("migrate", nth=2, conn=20)["reason"])
+
+    def test_found_twice(self):
+        node, dog = self.begin()
+        netns.run("ip", "-n", self.host.far, "addr", "add", "fd77:2::2/64", "dev", "r1", "nodad")
+        self.address()
+        self.flip()
+        dog.outcome("migrated", conn=20)  # it never can be used: not waited for any longer
+        self.assertEqual(self.sources[0], "fd77:1::2")

@@ -115,14 +115,19 @@ static void address_decode(const struct nlmsghdr *message, struct netlink_event 
     event->index = info->ifa_index;
     event->usable =
         !(flags & IFA_F_DADFAILED) && (!(flags & IFA_F_TENTATIVE) || flags & IFA_F_OPTIMISTIC);
+    event->tentative = !event->usable && !(flags & IFA_F_DADFAILED) && !event->removed;
 }
 
 static void route_decode(const struct nlmsghdr *message, struct netlink_event *event)
 {
     const struct rtmsg *info = NLMSG_DATA(message);
+    struct nlattr *oif;
 
     if (!message_holds(message, sizeof(*info)))
         return;
+    oif = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(*info), RTA_OIF);
+    if (oif && nla_len(oif) == sizeof(event->index))
+        event->index = nla_get_u32(oif);
     event->kind = NETLINK_ROUTES;
     event->removed = message->nlmsg_type == RTM_DELROUTE;
     event->family = family_number(info->rtm_family);

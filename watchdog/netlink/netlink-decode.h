@@ -28,13 +28,14 @@ struct netlink_event {
     uint32_t port; /* whose request caused it */
     int error;
 
-    uint32_t index;   /* link, address: of the interface */
+    uint32_t index;   /* link, address, routes with one next hop: of the interface */
     char ifname[16];  /* link */
     bool up, carrier; /* link */
 
     uint8_t family;      /* address, routes, rules: 4 or 6 */
     uint8_t address[16]; /* address */
     bool usable;         /* address: not while duplicates are looked for, nor after one was found */
+    bool tentative;      /* address: duplicates are looked for */
     bool by_default;     /* routes: the prefix has no bits */
     bool cached;         /* routes: an exception of one destination, no route */
     bool ports;          /* rules: it looks at ports */

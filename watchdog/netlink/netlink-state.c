@@ -194,6 +194,92 @@ bool state_address_used(struct netlink_state *state, unsigned family, const uint
     return found;
 }
 
+bool state_address_on(const struct netlink_state *state, uint32_t index, unsigned family,
+                      const uint8_t *bytes)
+{
+    size_t place = address_place(state, family, bytes, index);
+
+    return place < state->n_addresses &&
+           !address_order(&state->addresses[place], family, bytes, index);
+}
+
+bool state_address_cut(const struct netlink_state *state, unsigned family, const uint8_t *bytes)
+{
+    size_t place = address_place(state, family, bytes, 0);
+    bool found = false;
+
+    for (; place < state->n_addresses; place++) {
+        const struct address_state *address = &state->addresses[place];
+        const struct link_state *link;
+
+        if (address->family != family || memcmp(address->bytes, bytes, 16) != 0)
+            break;
+        link = state_link(state, address->index);
+        if (link && link->carrier)
+            return false;
+        found = true;
+    }
+    return found;
+}
+
+/* Not of its own link only, nor of this host only. */
+static bool address_goes_far(const struct link_address *address)
+{
+    static const uint8_t loopback6[16] = {[15] = 1};
+    const uint8_t *bytes = address->bytes;
+
+    if (address->family == 4)
+        return bytes[0] != 127;
+    return !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) &&
+           memcmp(bytes, loopback6, sizeof(loopback6)) != 0;
+}
+
+static bool addresses_have(const struct link_address *addresses, size_t count, uint32_t index,
+                           unsigned family)
+{
+    for (size_t i = 0; i < count; i++)
+        if (addresses[i].index == index && addresses[i].family == family &&
+            address_goes_far(&addresses[i]))
+            return true;
+    return false;
+}
+
+enum state_sources state_sources_of(const struct netlink_state *state, uint32_t index,
+                                    unsigned family)
+{
+    size_t count;
+    const struct link_address *addresses = state_addresses_of(state, index, &count);
+
+    if (addresses_have(addresses, count, index, family))
+        return STATE_SOURCES_USABLE;
+    if (addresses_have(state->tentative, state->n_tentative, index, family))
+        return STATE_SOURCES_TENTATIVE;
+    return STATE_SOURCES_NONE;
+}
+
+/* Returns whether one that was tentative is so no more. */
+static bool tentative_take(struct netlink_state *state, const struct netlink_event *event)
+{
+    struct link_address *added;
+    size_t place = 0;
+
+    while (place < state->n_tentative &&
+           by_link_order(&state->tentative[place], event->index, event->family, event->address))
+        place++;
+    if (event->tentative && place == state->n_tentative) {
+        state->tentative = array_reserve(state->tentative, &state->tentative_capacity,
+                                         state->n_tentative + 1, sizeof(*state->tentative));
+        added = &state->tentative[state->n_tentative++];
+        *added = (struct link_address){.index = event->index, .family = event->family};
+        memcpy(added->bytes, event->address, sizeof(added->bytes));
+        return false;
+    }
+    if (event->tentative || place == state->n_tentative)
+        return false;
+    state->tentative[place] = state->tentative[--state->n_tentative];
+    return true;
+}
+
 static enum state_change change_of(bool used)
 {
     return used ? STATE_NEWS_USED : STATE_NEWS;
@@ -256,10 +342,11 @@ static enum state_change address_take(struct netlink_state *state,
     size_t place = address_place(state, event->family, event->address, event->index);
     struct address_state *address = place < state->n_addresses ? &state->addresses[place] : NULL;
     bool found = address && !address_order(address, event->family, event->address, event->index);
+    bool decided = tentative_take(state, event);
 
     if (event->removed || !event->usable) {
         if (!found)
-            return STATE_SAME;
+            return decided ? STATE_NEWS : STATE_SAME;
         bool used = address->used;
 
         addresses_remove(state, place);
@@ -297,6 +384,7 @@ enum state_change state_take(struct netlink_state *state, const struct netlink_e
 void state_sweep_begin(struct netlink_state *state)
 {
     state->sweep++;
+    state->n_tentative = 0;
 }
 
 void state_sweep_end(struct netlink_state *state)
@@ -315,5 +403,6 @@ void state_done(struct netlink_state *state)
     free(state->names);
     free(state->addresses);
     free(state->by_link);
+    free(state->tentative);
     *state = (struct netlink_state){0};
 }

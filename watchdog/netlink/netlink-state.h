@@ -47,6 +47,8 @@ struct netlink_state {
     size_t n_addresses, addresses_capacity;
     struct link_address *by_link; /* as many as addresses */
     size_t by_link_capacity;
+    struct link_address *tentative; /* not usable yet; they are none of the addresses above */
+    size_t n_tentative, tentative_capacity;
     uint32_t sweep;
 };
 
@@ -73,6 +75,21 @@ const struct link_address *state_addresses_of(const struct netlink_state *state,
 
 /* Is it on an interface? Remembered as asked about, if it is. */
 bool state_address_used(struct netlink_state *state, unsigned family, const uint8_t *bytes);
+/* Is it on this one? */
+bool state_address_on(const struct netlink_state *state, uint32_t index, unsigned family,
+                      const uint8_t *bytes);
+/* Is it on interfaces, and none of them has carrier? */
+bool state_address_cut(const struct netlink_state *state, unsigned family, const uint8_t *bytes);
+
+/* What an interface has to send from, beyond its own link. */
+enum state_sources {
+    STATE_SOURCES_USABLE,
+    STATE_SOURCES_TENTATIVE, /* none yet: duplicates are looked for */
+    STATE_SOURCES_NONE,
+};
+
+enum state_sources state_sources_of(const struct netlink_state *state, uint32_t index,
+                                    unsigned family);
 
 void state_done(struct netlink_state *state);
 
