@@ -536,6 +536,7 @@ static void test_lost_messages(void **state)
     lab_wait_advice(&lab, 1);
     assert_int_equal(lab.mock.advice[0].peer, 0);
     assert_true(lab.n_overflows > 0);
+    lab_settle(&lab); /* the canary was still to be looked up */
     ip("addr add 10.0.1.3/24 dev up0");
     lab_canary(&lab);
     assert_int_equal(lab.mock.peers[0].withdrawn, 1);
