@@ -19,6 +19,7 @@
     role := client | server | undefined,
     local := address(),
     remote := address(),
+    interface := binary() | undefined, % that its socket is bound to
     via := binary() | undefined,
     reason := binary() | undefined,
     retry := {pos_integer(), pos_integer()} % ticks until the next look, and after it

@@ -328,14 +328,15 @@ events_for_one_that_does_not_read(Config) ->
     ],
     bridge:wait(fun() -> maps:get(client, sys:get_state(pathdog_bridge_peers)) =/= undefined end),
     Client = maps:get(client, sys:get_state(pathdog_bridge_listener)),
-    [#{id := Id}] = pathdog_bridge_peers:connections(all),
+    Id = known(),
     flap(Id, Client, 1),
     small_mailboxes(),
     alive(Config),
     gen_tcp:close(Socket).
 
 flap(Id, Client, Port) ->
-    [pathdog_bridge_peers:path(Id, {{10, 0, 0, 1}, Port + N}, {{10, 0, 0, 2}, N}) || N <- lists:seq(1, 100)],
+    Place = #{local => undefined, remote => {{10, 0, 0, 2}, 1}, interface => undefined},
+    [pathdog_bridge_peers:path(Id, Place#{local := {{10, 0, 0, 1}, Port + N}}) || N <- lists:seq(1, 100)],
     case is_process_alive(Client) of
         true -> flap(Id, Client, (Port + 100) rem 60000);
         false -> ok
@@ -343,11 +344,19 @@ flap(Id, Client, Port) ->
 
 %% ---- many ----
 
+%% The number of the only connection, as soon as it has one.
+known() ->
+    [#{id := Id}] = bridge:wait(fun() ->
+        Conns = pathdog_bridge_peers:connections(all),
+        Conns =/= [] andalso Conns
+    end),
+    Id.
+
 a_flood_of_moves(Config) ->
     Client = bridge:connect(Config),
     bridge:hello(Client),
     quic_connection:set(standin_net:quic(?B), #{on_migrate => hang}),
-    [#{id := Id}] = pathdog_bridge_peers:connections(all),
+    Id = known(),
     [bridge:post(Client, N, migrate_peer, io_lib:format("{\"conn\":~b,\"timeout_ms\":1000}", [Id])) || N <- lists:seq(1, 3000)],
     Codes = [maps:get(<<"code">>, maps:get(<<"error">>, bridge:answer(Client, N))) || N <- lists:seq(1, 3000)],
     %% which of them, and how often, is a matter of how fast they come
