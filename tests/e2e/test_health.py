@@ -144,6 +144,16 @@ class BlackHole(HealthCase):
         self.assertIn("1 silent, 0 unseen, 0 moving, 1 idle", out)
         self.assertEqual(self.asked(dog, "count")["silent"], 1)
 
+    def test_the_interface_that_it_is_bound_to(self):
+        node, dog = self.pair(peers=2, triggers=STALL)
+        node.wait_rounds(1)
+        self.assertEqual(self.peers(dog)["p1@h"]["interface"], "lo")
+        node.notify("peer_path", conn=1, interface="up7")
+        self.wait_until(lambda: self.peers(dog)["p1@h"]["interface"] == "up7", "the reported interface")
+        self.assertEqual(self.peers(dog)["p2@h"]["interface"], "lo")
+        node.notify("peer_path", conn=1, local="127.0.0.1:4999")
+        self.wait_until(lambda: self.peers(dog)["p1@h"]["interface"] == "lo", "the one of the new address")
+
     def test_a_peer_that_the_node_leaves_out(self):
         node, dog = self.pair(peers=2, triggers=STALL)
         node.wait_rounds(2)
