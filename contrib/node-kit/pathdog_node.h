@@ -62,7 +62,9 @@ enum pathdog_node_error {
     PATHDOG_NODE_UNKNOWN_VIA = -32008,            /* no such relay */
     PATHDOG_NODE_DIAL_FAILED = -32009,            /* closed, but the new dial failed */
     PATHDOG_NODE_UNSUPPORTED_PROTOCOL = -32010,   /* the kit's own answer to hello */
-    PATHDOG_NODE_INVALID_REQUEST = -32600,        /* these four are JSON-RPC's own */
+    PATHDOG_NODE_OLD_LIVES = -32011,       /* keep_old: the old one was acknowledged, and stays */
+    PATHDOG_NODE_CANCELLED = -32012,       /* taken back, see ops.cancel */
+    PATHDOG_NODE_INVALID_REQUEST = -32600, /* these four are JSON-RPC's own */
     PATHDOG_NODE_METHOD_NOT_FOUND = -32601,
     PATHDOG_NODE_INVALID_PARAMS = -32602,
     PATHDOG_NODE_INTERNAL = -32603,
@@ -75,6 +77,7 @@ enum pathdog_node_feature {
     PATHDOG_NODE_PROBE = 1 << 3,      /* needs ops.probe */
     PATHDOG_NODE_PROBE_PATH = 1 << 4, /* needs ops.probe_path */
     PATHDOG_NODE_PUSH = 1 << 5,       /* pathdog_node_push() is called when a path goes bad */
+    PATHDOG_NODE_MAKE_BEFORE_BREAK = 1 << 6, /* `keep_old` of a reconnect is obeyed */
 };
 
 /* The columns of a row. Times in µs, sizes in bytes, flags 0 or 1, see the contract. */
@@ -127,6 +130,7 @@ struct pathdog_node_reconnect {
     const char *reason;
     const char *interface; /* as of a migrate: where to dial from */
     const char *local;
+    bool keep_old; /* false unless feature MAKE_BEFORE_BREAK and asked: dial first */
 };
 
 /* Does another path to the peer of this connection live? The connection stays where it is. */
@@ -152,7 +156,9 @@ struct pathdog_node_ops {
     /* Answer with pathdog_node_migrated() or pathdog_node_error(). */
     void (*migrate)(struct pathdog_node *kit, pathdog_node_token token,
                     const struct pathdog_node_migrate *request, void *user_data);
-    /* Tell peer_down and peer_up, then answer with pathdog_node_reconnected() or _error(). */
+    /* Tell peer_down and peer_up, then answer with pathdog_node_reconnected() or _error(). With
+     * keep_old the old connection goes on until the new one is confirmed. If it was acknowledged
+     * by then, give the new one up, tell nothing of it, and answer PATHDOG_NODE_OLD_LIVES. */
     void (*reconnect)(struct pathdog_node *kit, pathdog_node_token token,
                       const struct pathdog_node_reconnect *request, void *user_data);
     /* Make these peers acknowledge something. Answered by the kit. */
@@ -177,6 +183,11 @@ struct pathdog_node_ops {
     void (*list_peers)(struct pathdog_node *kit, uint64_t after, void *user_data);
     void (*list_rows)(struct pathdog_node *kit, pathdog_node_token token, uint64_t after,
                       void *user_data); /* needs `summary` too, for those asked for by number */
+
+    /* pathdog takes this migrate, reconnect or probe_path back: end it, leave the connection where
+     * it is, and answer PATHDOG_NODE_CANCELLED, or as before if it is too late. The next request
+     * for the same connection comes at once. NULL: it is not heard of, and goes on. */
+    void (*cancel)(struct pathdog_node *kit, pathdog_node_token token, void *user_data);
 };
 
 struct pathdog_node_config {

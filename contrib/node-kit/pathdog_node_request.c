@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const feature_names[] = {"reconnect", "bind",       "relay",
-                                            "probe",     "probe_path", "push"};
+static const char *const feature_names[] = {
+    "reconnect", "bind", "relay", "probe", "probe_path", "push", "make_before_break"};
 
 /* ---- tokens ---- */
 
@@ -120,6 +120,8 @@ static const char *error_word(int code)
         "unknown_via",
         "dial_failed",
         "unsupported_protocol",
+        "old_lives",
+        "cancelled",
     };
 
     switch (code) {
@@ -132,7 +134,7 @@ static const char *error_word(int code)
     case PATHDOG_NODE_INTERNAL:
         return "internal error";
     }
-    if (code <= PATHDOG_NODE_NOT_CONNECTED && code >= PATHDOG_NODE_UNSUPPORTED_PROTOCOL)
+    if (code <= PATHDOG_NODE_NOT_CONNECTED && code >= PATHDOG_NODE_CANCELLED)
         return words[PATHDOG_NODE_NOT_CONNECTED - code];
     return "error";
 }
@@ -300,12 +302,22 @@ static int get_text(json_t *params, const char *key, const char **ret)
     return !value || (*ret && strlen(*ret) == json_string_length(value)) ? 0 : -1;
 }
 
+/* A member that is true or false, or absent; else it spoils the message (-1). */
+static int get_flag(json_t *params, const char *key, bool *ret)
+{
+    json_t *value = get_optional(params, key);
+
+    *ret = json_is_true(value);
+    return !value || json_is_boolean(value) ? 0 : -1;
+}
+
 static int handle_move(struct pathdog_node *kit, json_int_t id, json_t *params,
                        enum token_kind kind)
 {
     json_t *conn = json_object_get(params, "conn"), *timeout = get_optional(params, "timeout_ms");
     struct pathdog_node_migrate m = {.timeout_ms = 5000};
     pathdog_node_token token;
+    bool keep_old = false;
 
     if (!is_conn(conn) || get_text(params, "reason", &m.reason) < 0 ||
         (timeout && !json_is_integer(timeout)))
@@ -324,12 +336,16 @@ static int handle_move(struct pathdog_node *kit, json_int_t id, json_t *params,
         return PATHDOG_NODE_INVALID_PARAMS;
     if (kit->features & PATHDOG_NODE_RELAY && get_text(params, "via", &m.via) < 0)
         return PATHDOG_NODE_INVALID_PARAMS;
+    if (kit->features & PATHDOG_NODE_MAKE_BEFORE_BREAK && kind == TOKEN_RECONNECT &&
+        get_flag(params, "keep_old", &keep_old) < 0)
+        return PATHDOG_NODE_INVALID_PARAMS;
     if (token_new(kit, kind, id, &token) < 0)
         return PATHDOG_NODE_INTERNAL;
     if (kind == TOKEN_MIGRATE) {
         kit->ops->migrate(kit, token, &m, kit->user_data);
     } else if (kind == TOKEN_RECONNECT) {
-        struct pathdog_node_reconnect r = {m.conn, m.timeout_ms, m.reason, m.interface, m.local};
+        struct pathdog_node_reconnect r = {m.conn,      m.timeout_ms, m.reason,
+                                           m.interface, m.local,      keep_old};
 
         kit->ops->reconnect(kit, token, &r, kit->user_data);
     } else {
@@ -362,6 +378,23 @@ static int dispatch(struct pathdog_node *kit, const char *method, json_int_t id,
     return PATHDOG_NODE_METHOD_NOT_FOUND;
 }
 
+/* Of a request that is open; another id may be of one that was answered meanwhile. */
+static void handle_cancel(struct pathdog_node *kit, json_t *params)
+{
+    json_t *id = json_object_get(params, "id");
+
+    if (!kit->greeted || !kit->ops->cancel || !json_is_integer(id))
+        return;
+    for (uint32_t i = 0; i < kit->n_tokens; i++) {
+        const struct token *t = &kit->tokens[i];
+
+        if (t->id != json_integer_value(id) || t->kind == TOKEN_FREE || t->kind == TOKEN_SUMMARY)
+            continue;
+        kit->ops->cancel(kit, (uint64_t)t->serial << 32 | (i + 1), kit->user_data);
+        return;
+    }
+}
+
 void kit_handle_line(struct pathdog_node *kit, const char *line, size_t len)
 {
     uint64_t serial = kit->client_serial;
@@ -381,9 +414,11 @@ void kit_handle_line(struct pathdog_node *kit, const char *line, size_t len)
     }
     method = json_object_get(message, "method");
     id = json_object_get(message, "id");
-    if (id && (method || json_object_get(message, "params"))) {
-        /* without an id: a notification, and protocol 1 has none for the node; with
-         * neither method nor params: an answer to nothing that was asked */
+    if (!id && json_is_string(method)) { /* a notification: of another method it is ignored */
+        if (strcmp(json_string_value(method), "cancel") == 0)
+            handle_cancel(kit, json_object_get(message, "params"));
+    } else if (id && (method || json_object_get(message, "params"))) {
+        /* with neither method nor params: an answer to nothing that was asked */
         if (json_is_string(method) && json_is_integer(id))
             code = dispatch(kit, json_string_value(method), json_integer_value(id),
                             json_object_get(message, "params"));

@@ -35,6 +35,7 @@ void quic_log(void *user_data, const char *format, ...)
     va_end(ap);
     if (strstr(line, " latest_rtt=")) { /* something new was acknowledged */
         counted->pto_count = 0;
+        counted->acks++;
         counted->rtt_samples += !strstr(line, "ignore rtt sample");
     } else if (strstr(line, " lost type=")) {
         counted->packets_lost++;

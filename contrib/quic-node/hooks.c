@@ -2,9 +2,22 @@
 /* What follows for the stream, the migration and the peer from what happens to a connection. */
 #include "node.h"
 
+static void conn_opened(struct conn *c)
+{
+    c->opened = true;
+    if (reconnect_may_begin(c))
+        stream_begin(c);
+}
+
 static void conn_turned(struct conn *c)
 {
-    if (c->confirmed && c->hello_received && !c->number)
+    if (c->peer)
+        reconnect_check(c->peer);
+    if (!c->dead && c->opened && !c->hello_sent && reconnect_may_begin(c)) {
+        stream_begin(c);
+        c->dirty = true;
+    }
+    if (!c->dead && c->confirmed && c->hello_received && !c->number)
         peer_offer(c);
     if (!c->dead)
         migrate_check(c);
@@ -18,9 +31,10 @@ static void conn_turned(struct conn *c)
 static uint64_t conn_due_ns(const struct conn *c)
 {
     uint64_t move = migrate_next_ns(c), probe = probe_path_next_ns(c), push = push_next_ns(c);
-    uint64_t next = move < probe ? move : probe;
+    uint64_t next = move < probe ? move : probe, dial = reconnect_next_ns(c);
 
-    return next < push ? next : push;
+    next = next < push ? next : push;
+    return next < dial ? next : dial;
 }
 
 /* pathdog is told before the peer may dial: peer_down, then peer_up. */
@@ -34,7 +48,7 @@ static void conn_ended(struct conn *c, enum close_code code, const char *reason)
 }
 
 const struct conn_hooks conn_hooks = {
-    .opened = stream_begin,
+    .opened = conn_opened,
     .received = stream_received,
     .validated = migrate_note,
     .turned = conn_turned,

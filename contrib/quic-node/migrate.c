@@ -71,7 +71,7 @@ static int move_socket(struct conn *c, const struct pathdog_node_migrate *reques
 
 /* Nothing came for two PTOs though something is owed, or nothing of it was acknowledged though the
  * peer is heard: the old path is dead as far as anybody can tell, be it in one direction. */
-static bool path_dead(struct conn *c, uint64_t pto_ns)
+bool path_dead(struct conn *c, uint64_t pto_ns)
 {
     struct quic_numbers is = quic_numbers(c->quic, &c->counted);
 
@@ -231,6 +231,23 @@ static void move_failed(struct conn *c)
         move_back(c);
     else if (c->move.result == MOVE_FAILED) /* else it may still succeed, late */
         move_end(c, c->move.path);
+}
+
+/* Nothing more of it: a path that is being validated is closed, so that it cannot be taken late.
+ * Where data went over at once, it stays there until the next request, or the path fails. */
+void migrate_cancel(struct conn *c)
+{
+    struct udp *path = c->move.path;
+
+    event(c->node, "migrate-cancelled", "peer=%s conn=%llu%s", c->peer->name,
+          (unsigned long long)c->number, c->move.immediate ? " immediate=yes" : "");
+    pathdog_node_error(c->node->kit, c->move.token, PATHDOG_NODE_CANCELLED, NULL);
+    c->move.token = 0;
+    c->move.escalate_ns = UINT64_MAX;
+    if (c->move.immediate)
+        return;
+    move_end(c, NULL);
+    udp_abandon(c, path, c->node->now_ns);
 }
 
 void migrate_check(struct conn *c)

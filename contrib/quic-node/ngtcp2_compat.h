@@ -13,6 +13,7 @@
 /* What is counted from the log, for want of a call that says it. */
 struct quic_counted {
     uint64_t rtt_samples, packets_lost;
+    uint64_t acks;              /* so often something new was acknowledged, on whatever path */
     uint64_t pto_count;         /* PTOs since the last acknowledgement */
     uint64_t recovery_start_ns; /* UINT64_MAX: none */
 };

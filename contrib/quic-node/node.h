@@ -79,6 +79,7 @@ struct conn {
     ngtcp2_crypto_conn_ref tls_ref;
     bool server;
     bool confirmed; /* the handshake, RFC 9001 §4.1.2 */
+    bool opened;    /* a client's handshake is complete */
     bool hello_sent, hello_received;
     bool dirty;      /* has something to write */
     bool dead;       /* to be freed at the end of the turn */
@@ -151,6 +152,9 @@ struct peer {
     struct { /* of pathdog's reconnect_peer */
         pathdog_node_token token;
         uint64_t deadline_ns;
+        uint64_t keep;      /* number of the connection that goes on meanwhile; 0: it was closed */
+        uint64_t acks;      /* of that one, when it was asked */
+        uint64_t decide_ns; /* not before: so long may an acknowledgement on it take */
     } reconnect;
 
     /* to the peer: offsets in a stream that is made from its offsets, see traffic.c */
@@ -310,7 +314,9 @@ void migrate_note(struct conn *c, const ngtcp2_path *path, bool success); /* fro
 void migrate_check(struct conn *c); /* has it ended, or is its time over? */
 void migrate_ended(struct conn *c); /* the connection is going */
 uint64_t migrate_next_ns(const struct conn *c);
-void path_check(struct conn *c); /* did the present path change? then say so */
+void migrate_cancel(struct conn *c);
+bool path_dead(struct conn *c, uint64_t pto_ns); /* for two of these, with something under way */
+void path_check(struct conn *c);                   /* did the present path change? then say so */
 
 /* probe_path.c: does another path live? */
 void probe_path_begin(struct conn *c, pathdog_node_token token,
@@ -320,6 +326,7 @@ void probe_path_refused(struct udp *u, int error); /* errno of its socket */
 void probe_path_check(struct conn *c);             /* the next try, or its time is over */
 void probe_path_ended(struct conn *c);
 uint64_t probe_path_next_ns(const struct conn *c);
+void probe_path_cancel(struct conn *c, pathdog_node_token token);
 
 /* push.c: rows that pathdog has not asked for */
 void push_check(struct conn *c);
@@ -332,6 +339,12 @@ void reconnect_gone(struct node *node, const struct pathdog_node_reconnect *requ
                     pathdog_node_token token); /* for a conn that is not there any more */
 void reconnect_up(struct peer *p);
 void reconnect_failed(struct peer *p, const char *why);
+void reconnect_late(struct peer *p);                            /* its time is over */
+void reconnect_dial_lost(struct peer *p, enum close_code code); /* and a connection is live */
+void reconnect_check(struct peer *p);                           /* does the kept one live? */
+bool reconnect_may_begin(const struct conn *c);
+uint64_t reconnect_next_ns(const struct conn *c);
+void reconnect_cancel(struct peer *p);
 
 /* watchdog.c: pathdog's side */
 int watchdog_init(struct node *node, char *ret_error, size_t error_size);

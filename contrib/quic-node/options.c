@@ -76,7 +76,8 @@ static const char help_text[] =
     "  --backlog BYTES        bytes made but not acknowledged, at most (default 8388608)\n"
     "  --no-redial            do not dial again when a connection is lost\n"
     "  --forbid-migration     announce disable_active_migration to peers\n"
-    "  --features LIST        of reconnect,bind,probe,probe_path,push (default all; \"none\")\n"
+    "  --features LIST        of reconnect,bind,probe,probe_path,push,make_before_break\n"
+    "                         (default all; \"none\")\n"
     "  --prefer migrate|reconnect\n"
     "  --max-in-flight N      reported to pathdog\n"
     "  --columns LIST         report only these columns (default all this node has)\n"
@@ -156,6 +157,8 @@ static int add_feature(const char *word, unsigned *mask)
         *mask |= PATHDOG_NODE_PROBE_PATH;
     else if (strcmp(word, "push") == 0)
         *mask |= PATHDOG_NODE_PUSH;
+    else if (strcmp(word, "make_before_break") == 0)
+        *mask |= PATHDOG_NODE_MAKE_BEFORE_BREAK;
     else if (strcmp(word, "none") != 0)
         return -EINVAL;
     return 0;
@@ -283,7 +286,7 @@ int options_parse(int argc, char **argv, struct options *ret)
         .keep_alive_ms = 10000,
         .dial_timeout_ms = 5000,
         .features = PATHDOG_NODE_RECONNECT | PATHDOG_NODE_BIND | PATHDOG_NODE_PROBE |
-                    PATHDOG_NODE_PROBE_PATH | PATHDOG_NODE_PUSH,
+                    PATHDOG_NODE_PROBE_PATH | PATHDOG_NODE_PUSH | PATHDOG_NODE_MAKE_BEFORE_BREAK,
     };
     int option, index = 0, r = 0;
 

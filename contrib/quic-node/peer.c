@@ -103,7 +103,9 @@ void peer_offer(struct conn *c)
         conn_close(c, CLOSE_SUPERSEDED, "superseded");
         return;
     }
-    if (old)
+    if (old && p->dial == c && p->reconnect.token)
+        conn_close(old, CLOSE_RECONNECT, "reconnect");
+    else if (old)
         conn_close(old, CLOSE_SUPERSEDED, "superseded");
     if (p->dial == c)
         p->dial = NULL;
@@ -161,7 +163,7 @@ void peer_lost(struct conn *c, enum close_code code)
             if (code != CLOSE_SUPERSEDED) /* else the one that won is about to come up */
                 reconnect_failed(p, "the dial failed");
         } else {
-            reconnect_up(p);
+            reconnect_dial_lost(p, code);
         }
     }
 }
@@ -188,7 +190,7 @@ void peer_timers(struct peer *p)
     if (p->redial_at_ns <= p->node->now_ns)
         peer_dial(p);
     if (p->reconnect.token && p->reconnect.deadline_ns <= p->node->now_ns)
-        reconnect_failed(p, "no connection in time");
+        reconnect_late(p);
 }
 
 uint64_t peer_next_ns(const struct peer *p)

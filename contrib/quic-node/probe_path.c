@@ -196,6 +196,15 @@ uint64_t probe_path_next_ns(const struct conn *c)
     return next;
 }
 
+void probe_path_cancel(struct conn *c, pathdog_node_token token)
+{
+    for (struct path_probe *probe = c->probes; probe; probe = probe->next)
+        if (probe->token == token) {
+            probe_failed(c, probe, PATHDOG_NODE_CANCELLED, "cancelled");
+            return;
+        }
+}
+
 void probe_path_ended(struct conn *c)
 {
     while (c->probes)

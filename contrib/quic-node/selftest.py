@@ -20,6 +20,7 @@ import unittest
 from selftest_paths import Paths
 from selftest_pathdog import PATIENCE, Pathdog
 from selftest_push import Pushes
+from selftest_reconnect import Reconnects
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "lib"))
 import schema  # noqa: E402
@@ -92,7 +93,7 @@ class Node:
             return status, json.load(f)["total"]
 
 
-class Net(Paths, Pushes, unittest.TestCase):
+class Net(Paths, Pushes, Reconnects, unittest.TestCase):
     """alpha has two uplinks to bravo; the route to bravo goes over the first."""
 
     def setUp(self):
@@ -163,6 +164,15 @@ class Net(Paths, Pushes, unittest.TestCase):
     def down2_dropped(self):
         out = run("ip", "netns", "exec", self.b, "nft", "-j", "list", "counters")
         return next(c["counter"]["packets"] for c in json.loads(out)["nftables"] if "counter" in c)
+
+    def cut(self, device):
+        """Nothing comes in or goes out over it at bravo; the link itself stays up."""
+        nft(self.b, "add table inet cut_{0}; add chain inet cut_{0} in {{ type filter hook input priority 0; }}; "
+            "add chain inet cut_{0} out {{ type filter hook output priority 0; }}; "
+            "add rule inet cut_{0} in iif {0} drop; add rule inet cut_{0} out oif {0} drop".format(device))
+
+    def heal(self, device):
+        nft(self.b, "delete table inet cut_%s" % device)
 
     def down2_passes(self):
         nft(self.b, "delete table inet qn")

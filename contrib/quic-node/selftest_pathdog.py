@@ -38,6 +38,10 @@ class Pathdog:
         self.sock.sendall(json.dumps(message).encode() + b"\n")
         return self.next_id
 
+    def cancel(self, id):
+        message = {"jsonrpc": "2.0", "method": "cancel", "params": {"id": id}}
+        self.sock.sendall(json.dumps(message).encode() + b"\n")
+
     def take(self, message):
         if "id" in message:
             self.answers[message["id"]] = message

@@ -233,11 +233,11 @@ int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_
     } else if (address_copy(&local, path->local.addr, path->local.addrlen) == 0) {
         while (u && !address_equal(&u->local, &local))
             u = u->next;
-        errno = EADDRNOTAVAIL;
-        if (u)
-            n = send(u->fd, data, len, MSG_NOSIGNAL);
+        if (!u) /* a path that was given up: the library has not forgotten it yet */
+            return -EADDRNOTAVAIL;
+        n = send(u->fd, data, len, MSG_NOSIGNAL);
         /* an ICMP error of an earlier datagram is told once: this one was not sent yet */
-        if (u && n < 0 && errno == ECONNREFUSED) {
+        if (n < 0 && errno == ECONNREFUSED) {
             c->send_errors++;
             n = send(u->fd, data, len, MSG_NOSIGNAL);
         }

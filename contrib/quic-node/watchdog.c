@@ -176,6 +176,25 @@ static void on_probe_path(struct pathdog_node *kit, pathdog_node_token token,
                            NULL);
 }
 
+/* What it was of, if it is still open. */
+static void on_cancel(struct pathdog_node *kit, pathdog_node_token token, void *user_data)
+{
+    struct node *node = user_data;
+
+    (void)kit;
+    for (struct peer *p = node->peers; p; p = p->next)
+        if (p->reconnect.token == token)
+            reconnect_cancel(p);
+    for (struct conn *c = node->conns; c; c = c->next) {
+        if (c->dead)
+            continue;
+        if (c->move.token == token)
+            migrate_cancel(c);
+        else
+            probe_path_cancel(c, token);
+    }
+}
+
 static const struct pathdog_node_ops ops = {
     .subscribe = on_subscribe,
     .summary = on_summary,
@@ -183,6 +202,7 @@ static const struct pathdog_node_ops ops = {
     .reconnect = on_reconnect,
     .probe = on_probe,
     .probe_path = on_probe_path,
+    .cancel = on_cancel,
     .client = on_client,
 };
 

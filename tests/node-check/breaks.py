@@ -33,7 +33,9 @@ class Node(ScriptedNode):
     link_class = TwistedLink
 
     def __init__(self, path):
-        super().__init__(path, features=["reconnect", "bind", "probe", "probe_path", "push"], netns=os.stat("/proc/self/ns/net").st_ino)
+        super().__init__(path, features=["reconnect", "bind", "probe", "probe_path", "push",
+                                         "make_before_break"],
+                         netns=os.stat("/proc/self/ns/net").st_ino)
         self.twist = None
         self.output_max = MIB
         self.interfaces = {"up0", "up1"}
@@ -44,6 +46,7 @@ class Node(ScriptedNode):
                      packets_sent=300, packets_lost=2, pto_us=50000)
         self.columns += ["unacked_ms", "unacked_bytes", "acked_bytes", "packets_sent", "packets_lost", "pto_us"]
         self.on("migrate_peer", self.migrate)
+        self.on("cancel", self.cancel)
 
     def wait_moved(self, request, seconds=0.05):
         """A move takes a little, and the reader goes on meanwhile."""
@@ -51,6 +54,8 @@ class Node(ScriptedNode):
         thread.start()
 
     def moved(self, request):
+        if request.answered_at is not None:  # it was taken back
+            return
         (self.moving or set()).discard(request.conn)
         peer = self.peers[request.conn]
         peer.set(rtt_samples=0)
@@ -68,6 +73,18 @@ class Node(ScriptedNode):
             return
         self.moving.add(request.conn)
         self.wait_moved(request)
+
+
+    def taken_back(self, request):
+        """The open move of that id."""
+        return next((r for r in request.link.named("migrate_peer")
+                     if r.id == request.params["id"] and r.answered_at is None), None)
+
+    def cancel(self, request):
+        move = self.taken_back(request)
+        if move and self.moving:
+            self.moving.discard(move.conn)
+            move.error(-32012, "cancelled")
 
 
 # -- how to break it ----------------------------------------------------------------------------
@@ -472,6 +489,22 @@ def reconnect_other(node, request, before):
     if node.is_move_of(request, node.peers):
         node.replace(request.conn, request.link)
         request.answer({"conn": 18})
+
+
+def closes_first(node, request, before):
+    if not request.params.get("keep_old"):
+        before(request)
+        return
+    with node.cv:
+        node.peers.pop(request.conn)
+    request.link.notify("peer_down", conn=request.conn, reason="reconnect")
+    request.error(-32009, "dial_failed")
+
+
+def makes_no_room(node, request, before):
+    move = node.taken_back(request)
+    if move:
+        move.error(-32012, "cancelled")
 
 
 def counters_back(node, request, before):

@@ -118,6 +118,10 @@ FAULTS = {
     "a move blocks": (on("migrate_peer", blocks), {"move-open"}),
     "the new address is not told": (on("migrate_peer", at_once), {"move-local"}),
     "samples go on": (on("migrate_peer", keeps_samples), {"move-samples"}),
+    "closes before it dials": (on("reconnect_peer", closes_first), {"keep-old"}),
+    "a dial that cannot be succeeds": (on("reconnect_peer", of_peers(lambda node, request: request.answer(
+        {"conn": 99}))), {"keep-old"}),
+    "what was taken back is still under way": (on("cancel", makes_no_room), {"cancel"}),
     "answers reconnect too soon": (on("reconnect_peer", reconnect_order), {"reconnect-order"}),
     "answers reconnect with another": (on("reconnect_peer", reconnect_other), {"reconnect"}),
     "reconnect without a conn": (on("reconnect_peer", lambda node, request, before: request.answer(

@@ -74,7 +74,17 @@ static void on_reconnect(struct pathdog_node *kit, pathdog_node_token token,
     (void)kit;
     snprintf(f->interface, sizeof(f->interface), "%s",
              request->interface ? request->interface : "(none)");
+    f->keep_old = request->keep_old;
     f->tokens[f->n_tokens++ % 8] = token;
+}
+
+static void on_cancel(struct pathdog_node *kit, pathdog_node_token token, void *user_data)
+{
+    struct fixture *f = user_data;
+
+    (void)kit;
+    f->cancelled = token;
+    f->n_cancelled++;
 }
 
 static void on_probe_path(struct pathdog_node *kit, pathdog_node_token token,
@@ -115,7 +125,8 @@ static const struct pathdog_node_ops all_ops = {.subscribe = on_subscribe,
                                                 .reconnect = on_reconnect,
                                                 .probe = on_probe,
                                                 .probe_path = on_probe_path,
-                                                .client = on_client};
+                                                .client = on_client,
+                                                .cancel = on_cancel};
 
 static struct pathdog_node_config config_of(struct fixture *f)
 {
@@ -124,7 +135,7 @@ static struct pathdog_node_config config_of(struct fixture *f)
         .implementation = "test/1",
         .boot = "b1",
         .features = PATHDOG_NODE_RECONNECT | PATHDOG_NODE_BIND | PATHDOG_NODE_PROBE |
-                    PATHDOG_NODE_PROBE_PATH | PATHDOG_NODE_PUSH,
+                    PATHDOG_NODE_PROBE_PATH | PATHDOG_NODE_PUSH | PATHDOG_NODE_MAKE_BEFORE_BREAK,
         .columns =
             PATHDOG_NODE_COLUMN(PATHDOG_NODE_SRTT_US) | PATHDOG_NODE_COLUMN(PATHDOG_NODE_SILENT_MS),
         .ops = &all_ops,

@@ -21,7 +21,9 @@ struct fixture {
     unsigned n_tokens, n_probed, n_connected, n_gone;
     struct pathdog_node_migrate asked;
     char interface[32], why[64];
-    bool replace_in_callback;
+    bool replace_in_callback, keep_old;
+    unsigned n_cancelled;
+    pathdog_node_token cancelled;
     char *input;
     size_t input_start, input_len; /* from the start to the end of what was not taken yet */
 };

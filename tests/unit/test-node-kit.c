@@ -34,7 +34,7 @@ static void test_hello(void **state)
     assert_string_equal(json_string_value(json_object_get(r, "node")), "alpha@10.0.0.1");
     assert_string_equal(json_string_value(json_object_get(r, "boot")), "b1");
     assert_string_equal(json_string_value(json_object_get(r, "prefer")), "migrate");
-    assert_int_equal(json_array_size(json_object_get(r, "features")), 5);
+    assert_int_equal(json_array_size(json_object_get(r, "features")), 6);
     assert_string_equal(json_string_value(json_array_get(json_object_get(r, "features"), 4)),
                         "push");
     assert_true(json_integer_value(json_object_get(r, "netns")) > 0);
@@ -399,6 +399,64 @@ static void test_probe_path(void **state)
     kit_expect_error(f, 41, PATHDOG_NODE_TIMEOUT);
 }
 
+static void test_keep_old(void **state)
+{
+    struct fixture *f = *state;
+
+    kit_start(f);
+    kit_say(
+        f,
+        "{\"id\":50,\"method\":\"reconnect_peer\",\"params\":{\"conn\":17,\"keep_old\":true}}\n");
+    assert_int_equal(f->n_tokens, 1);
+    assert_true(f->keep_old);
+    assert_int_equal(pathdog_node_error(f->kit, f->tokens[0], PATHDOG_NODE_OLD_LIVES, NULL), 0);
+    kit_expect_error(f, 50, PATHDOG_NODE_OLD_LIVES);
+    kit_say(
+        f,
+        "{\"id\":51,\"method\":\"reconnect_peer\",\"params\":{\"conn\":17,\"keep_old\":null}}\n");
+    assert_int_equal(f->n_tokens, 2);
+    assert_false(f->keep_old);
+    kit_say(f,
+            "{\"id\":52,\"method\":\"reconnect_peer\",\"params\":{\"conn\":17,\"keep_old\":1}}\n");
+    kit_expect_error(f, 52, PATHDOG_NODE_INVALID_PARAMS);
+    /* of a migrate it is an unknown member */
+    kit_say(f, "{\"id\":53,\"method\":\"migrate_peer\",\"params\":{\"conn\":17,\"keep_old\":1}}\n");
+    assert_int_equal(f->n_tokens, 3);
+}
+
+/* Only of what is open; it has no answer of its own. */
+static void test_cancel(void **state)
+{
+    static const char *const nothing[] = {
+        "{\"method\":\"cancel\"}\n",
+        "{\"method\":\"cancel\",\"params\":{}}\n",
+        "{\"method\":\"cancel\",\"params\":{\"id\":\"10\"}}\n",
+        "{\"method\":\"cancel\",\"params\":{\"id\":9}}\n",
+        "{\"method\":\"cancel\",\"params\":[10]}\n",
+        "{\"method\":\"cancelled\",\"params\":{\"id\":10}}\n",
+    };
+    struct fixture *f = *state;
+
+    kit_start(f);
+    migrate(f, 10);
+    migrate(f, 11);
+    for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++)
+        kit_say(f, nothing[i]);
+    assert_int_equal(f->n_cancelled, 0);
+    kit_expect_nothing(f);
+    kit_say(f, "{\"method\":\"cancel\",\"params\":{\"id\":11}}\n");
+    assert_int_equal(f->n_cancelled, 1);
+    assert_int_equal(f->cancelled, f->tokens[1]);
+    kit_expect_nothing(f);
+    assert_int_equal(pathdog_node_error(f->kit, f->cancelled, PATHDOG_NODE_CANCELLED, NULL), 0);
+    kit_expect_error(f, 11, PATHDOG_NODE_CANCELLED);
+    kit_say(f, "{\"method\":\"cancel\",\"params\":{\"id\":11}}\n");
+    assert_int_equal(f->n_cancelled, 1); /* its slot is free, and may be another's */
+    kit_say(f, "{\"id\":12,\"method\":\"probe_path\",\"params\":{\"conn\":17}}\n"
+               "{\"method\":\"cancel\",\"params\":{\"id\":12}}\n");
+    assert_int_equal(f->cancelled, f->tokens[2]);
+}
+
 static void test_fatal_lines(void **state)
 {
     static const char *const lines[] = {"[1]\n", "nonsense\n", "5\n", "{\"a\":\"\xff\"}\n",
@@ -537,6 +595,8 @@ int main(void)
         TEST(test_client_replaced_within_a_callback),
         TEST(test_malformed_requests),
         TEST(test_probe_path),
+        TEST(test_keep_old),
+        TEST(test_cancel),
         TEST(test_fatal_lines),
         TEST(test_line_length),
         TEST(test_bytes_one_by_one),

@@ -72,7 +72,7 @@ struct checker {
     char *gone;     /* why the node cannot be asked any more; NULL: it can */
 
     char *boot, *node, *implementation; /* as the first hello told it */
-    bool can_reconnect, can_bind, can_probe, can_probe_path, can_push;
+    bool can_reconnect, can_bind, can_probe, can_probe_path, can_push, can_keep;
 };
 
 /* ---- client.c: bytes and lines ---- */
@@ -151,5 +151,9 @@ void check_output_buffer(struct checker *checker);
 void check_slow_reader(struct checker *checker);
 void checks_move(struct checker *checker);
 void checks_reconnect(struct checker *checker);
+void checks_cancel(struct checker *checker);
+void checks_keep_old(struct checker *checker);
+/* One that is up, and may be reconnected, or else migrated; NULL: none. */
+const struct entry *pick_peer(const struct book *book, bool reconnect);
 
 #endif

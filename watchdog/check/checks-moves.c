@@ -29,7 +29,7 @@ static void migrate_params(char *params, size_t size, uint64_t conn)
              MOVE_TIMEOUT_MS, reason);
 }
 
-static const struct entry *pick(const struct book *book, bool reconnect)
+const struct entry *pick_peer(const struct book *book, bool reconnect)
 {
     for (size_t i = 0; i < book->n_entries; i++) {
         const struct entry *entry = &book->entries[i];
@@ -163,7 +163,7 @@ static void move(struct checker *checker, struct client *client)
     const json_t *result;
 
     (void)client_call(checker, client, "summary", NULL);
-    entry = pick(&checker->book, false);
+    entry = pick_peer(&checker->book, false);
     if (!entry) {
         for (int check = CHECK_MOVE; check <= (int)CHECK_MOVE_SAMPLES; check++)
             report_skip(&checker->report, (enum check)check,
@@ -271,7 +271,7 @@ static void reconnect_skip(struct checker *checker, const char *why)
 
 static void reconnect(struct checker *checker, struct client *client)
 {
-    const struct entry *entry = pick(&checker->book, true);
+    const struct entry *entry = pick_peer(&checker->book, true);
     const struct asked *answer;
     CLEANUP_FREE char *peer = NULL;
     char params[256], text[64], host[ADDRESS_TEXT_MAX] = "";

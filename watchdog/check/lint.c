@@ -119,6 +119,7 @@ static void features_lint(struct checker *checker, const json_t *features)
         checker->can_probe |= string_equal(json_string_value(feature), "probe");
         checker->can_probe_path |= string_equal(json_string_value(feature), "probe_path");
         checker->can_push |= string_equal(json_string_value(feature), "push");
+        checker->can_keep |= string_equal(json_string_value(feature), "make_before_break");
     }
 }
 

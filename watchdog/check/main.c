@@ -142,7 +142,9 @@ static const struct step {
     {CHECK_OUTPUT_BUFFER, CHECK_OUTPUT_BUFFER, check_output_buffer},
     {CHECK_SLOW_READER, CHECK_SLOW_READER, check_slow_reader},
     {CHECK_MOVE, CHECK_MOVE_SAMPLES, checks_move},
+    {CHECK_CANCEL, CHECK_CANCEL, checks_cancel},
     {CHECK_RECONNECT, CHECK_RECONNECT_ORDER, checks_reconnect},
+    {CHECK_KEEP_OLD, CHECK_KEEP_OLD, checks_keep_old},
 };
 
 static bool is_wanted(const struct report *report, const struct step *step)

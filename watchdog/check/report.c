@@ -68,9 +68,12 @@ static const struct {
     [CHECK_MOVE_NOWHERE] = {"move-nowhere", "migrate_peer to an interface that does not exist is "
                                             "-32007, and moves nothing"},
     [CHECK_MOVE_SAMPLES] = {"move-samples", "rtt_samples starts again on the new path"},
+    [CHECK_CANCEL] = {"cancel", "a request that was taken back is answered, and makes room"},
     [CHECK_RECONNECT] = {"reconnect", "reconnect_peer is answered with the new conn"},
     [CHECK_RECONNECT_BIND] = {"reconnect-bind", "reconnect_peer with local dials from there"},
     [CHECK_RECONNECT_ORDER] = {"reconnect-order", "peer_down, peer_up, answer: in this order"},
+    [CHECK_KEEP_OLD] = {"keep-old",
+                        "reconnect_peer with keep_old closes nothing if the dial fails"},
     [CHECK_LINE_LENGTH] = {"line-length", "no line is over 1 MiB with its LF"},
     [CHECK_LINE_UTF8] = {"line-utf8", "every line is UTF-8"},
     [CHECK_LINE_JSON] = {"line-json", "every line is one JSON object"},

@@ -60,9 +60,11 @@ enum check {
     CHECK_MOVE_LOCAL,
     CHECK_MOVE_NOWHERE,
     CHECK_MOVE_SAMPLES,
+    CHECK_CANCEL,
     CHECK_RECONNECT,
     CHECK_RECONNECT_BIND,
     CHECK_RECONNECT_ORDER,
+    CHECK_KEEP_OLD,
     /* from here on: seen in everything that the node sends during the others */
     CHECK_LINE_LENGTH,
     CHECK_LINE_UTF8,
