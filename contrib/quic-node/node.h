@@ -315,8 +315,9 @@ void migrate_check(struct conn *c); /* has it ended, or is its time over? */
 void migrate_ended(struct conn *c); /* the connection is going */
 uint64_t migrate_next_ns(const struct conn *c);
 void migrate_cancel(struct conn *c);
-bool path_dead(struct conn *c, uint64_t pto_ns); /* for two of these, with something under way */
-void path_check(struct conn *c);                   /* did the present path change? then say so */
+bool path_dead(struct conn *c,
+               uint64_t pto_ns); /* silent for two of these, or owed acknowledgements */
+void path_check(struct conn *c); /* did the present path change? then say so */
 
 /* probe_path.c: does another path live? */
 void probe_path_begin(struct conn *c, pathdog_node_token token,
