@@ -14,6 +14,8 @@ enum option {
     OPTION_MIN,
     OPTION_SILENCE,
     OPTION_MISSES,
+    OPTION_STARVE,
+    OPTION_IDLE_PATIENCE,
 };
 
 static const struct pd_option options[] = {
@@ -26,14 +28,13 @@ static const struct pd_option options[] = {
          "no packet for longer than this, from a peer that the node sends to, is a miss"},
     [OPTION_MISSES] = {"misses", PD_OPTION_INTEGER, "3", 1, 1000,
                        "misses in a row before advice is given"},
+    [OPTION_STARVE] = {"starve", PD_OPTION_TIME, "3s", 1000, 600000000,
+                       "so long only small packets are acknowledged, and no data, before advice"},
+    [OPTION_IDLE_PATIENCE] = {"idle_patience", PD_OPTION_TIME, "15s", 1000, 3600000000,
+                              "so long nothing comes though a keep-alive waits, before advice"},
     {0},
 };
 
-/* RFC 9002 §6.2.2: what to go by before the first RTT sample. */
-#define INITIAL_RTT_US 333000u
-/* RFC 9002 §6.1.2 and RFC 9000 §18.2: timer granularity, the peer's max_ack_delay. */
-#define GRANULARITY_US   1000u
-#define MAX_ACK_DELAY_US 25000u
 /* A path that stays dead is said again, each time after twice as long, up to 2^this. */
 #define DOUBLINGS_MAX 6u
 /* A suspect is looked at closely for this much longer than it takes to be sure. */
@@ -43,7 +44,7 @@ static const struct pd_option options[] = {
 #define PROGRESS_COLUMNS (1u << PD_RTT_SAMPLES | 1u << PD_BYTES_RECEIVED | 1u << PD_SILENT_MS)
 
 struct stall {
-    uint64_t pto_multiple, min_us, silence_us;
+    uint64_t pto_multiple, min_us, silence_us, starve_us, idle_patience_us;
     uint64_t spacing_us; /* between two rows that may be a miss */
     uint32_t misses;
 };
@@ -68,20 +69,10 @@ static int stall_start(struct pd_turn *turn, const struct pd_start *start)
     stall->min_us = start->values[OPTION_MIN].number;
     stall->silence_us = start->values[OPTION_SILENCE].number;
     stall->misses = (uint32_t)start->values[OPTION_MISSES].number;
+    stall->starve_us = start->values[OPTION_STARVE].number;
+    stall->idle_patience_us = start->values[OPTION_IDLE_PATIENCE].number;
     stall->spacing_us = start->sample_interval_us / 5 * 4;
     return 0;
-}
-
-static uint64_t pto_of(const struct pd_row *row)
-{
-    uint64_t srtt_us = row->v[PD_SRTT_US], rttvar_us = row->v[PD_RTTVAR_US];
-
-    if (srtt_us == PD_UNKNOWN)
-        srtt_us = INITIAL_RTT_US;
-    if (rttvar_us == PD_UNKNOWN)
-        rttvar_us = srtt_us / 2;
-    rttvar_us = rttvar_us * 4 > GRANULARITY_US ? rttvar_us * 4 : GRANULARITY_US;
-    return srtt_us + rttvar_us + MAX_ACK_DELAY_US;
 }
 
 /* A row that does not say it says nothing: the last that did still counts. */
@@ -104,32 +95,105 @@ static void suspicion_end(struct pd_turn *turn, uint32_t index, struct stall_pee
     peer->suspect = false;
 }
 
-static int stall_advise(struct pd_turn *turn, const struct pd_sample *sample, uint64_t stalled_us,
-                        uint64_t pto_us)
+/* What is proven, and its name in the evidence. */
+enum proof {
+    PROOF_NONE,
+    PROOF_SILENT,
+    PROOF_ONE_WAY,
+    PROOF_STARVED,
+    PROOF_QUIET,
+};
+
+static const char *const proof_names[] = {
+    [PROOF_SILENT] = "silent",
+    [PROOF_ONE_WAY] = "one-way",
+    [PROOF_STARVED] = "starved",
+    [PROOF_QUIET] = "quiet",
+};
+
+static void advised(struct pd_turn *turn, struct stall_peer *peer)
 {
-    struct stall_peer *peer = sample->state;
+    if (peer->fired < DOUBLINGS_MAX)
+        peer->fired++;
+    peer->since_us = turn->now_us;
+    peer->misses = 0;
+}
+
+static int silent_advise(struct pd_turn *turn, const struct pd_sample *sample, enum proof proof,
+                         uint64_t stalled_us)
+{
     uint64_t in_flight = sample->row->v[PD_IN_FLIGHT_BYTES];
     char reason[160], bytes[64] = "";
     struct pd_field evidence[] = {
+        {"proof", proof_names[proof], 0},
         {"stalled_us", NULL, stalled_us},
-        {"pto_us", NULL, pto_us},
+        {"pto_us", NULL, sample->pto_us},
         {"in_flight_bytes", NULL, in_flight},
     };
     struct pd_advice advice = {
         .kind = PD_KIND_DEAD,
         .reason = reason,
         .evidence = evidence,
-        .n_evidence = in_flight == PD_UNKNOWN ? 2 : 3,
+        .n_evidence = in_flight == PD_UNKNOWN ? 3 : 4,
     };
 
-    if (in_flight != PD_UNKNOWN)
+    if (proof == PROOF_QUIET)
+        snprintf(bytes, sizeof(bytes), ", only a keep-alive waits");
+    else if (in_flight != PD_UNKNOWN)
         snprintf(bytes, sizeof(bytes), ", %" PRIu64 " bytes in flight", in_flight);
     snprintf(reason, sizeof(reason), "no progress for %" PRIu64 " ms (PTO %" PRIu64 " ms)%s",
-             stalled_us / 1000, pto_us / 1000, bytes);
-    if (peer->fired < DOUBLINGS_MAX)
-        peer->fired++;
-    peer->since_us = turn->now_us;
-    peer->misses = 0;
+             stalled_us / 1000, sample->pto_us / 1000, bytes);
+    advised(turn, sample->state);
+    return turn->host->advise(turn, sample->peer->index, &advice);
+}
+
+static int one_way_advise(struct pd_turn *turn, const struct pd_sample *sample)
+{
+    uint64_t pto_count = sample->row->v[PD_PTO_COUNT];
+    char reason[160];
+    struct pd_field evidence[] = {
+        {"proof", proof_names[PROOF_ONE_WAY], 0},
+        {"unacked_us", NULL, sample->unacked_us},
+        {"pto_us", NULL, sample->pto_us},
+        {"pto_count", NULL, pto_count},
+    };
+    struct pd_advice advice = {
+        .kind = PD_KIND_DEAD,
+        .reason = reason,
+        .evidence = evidence,
+        .n_evidence = pto_count == PD_UNKNOWN ? 3 : 4,
+    };
+
+    if (sample->one_way)
+        snprintf(reason, sizeof(reason),
+                 "packets arrive, but nothing is acknowledged for %" PRIu64 " ms (PTO %" PRIu64
+                 " ms)",
+                 sample->unacked_us / 1000, sample->pto_us / 1000);
+    else
+        snprintf(reason, sizeof(reason),
+                 "packets arrive, but nothing is acknowledged: %" PRIu64 " probe timeouts in a row",
+                 pto_count);
+    advised(turn, sample->state);
+    return turn->host->advise(turn, sample->peer->index, &advice);
+}
+
+static int starved_advise(struct pd_turn *turn, const struct pd_sample *sample)
+{
+    char reason[160];
+    struct pd_field evidence[] = {
+        {"proof", proof_names[PROOF_STARVED], 0},
+        {"starved_us", NULL, sample->starved_us},
+        {"unacked_us", NULL, sample->unacked_us},
+        {"pto_us", NULL, sample->pto_us},
+    };
+    struct pd_advice advice = {
+        .kind = PD_KIND_DEAD, .reason = reason, .evidence = evidence, .n_evidence = 4};
+
+    snprintf(reason, sizeof(reason),
+             "small packets are acknowledged, but no data for %" PRIu64
+             " ms: large packets may be lost",
+             sample->starved_us / 1000);
+    advised(turn, sample->state);
     return turn->host->advise(turn, sample->peer->index, &advice);
 }
 
@@ -188,6 +252,22 @@ static void suspicion_begin(struct pd_turn *turn, const struct pd_sample *sample
     peer->misses = 0;
 }
 
+/* Something that must not wait; of an uplink that others left, a keep-alive too. */
+static bool is_urgent(const struct pd_sample *sample)
+{
+    return sample->application || sample->deserted;
+}
+
+/* How long is enough: of data, of a keep-alive. */
+static uint64_t enough_us(const struct stall *stall, const struct pd_sample *sample)
+{
+    uint64_t us = stall->pto_multiple * sample->pto_us;
+
+    if (!is_urgent(sample))
+        return stall->idle_patience_us;
+    return us > stall->min_us ? us : stall->min_us;
+}
+
 /* Nothing came since the look before. */
 static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
 {
@@ -196,7 +276,7 @@ static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
     struct stall_peer *peer = sample->state;
     bool unacked = (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN && row->v[PD_IN_FLIGHT_BYTES]) ||
                    (row->v[PD_PTO_COUNT] != PD_UNKNOWN && row->v[PD_PTO_COUNT]);
-    uint64_t pto_us = pto_of(row), enough_us = stall->pto_multiple * pto_us, silence_us;
+    uint64_t wait_us = enough_us(stall, sample) << peer->fired, silence_us;
 
     if (!sample->outstanding_since_us) { /* an idle connection waits for an answer nothing */
         suspicion_end(turn, sample->peer->index, peer);
@@ -207,11 +287,12 @@ static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
         suspicion_begin(turn, sample);
     if (silence_counts(turn, sample, unacked, &silence_us))
         return silence_advise(turn, sample, silence_us);
-    enough_us = (enough_us > stall->min_us ? enough_us : stall->min_us) << peer->fired;
-    turn->host->look(turn, sample->peer->index, turn->now_us + enough_us + POLL_EXTRA_US);
-    if (turn->now_us - peer->since_us < enough_us)
+    if (is_urgent(sample))
+        turn->host->look(turn, sample->peer->index, turn->now_us + wait_us + POLL_EXTRA_US);
+    if (turn->now_us - peer->since_us < wait_us)
         return 0;
-    return stall_advise(turn, sample, turn->now_us - peer->since_us, pto_us);
+    return silent_advise(turn, sample, is_urgent(sample) ? PROOF_SILENT : PROOF_QUIET,
+                         turn->now_us - peer->since_us);
 }
 
 /* ---- what one row proves by itself ---- */
@@ -221,6 +302,9 @@ static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
 #define PTO_SUSPICIOUS 1u
 #define PTO_SILENT     2u
 #define PTO_ONE_WAY    3u
+/* Data that waits for so long is worth a closer look. */
+#define SUSPICIOUS_PTOS 2u
+#define STARVED_PTOS    6u
 
 static bool timed_out(const struct pd_row *row, uint64_t times)
 {
@@ -228,25 +312,48 @@ static bool timed_out(const struct pd_row *row, uint64_t times)
            row->v[PD_IN_FLIGHT_BYTES];
 }
 
-static int one_way_advise(struct pd_turn *turn, const struct pd_sample *sample)
+/* Where the node says since when its data waits, that is how long nothing came at the least; else
+ * two probe timeouts are. */
+static bool is_silent(const struct pd_sample *sample, uint64_t enough_us)
 {
-    struct stall_peer *peer = sample->state;
-    uint64_t pto_count = sample->row->v[PD_PTO_COUNT];
-    char reason[160];
-    struct pd_field evidence[] = {
-        {"pto_count", NULL, pto_count},
-        {"pto_us", NULL, pto_of(sample->row)},
-    };
-    struct pd_advice advice = {
-        .kind = PD_KIND_DEAD, .reason = reason, .evidence = evidence, .n_evidence = 2};
+    if (sample->silent_us == PD_UNKNOWN || sample->silent_us < enough_us)
+        return false;
+    if (sample->application && sample->row->v[PD_UNACKED_MS] != PD_UNKNOWN)
+        return sample->unacked_us >= enough_us;
+    return timed_out(sample->row, PTO_SILENT);
+}
 
-    snprintf(reason, sizeof(reason),
-             "packets arrive, but nothing is acknowledged: %" PRIu64 " probe timeouts in a row",
-             pto_count);
-    if (peer->fired < DOUBLINGS_MAX)
-        peer->fired++;
-    peer->since_us = turn->now_us;
-    return turn->host->advise(turn, sample->peer->index, &advice);
+static bool is_starved(const struct stall *stall, const struct pd_sample *sample)
+{
+    uint64_t least_us = STARVED_PTOS * sample->pto_us;
+
+    if (least_us < stall->starve_us)
+        least_us = stall->starve_us;
+    return sample->starved_us != PD_UNKNOWN && sample->starved_us >= least_us &&
+           sample->unacked_us >= least_us;
+}
+
+static enum proof prove(const struct stall *stall, const struct pd_sample *sample)
+{
+    bool acknowledged = sample->acknowledged || !(sample->columns & 1u << PD_RTT_SAMPLES);
+
+    if (!is_urgent(sample))
+        return PROOF_NONE;
+    if (is_silent(sample, enough_us(stall, sample)))
+        return PROOF_SILENT;
+    if (sample->one_way || (!acknowledged && sample->application && sample->heard &&
+                            timed_out(sample->row, PTO_ONE_WAY)))
+        return PROOF_ONE_WAY;
+    return is_starved(stall, sample) ? PROOF_STARVED : PROOF_NONE;
+}
+
+static bool is_suspicious(const struct pd_sample *sample)
+{
+    if (!is_urgent(sample))
+        return false;
+    if (sample->application && sample->row->v[PD_UNACKED_MS] != PD_UNKNOWN)
+        return sample->unacked_us >= SUSPICIOUS_PTOS * sample->pto_us;
+    return timed_out(sample->row, PTO_SUSPICIOUS);
 }
 
 /*
@@ -258,28 +365,24 @@ static bool judge_at_sight(struct pd_turn *turn, const struct pd_sample *sample,
 {
     const struct stall *stall = turn->self;
     struct stall_peer *peer = sample->state;
-    uint64_t pto_us = pto_of(sample->row), enough_us = stall->pto_multiple * pto_us;
-    bool acknowledged = sample->fresh || !(sample->columns & 1u << PD_RTT_SAMPLES);
+    uint64_t wait_us = enough_us(stall, sample);
+    enum proof proof;
 
-    if (!peer->known || sample->in_flight || !timed_out(sample->row, PTO_SUSPICIOUS))
+    if (!peer->known || sample->in_flight || !is_suspicious(sample))
         return false;
-    enough_us = enough_us > stall->min_us ? enough_us : stall->min_us;
-    if (peer->fired && turn->now_us < peer->since_us + (enough_us << peer->fired))
+    if (peer->fired && turn->now_us < peer->since_us + (wait_us << peer->fired))
         return peer->sight;
-    if (sample->silent_us != PD_UNKNOWN && sample->silent_us >= enough_us &&
-        timed_out(sample->row, PTO_SILENT)) {
+    proof = prove(stall, sample);
+    if (proof != PROOF_NONE) {
         peer->sight = true;
-        *ret_result = stall_advise(turn, sample, sample->silent_us, pto_us);
-        return true;
-    }
-    if (!acknowledged && sample->heard && timed_out(sample->row, PTO_ONE_WAY)) {
-        peer->sight = true;
-        *ret_result = one_way_advise(turn, sample);
+        *ret_result = proof == PROOF_SILENT ? silent_advise(turn, sample, proof, sample->silent_us)
+                      : proof == PROOF_ONE_WAY ? one_way_advise(turn, sample)
+                                               : starved_advise(turn, sample);
         return true;
     }
     if (sample->progress) /* ends the suspicion, and its close look with it: before the next one */
         suspicion_end(turn, sample->peer->index, peer);
-    turn->host->look(turn, sample->peer->index, turn->now_us + enough_us + POLL_EXTRA_US);
+    turn->host->look(turn, sample->peer->index, turn->now_us + wait_us + POLL_EXTRA_US);
     return false;
 }
 

@@ -91,8 +91,8 @@ struct pd_peer_event {
 
 /*
  * A row came. What the node says is in `row`; the rest is what pathdog makes of it.
- * Acknowledged and heard are two things: `fresh` says that the peer acknowledged
- * something of ours, `heard` that packets of the peer arrive here.
+ * Acknowledged and heard are two things: `acknowledged` says that the peer got something
+ * of ours, `heard` that packets of the peer arrive here.
  *
  * Ages and times are microseconds, as of the row's arrival (turn->now_us). An age can
  * only be seen in rows: none is longer than it really was. PD_UNKNOWN is "not known",
@@ -104,8 +104,16 @@ struct pd_sample {
     const struct pd_row *row;
     uint32_t columns;      /* bit per pd_column that the node reports at all */
     bool fresh;            /* measured, and with a new RTT sample since the last row */
+    bool acknowledged;     /* fresh, or acked_bytes grew */
     bool heard;            /* bytes_received grew, or silent_ms is since the last row */
-    bool progress;         /* fresh or heard */
+    bool one_way;          /* heard, but nothing acknowledged, and application data is
+                            * unacknowledged for at least 1.5 s and 6 PTO */
+    bool starved;          /* starved_us is at least 3 s and 6 PTO: small packets get through */
+    bool progress;         /* acknowledged or heard, and neither one-way nor starved */
+    bool application;      /* what is unacknowledged holds application data; else it is at most a
+                            * keep-alive. Where the node does not say it: judged by its size */
+    bool deserted;         /* others left the uplink that this connection uses, since nothing gets
+                            * through there, and nothing was acknowledged over it since */
     bool in_flight;        /* a request of ours for this connection is open */
     bool regular;          /* the one row of each sample_interval: fast polls, and what the node
                             * sends unasked less than 4/5 of it after the last such, are not */
@@ -119,12 +127,21 @@ struct pd_sample {
      * Always known; 0 in a row with progress. Another path does not begin it anew. */
     uint64_t stalled_us;
 
-    /* For how long something has been unacknowledged without a break: since the first
-     * row, from the last fresh one on, after which each had bytes in flight (RFC 9002 §2)
-     * or a probe timeout (pto_count, RFC 9002 §6.2). Goes on where the peer is heard.
-     * 0: nothing is, or this row is the first that shows it; PD_UNKNOWN: the row has
-     * neither in_flight_bytes nor pto_count. */
+    /* Since the oldest application data that is not acknowledged was sent: the node's own
+     * unacked_ms, where the row has it. Else for how long something has been unacknowledged
+     * without a break: since the first row, from the last acknowledged one on, after which each
+     * had bytes in flight (RFC 9002 §2) or a probe timeout (pto_count, RFC 9002 §6.2). Goes on
+     * where the peer is heard. 0: nothing is, or (without unacked_ms) this row is the first that
+     * shows it; PD_UNKNOWN: the row has none of the three. */
     uint64_t unacked_us;
+
+    /* For how long acked_bytes has stood still while application data was unacknowledged; 0: it
+     * grew, or there is none; PD_UNKNOWN: the row lacks acked_bytes or unacked_ms. */
+    uint64_t starved_us;
+
+    /* The probe timeout without back-off: the node's pto_us, else by RFC 9002 §6.2.1 from what
+     * the row has. Always known. */
+    uint64_t pto_us;
 
     /* The time, not the age, of the row since which there has been no progress though
      * something is outstanding: bytes in flight or a probe timeout in every row, or

@@ -201,10 +201,11 @@ static bool progress_since(const struct engine *engine, const struct effect_job 
     return fresh;
 }
 
-void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool fresh,
-                bool progress)
+void effect_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample)
 {
+    const struct pd_row *row = sample->row;
     struct effect_job *job = peer->moves->effect;
+    bool fresh = sample->fresh, progress = sample->progress;
     uint64_t latest_us = row->v[PD_LATEST_RTT_US];
     uint64_t rtt_us = latest_us != PD_UNKNOWN ? latest_us : row->v[PD_SRTT_US];
 

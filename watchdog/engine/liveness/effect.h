@@ -39,8 +39,7 @@ void effect_start_reconnected(struct engine *engine, const struct move *move, ui
 void effect_peer_up(struct engine *engine, struct peer *peer);
 
 /* A row came; its connection has an effect to be evaluated. */
-void effect_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool fresh,
-                bool progress);
+void effect_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample);
 
 /* Its window is over: evaluated by what is known. */
 void effect_due(struct engine *engine, struct deadline *deadline);

@@ -175,9 +175,7 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
     if (watch->probed || outstanding || !(engine->node.features & NODE_PROBE))
         return;
     watch->probed = true;
-    engine->probes = array_reserve(engine->probes, &engine->probes_capacity, engine->n_probes + 1,
-                                   sizeof(uint64_t));
-    engine->probes[engine->n_probes++] = peer->view.conn;
+    poll_probe(engine, peer);
     progress_restart(engine, peer); /* from here on something is unanswered */
     set_deadline(engine, peer);
 }
@@ -226,8 +224,11 @@ static void notice_unjudgeable(struct engine *engine)
            1);
 }
 
-void fallback_row(struct engine *engine, struct peer *peer, const struct pd_row *row, bool progress)
+void fallback_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample)
 {
+    const struct pd_row *row = sample->row;
+    bool progress = sample->progress;
+
     if (progress)
         call_off(engine, peer);
     if (!peer->moves->watch.on)

@@ -35,8 +35,7 @@ bool fallback_answered(struct engine *engine, struct peer *peer, bool ok);
 void fallback_lives(struct engine *engine, struct peer *peer);
 
 /* A row came, and what it says has been taken over. */
-void fallback_row(struct engine *engine, struct peer *peer, const struct pd_row *row,
-                  bool progress);
+void fallback_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample);
 
 /* Something was unanswered long enough: a poll is wanted now; or the watch is over. */
 void fallback_due(struct engine *engine, struct deadline *deadline);

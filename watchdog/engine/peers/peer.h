@@ -38,6 +38,8 @@ struct peer {
     /* progress.c: what the ages of struct pd_sample are made of, 0: not so; the stretch */
     uint64_t progress_us; /* the last row with progress, before that the first row */
     uint64_t unacked_since_us;
+    uint64_t
+        acked_us; /* the last row in which acked_bytes had grown, or nothing was unacknowledged */
     uint64_t outstanding_since_us;
     uint64_t stalled_since_us;    /* of the present stretch without progress */
     uint64_t unanswered_since_us; /* its last part, from the last poll on in which nothing was
@@ -46,11 +48,14 @@ struct peer {
     uint32_t rtt_samples;     /* modulo 2^32: whether there are others is what matters */
     uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first */
     uint32_t rtt_last[3];     /* srtt, latest, rttvar as last known; UINT32_MAX: never */
+    uint32_t acked_bytes;     /* modulo 2^32, as rtt_samples */
     uint32_t round;           /* the last complete round that it was seen in */
     uint32_t in_flight_bytes; /* saturated */
     uint8_t state : 2;        /* enum peer_state */
     uint8_t rtt_count : 2;    /* of rtt */
     bool samples_known : 1;   /* rtt_samples is set */
+    bool acked_known : 1;     /* acked_bytes is set */
+    bool application : 1;     /* since unacked_since_us there was more than a keep-alive */
     bool measured : 1;        /* had a row with an SRTT */
     bool in_flight : 1;       /* a request is open */
     bool admitted : 1;        /* in engine.passed, and its move is not made yet */

@@ -249,6 +249,13 @@ void poll_update(struct engine *engine, struct peer *peer)
     }
 }
 
+void poll_probe(struct engine *engine, const struct peer *peer)
+{
+    engine->probes = array_reserve(engine->probes, &engine->probes_capacity, engine->n_probes + 1,
+                                   sizeof(uint64_t));
+    engine->probes[engine->n_probes++] = peer->view.conn;
+}
+
 void poll_wanted(struct engine *engine, struct peer *peer, uint64_t until_us)
 {
     if (!until_us && !peer->moves)

@@ -71,6 +71,9 @@ void poll_remove(struct engine *engine, struct peer *peer);
 /* A trigger wants it polled fast until then; 0: no more. */
 void poll_wanted(struct engine *engine, struct peer *peer, uint64_t until_us);
 
+/* The peer is made to acknowledge something (feature `probe`), at the end of this turn. */
+void poll_probe(struct engine *engine, const struct peer *peer);
+
 /* Rows had these columns. */
 void polls_reported(struct engine *engine, uint32_t columns);
 

@@ -3,20 +3,13 @@
 #include "progress.h"
 
 #include "../state.h"
+#include "unacked.h"
 
 /* Only with one of these a node can show progress at all. */
 static bool shows_progress(const struct pd_row *row)
 {
     return row->v[PD_RTT_SAMPLES] != PD_UNKNOWN || row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN ||
            row->v[PD_SILENT_MS] != PD_UNKNOWN;
-}
-
-/* Bytes in flight (RFC 9002 §2) or a probe timeout (§6.2). */
-static bool shows_outstanding(const struct pd_row *row)
-{
-    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
-
-    return (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0);
 }
 
 void progress_restart(struct engine *engine, struct peer *peer)
@@ -63,21 +56,6 @@ static void take_unanswered(struct engine *engine, struct peer *peer, const stru
     } else if (shows_progress(row)) {
         peer->unanswered_rows += peer->unanswered_rows < UINT8_MAX;
     }
-}
-
-/* What was in flight in a fresh row has not been acknowledged by it. */
-static uint64_t unacked_us(struct engine *engine, struct peer *peer, const struct pd_sample *sample,
-                           bool outstanding)
-{
-    const struct pd_row *row = sample->row;
-
-    if (row->v[PD_IN_FLIGHT_BYTES] == PD_UNKNOWN && row->v[PD_PTO_COUNT] == PD_UNKNOWN)
-        return PD_UNKNOWN;
-    if (!outstanding)
-        peer->unacked_since_us = 0;
-    else if (sample->fresh || !peer->unacked_since_us)
-        peer->unacked_since_us = engine->now_us;
-    return outstanding ? engine->now_us - peer->unacked_since_us : 0;
 }
 
 /* A row of a connection that does not progress. Something sent and acknowledged between
@@ -148,11 +126,8 @@ static void take_no_progress(struct engine *engine, struct peer *peer, struct pd
 
 void progress_row(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
-    bool outstanding = shows_outstanding(sample->row);
-    uint64_t silent_ms = sample->row->v[PD_SILENT_MS];
+    bool outstanding = unacked_shows(sample->row);
 
-    sample->silent_us = silent_ms == PD_UNKNOWN ? PD_UNKNOWN : silent_ms * 1000;
-    sample->unacked_us = unacked_us(engine, peer, sample, outstanding);
     if (sample->progress)
         take_progress(engine, peer, sample->row);
     else

@@ -11,6 +11,7 @@
 #include "../peers/peer.h"
 #include "../peers/poll.h"
 #include "../peers/progress.h"
+#include "../peers/unacked.h"
 #include "../state.h"
 #include "../triggers/triggers.h"
 #include "../uplinks/evidence.h"
@@ -92,16 +93,14 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
     uint64_t rtt_us =
         row->v[row->v[PD_LATEST_RTT_US] != PD_UNKNOWN ? PD_LATEST_RTT_US : PD_SRTT_US];
     bool fresh = take_fresh(peer, row);
-    bool heard = received_more(peer, row, engine->now_us);
-    bool progress = fresh || heard;
     uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES];
     struct pd_sample sample = {
         .peer = &peer->view,
         .row = row,
         .columns = columns,
         .fresh = fresh,
-        .heard = heard,
-        .progress = progress,
+        .heard = received_more(peer, row, engine->now_us),
+        .deserted = evidence_deserted(uplink_at(engine, peer->uplink)),
         .in_flight = peer_in_flight(peer),
         .regular = take_regular(peer, engine->now_us, spacing_us),
         .last_look_us = peer->last_look_us,
@@ -110,6 +109,7 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
     if (peer->state == PEER_GONE && fresh)
         peer_set_state(engine, peer, PEER_UP, NULL);
     peer->round = engine->polls.round;
+    unacked_row(engine, peer, &sample);
     progress_row(engine, peer, &sample);
     if (peer->uplink)
         evidence_row(engine, peer, &sample);
@@ -120,12 +120,12 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         peer->bytes_sent = row->v[PD_BYTES_SENT];
     peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
     if (peer->moves) {
-        if (progress)
+        if (sample.progress)
             advice_disproved(engine, peer, PD_KIND_DEAD);
         moves_resort(engine, peer);
         if (peer->moves->effect)
-            effect_row(engine, peer, row, fresh, progress);
-        fallback_row(engine, peer, row, progress);
+            effect_row(engine, peer, &sample);
+        fallback_row(engine, peer, &sample);
     }
     if (fresh)
         keep_rtt(peer, rtt_us);

@@ -88,6 +88,11 @@ bool evidence_silent(const struct uplink *uplink)
     return uplink->is.left_us && uplink->is.left_us >= uplink->is.heard_us;
 }
 
+bool evidence_deserted(const struct uplink *uplink)
+{
+    return uplink && uplink->is.suspect && !uplink->is.slow_us && evidence_silent(uplink);
+}
+
 bool evidence_unanswered(const struct uplink *uplink, uint64_t now_us)
 {
     uint64_t failed_us = uplink->is.unanswered_us;
@@ -185,6 +190,19 @@ static void set_ladder(struct engine *engine, struct uplink *from)
     evidence_unprove(from);
 }
 
+/* Who waits for nothing has nothing outstanding, and cannot be found dead: each is made to wait for
+ * an acknowledgement. */
+static void probe_all(struct engine *engine, const struct uplink *uplink)
+{
+    struct peer *peer;
+
+    if (!(engine->node.features & NODE_PROBE))
+        return;
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));)
+        if (uplink_at(engine, peer->uplink) == uplink && peer->state == PEER_UP)
+            poll_probe(engine, peer);
+}
+
 void evidence_leaving(struct engine *engine, const struct peer *peer, struct uplink *from,
                       enum pd_kind kind)
 {
@@ -201,6 +219,7 @@ void evidence_leaving(struct engine *engine, const struct peer *peer, struct upl
                             peer->rtt_last[0] / 1000, peer->rtt_last[0] % 1000 / 100);
         if (kind == PD_KIND_DEAD) {
             polls_round_by(engine, engine->now_us + ROUND_US);
+            probe_all(engine, from);
             evidence_change(engine, from, UPLINK_CHANGE_SILENT,
                             "nothing gets through to %s; the connection goes elsewhere",
                             peer->view.name);

@@ -23,6 +23,10 @@ void evidence_heard(struct uplink *uplink, uint64_t at_us);
 /* Connections left it, and nothing got through since. */
 bool evidence_silent(const struct uplink *uplink);
 
+/* Connections left it because nothing gets through, and nothing was heard over it since. NULL: no.
+ */
+bool evidence_deserted(const struct uplink *uplink);
+
 /* Its last probe was not answered, a moment ago. */
 bool evidence_unanswered(const struct uplink *uplink, uint64_t now_us);
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See unacked.h. */
+#include "unacked.h"
+
+#include "../state.h"
+
+/* RFC 9002 §6.2.2: what to go by before the first RTT sample. */
+#define INITIAL_RTT_US UINT64_C(333000)
+/* RFC 9002 §6.1.2 and RFC 9000 §18.2: timer granularity, the peer's max_ack_delay. */
+#define GRANULARITY_US   UINT64_C(1000)
+#define MAX_ACK_DELAY_US UINT64_C(25000)
+/* So long the peer may be heard without acknowledging anything. */
+#define ONE_WAY_US   UINT64_C(1500000)
+#define ONE_WAY_PTOS 6u
+/* So long small packets may be acknowledged, and data not. */
+#define STARVED_US UINT64_C(3000000)
+/* A PING with its packet's headers is far smaller; a probe timeout sends two packets at most
+ * (RFC 9002 §6.2.4). */
+#define KEEP_ALIVE_BYTES  UINT64_C(128)
+#define PROBES_PER_PTO    2u
+#define PTO_COUNT_COUNTED UINT64_C(16)
+
+bool unacked_shows(const struct pd_row *row)
+{
+    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
+    uint64_t unacked_ms = row->v[PD_UNACKED_MS];
+
+    return (in_flight != PD_UNKNOWN && in_flight > 0) || (pto != PD_UNKNOWN && pto > 0) ||
+           (unacked_ms != PD_UNKNOWN && unacked_ms > 0);
+}
+
+static uint64_t pto_us(const struct pd_row *row)
+{
+    uint64_t srtt_us = row->v[PD_SRTT_US], rttvar_us = row->v[PD_RTTVAR_US];
+
+    if (row->v[PD_PTO_US] != PD_UNKNOWN && row->v[PD_PTO_US] > 0)
+        return row->v[PD_PTO_US];
+    if (srtt_us == PD_UNKNOWN)
+        srtt_us = INITIAL_RTT_US;
+    if (rttvar_us == PD_UNKNOWN)
+        rttvar_us = srtt_us / 2;
+    return srtt_us + max_u64(rttvar_us * 4, GRANULARITY_US) + MAX_ACK_DELAY_US;
+}
+
+/* The stack's own probes are no more than a keep-alive either. */
+static bool more_than_keep_alive(const struct peer *peer, const struct pd_row *row)
+{
+    uint64_t sent = row->v[PD_BYTES_SENT], in_flight = row->v[PD_IN_FLIGHT_BYTES];
+    uint64_t ptos = row->v[PD_PTO_COUNT] == PD_UNKNOWN ? 0 : row->v[PD_PTO_COUNT];
+    uint64_t most = KEEP_ALIVE_BYTES * (1 + PROBES_PER_PTO * min_u64(ptos, PTO_COUNT_COUNTED));
+
+    if (row->v[PD_UNACKED_BYTES] != PD_UNKNOWN)
+        return row->v[PD_UNACKED_BYTES] > 0;
+    return (in_flight != PD_UNKNOWN && in_flight > most) ||
+           (sent != PD_UNKNOWN && peer->last_look_us && sub_u64(sent, peer->bytes_sent) > most);
+}
+
+/* What was in flight in a row that acknowledged something is unacknowledged from then on. */
+static void take_by_size(struct engine *engine, struct peer *peer, struct pd_sample *sample)
+{
+    bool outstanding = unacked_shows(sample->row);
+
+    if (!outstanding)
+        peer->unacked_since_us = 0;
+    else if (sample->acknowledged || !peer->unacked_since_us)
+        peer->unacked_since_us = engine->now_us;
+    if (!outstanding || peer->unacked_since_us == engine->now_us)
+        peer->application = false;
+    peer->application |= outstanding && more_than_keep_alive(peer, sample->row);
+    sample->unacked_us = outstanding ? engine->now_us - peer->unacked_since_us : 0;
+    sample->application = peer->application;
+}
+
+static void take_unacked(struct engine *engine, struct peer *peer, struct pd_sample *sample)
+{
+    const struct pd_row *row = sample->row;
+
+    if (row->v[PD_UNACKED_MS] != PD_UNKNOWN) {
+        sample->unacked_us = row->v[PD_UNACKED_MS] * 1000;
+        sample->application = row->v[PD_UNACKED_MS] > 0;
+    } else if (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN || row->v[PD_PTO_COUNT] != PD_UNKNOWN) {
+        take_by_size(engine, peer, sample);
+    } else {
+        if (sample->acknowledged || sample->heard)
+            peer->application = false;
+        peer->application |= more_than_keep_alive(peer, row);
+        sample->application = peer->application;
+        sample->unacked_us = PD_UNKNOWN;
+    }
+}
+
+/* True where acked_bytes has grown. */
+static bool take_acked(struct engine *engine, struct peer *peer, struct pd_sample *sample)
+{
+    uint64_t acked = sample->row->v[PD_ACKED_BYTES];
+    bool grew;
+
+    sample->starved_us = PD_UNKNOWN;
+    if (acked == PD_UNKNOWN)
+        return false;
+    grew = peer->acked_known && (uint32_t)acked != peer->acked_bytes;
+    if (grew || !peer->acked_known || sample->row->v[PD_UNACKED_MS] == 0)
+        peer->acked_us = engine->now_us;
+    peer->acked_known = true;
+    peer->acked_bytes = (uint32_t)acked;
+    if (sample->row->v[PD_UNACKED_MS] != PD_UNKNOWN)
+        sample->starved_us = engine->now_us - peer->acked_us;
+    return grew;
+}
+
+/* Is there a column in which an acknowledgement would show? */
+static bool tells_acknowledged(const struct pd_row *row)
+{
+    return row->v[PD_RTT_SAMPLES] != PD_UNKNOWN || row->v[PD_ACKED_BYTES] != PD_UNKNOWN ||
+           row->v[PD_UNACKED_MS] != PD_UNKNOWN;
+}
+
+void unacked_row(struct engine *engine, struct peer *peer, struct pd_sample *sample)
+{
+    uint64_t silent_ms = sample->row->v[PD_SILENT_MS], long_us, starved_us;
+
+    sample->silent_us = silent_ms == PD_UNKNOWN ? PD_UNKNOWN : silent_ms * 1000;
+    sample->pto_us = pto_us(sample->row);
+    sample->acknowledged = take_acked(engine, peer, sample) || sample->fresh;
+    take_unacked(engine, peer, sample);
+    long_us = ONE_WAY_PTOS * sample->pto_us;
+    starved_us =
+        sample->starved_us == PD_UNKNOWN ? 0 : min_u64(sample->starved_us, sample->unacked_us);
+    sample->one_way = sample->heard && !sample->acknowledged && sample->application &&
+                      tells_acknowledged(sample->row) && sample->unacked_us != PD_UNKNOWN &&
+                      sample->unacked_us >= max_u64(ONE_WAY_US, long_us);
+    sample->starved = starved_us >= max_u64(STARVED_US, long_us);
+    sample->progress =
+        (sample->acknowledged || sample->heard) && !sample->one_way && !sample->starved;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the peer has not acknowledged: since when, whether application data is among it, and whether
+ * the path carries only the peer's packets, or only small ones (docs/decisions.md has the words).
+ */
+#ifndef ENGINE_UNACKED_H
+#define ENGINE_UNACKED_H
+
+#include "../state.h"
+
+/* Bytes in flight (RFC 9002 §2), a probe timeout (§6.2), or application data. */
+bool unacked_shows(const struct pd_row *row);
+
+/* A row, before what it says is taken over: fills in the ages of what is unacknowledged, and
+ * `progress`. */
+void unacked_row(struct engine *engine, struct peer *peer, struct pd_sample *sample);
+
+#endif
