@@ -45,6 +45,7 @@ static void configure(struct sim *sim, struct sim_setup *setup)
     config->reconnect_gap_us = usual ? 10000000 : 1 + pick(sim, 12000000);
     config->effect_window_us = usual ? 10000000 : 1 + pick(sim, 12000000);
     config->fallback_after_us = usual ? 3000000 : 100000 + pick(sim, 4000000);
+    config->fallback_blind_us = usual ? 20000000 : 100000 + pick(sim, 40000000);
     config->decisions_kept = (uint32_t)pick(sim, 100);
     config->choose = true;
     hosts_configure(sim, setup);

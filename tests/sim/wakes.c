@@ -248,6 +248,7 @@ static void set(struct world *world, const struct scene *scene)
         .effect_window_us = 10000000,
         .fallback = FALLBACK_OFF,
         .fallback_after_us = 3000000,
+        .fallback_blind_us = 20000000,
         .decisions_kept = 16,
         .instances = &world->instance,
         .n_instances = 1,

@@ -30,6 +30,7 @@ void lab_init(struct lab *lab)
                 .reconnect_gap_us = 10 * SEC,
                 .effect_window_us = 10 * SEC,
                 .fallback_after_us = 3 * SEC,
+                .fallback_blind_us = 20 * SEC,
                 .decisions_kept = 4096,
                 .n_instances = 1,
                 .choose = true,

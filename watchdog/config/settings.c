@@ -108,6 +108,7 @@ const struct setting settings[] = {
     TIME("effect_window", effect_window_us, "10s", 10 * MS, 10 * MINUTE, "the time in which a move must show progress"),
     CHOICE("fallback", fallback, "reconnect", fallbacks, "what to do with a connection that stays dead after moved or dead"),
     TIME("fallback_after", fallback_after_us, "3s", 10 * MS, 10 * MINUTE, "the time without progress after which a connection counts as dead"),
+    TIME("fallback_blind", fallback_blind_us, "20s", 10 * MS, HOUR, "the same where nothing says that a new connection can work"),
     CHOICE("prefer", prefer, "node", prefers, "what moved and dead ask for; node: what the node's hello prefers"),
     BOOLEAN("choose", choose, "yes", "choose another uplink for a connection whose own is dead or bad; no: the route table alone decides"),
     CHOICE("return", returns, "always", return_names, "when to go back to the uplink that a connection was moved off, or to one of a better class: once it is proven to live, if it is also faster, or never"),

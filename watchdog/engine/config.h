@@ -86,6 +86,7 @@ struct engine_config {
     uint64_t reconnect_gap_us;
     uint64_t effect_window_us;
     uint64_t fallback_after_us;
+    uint64_t fallback_blind_us;
     uint32_t decisions_kept;
     const struct instance_config *instances;
     size_t n_instances;

@@ -81,7 +81,7 @@ struct engine {
     /* base */
     struct deadlines deadlines;
     struct { /* of deadlines that always lie the same time ahead */
-        struct fifo open, queued_degraded, queued, effects, repeats, watched, watched_inbound;
+        struct fifo open, queued_degraded, queued, effects, repeats, watched;
         struct fifo watch_ends;
     } fifos;
     struct causes causes;

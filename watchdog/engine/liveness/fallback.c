@@ -13,20 +13,13 @@
 #include "../peers/poll.h"
 #include "../peers/progress.h"
 #include "../state.h"
+#include "dial.h"
 
 #define WATCH_US    60000000u
 #define SURE_US     1000000u /* progress so long after the advice is not left from before it */
 #define POLLS_LEAST 3u
 
 static const char fallback_name[] = "fallback";
-
-/* Two pathdogs, one at each end, must not both close the connection. */
-static uint64_t fallback_after_us(const struct engine *engine, const struct peer *peer)
-{
-    uint64_t after_us = engine->config->fallback_after_us;
-
-    return peer_inbound(peer) ? after_us * 2 : after_us;
-}
 
 void fallback_due(struct engine *engine, struct deadline *deadline)
 {
@@ -42,16 +35,24 @@ void fallback_due(struct engine *engine, struct deadline *deadline)
     poll_soon(engine);
 }
 
-/* A look is wanted at the very moment when something was unanswered long enough. */
+/* Since when it has been waited for: nothing need be outstanding where nothing can arrive. */
+static uint64_t waited_since_us(const struct peer *peer, enum dial dial)
+{
+    return dial == DIAL_GONE ? peer->stalled_since_us : peer->unanswered_since_us;
+}
+
+/* A look is wanted at the very moment when it was waited long enough. */
 static void set_deadline(struct engine *engine, struct peer *peer)
 {
     struct watch *watch = &peer->moves->watch;
+    enum dial dial = dial_judge(engine, peer);
+    uint64_t after_us = dial_after_us(engine, peer, dial);
+    uint64_t at_us = min_u64(add_u64(waited_since_us(peer, dial), after_us), watch->until_us);
 
-    deadline_append(
-        &engine->deadlines,
-        peer_inbound(peer) ? &engine->fifos.watched_inbound : &engine->fifos.watched,
-        &watch->deadline,
-        min_u64(peer->unanswered_since_us + fallback_after_us(engine, peer), watch->until_us));
+    if (after_us == engine->config->fallback_after_us)
+        deadline_append(&engine->deadlines, &engine->fifos.watched, &watch->deadline, at_us);
+    else
+        deadline_set(&engine->deadlines, &watch->deadline, at_us);
 }
 
 void fallback_off(struct engine *engine, struct peer *peer)
@@ -72,6 +73,24 @@ static void watch_since_now(const struct engine *engine, struct watch *watch)
     watch->polled = false;
 }
 
+/* Does the kernel prove that nothing can arrive on the path that was used? */
+static bool proves_gone(const struct reason *reason)
+{
+    const struct evidence *evidence = reason->evidence;
+
+    for (uint32_t i = 0; evidence && i < evidence->n_fields; i++)
+        if (!strcmp(evidence->fields[i].name, "proof"))
+            return evidence->fields[i].text && !strcmp(evidence->fields[i].text, "unreachable");
+    return false;
+}
+
+static void take_moved(struct watch *watch, const struct reason *reason)
+{
+    watch->flipped = !reason->no_target;
+    watch->no_way = reason->no_target;
+    watch->gone = proves_gone(reason);
+}
+
 void fallback_advised(struct engine *engine, struct peer *peer, const struct reason *reason)
 {
     struct watch *watch = &peer_moves(engine, peer)->watch;
@@ -79,12 +98,16 @@ void fallback_advised(struct engine *engine, struct peer *peer, const struct rea
     /* a silence that is known must not be put off by being said again, nor by a route that flaps */
     bool known = watch->on && !own;
 
+    if (!watch->on)
+        *watch = (struct watch){.deadline = watch->deadline, .application = true};
     if (!own || !watch->on)
         watch->until_us = engine->now_us + WATCH_US;
     watch->on = true;
     watch->probed = false;
     watch->cause = reason->cause;
     watch->bulk = reason->bulk;
+    if (reason->kind == PD_KIND_MOVED)
+        take_moved(watch, reason);
     watch_since_now(engine, watch);
     watch->deadline.kind = DEADLINE_WATCH;
     if (!known)
@@ -105,23 +128,34 @@ static bool judgeable(const struct engine *engine)
 bool fallback_dead(const struct engine *engine, const struct peer *peer, uint64_t now_us)
 {
     return peer->unanswered_rows >= POLLS_LEAST && judgeable(engine) &&
-           sub_u64(now_us, peer->unanswered_since_us) >= fallback_after_us(engine, peer);
+           sub_u64(now_us, peer->unanswered_since_us) >= engine->config->fallback_after_us;
 }
 
-static void advise_fallback(struct engine *engine, struct peer *peer)
+static bool waited_enough(const struct engine *engine, const struct peer *peer, enum dial dial)
+{
+    uint32_t rows = dial == DIAL_GONE ? peer->stalled_polls : peer->unanswered_rows;
+
+    return rows >= dial_rows(dial) && judgeable(engine) &&
+           sub_u64(engine->now_us, waited_since_us(peer, dial)) >=
+               dial_after_us(engine, peer, dial);
+}
+
+static void advise_fallback(struct engine *engine, struct peer *peer, enum dial dial)
 {
     struct watch *watch = &peer->moves->watch;
     uint64_t silent_ms = (engine->now_us - peer->stalled_since_us) / 1000;
-    char reason[128];
+    char reason[160];
     const struct pd_field evidence[] = {
+        {.name = "dial", .text = dial_name(dial)},
         {.name = "silent_ms", .number = silent_ms},
         {.name = "looks", .number = peer->stalled_polls},
         {.name = "in_flight_bytes", .number = peer->in_flight_bytes},
     };
 
     snprintf(reason, sizeof(reason),
-             "no progress for %" PRIu64 ".%" PRIu64 " s in %u polls, and something is outstanding",
-             silent_ms / 1000, silent_ms % 1000 / 100, peer->stalled_polls);
+             "no progress for %" PRIu64 ".%" PRIu64
+             " s in %u polls, and something is outstanding; %s",
+             silent_ms / 1000, silent_ms % 1000 / 100, peer->stalled_polls, dial_text(dial));
     watch->given = true;
     advice_give(engine, peer, fallback_name, REASON_BY_RECONNECT, watch->bulk,
                 &(struct pd_advice){
@@ -136,24 +170,30 @@ static void advise_fallback(struct engine *engine, struct peer *peer)
 /* Judges a connection without a request open. */
 static bool evaluate(struct engine *engine, struct peer *peer)
 {
+    enum dial dial = dial_judge(engine, peer);
+
     if (peer->moves->watch.given || engine->config->fallback != FALLBACK_RECONNECT ||
         peer->state != PEER_UP || !peer_movable(engine, peer, BY_RECONNECT) ||
-        !fallback_dead(engine, peer, engine->now_us))
+        !waited_enough(engine, peer, dial))
         return false;
-    advise_fallback(engine, peer);
+    advise_fallback(engine, peer, dial);
     return true;
 }
 
-bool fallback_answered(struct engine *engine, struct peer *peer, bool ok)
+bool fallback_answered(struct engine *engine, struct peer *peer, enum outcome outcome)
 {
     struct watch *watch = &peer->moves->watch;
 
     if (!watch->on)
         return false;
     watch_since_now(engine, watch);
-    if (!ok)
-        return evaluate(engine, peer);
-    progress_restart(engine, peer); /* the new path gets its own time */
+    watch->no_way = outcome == OUTCOME_NO_PATH;
+    if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED) {
+        watch->gone = false;
+        progress_restart(engine, peer); /* the new path gets its own time */
+    } else if (evaluate(engine, peer)) {
+        return true;
+    }
     set_deadline(engine, peer);
     return false;
 }
@@ -202,12 +242,15 @@ static bool is_sure(const struct engine *engine, const struct watch *watch,
            (silent_ms != PD_UNKNOWN && silent_ms < (engine->now_us - since_us) / 1000);
 }
 
-static void progressed(struct engine *engine, struct peer *peer, const struct pd_row *row)
+static void progressed(struct engine *engine, struct peer *peer, const struct pd_sample *sample)
 {
     struct watch *watch = &peer->moves->watch;
+    bool sure = is_sure(engine, watch, sample->row);
 
     watch->given = false;
-    if (is_sure(engine, watch, row) && !peer_in_flight(peer))
+    if (sure && sample->acknowledged)
+        watch->flipped = watch->gone = false;
+    if (sure && !peer_in_flight(peer))
         fallback_off(engine, peer);
     else
         set_deadline(engine, peer);
@@ -234,8 +277,12 @@ void fallback_row(struct engine *engine, struct peer *peer, const struct pd_samp
     if (!peer->moves->watch.on)
         return;
     notice_unjudgeable(engine);
+    if (peer->moves->watch.application != sample->application) {
+        peer->moves->watch.application = sample->application;
+        set_deadline(engine, peer);
+    }
     if (progress) {
-        progressed(engine, peer, row);
+        progressed(engine, peer, sample);
     } else if (!peer_in_flight(peer)) {
         probe(engine, peer, row);
         if (peer->unanswered_since_us == engine->now_us) /* nothing is outstanding */

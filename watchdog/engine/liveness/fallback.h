@@ -16,9 +16,13 @@ struct peer;
 struct watch {
     bool on;
     bool probed;
-    bool given;  /* the present silence has led to a decision */
-    bool polled; /* a row has come since `advised_us` */
-    bool bulk;   /* as the advice */
+    bool given;       /* the present silence has led to a decision */
+    bool polled;      /* a row has come since `advised_us` */
+    bool bulk;        /* as the advice */
+    bool application; /* data waits, by the last row; else at most a keep-alive */
+    bool flipped;     /* the kernel's way out has changed since the last progress */
+    bool gone;        /* the kernel has proven that nothing can arrive on the path in use */
+    bool no_way;      /* the kernel, or the node, knows no way out */
     uint64_t cause;
     uint64_t advised_us; /* also the last answer since */
     uint64_t until_us;
@@ -29,7 +33,7 @@ void fallback_advised(struct engine *engine, struct peer *peer, const struct rea
 
 /* A request of this connection ended. True if it is dead and the fallback has
  * been advised in its stead. */
-bool fallback_answered(struct engine *engine, struct peer *peer, bool ok);
+bool fallback_answered(struct engine *engine, struct peer *peer, enum outcome outcome);
 
 /* The node knows by other means than a row that the connection lives. */
 void fallback_lives(struct engine *engine, struct peer *peer);

@@ -30,6 +30,7 @@ struct polls {
     uint32_t polled;
     uint64_t close_last_us;
     bool noticed_unjudgeable;
+    uint64_t acknowledged_us; /* the last row of any connection that showed an acknowledgement */
 };
 
 void polls_init(struct engine *engine);
@@ -42,6 +43,9 @@ void polls_stop(struct engine *engine);
 
 /* Something came of what the node was asked for. */
 void polls_heard(struct engine *engine);
+
+/* A connection had something acknowledged. */
+void polls_acknowledged(struct engine *engine);
 
 /* For how long the node has answered no poll, where that is long enough to call it silent; else 0.
  * Whatever else it says meanwhile: what is known of its peers gets no newer. */

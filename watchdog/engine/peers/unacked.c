@@ -3,6 +3,7 @@
 #include "unacked.h"
 
 #include "../state.h"
+#include "poll.h"
 
 /* RFC 9002 §6.2.2: what to go by before the first RTT sample. */
 #define INITIAL_RTT_US UINT64_C(333000)
@@ -122,6 +123,8 @@ void unacked_row(struct engine *engine, struct peer *peer, struct pd_sample *sam
     sample->silent_us = silent_ms == PD_UNKNOWN ? PD_UNKNOWN : silent_ms * 1000;
     sample->pto_us = pto_us(sample->row);
     sample->acknowledged = take_acked(engine, peer, sample) || sample->fresh;
+    if (sample->acknowledged)
+        polls_acknowledged(engine);
     take_unacked(engine, peer, sample);
     long_us = ONE_WAY_PTOS * sample->pto_us;
     starved_us =

@@ -153,6 +153,7 @@ static struct answered succeeded(struct engine *engine, struct move *move,
         .done = peer,
         .same = same,
         .settles = settles,
+        .outcome = reconnected ? OUTCOME_RECONNECTED : OUTCOME_MIGRATED,
     };
 }
 
@@ -161,7 +162,7 @@ void outcome_succeeded(struct engine *engine, const struct answered *led)
     if (led->settles)
         advice_forget(engine, led->done);
     if (led->same)
-        (void)fallback_answered(engine, led->done, true);
+        (void)fallback_answered(engine, led->done, led->outcome);
     if (led->done)
         advice_give_remembered(engine, led->done);
 }
@@ -244,7 +245,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
 {
     struct peer *peer = move->peer;
 
-    if (peer && !move->adopted && fallback_answered(engine, peer, false)) {
+    if (peer && !move->adopted && fallback_answered(engine, peer, outcome)) {
         move_free(engine, move);
         advice_forget(engine, peer);
         return;

@@ -14,6 +14,7 @@ struct answered {
     struct peer *done;  /* NULL, or: its request succeeded */
     bool same;          /* that is the connection which was asked for, not one that followed */
     bool settles;       /* as the move */
+    enum outcome outcome;
 };
 
 struct answered outcome_answered(struct engine *engine, struct move *move,

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See dial.h. */
+#include "dial.h"
+
+#include "../peers/peer.h"
+#include "../state.h"
+#include "../uplinks/evidence.h"
+
+/* The formality: one probe timeout, by default (RFC 9002 §6.2.2, with what is usual). */
+#define GONE_US UINT64_C(50000)
+#define ROWS    3u
+/* An idle connection ends by its own time-out (RFC 9000 §10.1); before that it may heal. */
+#define IDLE_US UINT64_C(30000000)
+
+/* Was anything acknowledged lately over an uplink that it could be dialled over? */
+static bool others_live(const struct engine *engine, const struct peer *peer)
+{
+    uint64_t window_us = 2 * engine->config->fallback_after_us;
+    uint64_t since_us = max_u64(peer->progress_us, sub_u64(engine->now_us, window_us));
+    const struct uplinks *uplinks = &engine->uplinks;
+
+    for (size_t i = 0; i < uplinks->n; i++)
+        if (uplinks->list[i].condition == UPLINK_UP && uplinks->list[i].is.heard_us > since_us)
+            return true;
+    return !peer->uplink && engine->polls.acknowledged_us > since_us;
+}
+
+enum dial dial_judge(const struct engine *engine, const struct peer *peer)
+{
+    const struct watch *watch = &peer->moves->watch;
+
+    if (watch->no_way)
+        return DIAL_NEVER;
+    if (watch->gone && (peer_inbound(peer) || !peer_movable(engine, peer, BY_MIGRATE)))
+        return DIAL_GONE;
+    if (!watch->application)
+        return DIAL_IDLE;
+    return watch->flipped || others_live(engine, peer) ? DIAL_SIGN : DIAL_BLIND;
+}
+
+/* Two pathdogs, one at each end, must not both close the connection; but of a change of its own
+ * network only this end knows. */
+static bool both_may_close(const struct peer *peer)
+{
+    return peer_inbound(peer) && !peer->moves->watch.flipped;
+}
+
+uint64_t dial_after_us(const struct engine *engine, const struct peer *peer, enum dial dial)
+{
+    uint64_t after_us = engine->config->fallback_after_us;
+
+    switch (dial) {
+    case DIAL_GONE:
+        return GONE_US;
+    case DIAL_SIGN:
+        return both_may_close(peer) ? 2 * after_us : after_us;
+    case DIAL_BLIND:
+        return max_u64(engine->config->fallback_blind_us, after_us);
+    case DIAL_IDLE:
+        return peer->uplink && !evidence_lives(engine, uplink_at(engine, peer->uplink))
+                   ? NEVER
+                   : max_u64(IDLE_US, after_us);
+    default:
+        return NEVER;
+    }
+}
+
+uint32_t dial_rows(enum dial dial)
+{
+    return dial == DIAL_GONE ? 1 : ROWS;
+}
+
+const char *dial_name(enum dial dial)
+{
+    static const char *const names[] = {
+        [DIAL_GONE] = "unreachable", [DIAL_SIGN] = "sign",   [DIAL_BLIND] = "blind",
+        [DIAL_IDLE] = "idle",        [DIAL_NEVER] = "never",
+    };
+
+    return names[dial];
+}
+
+const char *dial_text(enum dial dial)
+{
+    static const char *const texts[] = {
+        [DIAL_GONE] = "the kernel says that nothing can arrive, and it cannot be migrated",
+        [DIAL_SIGN] = "a new one can work",
+        [DIAL_BLIND] = "nothing says that a new one can work",
+        [DIAL_IDLE] = "only a keep-alive waits",
+        [DIAL_NEVER] = "there is no way out",
+    };
+
+    return texts[dial];
+}
