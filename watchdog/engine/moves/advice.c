@@ -105,11 +105,12 @@ bool advice_still_refused(const struct engine *engine, const struct peer *peer)
                                                 : engine->mode == MODE_OBSERVE;
 }
 
-/* Was it refused for want of a target? */
+/* Was it refused for want of a target, or of others that found one? */
 static bool remembered_for_target(const struct peer_moves *moves)
 {
     return moves->remembered &&
-           (moves->remembered_as == VERDICT_PROBING || moves->remembered_as == VERDICT_NO_TARGET);
+           (moves->remembered_as == VERDICT_PROBING || moves->remembered_as == VERDICT_NO_TARGET ||
+            moves->remembered_as == VERDICT_INBOUND);
 }
 
 void advice_disproved(struct engine *engine, struct peer *peer, enum pd_kind kind)

@@ -107,6 +107,9 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
         return;
     if (verdict == VERDICT_HELD || verdict == VERDICT_OBSERVING)
         advice_remember_held(engine, peer, reason);
+    else if (verdict == VERDICT_INBOUND && reason->kind == PD_KIND_DEAD &&
+             peer_movable(engine, peer, BY_RECONNECT))
+        advice_remember(engine, peer, reason, verdict, NEVER);
     else if (verdict == VERDICT_NO_TARGET && !reason->no_target)
         advice_remember(engine, peer, reason, verdict, asked_again_us(engine, peer));
     else if (verdict == VERDICT_IN_FLIGHT ||
@@ -153,7 +156,7 @@ static bool follows(const struct engine *engine, const struct peer *peer,
                     const struct reason *reason, const struct choice *choice)
 {
     return reason->kind == PD_KIND_DEAD && reason->by == REASON_BY_RULE && peer_inbound(peer) &&
-           peer_movable(engine, peer, BY_RECONNECT) && choose_follows(engine, choice);
+           peer_movable(engine, peer, BY_RECONNECT) && choose_follows(engine, peer, choice);
 }
 
 /* Dial first, and close then: the connection may live after all, or the dial may fail, and then it
@@ -198,6 +201,8 @@ static void decide(struct engine *engine, struct advice *advice)
         refuse(engine, peer, &what, advice->again, verdict);
     if (verdict == VERDICT_PROBING)
         probe_candidates(engine, peer, &choice);
+    if (verdict == VERDICT_INBOUND && what.reason->kind == PD_KIND_DEAD)
+        evidence_doubt(engine, peer);
     destination_unref(what.destination);
     advice->reason = reason_unref(advice->reason);
 }

@@ -20,6 +20,7 @@
 #include "../state.h"
 #include "../uplinks/choose.h"
 #include "../uplinks/evidence.h"
+#include "../uplinks/react.h"
 #include "../uplinks/return.h"
 
 static const struct event_answer no_answer = {0};
@@ -144,6 +145,8 @@ static struct answered succeeded(struct engine *engine, struct move *move,
     }
     if (peer && (!reconnected || redialled))
         return_moved(engine, peer, destination, interface, reason->kind == PD_KIND_OPERATOR);
+    if (reconnected || answer->validated)
+        react_left(engine, destination);
     reason_unref(reason);
     destination_unref(destination);
     if (!peer)

@@ -273,12 +273,15 @@ bool choose_uplink(const struct engine *engine, const struct peer *peer,
     return choose(engine, peer, reason, tried, tried ? ATTEMPT_NEXT : ATTEMPT_FIRST, ret);
 }
 
-bool choose_follows(const struct engine *engine, const struct choice *choice)
+bool choose_follows(const struct engine *engine, const struct peer *peer,
+                    const struct choice *choice)
 {
     const struct uplink *from = uplink_at(engine, choice->from),
                         *to = uplink_at(engine, choice->to);
 
-    return from && to && from != to && from->is.suspect && evidence_silent(from) &&
+    /* nobody was heard there since the others left, or since this one was */
+    return from && to && from != to && from->is.suspect &&
+           (evidence_silent(from) || from->is.heard_us <= peer->progress_us) &&
            evidence_lives(engine, to);
 }
 

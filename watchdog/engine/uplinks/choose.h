@@ -25,7 +25,8 @@ bool choose_uplink(const struct engine *engine, const struct peer *peer,
                    const struct reason *reason, const struct uplink *tried, struct choice *ret);
 
 /* An uplink that others left, and one that lives: who cannot migrate is dialled anew over that. */
-bool choose_follows(const struct engine *engine, const struct choice *choice);
+bool choose_follows(const struct engine *engine, const struct peer *peer,
+                    const struct choice *choice);
 
 /* What a request and the records carry of it. The caller's reference. */
 struct destination *choose_destination(struct engine *engine, const struct choice *choice);

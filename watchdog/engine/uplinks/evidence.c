@@ -13,7 +13,10 @@
 #include "../state.h"
 
 /* How are the others on an uplink that a connection leaves? Not at the next round only. */
-#define ROUND_US        UINT64_C(50000)
+#define ROUND_US UINT64_C(50000)
+/* One that is dead there, and cannot leave it: how are the others? So many are asked, so often. */
+#define DOUBT_PEERS     16u
+#define DOUBT_US        UINT64_C(5000000)
 #define PENALTY_STEP_US UINT64_C(8000000)
 #define PENALTY_MAX_US  UINT64_C(600000000)
 #define HOLD_MIN_US     UINT64_C(15000000)
@@ -90,7 +93,10 @@ bool evidence_silent(const struct uplink *uplink)
 
 bool evidence_deserted(const struct uplink *uplink)
 {
-    return uplink && uplink->is.suspect && !uplink->is.slow_us && evidence_silent(uplink);
+    if (!uplink)
+        return false;
+    return (uplink->is.suspect && !uplink->is.slow_us && evidence_silent(uplink)) ||
+           (uplink->is.doubted_us && uplink->is.doubted_us >= uplink->is.heard_us);
 }
 
 bool evidence_unanswered(const struct uplink *uplink, uint64_t now_us)
@@ -190,17 +196,31 @@ static void set_ladder(struct engine *engine, struct uplink *from)
     evidence_unprove(from);
 }
 
-/* Who waits for nothing has nothing outstanding, and cannot be found dead: each is made to wait for
- * an acknowledgement. */
-static void probe_all(struct engine *engine, const struct uplink *uplink)
+/* Who waits for nothing has nothing outstanding, and cannot be found dead: `most` of those on it
+ * are made to wait for an acknowledgement. */
+static void look_at(struct engine *engine, const struct uplink *uplink, uint32_t most)
 {
     struct peer *peer;
 
+    polls_round_by(engine, engine->now_us + ROUND_US);
     if (!(engine->node.features & NODE_PROBE))
         return;
-    for (uint32_t i = 0; (peer = peers_next(engine, &i));)
-        if (uplink_at(engine, peer->uplink) == uplink && peer->state == PEER_UP)
+    for (uint32_t i = 0; most && (peer = peers_next(engine, &i));)
+        if (uplink_at(engine, peer->uplink) == uplink && peer->state == PEER_UP) {
             poll_probe(engine, peer);
+            most--;
+        }
+}
+
+void evidence_doubt(struct engine *engine, const struct peer *peer)
+{
+    struct uplink *uplink = uplink_at(engine, peer->uplink);
+
+    if (!uplink || uplink->is.heard_us > peer->progress_us ||
+        engine->now_us < uplink->is.doubted_us + DOUBT_US)
+        return;
+    uplink->is.doubted_us = engine->now_us;
+    look_at(engine, uplink, DOUBT_PEERS);
 }
 
 void evidence_leaving(struct engine *engine, const struct peer *peer, struct uplink *from,
@@ -218,8 +238,7 @@ void evidence_leaving(struct engine *engine, const struct peer *peer, struct upl
                             "%s got slow: %u.%u ms; the connection goes elsewhere", peer->view.name,
                             peer->rtt_last[0] / 1000, peer->rtt_last[0] % 1000 / 100);
         if (kind == PD_KIND_DEAD) {
-            polls_round_by(engine, engine->now_us + ROUND_US);
-            probe_all(engine, from);
+            look_at(engine, from, UINT32_MAX);
             evidence_change(engine, from, UPLINK_CHANGE_SILENT,
                             "nothing gets through to %s; the connection goes elsewhere",
                             peer->view.name);

@@ -23,8 +23,12 @@ void evidence_heard(struct uplink *uplink, uint64_t at_us);
 /* Connections left it, and nothing got through since. */
 bool evidence_silent(const struct uplink *uplink);
 
-/* Connections left it because nothing gets through, and nothing was heard over it since. NULL: no.
- */
+/* One is dead there that cannot migrate, and nobody was heard since: some of the others are looked
+ * at. */
+void evidence_doubt(struct engine *engine, const struct peer *peer);
+
+/* Connections left it because nothing gets through, or one is dead on it that cannot leave; and
+ * nothing was heard over it since. NULL: no. */
 bool evidence_deserted(const struct uplink *uplink);
 
 /* Its last probe was not answered, a moment ago. */

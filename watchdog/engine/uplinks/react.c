@@ -70,6 +70,29 @@ static void wake_peers(struct engine *engine, const struct uplink *uplink)
     return_look(engine);
 }
 
+/* ---- one was left for another, and that lives ---- */
+
+static bool waits_for_others(const struct peer *peer)
+{
+    return peer->moves && peer->moves->remembered && peer->moves->remembered_as == VERDICT_INBOUND;
+}
+
+void react_left(struct engine *engine, const struct destination *destination)
+{
+    struct uplink *to = uplinks_target(engine, destination);
+    const struct uplink *from =
+        to && destination->uplink ? uplinks_find(engine, destination->uplink->s) : NULL;
+    struct peer *peer;
+
+    if (to)
+        evidence_heard(to, engine->now_us);
+    if (!from || from == to)
+        return;
+    for (uint32_t i = 0; engine->remembered && (peer = peers_next(engine, &i));)
+        if (waits_for_others(peer) && uplink_at(engine, peer->uplink) == from)
+            advice_give_remembered(engine, peer);
+}
+
 /* ---- what the host says ---- */
 
 static const char *const downs[] = {

@@ -26,4 +26,8 @@ void react_due(struct engine *engine);
 bool react_hold(struct engine *engine, const char *name, uint64_t until_us, const char *who);
 bool react_release(struct engine *engine, const char *name, const char *who);
 
+/* A move went well (`destination` NULL: no uplink was named): what it went to lives, and inbound
+ * connections that are dead on the one that it left are dialled anew over that. */
+void react_left(struct engine *engine, const struct destination *destination);
+
 #endif

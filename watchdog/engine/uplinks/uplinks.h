@@ -52,6 +52,7 @@ struct uplink_history {
     uint64_t asked_us; /* the last probe or move over it began, 0: none */
     uint64_t unanswered_us; /* the last probe without an answer, 0: none */
     uint64_t left_us;       /* connections left it because it did not do, 0: never */
+    uint64_t doubted_us;    /* one is dead on it that cannot leave; 0: never */
     bool suspect;           /* since then it has not been proven */
     uint64_t slow_us;       /* it was left because of this RTT; 0: for another cause */
     uint64_t probe_rtt_us, probe_rtt_at_us; /* of the last answered probe */
