@@ -79,6 +79,8 @@ static void take_unacked(struct engine *engine, struct peer *peer, struct pd_sam
     if (row->v[PD_UNACKED_MS] != PD_UNKNOWN) {
         sample->unacked_us = row->v[PD_UNACKED_MS] * 1000;
         sample->application = row->v[PD_UNACKED_MS] > 0;
+        peer->unacked_since_us =
+            sample->application ? sub_u64(engine->now_us, sample->unacked_us) : 0;
     } else if (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN || row->v[PD_PTO_COUNT] != PD_UNKNOWN) {
         take_by_size(engine, peer, sample);
     } else {

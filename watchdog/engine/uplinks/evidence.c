@@ -17,6 +17,7 @@
 /* One that is dead there, and cannot leave it: how are the others? So many are asked, so often. */
 #define DOUBT_PEERS     16u
 #define DOUBT_US        UINT64_C(5000000)
+#define LATE_US         UINT64_C(100000)
 #define PENALTY_STEP_US UINT64_C(8000000)
 #define PENALTY_MAX_US  UINT64_C(600000000)
 #define HOLD_MIN_US     UINT64_C(15000000)
@@ -196,6 +197,17 @@ static void set_ladder(struct engine *engine, struct uplink *from)
     evidence_unprove(from);
 }
 
+/* When was the last packet sent that the peer would have acknowledged, if only the peer were at
+ * fault? What was on its way to others when the path died was acknowledged up to an RTT later. */
+static uint64_t waits_since_us(const struct peer *peer)
+{
+    uint64_t rtt_us = peer->rtt_last[0] == UINT32_MAX ? 0 : peer->rtt_last[0];
+
+    if (!peer->unacked_since_us)
+        return peer->progress_us;
+    return peer->unacked_since_us + max_u64(2 * rtt_us, LATE_US);
+}
+
 /* Who waits for nothing has nothing outstanding, and cannot be found dead: `most` of those on it
  * are made to wait for an acknowledgement. */
 static void look_at(struct engine *engine, const struct uplink *uplink, uint32_t most)
@@ -216,7 +228,7 @@ void evidence_doubt(struct engine *engine, const struct peer *peer)
 {
     struct uplink *uplink = uplink_at(engine, peer->uplink);
 
-    if (!uplink || uplink->is.heard_us > peer->progress_us ||
+    if (!uplink || uplink->is.heard_us > waits_since_us(peer) ||
         engine->now_us < uplink->is.doubted_us + DOUBT_US)
         return;
     uplink->is.doubted_us = engine->now_us;
@@ -226,8 +238,7 @@ void evidence_doubt(struct engine *engine, const struct peer *peer)
 void evidence_leaving(struct engine *engine, const struct peer *peer, struct uplink *from,
                       enum pd_kind kind)
 {
-    uint64_t last_us = peer->progress_us; /* of this connection */
-    bool others = kind == PD_KIND_DEAD && from->is.heard_us > last_us;
+    bool others = kind == PD_KIND_DEAD && from->is.heard_us > waits_since_us(peer);
 
     if (!from->is.suspect && !others) {
         set_ladder(engine, from);
