@@ -31,8 +31,10 @@ struct mock_peer {
     /* what the next sample is made of; 0: never, not so */
     struct pd_row row; /* each column as it was last known */
     uint64_t last_look_us, regular_us, progress_us, unacked_since_us, outstanding_since_us;
+    uint64_t acked_us;
     uint32_t outstanding_rows;
-    bool outstanding_always, outstanding_sent;
+    bool outstanding_always, outstanding_sent, application;
+    bool deserted; /* set by the test: as in struct pd_sample */
 };
 
 struct mock_advice {

@@ -30,11 +30,6 @@ static void set_decision(uint8_t *decision, enum sim_decision state)
     *decision = (uint8_t)((*decision & SIM_FALLBACK) | state);
 }
 
-static uint64_t fallback_after(const struct sim *sim, const struct sim_peer *peer)
-{
-    return sim->least_fallback_us * (peer->role == PD_ROLE_SERVER ? 2 : 1);
-}
-
 /* ---- requests end ---- */
 
 static void check_outcome(struct sim *sim, const struct record_outcome *record)
@@ -123,7 +118,7 @@ static void check_request(struct sim *sim, const struct action *action)
         .conn = move->conn,
         .peer = peer,
         .stalled_us = sim->now_us - peer->progress_us,
-        .quiet_enough = sim->now_us - peer->progress_us >= fallback_after(sim, peer),
+        .quiet_enough = sim->now_us - peer->progress_us >= sim->least_fallback_us,
         .gap_us = peer->reconnect_us ? sim->now_us - peer->reconnect_us : NEVER,
         .timeout_ms = move->timeout_ms,
         .by = by,

@@ -175,6 +175,20 @@ static bool fresh(const struct sim_peer *peer, const struct pd_row *row)
            differs(was[PD_RTTVAR_US], now[PD_RTTVAR_US]);
 }
 
+static bool starves(const struct pd_row *row)
+{
+    return row->v[PD_ACKED_BYTES] != PD_UNKNOWN && row->v[PD_UNACKED_MS] != PD_UNKNOWN &&
+           row->v[PD_UNACKED_MS] >= 3000;
+}
+
+static bool waits(const struct pd_row *row)
+{
+    return row->v[PD_UNACKED_MS] != PD_UNKNOWN
+               ? row->v[PD_UNACKED_MS] >= 1500
+               : (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN && row->v[PD_IN_FLIGHT_BYTES]) ||
+                     (row->v[PD_PTO_COUNT] != PD_UNKNOWN && row->v[PD_PTO_COUNT]);
+}
+
 static void row(struct sim *sim, struct sim_peer *peer, const struct pd_row *row)
 {
     bool is_fresh = fresh(peer, row);
@@ -183,7 +197,9 @@ static void row(struct sim *sim, struct sim_peer *peer, const struct pd_row *row
     bool heard = peer->poll_us && silent_ms != PD_UNKNOWN &&
                  silent_ms < (sim->now_us - peer->poll_us) / 1000;
 
-    if (is_fresh || more || heard)
+    /* Where it is certain: what is heard proves nothing while something may be unacknowledged, nor
+     * what is acknowledged while data may starve. */
+    if ((is_fresh && !starves(row)) || ((more || heard) && !waits(row)))
         peer->progress_us = sim->now_us;
     if (is_fresh)
         peer->gone = false;

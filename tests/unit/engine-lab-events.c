@@ -64,10 +64,11 @@ static const struct {
     const char *name;
     enum pd_column column;
 } columns[] = {
-    {"srtt", PD_SRTT_US},     {"latest", PD_LATEST_RTT_US}, {"min", PD_MIN_RTT_US},
-    {"rttvar", PD_RTTVAR_US}, {"samples", PD_RTT_SAMPLES},  {"in_flight", PD_IN_FLIGHT_BYTES},
-    {"pto", PD_PTO_COUNT},    {"sent", PD_BYTES_SENT},      {"received", PD_BYTES_RECEIVED},
-    {"silent", PD_SILENT_MS},
+    {"srtt", PD_SRTT_US},      {"latest", PD_LATEST_RTT_US}, {"min", PD_MIN_RTT_US},
+    {"rttvar", PD_RTTVAR_US},  {"samples", PD_RTT_SAMPLES},  {"in_flight", PD_IN_FLIGHT_BYTES},
+    {"pto", PD_PTO_COUNT},     {"sent", PD_BYTES_SENT},      {"received", PD_BYTES_RECEIVED},
+    {"silent", PD_SILENT_MS},  {"unacked", PD_UNACKED_MS},   {"unacked_bytes", PD_UNACKED_BYTES},
+    {"acked", PD_ACKED_BYTES}, {"pto_us", PD_PTO_US},
 };
 
 static void parse_row(const char *text, struct sample_row *ret_row, uint32_t *ret_columns)

@@ -92,7 +92,7 @@ static void stop(void **state)
     assert_int_equal(counts.open, 2);
     assert_int_equal(counts.queued, 1);
     assert_int_equal(counts.retrying, 1);
-    assert_int_equal(counts.remembered, 1);
+    assert_int_equal(counts.remembered, 2);
     assert_int_equal(counts.effects, 1);
     assert_int_equal(counts.causes, 1);
     lab_skip(lab);

@@ -36,7 +36,7 @@ static uint64_t draw(uint64_t *random, uint64_t below)
 /* Counters stand still, grow, or are missing; every now and then a stretch without progress. */
 static void draw_row(uint64_t *random, struct pd_row *row)
 {
-    static uint64_t samples, sent, received;
+    static uint64_t samples, sent, received, acked;
     bool dead = draw(random, 4) > 0;
 
     *row = mock_row();
@@ -56,6 +56,15 @@ static void draw_row(uint64_t *random, struct pd_row *row)
         row->v[PD_PTO_COUNT] = draw(random, 4) == 0;
     if (draw(random, 3) == 0)
         row->v[PD_SILENT_MS] = draw(random, dead ? 100000 : 1000);
+    if (draw(random, 3) == 0)
+        row->v[PD_UNACKED_MS] = draw(random, 2) ? draw(random, 10000) : 0;
+    if (draw(random, 4) == 0)
+        row->v[PD_UNACKED_BYTES] = draw(random, 2) ? 1200 : 0;
+    acked += !dead && draw(random, 2) ? 1000 : 0;
+    if (draw(random, 2))
+        row->v[PD_ACKED_BYTES] = acked;
+    if (draw(random, 4) == 0)
+        row->v[PD_PTO_US] = draw(random, 500000);
 }
 
 static void give_both(struct lab *lab, struct mock *mock, const struct pd_row *row, bool fast)
@@ -72,7 +81,13 @@ static void give_both(struct lab *lab, struct mock *mock, const struct pd_row *r
     mock->fast_polls = fast;
     mock_sample(mock, 0, row, sample->fresh);
     assert_int_equal(said.heard, sample->heard);
+    assert_int_equal(said.acknowledged, sample->acknowledged);
+    assert_int_equal(said.one_way, sample->one_way);
+    assert_int_equal(said.starved, sample->starved);
+    assert_int_equal(said.application, sample->application);
     assert_int_equal(said.progress, sample->progress);
+    assert_int_equal(said.starved_us, sample->starved_us);
+    assert_int_equal(said.pto_us, sample->pto_us);
     assert_int_equal(said.in_flight, sample->in_flight);
     assert_int_equal(said.regular, sample->regular);
     assert_int_equal(said.last_look_us, sample->last_look_us);
@@ -87,7 +102,7 @@ static void as_pathdog_says_it(void **state)
 {
     struct lab *lab = *state;
     struct mock mock = {.turn.now_us = lab->now_us};
-    uint64_t random = 0x9e3779b97f4a7c15u, outstanding = 0, regular = 0;
+    uint64_t random = 0x9e3779b97f4a7c15u, outstanding = 0, regular = 0, one_way = 0, starved = 0;
     struct pd_row row;
     char local[32];
 
@@ -108,9 +123,12 @@ static void as_pathdog_says_it(void **state)
         give_both(lab, &mock, &row, draw(&random, 4) == 0);
         outstanding += said.outstanding_rows > 2;
         regular += said.regular;
+        one_way += said.one_way;
+        starved += said.starved;
     }
     peers_find(lab->engine, 17)->in_flight = false;
     /* It was worth comparing. */
+    assert_true(one_way > 10 && starved > 10);
     assert_true(outstanding > 50 && regular > 100 && regular < 900);
     mock_stop(&mock);
 }

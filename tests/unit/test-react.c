@@ -223,9 +223,6 @@ static void what_the_peer_opened_follows(void **state)
     uplinks_dead(lab, 2);
     expect_decision(lab, 2, VERDICT_INBOUND);
     uplinks_leave(lab, 1, "up1", ON_FIBRE);
-    uplinks_time(lab, SEC);
-    lab_fresh(lab, 1, 50 * MS);
-    uplinks_dead(lab, 2);
     expect_choice(lab, 2, VERDICT_RECONNECT, "fibre", "fibre: spare, lives");
     expect_move_over(lab, 2, "up1");
     assert_int_equal(lab_find_action(lab, ACTION_RECONNECT)->conn, 2);

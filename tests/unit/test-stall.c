@@ -57,7 +57,7 @@ static void test_owed_and_no_progress(void **state)
     assert_string_equal(mock.advice[0].reason,
                         "no progress for 900 ms (PTO 225 ms), 1200 bytes in flight");
     assert_string_equal(mock.advice[0].evidence,
-                        "stalled_us=900000 pto_us=225000 in_flight_bytes=1200");
+                        "proof=silent stalled_us=900000 pto_us=225000 in_flight_bytes=1200");
     /* Still dead: again, but after twice as long. */
     look(&mock, 5 * SECOND + 2600 * MS, 1200, 2200, false);
     assert_int_equal(mock.n_advice, 1);
@@ -263,7 +263,7 @@ static void test_silent_at_first_sight(void **state)
     assert_string_equal(mock.advice[0].reason,
                         "no progress for 900 ms (PTO 225 ms), 1200 bytes in flight");
     assert_string_equal(mock.advice[0].evidence,
-                        "stalled_us=900000 pto_us=225000 in_flight_bytes=1200");
+                        "proof=silent stalled_us=900000 pto_us=225000 in_flight_bytes=1200");
     mock_stop(&mock);
 }
 
@@ -330,7 +330,7 @@ static void test_in_flight_need_not_be_told(void **state)
     begin(&mock, NULL);
     at_sight(&mock, 6 * SECOND, PD_UNKNOWN, 2, 900);
     assert_int_equal(mock.n_advice, 1);
-    assert_string_equal(mock.advice[0].evidence, "stalled_us=900000 pto_us=225000");
+    assert_string_equal(mock.advice[0].evidence, "proof=silent stalled_us=900000 pto_us=225000");
     mock_stop(&mock);
 }
 
@@ -378,7 +378,8 @@ static void test_one_way(void **state)
     assert_int_equal(mock.advice[0].kind, PD_KIND_DEAD);
     assert_string_equal(mock.advice[0].reason,
                         "packets arrive, but nothing is acknowledged: 3 probe timeouts in a row");
-    assert_string_equal(mock.advice[0].evidence, "pto_count=3 pto_us=225000");
+    assert_string_equal(mock.advice[0].evidence,
+                        "proof=one-way unacked_us=1000000 pto_us=225000 pto_count=3");
     mock_stop(&mock);
 }
 
@@ -434,6 +435,143 @@ static void test_one_way_needs_samples(void **state)
     mock_stop(&mock);
 }
 
+/* ---- nodes that say what the peer has not acknowledged ---- */
+
+struct told {
+    uint64_t unacked_ms, silent_ms, acked;
+    bool fresh;
+};
+
+static void tell(struct mock *mock, uint64_t at_us, struct told told)
+{
+    struct pd_row row = row_of(1200, at_us / MS);
+
+    row.v[PD_UNACKED_MS] = told.unacked_ms;
+    row.v[PD_SILENT_MS] = told.silent_ms;
+    row.v[PD_ACKED_BYTES] = told.acked;
+    mock_time(mock, at_us);
+    mock_sample(mock, 0, &row, told.fresh);
+}
+
+/* The first row that shows it is enough, and its own ages count. */
+static void test_data_that_waits_in_silence(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, NULL);
+    tell(&mock, 6 * SECOND, (struct told){899, 5000, 0, false});
+    assert_int_equal(mock.n_advice, 0);
+    assert_true(mock.peers[0].look_until_us > 6 * SECOND);
+    tell(&mock, 6 * SECOND + 1 * MS, (struct told){900, 899, 0, false});
+    assert_int_equal(mock.n_advice, 0);
+    tell(&mock, 6 * SECOND + 2 * MS, (struct told){901, 900, 0, false});
+    assert_int_equal(mock.n_advice, 1);
+    assert_string_equal(mock.advice[0].evidence,
+                        "proof=silent stalled_us=900000 pto_us=225000 in_flight_bytes=1200");
+    mock_stop(&mock);
+}
+
+/* What is in flight is a keep-alive, says the node: it may wait. Fast polls are not asked for. */
+static void test_a_keep_alive_may_wait(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, NULL);
+    for (uint64_t at_us = 6 * SECOND; at_us < 21 * SECOND; at_us += SECOND)
+        tell(&mock, at_us, (struct told){0, at_us / MS - 1000, 0, false});
+    assert_int_equal(mock.n_advice, 0);
+    assert_int_equal(mock.peers[0].look_until_us, 0);
+    tell(&mock, 21 * SECOND, (struct told){0, 20000, 0, false});
+    assert_int_equal(mock.n_advice, 1);
+    assert_string_equal(mock.advice[0].reason,
+                        "no progress for 15000 ms (PTO 225 ms), only a keep-alive waits");
+    mock_stop(&mock);
+}
+
+/* Others have left its uplink, where nothing is acknowledged any more: then it may not. */
+static void test_a_keep_alive_where_others_have_left(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, NULL);
+    mock.peers[0].deserted = true;
+    tell(&mock, 6 * SECOND, (struct told){0, 5000, 0, false});
+    assert_int_equal(mock.n_advice, 0);
+    assert_true(mock.peers[0].look_until_us > 6 * SECOND);
+    tell(&mock, 6 * SECOND + 900 * MS, (struct told){0, 5900, 0, false});
+    assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+}
+
+static void test_heard_and_nothing_acknowledged(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, NULL);
+    tell(&mock, 6 * SECOND, (struct told){1499, 10, 7, false});
+    assert_int_equal(mock.n_advice, 0);
+    tell(&mock, 7 * SECOND, (struct told){1500, 10, 7, false});
+    assert_int_equal(mock.n_advice, 1);
+    assert_string_equal(mock.advice[0].reason,
+                        "packets arrive, but nothing is acknowledged for 1500 ms (PTO 225 ms)");
+    assert_string_equal(mock.advice[0].evidence, "proof=one-way unacked_us=1500000 pto_us=225000");
+    mock_stop(&mock);
+}
+
+/* 6 PTO are 1.35 s. Each row has a new RTT sample: small packets are acknowledged. */
+static void test_small_packets_only(void **state)
+{
+    struct mock mock;
+    uint64_t i;
+
+    begin(&mock, NULL);
+    tell(&mock, 5 * SECOND, (struct told){0, 10, 7, true});
+    for (i = 1; i < 6; i++)
+        tell(&mock, 5 * SECOND + i * 500 * MS, (struct told){i * 500, 10, 7, true});
+    assert_int_equal(mock.n_advice, 0);
+    tell(&mock, 8 * SECOND, (struct told){3000, 10, 7, true});
+    assert_int_equal(mock.n_advice, 1);
+    assert_string_equal(
+        mock.advice[0].reason,
+        "small packets are acknowledged, but no data for 3000 ms: large packets may "
+        "be lost");
+    assert_string_equal(mock.advice[0].evidence,
+                        "proof=starved starved_us=3000000 unacked_us=3000000 pto_us=225000");
+    mock_stop(&mock);
+}
+
+/* A hole in the data that stays, while what comes after it is acknowledged, is no dead path. */
+static void test_data_that_is_acknowledged_out_of_order(void **state)
+{
+    struct mock mock;
+
+    begin(&mock, NULL);
+    for (uint64_t i = 0; i < 20; i++)
+        tell(&mock, (6 + i) * SECOND, (struct told){1000 * i, 10, 1000 * i, true});
+    assert_int_equal(mock.n_advice, 0);
+    mock_stop(&mock);
+}
+
+/* A node's own probe timeout goes before the one that is made of its RTT. */
+static void test_the_probe_timeout_of_the_node(void **state)
+{
+    struct mock mock;
+    struct pd_row row = row_of(1200, 9000);
+
+    begin(&mock, NULL);
+    row.v[PD_PTO_US] = 400 * MS;
+    row.v[PD_UNACKED_MS] = 1599;
+    row.v[PD_SILENT_MS] = 4000;
+    mock_time(&mock, 6 * SECOND);
+    mock_sample(&mock, 0, &row, false);
+    assert_int_equal(mock.n_advice, 0);
+    row.v[PD_UNACKED_MS] = 1600;
+    mock_time(&mock, 6 * SECOND + 1 * MS);
+    mock_sample(&mock, 0, &row, false);
+    assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +597,13 @@ int main(void)
         cmocka_unit_test(test_repeats_at_sight_double),
         cmocka_unit_test(test_a_fresh_sample_ends_it),
         cmocka_unit_test(test_one_way_needs_samples),
+        cmocka_unit_test(test_data_that_waits_in_silence),
+        cmocka_unit_test(test_a_keep_alive_may_wait),
+        cmocka_unit_test(test_a_keep_alive_where_others_have_left),
+        cmocka_unit_test(test_heard_and_nothing_acknowledged),
+        cmocka_unit_test(test_small_packets_only),
+        cmocka_unit_test(test_data_that_is_acknowledged_out_of_order),
+        cmocka_unit_test(test_the_probe_timeout_of_the_node),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

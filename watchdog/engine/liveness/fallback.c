@@ -46,7 +46,9 @@ static void set_deadline(struct engine *engine, struct peer *peer)
 {
     struct watch *watch = &peer->moves->watch;
     enum dial dial = dial_judge(engine, peer);
-    uint64_t after_us = dial_after_us(engine, peer, dial);
+    uint64_t after_us = engine->config->fallback == FALLBACK_OFF
+                            ? NEVER
+                            : dial_after_us(engine, peer, dial);
     uint64_t at_us = min_u64(add_u64(waited_since_us(peer, dial), after_us), watch->until_us);
 
     if (after_us == engine->config->fallback_after_us)

@@ -15,9 +15,10 @@
 #define ONE_WAY_PTOS 6u
 /* So long small packets may be acknowledged, and data not. */
 #define STARVED_US UINT64_C(3000000)
-/* A PING with its packet's headers is far smaller; a probe timeout sends two packets at most
- * (RFC 9002 §6.2.4). */
+/* A keep-alive with whatever its packet carries besides; and a probe: a PING in a packet of its
+ * own, of which a probe timeout sends two at most (RFC 9002 §6.2.4). */
 #define KEEP_ALIVE_BYTES  UINT64_C(128)
+#define PROBE_BYTES       UINT64_C(48)
 #define PROBES_PER_PTO    2u
 #define PTO_COUNT_COUNTED UINT64_C(16)
 
@@ -48,7 +49,8 @@ static bool more_than_keep_alive(const struct peer *peer, const struct pd_row *r
 {
     uint64_t sent = row->v[PD_BYTES_SENT], in_flight = row->v[PD_IN_FLIGHT_BYTES];
     uint64_t ptos = row->v[PD_PTO_COUNT] == PD_UNKNOWN ? 0 : row->v[PD_PTO_COUNT];
-    uint64_t most = KEEP_ALIVE_BYTES * (1 + PROBES_PER_PTO * min_u64(ptos, PTO_COUNT_COUNTED));
+    uint64_t most =
+        KEEP_ALIVE_BYTES + PROBE_BYTES * PROBES_PER_PTO * min_u64(ptos, PTO_COUNT_COUNTED);
 
     if (row->v[PD_UNACKED_BYTES] != PD_UNKNOWN)
         return row->v[PD_UNACKED_BYTES] > 0;
