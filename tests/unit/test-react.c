@@ -222,7 +222,7 @@ static void what_the_peer_opened_follows(void **state)
     lab_skip(lab);
     uplinks_dead(lab, 2);
     expect_decision(lab, 2, VERDICT_INBOUND);
-    uplinks_leave(lab, 1, "up1", ON_FIBRE);
+    uplinks_go(lab, 1, "up1", ON_FIBRE);
     expect_choice(lab, 2, VERDICT_RECONNECT, "fibre", "fibre: spare, lives");
     expect_move_over(lab, 2, "up1");
     assert_int_equal(lab_find_action(lab, ACTION_RECONNECT)->conn, 2);

@@ -123,10 +123,10 @@ void uplinks_moved(struct lab *lab, uint64_t request, const char *local)
                         .request = request, .ok = true, .validated = true, .local = local});
 }
 
-void uplinks_leave(struct lab *lab, uint64_t conn, const char *interface, const char *local)
+void uplinks_go(struct lab *lab, uint64_t conn, const char *interface, const char *local)
 {
     const struct uplinks *uplinks = &lab->engine->uplinks;
-    uint64_t probe;
+    uint64_t probe, request;
 
     lab_skip(lab);
     uplinks_dead(lab, conn);
@@ -135,7 +135,14 @@ void uplinks_leave(struct lab *lab, uint64_t conn, const char *interface, const 
         uplinks_probed(lab, probe, 50 * MS);
     while (uplinks->n_probes)
         uplinks_probed(lab, uplinks->probes[0].number, 0);
-    uplinks_moved(lab, expect_move_over(lab, conn, interface), local);
+    request = expect_move_over(lab, conn, interface);
+    lab_skip(lab);
+    uplinks_moved(lab, request, local);
+}
+
+void uplinks_leave(struct lab *lab, uint64_t conn, const char *interface, const char *local)
+{
+    uplinks_go(lab, conn, interface, local);
     lab_skip(lab);
 }
 

@@ -41,7 +41,8 @@ void uplinks_dead(struct lab *lab, uint64_t conn);
 /* The trigger route: the kernel leads over that interface now. */
 void uplinks_led(struct lab *lab, uint64_t conn, const char *interface);
 void uplinks_moved(struct lab *lab, uint64_t request, const char *local);
-/* Advised dead, and moved to this uplink; forgets what was not read. */
+/* Advised dead, and moved to this uplink; what follows from that can be read, or is forgotten. */
+void uplinks_go(struct lab *lab, uint64_t conn, const char *interface, const char *local);
 void uplinks_leave(struct lab *lab, uint64_t conn, const char *interface, const char *local);
 void uplinks_hold(struct lab *lab, const char *name, uint64_t duration_us);
 void uplinks_release(struct lab *lab, const char *name);
