@@ -151,7 +151,7 @@ class Stage:
 
     def configure(self, text, **values):
         with open(os.path.join(self.directory, "pathdog.conf"), "w") as file:
-            file.write(text.format(directory=self.directory, **values))
+            file.write(text.format(directory=self.directory, build=self.build, **values))
 
     def lab(self, *words):
         done = subprocess.run([self.lab_script, self.lab_directory, *words],
