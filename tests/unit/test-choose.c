@@ -200,6 +200,56 @@ static void none_is_left(void **state)
     expect_move_over(lab, 1, "");
 }
 
+/* `count` connections on the only uplink; a round found nothing acknowledged for all of them. */
+static void silent_for(struct lab *lab, uint64_t count)
+{
+    for (uint64_t conn = 2; conn <= count; conn++)
+        uplinks_peer(lab, conn, ON_HOME);
+    uplinks_host(lab, "up1 up2 wwan0");
+    for (unsigned round = 0; round < 2; round++) {
+        uplinks_time(lab, SEC);
+        for (uint64_t conn = 1; conn <= count; conn++)
+            lab_silent(lab, conn);
+    }
+    lab_skip(lab);
+}
+
+static void silent_for_everybody(void **state)
+{
+    struct lab *lab = *state;
+
+    silent_for(lab, 5);
+    uplinks_dead(lab, 1);
+    expect_choice(lab, 1, VERDICT_NO_TARGET, "",
+                  "nothing was heard from any of 5 peers on home; not fibre: no-carrier; "
+                  "not sat: no-carrier; not lte: no-carrier");
+    expect_no_move(lab);
+    lab_fresh(lab, 3, 30 * MS);
+    lab_skip(lab);
+    uplinks_dead(lab, 1);
+    expect_move_over(lab, 1, ""); /* another one lives: a new port may help */
+}
+
+static void silent_for_a_few(void **state)
+{
+    struct lab *lab = *state;
+
+    silent_for(lab, 4);
+    uplinks_dead(lab, 1);
+    expect_move_over(lab, 1, "");
+}
+
+static void silent_for_everybody_until_another_comes(void **state)
+{
+    struct lab *lab = *state;
+
+    silent_for(lab, 5);
+    uplinks_dead(lab, 1);
+    expect_no_move(lab);
+    uplinks_host(lab, "up2 wwan0");
+    expect_move_over(lab, 1, "up1");
+}
+
 /* ---- degraded ---- */
 
 static void slow(struct lab *lab, uint64_t conn, uint64_t rtt_us)
@@ -372,6 +422,9 @@ int main(void)
         UPLINKS_PROBE_TEST(not_one_that_did_not_answer),
         UPLINKS_TEST(an_attempt_that_failed_goes_elsewhere),
         UPLINKS_TEST(none_is_left),
+        UPLINKS_TEST(silent_for_everybody),
+        UPLINKS_TEST(silent_for_a_few),
+        UPLINKS_TEST(silent_for_everybody_until_another_comes),
         UPLINKS_TEST(faster_by_a_fifth),
         UPLINKS_TEST(degraded_never_to_a_metered_one),
         UPLINKS_TEST(degraded_not_where_nothing_is_measured),

@@ -107,6 +107,12 @@ static void choose_doubtful(const struct choosing *choosing)
         choosing->ret->no_target = true;
         say(choosing->ret, "none answers");
         say_others(choosing, NULL);
+    } else if (choosing->attempt == ATTEMPT_FIRST &&
+               evidence_all_silent(choosing->engine, choosing->peer)) {
+        choosing->ret->no_target = true;
+        say(choosing->ret, "nothing was heard from any of %" PRIu32 " peers on %s",
+            choosing->from->n_peers, choosing->from->name->s);
+        say_others(choosing, choosing->from);
     } else {
         stay(choosing, "a new port, no other can be used");
     }

@@ -15,9 +15,11 @@
 /* How are the others on an uplink that a connection leaves? Not at the next round only. */
 #define ROUND_US UINT64_C(50000)
 /* One that is dead there, and cannot leave it: how are the others? So many are asked, so often. */
-#define DOUBT_PEERS     16u
-#define DOUBT_US        UINT64_C(5000000)
-#define LATE_US         UINT64_C(100000)
+#define DOUBT_PEERS 16u
+#define DOUBT_US    UINT64_C(5000000)
+#define LATE_US     UINT64_C(100000)
+/* So few that are silent at once may each have a cause of their own. */
+#define ALL_LEAST       5u
 #define PENALTY_STEP_US UINT64_C(8000000)
 #define PENALTY_MAX_US  UINT64_C(600000000)
 #define HOLD_MIN_US     UINT64_C(15000000)
@@ -206,6 +208,28 @@ static uint64_t waits_since_us(const struct peer *peer)
     if (!peer->unacked_since_us)
         return peer->progress_us;
     return peer->unacked_since_us + max_u64(2 * rtt_us, LATE_US);
+}
+
+/* How many on it had something outstanding and nothing acknowledged at the last look; up to `most`.
+ */
+static uint32_t count_waiting(const struct engine *engine, const struct uplink *uplink,
+                              uint32_t most)
+{
+    const struct peer *peer;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; count < most && (peer = peers_next(engine, &i));)
+        count += peer->state == PEER_UP && peer->outstanding_since_us &&
+                 uplink_at(engine, peer->uplink) == uplink;
+    return count;
+}
+
+bool evidence_all_silent(const struct engine *engine, const struct peer *peer)
+{
+    const struct uplink *uplink = uplink_at(engine, peer->uplink);
+
+    return uplink && uplink->n_peers >= ALL_LEAST && uplink->is.heard_us <= waits_since_us(peer) &&
+           count_waiting(engine, uplink, ALL_LEAST) >= ALL_LEAST;
 }
 
 /* Who waits for nothing has nothing outstanding, and cannot be found dead: `most` of those on it

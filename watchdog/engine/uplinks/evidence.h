@@ -31,6 +31,10 @@ void evidence_doubt(struct engine *engine, const struct peer *peer);
  * nothing was heard over it since. NULL: no. */
 bool evidence_deserted(const struct uplink *uplink);
 
+/* It waits, so do others on its uplink, and nobody was heard there since: the uplink is silent for
+ * all, and another port on it would be, too. */
+bool evidence_all_silent(const struct engine *engine, const struct peer *peer);
+
 /* Its last probe was not answered, a moment ago. */
 bool evidence_unanswered(const struct uplink *uplink, uint64_t now_us);
 
