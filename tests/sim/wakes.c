@@ -364,7 +364,7 @@ int main(void)
         {"one is silent for good, no probes", 2, 2, NODE_BIND, {{START, 0, 0}}, 4000, 0, 24},
         {"one is silent for a minute", 2, 2, ALL, {{START, 60 * SECOND, NEVER_US}}, 200, 60, 16},
         {"the only one is silent for good", 0, 0, ALL, {{START, 0, 0}}, 14000, 0, 4500},
-        {"both are silent for good", 2, 2, ALL, {{START, 0, 0}, {START, 0, 0}}, 14000, 700, 4500},
+        {"both are silent for good", 2, 2, ALL, {{START, 0, 0}, {START, 0, 0}}, 14000, 2400, 2200},
         {"one flaps, 30 s", 2, 2, ALL, {{START, 30 * SECOND, 60 * SECOND}}, 4000, 1400, 32},
         {"one flaps, 30 s, learned",
          2,
