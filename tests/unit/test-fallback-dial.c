@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/liveness/fallback.[ch]: when a connection is closed and dialled anew, by what says that
+ * this can work (engine/liveness/dial.[ch]). */
+#include "uplinks-lab.h"
+
+static const struct pd_field proof[] = {{.name = "proof", .text = "unreachable"}};
+
+static const struct pd_advice lost = {.kind = PD_KIND_MOVED, .reason = "lost", .no_target = true};
+static const struct pd_advice gone = {
+    .kind = PD_KIND_MOVED,
+    .reason = "the local address is on no interface",
+    .evidence = proof,
+    .n_evidence = ARRAY_SIZE(proof),
+};
+
+static void up(struct lab *lab, enum pd_role role)
+{
+    lab_peer_up_role(lab, "a", 17, role);
+    lab_fresh(lab, 17, 50 * MS);
+}
+
+/* An inbound connection: no migrate is possible, so its advice is refused. */
+static void inbound(struct lab *lab, const struct pd_advice *advice)
+{
+    up(lab, PD_ROLE_SERVER);
+    lab_advise_full(lab, 17, advice);
+    expect_decision(lab, 17, VERDICT_INBOUND);
+}
+
+/* A client whose migrate is open. */
+static void client(struct lab *lab, enum pd_kind kind)
+{
+    up(lab, PD_ROLE_CLIENT);
+    lab_advise(lab, 17, kind);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+}
+
+/* Rows like that each second; `columns` NULL: nothing gets through. */
+static void rows(struct lab *lab, unsigned seconds, const char *columns)
+{
+    for (unsigned i = 0; i < seconds; i++) {
+        if (columns)
+            lab_row(lab, 17, columns);
+        else
+            lab_silent(lab, 17);
+        lab_time(lab, SEC);
+    }
+}
+
+/* Its evidence has why. */
+static void expect_fallback(struct lab *lab, uint64_t conn, const char *dial)
+{
+    const struct record_decision *decision = expect_decision(lab, conn, VERDICT_RECONNECT);
+
+    assert_string_equal(decision->trigger, "fallback");
+    assert_string_equal(decision->evidence->fields[0].name, "dial");
+    assert_string_equal(decision->evidence->fields[0].text, dial);
+}
+
+/* ---- no way out ---- */
+
+static void never_without_a_way_out(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &lost);
+    lab_peer_up(lab, "z", 99);
+    for (unsigned i = 0; i < 59; i++) { /* as long as it is watched */
+        lab_fresh(lab, 99, 50 * MS);
+        rows(lab, 1, NULL);
+    }
+    assert_true(lab_peer(lab, 17)->moves->watch.on);
+    expect_no_decision(lab);
+}
+
+/* There is one again: it has waited long enough by then. */
+static void with_a_way_out_again(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &lost);
+    rows(lab, 30, NULL);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_no_decision(lab); /* the refusals are counted */
+    lab_silent(lab, 17);
+    expect_fallback(lab, 17, "sign");
+}
+
+/* The node knows none: a dial would find none either. */
+static void after_no_path(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.retries = 0;
+    client(lab, PD_KIND_MOVED);
+    rows(lab, 5, NULL);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_NO_PATH);
+    rows(lab, 40, NULL);
+    assert_true(lab_peer(lab, 17)->moves->watch.on);
+    expect_no_decision(lab);
+}
+
+/* The last answer counts. */
+static void after_no_path_and_a_timeout(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.retries = 1;
+    client(lab, PD_KIND_MOVED);
+    rows(lab, 5, NULL);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_NO_PATH);
+    lab_time(lab, SEC);
+    expect_no_decision(lab);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_TIMEOUT);
+    expect_fallback(lab, 17, "sign");
+}
+
+static void after_no_path_and_another_route(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.retries = 0;
+    client(lab, PD_KIND_MOVED);
+    rows(lab, 5, NULL);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_NO_PATH);
+    rows(lab, 5, NULL);
+    expect_no_decision(lab);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_DIAL_FAILED);
+    expect_fallback(lab, 17, "sign");
+}
+
+/* ---- unreachable ---- */
+
+static void unreachable_after_50_ms(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &gone);
+    lab_time(lab, 50 * MS - 1);
+    lab_silent(lab, 17);
+    expect_no_decision(lab);
+    lab_time(lab, 1);
+    lab_silent(lab, 17);
+    expect_fallback(lab, 17, "unreachable");
+    expect_reconnect(lab, 17);
+}
+
+/* A poll comes at that time; its row is enough. */
+static void unreachable_after_one_row(void **state)
+{
+    struct lab *lab = *state;
+
+    const struct lab_action *poll;
+
+    inbound(lab, &gone);
+    lab_time(lab, 20 * MS);
+    poll = lab_next_poll(lab);
+    assert_non_null(poll);
+    lab_summary_done(lab, poll->poll, false);
+    lab_time(lab, 30 * MS - 1);
+    assert_null(lab_next_poll(lab));
+    lab_time(lab, 1);
+    assert_non_null(lab_next_poll(lab));
+    expect_no_decision(lab);
+    lab_silent(lab, 17);
+    expect_fallback(lab, 17, "unreachable");
+}
+
+/* The proof is of a path, and it is old: what comes proves more. */
+static void unreachable_and_heard(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &gone);
+    lab_time(lab, 50 * MS);
+    lab_fresh(lab, 17, 50 * MS);
+    lab_time(lab, 50 * MS - 1);
+    lab_silent(lab, 17);
+    expect_no_decision(lab);
+}
+
+/* ---- nothing says that it can work ---- */
+
+static void blind_after_20_s(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &(struct pd_advice){.kind = PD_KIND_DEAD, .reason = "dead"});
+    rows(lab, 19, NULL);
+    lab_time(lab, SEC - 1);
+    lab_silent(lab, 17);
+    expect_no_decision(lab);
+    lab_time(lab, 1);
+    lab_silent(lab, 17);
+    expect_fallback(lab, 17, "blind");
+}
+
+/* A sign that comes meanwhile: it has waited long enough for that. */
+static void no_longer_blind(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "z", 99);
+    lab_silent(lab, 99);
+    inbound(lab, &(struct pd_advice){.kind = PD_KIND_DEAD, .reason = "dead"});
+    rows(lab, 10, NULL);
+    expect_no_decision(lab);
+    lab_fresh(lab, 99, 50 * MS);
+    lab_silent(lab, 17);
+    expect_fallback(lab, 17, "sign");
+}
+
+/* ---- idle ---- */
+
+#define KEEP_ALIVE "srtt=50000 samples=1 in_flight=100 pto=1"
+
+/* A keep-alive is not acknowledged, and others live. */
+static void idle_after_30_s(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "z", 99);
+    inbound(lab, &(struct pd_advice){.kind = PD_KIND_MOVED, .reason = "moved"});
+    for (unsigned i = 0; i < 29; i++) {
+        lab_fresh(lab, 99, 50 * MS);
+        rows(lab, 1, KEEP_ALIVE);
+    }
+    lab_time(lab, SEC - 1);
+    lab_row(lab, 17, KEEP_ALIVE);
+    expect_no_decision(lab);
+    lab_time(lab, 1);
+    lab_row(lab, 17, KEEP_ALIVE);
+    expect_fallback(lab, 17, "idle");
+}
+
+static int setup_uplinks(void **state)
+{
+    struct lab *lab = memory_new(1, sizeof(*lab));
+
+    uplinks_init(lab, BINDS);
+    lab->config.fallback = FALLBACK_RECONNECT;
+    uplinks_begin(lab);
+    uplinks_peer_role(lab, 17, ON_HOME, PD_ROLE_SERVER);
+    *state = lab;
+    return 0;
+}
+
+/* Of others on its uplink, where that is known. */
+static void never_idle_where_nothing_is_heard_on_its_uplink(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_peer(lab, 2, ON_SAT);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    lab_skip(lab);
+    for (unsigned i = 0; i < 45; i++) {
+        lab_fresh(lab, 2, 50 * MS);
+        rows(lab, 1, KEEP_ALIVE);
+    }
+    expect_no_decision(lab);
+    lab_fresh(lab, 1, 50 * MS);
+    lab_row(lab, 17, KEEP_ALIVE);
+    expect_fallback(lab, 17, "idle");
+}
+
+/* Application data is sent: from now on that waits, and not only a keep-alive. */
+static void no_longer_idle(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &(struct pd_advice){.kind = PD_KIND_MOVED, .reason = "moved"});
+    rows(lab, 10, KEEP_ALIVE);
+    expect_no_decision(lab);
+    lab_silent(lab, 17);
+    expect_fallback(lab, 17, "sign");
+}
+
+/* ---- a change of the route is a sign until something is acknowledged ---- */
+
+static bool flipped(struct lab *lab)
+{
+    return lab_peer(lab, 17)->moves->watch.flipped;
+}
+
+static void flipped_until_it_is_acknowledged(void **state)
+{
+    struct lab *lab = *state;
+
+    client(lab, PD_KIND_MOVED); /* the request stays open, so it is watched all the time */
+    assert_true(flipped(lab));
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=100 received=1");
+    lab_time(lab, 2 * SEC);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=100 received=2");
+    assert_true(flipped(lab)); /* heard */
+    lab_row(lab, 17, "srtt=50000 samples=2 in_flight=100 received=2");
+    assert_false(flipped(lab)); /* acknowledged */
+    assert_true(lab_peer(lab, 17)->moves->watch.on);
+}
+
+/* What is acknowledged within a second of the advice may have been sent before it. */
+static void flipped_while_that_is_not_sure(void **state)
+{
+    struct lab *lab = *state;
+
+    client(lab, PD_KIND_MOVED);
+    lab_fresh(lab, 17, 50 * MS);
+    lab_time(lab, SEC);
+    lab_fresh(lab, 17, 50 * MS);
+    assert_true(flipped(lab));
+    lab_time(lab, 1);
+    lab_fresh(lab, 17, 50 * MS);
+    assert_false(flipped(lab));
+}
+
+/* Nor is the proof that nothing arrives there any more true then; a migration is another path. */
+static void unreachable_until_then(void **state)
+{
+    struct lab *lab = *state;
+    const struct watch *watch;
+
+    up(lab, PD_ROLE_CLIENT);
+    lab_advise_full(lab, 17, &gone);
+    watch = &lab_peer(lab, 17)->moves->watch;
+    assert_true(watch->gone);
+    lab_answer_ok(lab, expect_migrate(lab, 17));
+    assert_false(watch->gone);
+    assert_true(watch->flipped);
+    lab_advise_full(lab, 17, &gone);
+    (void)expect_migrate(lab, 17);
+    lab_silent(lab, 17);
+    lab_time(lab, 2 * SEC);
+    assert_true(watch->gone);
+    lab_fresh(lab, 17, 50 * MS);
+    assert_false(watch->gone);
+}
+
+/* Advised anew after the watch: nothing is left of what was known before. */
+static void a_new_watch_knows_nothing(void **state)
+{
+    struct lab *lab = *state;
+    const struct watch *watch;
+
+    inbound(lab, &gone);
+    watch = &lab_peer(lab, 17)->moves->watch;
+    lab_time(lab, 61 * SEC);
+    assert_false(watch->on);
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    assert_true(watch->on);
+    assert_false(watch->gone);
+    assert_false(watch->flipped);
+    assert_true(watch->application);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(never_without_a_way_out),
+        LAB_TEST(with_a_way_out_again),
+        LAB_TEST(after_no_path),
+        LAB_TEST(after_no_path_and_a_timeout),
+        LAB_TEST(after_no_path_and_another_route),
+        LAB_TEST(unreachable_after_50_ms),
+        LAB_TEST(unreachable_after_one_row),
+        LAB_TEST(unreachable_and_heard),
+        LAB_TEST(blind_after_20_s),
+        LAB_TEST(no_longer_blind),
+        LAB_TEST(idle_after_30_s),
+        cmocka_unit_test_setup_teardown(never_idle_where_nothing_is_heard_on_its_uplink,
+                                        setup_uplinks, lab_teardown),
+        LAB_TEST(no_longer_idle),
+        LAB_TEST(flipped_until_it_is_acknowledged),
+        LAB_TEST(flipped_while_that_is_not_sure),
+        LAB_TEST(unreachable_until_then),
+        LAB_TEST(a_new_watch_knows_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
