@@ -168,6 +168,53 @@ static void unreachable_after_one_row(void **state)
     expect_fallback(lab, 17, "unreachable");
 }
 
+/* Nothing need be outstanding: what it waits for cannot come. */
+static void unreachable_and_idle(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &gone);
+    lab_time(lab, 50 * MS - 1);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0 unacked=0");
+    expect_no_decision(lab);
+    lab_time(lab, 1);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0 unacked=0");
+    expect_fallback(lab, 17, "unreachable");
+}
+
+/* Where it may not be dialled it is polled no faster for that. */
+static void unreachable_and_idle_for_long(void **state)
+{
+    (void)state;
+    for (unsigned held = 0; held < 2; held++) {
+        struct lab lab;
+        unsigned polls = 0;
+
+        lab_init(&lab);
+        if (!held)
+            lab.features = 0;
+        lab_begin(&lab);
+        inbound(&lab, &gone);
+        if (held)
+            lab_hold(&lab, "a", 0);
+        for (unsigned i = 0; i < 1000; i++) {
+            const struct lab_action *poll;
+
+            lab_time(&lab, 10 * MS);
+            while ((poll = lab_next_poll(&lab))) {
+                lab_row(&lab, 17, "srtt=50000 samples=1 in_flight=0 unacked=0");
+                lab_summary_done(&lab, poll->poll, false);
+                polls++;
+            }
+        }
+        if (held)
+            expect_decision(&lab, 17, VERDICT_HELD);
+        expect_no_decision(&lab);
+        assert_in_range(polls, 20, 25);
+        lab_end(&lab);
+    }
+}
+
 /* The proof is of a path, and it is old: what comes proves more. */
 static void unreachable_and_heard(void **state)
 {
@@ -363,6 +410,8 @@ int main(void)
         LAB_TEST(after_no_path_and_another_route),
         LAB_TEST(unreachable_after_50_ms),
         LAB_TEST(unreachable_after_one_row),
+        LAB_TEST(unreachable_and_idle),
+        cmocka_unit_test(unreachable_and_idle_for_long),
         LAB_TEST(unreachable_and_heard),
         LAB_TEST(blind_after_20_s),
         LAB_TEST(no_longer_blind),

@@ -46,9 +46,8 @@ static void set_deadline(struct engine *engine, struct peer *peer)
 {
     struct watch *watch = &peer->moves->watch;
     enum dial dial = dial_judge(engine, peer);
-    uint64_t after_us = engine->config->fallback == FALLBACK_OFF
-                            ? NEVER
-                            : dial_after_us(engine, peer, dial);
+    uint64_t after_us =
+        engine->config->fallback == FALLBACK_OFF ? NEVER : dial_after_us(engine, peer, dial);
     uint64_t at_us = min_u64(add_u64(waited_since_us(peer, dial), after_us), watch->until_us);
 
     if (after_us == engine->config->fallback_after_us)
@@ -285,12 +284,10 @@ void fallback_row(struct engine *engine, struct peer *peer, const struct pd_samp
     }
     if (progress) {
         progressed(engine, peer, sample);
-    } else if (!peer_in_flight(peer)) {
+    } else if (!peer_in_flight(peer) && !evaluate(engine, peer)) {
         probe(engine, peer, row);
-        if (peer->unanswered_since_us == engine->now_us) /* nothing is outstanding */
-            set_deadline(engine, peer);
-        else
-            (void)evaluate(engine, peer);
+        if (waited_since_us(peer, dial_judge(engine, peer)) == engine->now_us)
+            set_deadline(engine, peer); /* nothing is outstanding */
     }
     peer->moves->watch.polled = true;
     if (engine->now_us >= peer->moves->watch.until_us)
