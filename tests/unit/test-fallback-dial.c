@@ -228,6 +228,27 @@ static void unreachable_and_heard(void **state)
     expect_no_decision(lab);
 }
 
+/* At once, and only once: what has failed waits as any other does. */
+static void unreachable_is_no_reason_twice(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &gone);
+    lab_time(lab, 50 * MS);
+    lab_silent(lab, 17);
+    expect_fallback(lab, 17, "unreachable");
+    lab_answer_error(lab, expect_reconnect(lab, 17), NODE_DIAL_FAILED);
+    for (unsigned i = 0; i < 29; i++) {
+        lab_time(lab, 100 * MS);
+        lab_silent(lab, 17);
+    }
+    expect_no_decision(lab);
+    lab_time(lab, 100 * MS);
+    lab_silent(lab, 17);
+    assert_string_equal(expect_decision(lab, 17, VERDICT_BACKING_OFF)->evidence->fields[0].text,
+                        "sign");
+}
+
 /* ---- nothing says that it can work ---- */
 
 static void blind_after_20_s(void **state)
@@ -413,6 +434,7 @@ int main(void)
         LAB_TEST(unreachable_and_idle),
         cmocka_unit_test(unreachable_and_idle_for_long),
         LAB_TEST(unreachable_and_heard),
+        LAB_TEST(unreachable_is_no_reason_twice),
         LAB_TEST(blind_after_20_s),
         LAB_TEST(no_longer_blind),
         LAB_TEST(idle_after_30_s),

@@ -109,6 +109,8 @@ void fallback_advised(struct engine *engine, struct peer *peer, const struct rea
     watch->bulk = reason->bulk;
     if (reason->kind == PD_KIND_MOVED)
         take_moved(watch, reason);
+    if (own) /* at once only once: what was refused or failed waits as any other does */
+        watch->gone = false;
     watch_since_now(engine, watch);
     watch->deadline.kind = DEADLINE_WATCH;
     if (!known)
