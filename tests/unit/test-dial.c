@@ -347,6 +347,23 @@ static void idle_on_an_uplink(void **state)
     assert_true(dial_after_us(lab->engine, peer, DIAL_IDLE) == NEVER);
 }
 
+/* Where its uplink is not known, or there is one only: over any. */
+static void idle_on_no_known_uplink(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "z", 99);
+    advised(lab, PD_ROLE_CLIENT, &dead);
+    lab_time(lab, 20 * SEC);
+    assert_int_equal(after_us(lab, DIAL_IDLE), -1);
+    lab_fresh(lab, 99, 50 * MS);
+    assert_int_equal(after_us(lab, DIAL_IDLE), 30 * SEC);
+    uplinks_time(lab, 10 * SEC - 1);
+    assert_int_equal(after_us(lab, DIAL_IDLE), 30 * SEC);
+    uplinks_time(lab, 1);
+    assert_int_equal(after_us(lab, DIAL_IDLE), -1);
+}
+
 static void rows(void **state)
 {
     (void)state;
@@ -391,6 +408,7 @@ int main(void)
         LAB_TEST(times),
         LAB_TEST(twice_for_what_the_peer_opened),
         UPLINKS_TEST(idle_on_an_uplink),
+        LAB_TEST(idle_on_no_known_uplink),
         cmocka_unit_test(rows),
         cmocka_unit_test(words),
     };

@@ -303,6 +303,39 @@ static void idle_after_30_s(void **state)
     expect_fallback(lab, 17, "idle");
 }
 
+/* Nothing of anybody is acknowledged: a new connection would not work better. */
+static void never_idle_where_nothing_is_heard(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "z", 99);
+    inbound(lab, &(struct pd_advice){.kind = PD_KIND_MOVED, .reason = "moved"});
+    rows(lab, 45, KEEP_ALIVE);
+    expect_no_decision(lab);
+    lab_fresh(lab, 99, 50 * MS);
+    lab_row(lab, 17, KEEP_ALIVE);
+    expect_fallback(lab, 17, "idle");
+}
+
+/* Within two rounds: what was acknowledged before that is old. */
+static void idle_where_others_were_heard(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "z", 99);
+    inbound(lab, &(struct pd_advice){.kind = PD_KIND_MOVED, .reason = "moved"});
+    rows(lab, 25, KEEP_ALIVE);
+    lab_fresh(lab, 99, 50 * MS);
+    rows(lab, 4, KEEP_ALIVE);
+    lab_time(lab, 6 * SEC);
+    lab_row(lab, 17, KEEP_ALIVE);
+    expect_no_decision(lab);
+    lab_fresh(lab, 99, 50 * MS);
+    lab_time(lab, 10 * SEC - 1);
+    lab_row(lab, 17, KEEP_ALIVE);
+    expect_fallback(lab, 17, "idle");
+}
+
 static int setup_uplinks(void **state)
 {
     struct lab *lab = memory_new(1, sizeof(*lab));
@@ -438,6 +471,8 @@ int main(void)
         LAB_TEST(blind_after_20_s),
         LAB_TEST(no_longer_blind),
         LAB_TEST(idle_after_30_s),
+        LAB_TEST(never_idle_where_nothing_is_heard),
+        LAB_TEST(idle_where_others_were_heard),
         cmocka_unit_test_setup_teardown(never_idle_where_nothing_is_heard_on_its_uplink,
                                         setup_uplinks, lab_teardown),
         LAB_TEST(no_longer_idle),

@@ -25,6 +25,15 @@ static bool others_live(const struct engine *engine, const struct peer *peer)
     return !peer->uplink && engine->polls.acknowledged_us > since_us;
 }
 
+/* Is anything heard where it is? Of an uplink that is not known: of any connection. */
+static bool others_heard(const struct engine *engine, const struct peer *peer)
+{
+    const struct uplink *uplink = uplink_at(engine, peer->uplink);
+
+    return uplink ? evidence_lives(engine, uplink)
+                  : evidence_recent(engine, engine->polls.acknowledged_us);
+}
+
 enum dial dial_judge(const struct engine *engine, const struct peer *peer)
 {
     const struct watch *watch = &peer->moves->watch;
@@ -57,9 +66,7 @@ uint64_t dial_after_us(const struct engine *engine, const struct peer *peer, enu
     case DIAL_BLIND:
         return max_u64(engine->config->fallback_blind_us, after_us);
     case DIAL_IDLE:
-        return peer->uplink && !evidence_lives(engine, uplink_at(engine, peer->uplink))
-                   ? NEVER
-                   : max_u64(IDLE_US, after_us);
+        return others_heard(engine, peer) ? max_u64(IDLE_US, after_us) : NEVER;
     default:
         return NEVER;
     }

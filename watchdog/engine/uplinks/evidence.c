@@ -112,12 +112,15 @@ bool evidence_unanswered(const struct uplink *uplink, uint64_t now_us)
            now_us < failed_us + UNANSWERED_US;
 }
 
+bool evidence_recent(const struct engine *engine, uint64_t at_us)
+{
+    return at_us && engine->now_us < at_us + LIVES_INTERVALS * engine->config->sample_interval_us;
+}
+
 bool evidence_lives(const struct engine *engine, const struct uplink *uplink)
 {
-    return uplink->is.heard_us && !evidence_silent(uplink) &&
-           !evidence_unanswered(uplink, engine->now_us) &&
-           engine->now_us <
-               uplink->is.heard_us + LIVES_INTERVALS * engine->config->sample_interval_us;
+    return !evidence_silent(uplink) && !evidence_unanswered(uplink, engine->now_us) &&
+           evidence_recent(engine, uplink->is.heard_us);
 }
 
 /* ---- penalty ---- */

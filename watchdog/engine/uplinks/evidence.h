@@ -38,6 +38,9 @@ bool evidence_all_silent(const struct engine *engine, const struct peer *peer);
 /* Its last probe was not answered, a moment ago. */
 bool evidence_unanswered(const struct uplink *uplink, uint64_t now_us);
 
+/* Was that, which rows tell of, a moment ago? 0: never. */
+bool evidence_recent(const struct engine *engine, uint64_t at_us);
+
 /* Something got through a moment ago, and nothing contradicts that. */
 bool evidence_lives(const struct engine *engine, const struct uplink *uplink);
 
