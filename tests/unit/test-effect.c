@@ -127,11 +127,87 @@ static void any_progress_after_moved(void **state)
     lab_peer_up(lab, "a", 17);
     moved(lab, PD_KIND_MOVED, 1000, 9000, EFFECT_BETTER);
     moved(lab, PD_KIND_DEAD, 1000, 9000, EFFECT_BETTER);
+}
+
+/* The row before the move, and two after it. */
+static const struct record_effect *moved_rows(struct lab *lab, const char *const *rows,
+                                              enum effect effect)
+{
+    lab_peer_up(lab, "a", 17);
+    lab_row(lab, 17, rows[0]);
     lab_migrated(lab, 17, PD_KIND_MOVED);
-    lab_row(lab, 17, "received=10"); /* the first: nothing to compare with */
-    lab_row(lab, 17, "received=20");
+    lab_time(lab, SEC);
+    lab_row(lab, 17, rows[1]);
+    lab_time(lab, SEC);
+    lab_row(lab, 17, rows[2]);
+    lab_time(lab, 8 * SEC - 1);
+    expect_no_effect(lab);
+    lab_time(lab, 1);
+    return expect_effect(lab, 17, effect);
+}
+
+static void something_acknowledged(void **state)
+{
+    static const struct {
+        const char *rows[3];
+        enum effect effect;
+    } cases[] = {
+        /* fresh, in the first row, too */
+        {{"srtt=9 samples=1", "srtt=9 samples=2", "srtt=9 samples=2"}, EFFECT_BETTER},
+        {{"srtt=9 samples=1", "srtt=9 samples=1", "srtt=9 samples=2"}, EFFECT_BETTER},
+        /* application data: in the first row it may be from before the move */
+        {{"acked=1", "acked=1", "acked=2"}, EFFECT_BETTER},
+        {{"acked=1", "acked=2", "acked=2"}, EFFECT_UNKNOWN},
+        {{"acked=1", "acked=2 silent=999", "acked=2"}, EFFECT_BETTER},
+        {{"acked=1", "acked=2 silent=1000", "acked=2"}, EFFECT_UNKNOWN},
+        /* packets of the peer that arrive do not prove that ours do */
+        {{"srtt=9 samples=1 received=1", "srtt=9 samples=1 received=2",
+          "srtt=9 samples=1 received=3"},
+         EFFECT_UNKNOWN},
+        {{"srtt=9 samples=1", "srtt=9 samples=1 silent=0", "srtt=9 samples=1 silent=0"},
+         EFFECT_UNKNOWN},
+        {{"acked=1 received=1", "acked=1 received=2", "acked=1 received=3"}, EFFECT_UNKNOWN},
+        {{"srtt=9 samples=1 received=1 unacked=1", "srtt=9 samples=1 received=2 unacked=1000",
+          "srtt=9 samples=1 received=3 unacked=2000"},
+         EFFECT_STALLED},
+        /* where the node tells of no acknowledgement, what arrives has to do */
+        {{"received=1", "received=2", "received=3"}, EFFECT_BETTER},
+        {{"received=1", "received=2", "received=2"}, EFFECT_UNKNOWN},
+        {{"received=1", "received=1 silent=0", "received=1"}, EFFECT_BETTER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct lab lab;
+
+        lab_init(&lab);
+        lab_begin(&lab);
+        (void)moved_rows(&lab, cases[i].rows, cases[i].effect);
+        lab_end(&lab);
+    }
+}
+
+/* Small packets are acknowledged, and data is not. */
+static void starved(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_row(lab, 17, "srtt=9 samples=1 acked=1 unacked=1");
+    lab_time(lab, 3 * SEC);
+    lab_migrated(lab, 17, PD_KIND_MOVED);
+    lab_row(lab, 17, "srtt=9 samples=2 acked=1 unacked=3000");
+    lab_row(lab, 17, "srtt=9 samples=3 acked=1 unacked=3000");
     lab_time(lab, 10 * SEC);
-    assert_int_equal(expect_effect(lab, 17, EFFECT_BETTER)->rtt_after_us, PD_UNKNOWN);
+    expect_effect(lab, 17, EFFECT_STALLED);
+}
+
+static void without_rtt(void **state)
+{
+    struct lab *lab = *state;
+    const char *const rows[] = {"received=1", "received=2", "received=3"};
+
+    assert_int_equal(moved_rows(lab, rows, EFFECT_BETTER)->rtt_after_us, PD_UNKNOWN);
 }
 
 static void stalled(void **state)
@@ -236,6 +312,19 @@ static void new_connection_idle(void **state)
     reconnect(lab, false);
     lab_time(lab, 10 * SEC);
     expect_effect(lab, 31, EFFECT_UNKNOWN);
+}
+
+/* What it receives is no proof where acknowledgements would show. */
+static void new_connection_acknowledged(void **state)
+{
+    struct lab *lab = *state;
+
+    reconnect(lab, true);
+    lab_row(lab, 31, "received=10 acked=0");
+    lab_row(lab, 31, "received=11 acked=0");
+    expect_no_effect(lab);
+    lab_row(lab, 31, "received=11 acked=1");
+    expect_effect(lab, 31, EFFECT_BETTER);
 }
 
 /* The answer names no connection, or one that has been followed by another. */
@@ -353,11 +442,15 @@ int main(void)
         cmocka_unit_test(limits),
         LAB_TEST(latest_else_srtt),
         LAB_TEST(any_progress_after_moved),
+        cmocka_unit_test(something_acknowledged),
+        LAB_TEST(starved),
+        LAB_TEST(without_rtt),
         LAB_TEST(stalled),
         LAB_TEST(unknown),
         LAB_TEST(down_before_anything_is_known),
         LAB_TEST(polled_at_closely),
         LAB_TEST(new_connection),
+        LAB_TEST(new_connection_acknowledged),
         LAB_TEST(new_connection_stalled),
         LAB_TEST(new_connection_idle),
         LAB_TEST(new_connection_by_name),

@@ -189,31 +189,36 @@ void effect_peer_up(struct engine *engine, struct peer *peer)
     name_release(engine, name);
 }
 
-/* The first row after the move covers a time before it, too: bytes may have come
- * on the old path. When the last packet came tells; else only a new RTT sample. */
-static bool progress_since(const struct engine *engine, const struct effect_job *job,
-                           const struct pd_row *row, bool fresh)
+/* Does the new path carry our packets? That those of the peer arrive does not prove it, but
+ * has to do where a node never tells of acknowledgements. The first row after the move covers a
+ * time before it, too: what it shows may have come on the old path. When the last packet came
+ * tells; else only a new RTT sample. */
+static bool got_through(const struct engine *engine, const struct peer *peer,
+                        const struct pd_sample *sample)
 {
-    uint64_t silent_ms = row->v[PD_SILENT_MS];
+    const struct effect_job *job = peer->moves->effect;
+    uint64_t silent_ms = sample->row->v[PD_SILENT_MS];
+    bool tells = peer->samples_known || peer->acked_known;
 
+    if (!sample->progress || (tells && !sample->acknowledged))
+        return false;
+    if (job->by != BY_MIGRATE || job->seen)
+        return true;
     if (silent_ms != PD_UNKNOWN)
         return silent_ms < (engine->now_us - job->since_us) / 1000;
-    return fresh;
+    return sample->fresh;
 }
 
 void effect_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample)
 {
     const struct pd_row *row = sample->row;
     struct effect_job *job = peer->moves->effect;
-    bool fresh = sample->fresh, progress = sample->progress;
     uint64_t latest_us = row->v[PD_LATEST_RTT_US];
     uint64_t rtt_us = latest_us != PD_UNKNOWN ? latest_us : row->v[PD_SRTT_US];
 
-    if (progress && job->by == BY_MIGRATE && !job->seen)
-        progress = progress_since(engine, job, row, fresh);
+    job->progress |= got_through(engine, peer, sample);
     job->seen = true;
-    job->progress |= progress;
-    if (fresh && job->n_after < RTT_KEPT)
+    if (sample->fresh && job->n_after < RTT_KEPT)
         job->after[job->n_after++] = (uint32_t)min_u64(rtt_us, UINT32_MAX);
     if (job->n_after == RTT_KEPT || (job->by == BY_RECONNECT && job->progress))
         finish(engine, job, evaluate(job, false));
