@@ -12,6 +12,7 @@
 #include "../peers/peer.h"
 #include "../peers/poll.h"
 #include "../peers/progress.h"
+#include "../peers/unacked.h"
 #include "../state.h"
 #include "dial.h"
 
@@ -210,10 +211,8 @@ void fallback_lives(struct engine *engine, struct peer *peer)
 /* An idle connection is asked to show whether it lives, once. */
 static void probe(struct engine *engine, struct peer *peer, const struct pd_row *row)
 {
-    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], pto = row->v[PD_PTO_COUNT];
     struct watch *watch = &peer->moves->watch;
-    bool outstanding = (in_flight != PD_UNKNOWN && in_flight > 0) ||
-                       (pto != PD_UNKNOWN && pto > 0) || peer->sent_since;
+    bool outstanding = unacked_shows(row) || peer->sent_since;
 
     if (watch->probed || outstanding || !(engine->node.features & NODE_PROBE))
         return;
