@@ -192,9 +192,10 @@ bool fallback_answered(struct engine *engine, struct peer *peer, enum outcome ou
         return false;
     watch_since_now(engine, watch);
     watch->no_way = outcome == OUTCOME_NO_PATH;
-    if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED) {
+    if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED ||
+        outcome == OUTCOME_OLD_LIVES) {
         watch->gone = false;
-        progress_restart(engine, peer); /* the new path gets its own time */
+        progress_restart(engine, peer); /* what lives now gets its own time */
     } else if (evaluate(engine, peer)) {
         return true;
     }
@@ -205,7 +206,7 @@ bool fallback_answered(struct engine *engine, struct peer *peer, enum outcome ou
 void fallback_lives(struct engine *engine, struct peer *peer)
 {
     peer->moves->watch.given = false;
-    (void)fallback_answered(engine, peer, true);
+    (void)fallback_answered(engine, peer, OUTCOME_OLD_LIVES);
 }
 
 /* An idle connection is asked to show whether it lives, once. */
