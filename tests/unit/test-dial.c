@@ -364,6 +364,22 @@ static void idle_on_no_known_uplink(void **state)
     assert_int_equal(after_us(lab, DIAL_IDLE), -1);
 }
 
+/* Nothing was ever acknowledged; and the clock has just begun. */
+static void idle_at_first(void **state)
+{
+    struct lab lab;
+
+    (void)state;
+    lab_init(&lab);
+    lab.now_us = SEC;
+    lab_begin(&lab);
+    lab_peer_up(&lab, "a", 17);
+    assert_int_equal(after_us(&lab, DIAL_IDLE), -1);
+    lab_fresh(&lab, 17, 50 * MS);
+    assert_int_equal(after_us(&lab, DIAL_IDLE), 30 * SEC);
+    lab_end(&lab);
+}
+
 static void rows(void **state)
 {
     (void)state;
@@ -409,6 +425,7 @@ int main(void)
         LAB_TEST(twice_for_what_the_peer_opened),
         UPLINKS_TEST(idle_on_an_uplink),
         LAB_TEST(idle_on_no_known_uplink),
+        cmocka_unit_test(idle_at_first),
         cmocka_unit_test(rows),
         cmocka_unit_test(words),
     };

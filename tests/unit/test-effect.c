@@ -327,6 +327,16 @@ static void new_connection_acknowledged(void **state)
     expect_effect(lab, 31, EFFECT_BETTER);
 }
 
+/* All that it shows came on the new path. */
+static void new_connection_at_once(void **state)
+{
+    struct lab *lab = *state;
+
+    reconnect(lab, true);
+    lab_row(lab, 31, "srtt=9 samples=1 silent=0");
+    expect_effect(lab, 31, EFFECT_BETTER);
+}
+
 /* The answer names no connection, or one that has been followed by another. */
 static void new_connection_by_name(void **state)
 {
@@ -451,6 +461,7 @@ int main(void)
         LAB_TEST(polled_at_closely),
         LAB_TEST(new_connection),
         LAB_TEST(new_connection_acknowledged),
+        LAB_TEST(new_connection_at_once),
         LAB_TEST(new_connection_stalled),
         LAB_TEST(new_connection_idle),
         LAB_TEST(new_connection_by_name),

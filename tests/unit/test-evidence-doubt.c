@@ -360,6 +360,7 @@ static void not_those_elsewhere(void **state)
     lab_silent(lab, 4);
     assert_false(lab->poke.sample.deserted);
     assert_false(evidence_deserted(NULL));
+    assert_false(evidence_deserted(uplinks_get(lab, "lte"))); /* nobody was ever there */
     assert_true(evidence_deserted(home(lab)));
 }
 

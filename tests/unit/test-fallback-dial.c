@@ -378,6 +378,27 @@ static void no_longer_idle(void **state)
     expect_fallback(lab, 17, "sign");
 }
 
+/* A poll comes when that has waited for long enough, by what waits now. */
+static void polled_when_it_is_time(void **state)
+{
+    struct lab *lab = *state;
+    const struct deadline *deadline;
+    uint64_t began_us;
+
+    lab_peer_up(lab, "z", 99);
+    inbound(lab, &(struct pd_advice){.kind = PD_KIND_MOVED, .reason = "moved"});
+    deadline = &lab_peer(lab, 17)->moves->watch.deadline;
+    began_us = lab->now_us;
+    assert_int_equal(deadline->at_us, began_us + 3 * SEC);
+    lab_time(lab, SEC);
+    lab_fresh(lab, 99, 50 * MS);
+    lab_row(lab, 17, KEEP_ALIVE);
+    assert_int_equal(deadline->at_us, began_us + 30 * SEC);
+    lab_time(lab, SEC);
+    lab_silent(lab, 17);
+    assert_int_equal(deadline->at_us, began_us + 3 * SEC);
+}
+
 /* ---- a change of the route is a sign until something is acknowledged ---- */
 
 static bool flipped(struct lab *lab)
@@ -476,6 +497,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(never_idle_where_nothing_is_heard_on_its_uplink,
                                         setup_uplinks, lab_teardown),
         LAB_TEST(no_longer_idle),
+        LAB_TEST(polled_when_it_is_time),
         LAB_TEST(flipped_until_it_is_acknowledged),
         LAB_TEST(flipped_while_that_is_not_sure),
         LAB_TEST(unreachable_until_then),

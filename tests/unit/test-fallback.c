@@ -404,6 +404,25 @@ static void through_the_gate(void **state)
     expect_no_move(lab);
 }
 
+/* On another path what was refused is forgotten; if that does not help, it is given again. */
+static void again_after_a_move(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, PD_KIND_MOVED);
+    lab_hold(lab, "a", 0);
+    silence(lab, 4 * SEC, SEC);
+    expect_decision(lab, 17, VERDICT_HELD);
+    lab_event(lab, &(struct event){.type = EVENT_PEER_PATH,
+                                   .peer_path = {.conn = 17, .local = "10.0.0.9:1"}});
+    lab_release(lab, "a");
+    silence(lab, 4 * SEC, SEC);
+    expect_no_decision(lab);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    lab_silent(lab, 17);
+    assert_string_equal(expect_decision(lab, 17, VERDICT_RECONNECT)->trigger, "fallback");
+}
+
 static void queued_fallback_of_a_living_one(void **state)
 {
     struct lab *lab = *state;
@@ -509,6 +528,37 @@ static void busy_ones_are_not_probed(void **state)
     }
 }
 
+static unsigned probes(const struct lab *lab)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < lab->n_actions; i++)
+        n += lab->actions[i].type == ACTION_PROBE;
+    return n;
+}
+
+/* Nothing is in flight now, but more was sent since nothing came. */
+static void nor_one_that_has_sent(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->features |= NODE_PROBE;
+    lab_node_up(lab, "boot");
+    lab_snapshot(lab);
+    inbound(lab, PD_KIND_MOVED);
+    for (unsigned sent = 100; sent <= 300; sent += 100) {
+        char row[64];
+
+        snprintf(row, sizeof(row), "srtt=50000 samples=1 in_flight=0 sent=%u", sent);
+        lab_row(lab, 17, row);
+        lab_time(lab, 100 * MS);
+    }
+    assert_int_equal(probes(lab), 1);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0 sent=300");
+    assert_int_equal(probes(lab), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,11 +583,13 @@ int main(void)
         LAB_TEST(retried_where_it_lives),
         cmocka_unit_test(impossible),
         LAB_TEST(through_the_gate),
+        LAB_TEST(again_after_a_move),
         LAB_TEST(queued_fallback_of_a_living_one),
         LAB_TEST(cannot_evaluate),
         LAB_TEST(probed_once),
         LAB_TEST(probed_and_dead),
         cmocka_unit_test(busy_ones_are_not_probed),
+        LAB_TEST(nor_one_that_has_sent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
