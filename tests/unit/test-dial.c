@@ -206,6 +206,31 @@ static void another_one_that_is_heard(void **state)
     assert_int_equal(judged(lab, 17), DIAL_BLIND);
 }
 
+/* Its own small packets are acknowledged, and its data is not: so it would be on a new one. */
+static void starve(struct lab *lab, uint64_t conn)
+{
+    lab_row(lab, conn, "srtt=50000 samples=100 acked=1 unacked=1");
+    lab_advise(lab, conn, PD_KIND_DEAD);
+    for (unsigned i = 101; i < 110; i++) {
+        char row[64];
+
+        uplinks_time(lab, SEC);
+        snprintf(row, sizeof(row), "srtt=50000 samples=%u acked=1 unacked=9000", i);
+        lab_row(lab, conn, row);
+    }
+    assert_true(lab->poke.sample.starved);
+    assert_true(lab->poke.sample.acknowledged);
+}
+
+static void a_starved_one_is_no_sign(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    starve(lab, 17);
+    assert_int_equal(judged(lab, 17), DIAL_BLIND);
+}
+
 /* ---- the same, with uplinks: the connection 1 is on home ---- */
 
 static void dead_on_home(struct lab *lab)
@@ -270,6 +295,17 @@ static void an_uplink_that_was_heard_before(void **state)
     assert_int_equal(judged(lab, 1), DIAL_BLIND);
     uplinks_get(lab, "sat")->is.heard_us = lab_peer(lab, 1)->progress_us + 1;
     assert_int_equal(judged(lab, 1), DIAL_SIGN);
+}
+
+static void a_starved_one_on_an_uplink(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t heard_us;
+
+    starve(lab, 1);
+    assert_int_equal(judged(lab, 1), DIAL_BLIND);
+    heard_us = uplinks_get(lab, "home")->is.heard_us;
+    assert_in_range(lab->engine->now_us - heard_us, 7 * SEC, 8 * SEC); /* it was not starved yet */
 }
 
 /* One whose uplink is not known may be anywhere; the uplink of this one is. */
@@ -416,10 +452,12 @@ int main(void)
         LAB_TEST(another_one_lives),
         LAB_TEST(another_one_that_lived_before),
         LAB_TEST(another_one_that_is_heard),
+        LAB_TEST(a_starved_one_is_no_sign),
         UPLINKS_TEST(another_uplink_lives),
         UPLINKS_TEST(its_uplink_lives),
         UPLINKS_TEST(an_uplink_that_is_down),
         UPLINKS_TEST(an_uplink_that_was_heard_before),
+        UPLINKS_TEST(a_starved_one_on_an_uplink),
         UPLINKS_TEST(another_one_on_no_known_uplink),
         LAB_TEST(times),
         LAB_TEST(twice_for_what_the_peer_opened),

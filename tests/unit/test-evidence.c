@@ -322,6 +322,30 @@ static void heard_alone_is_no_life(void **state)
     assert_int_equal(uplinks_inspect(lab, "home").heard_us, 20 * SEC);
 }
 
+/* Data that is acknowledged proves it, with a new RTT sample or without. */
+static void acknowledged_is_life(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_row(lab, 1, "srtt=50000 samples=5 acked=100");
+    uplinks_time(lab, 20 * SEC);
+    lab_row(lab, 1, "srtt=50000 samples=5 acked=100");
+    assert_int_equal(uplinks_inspect(lab, "home").heard_us, 20 * SEC);
+    lab_row(lab, 1, "srtt=50000 samples=5 acked=101");
+    assert_int_equal(uplinks_inspect(lab, "home").heard_us, 0);
+}
+
+/* Small packets are acknowledged, and data is not. */
+static void starved_is_none(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_row(lab, 1, "srtt=50000 samples=5 acked=100 unacked=1");
+    uplinks_time(lab, 20 * SEC);
+    lab_row(lab, 1, "srtt=50000 samples=6 acked=100 unacked=9000");
+    assert_int_equal(uplinks_inspect(lab, "home").heard_us, 20 * SEC);
+}
+
 /* Where a node never tells of samples it has to do. */
 static void without_samples_heard_is_life(void **state)
 {
@@ -355,6 +379,8 @@ int main(void)
         UPLINKS_TEST(slow_and_silent_are_said),
         UPLINKS_TEST(heard_is_as_old_as_the_row_says),
         UPLINKS_TEST(heard_alone_is_no_life),
+        UPLINKS_TEST(acknowledged_is_life),
+        UPLINKS_TEST(starved_is_none),
         UPLINKS_TEST(without_samples_heard_is_life),
     };
 

@@ -30,7 +30,7 @@ struct polls {
     uint32_t polled;
     uint64_t close_last_us;
     bool noticed_unjudgeable;
-    uint64_t acknowledged_us; /* the last row of any connection that showed an acknowledgement */
+    uint64_t acknowledged_us; /* the last such row of any connection */
 };
 
 void polls_init(struct engine *engine);
@@ -44,7 +44,7 @@ void polls_stop(struct engine *engine);
 /* Something came of what the node was asked for. */
 void polls_heard(struct engine *engine);
 
-/* A connection had something acknowledged. */
+/* A connection had something acknowledged, and is not starved. */
 void polls_acknowledged(struct engine *engine);
 
 /* For how long the node has answered no poll, where that is long enough to call it silent; else 0.

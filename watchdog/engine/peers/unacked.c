@@ -127,8 +127,6 @@ void unacked_row(struct engine *engine, struct peer *peer, struct pd_sample *sam
     sample->silent_us = silent_ms == PD_UNKNOWN ? PD_UNKNOWN : silent_ms * 1000;
     sample->pto_us = pto_us(sample->row);
     sample->acknowledged = take_acked(engine, peer, sample) || sample->fresh;
-    if (sample->acknowledged)
-        polls_acknowledged(engine);
     take_unacked(engine, peer, sample);
     long_us = ONE_WAY_PTOS * sample->pto_us;
     starved_us =
@@ -139,4 +137,6 @@ void unacked_row(struct engine *engine, struct peer *peer, struct pd_sample *sam
     sample->starved = starved_us >= max_u64(STARVED_US, long_us);
     sample->progress =
         (sample->acknowledged || sample->heard) && !sample->one_way && !sample->starved;
+    if (sample->acknowledged && sample->progress) /* or a starved one would be a sign to itself */
+        polls_acknowledged(engine);
 }

@@ -74,13 +74,13 @@ static void take_rtt(struct uplink *uplink, uint64_t rtt_us)
 }
 
 /* Acknowledged is what proves that packets go both ways; where a node never tells of that, heard
- * has to do. */
+ * has to do. The small packets of a starved connection prove nothing that it could use. */
 void evidence_row(struct engine *engine, const struct peer *peer, const struct pd_sample *sample)
 {
     struct uplink *uplink = uplink_at(engine, peer->uplink);
     uint64_t srtt_us = sample->row->v[PD_SRTT_US];
 
-    if (!uplink || !(sample->fresh || (sample->progress && !peer->samples_known)))
+    if (!uplink || !sample->progress || (!sample->acknowledged && peer->samples_known))
         return;
     evidence_heard(uplink, sample->silent_us == PD_UNKNOWN
                                ? engine->now_us
