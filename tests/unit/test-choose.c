@@ -2,6 +2,7 @@
 /* engine/uplinks/choose.[ch]: where a connection is to go, and what is said of those not taken. */
 #include "uplinks-lab.h"
 
+#include "engine/uplinks/choose.h"
 #include "engine/uplinks/evidence.h"
 
 /* ---- dead ---- */
@@ -404,6 +405,53 @@ static void not_where_the_connection_uses_none(void **state)
     expect_move_over(lab, 2, "");
 }
 
+/* ---- what the peer opened follows ---- */
+
+/* Of home, and of the connection 1 on it, at times; fibre lives. */
+static void who_follows(void **state)
+{
+    static const struct {
+        bool suspect;
+        uint64_t left_us, heard_us, progress_us;
+        bool follows;
+    } cases[] = {
+        /* nobody was heard since the others left */
+        {true, 7, 7, 5, true},
+        {true, 7, 5, 3, true},
+        {false, 7, 5, 3, false},
+        /* nor since this one was, though others were after some had left */
+        {true, 3, 7, 7, true},
+        {true, 3, 7, 9, true},
+        {true, 3, 7, 6, false},
+        {false, 3, 7, 7, false},
+    };
+    struct lab *lab = *state;
+    struct uplink *home = uplinks_get(lab, "home"), *fibre = uplinks_get(lab, "fibre");
+    struct peer *peer = lab_peer(lab, 1);
+    const struct choice choice = {.from = uplink_place(lab->engine, home),
+                                  .to = uplink_place(lab->engine, fibre)},
+                        still = {.from = choice.from, .to = choice.from},
+                        nowhere = {.from = choice.from}, unknown = {.to = choice.to};
+
+    evidence_heard(fibre, lab->engine->now_us);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        home->is.suspect = cases[i].suspect;
+        home->is.left_us = cases[i].left_us;
+        home->is.heard_us = cases[i].heard_us;
+        peer->progress_us = cases[i].progress_us;
+        if (choose_follows(lab->engine, peer, &choice) != cases[i].follows)
+            fail_msg("case %zu", i);
+        assert_false(choose_follows(lab->engine, peer, &still));
+        assert_false(choose_follows(lab->engine, peer, &nowhere));
+        assert_false(choose_follows(lab->engine, peer, &unknown));
+    }
+    home->is.suspect = true;
+    peer->progress_us = 7;
+    assert_true(choose_follows(lab->engine, peer, &choice));
+    uplinks_time(lab, 10 * SEC); /* fibre is not known to live any more */
+    assert_false(choose_follows(lab->engine, peer, &choice));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +485,7 @@ int main(void)
         UPLINKS_TEST(not_where_the_operator_says_no),
         UPLINKS_TEST(not_with_one_uplink),
         UPLINKS_TEST(not_where_the_connection_uses_none),
+        UPLINKS_TEST(who_follows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

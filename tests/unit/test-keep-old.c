@@ -162,6 +162,27 @@ static void it_dies_after_all(void **state)
     expect_decision(lab, 17, VERDICT_RECONNECT);
 }
 
+/* It was acknowledged: that rows meanwhile did not show that is nothing to go by. */
+static void it_was_silent_meanwhile(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t request = fallback(lab)->request;
+
+    for (unsigned i = 0; i < 4; i++) {
+        lab_time(lab, SEC);
+        lab_silent(lab, 17);
+    }
+    lab_answer_error(lab, request, NODE_OLD_LIVES);
+    expect_no_decision(lab);
+    for (unsigned i = 0; i < 3; i++) {
+        lab_silent(lab, 17);
+        expect_no_decision(lab);
+        lab_time(lab, SEC);
+    }
+    lab_silent(lab, 17);
+    expect_decision(lab, 17, VERDICT_DAMPED);
+}
+
 /* What came meanwhile is decided: `moved`, but not `dead`, which is disproved. */
 static void what_came_meanwhile(void **state)
 {
@@ -228,8 +249,8 @@ int main(void)
         KEEP_TEST(not_by_an_operator),      KEEP_TEST(not_without_the_feature),
         KEEP_TEST(not_where_it_must_leave), KEEP_TEST(the_old_one_lives),
         KEEP_TEST(it_dies_after_all),       KEEP_TEST(what_came_meanwhile),
-        KEEP_TEST(to_what_did_not_ask),     KEEP_TEST(the_dial_fails),
-        KEEP_TEST(the_new_one_comes),
+        KEEP_TEST(it_was_silent_meanwhile), KEEP_TEST(to_what_did_not_ask),
+        KEEP_TEST(the_dial_fails),          KEEP_TEST(the_new_one_comes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

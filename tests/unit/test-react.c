@@ -352,6 +352,21 @@ static void not_one_that_is_held(void **state)
     expect_no_move(lab);
 }
 
+/* The route leads where it is: nothing was left, but it lives. */
+static void not_by_a_move_to_where_it_is(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t last;
+
+    inbound_waits(lab, 2);
+    uplinks_led(lab, 1, "up0");
+    last = lab->engine->last_decision;
+    uplinks_moved(lab, expect_move_over(lab, 1, "up0"), ON_HOME);
+    assert_int_equal(lab->engine->last_decision, last);
+    assert_int_equal(uplinks_get(lab, "home")->is.heard_us, lab->engine->now_us);
+    expect_no_move(lab);
+}
+
 /* What waits is over with progress, and said no second time. */
 static void not_one_that_lives_by_then(void **state)
 {
@@ -435,6 +450,7 @@ int main(void)
         UPLINKS_TEST(a_reconnect_lives),
         UPLINKS_TEST(only_those_that_it_concerns),
         UPLINKS_TEST(not_one_that_is_held),
+        UPLINKS_TEST(not_by_a_move_to_where_it_is),
         UPLINKS_TEST(not_one_that_lives_by_then),
         UPLINKS_TEST(not_by_a_new_port),
         UPLINKS_TEST(one_that_cannot_bind_is_said_once),
