@@ -88,7 +88,7 @@ static bool proves_gone(const struct reason *reason)
 
 static void take_moved(struct watch *watch, const struct reason *reason)
 {
-    watch->flipped = !reason->no_target;
+    watch->flipped = watch->untried = !reason->no_target;
     watch->no_way = reason->no_target;
     watch->gone = proves_gone(reason);
 }
@@ -161,6 +161,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer, enum dial 
              " s in %u polls, and something is outstanding; %s",
              silent_ms / 1000, silent_ms % 1000 / 100, peer->stalled_polls, dial_text(dial));
     watch->given = true;
+    watch->untried = false;
     advice_give(engine, peer, fallback_name, REASON_BY_RECONNECT, watch->bulk,
                 &(struct pd_advice){
                     .kind = PD_KIND_DEAD,

@@ -21,6 +21,7 @@ struct watch {
     bool bulk;        /* as the advice */
     bool application; /* data waits, by the last row; else at most a keep-alive */
     bool flipped;     /* the kernel's way out has changed since the last progress */
+    bool untried;     /* and it has not been dialled anew since */
     bool gone;        /* the kernel has proven that nothing can arrive on the path in use */
     bool no_way;      /* the kernel, or the node, knows no way out */
     uint64_t cause;
