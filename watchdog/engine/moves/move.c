@@ -25,9 +25,14 @@
  * to advice that came meanwhile. Between attempts the move is `waiting`. If the node's socket
  * closed, it is `linkless` (move_link_lost()) until the next snapshot, once.
  *
- * A reconnect closes its own connection. The move outlives that: move_orphan() parks it under the
- * peer's name, and it ends there when its answer comes, or is handed to the new connection by
- * move_adopt() when that is up first.
+ * Taken back. `moved` advice that came after the request, and leads elsewhere, does not wait for
+ * its answer (stages/newer.c): move_take_back() tells the node, the outcome is `cancelled`, and the
+ * move of the new advice takes its place. A node that is still busy with the old one says so; then
+ * the new one waits for the late answer (move_waits_behind(), move_let_go()).
+ *
+ * A reconnect closes its own connection, unless it dials first. The move outlives that:
+ * move_orphan() parks it under the peer's name, and it ends there when its answer comes, or is
+ * handed to the new connection by move_adopt() when that is up first.
  *
  * Death. move_free() is the only way out. Before it, whoever ends the move has written why; after
  * it nothing points at the move: not the connection, the name, the queue, nor its request's number,
@@ -259,6 +264,36 @@ void move_link_lost(struct engine *engine, struct move *move)
 {
     move->link_retried = true;
     move_set_state(engine, move, MOVE_LINKLESS, NEVER);
+}
+
+void move_take_back(struct engine *engine, struct move *move)
+{
+    struct peer_moves *moves = move->peer->moves;
+
+    outbox_action(engine, ACTION_CANCEL)->cancel.request = move->request;
+    moves->taken_back = move->request;
+    moves->taken_back_until_us = move->deadline.at_us;
+}
+
+bool move_waits_behind(struct engine *engine, struct move *move)
+{
+    const struct peer_moves *moves = move->peer->moves;
+
+    if (!moves->taken_back || moves->taken_back_until_us <= engine->now_us)
+        return false;
+    move_set_state(engine, move, MOVE_WAITING, moves->taken_back_until_us);
+    return true;
+}
+
+void move_let_go(struct engine *engine, struct peer *peer, uint64_t request)
+{
+    struct peer_moves *moves = peer->moves;
+
+    if (!moves || moves->taken_back != request)
+        return;
+    moves->taken_back = 0;
+    if (moves->move && moves->move->state == MOVE_WAITING)
+        move_set_state(engine, moves->move, MOVE_WAITING, engine->now_us);
 }
 
 void move_orphan(struct engine *engine, struct move *move)

@@ -92,6 +92,17 @@ void move_retry_elsewhere(struct engine *engine, struct move *move);
 /* The link was lost while it was open: once more after the next snapshot. */
 void move_link_lost(struct engine *engine, struct move *move);
 
+/* Takes an open request back: the node is told. */
+void move_take_back(struct engine *engine, struct move *move);
+
+/* A node that does not know `cancel` is busy with the request that was taken back: again when that
+ * is answered, or its time is over. False: it is busy with something else. */
+bool move_waits_behind(struct engine *engine, struct move *move);
+
+/* The request of that number was answered late: if it was taken back, what waits behind it goes on.
+ */
+void move_let_go(struct engine *engine, struct peer *peer, uint64_t request);
+
 void move_attempt(struct engine *engine, struct move *move);
 
 /* Out of the queue: asks for it, and writes the decision. */

@@ -19,6 +19,8 @@
 #include "../uplinks/evidence.h"
 #include "../uplinks/probe.h"
 #include "admit.h"
+#include "newer.h"
+#include "outcome.h"
 
 #define BULK_ABOVE 1000u
 /* None of the uplinks has answered: one of them may live again. */
@@ -62,7 +64,7 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
     case VERDICT_NO_TARGET:
         return !asked && question->no_target;
     case VERDICT_IN_FLIGHT:
-        return peer_in_flight(peer);
+        return peer_in_flight(peer) && !question->newer;
     case VERDICT_MERGED:
         *ret_into = moves ? joins(engine, moves, kind) : 0;
         return *ret_into;
@@ -147,6 +149,8 @@ static void admit(struct engine *engine, struct peer *peer, const struct decidin
         !uplink_held(uplink_at(engine, choice->from), engine->now_us) && kind != PD_KIND_BETTER &&
         kind != PD_KIND_OPERATOR)
         evidence_leaving(engine, peer, uplink_at(engine, choice->from), kind);
+    if (peer_in_flight(peer)) /* the newer word wins */
+        outcome_cancelled(engine, peer->moves->move);
     admit_add(engine, peer, what, again);
 }
 
@@ -159,9 +163,21 @@ static bool follows(const struct engine *engine, const struct peer *peer,
            peer_movable(engine, peer, BY_RECONNECT) && choose_follows(engine, peer, choice);
 }
 
+/* The kernel has proven that nothing can arrive where it is. */
+static bool is_unreachable(const struct reason *reason)
+{
+    const struct evidence *evidence = reason->evidence;
+
+    for (uint32_t i = 0; evidence && i < evidence->n_fields; i++)
+        if (!strcmp(evidence->fields[i].name, "proof") &&
+            string_equal(evidence->fields[i].text, "unreachable"))
+            return true;
+    return false;
+}
+
 /* Dial first, and close then: the connection may live after all, or the dial may fail, and then it
  * is still there. Not where it has to leave a path that lives (an operator wants it so), and not
- * where its uplink cannot carry it any more: there is nothing to keep. */
+ * where its path is known to be gone: there is nothing to keep. */
 static bool keeps_old(const struct engine *engine, const struct peer *peer,
                       const struct reason *reason, enum by by)
 {
@@ -170,7 +186,9 @@ static bool keeps_old(const struct engine *engine, const struct peer *peer,
     if (by != BY_RECONNECT || reason->kind == PD_KIND_OPERATOR ||
         !(engine->node.features & NODE_MAKE_BEFORE_BREAK))
         return false;
-    return !from || (from->condition == UPLINK_UP && !uplink_held(from, engine->now_us));
+    if (from && (from->condition != UPLINK_UP || uplink_held(from, engine->now_us)))
+        return false;
+    return !is_unreachable(reason);
 }
 
 /* The one place where advice becomes a decision. */
@@ -193,7 +211,8 @@ static void decide(struct engine *engine, struct advice *advice)
         name_lived(engine, peer->view.name, peer->up_us);
     what.keep_old = keeps_old(engine, peer, what.reason, what.by);
     question = (struct gate_question){what.reason->kind, what.by,
-                                      what.reason->no_target || choice.no_target, choice.probe};
+                                      what.reason->no_target || choice.no_target, choice.probe,
+                                      newer_wins(engine, peer, advice, what.destination)};
     verdict = gate_verdict(engine, peer, &question, &what.into);
     if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT)
         admit(engine, peer, &what, advice->again, &choice);

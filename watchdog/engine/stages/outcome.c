@@ -248,6 +248,8 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
 {
     struct peer *peer = move->peer;
 
+    if (outcome == OUTCOME_BUSY && peer && !move->adopted && move_waits_behind(engine, move))
+        return;
     if (peer && !move->adopted && fallback_answered(engine, peer, outcome)) {
         move_free(engine, move);
         advice_forget(engine, peer);
@@ -318,6 +320,8 @@ struct answered outcome_late(struct engine *engine, const struct request_slot *s
 {
     struct peer *peer = peers_find(engine, slot->conn);
 
+    if (peer)
+        move_let_go(engine, peer, answer->request);
     if (!peer || answer->malformed)
         return (struct answered){0};
     if (answer->ok && slot->by == BY_MIGRATE) {
@@ -335,6 +339,13 @@ void outcome_unanswered(struct engine *engine, struct move *move)
 {
     finish(engine, move, OUTCOME_UNANSWERED, &no_answer);
     failed(engine, move, OUTCOME_UNANSWERED, 0);
+}
+
+void outcome_cancelled(struct engine *engine, struct move *move)
+{
+    move_take_back(engine, move);
+    finish(engine, move, OUTCOME_CANCELLED, &no_answer);
+    move_free(engine, move);
 }
 
 void outcome_gone(struct engine *engine, struct move *move)
