@@ -6,7 +6,7 @@
  *
  * Birth. The gate let advice pass, and admit.c calls move_new(). A move that waited for the same
  * connection gives way to it, as `superseded`; an open one cannot be there, for the gate refuses
- * with `in-flight` then.
+ * with `in-flight` then, or takes it back.
  *
  * Queued. Where the budget has room, move_enter_asked() enters the request whose line has been
  * written already. Where it has none, move_enqueue() puts the move into the queue (queue.c: the
@@ -26,9 +26,10 @@
  * closed, it is `linkless` (move_link_lost()) until the next snapshot, once.
  *
  * Taken back. `moved` advice that came after the request, and leads elsewhere, does not wait for
- * its answer (stages/newer.c): move_take_back() tells the node, the outcome is `cancelled`, and the
- * move of the new advice takes its place. A node that is still busy with the old one says so; then
- * the new one waits for the late answer (move_waits_behind(), move_let_go()).
+ * its answer (stages/newer.c): move_take_back() sends `cancel` to a node that knows it, the outcome
+ * is `cancelled`, and the move of the new advice takes its place. A node that is still busy with the
+ * old one answers so; then the new one is asked again when the late answer to the old one has come
+ * (move_waits_behind(), move_let_go()).
  *
  * A reconnect closes its own connection, unless it dials first. The move outlives that:
  * move_orphan() parks it under the peer's name, and it ends there when its answer comes, or is
@@ -176,13 +177,18 @@ void request_write(struct engine *engine, struct reason *reason, struct destinat
         action->move.via = reason->via;
 }
 
+/* What the node is given for its answer, and some more for the way. */
+static uint64_t time_us(const struct move *move)
+{
+    return move->timeout_ms * UINT64_C(1000) + ANSWER_GRACE_US;
+}
+
 /* Enters a request that is being made. */
 static void request_enter(struct engine *engine, struct move *move)
 {
     struct peer *peer = move->peer;
 
-    move_set_state(engine, move, MOVE_OPEN,
-                   engine->now_us + move->timeout_ms * (uint64_t)1000 + ANSWER_GRACE_US);
+    move_set_state(engine, move, MOVE_OPEN, engine->now_us + time_us(move));
     move->since_us = engine->now_us;
     move->request = request_new(&engine->migration, move);
     /* the node may have come back without it since that was decided */
@@ -233,6 +239,10 @@ void move_enter_requested(struct engine *engine, struct move *move)
 
 void move_attempt(struct engine *engine, struct move *move)
 {
+    if (move->behind) { /* it waited for long enough */
+        move->behind = false;
+        move->peer->moves->taken_back = 0;
+    }
     move->attempt++;
     text_unref(move->local_before);
     move->local_before = NULL;
@@ -270,18 +280,18 @@ void move_take_back(struct engine *engine, struct move *move)
 {
     struct peer_moves *moves = move->peer->moves;
 
-    outbox_action(engine, ACTION_CANCEL)->cancel.request = move->request;
-    moves->taken_back = move->request;
-    moves->taken_back_until_us = move->deadline.at_us;
+    if (engine->node.features & NODE_MAKE_BEFORE_BREAK)
+        outbox_action(engine, ACTION_CANCEL)->cancel.request = move->request;
+    if (!moves->taken_back) /* else the node may still be busy with that one */
+        moves->taken_back = move->request;
 }
 
 bool move_waits_behind(struct engine *engine, struct move *move)
 {
-    const struct peer_moves *moves = move->peer->moves;
-
-    if (!moves->taken_back || moves->taken_back_until_us <= engine->now_us)
+    if (!move->peer->moves->taken_back)
         return false;
-    move_set_state(engine, move, MOVE_WAITING, moves->taken_back_until_us);
+    move->behind = true;
+    move_set_state(engine, move, MOVE_WAITING, engine->now_us + time_us(move));
     return true;
 }
 
@@ -292,8 +302,21 @@ void move_let_go(struct engine *engine, struct peer *peer, uint64_t request)
     if (!moves || moves->taken_back != request)
         return;
     moves->taken_back = 0;
-    if (moves->move && moves->move->state == MOVE_WAITING)
+    if (moves->move && moves->move->behind) {
+        moves->move->behind = false;
         move_set_state(engine, moves->move, MOVE_WAITING, engine->now_us);
+    }
+}
+
+void moves_link_lost(struct peer *peer)
+{
+    struct peer_moves *moves = peer->moves;
+
+    if (!moves)
+        return;
+    moves->taken_back = 0;
+    if (moves->move)
+        moves->move->behind = false;
 }
 
 void move_orphan(struct engine *engine, struct move *move)

@@ -30,6 +30,7 @@ struct move {
     bool again; /* advice given once more: its cause has counted it */
     bool link_retried;
     bool outlived;       /* a fallback, and the connection made progress since it was asked */
+    bool behind;         /* waits until a request that was taken back is answered */
     bool adopted;        /* a reconnect whose new connection is up already */
     bool keep_old;       /* a reconnect that dials first: until the new one is up, the old one is */
     bool settles;        /* its success settles what was remembered when it was made */
@@ -92,16 +93,19 @@ void move_retry_elsewhere(struct engine *engine, struct move *move);
 /* The link was lost while it was open: once more after the next snapshot. */
 void move_link_lost(struct engine *engine, struct move *move);
 
-/* Takes an open request back: the node is told. */
+/* Takes an open request back: `cancel` is sent, where the node has the feature. */
 void move_take_back(struct engine *engine, struct move *move);
 
-/* A node that does not know `cancel` is busy with the request that was taken back: again when that
- * is answered, or its time is over. False: it is busy with something else. */
+/* The node is busy: with the request that was taken back, if that is not answered yet. Then it is
+ * asked again when that is answered, or its time is over. False: with something else. */
 bool move_waits_behind(struct engine *engine, struct move *move);
 
-/* The request of that number was answered late: if it was taken back, what waits behind it goes on.
- */
+/* The request of that number was answered late: if it was taken back, what waits behind it is asked
+ * again. */
 void move_let_go(struct engine *engine, struct peer *peer, uint64_t request);
+
+/* The node's socket closed: what was taken back is never answered. */
+void moves_link_lost(struct peer *peer);
 
 void move_attempt(struct engine *engine, struct move *move);
 

@@ -44,6 +44,12 @@ static uint64_t joins(const struct engine *engine, const struct peer_moves *move
     return 0;
 }
 
+/* The gap between reconnects began with the very request that is taken back. */
+static bool newer_gap(const struct peer *peer, const struct gate_question *question)
+{
+    return question->newer && peer_in_flight(peer) && peer->moves->move->by == BY_RECONNECT;
+}
+
 bool gate_applies(const struct engine *engine, const struct peer *peer,
                   const struct gate_question *question, enum verdict verdict, uint64_t *ret_into)
 {
@@ -66,7 +72,7 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
     case VERDICT_IN_FLIGHT:
         return peer_in_flight(peer) && !question->newer;
     case VERDICT_MERGED:
-        *ret_into = moves ? joins(engine, moves, kind) : 0;
+        *ret_into = moves && !question->newer ? joins(engine, moves, kind) : 0;
         return *ret_into;
     case VERDICT_COOLING:
         return moves && kind >= PD_KIND_DEGRADED && waiting_cooling(engine, moves);
@@ -74,7 +80,8 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
         return moves && !asked && kind != PD_KIND_MOVED &&
                moves->backoff_until_us[by] > engine->now_us;
     case VERDICT_DAMPED:
-        return kind_is_network(kind) && waiting_damped_until_us(engine, peer, by);
+        return kind_is_network(kind) &&
+               waiting_damped_until_us(engine, peer, newer_gap(peer, question) ? BY_MIGRATE : by);
     case VERDICT_OBSERVING:
         return !asked && engine->mode == MODE_OBSERVE;
     case VERDICT_PROBING:
@@ -163,21 +170,18 @@ static bool follows(const struct engine *engine, const struct peer *peer,
            peer_movable(engine, peer, BY_RECONNECT) && choose_follows(engine, peer, choice);
 }
 
-/* The kernel has proven that nothing can arrive where it is. */
-static bool is_unreachable(const struct reason *reason)
+/* Has the kernel proven that nothing can arrive where it is? */
+static bool is_unreachable(const struct peer *peer, const struct reason *reason)
 {
-    const struct evidence *evidence = reason->evidence;
+    const struct watch *watch = peer->moves ? &peer->moves->watch : NULL;
 
-    for (uint32_t i = 0; evidence && i < evidence->n_fields; i++)
-        if (!strcmp(evidence->fields[i].name, "proof") &&
-            string_equal(evidence->fields[i].text, "unreachable"))
-            return true;
-    return false;
+    return reason_proves_gone(reason) || (watch && watch->on && watch->gone);
 }
 
 /* Dial first, and close then: the connection may live after all, or the dial may fail, and then it
  * is still there. Not where it has to leave a path that lives (an operator wants it so), and not
- * where its path is known to be gone: there is nothing to keep. */
+ * where its path is known to be gone: there is nothing to keep, and the node would wait for a sign
+ * of life before it goes on. */
 static bool keeps_old(const struct engine *engine, const struct peer *peer,
                       const struct reason *reason, enum by by)
 {
@@ -188,7 +192,7 @@ static bool keeps_old(const struct engine *engine, const struct peer *peer,
         return false;
     if (from && (from->condition != UPLINK_UP || uplink_held(from, engine->now_us)))
         return false;
-    return !is_unreachable(reason);
+    return !is_unreachable(peer, reason);
 }
 
 /* The one place where advice becomes a decision. */

@@ -39,7 +39,7 @@ struct gate_question {
     enum by by;
     bool no_target;
     bool probing;
-    bool newer; /* what is open gives way to it */
+    bool newer; /* what is open, or queued, gives way to it */
 };
 
 /* The table of docs/decisions.md: does this row apply by itself, whatever stands

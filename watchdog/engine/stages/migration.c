@@ -135,6 +135,7 @@ void migration_peer_unreported(struct engine *engine, struct peer *peer)
 {
     struct move *move = peer->moves ? peer->moves->move : NULL;
 
+    moves_link_lost(peer);
     if (!move)
         return;
     if (move->state == MOVE_QUEUED) {

@@ -26,34 +26,48 @@ static bool says_the_same(const struct reason *a, const struct reason *b)
                           evidence ? evidence->n_fields : 0);
 }
 
-/* Two triggers may report one change, each in its own words: only where they name different
- * interfaces do they disagree. */
-static bool leads_elsewhere(const struct move *open, const struct reason *reason,
+/* Two triggers may report one change, each in its own words. What is no `moved` was asked for
+ * another reason than where the network leads. */
+static bool is_another(const struct reason *before, const struct reason *reason)
+{
+    return before->kind != PD_KIND_MOVED ||
+           (reason->trigger == before->trigger && !says_the_same(reason, before));
+}
+
+/* Where both name an interface, that alone counts. */
+static bool leads_elsewhere(const struct move *move, const struct reason *reason,
                             const struct destination *destination)
 {
-    const char *then = interface_of(open->reason, open->destination);
+    const char *then = interface_of(move->reason, move->destination);
     const char *now = interface_of(reason, destination);
 
     if (!string_equal(then, now))
         return true;
-    if (open->reason->kind != PD_KIND_MOVED) /* the route table led it, and leads elsewhere now */
-        return !now;
-    return reason->trigger == open->reason->trigger && !says_the_same(reason, open->reason);
+    return (!now || move->reason->kind == PD_KIND_MOVED) && is_another(move->reason, reason);
 }
 
-/* What was remembered is not newer; and the word of an operator is not for a trigger to take
- * back. */
+static bool may_give_way(const struct move *move)
+{
+    if (move->reason->kind == PD_KIND_OPERATOR || move->adopted)
+        return false;
+    if (move->state == MOVE_OPEN)
+        return move->by == BY_MIGRATE || move->keep_old;
+    return move->state == MOVE_QUEUED;
+}
+
 bool newer_wins(const struct engine *engine, const struct peer *peer, const struct advice *advice,
                 const struct destination *destination)
 {
-    const struct move *open = peer->moves ? peer->moves->move : NULL;
+    const struct move *move = peer->moves ? peer->moves->move : NULL;
 
-    if (!peer_in_flight(peer) || advice->again || advice->reason->kind != PD_KIND_MOVED)
-        return false;
-    if (!open || open->state != MOVE_OPEN || open->adopted || open->conn != peer->view.conn ||
-        open->since_us >= engine->now_us || open->reason->kind == PD_KIND_OPERATOR)
-        return false;
-    if (open->by == BY_RECONNECT && !open->keep_old)
-        return false;
-    return leads_elsewhere(open, advice->reason, destination);
+    return move && !advice->again && advice->reason->kind == PD_KIND_MOVED &&
+           move->conn == peer->view.conn && move->since_us < engine->now_us &&
+           may_give_way(move) && leads_elsewhere(move, advice->reason, destination);
+}
+
+bool newer_waits(const struct peer *peer, const struct move *move)
+{
+    const struct reason *reason = peer->moves->remembered;
+
+    return reason && reason->kind == PD_KIND_MOVED && is_another(move->reason, reason);
 }

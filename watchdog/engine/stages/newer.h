@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The newer word wins: does an open request give way to `moved` advice that came after it?
+ * The newer word wins: does a request that is open, or queued, give way to `moved` advice that came
+ * after it?
  */
 #ifndef ENGINE_NEWER_H
 #define ENGINE_NEWER_H
 
 #include "../moves/advice.h"
 
-/* `destination` is where the advice would go; NULL: the route table decides. */
+struct destination;
+struct move;
+
+/* `destination` is where the advice would go; NULL: the route table decides. What was remembered is
+ * never newer, and what an operator asked for is not for a trigger to take back. */
 bool newer_wins(const struct engine *engine, const struct peer *peer, const struct advice *advice,
                 const struct destination *destination);
+
+/* The move failed: is other `moved` advice remembered, which is about the network as it is now? */
+bool newer_waits(const struct peer *peer, const struct move *move);
 
 #endif

@@ -22,6 +22,7 @@
 #include "../uplinks/evidence.h"
 #include "../uplinks/react.h"
 #include "../uplinks/return.h"
+#include "newer.h"
 
 static const struct event_answer no_answer = {0};
 
@@ -242,22 +243,34 @@ static void retry(struct engine *engine, struct move *move, enum outcome outcome
         move_retry(engine, move, outcome == OUTCOME_TIMEOUT);
 }
 
-/* After a failure, what is next: the fallback if the connection is dead by
- * now, advice that came meanwhile, another attempt, or nothing for a while. */
-static void failed(struct engine *engine, struct move *move, enum outcome outcome, int64_t code)
+/* May what is remembered be decided instead of another attempt? That takes no token. */
+static bool remembered_first(struct engine *engine, struct move *move, enum outcome outcome,
+                             int64_t code)
 {
     struct peer *peer = move->peer;
 
+    return peer && peer->moves->remembered && peer->state == PEER_UP &&
+           !advice_still_refused(engine, peer) &&
+           !(may_retry(engine, move, outcome, code) && advice_remembered_damped(engine, peer));
+}
+
+/* After a failure, what is next: where the network leads now, the fallback if the connection is
+ * dead by now, advice that came meanwhile, another attempt, or nothing for a while. */
+static void failed(struct engine *engine, struct move *move, enum outcome outcome, int64_t code)
+{
+    struct peer *peer = move->peer;
+    bool remembered;
+
     if (outcome == OUTCOME_BUSY && peer && !move->adopted && move_waits_behind(engine, move))
         return;
-    if (peer && !move->adopted && fallback_answered(engine, peer, outcome)) {
+    remembered = remembered_first(engine, move, outcome, code);
+    if (peer && !move->adopted && !(remembered && newer_waits(peer, move)) &&
+        fallback_answered(engine, peer, outcome)) {
         move_free(engine, move);
         advice_forget(engine, peer);
         return;
     }
-    if (peer && peer->moves->remembered && peer->state == PEER_UP &&
-        !advice_still_refused(engine, peer) &&
-        !(may_retry(engine, move, outcome, code) && advice_remembered_damped(engine, peer))) {
+    if (remembered) {
         move_free(engine, move);
         advice_give_remembered(engine, peer);
         return;
@@ -343,6 +356,8 @@ void outcome_unanswered(struct engine *engine, struct move *move)
 
 void outcome_cancelled(struct engine *engine, struct move *move)
 {
+    if (move->by == BY_RECONNECT) /* it has closed nothing */
+        name_kept(engine, move->name->s);
     move_take_back(engine, move);
     finish(engine, move, OUTCOME_CANCELLED, &no_answer);
     move_free(engine, move);
