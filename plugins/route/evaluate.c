@@ -203,6 +203,8 @@ static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct 
     if (in_flight && !peer->open)
         nexthops_set(nexthops, &peer->open,
                      evaluating->key->before ? evaluating->key->before : peer->known);
+    if (in_flight)
+        route_open(evaluating->turn, index, peer);
     if (!again && evaluate_same(nexthops, peer, now, in_flight)) {
         evaluate_back(evaluating, index, peer, in_flight);
         return;

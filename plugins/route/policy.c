@@ -32,8 +32,10 @@
  * flaps moves nobody there and back.
  *
  * What a move does to a peer. While a request is open, the next hop that it goes to is compared
- * instead of the one in use: the same is not advised twice. When it succeeds, that one becomes the
- * one in use. When the route comes back before, the advice is withdrawn.
+ * instead of the one in use: the same is not advised twice. Where another is advised meanwhile, it
+ * may be asked for at once instead of the open one, or wait for its end: peers.c, route_open().
+ * When a request succeeds, its next hop becomes the one in use. When the route comes back before,
+ * the advice is withdrawn.
  *
  * query {destination | family, interface, source, uid, mark, sport, dport, token}
  *   → answer {token, oif, ifname, gateway, source, source_gone, prefix, also, provisional,

@@ -282,6 +282,8 @@ void route_say_lost(struct pd_turn *turn);
 /* ---- a peer's place (peers.c) ---- */
 
 int route_peer_event(struct pd_turn *turn, const struct pd_peer_event *event);
+/* A request is open: is it the one that was advised last? It is, if that does not wait. */
+void route_open(struct pd_turn *turn, uint32_t index, struct route_peer *peer);
 /* Across a restart of pathdog (saved.c). */
 int route_save(const void *self, const struct pd_peer *who, const void *state, char *text,
                size_t size);

@@ -125,6 +125,7 @@ static void shake(struct mock *mock, struct kernel *kernel, uint32_t chance)
         break;
     case 3:
         mock->peers[peer].in_flight = up && !mock->peers[peer].in_flight;
+        mock->peers[peer].waits = chance & 1u << 15;
         break;
     case 4:
         kernel->rules[0].answer = nexthops[chance >> 13 & 3];
@@ -152,7 +153,7 @@ static void check_all_are_told(struct mock *mock, struct kernel *kernel)
 {
     kernel->rules[0].answer = UP0;
     for (uint32_t i = 0; i < PEERS; i++) {
-        mock->peers[i].in_flight = false;
+        mock->peers[i].in_flight = mock->peers[i].waits = false;
         if (!mock->peers[i].up)
             mock_peer_up(mock, "p", NULL, "192.0.2.1:443");
         mock_peer_change(mock, i, PD_PEER_MIGRATED);

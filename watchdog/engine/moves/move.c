@@ -27,9 +27,9 @@
  *
  * Taken back. `moved` advice that came after the request, and leads elsewhere, does not wait for
  * its answer (stages/newer.c): move_take_back() sends `cancel` to a node that knows it, the outcome
- * is `cancelled`, and the move of the new advice takes its place. A node that is still busy with the
- * old one answers so; then the new one is asked again when the late answer to the old one has come
- * (move_waits_behind(), move_let_go()).
+ * is `cancelled`, and the move of the new advice takes its place. A node that is still busy with
+ * the old one answers so; then the new one is asked again when the late answer to the old one has
+ * come (move_waits_behind(), move_let_go()).
  *
  * A reconnect closes its own connection, unless it dials first. The move outlives that:
  * move_orphan() parks it under the peer's name, and it ends there when its answer comes, or is
@@ -430,6 +430,16 @@ void moves_withdraw(struct engine *engine, struct peer *peer, const char *trigge
         advice_forget(engine, peer);
     if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->reason, trigger))
         move_end_waiting(engine, move, VERDICT_SUPERSEDED);
+}
+
+bool moves_wait(const struct peer *peer, const char *trigger)
+{
+    const struct peer_moves *moves = peer->moves;
+    const struct move *move = moves ? moves->move : NULL;
+
+    if (moves && moves->remembered && moves->remembered->trigger == trigger)
+        return true;
+    return move && move->state != MOVE_OPEN && move->reason->trigger == trigger;
 }
 
 void moves_disproved(struct engine *engine, struct peer *peer, const char *trigger)

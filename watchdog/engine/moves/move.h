@@ -116,6 +116,9 @@ void move_ask(struct engine *engine, struct move *move);
  * again) has no reason any more. */
 void moves_withdraw(struct engine *engine, struct peer *peer, const char *trigger);
 
+/* Does anything that an instance advised wait: queued, remembered, or to be tried again? */
+bool moves_wait(const struct peer *peer, const char *trigger);
+
 /* The same for what the connection has disproved by progress: an open one is not tried again. */
 void moves_disproved(struct engine *engine, struct peer *peer, const char *trigger);
 
