@@ -15,8 +15,11 @@ static void check_cancel(struct sim *sim, uint64_t number)
 }
 
 /* From here on the node may be asked again about that connection. It has closed nothing. */
-void check_cancelled(struct sim *sim, struct sim_request *request, uint64_t number)
+void check_cancelled(struct sim *sim, const struct record_outcome *record)
 {
+    struct sim_request *request = request_of(sim, record->request);
+    uint64_t number = record->request;
+
     SIM_CHECK(sim, request->cancelled == !!(sim->features & NODE_MAKE_BEFORE_BREAK),
               "request %" PRIu64 " is taken back, and the node is%s told", number,
               request->cancelled ? "" : " not");
@@ -25,8 +28,8 @@ void check_cancelled(struct sim *sim, struct sim_request *request, uint64_t numb
               "request %" PRIu64 " closed its connection, and is taken back", number);
     SIM_CHECK(sim, !request->by_operator, "request %" PRIu64 " is an operator's", number);
     request->cancelled = true;
-    if (request->by == BY_RECONNECT)
-        request->peer->reconnect_us = request->reconnect_before_us;
+    if (request->by == BY_RECONNECT) /* the gap is none between attempts */
+        request->peer->reconnect_us = record->attempt > 1 ? 0 : request->reconnect_before_us;
     request->peer->taken_back = true;
     sim->taken_back++;
 }

@@ -57,7 +57,7 @@ static void check_outcome(struct sim *sim, const struct record_outcome *record)
               request->peer->name, request->stalled_us);
     check_outcome_uplink(sim, record);
     if (record->outcome == OUTCOME_CANCELLED)
-        check_cancelled(sim, request, record->request);
+        check_cancelled(sim, record);
     else
         SIM_CHECK(sim, !request->cancelled, "request %" PRIu64 " was taken back, and is %s",
                   record->request, outcome_name(record->outcome));

@@ -200,7 +200,7 @@ struct sim_request *request_of(struct sim *sim, uint64_t request);
 /* check-newer.c: the same, of requests that are taken back. What the node is told; how they end;
  * what takes their place. */
 void check_cancels(struct sim *sim);
-void check_cancelled(struct sim *sim, struct sim_request *request, uint64_t number);
+void check_cancelled(struct sim *sim, const struct record_outcome *record);
 void check_newer(struct sim *sim, const struct record_decision *record);
 void check_taken_back(struct sim *sim);
 

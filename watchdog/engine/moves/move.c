@@ -50,6 +50,7 @@
 #include "decision.h"
 #include "queue.h"
 #include "requests.h"
+#include "taken-back.h"
 
 #define MAX_IN_FLIGHT_DEFAULT 1024u
 #define ANSWER_GRACE_US       1000000u
@@ -177,8 +178,7 @@ void request_write(struct engine *engine, struct reason *reason, struct destinat
         action->move.via = reason->via;
 }
 
-/* What the node is given for its answer, and some more for the way. */
-static uint64_t time_us(const struct move *move)
+uint64_t move_time_us(const struct move *move)
 {
     return move->timeout_ms * UINT64_C(1000) + ANSWER_GRACE_US;
 }
@@ -188,7 +188,7 @@ static void request_enter(struct engine *engine, struct move *move)
 {
     struct peer *peer = move->peer;
 
-    move_set_state(engine, move, MOVE_OPEN, engine->now_us + time_us(move));
+    move_set_state(engine, move, MOVE_OPEN, engine->now_us + move_time_us(move));
     move->since_us = engine->now_us;
     move->request = request_new(&engine->migration, move);
     /* the node may have come back without it since that was decided */
@@ -239,10 +239,7 @@ void move_enter_requested(struct engine *engine, struct move *move)
 
 void move_attempt(struct engine *engine, struct move *move)
 {
-    if (move->behind) { /* it waited for long enough */
-        move->behind = false;
-        move->peer->moves->taken_back = 0;
-    }
+    taken_back_over(move);
     move->attempt++;
     text_unref(move->local_before);
     move->local_before = NULL;
@@ -274,49 +271,6 @@ void move_link_lost(struct engine *engine, struct move *move)
 {
     move->link_retried = true;
     move_set_state(engine, move, MOVE_LINKLESS, NEVER);
-}
-
-void move_take_back(struct engine *engine, struct move *move)
-{
-    struct peer_moves *moves = move->peer->moves;
-
-    if (engine->node.features & NODE_MAKE_BEFORE_BREAK)
-        outbox_action(engine, ACTION_CANCEL)->cancel.request = move->request;
-    if (!moves->taken_back) /* else the node may still be busy with that one */
-        moves->taken_back = move->request;
-}
-
-bool move_waits_behind(struct engine *engine, struct move *move)
-{
-    if (!move->peer->moves->taken_back)
-        return false;
-    move->behind = true;
-    move_set_state(engine, move, MOVE_WAITING, engine->now_us + time_us(move));
-    return true;
-}
-
-void move_let_go(struct engine *engine, struct peer *peer, uint64_t request)
-{
-    struct peer_moves *moves = peer->moves;
-
-    if (!moves || moves->taken_back != request)
-        return;
-    moves->taken_back = 0;
-    if (moves->move && moves->move->behind) {
-        moves->move->behind = false;
-        move_set_state(engine, moves->move, MOVE_WAITING, engine->now_us);
-    }
-}
-
-void moves_link_lost(struct peer *peer)
-{
-    struct peer_moves *moves = peer->moves;
-
-    if (!moves)
-        return;
-    moves->taken_back = 0;
-    if (moves->move)
-        moves->move->behind = false;
 }
 
 void move_orphan(struct engine *engine, struct move *move)

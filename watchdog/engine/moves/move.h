@@ -93,19 +93,8 @@ void move_retry_elsewhere(struct engine *engine, struct move *move);
 /* The link was lost while it was open: once more after the next snapshot. */
 void move_link_lost(struct engine *engine, struct move *move);
 
-/* Takes an open request back: `cancel` is sent, where the node has the feature. */
-void move_take_back(struct engine *engine, struct move *move);
-
-/* The node is busy: with the request that was taken back, if that is not answered yet. Then it is
- * asked again when that is answered, or its time is over. False: with something else. */
-bool move_waits_behind(struct engine *engine, struct move *move);
-
-/* The request of that number was answered late: if it was taken back, what waits behind it is asked
- * again. */
-void move_let_go(struct engine *engine, struct peer *peer, uint64_t request);
-
-/* The node's socket closed: what was taken back is never answered. */
-void moves_link_lost(struct peer *peer);
+/* What the node is given for its answer, and some more for the way. */
+uint64_t move_time_us(const struct move *move);
 
 void move_attempt(struct engine *engine, struct move *move);
 

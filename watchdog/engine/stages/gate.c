@@ -211,12 +211,15 @@ static void decide(struct engine *engine, struct advice *advice)
         what.destination = choose_destination(engine, &choice);
     if (follows(engine, peer, what.reason, &choice))
         what.by = BY_RECONNECT;
+    question.newer = newer_wins(engine, peer, advice, what.destination);
+    if (question.newer && newer_redials(engine, peer, what.reason))
+        what.by = BY_RECONNECT;
     if (what.by == BY_RECONNECT)
         name_lived(engine, peer->view.name, peer->up_us);
     what.keep_old = keeps_old(engine, peer, what.reason, what.by);
     question = (struct gate_question){what.reason->kind, what.by,
                                       what.reason->no_target || choice.no_target, choice.probe,
-                                      newer_wins(engine, peer, advice, what.destination)};
+                                      question.newer};
     verdict = gate_verdict(engine, peer, &question, &what.into);
     if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT)
         admit(engine, peer, &what, advice->again, &choice);

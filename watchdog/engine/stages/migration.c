@@ -9,10 +9,12 @@
 #include "../moves/move.h"
 #include "../moves/queue.h"
 #include "../moves/requests.h"
+#include "../moves/taken-back.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../state.h"
 #include "../uplinks/choose.h"
+#include "newer.h"
 
 #define RETRY_BUSY_US 100000u
 
@@ -30,7 +32,8 @@ void migration_due(struct engine *engine, struct deadline *deadline)
         break;
     case MOVE_WAITING:
         if (!move_possible(engine, move) || !choose_still(engine, move)) {
-            advice_remember_held(engine, move->peer, move->reason);
+            if (!newer_waits(move->peer, move))
+                advice_remember_held(engine, move->peer, move->reason);
             move_free(engine, move);
         } else if (migration->open < migration->budget) {
             move_attempt(engine, move);
@@ -104,6 +107,7 @@ void migration_peer_gone(struct engine *engine, struct peer *peer)
 {
     struct move *move = peer->moves ? peer->moves->move : NULL;
 
+    taken_back_peer_gone(engine, peer);
     if (!move)
         return;
     if (move->state != MOVE_OPEN) {
@@ -135,7 +139,7 @@ void migration_peer_unreported(struct engine *engine, struct peer *peer)
 {
     struct move *move = peer->moves ? peer->moves->move : NULL;
 
-    moves_link_lost(peer);
+    taken_back_link_lost(peer);
     if (!move)
         return;
     if (move->state == MOVE_QUEUED) {

@@ -34,7 +34,8 @@ static bool is_another(const struct reason *before, const struct reason *reason)
            (reason->trigger == before->trigger && !says_the_same(reason, before));
 }
 
-/* Where both name an interface, that alone counts. */
+/* Over another interface; or as the route table leads, in other words. What is no `moved`, and
+ * names the interface to which the network leads now, goes there already. */
 static bool leads_elsewhere(const struct move *move, const struct reason *reason,
                             const struct destination *destination)
 {
@@ -61,8 +62,16 @@ bool newer_wins(const struct engine *engine, const struct peer *peer, const stru
     const struct move *move = peer->moves ? peer->moves->move : NULL;
 
     return move && !advice->again && advice->reason->kind == PD_KIND_MOVED &&
-           move->conn == peer->view.conn && move->since_us < engine->now_us &&
-           may_give_way(move) && leads_elsewhere(move, advice->reason, destination);
+           move->conn == peer->view.conn && move->since_us < engine->now_us && may_give_way(move) &&
+           leads_elsewhere(move, advice->reason, destination);
+}
+
+bool newer_redials(const struct engine *engine, const struct peer *peer,
+                   const struct reason *reason)
+{
+    return peer_in_flight(peer) && peer->moves->move->by == BY_RECONNECT &&
+           reason->by == REASON_BY_RULE && peer_movable(engine, peer, BY_RECONNECT) &&
+           (peer_inbound(peer) || !peer_movable(engine, peer, BY_MIGRATE));
 }
 
 bool newer_waits(const struct peer *peer, const struct move *move)

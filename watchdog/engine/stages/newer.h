@@ -10,11 +10,16 @@
 
 struct destination;
 struct move;
+struct reason;
 
 /* `destination` is where the advice would go; NULL: the route table decides. What was remembered is
  * never newer, and what an operator asked for is not for a trigger to take back. */
 bool newer_wins(const struct engine *engine, const struct peer *peer, const struct advice *advice,
                 const struct destination *destination);
+
+/* The one that gives way is a dial, and the connection cannot be migrated: it is dialled anew. */
+bool newer_redials(const struct engine *engine, const struct peer *peer,
+                   const struct reason *reason);
 
 /* The move failed: is other `moved` advice remembered, which is about the network as it is now? */
 bool newer_waits(const struct peer *peer, const struct move *move);

@@ -13,6 +13,7 @@
 #include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../moves/requests.h"
+#include "../moves/taken-back.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/progress.h"
@@ -261,7 +262,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
     struct peer *peer = move->peer;
     bool remembered;
 
-    if (outcome == OUTCOME_BUSY && peer && !move->adopted && move_waits_behind(engine, move))
+    if (outcome == OUTCOME_BUSY && peer && !move->adopted && taken_back_waits(engine, move))
         return;
     remembered = remembered_first(engine, move, outcome, code);
     if (peer && !move->adopted && !(remembered && newer_waits(peer, move)) &&
@@ -281,7 +282,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
     }
     if (peer && backs_off(outcome))
         waiting_failed(engine, peer, move->by);
-    if (peer && retry_wanted(engine, move, outcome, code))
+    if (peer && retry_wanted(engine, move, outcome, code) && !newer_waits(peer, move))
         advice_remember_held(engine, peer, move->reason);
     move_free(engine, move);
     if (peer && !advice_still_refused(engine, peer))
@@ -332,9 +333,14 @@ struct answered outcome_late(struct engine *engine, const struct request_slot *s
                              const struct event_answer *answer)
 {
     struct peer *peer = peers_find(engine, slot->conn);
+    struct peer *next = slot->by == BY_RECONNECT && answer->ok && !answer->malformed
+                            ? peers_find(engine, answer->conn)
+                            : NULL;
 
+    if (next)
+        taken_back_reconnected(engine, next);
     if (peer)
-        move_let_go(engine, peer, answer->request);
+        taken_back_answered(engine, peer, answer->request);
     if (!peer || answer->malformed)
         return (struct answered){0};
     if (answer->ok && slot->by == BY_MIGRATE) {
@@ -358,7 +364,7 @@ void outcome_cancelled(struct engine *engine, struct move *move)
 {
     if (move->by == BY_RECONNECT) /* it has closed nothing */
         name_kept(engine, move->name->s);
-    move_take_back(engine, move);
+    taken_back_begin(engine, move);
     finish(engine, move, OUTCOME_CANCELLED, &no_answer);
     move_free(engine, move);
 }
