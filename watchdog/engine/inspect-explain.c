@@ -13,6 +13,7 @@
 #include "peers/progress.h"
 #include "peers/waiting.h"
 #include "stages/gate.h"
+#include "stages/newer.h"
 #include "state.h"
 #include "uplinks/choose.h"
 
@@ -105,6 +106,8 @@ static void report_moves(const struct engine *engine, const struct peer_moves *m
     ret->decision = move->decision;
     ret->request = move->request;
     ret->attempt = move->attempt;
+    ret->gives_way = newer_may_give_way(move);
+    ret->waits_for = move->behind ? moves->taken_back : 0;
     ret->move_for_us = sub_u64(engine->now_us, move->since_us);
 }
 

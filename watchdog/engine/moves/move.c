@@ -50,7 +50,6 @@
 #include "decision.h"
 #include "queue.h"
 #include "requests.h"
-#include "taken-back.h"
 
 #define MAX_IN_FLIGHT_DEFAULT 1024u
 #define ANSWER_GRACE_US       1000000u
@@ -239,7 +238,6 @@ void move_enter_requested(struct engine *engine, struct move *move)
 
 void move_attempt(struct engine *engine, struct move *move)
 {
-    taken_back_over(move);
     move->attempt++;
     text_unref(move->local_before);
     move->local_before = NULL;

@@ -36,6 +36,7 @@ void migration_due(struct engine *engine, struct deadline *deadline)
                 advice_remember_held(engine, move->peer, move->reason);
             move_free(engine, move);
         } else if (migration->open < migration->budget) {
+            taken_back_over(move);
             move_attempt(engine, move);
         } else {
             move_set_state(engine, move, MOVE_WAITING, engine->now_us + RETRY_BUSY_US);

@@ -17,21 +17,12 @@ static const char *interface_of(const struct reason *reason, const struct destin
     return destination && destination->interface ? destination->interface->s : NULL;
 }
 
-static bool says_the_same(const struct reason *a, const struct reason *b)
-{
-    const struct evidence *evidence = b->evidence;
-
-    return strcmp(a->text->s, b->text->s) == 0 &&
-           evidence_equal(a->evidence, evidence ? evidence->fields : NULL,
-                          evidence ? evidence->n_fields : 0);
-}
-
-/* Two triggers may report one change, each in its own words. What is no `moved` was asked for
- * another reason than where the network leads. */
+/* Two triggers may report one change, each in its own words; and the evidence may differ in who
+ * reported it. What is no `moved` was asked for another reason than where the network leads. */
 static bool is_another(const struct reason *before, const struct reason *reason)
 {
     return before->kind != PD_KIND_MOVED ||
-           (reason->trigger == before->trigger && !says_the_same(reason, before));
+           (reason->trigger == before->trigger && strcmp(reason->text->s, before->text->s) != 0);
 }
 
 /* Over another interface; or as the route table leads, in other words. What is no `moved`, and
@@ -47,7 +38,7 @@ static bool leads_elsewhere(const struct move *move, const struct reason *reason
     return (!now || move->reason->kind == PD_KIND_MOVED) && is_another(move->reason, reason);
 }
 
-static bool may_give_way(const struct move *move)
+bool newer_may_give_way(const struct move *move)
 {
     if (move->reason->kind == PD_KIND_OPERATOR || move->adopted)
         return false;
@@ -62,8 +53,8 @@ bool newer_wins(const struct engine *engine, const struct peer *peer, const stru
     const struct move *move = peer->moves ? peer->moves->move : NULL;
 
     return move && !advice->again && advice->reason->kind == PD_KIND_MOVED &&
-           move->conn == peer->view.conn && move->since_us < engine->now_us && may_give_way(move) &&
-           leads_elsewhere(move, advice->reason, destination);
+           move->conn == peer->view.conn && move->since_us < engine->now_us &&
+           newer_may_give_way(move) && leads_elsewhere(move, advice->reason, destination);
 }
 
 bool newer_redials(const struct engine *engine, const struct peer *peer,

@@ -17,6 +17,9 @@ struct reason;
 bool newer_wins(const struct engine *engine, const struct peer *peer, const struct advice *advice,
                 const struct destination *destination);
 
+/* Whatever leads elsewhere: may this one be taken back? */
+bool newer_may_give_way(const struct move *move);
+
 /* The one that gives way is a dial, and the connection cannot be migrated: it is dialled anew. */
 bool newer_redials(const struct engine *engine, const struct peer *peer,
                    const struct reason *reason);
