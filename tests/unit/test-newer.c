@@ -746,6 +746,58 @@ static void another_came(void **state)
     assert_null(name_find(lab->engine, "a"));
 }
 
+/* ---- what the trigger can ask ---- */
+
+static bool waits(struct lab *lab)
+{
+    lab_step(lab, POKE_WAITS, 17);
+    lab_signal(lab);
+    return lab->poke.waits;
+}
+
+/* What is remembered or between two attempts waits; what is open does not. */
+static void does_it_wait(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t first, second;
+
+    assert_false(waits(lab));
+    second = taken_back(lab, &first);
+    assert_false(waits(lab));
+    lab_answer_error(lab, second, NODE_BUSY); /* waits for the old one to be answered */
+    assert_true(waits(lab));
+    lab_answer_error(lab, first, NODE_TIMEOUT);
+    lab_time(lab, 0);
+    second = expect_migrate(lab, 17);
+    assert_false(waits(lab));
+    lab_time(lab, 10 * MS);
+    moved(lab, 17, "two");
+    assert_true(waits(lab)); /* the same word is remembered */
+    lab_withdraw(lab, 17);
+    assert_false(waits(lab));
+    moved(lab, 17, "two");
+    lab_answer_ok(lab, second);
+    assert_false(waits(lab)); /* asked again */
+    lab_peer_down(lab, 17);
+    assert_false(waits(lab));
+}
+
+/* Of another instance it is not this one's. */
+static void of_another_instance(void **state)
+{
+    struct lab *lab = *state;
+    struct poke_step *step;
+
+    lab_hold(lab, "a", 0);
+    moved(lab, 17, "one");
+    assert_true(waits(lab));
+    step = poke_add(&lab->second, POKE_IN_SIGNAL, POKE_WAITS);
+    step->peer = lab_peer(lab, 17)->view.index;
+    lab_event(lab, &(struct event){.type = EVENT_SIGNAL,
+                                   .signal = {.trigger = lab->instances[1].name, .kind = "go"}});
+    assert_false(lab->second.waits);
+}
+
 /* ---- the fallback ---- */
 
 /* One that cannot be migrated, and so the fallback dials. */
@@ -920,6 +972,8 @@ int main(void)
         DIAL_TEST(the_old_one_lives),
         DIAL_TEST(reconnected_after_all),
         DIAL_TEST(another_came),
+        OLD_TEST(does_it_wait),
+        NEW_TEST(of_another_instance),
         NEW_TEST(of_the_fallback),
         NEW_TEST(no_dial_is_open),
         NEW_TEST(before_the_fallback),
