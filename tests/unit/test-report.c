@@ -126,7 +126,7 @@ static void counted(void **state)
 
     assert_member(report, "decisions", "61");
     assert_member(report, "verdicts", "{'cooling':59,'migrate':2}");
-    assert_member(report, "requests", "5");
+    assert_member(report, "requests", "3");
     assert_member(report, "outcomes", "{'cancelled':1,'migrated':2,'old-lives':1,'timeout':1}");
     assert_member(report, "moves", "2");
     assert_member(report, "effects", "{'better':1,'stalled':1}");
