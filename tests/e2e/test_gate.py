@@ -530,11 +530,22 @@ class Queue(Case):
 
     def test_an_equal_one_joins(self):
         node, dog = self.start(peers=2)
-        dog.moved()
+        dog.moved(reason="one")
         node.wait_request("migrate_peer")
         queued = dog.decision("queued")
-        dog.moved(queued["peer"])
+        dog.moved(queued["peer"], reason="one")
         self.assertEqual(dog.decision("merged", conn=queued["conn"])["into"], queued["decision"])
+
+    def test_a_newer_one_takes_its_place(self):
+        node, dog = self.start(peers=2)
+        dog.moved(reason="one")
+        node.wait_request("migrate_peer")
+        queued = dog.decision("queued")
+        dog.moved(queued["peer"], reason="two")
+        self.assertEqual(dog.decision("superseded")["decision"], queued["decision"])
+        dog.decision("queued", nth=2)
+        self.answer(node, 1)
+        self.assertIn("two", node.wait_request("migrate_peer", nth=2).params["reason"])
 
     def test_degraded_expires_after_ten_seconds(self):
         node, dog = self.start(peers=2, triggers=SLOW)
