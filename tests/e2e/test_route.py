@@ -25,7 +25,7 @@ class RouteCase(Case):
         self.host.start()
         for args in before:
             self.host.ip(*args)
-        node = self.node(features=list(features))
+        node = self.node(features=list(features)) if features else self.node()
         node.on("migrate_peer", self.migrated)
         for conn in range(1, peers + 1):
             node.add(f"p{conn}@h", conn if conn < 9 else conn + 1,
@@ -478,6 +478,8 @@ class Memory(RouteCase):
         self.host.default("up0")
         for conn in {1, 2, 3} - {open_now}:
             dog.decision("superseded", conn=conn)
+        back = dog.decision("migrate", nth=2)  # the open one is taken back, for the way back
+        self.assertEqual(back["conn"], open_now)
 
     def test_peer_path_says_what_it_uses(self):
         node, dog = self.start(peers=1, watchdog={"retries": "0"}, local="10.77.1.2:4000")

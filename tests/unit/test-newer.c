@@ -294,7 +294,8 @@ static void what_is_queued(void **state)
     lab_end(&lab);
 }
 
-/* The place of what is taken back is free for the strongest that waits. */
+/* What is taken back leaves its place within the budget to what takes it back, not to what is
+ * queued: that may lead where the network was. */
 static void the_budget(void **state)
 {
     struct lab lab;
@@ -306,14 +307,21 @@ static void the_budget(void **state)
     lab.config.max_in_flight = 1;
     lab_begin(&lab);
     lab_peer_up(&lab, "a", 17);
+    lab_peer_up(&lab, "b", 18);
     moved(&lab, 17, "one");
     first = expect_migrate(&lab, 17);
+    lab_skip(&lab);
+    moved(&lab, 18, "one");
+    expect_decision(&lab, 18, VERDICT_QUEUED);
     lab_time(&lab, 10 * MS);
     moved(&lab, 17, "two");
     expect_cancel(&lab, first);
+    expect_decision(&lab, 17, VERDICT_MIGRATE); /* never queued */
+    expect_no_decision(&lab);
     expect_migrate(&lab, 17);
+    expect_no_move(&lab);
     assert_int_equal(engine_counts(lab.engine).open, 1);
-    assert_int_equal(engine_counts(lab.engine).queued, 0);
+    assert_int_equal(engine_counts(lab.engine).queued, 1);
     lab_end(&lab);
 }
 

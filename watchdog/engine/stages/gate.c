@@ -151,14 +151,15 @@ static void admit(struct engine *engine, struct peer *peer, const struct decidin
                   bool again, const struct choice *choice)
 {
     enum pd_kind kind = what->reason->kind;
+    bool instead = peer_in_flight(peer);
 
     if (choice->to && choice->to != choice->from &&
         !uplink_held(uplink_at(engine, choice->from), engine->now_us) && kind != PD_KIND_BETTER &&
         kind != PD_KIND_OPERATOR)
         evidence_leaving(engine, peer, uplink_at(engine, choice->from), kind);
-    if (peer_in_flight(peer)) /* the newer word wins */
+    if (instead) /* the newer word wins */
         outcome_cancelled(engine, peer->moves->move);
-    admit_add(engine, peer, what, again);
+    admit_add(engine, peer, what, again, instead);
 }
 
 /* What the peer opened cannot migrate: where others left its uplink for one that lives, it is
