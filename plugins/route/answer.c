@@ -48,8 +48,9 @@ static void question_source(struct answers *answers, struct question *question)
 
 /* What of a next hop may be another in a moment. */
 struct provisional {
-    uint8_t sources;   /* enum state_sources: what its interface has to send from */
-    uint8_t elsewhere; /* the source that was asked with is on another one */
+    uint8_t sources;    /* enum state_sources: what its interface has to send from */
+    uint8_t elsewhere;  /* the source that was asked with is on another one */
+    uint8_t redirected; /* packets go through another gateway of the same link */
 };
 
 /* Another gateway by an ICMP redirect is no other route, and the kernel may take it back at any
@@ -63,8 +64,11 @@ static void nexthop_by_route(struct answers *answers, const struct lookup *quest
     lookup.match = true;
     lookup.leg = nexthop->oif;
     lookup_ask(answers->socket, &lookup, 1, &route);
+    nexthop->cached = false;
     if (route.error || route.oif != nexthop->oif)
         return;
+    nexthop->cached = nexthop->gateway_family != route.gateway_family ||
+                      memcmp(nexthop->gateway, route.gateway, sizeof(nexthop->gateway)) != 0;
     nexthop->gateway_family = route.gateway_family;
     memcpy(nexthop->gateway, route.gateway, sizeof(nexthop->gateway));
 }
@@ -243,6 +247,8 @@ static void nexthop_say(struct answers *answers, const struct question *question
             batch_number(batch, "provisional", provisional.sources);
         if (provisional.elsewhere)
             batch_number(batch, "elsewhere", 1);
+        if (provisional.redirected)
+            batch_number(batch, "redirected", 1);
     }
     if (question->source_gone)
         batch_number(batch, "source_gone", 1);
@@ -279,6 +285,7 @@ static void nexthop_answer(struct answers *answers, const struct question *quest
         return;
     }
     answers->differs = true;
+    gateways_watch(&answers->gateways, nexthop);
     if (nexthop->error) {
         nexthop_say(answers, question, token, nexthop, NULL, NULL, provisional);
         return;

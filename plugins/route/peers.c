@@ -92,7 +92,7 @@ static void peer_forget(struct route *route, struct route_peer *peer)
     nexthops_set(&route->nexthops, &peer->asked, 0);
     nexthops_set(&route->nexthops, &peer->open, 0);
     nexthops_set(&route->nexthops, &peer->bound, 0);
-    peer->adopt = false;
+    peer->adopt = peer->dead = false;
     peer->cut = CUT_NOT;
 }
 
@@ -177,6 +177,7 @@ static void peer_migrated(struct pd_turn *turn, const struct pd_peer *who, struc
     }
     nexthops_set(&route->nexthops, &peer->bound, 0);
     peer->cut = CUT_NOT;
+    peer->dead = false;
     /* Else it is a late answer, to a request that was taken back for the one that is open. */
     if (!turn->host->in_flight(turn, who->index))
         route_open(turn, who->index, peer);

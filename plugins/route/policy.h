@@ -137,6 +137,7 @@ struct key {
     bool unsettled;         /* some peer was not evaluated by the present answer */
     bool source_gone;       /* no interface has the name's source */
     bool elsewhere;         /* that one is on another interface than the answer's */
+    bool redirected;        /* packets go through another gateway of the link than the answer's */
     bool unsaid;            /* it has no route, and no notice has said so */
     uint8_t error;          /* why not: route_error_number() */
     uint8_t provisional;    /* enum provisional */
@@ -170,6 +171,7 @@ struct route_peer {
     bool adopt : 1;       /* it was moved: its source address is not known yet */
     bool moved : 1;       /* and that a moment ago: not evaluated since */
     bool provisional : 1; /* advised while its source was none of the interface */
+    bool dead : 1;        /* advised because its gateway does not answer */
     uint8_t cut : 3;      /* enum cut */
 };
 
@@ -199,6 +201,14 @@ struct route_loss {
 };
 
 #define ROUTE_LOSSES 8u
+
+/* One that the kernel cannot reach. */
+struct route_gateway {
+    uint32_t oif; /* 0: none */
+    char gateway[IP_TEXT_SIZE];
+};
+
+#define ROUTE_GATEWAYS 16u
 
 struct route_round {
     bool active; /* something waits to be asked, or to be answered */
@@ -242,6 +252,9 @@ struct route {
 
     struct route_loss losses[ROUTE_LOSSES]; /* the oldest makes room */
     uint64_t held_us;                       /* when what is held is evaluated; 0: nothing is */
+    struct route_gateway gateways[ROUTE_GATEWAYS]; /* that do not answer; the oldest makes room */
+    uint32_t n_gateways, oldest_gateway;
+    uint64_t gateway_cause;
 };
 
 /* ---- evaluating (evaluate.c, and the window in rounds.c) ---- */
@@ -269,6 +282,12 @@ uint64_t route_losing(const struct route *route, uint32_t oif, uint64_t now_us);
 /* Does the answer of this key have to wait, for those that use `oif`? Then it is evaluated again
  * in time. */
 bool route_hold(struct route *route, struct key *key, uint32_t oif, uint64_t now_us);
+
+/* ---- gateways that do not answer (gateway.c) ---- */
+
+/* `gateway` NULL: all answer, as far as is known. */
+void route_gateway(struct route *route, uint32_t oif, const char *gateway, bool failed);
+bool route_gateway_failed(const struct route *route, const struct nexthop *nexthop);
 
 /* ---- keys without a route (lost.c) ---- */
 
@@ -318,5 +337,6 @@ void route_step(struct pd_turn *turn);
 void route_changed(struct pd_turn *turn);
 void route_timer_due(struct pd_turn *turn);
 void route_close_cause(struct pd_turn *turn);
+void route_close_gateway_cause(struct pd_turn *turn);
 
 #endif

@@ -45,6 +45,15 @@ void route_close_cause(struct pd_turn *turn)
     route->cause = 0;
 }
 
+void route_close_gateway_cause(struct pd_turn *turn)
+{
+    struct route *route = turn->self;
+
+    if (route->gateway_cause)
+        turn->host->close_cause(turn, route->gateway_cause);
+    route->gateway_cause = 0;
+}
+
 /* ---- asking ---- */
 
 void route_queue(struct route *route, uint32_t index)
@@ -261,6 +270,7 @@ static void round_done(struct pd_turn *turn)
 
     route->round = (struct route_round){0};
     route_say_lost(turn);
+    route_close_gateway_cause(turn);
     if (done.full) {
         if (route->keys.n_live && route->keys.n_no_route == route->keys.n_live)
             route->not_before_us = done.began_us + NO_NEXTHOP_PACE_US;

@@ -62,12 +62,38 @@ void batch_text(struct answer_batch *batch, const char *name, const char *text);
 /* Emits what was collected, if anything. */
 void batch_emit(struct answer_batch *batch, struct pd_source_host *host);
 
+/* ---- gateways.c ---- */
+
+struct gateway {
+    uint32_t oif;
+    uint8_t family;
+    uint8_t bytes[16];
+    bool failed; /* it does not answer */
+};
+
+/* As many as are watched; of more the oldest are not any longer. */
+#define GATEWAYS 256u
+
+struct gateways {
+    struct gateway all[GATEWAYS];
+    size_t count, oldest;
+    uint32_t n_failed;
+};
+
+/* An answer names it. */
+void gateways_watch(struct gateways *gateways, const struct netlink_nexthop *nexthop);
+/* Takes in a neighbour: returns whether one of these failed, or answers again. */
+bool gateways_take(struct gateways *gateways, const struct netlink_event *event);
+/* What was heard of them may be old. */
+void gateways_forget(struct gateways *gateways);
+
 struct answers {
     struct pd_source_host *host;
     struct netlink_listener *listener; /* the other half's */
     struct netlink_state *state;       /* and what it knows */
     struct lookup_socket *socket;
     struct answer_batch batch;
+    struct gateways gateways;
     sd_event_source *defer; /* on while something waits */
     struct question *queue;
     size_t capacity, head, count;

@@ -259,3 +259,56 @@ class Tentative(RouteCase):
         self.flip()
         dog.outcome("migrated", conn=20)  # it never can be used: not waited for any longer
         self.assertEqual(self.sources[0], "fd77:1::2")
+
+
+@unittest.skipIf(UNUSABLE, UNUSABLE)
+class Gateways(RouteCase):
+    """The gateway in use is asked for its link address, and does not answer: nothing gets out,
+    though the route stays."""
+
+    def send(self, remote):
+        netns.run("ip", "netns", "exec", self.host.name, sys.executable, "-c",
+                  "import socket; socket.socket(socket.AF_INET6 if ':' in '%s' else socket.AF_INET,"
+                  " socket.SOCK_DGRAM).sendto(b'x', ('%s', 9))" % (remote, remote))
+
+    def dead(self, family, remote, gateway, word):
+        for name in ("mcast_solicit", "ucast_solicit"):
+            self.host.sysctl(f"net.{family}.neigh.up0.{name}=1")
+        self.send(remote)
+        decision = self.dogs[-1].wait_record("decision", trigger="route", kind="dead", conn=20)
+        self.assertEqual(decision["reason"], f"gateway {gateway} on up0 does not answer {word}")
+        self.assertEqual(decision["evidence"], {"interface": "up0", "gateway": gateway})
+
+    def test_ipv4(self):
+        node, dog = self.start(peers=1, before=[
+            ("route", "add", "198.51.100.0/24", "via", "10.77.2.1", "dev", "up1")])
+        node.add("behind@h", 20, remote="192.0.2.20:443")
+        node.add("elsewhere@h", 21, remote="198.51.100.1:443")
+        node.wait_rounds(1)
+        self.send("10.77.1.99")  # a neighbour that is nobody's gateway
+        self.dead("ipv4", "192.0.2.20", "10.77.1.1", "ARP")
+        dog.wait_record("decision", kind="dead", conn=1)
+        dog.wait_record("decision", kind="dead", conn=9)
+        node.wait_rounds(2)
+        self.assertEqual({r["conn"] for r in dog.records("decision")}, {1, 9, 20})
+
+    def test_ipv6(self):
+        node, dog = self.start(peers=1)
+        node.add("six@h", 20, **SIX)
+        node.wait_rounds(1)
+        self.dead("ipv6", "2001:db8::1", "fd77:1::1", "neighbour solicitations")
+
+    def test_it_answers_again(self):
+        # what waits is taken back: here, of an observing pathdog, what it would give again
+        node, dog = self.start(peers=1, watchdog={"mode": "observe"})
+        node.add("behind@h", 20, remote="192.0.2.20:443")
+        node.wait_rounds(1)
+        self.dead("ipv4", "192.0.2.20", "10.77.1.1", "ARP")
+        netns.run("ip", "-n", self.host.far, "addr", "add", "10.77.1.1/24", "dev", "r0")
+        self.send("192.0.2.20")
+        self.send("192.0.2.20")
+        netns.run("ip", "-n", self.host.far, "addr", "del", "10.77.1.1/24", "dev", "r0")
+        self.host.ip("neigh", "flush", "dev", "up0")
+        self.send("192.0.2.20")  # and fails anew, which it could not if it had not been seen well
+        dog.wait_for(lambda: len(dog.records("cause", trigger="route")) >= 2,
+                     what="the second failure")

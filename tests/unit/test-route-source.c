@@ -478,6 +478,41 @@ static void test_what_says_nothing(void **state)
     lab_end(&lab);
 }
 
+#define GATEWAY "neigh replace 10.0.1.1 lladdr 02:00:00:00:00:01 dev up0 nud "
+
+/* Of all neighbours that fail only the gateway in use counts, until it answers again. */
+static void test_gateway(void **state)
+{
+    struct lab lab;
+    uint64_t deadline_us = now_us() + PATIENCE_US;
+
+    lab_begin(&lab, "settle=0");
+    lab_peers(&lab, NULL, "192.0.2.1:443");
+    lab.n_changed = 0;
+    ip(GATEWAY "permanent");
+    ip(GATEWAY "stale");
+    ip("neigh replace 10.0.1.77 lladdr 02:00:00:00:00:02 dev up0 nud failed");
+    ip("neigh replace 10.0.2.1 lladdr 02:00:00:00:00:02 dev up1 nud failed");
+    lab_settle(&lab);
+    assert_int_equal(lab.n_changed, 0);
+    ip(GATEWAY "failed");
+    lab_wait_advice(&lab, 2); /* and the canary's */
+    assert_int_equal(lab.mock.advice[0].kind, PD_KIND_DEAD);
+    assert_string_equal(lab.mock.advice[0].reason, "gateway 10.0.1.1 on up0 does not answer ARP");
+    ip(GATEWAY "incomplete"); /* it is asked again, which is no answer */
+    ip("neigh del 10.0.1.1 dev up0");
+    lab_settle(&lab);
+    assert_int_equal(lab.mock.peers[0].withdrawn, 0);
+    ip(GATEWAY "reachable");
+    while (!lab.mock.peers[0].withdrawn) {
+        assert_true(now_us() < deadline_us);
+        lab_turn(&lab, 10 * MS);
+    }
+    lab_settle(&lab);
+    assert_int_equal(lab.mock.n_advice, 2);
+    lab_end(&lab);
+}
+
 static void lines_run(const char *format, unsigned count)
 {
     FILE *pipe = popen("ip -batch -", "w");
@@ -578,13 +613,10 @@ static void test_many_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_carrier),
-        cmocka_unit_test(test_first_sight),
-        cmocka_unit_test(test_what_says_nothing),
-        cmocka_unit_test(test_thousands_of_routes),
-        cmocka_unit_test(test_lost_messages),
-        cmocka_unit_test(test_many_keys),
+        cmocka_unit_test(test_changes),       cmocka_unit_test(test_carrier),
+        cmocka_unit_test(test_first_sight),   cmocka_unit_test(test_what_says_nothing),
+        cmocka_unit_test(test_gateway),       cmocka_unit_test(test_thousands_of_routes),
+        cmocka_unit_test(test_lost_messages), cmocka_unit_test(test_many_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

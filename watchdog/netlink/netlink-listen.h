@@ -30,6 +30,7 @@ struct netlink_handlers {
 enum netlink_wanted {
     NETLINK_WANT_ADDRESSES, /* links and addresses */
     NETLINK_WANT_ALL,       /* rules, routes and nexthops, too */
+    NETLINK_WANT_FAILURES,  /* and neighbours that do not answer */
 };
 
 /* Opens it, and reads the first report: by its end the state is complete. The host must outlive
@@ -49,6 +50,10 @@ void netlink_listener_read(struct netlink_listener *listener);
 
 /* Everything is to be reported again: now, or when the report that runs has ended. */
 void netlink_listener_again(struct netlink_listener *listener);
+
+/* With NETLINK_WANT_FAILURES: also those that answer (again), which are many. Returns 0 or -errno.
+ */
+int netlink_listener_want_resolved(struct netlink_listener *listener, bool wanted);
 
 struct netlink_state *netlink_listener_state(struct netlink_listener *listener);
 
