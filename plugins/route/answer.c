@@ -130,6 +130,7 @@ static struct provisional provisional_of(const struct answers *answers, const st
         .elsewhere =
             !nexthop->error && lookup->source_family &&
             !state_address_on(answers->state, nexthop->oif, lookup->source_family, lookup->source),
+        .redirected = !nexthop->error && nexthop->cached,
     };
 }
 
@@ -278,6 +279,7 @@ static void nexthop_answer(struct answers *answers, const struct question *quest
     if (nexthop == other)
         lookup = lookup_other(&question->lookup);
     provisional = provisional_of(answers, &lookup, nexthop);
+    gateways_watch(&answers->gateways, nexthop);
     token = token_of(question, nexthop, also, provisional);
     if (question->token >> 1 == token >> 1) {
         batch_begin(&answers->batch, question->id);
@@ -285,7 +287,6 @@ static void nexthop_answer(struct answers *answers, const struct question *quest
         return;
     }
     answers->differs = true;
-    gateways_watch(&answers->gateways, nexthop);
     if (nexthop->error) {
         nexthop_say(answers, question, token, nexthop, NULL, NULL, provisional);
         return;
@@ -351,6 +352,11 @@ static size_t batch_answer(struct answers *answers)
  * about. */
 static void answers_emit(struct answers *answers)
 {
+    struct gateways *gateways = &answers->gateways;
+
+    if (gateways->differs) /* what fails is tried again with the next answers */
+        gateways->differs =
+            netlink_listener_watch(answers->listener, gateways->addresses, gateways->count) < 0;
     if (answers->differs)
         netlink_listener_read(answers->listener);
     answers->differs = false;

@@ -47,7 +47,6 @@ static void evaluate_advise(struct evaluating *evaluating, uint32_t index, struc
     struct verdict_text *text = &evaluating->text;
     int r;
 
-    evaluating->dead = 0;
     if (verdict_same(text, &verdict)) {
         r = turn->host->advise(turn, index, NULL);
     } else {
@@ -70,51 +69,6 @@ static void evaluate_advise(struct evaluating *evaluating, uint32_t index, struc
     nexthops_set(nexthops, &peer->asked, verdict.now);
     if (!in_flight)
         nexthops_set(nexthops, &peer->open, verdict.now);
-}
-
-static void dead_advise(struct evaluating *evaluating, uint32_t index, uint16_t known)
-{
-    struct pd_turn *turn = evaluating->turn;
-    struct route *route = evaluating->route;
-    struct verdict_text *text = &evaluating->text;
-    int r;
-
-    if (evaluating->dead == known) {
-        r = turn->host->advise(turn, index, NULL);
-    } else {
-        dead_write(text, &nexthops_slot(&route->nexthops, known)->nexthop);
-        if (!route->gateway_cause)
-            route->gateway_cause = turn->host->open_cause(turn, text->reason);
-        struct pd_advice advice = {
-            .kind = PD_KIND_DEAD,
-            .cause = route->gateway_cause,
-            .reason = text->reason,
-            .evidence = text->evidence,
-            .n_evidence = text->n_evidence,
-        };
-
-        r = turn->host->advise(turn, index, &advice);
-        evaluating->dead = known;
-    }
-    if (r < 0)
-        evaluating->result = r;
-}
-
-/* It stays where it is: does the gateway there answer? */
-static void evaluate_gateway(struct evaluating *evaluating, uint32_t index, struct route_peer *peer)
-{
-    const struct route *route = evaluating->route;
-    bool failed =
-        !evaluating->key->redirected &&
-        route_gateway_failed(route, &nexthops_slot(&route->nexthops, peer->known)->nexthop);
-
-    if (failed == peer->dead)
-        return;
-    peer->dead = failed;
-    if (failed)
-        dead_advise(evaluating, index, peer->known);
-    else if (!peer->asked)
-        evaluating->turn->host->withdraw(evaluating->turn, index);
 }
 
 /* ---- what is compared ---- */
@@ -186,9 +140,9 @@ static void evaluate_back(struct evaluating *evaluating, uint32_t index, struct 
     if (peer->adopt || peer->bound || (!also[0] && nexthops_slot(nexthops, now)->nexthop.also[0]))
         nexthops_set(nexthops, &peer->known, now);
     peer->adopt = false;
-    if (peer->asked) {
+    if (peer->asked) { /* what was advised because of its gateway goes with it */
         evaluating->turn->host->withdraw(evaluating->turn, index);
-        peer->dead = false; /* that was taken back with it */
+        peer->dead = false;
     }
     nexthops_set(nexthops, &peer->asked, 0);
     nexthops_set(nexthops, &peer->open, 0);
@@ -233,7 +187,6 @@ static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct 
     peer->moved = false;
     if (peer->known == now && !peer->asked && !peer->open && !again) {
         peer->adopt = false;
-        evaluate_gateway(evaluating, index, peer);
         return;
     }
     /* Lost, and there again: as if seen for the first time. */
@@ -244,6 +197,7 @@ static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct 
         nexthops_set(nexthops, &peer->asked, 0);
         nexthops_set(nexthops, &peer->open, 0);
         nexthops_set(nexthops, &peer->known, 0);
+        peer->dead = false;
     }
     if (!peer->known && !evaluate_first_sight(evaluating, peer))
         return;
@@ -256,8 +210,6 @@ static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct 
         route_open(evaluating->turn, index, peer);
     if (!again && evaluate_same(nexthops, peer, now, in_flight)) {
         evaluate_back(evaluating, index, peer, in_flight);
-        if (!in_flight)
-            evaluate_gateway(evaluating, index, peer);
         return;
     }
     if (!again && peer->asked && nexthops_same(nexthops, peer->asked, now))

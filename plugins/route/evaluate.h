@@ -37,14 +37,10 @@ struct evaluating {
     bool allowed;
     int result;
     struct verdict_text text;
-    uint16_t
-        dead; /* what was advised last was that this one's gateway does not answer; 0: was not */
 };
 
 /* Would it say the same as of the peer before? */
 bool verdict_same(const struct verdict_text *text, const struct verdict *verdict);
-/* Its gateway does not answer. */
-void dead_write(struct verdict_text *text, const struct nexthop *nexthop);
 void verdict_write(struct verdict_text *text, const struct nexthops *nexthops,
                    const struct verdict *verdict);
 

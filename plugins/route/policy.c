@@ -20,7 +20,7 @@
  *   hold.c      what may be over in a moment, and waits: a lease that is set again, an address for
  *               which duplicates are looked for.
  *   evaluate.c  known against answered, for each peer of an answered key: same, back, or moved.
- *   gateway.c   gateways that do not answer.
+ *   gateway.c   gateways that do not answer: those behind one that stall are advised `dead`.
  *   reason.c    what the advice says. lost.c: the notice where there is no route.
  *   saved.c     the next hop in use across a restart. report.c: the same in words, for explain.
  *
@@ -302,18 +302,17 @@ static void route_go_on(struct pd_turn *turn)
     route_step(turn);
 }
 
-/* What is only to be known when the next answers come. Returns false if it is something else. */
-static bool news_take(struct route *route, const char *kind, const struct answer *answer,
-                      uint64_t now_us)
+/* What no answer is asked for because of. Returns false if it is something else. */
+static bool news_take(struct pd_turn *turn, const char *kind, const struct answer *answer)
 {
     if (!strcmp(kind, "lost"))
-        route_loss(route, answer->nexthop.oif, now_us);
+        route_loss(turn->self, answer->nexthop.oif, turn->now_us);
     else if (!strcmp(kind, "down"))
-        route_loss_ends(route, answer->nexthop.oif);
+        route_loss_ends(turn->self, answer->nexthop.oif);
     else if (!strcmp(kind, "gateway"))
-        route_gateway(route, answer->nexthop.oif, answer->nexthop.gateway, answer->failed);
+        route_gateway(turn, answer->nexthop.oif, answer->nexthop.gateway, answer->failed);
     else if (!strcmp(kind, "gateways"))
-        route_gateway(route, 0, NULL, false);
+        route_gateways_forget(turn);
     else
         return false;
     return true;
@@ -334,7 +333,7 @@ static int route_signal(struct pd_turn *turn, const struct pd_signal *signal)
         return r;
     }
     answer_read(signal->fields, signal->n_fields, &answer);
-    if (news_take(route, signal->kind, &answer, turn->now_us))
+    if (news_take(turn, signal->kind, &answer))
         return 0;
     if (!strcmp(signal->kind, "keys")) {
         if (answer.ports == route->ports)
@@ -375,7 +374,7 @@ static void route_stop(struct pd_turn *turn)
     struct route *route = turn->self;
 
     route_close_cause(turn);
-    route_close_gateway_cause(turn);
+    route_gateways_close(turn);
     keys_done(&route->keys);
     nexthops_done(&route->nexthops);
     free(route->evaluated);
@@ -399,13 +398,12 @@ static int route_sample(struct pd_turn *turn, const struct pd_sample *sample)
     struct route_peer *peer = sample->state;
     uint64_t bytes = sample->row->v[PD_IN_FLIGHT_BYTES];
 
-    if (bytes == PD_UNKNOWN || bytes == peer->in_flight_bytes || !peer->linked)
-        return 0;
-    if (bytes > UINT32_MAX)
-        bytes = UINT32_MAX;
-    route->keys.slots[peer->key].in_flight_bytes += bytes - peer->in_flight_bytes;
-    peer->in_flight_bytes = (uint32_t)bytes;
-    return 0;
+    if (bytes != PD_UNKNOWN && bytes != peer->in_flight_bytes && peer->linked) {
+        bytes = min_u64(bytes, UINT32_MAX);
+        route->keys.slots[peer->key].in_flight_bytes += bytes - peer->in_flight_bytes;
+        peer->in_flight_bytes = (uint32_t)bytes;
+    }
+    return route->n_gateways ? route_gateway_row(turn, sample) : 0;
 }
 
 PD_TRIGGER(route) = {

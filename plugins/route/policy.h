@@ -202,10 +202,12 @@ struct route_loss {
 
 #define ROUTE_LOSSES 8u
 
-/* One that the kernel cannot reach. */
+/* A gateway that does not answer. */
 struct route_gateway {
     uint32_t oif; /* 0: none */
     char gateway[IP_TEXT_SIZE];
+    uint64_t cause; /* of what was advised lately because of it; 0: nothing was */
+    uint64_t cause_until_us;
 };
 
 #define ROUTE_GATEWAYS 16u
@@ -252,9 +254,8 @@ struct route {
 
     struct route_loss losses[ROUTE_LOSSES]; /* the oldest makes room */
     uint64_t held_us;                       /* when what is held is evaluated; 0: nothing is */
-    struct route_gateway gateways[ROUTE_GATEWAYS]; /* that do not answer; the oldest makes room */
-    uint32_t n_gateways, oldest_gateway;
-    uint64_t gateway_cause;
+    struct route_gateway gateways[ROUTE_GATEWAYS]; /* that do not answer; more are ignored */
+    uint32_t n_gateways;
 };
 
 /* ---- evaluating (evaluate.c, and the window in rounds.c) ---- */
@@ -285,9 +286,16 @@ bool route_hold(struct route *route, struct key *key, uint32_t oif, uint64_t now
 
 /* ---- gateways that do not answer (gateway.c) ---- */
 
-/* `gateway` NULL: all answer, as far as is known. */
-void route_gateway(struct route *route, uint32_t oif, const char *gateway, bool failed);
-bool route_gateway_failed(const struct route *route, const struct nexthop *nexthop);
+void route_gateway(struct pd_turn *turn, uint32_t oif, const char *gateway, bool failed);
+/* None is known to fail any more. */
+void route_gateways_forget(struct pd_turn *turn);
+/* Closes the causes that are over. Returns when the next is, 0: none is open. */
+uint64_t route_gateways_due(struct pd_turn *turn);
+void route_gateways_close(struct pd_turn *turn);
+/* Does the gateway that this connection sends through not answer? */
+bool route_gateway_failed(const struct route *route, const struct route_peer *peer);
+/* Only where one fails. */
+int route_gateway_row(struct pd_turn *turn, const struct pd_sample *sample);
 
 /* ---- keys without a route (lost.c) ---- */
 
@@ -337,6 +345,5 @@ void route_step(struct pd_turn *turn);
 void route_changed(struct pd_turn *turn);
 void route_timer_due(struct pd_turn *turn);
 void route_close_cause(struct pd_turn *turn);
-void route_close_gateway_cause(struct pd_turn *turn);
 
 #endif

@@ -106,17 +106,3 @@ void verdict_write(struct verdict_text *text, const struct nexthops *nexthops,
     evidence_add(text, "proof", verdict->unreachable ? "unreachable" : "");
     reason_write(text, nexthops);
 }
-
-void dead_write(struct verdict_text *text, const struct nexthop *nexthop)
-{
-    const char *const parts[] = {"gateway ", nexthop->gateway, " on ", nexthop->ifname,
-                                 strchr(nexthop->gateway, ':')
-                                     ? " does not answer neighbour solicitations"
-                                     : " does not answer ARP"};
-
-    text->valid = false;
-    text->n_evidence = 0;
-    evidence_add(text, "interface", nexthop->ifname);
-    evidence_add(text, "gateway", nexthop->gateway);
-    texts_join(text->reason, sizeof(text->reason), parts, ARRAY_SIZE(parts));
-}

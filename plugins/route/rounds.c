@@ -45,15 +45,6 @@ void route_close_cause(struct pd_turn *turn)
     route->cause = 0;
 }
 
-void route_close_gateway_cause(struct pd_turn *turn)
-{
-    struct route *route = turn->self;
-
-    if (route->gateway_cause)
-        turn->host->close_cause(turn, route->gateway_cause);
-    route->gateway_cause = 0;
-}
-
 /* ---- asking ---- */
 
 void route_queue(struct route *route, uint32_t index)
@@ -270,7 +261,6 @@ static void round_done(struct pd_turn *turn)
 
     route->round = (struct route_round){0};
     route_say_lost(turn);
-    route_close_gateway_cause(turn);
     if (done.full) {
         if (route->keys.n_live && route->keys.n_no_route == route->keys.n_live)
             route->not_before_us = done.began_us + NO_NEXTHOP_PACE_US;
@@ -311,7 +301,7 @@ static uint64_t step_next_us(const struct route *route)
 void route_step(struct pd_turn *turn)
 {
     struct route *route = turn->self;
-    uint64_t timer_us;
+    uint64_t timer_us, gateways_us = route_gateways_due(turn);
 
     if (route->round.active && !route->n_queue && !route->outstanding)
         round_done(turn);
@@ -335,6 +325,8 @@ void route_step(struct pd_turn *turn)
             round_done(turn); /* there are no peers */
     }
     timer_us = step_next_us(route);
+    if (gateways_us && (!timer_us || timer_us > gateways_us))
+        timer_us = gateways_us;
     /* While answers come the deadline only grows: an early timer sees that itself. */
     if (route->round.active && route->timer_us && route->timer_us <= timer_us)
         return;

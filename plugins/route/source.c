@@ -74,14 +74,11 @@ static void gateway_emit(struct route_source *source, const struct netlink_event
     source->host->emit(source->host, &signal);
 }
 
-/* One that does not answer may make the kernel take another route, too. */
+/* The kernel may take another route then: of equal-cost ones, and of IPv6 routers. */
 static void neighbour_take(struct route_source *source, const struct netlink_event *event)
 {
-    struct gateways *gateways = &source->answers.gateways;
-
-    if (!gateways_take(gateways, event))
+    if (!gateways_take(&source->answers.gateways, event))
         return;
-    (void)netlink_listener_want_resolved(source->listener, gateways->n_failed);
     gateway_emit(source, event);
     source->news = source->news_other = true;
 }
@@ -222,13 +219,10 @@ static void events_lost(void *user)
 {
     struct route_source *source = user;
 
-    if (source->answers.gateways.n_failed) {
-        struct pd_signal signal = {.kind = "gateways"};
+    const struct pd_signal forgotten = {.kind = "gateways"};
 
-        gateways_forget(&source->answers.gateways);
-        (void)netlink_listener_want_resolved(source->listener, false);
-        source->host->emit(source->host, &signal);
-    }
+    if (gateways_forget(&source->answers.gateways))
+        source->host->emit(source->host, &forgotten);
     source->host->notice(source->host, PD_LEVEL_NOTICE, "netlink-overflow",
                          "rtnetlink messages were lost, the socket's buffer was full: all routes "
                          "are looked up again");
@@ -276,7 +270,7 @@ static int route_source_start(struct pd_source_host *host, const struct pd_start
 
     source->host = host;
     source->ignore = globs_new(ignore ? ignore : "");
-    r = netlink_listener_new(host, NETLINK_WANT_FAILURES, &handlers, &source->listener);
+    r = netlink_listener_new(host, NETLINK_WANT_NEIGHBOURS, &handlers, &source->listener);
     if (r >= 0)
         r = answers_start(&source->answers, host, source->listener);
     if (r < 0) {

@@ -65,27 +65,26 @@ void batch_emit(struct answer_batch *batch, struct pd_source_host *host);
 /* ---- gateways.c ---- */
 
 struct gateway {
-    uint32_t oif;
-    uint8_t family;
-    uint8_t bytes[16];
-    bool failed; /* it does not answer */
+    uint32_t used; /* when an answer named it last: the oldest makes room */
+    bool failed;   /* it does not answer */
 };
 
-/* As many as are watched; of more the oldest are not any longer. */
-#define GATEWAYS 256u
-
+/* The two arrays belong together. */
 struct gateways {
-    struct gateway all[GATEWAYS];
-    size_t count, oldest;
-    uint32_t n_failed;
+    struct netlink_neighbour addresses[NEIGHBOURS_MAX];
+    struct gateway all[NEIGHBOURS_MAX];
+    size_t count, last; /* `last`: named by the answer before */
+    uint32_t clock;
+    bool differs; /* from those that the kernel was told to report */
 };
 
 /* An answer names it. */
 void gateways_watch(struct gateways *gateways, const struct netlink_nexthop *nexthop);
-/* Takes in a neighbour: returns whether one of these failed, or answers again. */
+/* Takes in a neighbour: returns whether one of these failed, or does not any more as far as is
+ * known. */
 bool gateways_take(struct gateways *gateways, const struct netlink_event *event);
-/* What was heard of them may be old. */
-void gateways_forget(struct gateways *gateways);
+/* What was heard of them may be old: returns whether one had failed. */
+bool gateways_forget(struct gateways *gateways);
 
 struct answers {
     struct pd_source_host *host;

@@ -8,10 +8,7 @@
 #include "util/retry.h"
 #include "util/util.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
@@ -215,24 +212,14 @@ static int events_ready(sd_event_source *io, int fd, uint32_t revents, void *use
 
 /* ---- neighbours ---- */
 
-/* A host may have thousands of neighbours, and a bridge's are told in the same group: the kernel
- * drops what nobody looks at. A message is one datagram, in the byte order of the host. */
-int netlink_listener_want_resolved(struct netlink_listener *listener, bool wanted)
+int netlink_listener_watch(struct netlink_listener *listener,
+                           const struct netlink_neighbour *neighbours, size_t count)
 {
-    const uint16_t states = NUD_FAILED | (wanted ? NETLINK_NEIGHBOUR_RESOLVED : 0);
-    const uint32_t state_at = NLMSG_HDRLEN + offsetof(struct ndmsg, ndm_state);
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELNEIGH), 6, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWNEIGH), 0, 4),
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NLMSG_HDRLEN),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_BRIDGE, 3, 0),
-        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, state_at),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, htons(states), 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-        BPF_STMT(BPF_RET | BPF_K, 0),
+    struct sock_filter filter[NEIGHBOUR_FILTER_SIZE];
+    struct sock_fprog program = {
+        .len = (unsigned short)neighbour_filter(neighbours, count, filter),
+        .filter = filter,
     };
-    struct sock_fprog program = {.len = ARRAY_SIZE(filter), .filter = filter};
 
     if (setsockopt(nl_socket_get_fd(listener->nl), SOL_SOCKET, SO_ATTACH_FILTER, &program,
                    sizeof(program)) < 0)
@@ -259,8 +246,8 @@ static int events_open(struct netlink_listener *listener, enum netlink_wanted wa
                                   RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP, 0) < 0)
         return -EIO;
     /* The filter goes first: nothing that it drops is ever in the buffer. */
-    if (wanted == NETLINK_WANT_FAILURES &&
-        (netlink_listener_want_resolved(listener, false) < 0 ||
+    if (wanted == NETLINK_WANT_NEIGHBOURS &&
+        (netlink_listener_watch(listener, NULL, 0) < 0 ||
          nl_socket_add_memberships(listener->nl, RTNLGRP_NEIGH, 0) < 0))
         return -EIO;
     fd = nl_socket_get_fd(listener->nl);
