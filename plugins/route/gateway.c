@@ -88,6 +88,8 @@ static void gateway_failed(struct pd_turn *turn, uint32_t oif, const char *gatew
     *entry = (struct route_gateway){.oif = oif};
     memcpy(entry->gateway, gateway, strnlen(gateway, sizeof(entry->gateway) - 1));
     route->n_gateways++;
+    /* The kernel may lead elsewhere now, and back as soon as it answers the next question. */
+    route_loss(route, oif, turn->now_us);
     peers_look(turn, entry);
 }
 
@@ -195,11 +197,17 @@ static int gateway_advise(struct pd_turn *turn, uint32_t index, struct route_pee
                               });
 }
 
+/* It goes elsewhere, or may in a moment. */
+static bool is_moving(const struct route *route, const struct route_peer *peer)
+{
+    return peer->asked || peer->open || route->keys.slots[peer->key].unsettled;
+}
+
 int route_gateway_row(struct pd_turn *turn, const struct pd_sample *sample)
 {
     struct route_peer *peer = sample->state;
     struct route_gateway *gateway = gateway_of(turn->self, peer);
-    bool was_dead = peer->dead, moves = sample->in_flight || peer->asked || peer->open;
+    bool was_dead = peer->dead, moves = sample->in_flight || is_moving(turn->self, peer);
 
     if (!gateway || sample->progress)
         peer->dead = false;
@@ -210,7 +218,7 @@ int route_gateway_row(struct pd_turn *turn, const struct pd_sample *sample)
             turn->host->withdraw(turn, sample->peer->index);
         return 0;
     }
-    if (moves) /* it goes elsewhere */
+    if (moves)
         return 0;
     if (is_stalled(turn, sample))
         return gateway_advise(turn, sample->peer->index, peer, gateway);

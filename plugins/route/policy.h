@@ -194,7 +194,7 @@ struct evaluated {
 };
 
 /* An address or a route of this interface was taken away, and it has carrier: mostly a lease that
- * is set again. */
+ * is set again. Or a gateway there failed, and may answer at once when it is asked again. */
 struct route_loss {
     uint32_t oif;
     uint64_t until_us;
