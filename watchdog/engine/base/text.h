@@ -45,8 +45,8 @@ struct reason *reason_new(const char *trigger, enum reason_by by, const struct p
 struct reason *reason_ref(struct reason *reason);
 struct reason *reason_unref(struct reason *reason);
 
-/* Does the kernel prove, by its evidence, that nothing can arrive on the path in use? */
-bool reason_proves_gone(const struct reason *reason);
+/* Is this the proof that its evidence names? */
+bool reason_proves(const struct reason *reason, const char *proof);
 
 /* Would a new one say the same? */
 bool reason_equal(const struct reason *reason, const char *trigger, enum reason_by by,

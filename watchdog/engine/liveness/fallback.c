@@ -79,7 +79,7 @@ static void take_moved(struct watch *watch, const struct reason *reason)
 {
     watch->flipped = watch->untried = !reason->no_target;
     watch->no_way = reason->no_target;
-    watch->gone = reason_proves_gone(reason);
+    watch->gone = reason_proves(reason, "unreachable");
 }
 
 void fallback_advised(struct engine *engine, struct peer *peer, const struct reason *reason)

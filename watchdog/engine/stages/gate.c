@@ -176,7 +176,7 @@ static bool is_unreachable(const struct peer *peer, const struct reason *reason)
 {
     const struct watch *watch = peer->moves ? &peer->moves->watch : NULL;
 
-    return reason_proves_gone(reason) || (watch && watch->on && watch->gone);
+    return reason_proves(reason, "unreachable") || (watch && watch->on && watch->gone);
 }
 
 /* Dial first, and close then: the connection may live after all, or the dial may fail, and then it
