@@ -180,21 +180,24 @@ static int gateway_advise(struct pd_turn *turn, uint32_t index, struct route_pee
         {.name = "gateway", .text = nexthop->gateway},
     };
 
+    bool opens = !gateway->cause;
+    int r;
+
     texts_join(reason, sizeof(reason), parts, ARRAY_SIZE(parts));
-    if (!gateway->cause) {
+    if (opens) {
         gateway->cause = turn->host->open_cause(turn, reason);
         gateway->cause_until_us = turn->now_us + CAUSE_US;
-        route_step(turn);
     }
     peer->dead = true;
-    return turn->host->advise(turn, index,
-                              &(struct pd_advice){
-                                  .kind = PD_KIND_DEAD,
-                                  .cause = gateway->cause,
-                                  .reason = reason,
-                                  .evidence = evidence,
-                                  .n_evidence = ARRAY_SIZE(evidence),
-                              });
+    r = turn->host->advise(turn, index,
+                           &(struct pd_advice){
+                               .kind = PD_KIND_DEAD,
+                               .cause = gateway->cause,
+                               .reason = reason,
+                               .evidence = evidence,
+                               .n_evidence = ARRAY_SIZE(evidence),
+                           });
+    return r < 0 ? r : opens;
 }
 
 /* It goes elsewhere, or may in a moment. */

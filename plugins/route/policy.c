@@ -397,13 +397,18 @@ static int route_sample(struct pd_turn *turn, const struct pd_sample *sample)
     struct route *route = turn->self;
     struct route_peer *peer = sample->state;
     uint64_t bytes = sample->row->v[PD_IN_FLIGHT_BYTES];
+    int r;
 
     if (bytes != PD_UNKNOWN && bytes != peer->in_flight_bytes && peer->linked) {
         bytes = min_u64(bytes, UINT32_MAX);
         route->keys.slots[peer->key].in_flight_bytes += bytes - peer->in_flight_bytes;
         peer->in_flight_bytes = (uint32_t)bytes;
     }
-    return route->n_gateways ? route_gateway_row(turn, sample) : 0;
+    r = route->n_gateways ? route_gateway_row(turn, sample) : 0;
+    if (r <= 0)
+        return r;
+    route_step(turn);
+    return 0;
 }
 
 PD_TRIGGER(route) = {

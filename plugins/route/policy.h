@@ -294,7 +294,7 @@ uint64_t route_gateways_due(struct pd_turn *turn);
 void route_gateways_close(struct pd_turn *turn);
 /* Does the gateway that this connection sends through not answer? */
 bool route_gateway_failed(const struct route *route, const struct route_peer *peer);
-/* Only where one fails. */
+/* Only where one fails. Returns 1 if a cause was opened: route_step() waits for its end. */
 int route_gateway_row(struct pd_turn *turn, const struct pd_sample *sample);
 
 /* ---- keys without a route (lost.c) ---- */
