@@ -36,6 +36,9 @@ static const struct nla_policy route_policy[RTA_MAX + 1] = {
     [RTA_PREFSRC] = {.minlen = 4}, [RTA_VIA] = {.minlen = 2 + 4}, [RTA_MULTIPATH] = {.minlen = 8},
 };
 
+/* The states of a neighbour in which its link address is known, or none is needed. */
+#define RESOLVED (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
+
 static const struct nla_policy neighbour_policy[NDA_MAX + 1] = {
     [NDA_DST] = {.minlen = 4},
 };
@@ -170,7 +173,7 @@ static void neighbour_decode(const struct nlmsghdr *message, struct netlink_even
     event->removed = message->nlmsg_type == RTM_DELNEIGH;
     event->index = (uint32_t)info->ndm_ifindex;
     event->failed = !event->removed && info->ndm_state & NUD_FAILED;
-    event->resolved = !event->removed && info->ndm_state & NETLINK_NEIGHBOUR_RESOLVED;
+    event->resolved = !event->removed && !event->failed && info->ndm_state & RESOLVED;
 }
 
 static void result_decode(const struct nlmsghdr *message, enum netlink_kind kind,

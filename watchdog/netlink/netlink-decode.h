@@ -59,10 +59,6 @@ struct netlink_nexthop {
     bool cached;   /* an exception to the route, of this destination: a redirect; IPv6: or an MTU */
 };
 
-/* The states of a neighbour in which its link address is known, or none is needed. */
-#define NETLINK_NEIGHBOUR_RESOLVED                                                                 \
-    (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
-
 /* Steps through a datagram: returns the message at `*offset` if it is whole,
  * and moves on; NULL at the end. Data must be aligned as the kernel's is. */
 const struct nlmsghdr *netlink_next(const void *data, size_t size, size_t *offset);
