@@ -18,29 +18,35 @@
 /* Advice about one gateway within this has one cause. */
 #define CAUSE_US 2000000u
 
-static struct route_gateway *gateway_find(struct route *route, uint32_t oif, const char *gateway)
+/* Its place among those that fail, or ROUTE_GATEWAYS. */
+static size_t gateway_find(const struct route *route, uint32_t oif, const char *gateway)
 {
-    for (size_t i = 0; oif && i < ARRAY_SIZE(route->gateways); i++)
-        if (route->gateways[i].oif == oif && !strcmp(route->gateways[i].gateway, gateway))
-            return &route->gateways[i];
-    return NULL;
+    size_t i = oif ? 0 : ROUTE_GATEWAYS;
+
+    while (i < ROUTE_GATEWAYS &&
+           (route->gateways[i].oif != oif || strcmp(route->gateways[i].gateway, gateway) != 0))
+        i++;
+    return i;
 }
 
-/* The one that this connection sends through, if it does not answer. Where both families count, or
- * a redirect leads elsewhere, that is not known. */
-static struct route_gateway *gateway_of(struct route *route, const struct route_peer *peer)
+/* That of the one that this connection sends through. Where both families count, or a redirect
+ * leads elsewhere, it is not known. */
+static size_t gateway_of(const struct route *route, const struct route_peer *peer)
 {
-    const struct nexthop *nexthop = &nexthops_slot(&route->nexthops, peer->known)->nexthop;
+    const struct nexthop *nexthop;
 
-    if (!peer->known || !peer->linked || nexthop->also[0] || !nexthop->gateway[0] ||
+    if (!route->n_gateways || !peer->known || !peer->linked ||
         route->keys.slots[peer->key].redirected)
-        return NULL;
+        return ROUTE_GATEWAYS;
+    nexthop = &nexthops_slot(&route->nexthops, peer->known)->nexthop;
+    if (nexthop->also[0] || !nexthop->gateway[0])
+        return ROUTE_GATEWAYS;
     return gateway_find(route, nexthop->oif, nexthop->gateway);
 }
 
 bool route_gateway_failed(const struct route *route, const struct route_peer *peer)
 {
-    return route->n_gateways && gateway_of((struct route *)route, peer);
+    return gateway_of(route, peer) < ROUTE_GATEWAYS;
 }
 
 /* ---- what the kernel says ---- */
@@ -54,20 +60,20 @@ static void cause_close(struct pd_turn *turn, struct route_gateway *gateway)
 
 /* Those behind it are wanted to be seen; what was advised because of one that answers now is taken
  * back. */
-static void peers_look(struct pd_turn *turn, const struct route_gateway *failed)
+static void peers_look(struct pd_turn *turn, size_t failed)
 {
     struct route *route = turn->self;
     uint32_t polled = 0;
 
     for (uint32_t i = 0; i < route->n_indices; i++) {
         struct route_peer *peer = turn->host->state(turn, i);
-        const struct route_gateway *gateway = peer ? gateway_of(route, peer) : NULL;
+        size_t gateway = peer ? gateway_of(route, peer) : ROUTE_GATEWAYS;
 
-        if (failed && gateway == failed && polled < POLLED) {
+        if (gateway < ROUTE_GATEWAYS && gateway == failed && polled < POLLED) {
             turn->host->look(turn, i, turn->now_us + POLL_US);
             polled++;
         }
-        if (gateway || !peer || !peer->dead)
+        if (gateway < ROUTE_GATEWAYS || !peer || !peer->dead)
             continue;
         peer->dead = false;
         if (!peer->asked)
@@ -78,34 +84,33 @@ static void peers_look(struct pd_turn *turn, const struct route_gateway *failed)
 static void gateway_failed(struct pd_turn *turn, uint32_t oif, const char *gateway)
 {
     struct route *route = turn->self;
-    struct route_gateway *entry = NULL;
+    size_t room = 0;
 
-    for (size_t i = 0; !entry && i < ARRAY_SIZE(route->gateways); i++)
-        if (!route->gateways[i].oif)
-            entry = &route->gateways[i];
-    if (!entry)
+    while (room < ROUTE_GATEWAYS && route->gateways[room].oif)
+        room++;
+    if (room == ROUTE_GATEWAYS)
         return;
-    *entry = (struct route_gateway){.oif = oif};
-    memcpy(entry->gateway, gateway, strnlen(gateway, sizeof(entry->gateway) - 1));
+    route->gateways[room] = (struct route_gateway){.oif = oif};
+    memcpy(route->gateways[room].gateway, gateway, strnlen(gateway, IP_TEXT_SIZE - 1));
     route->n_gateways++;
     /* The kernel may lead elsewhere now, and back as soon as it answers the next question. */
     route_loss(route, oif, turn->now_us);
-    peers_look(turn, entry);
+    peers_look(turn, room);
 }
 
 void route_gateway(struct pd_turn *turn, uint32_t oif, const char *gateway, bool failed)
 {
     struct route *route = turn->self;
-    struct route_gateway *entry = gateway_find(route, oif, gateway);
+    size_t place = gateway_find(route, oif, gateway);
 
-    if (failed && oif && gateway[0] && !entry)
+    if (failed && oif && gateway[0] && place == ROUTE_GATEWAYS)
         gateway_failed(turn, oif, gateway);
-    if (failed || !entry)
+    if (failed || place == ROUTE_GATEWAYS)
         return;
-    cause_close(turn, entry);
-    *entry = (struct route_gateway){0};
+    cause_close(turn, &route->gateways[place]);
+    route->gateways[place] = (struct route_gateway){0};
     route->n_gateways--;
-    peers_look(turn, NULL);
+    peers_look(turn, ROUTE_GATEWAYS);
 }
 
 void route_gateways_close(struct pd_turn *turn)
@@ -123,7 +128,7 @@ void route_gateways_forget(struct pd_turn *turn)
     route_gateways_close(turn);
     memset(route->gateways, 0, sizeof(route->gateways));
     route->n_gateways = 0;
-    peers_look(turn, NULL);
+    peers_look(turn, ROUTE_GATEWAYS);
 }
 
 uint64_t route_gateways_due(struct pd_turn *turn)
@@ -208,13 +213,14 @@ static bool is_moving(const struct route *route, const struct route_peer *peer)
 
 int route_gateway_row(struct pd_turn *turn, const struct pd_sample *sample)
 {
+    struct route *route = turn->self;
     struct route_peer *peer = sample->state;
-    struct route_gateway *gateway = gateway_of(turn->self, peer);
-    bool was_dead = peer->dead, moves = sample->in_flight || is_moving(turn->self, peer);
+    size_t gateway = gateway_of(route, peer);
+    bool was_dead = peer->dead, moves = sample->in_flight || is_moving(route, peer);
 
-    if (!gateway || sample->progress)
+    if (gateway == ROUTE_GATEWAYS || sample->progress)
         peer->dead = false;
-    if (!gateway)
+    if (gateway == ROUTE_GATEWAYS)
         return 0;
     if (was_dead) {
         if (!peer->dead && !moves)
@@ -224,7 +230,7 @@ int route_gateway_row(struct pd_turn *turn, const struct pd_sample *sample)
     if (moves)
         return 0;
     if (is_stalled(turn, sample))
-        return gateway_advise(turn, sample->peer->index, peer, gateway);
+        return gateway_advise(turn, sample->peer->index, peer, &route->gateways[gateway]);
     if (sample->outstanding_since_us || waited_us(turn, sample))
         turn->host->look(turn, sample->peer->index,
                          add_u64(turn->now_us, add_u64(sample->pto_us, POLL_US)));
