@@ -354,7 +354,7 @@ class Gateways(RouteCase):
             self.send("192.0.2.20")
             return "REACHABLE" in self.host.ip("neigh", "show", "10.77.1.1", "dev", "up0")
 
-        self.wait_until(answers, "the gateway answers")
+        dog.wait_for(answers, what="the gateway answers")
         self.far_address("del", "10.77.1.1/24")
         self.host.ip("neigh", "flush", "dev", "up0")
         self.send("192.0.2.20")
