@@ -87,6 +87,14 @@ static void check_effect(struct sim *sim, const struct record_effect *record)
 
 /* ---- requests begin ---- */
 
+/* What the peer opened is dialled anew 1 s after the route changed: it cannot be migrated before.
+ */
+static uint64_t least_fallback_us(const struct sim *sim, const struct sim_peer *peer)
+{
+    return peer->role == PD_ROLE_SERVER ? min_u64(sim->least_fallback_us, 1000000)
+                                        : sim->least_fallback_us;
+}
+
 static void check_request(struct sim *sim, const struct action *action)
 {
     const struct action_move *move = &action->move;
@@ -120,7 +128,7 @@ static void check_request(struct sim *sim, const struct action *action)
         .conn = move->conn,
         .peer = peer,
         .stalled_us = sim->now_us - peer->progress_us,
-        .quiet_enough = sim->now_us - peer->progress_us >= sim->least_fallback_us,
+        .quiet_enough = sim->now_us - peer->progress_us >= least_fallback_us(sim, peer),
         .gap_us = peer->reconnect_us ? sim->now_us - peer->reconnect_us : NEVER,
         .reconnect_before_us = peer->reconnect_us,
         .keep_old = move->keep_old,
