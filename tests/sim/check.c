@@ -176,6 +176,7 @@ static void check_action(struct sim *sim, const struct action *action)
         break;
     case ACTION_CLOSE:
         SIM_CHECK(sim, action->close.instance < sim->config.n_instances, "a close of nobody");
+        given_up_unsure(sim);
         break;
     }
 }
@@ -286,6 +287,8 @@ static void check_decision(struct sim *sim, const struct record_decision *record
         check_newer(sim, record);
     if (asked) {
         check_asked(sim, record, decision);
+        if (was == SIM_UNSEEN)
+            given_up_check(sim, request_of(sim, record->request)->peer, record);
     } else if (record->verdict == VERDICT_QUEUED) {
         set_decision(decision, SIM_QUEUED);
         sim->queued++;
