@@ -35,9 +35,9 @@ class Fallback(Case):
                           second["conn"]),
                          ("dead", "reconnect", "reconnect", first["cause"], 1))
         asked = node.wait_request("reconnect_peer", 1)
-        # role server: twice fallback_after, from the advice on
-        self.assertGreaterEqual(second["time_us"] - first["time_us"], 600000)
-        self.assertGreaterEqual(asked.time - frozen, 0.6)
+        # fallback_after, from the advice on; not twice, though the role is server: the network changed here
+        self.assertGreaterEqual(second["time_us"] - first["time_us"], 300000)
+        self.assertGreaterEqual(asked.time - frozen, 0.3)
         dog.outcome("reconnected")
         dog.effect("better")
 
@@ -131,14 +131,14 @@ class Fallback(Case):
     def test_saved_at_the_last_moment(self):
         node, dog, peer = self.start({"fallback_after": "1s"}, role="server")
         for _ in range(10):
-            saved = self.revive(peer, self.freeze(peer) + 1.2)
+            saved = self.revive(peer, self.freeze(peer) + 0.6)
             dog.moved()
             node.wait_for(lambda: saved or node.requests("reconnect_peer", peer.conn))
             node.wait_rounds(30)
             closed = dog.records("decision", trigger="fallback", conn=peer.conn)
             if not closed:
                 return
-            # two seconds had gone by, since one of the two stood still: before the sign of life?
+            # a second had gone by, since one of the two stood still: before the sign of life?
             self.assertLess(closed[0]["time_us"], min(saved, default=float("inf")))
             peer = node.add(f"p{node.next_conn + 1}@h", node.next_conn + 1, role="server")
             node.wait_rounds(2)
@@ -164,18 +164,30 @@ class Fallback(Case):
         node.wait_rounds(20)
         self.assertEqual(node.moves(), [])
 
-    @cases({"probe timeouts": {"in_flight_bytes": 0, "pto_count": 1},
-            "one byte": {"in_flight_bytes": 1}})
+    @cases({"more than a keep-alive": {"in_flight_bytes": 129},
+            "that, and probe timeouts": {"in_flight_bytes": 226, "pto_count": 1}})
     def test_what_is_owed(self, columns):
         node, dog, peer = self.start(role="server")
         self.freeze(peer, **columns)
         dog.moved()
         dog.outcome("reconnected")
 
-    def test_sending_into_nothing_is_owed(self):
+    @cases({"probe timeouts": {"in_flight_bytes": 0, "pto_count": 1},
+            "one byte": {"in_flight_bytes": 1},
+            "and the probes of two probe timeouts": {"in_flight_bytes": 320, "pto_count": 2}})
+    def test_a_keep_alive_is_not_enough(self, columns):
         node, dog, peer = self.start(role="server")
-        self.freeze(peer, in_flight_bytes=0)
-        peer.script = [{"bytes_sent": 10**6 + 100 * n} for n in range(1000)]
+        self.freeze(peer, **columns)
+        dog.moved()
+        dog.decision("inbound")
+        node.wait_rounds(20)
+        self.assertEqual(node.moves(), [])
+
+    def test_sending_into_nothing_is_owed(self):
+        """Little is in flight in each row, and more than keep-alives was sent between two."""
+        node, dog, peer = self.start(role="server")
+        self.freeze(peer, in_flight_bytes=40)
+        peer.script = [{"bytes_sent": 10**6 + 1000 * n} for n in range(1000)]
         dog.moved()
         dog.outcome("reconnected")
 
@@ -199,7 +211,8 @@ class Fallback(Case):
         self.assertEqual(len(node.requests("probe")), 1)
         self.assertEqual(node.moves(), [])  # still it owes nothing, as far as anyone can see
 
-    def test_a_probe_shows_death(self):
+    def test_a_probe_is_not_answered(self):
+        """It is idle, and nobody else is heard: its own idle timeout does that better."""
         node, dog, peer = self.start(features=["reconnect", "probe"], role="server")
 
         def probe(request):
@@ -208,7 +221,9 @@ class Fallback(Case):
         node.on("probe", probe)
         self.freeze(peer, in_flight_bytes=0)
         dog.moved()
-        dog.outcome("reconnected")
+        node.wait_request("probe")
+        node.wait_rounds(20)
+        self.assertEqual(node.moves(), [])
 
     def test_a_probe_shows_life(self):
         node, dog, peer = self.start(features=["reconnect", "probe"], role="server")
