@@ -70,6 +70,9 @@ struct peer {
     bool outstanding_sent : 1;      /* bytes_sent has grown since */
     uint8_t uplink : 7; /* uplinks/members.c: place + 1 of the one that it uses; 0: none is known */
     uint8_t home;       /* the same of the one that it was moved off, and wants back to */
+    uint8_t group;      /* uplinks/groups.c: of those that share a link; 0: none */
+    uint8_t measured_in, worse_in, advised_in; /* the window in which it was so; 0: none */
+    bool busy;                                 /* row.c: something is in flight */
     uint8_t outstanding_rows;
     uint8_t
         unanswered_rows; /* rows since unanswered_since_us that would have shown a sign of life */

@@ -19,6 +19,8 @@
 #include "../uplinks/evidence.h"
 #include "../uplinks/probe.h"
 #include "admit.h"
+#include "fate.h"
+#include "held.h"
 
 #define BULK_ABOVE 1000u
 /* None of the uplinks has answered: one of them may live again. */
@@ -67,12 +69,16 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
         *ret_into = moves ? joins(engine, moves, kind) : 0;
         return *ret_into;
     case VERDICT_COOLING:
-        return moves && kind >= PD_KIND_DEGRADED && waiting_cooling(engine, moves);
+        return question->cools ||
+               (moves && kind >= PD_KIND_DEGRADED && waiting_cooling(engine, moves));
     case VERDICT_BACKING_OFF:
         return moves && !asked && kind != PD_KIND_MOVED &&
                moves->backoff_until_us[by] > engine->now_us;
     case VERDICT_DAMPED:
         return kind_is_network(kind) && waiting_damped_until_us(engine, peer, by);
+    case VERDICT_AWAITING:
+        *ret_into = question->awaits ? question->into : 0;
+        return question->awaits;
     case VERDICT_OBSERVING:
         return !asked && engine->mode == MODE_OBSERVE;
     case VERDICT_PROBING:
@@ -103,6 +109,8 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
 {
     if (verdict == VERDICT_PROBING)
         advice_remember(engine, peer, reason, verdict, engine->now_us + PROBED_US);
+    else if (verdict == VERDICT_AWAITING)
+        fate_keep(engine, peer, reason);
     if (!kind_is_network(reason->kind))
         return;
     if (verdict == VERDICT_HELD || verdict == VERDICT_OBSERVING)
@@ -173,15 +181,35 @@ static bool keeps_old(const struct engine *engine, const struct peer *peer,
     return !from || (from->condition == UPLINK_UP && !uplink_held(from, engine->now_us));
 }
 
-/* The one place where advice becomes a decision. */
+static struct gate_question question_of(const struct engine *engine, const struct peer *peer,
+                                        const struct advice *advice, enum by by,
+                                        const struct choice *choice)
+{
+    bool elsewhere = choice->probe || (choice->to && choice->to != choice->from);
+
+    return (struct gate_question){
+        .kind = advice->reason->kind,
+        .by = by,
+        .no_target = advice->reason->no_target || choice->no_target ||
+                     advice->fate == FATE_NOWHERE || (advice->fate == FATE_FIRST && !elsewhere),
+        .probing = choice->probe,
+        .cools = advice->fate == FATE_COOLS,
+        .awaits = advice->fate == FATE_AWAITS,
+        .into = advice->fate == FATE_AWAITS ? fate_into(engine, peer) : 0,
+    };
+}
+
+/* The one place where advice becomes a decision; or it waits for that. */
 static void decide(struct engine *engine, struct advice *advice)
 {
     struct peer *peer = peer_at(engine, advice->peer);
-    struct deciding_on what = {.reason = advice->reason, .decision = ++engine->last_decision};
+    struct deciding_on what = {.reason = advice->reason};
     struct gate_question question;
     struct choice choice;
     enum verdict verdict;
 
+    if (what.reason->kind == PD_KIND_DEGRADED)
+        fate_advised(engine, peer, advice);
     what.by = advice_choose_by(engine, peer, what.reason->kind, what.reason->by);
     if (peer->admitted)
         admit_make(engine);
@@ -192,9 +220,13 @@ static void decide(struct engine *engine, struct advice *advice)
     if (what.by == BY_RECONNECT)
         name_lived(engine, peer->view.name, peer->up_us);
     what.keep_old = keeps_old(engine, peer, what.reason, what.by);
-    question = (struct gate_question){what.reason->kind, what.by,
-                                      what.reason->no_target || choice.no_target, choice.probe};
+    question = question_of(engine, peer, advice, what.by, &choice);
     verdict = gate_verdict(engine, peer, &question, &what.into);
+    if (fate_holds(engine, peer, advice, verdict)) {
+        destination_unref(what.destination);
+        return;
+    }
+    what.decision = ++engine->last_decision;
     if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT)
         admit(engine, peer, &what, advice->again, &choice);
     else
@@ -203,6 +235,8 @@ static void decide(struct engine *engine, struct advice *advice)
         probe_candidates(engine, peer, &choice);
     if (verdict == VERDICT_INBOUND && what.reason->kind == PD_KIND_DEAD)
         evidence_doubt(engine, peer);
+    if (advice->fate == FATE_FIRST)
+        fate_decided(engine, peer, advice, what.decision, verdict);
     destination_unref(what.destination);
     advice->reason = reason_unref(advice->reason);
 }
@@ -267,12 +301,40 @@ static bool decide_some(struct engine *engine, size_t most)
     return true;
 }
 
+/* Ends advice that waits and was not decided yet, of this trigger or of any for NULL. */
+static void end_held(struct engine *engine, struct peer *peer, const char *trigger,
+                     enum verdict verdict)
+{
+    bool again = false;
+    struct deciding_on what = {.reason = held_take(engine, peer, trigger, &again)};
+    struct record_subject subject;
+
+    if (!what.reason)
+        return;
+    subject = peer_subject(peer);
+    what.decision = ++engine->last_decision;
+    what.by = advice_choose_by(engine, peer, what.reason->kind, what.reason->by);
+    decision_write(engine, &subject, &what, verdict, NULL, 0);
+    if (!again) {
+        cause_count_advice(engine, what.reason->cause);
+        cause_count_verdict(engine, what.reason->cause, verdict);
+    }
+    reason_unref(what.reason);
+}
+
+void gate_stop(struct engine *engine, struct peer *peer)
+{
+    end_held(engine, peer, NULL, VERDICT_EXPIRED);
+}
+
 void gate_withdrawn(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_withdrawals; i++) {
         const struct withdrawal *withdrawal = &engine->withdrawals[i];
+        struct peer *peer = peer_at(engine, withdrawal->peer);
 
-        moves_withdraw(engine, peer_at(engine, withdrawal->peer), withdrawal->trigger);
+        moves_withdraw(engine, peer, withdrawal->trigger);
+        end_held(engine, peer, withdrawal->trigger, VERDICT_SUPERSEDED);
     }
     engine->n_withdrawals = 0;
 }
@@ -320,6 +382,7 @@ bool gate_run(struct engine *engine, size_t most)
 void gate_peer_gone(struct engine *engine, struct peer *peer)
 {
     gate_withdrawn(engine);
+    fate_peer_gone(engine, peer);
     for (size_t i = 0; i < engine->n_advice; i++)
         if (engine->advice[i].peer == peer->view.index && engine->advice[i].reason)
             decide(engine, &engine->advice[i]);
