@@ -11,17 +11,17 @@
  * request and effect. */
 #define WAITS_MOST_US UINT64_C(180000000)
 
-static void check_held(struct sim *sim, const struct peer *peer, struct sim_peer *known)
+static void check_deferred(struct sim *sim, const struct peer *peer, struct sim_peer *known)
 {
-    const struct held *held = peer->moves->held;
+    const struct deferred *deferred = peer->moves->deferred;
 
-    SIM_CHECK(sim, held->reason->kind == PD_KIND_DEGRADED, "waits-only-if-degraded: %s",
+    SIM_CHECK(sim, deferred->reason->kind == PD_KIND_DEGRADED, "waits-only-if-degraded: %s",
               peer->view.name);
-    SIM_CHECK(sim, held->peer == peer->view.index, "waits-for-itself: %s", peer->view.name);
+    SIM_CHECK(sim, deferred->peer == peer->view.index, "waits-for-itself: %s", peer->view.name);
     SIM_CHECK(sim, peer->state == PEER_UP || peer->state == PEER_GONE, "waits-while-known: %s",
               peer->view.name);
-    if (!held->list)
-        SIM_CHECK(sim, deadline_is_on(&held->deadline), "quiet-moment-ends: %s has no deadline",
+    if (!deferred->list)
+        SIM_CHECK(sim, deadline_is_on(&deferred->deadline), "quiet-moment-ends: %s has no deadline",
                   peer->view.name);
     else
         SIM_CHECK(sim, deadline_is_on(&sim->engine->groups.wake),
@@ -71,16 +71,16 @@ uint32_t check_fate(struct sim *sim)
     for (uint32_t i = 0; (peer = peers_next(sim->engine, &i));) {
         struct sim_peer *known = model_find(sim, peer->view.conn);
 
-        if (!peer->moves || !peer->moves->held) {
+        if (!peer->moves || !peer->moves->deferred) {
             if (known)
                 known->waits_us = 0;
             continue;
         }
-        undecided += !peer->moves->held->awaits;
+        undecided += !peer->moves->deferred->awaits;
         sim->waited++;
-        sim->awaited += peer->moves->held->awaits;
+        sim->awaited += peer->moves->deferred->awaits;
         if (known)
-            check_held(sim, peer, known);
+            check_deferred(sim, peer, known);
     }
     check_groups(sim);
     return undecided;

@@ -12,7 +12,7 @@ import sys
 
 # member (of which variables, as a pattern): the files that may change it.
 OWNERS = {
-    "held": ("peers/name.c", "uplinks/react.c", "stages/held.c"), "held_until_us": ("peers/name.c", "uplinks/react.c"),
+    "held": ("peers/name.c", "uplinks/react.c"), "held_until_us": ("peers/name.c", "uplinks/react.c"),
     "all_held": ("peers/name.c",), "all_held_until_us": ("peers/name.c",),
     "reconnect_us": ("peers/name.c",), "gap_us": ("peers/name.c",),
     "cooling_since_us": ("peers/waiting.c", "peers/shelf.c"), "moved_us": ("peers/waiting.c", "peers/shelf.c"),
@@ -52,12 +52,15 @@ OWNERS = {
     "open_all": ("peers/poll.c",), "all_due": ("peers/poll.c",), "close_due": ("peers/poll.c",),
     "failures": ("triggers/instance.c",),
     "peers_reported": ("connection.c",), "reported": ("connection.c",), "features": ("connection.c",),
-    "group": ("uplinks/groups.c",), "worse": ("uplinks/groups.c",), "measured_in": ("uplinks/groups.c",),
-    "worse_in": ("uplinks/groups.c",), "advised_in": ("uplinks/groups.c",), "effect_known": ("uplinks/groups.c",),
-    "doublings": ("stages/fate.c",), "pending_since_us": ("stages/fate.c",), "awaits": ("stages/fate.c",),
+    "group": ("uplinks/groups.c",), "worse": ("uplinks/groups.c",), "counted_in": ("uplinks/groups.c",),
+    "advised_rounds": ("uplinks/groups.c",), "effect_known": ("uplinks/groups.c",),
+    "doublings": ("stages/scout.c",), "cools_since_us": ("stages/scout.c",), "scout_name": ("stages/scout.c",),
+    "tries": ("stages/scout.c", "stages/fate.c"), "pending_since_us": ("stages/fate.c",),
+    "extended": ("stages/fate.c",), "found_us": ("stages/fate.c", "stages/scout.c"), "awaits": ("stages/fate.c",),
+    "deferred": ("stages/deferred.c",),
     "home": ("uplinks/members.c",), "heard_us": ("uplinks/evidence.c",),
     "suspect": ("uplinks/evidence.c",), "slow_us": ("uplinks/evidence.c",),
-    "scout": ("uplinks/evidence.c", "uplinks/return.c", "uplinks/groups.c", "stages/fate.c"), "good": ("uplinks/evidence.c", "uplinks/return.c"),
+    "scout": ("uplinks/evidence.c", "uplinks/return.c", "uplinks/groups.c", "stages/scout.c"), "good": ("uplinks/evidence.c", "uplinks/return.c"),
     "mode": ("hold.c", "engine.c"), "missed": ("hold.c", "command.c"), "stopping": ("command.c",),
 }
 ELSEWHERE = {"inspect.c", "inspect-explain.c"}  # they work on values of their own

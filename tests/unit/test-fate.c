@@ -438,7 +438,7 @@ static void observed(void **state)
     expect_decision(lab, 7, VERDICT_OBSERVING);
     assert_int_equal(count(lab, VERDICT_AWAITING), PEERS - 1);
     for (uint64_t conn = 1; conn <= PEERS; conn++)
-        assert_null(lab_peer(lab, conn)->moves->held);
+        assert_null(lab_peer(lab, conn)->moves->deferred);
 }
 
 /* ---- what else happens meanwhile ---- */
@@ -477,7 +477,7 @@ static void who_awaits_goes_silently(void **state)
     expect_no_decision(lab);
     for (uint64_t conn = 1; conn <= PEERS; conn++)
         if (peers_find(lab->engine, conn))
-            assert_null(lab_peer(lab, conn)->moves->held);
+            assert_null(lab_peer(lab, conn)->moves->deferred);
     lab_node_up(lab, "another boot");
     lab_snapshot(lab);
     lab_time(lab, MIN);
@@ -495,7 +495,7 @@ static void withdrawn(void **state)
     assert_int_equal(1 + count(lab, VERDICT_AWAITING), PEERS - 1);
     lab_withdraw(lab, 4);
     expect_no_decision(lab);
-    assert_null(lab_peer(lab, 4)->moves->held);
+    assert_null(lab_peer(lab, 4)->moves->deferred);
 }
 
 static void stopped(void **state)

@@ -18,9 +18,9 @@
 #include "peers/poll.h"
 #include "peers/progress.h"
 #include "peers/waiting.h"
+#include "stages/deferred.h"
 #include "stages/fate.h"
 #include "stages/gate.h"
-#include "stages/held.h"
 #include "stages/migration.h"
 #include "state.h"
 #include "triggers/triggers.h"
@@ -254,7 +254,7 @@ void connections_free(struct engine *engine)
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         if (peer->moves) {
             advice_forget(engine, peer);
-            reason_unref(held_take(engine, peer, NULL, NULL));
+            reason_unref(deferred_take(engine, peer, NULL, NULL));
             repeats_flush(engine, peer);
         }
         peer_texts_free(peer);

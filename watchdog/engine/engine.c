@@ -61,7 +61,7 @@
 #include "stages/admit.h"
 #include "stages/fate.h"
 #include "stages/gate.h"
-#include "stages/held.h"
+#include "stages/deferred.h"
 #include "stages/migration.h"
 #include "stages/row.h"
 #include "state.h"
@@ -149,7 +149,7 @@ static void due(struct engine *engine, struct deadline *deadline)
         fate_due(engine);
         break;
     case DEADLINE_QUIET:
-        held_due(engine, deadline);
+        deferred_due(engine, deadline);
         break;
     case DEADLINE_TRIGGER:
         instance_due(deadline);

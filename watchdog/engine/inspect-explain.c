@@ -26,7 +26,7 @@ static void ask_gate(const struct engine *engine, const struct peer *peer, enum 
     const struct reason reason = {.kind = ret->kind, .by = by};
     struct choice choice;
 
-    if (ret->kind == PD_KIND_DEGRADED && peer->moves && peer->moves->held) {
+    if (ret->kind == PD_KIND_DEGRADED && peer->moves && peer->moves->deferred) {
         question.awaits = true;
         question.into = fate_into(engine, peer);
     }
@@ -132,7 +132,7 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
     ret->tokens = ret->tokens_most = engine->config->move_burst;
     ret->gap_left_us = sub_u64(name_reconnect_allowed_us(&present, name), present.now_us);
     shelved = shelf_find(engine, peer);
-    fate_tell(&present, peer, ret->waits, sizeof(ret->waits));
+    fate_report(&present, peer, ret->waits, sizeof(ret->waits));
     if (peer->moves) {
         report_moves(&present, peer->moves, ret);
     } else if (shelved) {

@@ -52,7 +52,7 @@ struct peer_moves {
     struct peer *peer;
     struct reason *remembered;
     struct deadline remembered_deadline;
-    struct held *held; /* stages/held.c */
+    struct deferred *deferred; /* stages/deferred.c */
     struct repeats *repeats;
     struct effect_job *effect;
     struct watch watch;
@@ -122,7 +122,7 @@ struct engine {
     /* stages */
     bool asks; /* the turn's advice is not decided to its end */
     struct deciding deciding;
-    struct fates fate;
+    struct fates fates;
     struct admitted *admitted; /* not asked, or not entered yet */
     size_t n_admitted, admitted_capacity;
     /* so many from the first on have their line, their move, are entered */

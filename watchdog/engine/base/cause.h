@@ -22,6 +22,9 @@ struct cause {
     bool closing;
 };
 
+/* Of so many pieces of advice in one cause the journal has no records of their own. */
+#define CAUSE_BULK_ABOVE 1000u
+
 struct causes {
     struct cause *open;
     size_t count, capacity;

@@ -38,8 +38,8 @@ void advice_note(struct engine *engine, struct peer *peer, struct reason *reason
     };
 }
 
-void advice_note_judged(struct engine *engine, struct peer *peer, struct reason *reason, bool again,
-                        enum fate fate, bool quiet)
+void advice_note_evaluated(struct engine *engine, struct peer *peer, struct reason *reason,
+                           bool again, enum fate fate, bool quiet)
 {
     struct advice *advice;
 

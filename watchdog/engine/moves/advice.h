@@ -12,11 +12,11 @@
 struct engine;
 struct peer;
 
-/* How degraded advice was judged among that of others that share a link: stages/fate.c. */
+/* How degraded advice was evaluated among that of others that share a link: stages/fate.c. */
 enum fate {
     FATE_NEW,     /* not yet */
     FATE_ALONE,   /* by itself */
-    FATE_FIRST,   /* it goes first, to another uplink */
+    FATE_SCOUT,   /* it goes first, to another uplink */
     FATE_AWAITS,  /* another one goes first */
     FATE_NOWHERE, /* there is no other uplink for them */
     FATE_COOLS,   /* a move of one of them did not help */
@@ -46,8 +46,8 @@ static inline bool kind_is_network(enum pd_kind kind)
 void advice_note(struct engine *engine, struct peer *peer, struct reason *reason, bool again);
 
 /* Notes advice that has waited. */
-void advice_note_judged(struct engine *engine, struct peer *peer, struct reason *reason, bool again,
-                        enum fate fate, bool quiet);
+void advice_note_evaluated(struct engine *engine, struct peer *peer, struct reason *reason,
+                           bool again, enum fate fate, bool quiet);
 
 /* By what means advice of this kind would be followed. */
 enum by advice_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,

@@ -1,97 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Advice that may wait. `degraded` is never urgent, so before it is decided it is known
+ * `degraded` advice of connections that share a link (uplinks/groups.h). It is never urgent, so it
+ * is deferred to the end of the round and evaluated for the whole group: where most of the group
+ * got worse, the link is the cause, and a new port helps nobody. Then one connection, the scout, is
+ * moved to another uplink first, and the others wait for the effect of its move (scout.h). Without
+ * another uplink none of them is moved.
  *
- *   whether the connection is alone. Where most of a group (uplinks/groups.h) got worse in the same
- *   round the link that they share is the cause, and a new port helps nobody. One of them goes
- *   first, to another uplink; the others wait for the effect of that move. Without another uplink
- *   none of them is moved.
- *
- *   whether the connection has a quiet moment: nothing in flight, so that a move disturbs nothing.
- *   After three probe timeouts it goes all the same.
- *
- * What waits so is not decided yet, but for those that wait for the effect: they are `awaiting`.
+ * A connection that is to be moved waits for a moment with nothing in flight, too (deferred.h).
  */
 #ifndef ENGINE_FATE_H
 #define ENGINE_FATE_H
 
-#include "../base/deadline.h"
 #include "../base/pool.h"
 #include "../moves/advice.h"
+#include "deferred.h"
 
 struct engine;
 struct peer;
 
-/* Advice of a connection that waits: one at most. */
-struct held {
-    struct held *previous, *next; /* in a list of its group */
-    struct held_list *list;       /* NULL: it waits for a quiet moment */
-    struct reason *reason;
-    uint32_t peer;
-    enum fate fate;
-    bool again;               /* its cause has counted it */
-    bool awaits;              /* it was decided as `awaiting` */
-    struct deadline deadline; /* the end of the wait for a quiet moment */
-};
-
-struct held_list {
-    struct held *first, *last;
-    uint32_t n;
-};
-
-/* What happens to a group. */
-struct shared {
-    uint32_t serial;           /* of the group that it is about */
-    struct held_list pending;  /* not decided: judged at the end of the round */
-    struct held_list awaiting; /* decided as `awaiting` */
+/* What happens to the connections of a group. */
+struct shared_fate {
+    uint32_t serial;               /* of the group that it is about */
+    struct deferred_list pending;  /* not decided: evaluated at the end of the round */
+    struct deferred_list awaiting; /* decided as `awaiting` */
     uint64_t pending_since_us;
-    bool longer; /* it was doubtful: judged one round later */
-    /* the present event; the last one's */
-    uint64_t seen_us; /* judged so the last time, 0: never */
-    uint64_t cause;
-    struct text *text; /* "up0: 180 of 200 peers got slower" */
-    /* the one that goes first */
+    bool extended; /* it was doubtful: evaluated one round later */
+    /* the present event, or the last one */
+    uint64_t found_us;    /* when it was found to last still, 0: there is none */
+    uint64_t cause;       /* its record; 0: not written yet */
+    struct text *summary; /* "up0: 180 of 200 peers got slower" */
+    /* scout.c */
     uint64_t scout;    /* its connection, 0: none */
-    uint64_t decision; /* 0: not decided yet */
-    unsigned tries;
-    struct text *name;
-    /* it did not help: the next such event is not followed for a while */
-    uint64_t cools_since_us; /* 0: never */
+    uint64_t decision; /* the scout's; 0: not decided yet */
+    unsigned tries;    /* scouts of this event */
+    struct text *scout_name;
+    uint64_t cools_since_us; /* a scout's move did not help, 0: none */
     uint8_t doublings;
 };
 
 struct fates {
-    struct shared *of; /* by number of the group; NULL: none yet */
-    struct pool pool;  /* of struct held */
+    struct shared_fate *of; /* by number of the group; NULL: none yet */
+    struct pool pool;       /* of struct deferred */
 };
 
 void fate_init(struct engine *engine);
 void fate_clear(struct engine *engine);
 
-/* Advice is to be decided: counts it, and completes how it is judged. */
+/* Advice is to be decided: counts it, and sets how it is decided among that of its group. */
 void fate_advised(struct engine *engine, struct peer *peer, struct advice *advice);
 
-/* It would be asked for, or other uplinks probed: true where it waits instead; its reason is taken
- * over then. */
-bool fate_holds(struct engine *engine, struct peer *peer, struct advice *advice,
-                enum verdict verdict);
+/* The advice would lead to a request or to probes: true if it is deferred instead. Its reason is
+ * taken over then. */
+bool fate_defers(struct engine *engine, struct peer *peer, struct advice *advice,
+                 enum verdict verdict);
 
-/* It was decided. */
-void fate_decided(struct engine *engine, struct peer *peer, const struct advice *advice,
-                  uint64_t decision, enum verdict verdict);
+/* A scout's advice was decided. */
+void fate_decided(struct engine *engine, struct peer *peer, uint64_t decision,
+                  enum verdict verdict);
 
-/* It is `awaiting`: the decision that it waits for, 0: none; keeps it until that had its effect. */
+/* For advice that is `awaiting`: the decision that it waits for, 0: none; and keeps the advice
+ * until that has its effect. */
 uint64_t fate_into(const struct engine *engine, const struct peer *peer);
 void fate_keep(struct engine *engine, struct peer *peer, struct reason *reason);
 
-/* A round is complete: what came in it is judged. */
+/* A round is complete: its advice is evaluated. */
 void fate_round(struct engine *engine);
 void fate_due(struct engine *engine);
 
-/* The connection is about to go, or the node's socket has gone: what waits is given now. */
+/* The connection is about to go, or the node's socket has closed: what is deferred is decided. */
 void fate_peer_gone(struct engine *engine, struct peer *peer);
 
-/* For operators: what its advice waits for; "": none does. */
-void fate_tell(const struct engine *engine, const struct peer *peer, char *text, size_t size);
+/* For operators: what its advice waits for; "": nothing is deferred. */
+void fate_report(const struct engine *engine, const struct peer *peer, char *text, size_t size);
 
 #endif

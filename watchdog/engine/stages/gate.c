@@ -19,10 +19,9 @@
 #include "../uplinks/evidence.h"
 #include "../uplinks/probe.h"
 #include "admit.h"
+#include "deferred.h"
 #include "fate.h"
-#include "held.h"
 
-#define BULK_ABOVE 1000u
 /* None of the uplinks has answered: one of them may live again. */
 #define ASKED_AGAIN_US UINT64_C(3000000)
 /* By then all probes are answered, or given up. */
@@ -191,7 +190,7 @@ static struct gate_question question_of(const struct engine *engine, const struc
         .kind = advice->reason->kind,
         .by = by,
         .no_target = advice->reason->no_target || choice->no_target ||
-                     advice->fate == FATE_NOWHERE || (advice->fate == FATE_FIRST && !elsewhere),
+                     advice->fate == FATE_NOWHERE || (advice->fate == FATE_SCOUT && !elsewhere),
         .probing = choice->probe,
         .cools = advice->fate == FATE_COOLS,
         .awaits = advice->fate == FATE_AWAITS,
@@ -222,7 +221,7 @@ static void decide(struct engine *engine, struct advice *advice)
     what.keep_old = keeps_old(engine, peer, what.reason, what.by);
     question = question_of(engine, peer, advice, what.by, &choice);
     verdict = gate_verdict(engine, peer, &question, &what.into);
-    if (fate_holds(engine, peer, advice, verdict)) {
+    if (fate_defers(engine, peer, advice, verdict)) {
         destination_unref(what.destination);
         return;
     }
@@ -235,8 +234,8 @@ static void decide(struct engine *engine, struct advice *advice)
         probe_candidates(engine, peer, &choice);
     if (verdict == VERDICT_INBOUND && what.reason->kind == PD_KIND_DEAD)
         evidence_doubt(engine, peer);
-    if (advice->fate == FATE_FIRST)
-        fate_decided(engine, peer, advice, what.decision, verdict);
+    if (advice->fate == FATE_SCOUT)
+        fate_decided(engine, peer, what.decision, verdict);
     destination_unref(what.destination);
     advice->reason = reason_unref(advice->reason);
 }
@@ -255,7 +254,7 @@ static unsigned mark_bulk(struct engine *engine)
         if (!reason || reason == last)
             continue;
         cause = cause_find(engine, reason->cause);
-        if (cause && cause->advised > BULK_ABOVE)
+        if (cause && cause->advised > CAUSE_BULK_ABOVE)
             reason->bulk = true;
         kinds |= 1u << reason->kind;
         last = reason;
@@ -302,11 +301,11 @@ static bool decide_some(struct engine *engine, size_t most)
 }
 
 /* Ends advice that waits and was not decided yet, of this trigger or of any for NULL. */
-static void end_held(struct engine *engine, struct peer *peer, const char *trigger,
-                     enum verdict verdict)
+static void end_deferred(struct engine *engine, struct peer *peer, const char *trigger,
+                         enum verdict verdict)
 {
     bool again = false;
-    struct deciding_on what = {.reason = held_take(engine, peer, trigger, &again)};
+    struct deciding_on what = {.reason = deferred_take(engine, peer, trigger, &again)};
     struct record_subject subject;
 
     if (!what.reason)
@@ -324,7 +323,7 @@ static void end_held(struct engine *engine, struct peer *peer, const char *trigg
 
 void gate_stop(struct engine *engine, struct peer *peer)
 {
-    end_held(engine, peer, NULL, VERDICT_EXPIRED);
+    end_deferred(engine, peer, NULL, VERDICT_EXPIRED);
 }
 
 void gate_withdrawn(struct engine *engine)
@@ -334,7 +333,7 @@ void gate_withdrawn(struct engine *engine)
         struct peer *peer = peer_at(engine, withdrawal->peer);
 
         moves_withdraw(engine, peer, withdrawal->trigger);
-        end_held(engine, peer, withdrawal->trigger, VERDICT_SUPERSEDED);
+        end_deferred(engine, peer, withdrawal->trigger, VERDICT_SUPERSEDED);
     }
     engine->n_withdrawals = 0;
 }

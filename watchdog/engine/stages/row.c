@@ -16,8 +16,8 @@
 #include "../triggers/triggers.h"
 #include "../uplinks/evidence.h"
 #include "../uplinks/groups.h"
+#include "deferred.h"
 #include "gate.h"
-#include "held.h"
 
 #define FAST_POLL UINT64_MAX /* no time is enough */
 
@@ -139,7 +139,7 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         if (peer->moves->effect)
             effect_row(engine, peer, &sample);
         fallback_row(engine, peer, &sample);
-        held_row(engine, peer);
+        deferred_row(engine, peer);
     }
     if (fresh && sample.regular)
         groups_row(engine, peer, rtt_us);

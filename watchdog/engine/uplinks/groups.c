@@ -10,7 +10,9 @@
 #include "uplinks.h"
 
 /* Advice says for so many rounds that the connection is worse: triggers repeat it only then. */
-#define ADVISED_WINDOWS 4u
+#define ADVISED_ROUNDS 4u
+/* So many have numbers of their own. */
+#define WINDOWS 255u
 
 void groups_init(struct engine *engine)
 {
@@ -55,13 +57,12 @@ static struct group *place(struct groups *groups)
     for (size_t i = 0; i < groups->n; i++) {
         struct group *group = &groups->list[i];
 
-        if (!group->n_peers && (!oldest || group->empty_us < oldest->empty_us))
+        if (!group->n_peers && !group->scout && (!oldest || group->empty_us < oldest->empty_us))
             oldest = group;
     }
     if (!oldest)
         return NULL;
     text_unref(oldest->interface);
-    groups->scouts -= oldest->scout != 0;
     return oldest;
 }
 
@@ -105,7 +106,9 @@ static void set_group(struct engine *engine, struct peer *peer, uint8_t number)
     if (now)
         now->n_peers++;
     peer->group = number;
-    peer->measured_in = peer->worse_in = peer->advised_in = 0; /* that was said of another one */
+    peer->counted_in = 0; /* that was in another one */
+    peer->worse = false;
+    peer->advised_rounds = 0;
 }
 
 static const struct uplink *uplink_of(const struct engine *engine, const struct peer *peer)
@@ -136,16 +139,25 @@ void groups_renumber(struct engine *engine)
 
 /* ---- what is counted ---- */
 
+/* It is measured in the present window. What was so in an earlier one is over. */
 static void count_measured(const struct engine *engine, struct group *group, struct peer *peer)
 {
-    group->measured += peer->measured_in != engine->groups.window;
-    peer->measured_in = engine->groups.window;
+    uint8_t window = engine->groups.window;
+    unsigned passed = (window + WINDOWS - peer->counted_in) % WINDOWS;
+
+    if (peer->counted_in == window)
+        return;
+    group->measured++;
+    peer->counted_in = window;
+    peer->worse = false;
+    peer->advised_rounds =
+        (uint8_t)(passed < peer->advised_rounds ? peer->advised_rounds - passed : 0) & 7;
 }
 
-static void count_worse(const struct engine *engine, struct group *group, struct peer *peer)
+static void count_worse(struct group *group, struct peer *peer)
 {
-    group->worse += peer->worse_in != engine->groups.window;
-    peer->worse_in = engine->groups.window;
+    group->worse += !peer->worse;
+    peer->worse = true;
 }
 
 static uint32_t lowest(const struct peer *peer)
@@ -168,12 +180,10 @@ void groups_row(struct engine *engine, struct peer *peer, uint64_t rtt_us)
         return;
     lowest_us = lowest(peer);
     count_measured(engine, group, peer);
-    if (peer->advised_in &&
-        ((engine->groups.window + 255u - peer->advised_in) % 255u >= ADVISED_WINDOWS ||
-         rtt_us * 10 <= lowest_us * 8))
-        peer->advised_in = 0;
-    if (peer->advised_in || (peer->rtt_count && rtt_us * 2 >= lowest_us * 3))
-        count_worse(engine, group, peer);
+    if (rtt_us * 10 <= lowest_us * 8)
+        peer->advised_rounds = 0;
+    if (peer->advised_rounds || (peer->rtt_count && rtt_us * 2 >= lowest_us * 3))
+        count_worse(group, peer);
 }
 
 void groups_advised(struct engine *engine, struct peer *peer)
@@ -183,20 +193,20 @@ void groups_advised(struct engine *engine, struct peer *peer)
     if (!group)
         return;
     count_measured(engine, group, peer);
-    count_worse(engine, group, peer);
-    peer->advised_in = engine->groups.window;
+    count_worse(group, peer);
+    peer->advised_rounds = ADVISED_ROUNDS;
 }
 
 void groups_window(struct engine *engine)
 {
     struct groups *groups = &engine->groups;
 
-    groups->window = (uint8_t)(groups->window % 255 + 1);
+    groups->window = (uint8_t)(groups->window % WINDOWS + 1);
     for (size_t i = 0; i < groups->n; i++)
         groups->list[i].measured = groups->list[i].worse = 0;
 }
 
-/* ---- the one that goes first ---- */
+/* ---- the scout ---- */
 
 void group_watch(struct engine *engine, struct group *group, uint64_t conn)
 {

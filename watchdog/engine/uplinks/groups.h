@@ -3,7 +3,7 @@
  * Connections that share what lies between this host and the internet are a group: those over one
  * uplink; where that is not known, those from one local address. Of each group is counted, from
  * one round to the next, how many of its connections were measured and how many of them got worse.
- * stages/fate.c judges by that.
+ * stages/fate.c evaluates that.
  */
 #ifndef ENGINE_GROUPS_H
 #define ENGINE_GROUPS_H
@@ -19,13 +19,12 @@ struct peer;
 
 struct group {
     struct text *interface;    /* of the uplink; NULL: it is a local address */
-    struct pd_address address; /* without port; family 0: not told */
+    struct pd_address address; /* without port; family 0: not reported */
     uint32_t n_peers;
     uint32_t measured, worse; /* in the present window */
     uint64_t empty_us;        /* since then nobody is in it */
     uint32_t serial;          /* another one when the place is used for another group */
-    /* of one connection whose move decides for the others: its effect */
-    uint64_t scout; /* connection; 0: none */
+    uint64_t scout; /* the connection whose effect is waited for (stages/scout.c); 0: none */
     bool effect_known;
     enum effect effect;
 };
@@ -36,7 +35,7 @@ struct groups {
     uint32_t serials;
     uint32_t scouts;      /* groups with one */
     uint8_t window;       /* 1 to 255, then 1 again; ends with a round */
-    struct deadline wake; /* of stages/fate.c: something is to be looked at */
+    struct deadline wake; /* of stages/fate.c: something is to be checked */
 };
 
 void groups_init(struct engine *engine);

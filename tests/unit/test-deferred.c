@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine/stages/held.[ch]: degraded advice waits for a moment with nothing in flight. */
+/* engine/stages/deferred.[ch]: degraded advice waits for a moment with nothing in flight. */
 #include "engine-lab.h"
 
 #include "engine/inspect.h"
