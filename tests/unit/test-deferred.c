@@ -87,7 +87,7 @@ static void without_an_rtt(void **state)
     struct lab *lab = *state;
 
     advised(lab, "samples=0 in_flight=1200");
-    lab_time(lab, 2997 * MS - 1);
+    lab_time(lab, 3072 * MS - 1);
     expect_no_move(lab);
     lab_time(lab, 1);
     expect_migrate(lab, 1);

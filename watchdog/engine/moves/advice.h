@@ -45,7 +45,7 @@ static inline bool kind_is_network(enum pd_kind kind)
 /* Notes advice for the gate. `reason` is taken over. */
 void advice_note(struct engine *engine, struct peer *peer, struct reason *reason, bool again);
 
-/* Notes advice that has waited. */
+/* Notes advice that was deferred. */
 void advice_note_evaluated(struct engine *engine, struct peer *peer, struct reason *reason,
                            bool again, enum fate fate, bool quiet);
 

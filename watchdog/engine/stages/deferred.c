@@ -5,14 +5,12 @@
 #include "../base/cause.h"
 #include "../peers/peer.h"
 #include "../peers/poll.h"
+#include "../peers/unacked.h"
 #include "../state.h"
 
-/* RFC 9002 §6.2: what a probe timeout is made of, and before there is an RTT. */
-#define GRANULARITY_US   UINT64_C(1000)
-#define MAX_ACK_DELAY_US UINT64_C(25000)
-#define INITIAL_PTO_US   UINT64_C(999000)
-#define QUIET_PTOS       3u
-#define QUIET_MAX_US     UINT64_C(10000000)
+/* So long a quiet moment is waited for. */
+#define QUIET_PTOS   3u
+#define QUIET_MAX_US UINT64_C(10000000)
 
 struct deferred *deferred_new(struct engine *engine, struct peer *peer, struct advice *advice)
 {
@@ -128,15 +126,13 @@ void deferred_dismiss(struct engine *engine, struct deferred *deferred)
 
 /* ---- a quiet moment ---- */
 
+/* As last known. */
 static uint64_t pto_us(const struct peer *peer)
 {
-    uint64_t srtt_us = peer->rtt_last[0], rttvar_us = peer->rtt_last[2];
+    uint32_t srtt_us = peer->rtt_last[0], rttvar_us = peer->rtt_last[2];
 
-    if (srtt_us == UINT32_MAX)
-        return INITIAL_PTO_US;
-    if (rttvar_us == UINT32_MAX)
-        rttvar_us = srtt_us / 2;
-    return srtt_us + max_u64(4 * rttvar_us, GRANULARITY_US) + MAX_ACK_DELAY_US;
+    return probe_timeout_us(srtt_us == UINT32_MAX ? PD_UNKNOWN : srtt_us,
+                            rttvar_us == UINT32_MAX ? PD_UNKNOWN : rttvar_us);
 }
 
 void deferred_until_quiet(struct engine *engine, struct deferred *deferred)

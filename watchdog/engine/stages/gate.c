@@ -198,7 +198,7 @@ static struct gate_question question_of(const struct engine *engine, const struc
     };
 }
 
-/* The one place where advice becomes a decision; or it waits for that. */
+/* The one place where advice becomes a decision; or it is deferred. */
 static void decide(struct engine *engine, struct advice *advice)
 {
     struct peer *peer = peer_at(engine, advice->peer);
@@ -300,7 +300,7 @@ static bool decide_some(struct engine *engine, size_t most)
     return true;
 }
 
-/* Ends advice that waits and was not decided yet, of this trigger or of any for NULL. */
+/* Ends advice that is deferred and was not decided yet, of this trigger or of any for NULL. */
 static void end_deferred(struct engine *engine, struct peer *peer, const char *trigger,
                          enum verdict verdict)
 {

@@ -33,7 +33,7 @@ void gate_withdrawn(struct engine *engine);
 /* A connection is about to go: advice about it that waits is `gone`. */
 void gate_peer_gone(struct engine *engine, struct peer *peer);
 
-/* The last turn: advice about it that waits has `expired`. */
+/* The last turn: advice about it that is deferred has `expired`. */
 void gate_stop(struct engine *engine, struct peer *peer);
 
 /* What the gate looks at in advice. */

@@ -48,13 +48,13 @@ struct group *group_at(const struct engine *engine, uint8_t number);
 void groups_path(struct engine *engine, struct peer *peer);
 void groups_gone(struct engine *engine, struct peer *peer);
 
-/* The uplinks are other ones. */
+/* The uplinks were set anew. */
 void groups_renumber(struct engine *engine);
 
 /* A regular and fresh row, before its RTT is kept. */
 void groups_row(struct engine *engine, struct peer *peer, uint64_t rtt_us);
 
-/* Somebody said that it got worse. */
+/* A trigger advised that it got worse. */
 void groups_advised(struct engine *engine, struct peer *peer);
 
 /* The next window begins. */
