@@ -2,6 +2,7 @@
 /* What must hold of advice that waits: for the end of a round, for a quiet moment, or for the
  * effect of the move of another connection. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "engine/peers/peer.h"
 #include "engine/state.h"
@@ -54,6 +55,14 @@ static void check_groups(struct sim *sim)
     SIM_CHECK(sim, scouts == groups->scouts, "%u go first, counted %u", scouts, groups->scouts);
 }
 
+static void count_event(struct sim *sim, const struct record_cause *cause)
+{
+    if (strcmp(cause->trigger, "shared") != 0)
+        return;
+    sim->scouts += strstr(cause->reason->s, " goes first") != NULL;
+    sim->nowhere += strstr(cause->reason->s, "no other uplink") != NULL;
+}
+
 uint32_t check_fate(struct sim *sim)
 {
     uint32_t undecided = 0;
@@ -67,6 +76,8 @@ uint32_t check_fate(struct sim *sim)
 
         if (known)
             known->waits_us = 0;
+        if (sim->box->records[i].type == RECORD_CAUSE)
+            count_event(sim, sim->box->records[i].cause);
     }
     for (uint32_t i = 0; (peer = peers_next(sim->engine, &i));) {
         struct sim_peer *known = model_find(sim, peer->view.conn);

@@ -152,6 +152,9 @@ struct sim {
     uint32_t undecided;       /* the same: advice that waits, and was not decided yet */
     uint32_t queued, moved;
     uint64_t waited, awaited; /* connections by turns */
+    uint64_t scouts,
+        nowhere; /* events of whole uplinks: with a scout, and where there is no other uplink */
+    uint64_t slow_until_us; /* the link that most connections share is full */
     uint64_t verdicts[VERDICT_COUNT], outcomes[OUTCOME_COUNT], effects[EFFECT_COUNT];
     uint64_t fallbacks, restarts;
 };
