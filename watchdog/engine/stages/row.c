@@ -88,14 +88,12 @@ static bool take_regular(struct peer *peer, uint64_t now_us, uint64_t spacing_us
     return true;
 }
 
-/* Would a move now disturb what is on its way? */
+/* Would a move now disturb what is on its way? A column that is not reported says nothing. */
 static bool shows_busy(const struct pd_row *row)
 {
     uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], unacked = row->v[PD_UNACKED_BYTES];
 
-    if (in_flight == PD_UNKNOWN)
-        return unacked != PD_UNKNOWN && unacked;
-    return in_flight && unacked;
+    return in_flight && unacked && (in_flight & unacked) != PD_UNKNOWN;
 }
 
 /* Allocates nothing. `spacing_us` is the least time between two regular rows. */

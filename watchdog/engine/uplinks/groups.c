@@ -139,19 +139,25 @@ void groups_renumber(struct engine *engine)
 
 /* ---- what is counted ---- */
 
+static void age_advice(struct peer *peer, unsigned passed)
+{
+    peer->advised_rounds =
+        (uint8_t)(passed < peer->advised_rounds ? peer->advised_rounds - passed : 0) & 7;
+}
+
 /* It is measured in the present window. What was so in an earlier one is over. */
-static void count_measured(const struct engine *engine, struct group *group, struct peer *peer)
+static inline void count_measured(const struct engine *engine, struct group *group,
+                                  struct peer *peer)
 {
     uint8_t window = engine->groups.window;
-    unsigned passed = (window + WINDOWS - peer->counted_in) % WINDOWS;
 
     if (peer->counted_in == window)
         return;
+    if (peer->advised_rounds)
+        age_advice(peer, (window + WINDOWS - peer->counted_in) % WINDOWS);
     group->measured++;
     peer->counted_in = window;
     peer->worse = false;
-    peer->advised_rounds =
-        (uint8_t)(passed < peer->advised_rounds ? peer->advised_rounds - passed : 0) & 7;
 }
 
 static void count_worse(struct group *group, struct peer *peer)
@@ -160,17 +166,22 @@ static void count_worse(struct group *group, struct peer *peer)
     peer->worse = true;
 }
 
-static uint32_t lowest(const struct peer *peer)
-{
-    uint32_t lowest_us = UINT32_MAX;
+_Static_assert(RTT_KEPT == 3, "lowest() compares three");
 
-    for (unsigned i = 0; i < peer->rtt_count; i++)
-        lowest_us = (uint32_t)min_u64(lowest_us, peer->rtt[i]);
+/* Of those kept, at least one. For each row: without a loop. */
+static inline uint64_t lowest(const struct peer *peer)
+{
+    uint32_t lowest_us = peer->rtt[0];
+
+    if (peer->rtt[1] < lowest_us && peer->rtt_count > 1)
+        lowest_us = peer->rtt[1];
+    if (peer->rtt[2] < lowest_us && peer->rtt_count > 2)
+        lowest_us = peer->rtt[2];
     return lowest_us;
 }
 
 /* Slower by half than the best of its last three rows; or advised lately, and not faster by a
- * fifth since. */
+ * fifth since. One that has no RTT yet is neither. */
 void groups_row(struct engine *engine, struct peer *peer, uint64_t rtt_us)
 {
     struct group *group = group_at(engine, peer->group);
@@ -178,11 +189,13 @@ void groups_row(struct engine *engine, struct peer *peer, uint64_t rtt_us)
 
     if (!group)
         return;
-    lowest_us = lowest(peer);
     count_measured(engine, group, peer);
-    if (rtt_us * 10 <= lowest_us * 8)
+    if (!peer->rtt_count)
+        return;
+    lowest_us = lowest(peer);
+    if (peer->advised_rounds && rtt_us * 10 <= lowest_us * 8)
         peer->advised_rounds = 0;
-    if (peer->advised_rounds || (peer->rtt_count && rtt_us * 2 >= lowest_us * 3))
+    if (peer->advised_rounds || rtt_us * 2 >= lowest_us * 3)
         count_worse(group, peer);
 }
 
