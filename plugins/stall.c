@@ -216,6 +216,12 @@ static int silence_advise(struct pd_turn *turn, const struct pd_sample *sample, 
     return turn->host->advise(turn, sample->peer->index, &advice);
 }
 
+/* Something that must not wait; of an uplink that others left, a keep-alive too. */
+static bool is_urgent(const struct pd_sample *sample)
+{
+    return sample->application || sample->deserted;
+}
+
 /*
  * The slower rule, for nodes that say little. Returns true if it fired. What was silent
  * while nothing was outstanding proves nothing: the silence must have lasted since we began to
@@ -227,13 +233,16 @@ static bool silence_counts(const struct pd_turn *turn, const struct pd_sample *s
     const struct stall *stall = turn->self;
     struct stall_peer *peer = sample->state;
     bool sends = unacked || sent_more(peer, sample->row);
+    uint64_t least_us = stall->silence_us;
 
     *ret_silence_us = sample->silent_us == PD_UNKNOWN ? sample->stalled_us : sample->silent_us;
     if (turn->now_us < peer->tick_us)
         return false;
     peer->tick_us = turn->now_us + stall->spacing_us;
     take_sent(peer, sample->row);
-    if (!sends || *ret_silence_us <= stall->silence_us) {
+    if (!is_urgent(sample) && least_us < stall->idle_patience_us)
+        least_us = stall->idle_patience_us;
+    if (!sends || *ret_silence_us <= least_us) {
         peer->misses = 0;
         return false;
     }
@@ -250,12 +259,6 @@ static void suspicion_begin(struct pd_turn *turn, const struct pd_sample *sample
     take_sent(peer, sample->row);
     peer->tick_us = turn->now_us + stall->silence_us;
     peer->misses = 0;
-}
-
-/* Something that must not wait; of an uplink that others left, a keep-alive too. */
-static bool is_urgent(const struct pd_sample *sample)
-{
-    return sample->application || sample->deserted;
 }
 
 /* How long is enough: of data, of a keep-alive. */
@@ -291,6 +294,10 @@ static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
         turn->host->look(turn, sample->peer->index, turn->now_us + wait_us + POLL_EXTRA_US);
     if (turn->now_us - peer->since_us < wait_us)
         return 0;
+    if (sample->one_way) /* packets come: it is not silent */
+        return one_way_advise(turn, sample);
+    if (sample->starved)
+        return sample->starved_us < stall->starve_us ? 0 : starved_advise(turn, sample);
     return silent_advise(turn, sample, is_urgent(sample) ? PROOF_SILENT : PROOF_QUIET,
                          turn->now_us - peer->since_us);
 }

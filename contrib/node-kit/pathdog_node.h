@@ -77,7 +77,7 @@ enum pathdog_node_feature {
     PATHDOG_NODE_PROBE = 1 << 3,      /* needs ops.probe */
     PATHDOG_NODE_PROBE_PATH = 1 << 4, /* needs ops.probe_path */
     PATHDOG_NODE_PUSH = 1 << 5,       /* pathdog_node_push() is called when a path goes bad */
-    PATHDOG_NODE_MAKE_BEFORE_BREAK = 1 << 6, /* `keep_old` of a reconnect is obeyed */
+    PATHDOG_NODE_MAKE_BEFORE_BREAK = 1 << 6, /* `keep_old` of a reconnect, and ops.cancel */
 };
 
 /* The columns of a row. Times in µs, sizes in bytes, flags 0 or 1, see the contract. */

@@ -25,6 +25,7 @@ struct mock_peer {
     void *state;
     bool up;
     bool in_flight;         /* set by the test: a request is open */
+    bool waits;             /* set by the test: advice of the trigger waits */
     uint64_t look_until_us; /* asked for by look */
     uint32_t withdrawn;     /* calls of withdraw */
     uint32_t advised;       /* calls of advise */

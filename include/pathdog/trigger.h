@@ -232,6 +232,11 @@ struct pd_host {
     /* Something an operator should know; said once per `what` and minute.
      * `what`: [a-z][a-z0-9-]*. */
     void (*notice)(struct pd_turn *turn, enum pd_level level, const char *what, const char *text);
+
+    /* Does advice of this instance for this connection wait, remembered or queued? `moved` advice
+     * that was given while a request was open, and does not wait, was asked for instead of that:
+     * where it leads elsewhere, the open request is taken back for it. */
+    bool (*waits)(struct pd_turn *turn, uint32_t peer);
 };
 
 /* ---- the descriptor ---- */

@@ -48,8 +48,9 @@ static void question_source(struct answers *answers, struct question *question)
 
 /* What of a next hop may be another in a moment. */
 struct provisional {
-    uint8_t sources;   /* enum state_sources: what its interface has to send from */
-    uint8_t elsewhere; /* the source that was asked with is on another one */
+    uint8_t sources;    /* enum state_sources: what its interface has to send from */
+    uint8_t elsewhere;  /* the source that was asked with is on another one */
+    uint8_t redirected; /* packets go through another gateway of the same link */
 };
 
 /* Another gateway by an ICMP redirect is no other route, and the kernel may take it back at any
@@ -63,8 +64,11 @@ static void nexthop_by_route(struct answers *answers, const struct lookup *quest
     lookup.match = true;
     lookup.leg = nexthop->oif;
     lookup_ask(answers->socket, &lookup, 1, &route);
+    nexthop->cached = false;
     if (route.error || route.oif != nexthop->oif)
         return;
+    nexthop->cached = nexthop->gateway_family != route.gateway_family ||
+                      memcmp(nexthop->gateway, route.gateway, sizeof(nexthop->gateway)) != 0;
     nexthop->gateway_family = route.gateway_family;
     memcpy(nexthop->gateway, route.gateway, sizeof(nexthop->gateway));
 }
@@ -126,6 +130,7 @@ static struct provisional provisional_of(const struct answers *answers, const st
         .elsewhere =
             !nexthop->error && lookup->source_family &&
             !state_address_on(answers->state, nexthop->oif, lookup->source_family, lookup->source),
+        .redirected = !nexthop->error && nexthop->cached,
     };
 }
 
@@ -243,6 +248,8 @@ static void nexthop_say(struct answers *answers, const struct question *question
             batch_number(batch, "provisional", provisional.sources);
         if (provisional.elsewhere)
             batch_number(batch, "elsewhere", 1);
+        if (provisional.redirected)
+            batch_number(batch, "redirected", 1);
     }
     if (question->source_gone)
         batch_number(batch, "source_gone", 1);
@@ -272,6 +279,7 @@ static void nexthop_answer(struct answers *answers, const struct question *quest
     if (nexthop == other)
         lookup = lookup_other(&question->lookup);
     provisional = provisional_of(answers, &lookup, nexthop);
+    gateways_watch(&answers->gateways, nexthop);
     token = token_of(question, nexthop, also, provisional);
     if (question->token >> 1 == token >> 1) {
         batch_begin(&answers->batch, question->id);
@@ -344,6 +352,11 @@ static size_t batch_answer(struct answers *answers)
  * about. */
 static void answers_emit(struct answers *answers)
 {
+    struct gateways *gateways = &answers->gateways;
+
+    if (gateways->differs) /* what fails is tried again with the next answers */
+        gateways->differs =
+            netlink_listener_watch(answers->listener, gateways->addresses, gateways->count) < 0;
     if (answers->differs)
         netlink_listener_read(answers->listener);
     answers->differs = false;

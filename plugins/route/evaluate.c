@@ -140,8 +140,10 @@ static void evaluate_back(struct evaluating *evaluating, uint32_t index, struct 
     if (peer->adopt || peer->bound || (!also[0] && nexthops_slot(nexthops, now)->nexthop.also[0]))
         nexthops_set(nexthops, &peer->known, now);
     peer->adopt = false;
-    if (peer->asked)
+    if (peer->asked) { /* what was advised because of its gateway goes with it */
         evaluating->turn->host->withdraw(evaluating->turn, index);
+        peer->dead = false;
+    }
     nexthops_set(nexthops, &peer->asked, 0);
     nexthops_set(nexthops, &peer->open, 0);
     peer->cut = CUT_NOT;
@@ -195,6 +197,7 @@ static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct 
         nexthops_set(nexthops, &peer->asked, 0);
         nexthops_set(nexthops, &peer->open, 0);
         nexthops_set(nexthops, &peer->known, 0);
+        peer->dead = false;
     }
     if (!peer->known && !evaluate_first_sight(evaluating, peer))
         return;
@@ -203,6 +206,8 @@ static void evaluate_peer(struct evaluating *evaluating, uint32_t index, struct 
     if (in_flight && !peer->open)
         nexthops_set(nexthops, &peer->open,
                      evaluating->key->before ? evaluating->key->before : peer->known);
+    if (in_flight)
+        route_open(evaluating->turn, index, peer);
     if (!again && evaluate_same(nexthops, peer, now, in_flight)) {
         evaluate_back(evaluating, index, peer, in_flight);
         return;

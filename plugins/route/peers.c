@@ -92,7 +92,7 @@ static void peer_forget(struct route *route, struct route_peer *peer)
     nexthops_set(&route->nexthops, &peer->asked, 0);
     nexthops_set(&route->nexthops, &peer->open, 0);
     nexthops_set(&route->nexthops, &peer->bound, 0);
-    peer->adopt = false;
+    peer->adopt = peer->dead = false;
     peer->cut = CUT_NOT;
 }
 
@@ -157,6 +157,15 @@ void route_unbind(struct pd_turn *turn, uint32_t index, enum cut why)
     }
 }
 
+void route_open(struct pd_turn *turn, uint32_t index, struct route_peer *peer)
+{
+    struct nexthops *nexthops = &((struct route *)turn->self)->nexthops;
+
+    if (peer->asked && peer->open && !nexthops_same(nexthops, peer->asked, peer->open) &&
+        !turn->host->waits(turn, index))
+        nexthops_set(nexthops, &peer->open, peer->asked);
+}
+
 /* Ours, or somebody's through us, succeeded: it now uses what was asked for. */
 static void peer_migrated(struct pd_turn *turn, const struct pd_peer *who, struct route_peer *peer)
 {
@@ -168,9 +177,13 @@ static void peer_migrated(struct pd_turn *turn, const struct pd_peer *who, struc
     }
     nexthops_set(&route->nexthops, &peer->bound, 0);
     peer->cut = CUT_NOT;
+    peer->dead = false;
+    /* Else it is a late answer, to a request that was taken back for the one that is open. */
+    if (!turn->host->in_flight(turn, who->index))
+        route_open(turn, who->index, peer);
     nexthops_set(&route->nexthops, &peer->known, peer->open);
     peer->adopt = peer->moved = true;
-    /* What was advised meanwhile was remembered, and is asked for next. */
+    /* What was advised meanwhile is asked for next, or already. */
     if (peer->asked && !nexthops_same(&route->nexthops, peer->asked, peer->open)) {
         nexthops_set(&route->nexthops, &peer->open, peer->asked);
     } else {
@@ -191,6 +204,7 @@ static void peer_path(struct pd_turn *turn, const struct pd_peer *who, struct ro
     }
     if (peer->open && turn->host->in_flight(turn, who->index)) {
         /* The effect of our request, told before its answer. */
+        route_open(turn, who->index, peer);
         nexthops_set(&route->nexthops, &peer->known, peer->open);
         peer->adopt = true;
     } else if (!peer->moved) {

@@ -20,6 +20,7 @@
  *   hold.c      what may be over in a moment, and waits: a lease that is set again, an address for
  *               which duplicates are looked for.
  *   evaluate.c  known against answered, for each peer of an answered key: same, back, or moved.
+ *   gateway.c   gateways that do not answer: those behind one that stall are advised `dead`.
  *   reason.c    what the advice says. lost.c: the notice where there is no route.
  *   saved.c     the next hop in use across a restart. report.c: the same in words, for explain.
  *
@@ -32,16 +33,19 @@
  * flaps moves nobody there and back.
  *
  * What a move does to a peer. While a request is open, the next hop that it goes to is compared
- * instead of the one in use: the same is not advised twice. When it succeeds, that one becomes the
- * one in use. When the route comes back before, the advice is withdrawn.
+ * instead of the one in use: the same is not advised twice. Where another is advised meanwhile, it
+ * may be asked for at once instead of the open one, or wait for its end: peers.c, route_open().
+ * When a request succeeds, its next hop becomes the one in use. When the route comes back before,
+ * the advice is withdrawn.
  *
  * query {destination | family, interface, source, uid, mark, sport, dport, token}
  *   → answer {token, oif, ifname, gateway, source, source_gone, prefix, also, provisional,
- *     elsewhere, error}; only {token} where it is the same as the token asked with
+ *     elsewhere, redirected, error}; only {token} where it is the same as the token asked with
  * query {address} → answer {on_host, no_carrier}
  * answers {query, …, query, …}: several of them, each behind its query's id
  * lost {oif}: an address or a route of an interface with carrier was taken away; down {oif}: it has
- *   no carrier, or is gone; both come before the answers that follow from it
+ *   no carrier, or is gone; gateway {oif, gateway, failed}: it does not answer, or does again;
+ *   gateways {}: none is known to fail any more. They come before the answers that follow from them
  * changed {}: something may be different now; keys {ports}: what lookups need
  */
 #include "policy.h"
@@ -72,9 +76,10 @@ struct answer {
     uint64_t token;
     const char *prefix, *error;
     uint8_t provisional;
-    bool source_gone, elsewhere;
+    bool source_gone, elsewhere, redirected;
     bool on_host, no_carrier;
     bool has_nexthop;
+    bool failed;
     bool ports;
 };
 
@@ -118,10 +123,14 @@ static void answer_read(const struct pd_field *fields, size_t n_fields, struct a
             answer->provisional = (uint8_t)field->number;
         } else if (!strcmp(name, "elsewhere")) {
             answer->elsewhere = field->number;
+        } else if (!strcmp(name, "redirected")) {
+            answer->redirected = field->number;
         } else if (!strcmp(name, "on_host")) {
             answer->on_host = field->number;
         } else if (!strcmp(name, "no_carrier")) {
             answer->no_carrier = field->number;
+        } else if (!strcmp(name, "failed")) {
+            answer->failed = field->number;
         } else if (!strcmp(name, "ports")) {
             answer->ports = field->number;
         }
@@ -144,6 +153,7 @@ static int key_found(struct route *route, struct key *key, const struct answer *
     key->answer = nexthop;
     key->source_gone = answer->source_gone;
     key->elsewhere = answer->elsewhere;
+    key->redirected = answer->redirected;
     key->provisional = answer->provisional;
     key->by_default = answer->prefix && !strcmp(answer->prefix, "default");
     if (!key->before)
@@ -292,6 +302,22 @@ static void route_go_on(struct pd_turn *turn)
     route_step(turn);
 }
 
+/* What no answer is asked for because of. Returns false if it is something else. */
+static bool news_take(struct pd_turn *turn, const char *kind, const struct answer *answer)
+{
+    if (!strcmp(kind, "lost"))
+        route_loss(turn->self, answer->nexthop.oif, turn->now_us);
+    else if (!strcmp(kind, "down"))
+        route_loss_ends(turn->self, answer->nexthop.oif);
+    else if (!strcmp(kind, "gateway"))
+        route_gateway(turn, answer->nexthop.oif, answer->nexthop.gateway, answer->failed);
+    else if (!strcmp(kind, "gateways"))
+        route_gateways_forget(turn);
+    else
+        return false;
+    return true;
+}
+
 static int route_signal(struct pd_turn *turn, const struct pd_signal *signal)
 {
     struct route *route = turn->self;
@@ -307,14 +333,8 @@ static int route_signal(struct pd_turn *turn, const struct pd_signal *signal)
         return r;
     }
     answer_read(signal->fields, signal->n_fields, &answer);
-    if (!strcmp(signal->kind, "lost")) {
-        route_loss(route, answer.nexthop.oif, turn->now_us);
+    if (news_take(turn, signal->kind, &answer))
         return 0;
-    }
-    if (!strcmp(signal->kind, "down")) {
-        route_loss_ends(route, answer.nexthop.oif);
-        return 0;
-    }
     if (!strcmp(signal->kind, "keys")) {
         if (answer.ports == route->ports)
             return 0;
@@ -354,6 +374,7 @@ static void route_stop(struct pd_turn *turn)
     struct route *route = turn->self;
 
     route_close_cause(turn);
+    route_gateways_close(turn);
     keys_done(&route->keys);
     nexthops_done(&route->nexthops);
     free(route->evaluated);
@@ -376,13 +397,17 @@ static int route_sample(struct pd_turn *turn, const struct pd_sample *sample)
     struct route *route = turn->self;
     struct route_peer *peer = sample->state;
     uint64_t bytes = sample->row->v[PD_IN_FLIGHT_BYTES];
+    int r;
 
-    if (bytes == PD_UNKNOWN || bytes == peer->in_flight_bytes || !peer->linked)
-        return 0;
-    if (bytes > UINT32_MAX)
-        bytes = UINT32_MAX;
-    route->keys.slots[peer->key].in_flight_bytes += bytes - peer->in_flight_bytes;
-    peer->in_flight_bytes = (uint32_t)bytes;
+    if (bytes != PD_UNKNOWN && bytes != peer->in_flight_bytes && peer->linked) {
+        bytes = min_u64(bytes, UINT32_MAX);
+        route->keys.slots[peer->key].in_flight_bytes += bytes - peer->in_flight_bytes;
+        peer->in_flight_bytes = (uint32_t)bytes;
+    }
+    r = route->n_gateways ? route_gateway_row(turn, sample) : 0;
+    if (r <= 0)
+        return r;
+    route_step(turn);
     return 0;
 }
 

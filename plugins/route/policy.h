@@ -137,6 +137,7 @@ struct key {
     bool unsettled;         /* some peer was not evaluated by the present answer */
     bool source_gone;       /* no interface has the name's source */
     bool elsewhere;         /* that one is on another interface than the answer's */
+    bool redirected;        /* packets go through another gateway of the link than the answer's */
     bool unsaid;            /* it has no route, and no notice has said so */
     uint8_t error;          /* why not: route_error_number() */
     uint8_t provisional;    /* enum provisional */
@@ -170,6 +171,7 @@ struct route_peer {
     bool adopt : 1;       /* it was moved: its source address is not known yet */
     bool moved : 1;       /* and that a moment ago: not evaluated since */
     bool provisional : 1; /* advised while its source was none of the interface */
+    bool dead : 1;        /* advised because its gateway does not answer */
     uint8_t cut : 3;      /* enum cut */
 };
 
@@ -192,13 +194,23 @@ struct evaluated {
 };
 
 /* An address or a route of this interface was taken away, and it has carrier: mostly a lease that
- * is set again. */
+ * is set again. Or a gateway there failed, and may answer at once when it is asked again. */
 struct route_loss {
     uint32_t oif;
     uint64_t until_us;
 };
 
 #define ROUTE_LOSSES 8u
+
+/* A gateway that does not answer. */
+struct route_gateway {
+    uint32_t oif; /* 0: none */
+    char gateway[IP_TEXT_SIZE];
+    uint64_t cause; /* of what was advised lately because of it; 0: nothing was */
+    uint64_t cause_until_us;
+};
+
+#define ROUTE_GATEWAYS 16u
 
 struct route_round {
     bool active; /* something waits to be asked, or to be answered */
@@ -242,6 +254,8 @@ struct route {
 
     struct route_loss losses[ROUTE_LOSSES]; /* the oldest makes room */
     uint64_t held_us;                       /* when what is held is evaluated; 0: nothing is */
+    struct route_gateway gateways[ROUTE_GATEWAYS]; /* that do not answer; more are ignored */
+    uint32_t n_gateways;
 };
 
 /* ---- evaluating (evaluate.c, and the window in rounds.c) ---- */
@@ -270,6 +284,19 @@ uint64_t route_losing(const struct route *route, uint32_t oif, uint64_t now_us);
  * in time. */
 bool route_hold(struct route *route, struct key *key, uint32_t oif, uint64_t now_us);
 
+/* ---- gateways that do not answer (gateway.c) ---- */
+
+void route_gateway(struct pd_turn *turn, uint32_t oif, const char *gateway, bool failed);
+/* None is known to fail any more. */
+void route_gateways_forget(struct pd_turn *turn);
+/* Closes the causes that are over. Returns when the next is, 0: none is open. */
+uint64_t route_gateways_due(struct pd_turn *turn);
+void route_gateways_close(struct pd_turn *turn);
+/* Does the gateway that this connection sends through not answer? */
+bool route_gateway_failed(const struct route *route, const struct route_peer *peer);
+/* Only where one fails. Returns 1 if a cause was opened: route_step() waits for its end. */
+int route_gateway_row(struct pd_turn *turn, const struct pd_sample *sample);
+
 /* ---- keys without a route (lost.c) ---- */
 
 /* The name's number, 0: it is none of those that are an answer, but means that we could not ask. */
@@ -282,6 +309,8 @@ void route_say_lost(struct pd_turn *turn);
 /* ---- a peer's place (peers.c) ---- */
 
 int route_peer_event(struct pd_turn *turn, const struct pd_peer_event *event);
+/* A request is open: is it the one that was advised last? It is, if that does not wait. */
+void route_open(struct pd_turn *turn, uint32_t index, struct route_peer *peer);
 /* Across a restart of pathdog (saved.c). */
 int route_save(const void *self, const struct pd_peer *who, const void *state, char *text,
                size_t size);

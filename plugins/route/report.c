@@ -26,7 +26,8 @@ int route_report(const void *self, const struct pd_peer *who, const void *state,
         snprintf(now, sizeof(now), "the same");
     else if (key && key->answer)
         nexthop_text(&nexthops_slot(&route->nexthops, key->answer)->nexthop, now, sizeof(now));
-    return snprintf(text, size, "route in use: %s; by the route lookup now: %s%s%s", used, now,
+    return snprintf(text, size, "route in use: %s%s; by the route lookup now: %s%s%s", used,
+                    route_gateway_failed(route, peer) ? " (the gateway does not answer)" : "", now,
                     key && key->by_default ? ", by a default route" : "",
                     peer->asked ? "; a move there was advised" : "");
 }

@@ -301,7 +301,7 @@ static uint64_t step_next_us(const struct route *route)
 void route_step(struct pd_turn *turn)
 {
     struct route *route = turn->self;
-    uint64_t timer_us;
+    uint64_t timer_us, gateways_us = route_gateways_due(turn);
 
     if (route->round.active && !route->n_queue && !route->outstanding)
         round_done(turn);
@@ -325,6 +325,8 @@ void route_step(struct pd_turn *turn)
             round_done(turn); /* there are no peers */
     }
     timer_us = step_next_us(route);
+    if (gateways_us && (!timer_us || timer_us > gateways_us))
+        timer_us = gateways_us;
     /* While answers come the deadline only grows: an early timer sees that itself. */
     if (route->round.active && route->timer_us && route->timer_us <= timer_us)
         return;

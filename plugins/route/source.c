@@ -60,6 +60,29 @@ static void interface_emit(struct route_source *source, const char *kind, uint32
     source->host->emit(source->host, &signal);
 }
 
+static void gateway_emit(struct route_source *source, const struct netlink_event *event)
+{
+    char gateway[IP_TEXT_SIZE];
+    struct pd_field fields[] = {
+        {.name = "oif", .number = event->index},
+        {.name = "gateway", .text = gateway},
+        {.name = "failed", .number = event->failed},
+    };
+    struct pd_signal signal = {.kind = "gateway", .fields = fields, .n_fields = ARRAY_SIZE(fields)};
+
+    ip_format(gateway, event->family, event->address);
+    source->host->emit(source->host, &signal);
+}
+
+/* The kernel may take another route then: of equal-cost ones, and of IPv6 routers. */
+static void neighbour_take(struct route_source *source, const struct netlink_event *event)
+{
+    if (!gateways_take(&source->answers.gateways, event))
+        return;
+    gateway_emit(source, event);
+    source->news = source->news_other = true;
+}
+
 static void losing_emit(struct route_source *source)
 {
     for (size_t i = 0; i < source->n_losing; i++)
@@ -179,7 +202,9 @@ static void event_take(void *user, const struct netlink_event *event, enum state
     }
     if (event->kind == NETLINK_RULES && event->ports)
         netlink_listener_again(source->listener); /* the first of these, or was it the last? */
-    if (event->kind == NETLINK_LINK && change == STATE_NEWS_USED)
+    if (event->kind == NETLINK_NEIGHBOUR)
+        neighbour_take(source, event);
+    else if (event->kind == NETLINK_LINK && change == STATE_NEWS_USED)
         down_note(source, event->index);
     else if (event->removed &&
              (event->kind == NETLINK_ADDRESS || (event->kind == NETLINK_ROUTES && !event->cached)))
@@ -194,6 +219,10 @@ static void events_lost(void *user)
 {
     struct route_source *source = user;
 
+    const struct pd_signal forgotten = {.kind = "gateways"};
+
+    if (gateways_forget(&source->answers.gateways))
+        source->host->emit(source->host, &forgotten);
     source->host->notice(source->host, PD_LEVEL_NOTICE, "netlink-overflow",
                          "rtnetlink messages were lost, the socket's buffer was full: all routes "
                          "are looked up again");
@@ -241,7 +270,7 @@ static int route_source_start(struct pd_source_host *host, const struct pd_start
 
     source->host = host;
     source->ignore = globs_new(ignore ? ignore : "");
-    r = netlink_listener_new(host, NETLINK_WANT_ALL, &handlers, &source->listener);
+    r = netlink_listener_new(host, NETLINK_WANT_NEIGHBOURS, &handlers, &source->listener);
     if (r >= 0)
         r = answers_start(&source->answers, host, source->listener);
     if (r < 0) {

@@ -62,12 +62,37 @@ void batch_text(struct answer_batch *batch, const char *name, const char *text);
 /* Emits what was collected, if anything. */
 void batch_emit(struct answer_batch *batch, struct pd_source_host *host);
 
+/* ---- gateways.c ---- */
+
+struct gateway {
+    uint32_t used; /* when an answer named it last: the oldest makes room */
+    bool failed;   /* it does not answer */
+};
+
+/* The two arrays belong together. */
+struct gateways {
+    struct netlink_neighbour addresses[NEIGHBOURS_MAX];
+    struct gateway all[NEIGHBOURS_MAX];
+    size_t count, last; /* `last`: named by the answer before */
+    uint32_t clock;
+    bool differs; /* from those that the kernel was told to report */
+};
+
+/* An answer names it. */
+void gateways_watch(struct gateways *gateways, const struct netlink_nexthop *nexthop);
+/* Takes in a neighbour: returns whether one of these failed, or does not any more as far as is
+ * known. */
+bool gateways_take(struct gateways *gateways, const struct netlink_event *event);
+/* What was heard of them may be old: returns whether one had failed. */
+bool gateways_forget(struct gateways *gateways);
+
 struct answers {
     struct pd_source_host *host;
     struct netlink_listener *listener; /* the other half's */
     struct netlink_state *state;       /* and what it knows */
     struct lookup_socket *socket;
     struct answer_batch batch;
+    struct gateways gateways;
     sd_event_source *defer; /* on while something waits */
     struct question *queue;
     size_t capacity, head, count;

@@ -286,7 +286,8 @@ def check_node(node):
             bad.append(f"link {link.index}: hello or subscribe twice")
         for r in link.requests:
             bad += check_request(r, features, node)
-        bad += check_overlap(link)
+        bad += check_overlap(link, "make_before_break" in features)
+        bad += check_cancels(link, "make_before_break" in features)
     for r in node.moves():
         key = (r.link.boot, r.conn)
         if r.method == "migrate_peer" and key in terminal:
@@ -337,8 +338,25 @@ def check_request(r, features, node):
     return []
 
 
-def check_overlap(link):
-    """One summary at a time; one open move per connection, unless it was given up or taken back."""
+def check_cancels(link, may):
+    """What is taken back was asked, has closed nothing, and another move of the same connection follows."""
+    bad = []
+    for place, r in enumerate(link.requests):
+        if r.method != "cancel":
+            continue
+        moves = [m for m in link.requests[:place] if m.method in MOVES and m.id == r.params.get("id")]
+        if not may or len(moves) != 1:
+            bad.append(f"cancel {r.params}, {'of nothing' if may else 'without the feature'}")
+        elif moves[0].method == "reconnect_peer" and not moves[0].params.get("keep_old"):
+            bad.append(f"cancel of {moves[0]}")
+        elif not any(m.method in MOVES and m.conn == moves[0].conn for m in link.requests[place:]):
+            bad.append(f"nothing follows the cancel of {moves[0]}")
+    return bad
+
+
+def check_overlap(link, tells):
+    """One summary at a time; one open move per connection, unless it was given up or taken back: a node that
+    does not know `cancel` sees another reason."""
     late = 5.0  # so late may a request have been read here: the next then seems to come too soon
     bad, last = [], {}
     for r in link.requests:
@@ -352,7 +370,8 @@ def check_overlap(link):
             patience = (10.0 if r.method == "summary"
                         else before.params["timeout_ms"] / 1000 + 1) - late
             open_then = before.answered_at is None or before.answered_at > r.time
-            if open_then and r.time - before.time < patience:
+            other = not tells and r.method in MOVES and r.params["reason"] != before.params["reason"]
+            if open_then and r.time - before.time < patience and not other:
                 bad.append(f"asked while another is open: {before} then {r}")
         last[key] = r
     return bad

@@ -217,6 +217,7 @@ class Explain(ControlCase):
         gate = self.verdicts(dog)["moved", "migrate"]
         self.assertEqual(gate["verdict"], "in-flight")
         self.assertIn("request 1", gate["text"])
+        self.assertIn("taken back if the advice leads elsewhere", gate["text"])
 
     def test_says_what_the_gate_then_does(self):
         """Every verdict foretold is the one given, one state after the other."""

@@ -169,18 +169,17 @@ class InFlight(Case):
         node.on("migrate_peer", held.append)
         dog.moved(reason="one")
         node.wait_request("migrate_peer")
-        dog.moved(reason="two")
+        dog.moved(reason="one")
         dog.decision("in-flight")
-        dog.moved(reason="three")
+        dog.moved(reason="one")
         dog.tell("EVENT=rebind", "PEERS=nobody-at-all")
         dog.notice()  # the notices are read in order: the third has been judged
         self.assertEqual(len(node.moves()), 1)
         node.do_migrate_peer(held[0])
         again = dog.decision("migrate", nth=2)
-        self.assertIn("three", again["reason"])  # the latest
-        third = [r for r in dog.records("cause") if "three" in r["reason"]]
-        if third:
-            self.assertEqual(again["cause"], third[0]["cause"])
+        self.assertIn("one", again["reason"])
+        third = max(r["cause"] for r in dog.records("decision"))
+        self.assertEqual(again["cause"], third)  # the latest
         node.wait_request("migrate_peer", nth=2)
         node.do_migrate_peer(held[1])
         dog.outcome("migrated", nth=2)
@@ -191,9 +190,9 @@ class InFlight(Case):
         node, dog = self.pair()
         held = []
         node.on("migrate_peer", held.append)
-        dog.moved()
+        dog.moved(reason="one")
         node.wait_request("migrate_peer")
-        dog.moved()
+        dog.moved(reason="one")
         refused = dog.decision("in-flight")
         node.do_migrate_peer(held[0])
         again = dog.decision("migrate", nth=2)
@@ -222,9 +221,9 @@ class InFlight(Case):
         held = []
         node.on("migrate_peer", lambda r: held.append(r) if len(node.moves()) == 1
                 else node.do_migrate_peer(r))
-        dog.moved()
+        dog.moved(reason="one")
         node.wait_request("migrate_peer")
-        dog.moved()
+        dog.moved(reason="one")
         dog.decision("in-flight")
         held[0].error(-32007)
         dog.outcome("no-path")
@@ -409,12 +408,11 @@ class Damped(Case):
         held = []
         node.on("migrate_peer", lambda r: held.append(r) if not held
                 else node.do_migrate_peer(r))
-        dog.moved()
+        dog.moved(reason="one")
         node.wait_request("migrate_peer")
-        for _ in range(6):
-            dog.moved()
+        for _ in range(7):
+            dog.moved(reason="one")
         dog.decision("in-flight")
-        dog.moved(reason="the last")
         dog.tell("EVENT=rebind", "PEERS=nobody-at-all")
         dog.notice()
         node.do_migrate_peer(held[0])
@@ -533,11 +531,22 @@ class Queue(Case):
 
     def test_an_equal_one_joins(self):
         node, dog = self.start(peers=2)
-        dog.moved()
+        dog.moved(reason="one")
         node.wait_request("migrate_peer")
         queued = dog.decision("queued")
-        dog.moved(queued["peer"])
+        dog.moved(queued["peer"], reason="one")
         self.assertEqual(dog.decision("merged", conn=queued["conn"])["into"], queued["decision"])
+
+    def test_a_newer_one_takes_its_place(self):
+        node, dog = self.start(peers=2)
+        dog.moved(reason="one")
+        node.wait_request("migrate_peer")
+        queued = dog.decision("queued")
+        dog.moved(queued["peer"], reason="two")
+        self.assertEqual(dog.decision("superseded")["decision"], queued["decision"])
+        dog.decision("queued", nth=2)
+        self.answer(node, 1)
+        self.assertIn("two", node.wait_request("migrate_peer", nth=2).params["reason"])
 
     def test_degraded_expires_after_ten_seconds(self):
         node, dog = self.start(peers=2, triggers=SLOW)

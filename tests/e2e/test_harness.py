@@ -173,7 +173,7 @@ class Client:
         self.sock.close()
 
 
-class Node(unittest.TestCase):
+class Node(unittest.TestCase, metaclass=Expand):
     def setUp(self):
         self.temporary = tempfile.TemporaryDirectory(prefix="e2e-")
         self.node = ScriptedNode(os.path.join(self.temporary.name, "node")).start()
@@ -256,6 +256,40 @@ class Node(unittest.TestCase):
         for number in (3, 4):
             self.client.ask(number, "migrate_peer", conn=7, timeout_ms=60000, reason="r")
         self.assertNotEqual(self.complaints(4), [])
+
+    def test_another_reason_is_a_newer_word(self):
+        self.node.on("migrate_peer", lambda r: None)
+        self.client.hello()
+        for number, reason in ((3, "one"), (4, "two")):
+            self.client.ask(number, "migrate_peer", conn=7, timeout_ms=60000, reason=reason)
+        self.assertEqual(self.complaints(4), [])
+
+    def cancel(self, number):
+        self.client.sock.sendall(json.dumps({"jsonrpc": "2.0", "method": "cancel",
+                                             "params": {"id": number}}).encode() + b"\n")
+
+    @cases({"a request that makes room": (["make_before_break"], 3, True, True),
+            "without the feature": ([], 3, True, False),
+            "of nothing": (["make_before_break"], 5, True, False),
+            "and nothing follows": (["make_before_break"], 3, False, False)})
+    def test_cancel(self, features, number, follows, good):
+        self.node.hello["features"] = features
+        self.node.on("migrate_peer", lambda r: None)
+        self.client.hello()
+        self.client.ask(3, "migrate_peer", conn=7, timeout_ms=60000, reason="r")
+        self.cancel(number)
+        if follows:
+            self.client.ask(4, "migrate_peer", conn=7, timeout_ms=60000, reason="s")
+        self.assertEqual(self.complaints(4 + follows) == [], good)
+
+    def test_a_dial_that_closes_is_not_taken_back(self):
+        self.node.hello["features"] = ["reconnect", "make_before_break"]
+        self.node.on("reconnect_peer", lambda r: None)
+        self.client.hello()
+        self.client.ask(3, "reconnect_peer", conn=7, timeout_ms=60000, reason="r")
+        self.cancel(3)
+        self.client.ask(4, "reconnect_peer", conn=7, timeout_ms=60000, reason="s", keep_old=True)
+        self.assertNotEqual(self.complaints(5), [])
 
     def test_migrating_a_server_connection_is_noticed(self):
         self.client.hello()

@@ -366,9 +366,9 @@ class StandingStill(Case):
         dog = self.dog(node, {"sample_interval": "500ms", **PATIENT})
         node.wait_rounds(1, deadline=30)
         node.reading.clear()
-        dog.moved()
+        dog.moved(reason="one")
         dog.wait_for(lambda: len(dog.records("decision", verdict="migrate")) == 4000, 30)
-        dog.moved("p3999@h")  # the loop still turns
+        dog.moved("p3999@h", reason="one")  # the loop still turns
         dog.decision("in-flight", conn=3999)
         self.assertEqual(dog.terminate(), 0)
         self.node_rules = False  # what it was asked lies unread

@@ -18,14 +18,14 @@ UNUSABLE = netns.usable()
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
 class RouteCase(Case):
-    def start(self, peers=3, options=None, watchdog=None, before=(), **members):
+    def start(self, peers=3, options=None, watchdog=None, before=(), features=(), **members):
         """peers 192.0.2.N over the default way out, and the canary."""
         self.host = netns.Host()
         self.addCleanup(self.host.stop)
         self.host.start()
         for args in before:
             self.host.ip(*args)
-        node = self.node()
+        node = self.node(features=list(features)) if features else self.node()
         node.on("migrate_peer", self.migrated)
         for conn in range(1, peers + 1):
             node.add(f"p{conn}@h", conn if conn < 9 else conn + 1,
@@ -444,6 +444,29 @@ class Memory(RouteCase):
         dog.decision("migrate", nth=2, conn=9)
         self.assertEqual(self.moved(dog), [1, 2, 3])
 
+    def test_back_while_a_request_is_open(self):
+        """It is taken back for the way back, and what it uses is known afterwards."""
+        node = self.start(peers=1, features=["make_before_break"], watchdog={"migrate_timeout": "30s"})[0]
+        dog = self.dogs[-1]
+        held = []
+        node.on("migrate_peer", held.append)
+        node.on("cancel", lambda r: [h.error(-32012) for h in held if h.id == r.params["id"]])
+        self.host.default("up1")
+        first = node.wait_request("migrate_peer", conn=1)
+        self.host.default("up0")
+        second = node.wait_request("migrate_peer", nth=2, conn=1)
+        self.assertEqual(node.wait_request("cancel").params, {"id": first.id})
+        self.assertIn("up1 via 10.77.2.1 → up0 via 10.77.1.1", second.params["reason"])
+        self.migrated(second)
+        dog.outcome("cancelled", conn=1)
+        dog.outcome("migrated", conn=1)
+        self.host.default("up1")
+        third = node.wait_request("migrate_peer", nth=3, conn=1)
+        self.assertIn("up0 via 10.77.1.1 → up1 via 10.77.2.1", third.params["reason"])
+        for request in node.moves():  # the canary's, too
+            if request.answered_at is None:
+                self.migrated(request)
+
     def test_back_to_the_one_in_use_supersedes_the_queued(self):
         node = self.start(watchdog={"max_in_flight": "1", "migrate_timeout": "30s"})[0]
         dog = self.dogs[-1]
@@ -455,6 +478,8 @@ class Memory(RouteCase):
         self.host.default("up0")
         for conn in {1, 2, 3} - {open_now}:
             dog.decision("superseded", conn=conn)
+        back = dog.decision("migrate", nth=2)  # the open one is taken back, for the way back
+        self.assertEqual(back["conn"], open_now)
 
     def test_peer_path_says_what_it_uses(self):
         node, dog = self.start(peers=1, watchdog={"retries": "0"}, local="10.77.1.2:4000")

@@ -259,3 +259,123 @@ class Tentative(RouteCase):
         self.flip()
         dog.outcome("migrated", conn=20)  # it never can be used: not waited for any longer
         self.assertEqual(self.sources[0], "fd77:1::2")
+
+
+@unittest.skipIf(UNUSABLE, UNUSABLE)
+class Gateways(RouteCase):
+    """The gateway in use is asked for its link address, and does not answer: what is to go through
+    it is dropped, though the route stays."""
+
+    def begin(self, before=(), features=(), **more):
+        self.features = list(features)
+        node, dog = self.start(peers=1, before=before, **more)
+        for family in ("ipv4", "ipv6"):
+            for name in ("mcast_solicit", "ucast_solicit"):
+                self.host.sysctl(f"net.{family}.neigh.up0.{name}=1")
+        return node, dog
+
+    def node(self, **hello):
+        return super().node(features=self.features, **hello)
+
+    @staticmethod
+    def stalled(node, name, conn, **members):
+        """Something waits, and nothing comes."""
+        peer = node.add(name, conn, **members)
+        peer.advance = False
+        return peer.set(in_flight_bytes=1200, pto_count=1)
+
+    def send(self, *remotes):
+        """From the host to each of these, which is what makes the kernel ask for the gateway."""
+        netns.run(*self.host.prefix, sys.executable, "-c", """if True:
+            import socket, sys
+            for remote in sys.argv[1:]:
+                family = socket.AF_INET6 if ":" in remote else socket.AF_INET
+                socket.socket(family, socket.SOCK_DGRAM).sendto(b"x", (remote, 9))
+            """, *remotes)
+
+    def far_address(self, action, address, link="r0"):
+        netns.run("ip", "-n", self.host.far, "addr", action, address, "dev", link)
+
+    def expect_dead(self, dog, gateway, words, verdict="no-target", conn=20):
+        decision = dog.decision(verdict, trigger="route", kind="dead", conn=conn)
+        self.assertEqual(decision["reason"], f"gateway {gateway} on up0 does not answer {words}")
+        self.assertEqual(decision["evidence"],
+                         {"proof": "no-gateway", "interface": "up0", "gateway": gateway})
+        return decision
+
+    def test_ipv4(self):
+        # only who stalls behind it: not who makes progress, who is idle, or uses another gateway
+        node, dog = self.begin(before=[
+            ("route", "add", "198.51.100.0/24", "via", "10.77.2.1", "dev", "up1")])
+        self.stalled(node, "behind@h", 20, remote="192.0.2.20:443")
+        self.stalled(node, "elsewhere@h", 21, remote="198.51.100.1:443")
+        node.add("lives@h", 22, remote="192.0.2.22:443").set(in_flight_bytes=1200, pto_count=1)
+        node.add("idle@h", 23, remote="192.0.2.23:443").advance = False
+        node.wait_rounds(1)
+        self.send("10.77.1.99", "192.0.2.20")  # and a neighbour that is nobody's gateway
+        self.expect_dead(dog, "10.77.1.1", "ARP")
+        node.wait_rounds(3)
+        self.assertEqual({r["conn"] for r in dog.records("decision", trigger="route")}, {20})
+        self.assertEqual(node.moves(), [])
+
+    def test_ipv6(self):
+        node, dog = self.begin()
+        self.stalled(node, "six@h", 20, **SIX)
+        node.wait_rounds(1)
+        self.send("2001:db8::1")
+        self.expect_dead(dog, "fd77:1::1", "neighbour solicitations")
+
+    def test_link_local(self):
+        node, dog = self.begin(before=[
+            ("-6", "route", "replace", "default", "via", "fe80::77", "dev", "up0")])
+        self.stalled(node, "six@h", 20, **SIX)
+        node.wait_rounds(1)
+        self.send("2001:db8::1")
+        self.expect_dead(dog, "fe80::77", "neighbour solicitations")
+
+    def test_another_uplink(self):
+        node, dog = self.begin(before=SPARE, features=["bind"])
+        self.stalled(node, "behind@h", 20, remote="192.0.2.20:443", local="10.77.1.2:4000")
+        node.wait_rounds(1)
+        self.send("192.0.2.20")
+        self.assertEqual(self.expect_dead(dog, "10.77.1.1", "ARP", "migrate")["target"], "up1")
+        self.assertEqual(node.wait_request("migrate_peer", conn=20).params["interface"], "up1")
+
+    def test_it_answers_again(self):
+        # what is remembered is taken back, and a new failure is one of its own
+        node, dog = self.begin()
+        self.stalled(node, "behind@h", 20, remote="192.0.2.20:443")
+        node.wait_rounds(1)
+        self.send("192.0.2.20")
+        first = self.expect_dead(dog, "10.77.1.1", "ARP")
+        self.far_address("add", "10.77.1.1/24")
+
+        def answers():
+            self.send("192.0.2.20")
+            return "REACHABLE" in self.host.ip("neigh", "show", "10.77.1.1", "dev", "up0")
+
+        dog.wait_for(answers, what="the gateway answers")
+        self.far_address("del", "10.77.1.1/24")
+        self.host.ip("neigh", "flush", "dev", "up0")
+        self.send("192.0.2.20")
+        # the second decision is a repeat of the first, and has no record of its own
+        second = dog.wait_for(lambda: [r for r in dog.records("cause", trigger="route")
+                                       if r["cause"] != first["cause"]], what="the second failure")
+        self.assertEqual((second[0]["reason"], second[0]["advised"]), (first["reason"], 1))
+
+    def test_one_that_ignores_unicast(self):
+        """Its entry fails every time that it is confirmed by unicast, and the next packet finds it
+        again: nobody is moved, and no other route is taken for good."""
+        node, dog = self.begin(before=SPARE)
+        node.add("lives@h", 20, remote="192.0.2.20:443").set(in_flight_bytes=1200)
+        self.far_address("add", "10.77.1.1/24")
+        node.wait_rounds(1)
+        for _ in range(3):
+            self.send("192.0.2.20")
+            address = self.host.ip("neigh", "show", "10.77.1.1", "dev", "up0").split()[2]
+            self.host.batch([f"neigh replace 10.77.1.1 lladdr {address} dev up0 nud stale",
+                             f"neigh replace 10.77.1.1 lladdr {address} dev up0 nud failed"])
+            self.send("192.0.2.20")
+            node.wait_rounds(2)
+        self.settled(dog)
+        self.assertEqual(self.moved(dog), [])

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any datagram as rtnetlink messages: nothing is read beyond it, and the tables that are kept
- * of links and addresses stay in order. */
+ * of links and addresses stay in order; a neighbour is well, fails, or is not known. */
 #include "fuzz.h"
 
 #include "netlink/netlink-state.h"
@@ -52,6 +52,15 @@ static void check_nexthop(const struct nlmsghdr *message)
     MUST(nexthop.source_family == 0 || nexthop.source_family == nexthop.prefix_family);
 }
 
+static void check_neighbour(const struct netlink_event *event)
+{
+    if (event->kind != NETLINK_NEIGHBOUR)
+        return;
+    MUST(event->index && event->index <= INT32_MAX);
+    MUST(event->family == 4 || event->family == 6);
+    MUST(event->removed + event->failed + event->resolved <= 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct netlink_state state = {0};
@@ -66,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while ((message = netlink_next(copy, size, &offset))) {
         netlink_decode(message, &event);
         check_nexthop(message);
+        check_neighbour(&event);
         if (event.kind == NETLINK_END) {
             state_sweep_end(&state);
             state_sweep_begin(&state);

@@ -7,7 +7,7 @@
 #include "engine/state.h"
 #include "sim.h"
 
-static struct sim_request *request_of(struct sim *sim, uint64_t request)
+struct sim_request *request_of(struct sim *sim, uint64_t request)
 {
     SIM_CHECK(sim, request && request <= sim->n_requests, "request %" PRIu64 " was never made",
               request);
@@ -56,11 +56,13 @@ static void check_outcome(struct sim *sim, const struct record_outcome *record)
               "the fallback closed %s, which had made progress %" PRIu64 " us before",
               request->peer->name, request->stalled_us);
     check_outcome_uplink(sim, record);
-    SIM_CHECK(sim, request->cancelled == (record->outcome == OUTCOME_CANCELLED),
-              "request %" PRIu64 " is %s", record->request, outcome_name(record->outcome));
+    if (record->outcome == OUTCOME_CANCELLED)
+        check_cancelled(sim, record);
+    else
+        SIM_CHECK(sim, !request->cancelled, "request %" PRIu64 " was taken back, and is %s",
+                  record->request, outcome_name(record->outcome));
     request->open = false;
-    if (!request->cancelled)
-        request->peer->request = 0;
+    request->peer->request = 0;
     sim->open--;
     sim->outcomes[record->outcome]++;
     if (moved) {
@@ -120,6 +122,8 @@ static void check_request(struct sim *sim, const struct action *action)
         .stalled_us = sim->now_us - peer->progress_us,
         .quiet_enough = sim->now_us - peer->progress_us >= sim->least_fallback_us,
         .gap_us = peer->reconnect_us ? sim->now_us - peer->reconnect_us : NEVER,
+        .reconnect_before_us = peer->reconnect_us,
+        .keep_old = move->keep_old,
         .timeout_ms = move->timeout_ms,
         .by = by,
         .open = true,
@@ -129,18 +133,6 @@ static void check_request(struct sim *sim, const struct action *action)
     if (by == BY_RECONNECT)
         peer->reconnect_us = sim->now_us;
     sim->open++;
-}
-
-/* From here on the node may be asked again about that connection. */
-static void check_cancel(struct sim *sim, uint64_t number)
-{
-    struct sim_request *request = request_of(sim, number);
-
-    SIM_CHECK(sim, request->open && !request->cancelled, "cancel of request %" PRIu64, number);
-    SIM_CHECK(sim, request->peer->request == number, "cancel of request %" PRIu64 " of another",
-              number);
-    request->cancelled = true;
-    request->peer->request = 0;
 }
 
 static void check_action(struct sim *sim, const struct action *action)
@@ -168,7 +160,8 @@ static void check_action(struct sim *sim, const struct action *action)
         check_probe_path(sim, &action->probe_path);
         break;
     case ACTION_CANCEL:
-        check_cancel(sim, action->cancel.request);
+        SIM_CHECK(sim, !request_of(sim, action->cancel.request)->open,
+                  "request %" PRIu64 " is taken back, and goes on", action->cancel.request);
         break;
     case ACTION_QUERY:
         SIM_CHECK(sim, action->query.instance < sim->config.n_instances, "query of nobody");
@@ -247,6 +240,7 @@ static void check_asked(struct sim *sim, const struct record_decision *record, u
     SIM_CHECK(sim, operator|| record->by == BY_MIGRATE || request->gap_us >= sim->least_gap_us,
               "reconnects of %s %" PRIu64 " us apart", request->peer->name, request->gap_us);
     request->decision = record->decision;
+    request->by_operator = operator;
     set_decision(decision, SIM_ASKED);
 }
 
@@ -282,6 +276,8 @@ static void check_decision(struct sim *sim, const struct record_decision *record
         sim->firsts++;
     }
     set_decision(decision, SIM_REFUSED);
+    if (was == SIM_UNSEEN && (asked || record->verdict == VERDICT_QUEUED))
+        check_newer(sim, record);
     if (asked) {
         check_asked(sim, record, decision);
     } else if (record->verdict == VERDICT_QUEUED) {
@@ -401,6 +397,7 @@ void check_outbox(struct sim *sim)
     bool stopped = sim->engine->stopping;
     size_t first = sim->n_requests + 1;
 
+    check_cancels(sim);
     for (size_t i = 0; i < box->n_records; i++) {
         if (box->records[i].type == RECORD_OUTCOME)
             check_outcome(sim, &box->records[i].outcome);
@@ -417,6 +414,7 @@ void check_outbox(struct sim *sim)
             check_cause(sim, box->records[i].cause);
     }
     check_retries(sim, first);
+    check_taken_back(sim);
     check_counts(sim);
     check_held_back(sim);
     check_advised(sim);

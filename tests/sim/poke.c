@@ -67,6 +67,9 @@ static int do_step(struct pd_turn *turn, struct poke *poke, const struct poke_st
     case POKE_NOTICE:
         host->notice(turn, PD_LEVEL_WARNING, "poke", step->text);
         break;
+    case POKE_WAITS:
+        poke->waits = host->waits(turn, step->peer);
+        break;
     case POKE_FAIL:
         return -EPROTO;
     }

@@ -30,7 +30,8 @@ enum poke_do {
     POKE_TIMER,
     POKE_QUERY,
     POKE_NOTICE,
-    POKE_FAIL, /* the callback returns -EPROTO */
+    POKE_FAIL,  /* the callback returns -EPROTO */
+    POKE_WAITS, /* does advice wait? The answer goes to poke.waits */
 };
 
 struct poke_step {
@@ -49,6 +50,7 @@ struct poke {
     /* what the last calls said */
     uint64_t last_cause;
     int last_result;
+    bool waits;
     /* counted */
     uint64_t called[POKE_CALLS];
     uint64_t changes[PD_PEER_MISSING + 1]; /* per enum pd_peer_change */

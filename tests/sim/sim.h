@@ -41,6 +41,7 @@ struct sim_peer {
     uint64_t up_us;
     uint64_t reconnect_us; /* the last reconnect asked of this name, 0: none */
     uint64_t request;      /* that is open for this name, 0: none */
+    bool taken_back;       /* the one before it, in this turn */
     /* the rows that the node tells of it */
     enum sim_life life;
     struct pd_row row;
@@ -68,9 +69,10 @@ struct sim_peer {
 struct sim_request {
     uint64_t conn;
     uint64_t decision;
-    struct sim_peer *peer; /* by name */
-    uint64_t stalled_us;   /* without progress, when it was asked */
-    uint64_t gap_us;       /* since the last reconnect of this name; NEVER: none */
+    struct sim_peer *peer;        /* by name */
+    uint64_t stalled_us;          /* without progress, when it was asked */
+    uint64_t gap_us;              /* since the last reconnect of this name; NEVER: none */
+    uint64_t reconnect_before_us; /* when that was; 0: never */
     uint32_t attempt;
     uint32_t timeout_ms;
     enum by by;
@@ -80,6 +82,7 @@ struct sim_request {
 
     bool quiet_enough; /* for the fallback */
     bool open, answered, cancelled;
+    bool keep_old, by_operator;
 };
 
 enum sim_decision {
@@ -155,6 +158,7 @@ struct sim {
     uint64_t scouts,
         nowhere; /* events of whole uplinks: with a scout, and where there is no other uplink */
     uint64_t slow_until_us; /* the link that most connections share is full */
+    uint32_t taken_back; /* in this turn, and nothing has taken their place yet */
     uint64_t verdicts[VERDICT_COUNT], outcomes[OUTCOME_COUNT], effects[EFFECT_COUNT];
     uint64_t fallbacks, restarts;
 };
@@ -196,6 +200,15 @@ bool model_held(const struct sim *sim, const struct sim_peer *peer);
 /* check.c: takes what the engine did over, and checks it. */
 void check_outbox(struct sim *sim);
 void check_stopped(struct sim *sim);
+
+struct sim_request *request_of(struct sim *sim, uint64_t request);
+
+/* check-newer.c: the same, of requests that are taken back. What the node is told; how they end;
+ * what takes their place. */
+void check_cancels(struct sim *sim);
+void check_cancelled(struct sim *sim, const struct record_outcome *record);
+void check_newer(struct sim *sim, const struct record_decision *record);
+void check_taken_back(struct sim *sim);
 
 /* check-uplinks.c: the same, of what has to do with uplinks. */
 void check_request_uplink(struct sim *sim, const struct action_move *move,

@@ -129,8 +129,10 @@ static void answer(struct sim *sim)
     uint64_t request = sim->n_requests - pick(sim, recent + 1);
     bool ok = pick(sim, 3) == 0;
 
-    for (uint64_t i = 0; i < recent && pick(sim, 10); i++) { /* rather one that is open */
-        if (request && sim->requests[request].open)
+    for (uint64_t i = 0; i < recent && pick(sim, 10); i++) { /* rather one that is not answered */
+        const struct sim_request *one = &sim->requests[request];
+
+        if (request && (one->open || (one->cancelled && !one->answered)))
             break;
         request = request ? request - 1 : 0;
     }

@@ -173,6 +173,13 @@ static bool host_in_flight(struct pd_turn *turn, uint32_t peer)
     return found && found->in_flight;
 }
 
+static bool host_waits(struct pd_turn *turn, uint32_t peer)
+{
+    struct mock_peer *found = mock_find(mock_of(turn), peer);
+
+    return found && found->waits;
+}
+
 static void host_notice(struct pd_turn *turn, enum pd_level level, const char *what,
                         const char *text)
 {
@@ -267,6 +274,7 @@ int mock_start(struct mock *mock, const struct pd_trigger *trigger, const char *
         host_state,
         host_in_flight,
         host_notice,
+        host_waits,
     };
     mock->turn.host = &mock->host;
     mock->turn.self = zeroed(trigger->instance_size);

@@ -81,6 +81,57 @@ static void metered_where_nothing_else_can_be_used(void **state)
     expect_move_over(lab, 1, "wwan0");
 }
 
+/* The trigger route: nothing gets out where it is. */
+static void no_gateway(struct lab *lab, uint64_t conn)
+{
+    const struct pd_field evidence = {.name = "proof", .text = "no-gateway"};
+
+    lab_advise_full(lab, conn,
+                    &(struct pd_advice){.kind = PD_KIND_DEAD,
+                                        .reason = "gateway 10.0.0.1 on up0 does not answer ARP",
+                                        .evidence = &evidence,
+                                        .n_evidence = 1});
+}
+
+/* A new port would be behind the same gateway. One that comes up is used at once. */
+static void no_new_port_behind_a_gateway_that_fails(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_host(lab, "up1 up2 wwan0");
+    no_gateway(lab, 1);
+    expect_choice(lab, 1, VERDICT_NO_TARGET, "",
+                  "home: its gateway does not answer, no other can be used; not fibre: no-carrier; "
+                  "not sat: no-carrier; not lte: no-carrier");
+    uplinks_host(lab, "up1 up2");
+    expect_choice(lab, 1, VERDICT_MIGRATE, "lte",
+                  "lte: metered; not fibre: no-carrier; not sat: no-carrier");
+    expect_move_over(lab, 1, "wwan0");
+}
+
+static void another_uplink_where_a_gateway_fails(void **state)
+{
+    struct lab *lab = *state;
+
+    no_gateway(lab, 1);
+    expect_choice(lab, 1, VERDICT_MIGRATE, "fibre", "fibre: spare");
+    expect_move_over(lab, 1, "up1");
+}
+
+/* It may have been the wrong one, and is to be tried in another way: as the routes lead. */
+static void a_retry_where_a_gateway_fails(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.retries = 1;
+    uplinks_config(lab);
+    uplinks_host(lab, "up2 wwan0");
+    no_gateway(lab, 1);
+    lab_answer_error(lab, expect_move_over(lab, 1, "up1"), NODE_TIMEOUT);
+    uplinks_time(lab, 2 * SEC);
+    expect_move_over(lab, 1, "");
+}
+
 /* ---- why not the others ---- */
 
 static void not_one_that_is_held(void **state)
@@ -461,6 +512,9 @@ int main(void)
         UPLINKS_TEST(old_news_is_none),
         UPLINKS_TEST(the_fastest_of_the_living),
         UPLINKS_TEST(metered_is_the_last),
+        UPLINKS_TEST(no_new_port_behind_a_gateway_that_fails),
+        UPLINKS_TEST(another_uplink_where_a_gateway_fails),
+        UPLINKS_TEST(a_retry_where_a_gateway_fails),
         UPLINKS_TEST(metered_where_nothing_else_can_be_used),
         UPLINKS_TEST(not_one_that_is_held),
         UPLINKS_TEST(not_one_in_penalty),

@@ -357,7 +357,12 @@ static void twice_for_what_the_peer_opened(void **state)
     assert_int_equal(after_us(lab, DIAL_GONE), 50 * MS);
     assert_int_equal(after_us(lab, DIAL_BLIND), 20 * SEC);
     assert_int_equal(after_us(lab, DIAL_IDLE), 30 * SEC);
-    lab_advise_full(lab, 17, &moved);
+    lab_advise_full(lab, 17, &moved); /* it cannot be tried elsewhere but by a dial: once */
+    assert_int_equal(after_us(lab, DIAL_SIGN), SEC);
+    lab->config.fallback_after_us = 999 * MS;
+    assert_int_equal(after_us(lab, DIAL_SIGN), 999 * MS);
+    lab->config.fallback_after_us = 3 * SEC;
+    lab_peer(lab, 17)->moves->watch.untried = false;
     assert_int_equal(after_us(lab, DIAL_SIGN), 3 * SEC);
     lab_advise_full(lab, 17, &lost);
     assert_int_equal(after_us(lab, DIAL_SIGN), 6 * SEC);

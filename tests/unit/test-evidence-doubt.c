@@ -275,6 +275,88 @@ static void not_without_the_feature(void **state)
     lab_end(&lab);
 }
 
+/* ---- silent for all ---- */
+
+/* So many on home, with 1 and 2, wait since a moment after anybody was heard. */
+static void all_wait(struct lab *lab, unsigned count)
+{
+    for (unsigned conn = 3; conn <= count; conn++)
+        uplinks_peer(lab, conn, ON_HOME);
+    for (unsigned conn = 1; conn <= count; conn++)
+        lab_silent(lab, conn);
+    uplinks_time(lab, SEC);
+    for (unsigned conn = 1; conn <= count; conn++)
+        lab_silent(lab, conn);
+}
+
+static bool all_silent(struct lab *lab, uint64_t conn)
+{
+    return evidence_all_silent(lab->engine, lab_peer(lab, conn));
+}
+
+static void silent_for_five(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_peer(lab, 9, ON_SAT); /* one that waits elsewhere is no fifth */
+    lab_silent(lab, 9);
+    all_wait(lab, 5);
+    lab_silent(lab, 9);
+    assert_true(all_silent(lab, 1));
+    assert_true(all_silent(lab, 2));
+    assert_false(all_silent(lab, 9));
+    lab_row(lab, 5, "srtt=50000 samples=1 in_flight=0");
+    assert_false(all_silent(lab, 1));
+    lab_silent(lab, 5);
+    assert_true(all_silent(lab, 1));
+    lab_peer_down(lab, 5);
+    assert_false(all_silent(lab, 1));
+}
+
+/* Who is idle, or not connected, is no witness. */
+static void silent_for_those_that_wait(void **state)
+{
+    struct lab *lab = *state;
+
+    all_wait(lab, 5);
+    assert_true(all_silent(lab, 1));
+    lab_row(lab, 5, "srtt=50000 samples=1 in_flight=0");
+    assert_false(all_silent(lab, 1));
+    lab_silent(lab, 5);
+    assert_true(all_silent(lab, 1));
+    lab_operator(lab, "p5", COMMAND_BY_MIGRATE);
+    lab_answer_error(lab, lab_find_action(lab, ACTION_MIGRATE)->request, NODE_NOT_CONNECTED);
+    assert_int_equal(lab_peer(lab, 5)->state, PEER_GONE);
+    assert_false(all_silent(lab, 1));
+}
+
+/* What was on its way to another is acknowledged up to 100 ms after this one began to wait. */
+static void silent_since_it_waits(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t since_us;
+
+    all_wait(lab, 6);
+    since_us = lab_peer(lab, 1)->unacked_since_us;
+    assert_int_equal(since_us, lab->engine->now_us - SEC);
+    evidence_heard(home(lab), since_us + 100 * MS);
+    assert_true(all_silent(lab, 1));
+    evidence_heard(home(lab), since_us + 100 * MS + 1);
+    assert_false(all_silent(lab, 1));
+}
+
+static void silent_on_no_known_uplink(void **state)
+{
+    struct lab *lab = *state;
+
+    all_wait(lab, 6);
+    uplinks_peer(lab, 9, "10.0.9.9:9001");
+    uplinks_time(lab, SEC);
+    lab_silent(lab, 9);
+    assert_false(all_silent(lab, 9));
+    assert_true(all_silent(lab, 1));
+}
+
 /* ---- deserted: those that stay are told ---- */
 
 /* By the next row of the connection 3, which is fresh or not. */
@@ -381,6 +463,10 @@ int main(void)
         TEST(those_that_are_up_are_probed),
         TEST(all_are_probed_where_one_leaves),
         cmocka_unit_test(not_without_the_feature),
+        TEST(silent_for_five),
+        TEST(silent_for_those_that_wait),
+        TEST(silent_since_it_waits),
+        TEST(silent_on_no_known_uplink),
         TEST(deserted_by_doubt),
         TEST(deserted_by_those_that_left),
         TEST(not_one_that_is_trusted),

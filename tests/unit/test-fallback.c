@@ -26,7 +26,7 @@ static void dead_inbound(void **state)
     const struct record_decision *decision;
 
     inbound(lab, PD_KIND_MOVED);
-    silence(lab, 3 * SEC, SEC); /* of a change of our own network only we know */
+    silence(lab, SEC, 250 * MS); /* of a change of our own network only we know */
     expect_no_decision(lab);
     lab_silent(lab, 17);
     decision = expect_decision(lab, 17, VERDICT_RECONNECT);
@@ -270,10 +270,10 @@ static void said_moved_again_and_again(void **state)
     struct lab *lab = *state;
 
     inbound(lab, PD_KIND_MOVED);
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         lab_silent(lab, 17);
         lab_advise(lab, 17, PD_KIND_MOVED);
-        lab_time(lab, SEC);
+        lab_time(lab, 250 * MS);
     }
     expect_no_decision(lab); /* the refusals are counted */
     lab_silent(lab, 17);

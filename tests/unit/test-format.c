@@ -282,8 +282,13 @@ static void test_outcome(void **state)
     assert_int_equal(record_level(&record), PD_LEVEL_WARNING);
     record.outcome.outcome = OUTCOME_OLD_LIVES; /* nothing failed */
     assert_int_equal(record_level(&record), PD_LEVEL_INFO);
-    record.outcome.outcome = OUTCOME_RECONNECTED;
     record.outcome.error = false;
+    record.outcome.outcome = OUTCOME_CANCELLED;
+    assert_sentence(&record,
+                    "b\\r\\x0a\\xff (conn 17): request 12 (reconnect): cancelled after 41.2 ms, "
+                    "taken back: newer advice is requested instead");
+    assert_int_equal(record_level(&record), PD_LEVEL_INFO);
+    record.outcome.outcome = OUTCOME_RECONNECTED;
     record.outcome.conn_new = 31;
     record.outcome.elapsed_us = 10500000;
     assert_sentence(&record,

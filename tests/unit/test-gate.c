@@ -151,6 +151,28 @@ static void no_target_before_in_flight(void **state)
     expect_decision(lab, 17, VERDICT_NO_TARGET);
 }
 
+/* Without uplinks to choose from there is nowhere to go where the gateway does not answer; what
+ * has no proof of that gets a new port. */
+static void no_target_behind_a_gateway_that_fails(void **state)
+{
+    struct lab *lab = *state;
+    static const char *const proofs[] = {"no-gateway", "silent", NULL};
+    static const enum pd_kind kinds[] = {PD_KIND_DEAD, PD_KIND_MOVED};
+
+    for (uint64_t i = 0; i < ARRAY_SIZE(proofs) * ARRAY_SIZE(kinds); i++) {
+        const struct pd_field evidence = {.name = "proof", .text = proofs[i / 2]};
+        char name[16];
+
+        snprintf(name, sizeof(name), "p%u", (unsigned)i);
+        lab_peer_up(lab, name, 17 + i);
+        lab_advise_full(
+            lab, 17 + i,
+            &(struct pd_advice){
+                .kind = kinds[i & 1], .reason = "r", .evidence = &evidence, .n_evidence = 1});
+        expect_decision(lab, 17 + i, i ? VERDICT_MIGRATE : VERDICT_NO_TARGET);
+    }
+}
+
 static void in_flight_before_merged(void **state)
 {
     struct lab *lab = *state;
@@ -370,6 +392,7 @@ int main(void)
         LAB_TEST(holds),
         LAB_TEST(a_hold_stays_with_the_name),
         LAB_TEST(no_target_before_in_flight),
+        LAB_TEST(no_target_behind_a_gateway_that_fails),
         LAB_TEST(in_flight_before_merged),
         LAB_TEST(merged_before_cooling),
         LAB_TEST(cooling_before_backing_off),

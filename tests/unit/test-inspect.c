@@ -64,6 +64,30 @@ static void foretells(void **state)
     check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_GONE);
 }
 
+/* What is open, and would be taken back; and what waits for an answer to that. */
+static void what_gives_way(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t first;
+
+    lab_peer_up(lab, "a", 1);
+    assert_false(explain(lab, "a").gives_way);
+    lab_operator(lab, "a", COMMAND_BY_MIGRATE);
+    assert_false(explain(lab, "a").gives_way); /* an operator's does not */
+    lab_answer_ok(lab, expect_migrate(lab, 1));
+    lab_advise_full(lab, 1, &(struct pd_advice){.kind = PD_KIND_MOVED, .reason = "one"});
+    first = expect_migrate(lab, 1);
+    assert_true(explain(lab, "a").gives_way);
+    assert_int_equal(explain(lab, "a").waits_for, 0);
+    lab_time(lab, MS);
+    lab_advise_full(lab, 1, &(struct pd_advice){.kind = PD_KIND_MOVED, .reason = "two"});
+    lab_answer_error(lab, expect_migrate(lab, 1), NODE_BUSY);
+    assert_int_equal(explain(lab, "a").waits_for, first);
+    assert_int_equal(explain(lab, "a").peer.move, INSPECT_WAITING);
+    lab_answer_error(lab, first, NODE_TIMEOUT);
+    assert_int_equal(explain(lab, "a").waits_for, 0);
+}
+
 static void foretells_the_queue(void **state)
 {
     struct lab *lab = *state;
@@ -324,6 +348,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAB_TEST(foretells),
+        LAB_TEST(what_gives_way),
         LAB_TEST(foretells_the_queue),
         LAB_TEST(tokens),
         LAB_TEST(asks_for_now),

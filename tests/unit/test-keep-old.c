@@ -133,9 +133,9 @@ static void the_old_one_lives(void **state)
     expect_no_decision(lab);
     assert_int_equal(name_find(lab->engine, "a")->gap_us, lab->config.reconnect_gap_us);
     lab_fresh(lab, 17, 50000);
-    lab_time(lab, 10 * SEC);           /* the gap is over, and no back-off is left */
-    lab_advise(lab, 17, PD_KIND_DEAD); /* inbound again: counted */
-    for (unsigned i = 0; i < 7; i++) {
+    lab_time(lab, 10 * SEC); /* the gap is over, and no back-off is left */
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    for (unsigned i = 0; i < 3; i++) {
         lab_silent(lab, 17);
         lab_time(lab, SEC);
     }
@@ -143,22 +143,22 @@ static void the_old_one_lives(void **state)
     expect_decision(lab, 17, VERDICT_RECONNECT);
 }
 
-/* It gets the whole time of the fallback anew, and is found dead again if it is, also where no row
- * has shown progress between. */
+/* It was acknowledged on the path that is there since the route changed, and so that change is no
+ * sign any more that a new one can work. It gets the whole time of the fallback anew, and is found
+ * dead again if it is, also where no row has shown progress between. */
 static void it_dies_after_all(void **state)
 {
     struct lab *lab = *state;
     uint64_t request = fallback(lab)->request;
 
     lab_answer_error(lab, request, NODE_OLD_LIVES);
-    for (unsigned i = 0; i < 3; i++) {
+    assert_false(lab_peer(lab, 17)->moves->watch.flipped);
+    for (unsigned i = 0; i < 20; i++) {
         lab_silent(lab, 17);
         lab_time(lab, SEC);
         expect_no_decision(lab);
     }
     lab_silent(lab, 17);
-    expect_decision(lab, 17, VERDICT_DAMPED); /* by the gap, no back-off */
-    lab_time(lab, 10 * SEC);
     expect_decision(lab, 17, VERDICT_RECONNECT);
 }
 
@@ -180,7 +180,45 @@ static void it_was_silent_meanwhile(void **state)
         lab_time(lab, SEC);
     }
     lab_silent(lab, 17);
-    expect_decision(lab, 17, VERDICT_DAMPED);
+    expect_no_decision(lab); /* the change of the route is no sign any more */
+}
+
+/* Another change of the route is a sign again. */
+static void it_dies_after_another_change(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t request = fallback(lab)->request;
+
+    lab_answer_error(lab, request, NODE_OLD_LIVES);
+    lab_time(lab, 8 * SEC);
+    lab_skip(lab);
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    for (unsigned i = 0; i < 3; i++) {
+        lab_silent(lab, 17);
+        lab_time(lab, SEC);
+    }
+    lab_silent(lab, 17);
+    expect_decision(lab, 17, VERDICT_RECONNECT);
+}
+
+/* The kernel has proven that nothing can arrive: there is nothing to keep, nor to wait for. */
+static void not_where_nothing_can_arrive(void **state)
+{
+    static const struct pd_field proof = {.name = "proof", .text = "unreachable"};
+    struct lab *lab = *state;
+
+    lab_peer_up_role(lab, "a", 17, PD_ROLE_SERVER);
+    lab_fresh(lab, 17, 50000);
+    lab_advise_full(lab, 17,
+                    &(struct pd_advice){.kind = PD_KIND_MOVED,
+                                        .reason = "the address is gone",
+                                        .evidence = &proof,
+                                        .n_evidence = 1});
+    expect_decision(lab, 17, VERDICT_INBOUND);
+    lab_time(lab, 60 * MS);
+    lab_silent(lab, 17);
+    expect_decision(lab, 17, VERDICT_RECONNECT);
+    assert_false(reconnect(lab, 17)->keep_old);
 }
 
 /* What came meanwhile is decided: `moved`, but not `dead`, which is disproved. */
@@ -245,12 +283,20 @@ static void the_new_one_comes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        KEEP_TEST(asked_by_the_fallback),   KEEP_TEST(asked_by_rule),
-        KEEP_TEST(not_by_an_operator),      KEEP_TEST(not_without_the_feature),
-        KEEP_TEST(not_where_it_must_leave), KEEP_TEST(the_old_one_lives),
-        KEEP_TEST(it_dies_after_all),       KEEP_TEST(what_came_meanwhile),
-        KEEP_TEST(it_was_silent_meanwhile), KEEP_TEST(to_what_did_not_ask),
-        KEEP_TEST(the_dial_fails),          KEEP_TEST(the_new_one_comes),
+        KEEP_TEST(asked_by_the_fallback),
+        KEEP_TEST(asked_by_rule),
+        KEEP_TEST(not_by_an_operator),
+        KEEP_TEST(not_without_the_feature),
+        KEEP_TEST(not_where_it_must_leave),
+        KEEP_TEST(the_old_one_lives),
+        KEEP_TEST(it_dies_after_all),
+        KEEP_TEST(what_came_meanwhile),
+        KEEP_TEST(to_what_did_not_ask),
+        KEEP_TEST(the_dial_fails),
+        KEEP_TEST(the_new_one_comes),
+        KEEP_TEST(it_dies_after_another_change),
+        KEEP_TEST(not_where_nothing_can_arrive),
+        KEEP_TEST(it_was_silent_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -332,7 +332,8 @@ static void test_where_to_needs_the_feature(void **state)
     line("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"boot\":\"b\"}}");
     expect_sent(HELLO_LINE SUBSCRIBE_LINE);
     send_one((struct action){.type = ACTION_MIGRATE,
-                             .move = {.conn = 5,
+                             .move = {.request = 9,
+                                      .conn = 5,
                                       .timeout_ms = 1,
                                       .reason = why,
                                       .interface = "x",
@@ -346,6 +347,7 @@ static void test_where_to_needs_the_feature(void **state)
                                       .interface = "x",
                                       .local = "y",
                                       .keep_old = true}});
+    cancel(9);
     expect_sent(
         "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"migrate_peer\",\"params\":{\"conn\":5,"
         "\"timeout_ms\":1,\"reason\":\"r\"}}\n"

@@ -118,14 +118,16 @@ static void counted(void **state)
         OUTCOME(7, 2, "q", "migrated"),
         EFFECT(8, 1, "p", "stalled"),
         EFFECT(9, 2, "q", "better"),
+        OUTCOME(10, 1, "p", "cancelled"), /* neither of these has failed */
+        OUTCOME(11, 1, "q", "old-lives"),
         NULL,
     };
     json_t *report = report_of(lines, NULL);
 
     assert_member(report, "decisions", "61");
     assert_member(report, "verdicts", "{'cooling':59,'migrate':2}");
-    assert_member(report, "requests", "3");
-    assert_member(report, "outcomes", "{'migrated':2,'timeout':1}");
+    assert_member(report, "requests", "5");
+    assert_member(report, "outcomes", "{'cancelled':1,'migrated':2,'old-lives':1,'timeout':1}");
     assert_member(report, "moves", "2");
     assert_member(report, "effects", "{'better':1,'stalled':1}");
     assert_member(report, "only_counted", "0");

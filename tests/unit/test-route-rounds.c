@@ -100,6 +100,26 @@ static void test_lost_answers(void **state)
 
 #define PEERS 64u
 
+/* A gateway fails, or answers again; or a row comes, of a connection that stalls or does not. */
+static void shake_gateways(struct mock *mock, uint32_t peer, uint32_t chance)
+{
+    struct pd_row row = mock_row();
+    char fields[48];
+
+    if (chance & 1u << 16) {
+        row.v[PD_IN_FLIGHT_BYTES] = chance >> 10 & 1023;
+        row.v[PD_SILENT_MS] = row.v[PD_UNACKED_MS] = chance >> 8 & 1023;
+        if (mock->peers[peer].up)
+            mock_sample(mock, peer, &row, chance & 1u << 12);
+    } else if (!(chance >> 8 & 31)) {
+        mock_signal(mock, "gateways", 0, NULL);
+    } else {
+        snprintf(fields, sizeof(fields), "oif=%u gateway=10.0.%u.1 failed=%u",
+                 (chance >> 13) % 3 + 2, (chance >> 13) % 3 + 1, chance >> 17 & 1);
+        mock_signal(mock, "gateway", 0, fields);
+    }
+}
+
 /* One thing that may happen. */
 static void shake(struct mock *mock, struct kernel *kernel, uint32_t chance)
 {
@@ -125,6 +145,7 @@ static void shake(struct mock *mock, struct kernel *kernel, uint32_t chance)
         break;
     case 3:
         mock->peers[peer].in_flight = up && !mock->peers[peer].in_flight;
+        mock->peers[peer].waits = chance & 1u << 15;
         break;
     case 4:
         kernel->rules[0].answer = nexthops[chance >> 13 & 3];
@@ -132,6 +153,9 @@ static void shake(struct mock *mock, struct kernel *kernel, uint32_t chance)
         break;
     case 5:
         mock_signal(mock, "keys", 0, chance & 1u << 14 ? "ports=1" : "ports=0");
+        break;
+    case 6:
+        shake_gateways(mock, peer, chance);
         break;
     default:
         kernel_answer(mock, chance >> 12 & 15);
@@ -150,9 +174,10 @@ static void rest(struct mock *mock)
 /* However that went: at rest on one next hop, and then another, all are told, once. */
 static void check_all_are_told(struct mock *mock, struct kernel *kernel)
 {
+    mock_signal(mock, "gateways", 0, NULL);
     kernel->rules[0].answer = UP0;
     for (uint32_t i = 0; i < PEERS; i++) {
-        mock->peers[i].in_flight = false;
+        mock->peers[i].in_flight = mock->peers[i].waits = false;
         if (!mock->peers[i].up)
             mock_peer_up(mock, "p", NULL, "192.0.2.1:443");
         mock_peer_change(mock, i, PD_PEER_MIGRATED);

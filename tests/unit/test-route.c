@@ -317,6 +317,7 @@ static void test_in_flight(void **state)
     mock.peers[0].in_flight = true;
     kernel_changed(&mock);
     assert_int_equal(mock.n_advice, 1);
+    mock.peers[0].waits = true;
     kernel_flip(&mock, UP2); /* not what is being asked for: remembered by the engine */
     assert_int_equal(mock.n_advice, 2);
     kernel_flip(&mock, UP1); /* what is being asked for */
@@ -326,6 +327,7 @@ static void test_in_flight(void **state)
     assert_int_equal(mock.n_advice, 3);
     kernel_migrated(&mock, 0, NULL); /* it is on up1 now; up0 was remembered */
     assert_int_equal(mock.n_advice, 3);
+    mock.peers[0].waits = false;
     mock.peers[0].in_flight = true;
     kernel_migrated(&mock, 0, NULL);
     kernel_changed(&mock);
@@ -333,6 +335,62 @@ static void test_in_flight(void **state)
     assert_int_equal(mock.peers[0].withdrawn, 1);
     kernel_flip(&mock, UP1);
     assert_int_equal(mock.n_advice, 4);
+    mock_stop(&mock);
+}
+
+/* What is advised while a request is open, and does not wait, is asked for instead of that. */
+static void test_asked_instead(void **state)
+{
+    struct mock mock;
+    struct kernel kernel;
+
+    kernel_begin(&mock, &kernel, "settle=0");
+    kernel_peer_up(&mock, "a", NULL, "192.0.2.1:443");
+    kernel_flip(&mock, UP1);
+    mock.peers[0].in_flight = true;
+    kernel_flip(&mock, UP2);
+    kernel_flip(&mock, UP1); /* it is no more what is being asked for */
+    assert_int_equal(mock.n_advice, 3);
+    assert_string_equal(mock.advice[2].reason, "default route flip: up2 via 10.0.3.1 → "
+                                               "up1 via 10.0.2.1");
+    kernel_flip(&mock, UP0); /* where it came from: it is leaving that */
+    assert_int_equal(mock.n_advice, 4);
+    kernel_changed(&mock);
+    assert_int_equal(mock.n_advice, 4);
+    assert_int_equal(mock.peers[0].withdrawn, 0);
+    kernel_migrated(&mock, 0, NULL); /* the last of them: it is on up0 */
+    kernel_changed(&mock);
+    assert_int_equal(mock.n_advice, 4);
+    kernel_flip(&mock, UP1);
+    assert_int_equal(mock.n_advice, 5);
+    assert_string_equal(mock.advice[4].reason, "default route flip: up0 via 10.0.1.1 → "
+                                               "up1 via 10.0.2.1");
+    mock_stop(&mock);
+}
+
+/* A request was taken back, and had succeeded by then: the one that is open leaves that path. */
+static void test_late_answer(void **state)
+{
+    struct mock mock;
+    struct kernel kernel;
+
+    kernel_begin(&mock, &kernel, "settle=0");
+    kernel_peer_up(&mock, "a", NULL, "192.0.2.1:443");
+    kernel_flip(&mock, UP1);
+    mock.peers[0].in_flight = true;
+    kernel_flip(&mock, UP2);
+    mock_peer_change(&mock, 0, PD_PEER_MIGRATED); /* to up1 */
+    kernel_answer_all(&mock);
+    kernel_changed(&mock);
+    assert_int_equal(mock.n_advice, 2);
+    assert_int_equal(mock.peers[0].withdrawn, 0);
+    kernel_migrated(&mock, 0, NULL); /* to up2 */
+    kernel_changed(&mock);
+    assert_int_equal(mock.n_advice, 2);
+    kernel_flip(&mock, UP1);
+    assert_int_equal(mock.n_advice, 3);
+    assert_string_equal(mock.advice[2].reason, "default route flip: up2 via 10.0.3.1 → "
+                                               "up1 via 10.0.2.1");
     mock_stop(&mock);
 }
 
@@ -558,6 +616,8 @@ int main(void)
         cmocka_unit_test(test_not_advised_twice),
         cmocka_unit_test(test_told_again_after_the_node_was_down),
         cmocka_unit_test(test_in_flight),
+        cmocka_unit_test(test_asked_instead),
+        cmocka_unit_test(test_late_answer),
         cmocka_unit_test(test_moved_to_an_interface),
         cmocka_unit_test(test_moved_back_from_an_interface),
         cmocka_unit_test(test_migrated_compares_at_once),

@@ -161,7 +161,6 @@ static void test_large_packets_beside_other_data(void **state)
     mock_stop(&mock);
 }
 
-/* It is seen, by another name. */
 static void test_one_way_by_bytes_in_flight(void **state)
 {
     struct mock mock;
@@ -170,8 +169,48 @@ static void test_one_way_by_bytes_in_flight(void **state)
     row.v[PD_RTT_SAMPLES] = 7;
     row.v[PD_IN_FLIGHT_BYTES] = 1200;
     assert_int_not_equal(heard(&mock, row, false), 0);
+    assert_string_equal(mock.advice[0].evidence, "proof=one-way unacked_us=2500000 pto_us=225000");
+    mock_stop(&mock);
+}
+
+/* By the patience that was asked for, not by the one that ends progress. */
+static void test_large_packets_and_much_patience(void **state)
+{
+    struct mock mock = {.turn.now_us = SECOND};
+    struct pd_row row = bare();
+
+    assert_int_equal(mock_start(&mock, &pathdog_trigger_stall, "starve=10000000"), 0);
+    mock_peer_up(&mock, "bravo", NULL, NULL);
+    row.v[PD_IN_FLIGHT_BYTES] = 1200;
+    row.v[PD_ACKED_BYTES] = 5000;
+    for (unsigned i = 0; i < ROWS && !mock.n_advice; i++) {
+        row.v[PD_RTT_SAMPLES] = i + 1;
+        row.v[PD_UNACKED_MS] = waits_ms(i);
+        give(&mock, &row, true);
+    }
     assert_string_equal(mock.advice[0].evidence,
-                        "proof=silent stalled_us=1000000 pto_us=225000 in_flight_bytes=1200");
+                        "proof=starved starved_us=10000000 unacked_us=10000000 pto_us=225000");
+    mock_stop(&mock);
+}
+
+/* Rows each second, of a node that sends keep-alives. */
+static void test_keep_alives_and_the_slower_rule(void **state)
+{
+    struct mock mock;
+    struct pd_row row = bare();
+    uint64_t began_us;
+
+    begin(&mock);
+    began_us = mock.turn.now_us;
+    row.v[PD_IN_FLIGHT_BYTES] = 40;
+    for (unsigned i = 0; i < ROWS && !mock.n_advice; i++) {
+        row.v[PD_SILENT_MS] = i * 1000;
+        row.v[PD_BYTES_SENT] = 1000 + 40 * i;
+        mock_sample(&mock, 0, &row, false);
+        mock_time(&mock, mock.turn.now_us + SECOND);
+    }
+    assert_int_equal(mock.n_advice, 1);
+    assert_true(mock.turn.now_us - began_us >= 15 * SECOND);
     mock_stop(&mock);
 }
 
@@ -206,6 +245,8 @@ int main(void)
         cmocka_unit_test(test_large_packets_where_the_columns_are_missing),
         cmocka_unit_test(test_large_packets_beside_other_data),
         cmocka_unit_test(test_one_way_by_bytes_in_flight),
+        cmocka_unit_test(test_large_packets_and_much_patience),
+        cmocka_unit_test(test_keep_alives_and_the_slower_rule),
         cmocka_unit_test(test_slow_and_lossy_and_alive),
     };
 

@@ -73,8 +73,10 @@ static void cancel(struct checker *checker, struct client *client)
     uint64_t ids[2];
     char line[96], text[64];
 
-    if (!entry) {
-        report_skip(&checker->report, CHECK_CANCEL, "no peer that is up may be migrated from here");
+    if (!checker->can_keep || !entry) {
+        report_skip(&checker->report, CHECK_CANCEL, "%s",
+                    entry ? "the node does not offer the feature make_before_break"
+                          : "no peer that is up may be migrated from here");
         return;
     }
     ids[0] = ask_move(checker, client, "migrate_peer", entry->conn, "");

@@ -83,8 +83,11 @@ static void gate_sentence(char *text, size_t size, const struct inspect_status *
         held_text(text, size, explain);
         break;
     case VERDICT_IN_FLIGHT:
-        snprintf(text, size, "request %" PRIu64 " has been open for %s", explain->request,
-                 duration_text(a, explain->move_for_us));
+        snprintf(text, size, "request %" PRIu64 " has been open for %s%s", explain->request,
+                 duration_text(a, explain->move_for_us),
+                 question->kind == PD_KIND_MOVED && explain->gives_way
+                     ? "; it is taken back if the advice leads elsewhere"
+                     : "");
         break;
     case VERDICT_MERGED:
         snprintf(text, size, "the advice would be merged into decision %" PRIu64,
@@ -191,6 +194,7 @@ static void put_moves(struct buffer *out, const struct inspect_explain *explain)
     put_known(out, "decision", explain->decision, 0);
     put_known(out, "request", explain->request, 0);
     put_u64(out, "attempt", explain->attempt);
+    put_known(out, "waits_for", explain->waits_for, 0);
 }
 
 static void put_samples(struct buffer *out, const struct inspect_peer *peer)

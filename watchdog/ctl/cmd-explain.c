@@ -145,6 +145,9 @@ static void show_waiting(const struct ctl *ctl, const json_t *peer)
         printf("none requested since the connection is known");
     if (has(peer, "decision"))
         printf("; decision %" PRIu64 " is %s", number_of(peer, "decision"), text_of(peer, "move"));
+    if (has(peer, "waits_for"))
+        printf(" until request %" PRIu64 ", which was taken back, is answered",
+               number_of(peer, "waits_for"));
     if (flag_of(peer, "judged"))
         printf("; the last move is being evaluated");
     if (flag_of(watch, "on"))

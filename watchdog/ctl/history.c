@@ -26,6 +26,16 @@ bool record_is_restored(const json_t *effect)
            (!before_us || !after_us || after_us * 10 > before_us * 8);
 }
 
+bool record_proves_nothing(const char *outcome)
+{
+    static const char *const outcomes[] = {"gone", "old-lives", "cancelled"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
+        if (!strcmp(outcome, outcomes[i]))
+            return true;
+    return false;
+}
+
 void history_add(struct history *history, json_t *record)
 {
     history->records = array_reserve(history->records, &history->capacity, history->n_records + 1,

@@ -37,6 +37,10 @@ const char *record_word(const json_t *record, const char *name);
 /* An effect `better` of what was moved or dead: it gets through again, and is not much faster. */
 bool record_is_restored(const json_t *effect);
 
+/* An outcome that is neither a move nor a failure: the connection went, lives, or was asked
+ * something newer. */
+bool record_proves_nothing(const char *outcome);
+
 /* Takes the record over. */
 void history_add(struct history *history, json_t *record);
 

@@ -37,14 +37,14 @@ static void take_change(json_t *row, const json_t *record)
                                   (json_int_t)record_number(record, "time_us")));
 }
 
-/* A move to it, or one that failed; a connection that went meanwhile says nothing of it. */
+/* A move to it, or one that failed. */
 static void take_outcome(json_t *row, const json_t *record)
 {
     const char *outcome = record_word(record, "outcome");
 
     if (!strcmp(outcome, "migrated") || !strcmp(outcome, "reconnected"))
         add(row, "moves");
-    else if (strcmp(outcome, "gone") != 0)
+    else if (!record_proves_nothing(outcome))
         add(row, "failed");
 }
 

@@ -177,7 +177,7 @@ static void take_outcome(struct report *report, const json_t *record)
     add(report->outcomes, outcome, 1);
     if (moved)
         take_peer(report, record, "moves", 1);
-    else if (strcmp(outcome, "gone") != 0)
+    else if (!record_proves_nothing(outcome))
         take_peer(report, record, "failed", 1);
 }
 

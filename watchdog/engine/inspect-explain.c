@@ -14,6 +14,7 @@
 #include "peers/waiting.h"
 #include "stages/fate.h"
 #include "stages/gate.h"
+#include "stages/newer.h"
 #include "state.h"
 #include "uplinks/choose.h"
 
@@ -110,6 +111,8 @@ static void report_moves(const struct engine *engine, const struct peer_moves *m
     ret->decision = move->decision;
     ret->request = move->request;
     ret->attempt = move->attempt;
+    ret->gives_way = newer_may_give_way(move);
+    ret->waits_for = move->behind ? moves->taken_back : 0;
     ret->move_for_us = sub_u64(engine->now_us, move->since_us);
 }
 

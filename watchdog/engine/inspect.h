@@ -202,6 +202,8 @@ struct inspect_explain {
     char waits[300];            /* what degraded advice waits for; "": nothing is deferred */
     uint64_t decision, request; /* of the move; 0: none */
     uint32_t attempt;
+    bool gives_way;     /* to `moved` advice that leads elsewhere */
+    uint64_t waits_for; /* request that was taken back, for whose answer the move waits; 0: none */
     uint64_t move_for_us;
     struct inspect_verdict verdicts[INSPECT_QUESTIONS];
 };

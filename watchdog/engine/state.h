@@ -59,7 +59,8 @@ struct peer_moves {
     /* poll.c: those polled fast */
     uint64_t poll_until_us; /* asked for by triggers */
     struct peer *poll_previous, *poll_next;
-    uint64_t moved_us; /* waiting.c: the last move in this run, 0: none */
+    uint64_t taken_back; /* move.c: a request that was taken back, not answered yet; 0: none */
+    uint64_t moved_us;   /* waiting.c: the last move in this run, 0: none */
 };
 
 /* connection.c: what the node said of itself. */

@@ -11,6 +11,7 @@
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/in_route.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
@@ -33,6 +34,13 @@ static const struct nla_policy address_policy[IFA_MAX + 1] = {
 static const struct nla_policy route_policy[RTA_MAX + 1] = {
     [RTA_DST] = {.minlen = 4},     [RTA_OIF] = {.type = NLA_U32}, [RTA_GATEWAY] = {.minlen = 4},
     [RTA_PREFSRC] = {.minlen = 4}, [RTA_VIA] = {.minlen = 2 + 4}, [RTA_MULTIPATH] = {.minlen = 8},
+};
+
+/* The states of a neighbour in which its link address is known, or none is needed. */
+#define RESOLVED (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
+
+static const struct nla_policy neighbour_policy[NDA_MAX + 1] = {
+    [NDA_DST] = {.minlen = 4},
 };
 
 static uint8_t family_number(unsigned char family)
@@ -149,6 +157,25 @@ static void rule_decode(const struct nlmsghdr *message, struct netlink_event *ev
     event->ports = attributes[FRA_SPORT_RANGE] || attributes[FRA_DPORT_RANGE];
 }
 
+static void neighbour_decode(const struct nlmsghdr *message, struct netlink_event *event)
+{
+    const struct ndmsg *info = NLMSG_DATA(message);
+    struct nlattr *attributes[NDA_MAX + 1];
+
+    if (!message_holds(message, sizeof(*info)) || info->ndm_ifindex <= 0 ||
+        nlmsg_parse((struct nlmsghdr *)message, sizeof(*info), attributes, NDA_MAX,
+                    neighbour_policy) < 0)
+        return;
+    event->family = family_number(info->ndm_family);
+    if (!address_read(attributes[NDA_DST], event->family, event->address))
+        return;
+    event->kind = NETLINK_NEIGHBOUR;
+    event->removed = message->nlmsg_type == RTM_DELNEIGH;
+    event->index = (uint32_t)info->ndm_ifindex;
+    event->failed = !event->removed && info->ndm_state & NUD_FAILED;
+    event->resolved = !event->removed && !event->failed && info->ndm_state & RESOLVED;
+}
+
 static void result_decode(const struct nlmsghdr *message, enum netlink_kind kind,
                           struct netlink_event *event)
 {
@@ -185,6 +212,10 @@ void netlink_decode(const struct nlmsghdr *message, struct netlink_event *ret_ev
     case RTM_DELNEXTHOP:
         ret_event->kind = NETLINK_NEXTHOPS;
         ret_event->removed = message->nlmsg_type == RTM_DELNEXTHOP;
+        break;
+    case RTM_NEWNEIGH:
+    case RTM_DELNEIGH:
+        neighbour_decode(message, ret_event);
         break;
     case NLMSG_DONE:
         result_decode(message, NETLINK_END, ret_event);

@@ -16,6 +16,7 @@ enum netlink_kind {
     NETLINK_ROUTES,
     NETLINK_RULES,
     NETLINK_NEXTHOPS,
+    NETLINK_NEIGHBOUR,
     NETLINK_END,    /* of a dump; `error` is its result */
     NETLINK_FAILED, /* a request's answer; `error` is 0 or -errno */
 };
@@ -28,16 +29,18 @@ struct netlink_event {
     uint32_t port; /* whose request caused it */
     int error;
 
-    uint32_t index;   /* link, address, routes with one next hop: of the interface */
+    uint32_t index;   /* link, address, neighbour, routes with one next hop: of the interface */
     char ifname[16];  /* link */
     bool up, carrier; /* link */
 
-    uint8_t family;      /* address, routes, rules: 4 or 6 */
-    uint8_t address[16]; /* address */
+    uint8_t family;      /* address, neighbour, routes, rules: 4 or 6 */
+    uint8_t address[16]; /* address, neighbour */
     bool usable;         /* address: not while duplicates are looked for, nor after one was found */
     bool tentative;      /* address: duplicates are looked for */
     bool by_default;     /* routes: the prefix has no bits */
     bool cached;         /* routes: an exception of one destination, no route */
+    bool failed;         /* neighbour: it was asked for its link address, and did not answer */
+    bool resolved;       /* neighbour: its link address is known */
     bool ports;          /* rules: it looks at ports */
 };
 

@@ -210,6 +210,23 @@ static int events_ready(sd_event_source *io, int fd, uint32_t revents, void *use
     return 0;
 }
 
+/* ---- neighbours ---- */
+
+int netlink_listener_watch(struct netlink_listener *listener,
+                           const struct netlink_neighbour *neighbours, size_t count)
+{
+    struct sock_filter filter[NEIGHBOUR_FILTER_SIZE];
+    struct sock_fprog program = {
+        .len = (unsigned short)neighbour_filter(neighbours, count, filter),
+        .filter = filter,
+    };
+
+    if (setsockopt(nl_socket_get_fd(listener->nl), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                   sizeof(program)) < 0)
+        return -errno;
+    return 0;
+}
+
 /* ---- life ---- */
 
 static int events_open(struct netlink_listener *listener, enum netlink_wanted wanted)
@@ -224,9 +241,14 @@ static int events_open(struct netlink_listener *listener, enum netlink_wanted wa
     if (nl_socket_add_memberships(listener->nl, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR,
                                   RTNLGRP_IPV6_IFADDR, 0) < 0)
         return -EIO;
-    if (wanted == NETLINK_WANT_ALL &&
+    if (wanted >= NETLINK_WANT_ALL &&
         nl_socket_add_memberships(listener->nl, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
                                   RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP, 0) < 0)
+        return -EIO;
+    /* The filter goes first: nothing that it drops is ever in the buffer. */
+    if (wanted == NETLINK_WANT_NEIGHBOURS &&
+        (netlink_listener_watch(listener, NULL, 0) < 0 ||
+         nl_socket_add_memberships(listener->nl, RTNLGRP_NEIGH, 0) < 0))
         return -EIO;
     fd = nl_socket_get_fd(listener->nl);
     /* Without CAP_NET_ADMIN as much as net.core.rmem_max allows; losing some is no harm. */
@@ -245,7 +267,7 @@ int netlink_listener_new(struct pd_source_host *host, enum netlink_wanted wanted
 
     listener->host = host;
     listener->handlers = *handlers;
-    listener->last_stage = wanted == NETLINK_WANT_ALL ? DUMP_RULES : DUMP_ADDRESSES;
+    listener->last_stage = wanted >= NETLINK_WANT_ALL ? DUMP_RULES : DUMP_ADDRESSES;
     listener->datagrams = memory_new(DATAGRAMS, DATAGRAM_BYTES);
     r = events_open(listener, wanted);
     if (r < 0) {

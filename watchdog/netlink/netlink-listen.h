@@ -7,6 +7,7 @@
 #ifndef NETLINK_LISTEN_H
 #define NETLINK_LISTEN_H
 
+#include "neighbour-filter.h"
 #include "netlink-state.h"
 
 #include <pathdog/source.h>
@@ -28,8 +29,9 @@ struct netlink_handlers {
 };
 
 enum netlink_wanted {
-    NETLINK_WANT_ADDRESSES, /* links and addresses */
-    NETLINK_WANT_ALL,       /* rules, routes and nexthops, too */
+    NETLINK_WANT_ADDRESSES,  /* links and addresses */
+    NETLINK_WANT_ALL,        /* rules, routes and nexthops, too */
+    NETLINK_WANT_NEIGHBOURS, /* and the neighbours that are watched */
 };
 
 /* Opens it, and reads the first report: by its end the state is complete. The host must outlive
@@ -49,6 +51,11 @@ void netlink_listener_read(struct netlink_listener *listener);
 
 /* Everything is to be reported again: now, or when the report that runs has ended. */
 void netlink_listener_again(struct netlink_listener *listener);
+
+/* With NETLINK_WANT_NEIGHBOURS: from now on these are watched, at most NEIGHBOURS_MAX; at first
+ * none is. Returns 0, or -errno: then those from before still are. */
+int netlink_listener_watch(struct netlink_listener *listener,
+                           const struct netlink_neighbour *neighbours, size_t count);
 
 struct netlink_state *netlink_listener_state(struct netlink_listener *listener);
 

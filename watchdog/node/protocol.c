@@ -251,12 +251,13 @@ static void send_move(struct protocol *protocol, const struct action *action)
     move_append(&protocol->out, id, action, protocol->features, &protocol->writer);
 }
 
-/* One that was answered, or asked on a connection before this one, needs none. */
+/* One that was answered, or asked on a connection before this one, needs none; and a node that does
+ * not know it hears nothing that it does not know. */
 static void send_cancel(struct protocol *protocol, const struct action_cancel *cancel)
 {
     uint64_t id = pending_move_id(&protocol->pending, cancel->request);
 
-    if (id)
+    if (id && protocol->features & NODE_MAKE_BEFORE_BREAK)
         cancel_append(&protocol->out, id);
 }
 

@@ -242,6 +242,8 @@ static void write_outcome(struct buffer *buffer, const struct record_outcome *ou
     }
     if (outcome->conn_new)
         write_count(buffer, ", now conn ", outcome->conn_new, "");
+    if (outcome->outcome == OUTCOME_CANCELLED)
+        buffer_text(buffer, ", taken back: newer advice is requested instead");
     if (!outcome->error)
         return;
     buffer_text(buffer, ": ");

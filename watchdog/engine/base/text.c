@@ -167,6 +167,16 @@ struct reason *reason_unref(struct reason *reason)
     return NULL;
 }
 
+bool reason_proves(const struct reason *reason, const char *proof)
+{
+    const struct evidence *evidence = reason->evidence;
+
+    for (uint32_t i = 0; evidence && i < evidence->n_fields; i++)
+        if (!strcmp(evidence->fields[i].name, "proof"))
+            return string_equal(evidence->fields[i].text, proof);
+    return false;
+}
+
 bool reason_equal(const struct reason *reason, const char *trigger, enum reason_by by,
                   const struct pd_advice *advice)
 {

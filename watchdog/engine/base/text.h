@@ -47,6 +47,9 @@ struct reason *reason_again(const struct reason *reason, uint64_t cause, struct 
 struct reason *reason_ref(struct reason *reason);
 struct reason *reason_unref(struct reason *reason);
 
+/* Is this the proof that its evidence names? */
+bool reason_proves(const struct reason *reason, const char *proof);
+
 /* Would a new one say the same? */
 bool reason_equal(const struct reason *reason, const char *trigger, enum reason_by by,
                   const struct pd_advice *advice);

@@ -9,6 +9,8 @@
 /* The formality: one probe timeout, by default (RFC 9002 §6.2.2, with what is usual). */
 #define GONE_US UINT64_C(50000)
 #define ROWS    3u
+/* The way out has changed, and nothing sent since was acknowledged. */
+#define FLIPPED_US UINT64_C(1000000)
 /* An idle connection ends by its own time-out (RFC 9000 §10.1); before that it may heal. */
 #define IDLE_US UINT64_C(30000000)
 
@@ -48,10 +50,14 @@ enum dial dial_judge(const struct engine *engine, const struct peer *peer)
 }
 
 /* Two pathdogs, one at each end, must not both close the connection; but of a change of its own
- * network only this end knows. */
-static bool both_may_close(const struct peer *peer)
+ * network only this end knows, and what the peer opened cannot be tried elsewhere before. */
+static uint64_t sign_after_us(const struct peer *peer, uint64_t after_us)
 {
-    return peer_inbound(peer) && !peer->moves->watch.flipped;
+    if (!peer_inbound(peer))
+        return after_us;
+    if (peer->moves->watch.untried)
+        return min_u64(FLIPPED_US, after_us);
+    return peer->moves->watch.flipped ? after_us : 2 * after_us;
 }
 
 uint64_t dial_after_us(const struct engine *engine, const struct peer *peer, enum dial dial)
@@ -62,7 +68,7 @@ uint64_t dial_after_us(const struct engine *engine, const struct peer *peer, enu
     case DIAL_GONE:
         return GONE_US;
     case DIAL_SIGN:
-        return both_may_close(peer) ? 2 * after_us : after_us;
+        return sign_after_us(peer, after_us);
     case DIAL_BLIND:
         return max_u64(engine->config->fallback_blind_us, after_us);
     case DIAL_IDLE:

@@ -75,22 +75,11 @@ static void watch_since_now(const struct engine *engine, struct watch *watch)
     watch->polled = false;
 }
 
-/* Does the kernel prove that nothing can arrive on the path that was used? */
-static bool proves_gone(const struct reason *reason)
-{
-    const struct evidence *evidence = reason->evidence;
-
-    for (uint32_t i = 0; evidence && i < evidence->n_fields; i++)
-        if (!strcmp(evidence->fields[i].name, "proof"))
-            return evidence->fields[i].text && !strcmp(evidence->fields[i].text, "unreachable");
-    return false;
-}
-
 static void take_moved(struct watch *watch, const struct reason *reason)
 {
-    watch->flipped = !reason->no_target;
+    watch->flipped = watch->untried = !reason->no_target;
     watch->no_way = reason->no_target;
-    watch->gone = proves_gone(reason);
+    watch->gone = reason_proves(reason, "unreachable");
 }
 
 void fallback_advised(struct engine *engine, struct peer *peer, const struct reason *reason)
@@ -161,6 +150,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer, enum dial 
              " s in %u polls, and something is outstanding; %s",
              silent_ms / 1000, silent_ms % 1000 / 100, peer->stalled_polls, dial_text(dial));
     watch->given = true;
+    watch->untried = false;
     advice_give(engine, peer, fallback_name, REASON_BY_RECONNECT, watch->bulk,
                 &(struct pd_advice){
                     .kind = PD_KIND_DEAD,
@@ -203,9 +193,10 @@ bool fallback_answered(struct engine *engine, struct peer *peer, enum outcome ou
     return false;
 }
 
+/* What was acknowledged came after the request, and so on the path that is there now. */
 void fallback_lives(struct engine *engine, struct peer *peer)
 {
-    peer->moves->watch.given = false;
+    peer->moves->watch.given = peer->moves->watch.flipped = false;
     (void)fallback_answered(engine, peer, OUTCOME_OLD_LIVES);
 }
 

@@ -21,6 +21,7 @@ struct watch {
     bool bulk : 1;        /* as the advice */
     bool application : 1; /* data waits, by the last row; else at most a keep-alive */
     bool flipped : 1;     /* the kernel's way out has changed since the last progress */
+    bool untried : 1;     /* and it has not been dialled anew since */
     bool gone : 1;        /* the kernel has proven that nothing can arrive on the path in use */
     bool no_way : 1;      /* the kernel, or the node, knows no way out */
     uint64_t cause;

@@ -6,7 +6,7 @@
  *
  * Birth. The gate let advice pass, and admit.c calls move_new(). A move that waited for the same
  * connection gives way to it, as `superseded`; an open one cannot be there, for the gate refuses
- * with `in-flight` then.
+ * with `in-flight` then, or takes it back.
  *
  * Queued. Where the budget has room, move_enter_asked() enters the request whose line has been
  * written already. Where it has none, move_enqueue() puts the move into the queue (queue.c: the
@@ -25,9 +25,15 @@
  * to advice that came meanwhile. Between attempts the move is `waiting`. If the node's socket
  * closed, it is `linkless` (move_link_lost()) until the next snapshot, once.
  *
- * A reconnect closes its own connection. The move outlives that: move_orphan() parks it under the
- * peer's name, and it ends there when its answer comes, or is handed to the new connection by
- * move_adopt() when that is up first.
+ * Taken back. `moved` advice that came after the request, and leads elsewhere, does not wait for
+ * its answer (stages/newer.c): move_take_back() sends `cancel` to a node that knows it, the outcome
+ * is `cancelled`, and the move of the new advice takes its place. A node that is still busy with
+ * the old one answers so; then the new one is asked again when the late answer to the old one has
+ * come (move_waits_behind(), move_let_go()).
+ *
+ * A reconnect closes its own connection, unless it dials first. The move outlives that:
+ * move_orphan() parks it under the peer's name, and it ends there when its answer comes, or is
+ * handed to the new connection by move_adopt() when that is up first.
  *
  * Death. move_free() is the only way out. Before it, whoever ends the move has written why; after
  * it nothing points at the move: not the connection, the name, the queue, nor its request's number,
@@ -171,13 +177,17 @@ void request_write(struct engine *engine, struct reason *reason, struct destinat
         action->move.via = reason->via;
 }
 
+uint64_t move_time_us(const struct move *move)
+{
+    return move->timeout_ms * UINT64_C(1000) + ANSWER_GRACE_US;
+}
+
 /* Enters a request that is being made. */
 static void request_enter(struct engine *engine, struct move *move)
 {
     struct peer *peer = move->peer;
 
-    move_set_state(engine, move, MOVE_OPEN,
-                   engine->now_us + move->timeout_ms * (uint64_t)1000 + ANSWER_GRACE_US);
+    move_set_state(engine, move, MOVE_OPEN, engine->now_us + move_time_us(move));
     move->since_us = engine->now_us;
     move->request = request_new(&engine->migration, move);
     /* the node may have come back without it since that was decided */
@@ -372,6 +382,16 @@ void moves_withdraw(struct engine *engine, struct peer *peer, const char *trigge
         advice_forget(engine, peer);
     if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->reason, trigger))
         move_end_waiting(engine, move, VERDICT_SUPERSEDED);
+}
+
+bool moves_wait(const struct peer *peer, const char *trigger)
+{
+    const struct peer_moves *moves = peer->moves;
+    const struct move *move = moves ? moves->move : NULL;
+
+    if (moves && moves->remembered && moves->remembered->trigger == trigger)
+        return true;
+    return move && move->state != MOVE_OPEN && move->reason->trigger == trigger;
 }
 
 void moves_disproved(struct engine *engine, struct peer *peer, const char *trigger)

@@ -30,6 +30,7 @@ struct move {
     bool again; /* advice given once more: its cause has counted it */
     bool link_retried;
     bool outlived;       /* a fallback, and the connection made progress since it was asked */
+    bool behind;         /* waits until a request that was taken back is answered */
     bool adopted;        /* a reconnect whose new connection is up already */
     bool keep_old;       /* a reconnect that dials first: until the new one is up, the old one is */
     bool settles;        /* its success settles what was remembered when it was made */
@@ -92,6 +93,9 @@ void move_retry_elsewhere(struct engine *engine, struct move *move);
 /* The link was lost while it was open: once more after the next snapshot. */
 void move_link_lost(struct engine *engine, struct move *move);
 
+/* What the node is given for its answer, and some more for the way. */
+uint64_t move_time_us(const struct move *move);
+
 void move_attempt(struct engine *engine, struct move *move);
 
 /* Out of the queue: asks for it, and writes the decision. */
@@ -100,6 +104,9 @@ void move_ask(struct engine *engine, struct move *move);
 /* What an instance advised and what waits (queued, remembered, to be tried
  * again) has no reason any more. */
 void moves_withdraw(struct engine *engine, struct peer *peer, const char *trigger);
+
+/* Does anything that an instance advised wait: queued, remembered, or to be tried again? */
+bool moves_wait(const struct peer *peer, const char *trigger);
 
 /* The same for what the connection has disproved by progress: an open one is not tried again. */
 void moves_disproved(struct engine *engine, struct peer *peer, const char *trigger);

@@ -54,7 +54,15 @@ static bool hold_over(const struct engine *engine, const struct name_state *stat
 static bool nothing_left(const struct engine *engine, const struct name_state *state)
 {
     return hold_over(engine, state) && !state->orphan && !state->awaited &&
+           (!state->left || engine->now_us >= state->left_until_us) &&
            engine->now_us >= add_u64(state->reconnect_us, state->gap_us + LIVED_US);
+}
+
+static void state_free(struct name_state *state)
+{
+    text_unref(state->name);
+    reason_unref(state->left);
+    free(state);
 }
 
 void name_release(struct engine *engine, struct name_state *state)
@@ -66,8 +74,7 @@ void name_release(struct engine *engine, struct name_state *state)
     for (link = bucket_of(engine, state->name->s); *link != state; link = &(*link)->next)
         ;
     *link = state->next;
-    text_unref(state->name);
-    free(state);
+    state_free(state);
     engine->names.count--;
 }
 
@@ -90,8 +97,7 @@ void names_clear(struct engine *engine)
 
         for (struct name_state *state = engine->names.buckets[i]; state; state = next) {
             next = state->next;
-            text_unref(state->name);
-            free(state);
+            state_free(state);
         }
         engine->names.buckets[i] = NULL;
     }
@@ -174,6 +180,30 @@ void name_kept(struct engine *engine, const char *name)
 
     if (state)
         state->gap_us = max_u64(state->gap_us / 2, engine->config->reconnect_gap_us);
+}
+
+void name_leave(struct engine *engine, const char *name, struct reason *reason, uint64_t until_us)
+{
+    struct name_state *state = name_get(engine, name);
+
+    reason_ref(reason);
+    reason_unref(state->left);
+    state->left = reason;
+    state->left_until_us = until_us;
+}
+
+struct reason *name_left(struct engine *engine, const char *name)
+{
+    struct name_state *state = engine->names.count ? name_find(engine, name) : NULL;
+    struct reason *reason = state ? state->left : NULL;
+
+    if (!reason)
+        return NULL;
+    state->left = NULL;
+    if (engine->now_us >= state->left_until_us)
+        reason = reason_unref(reason);
+    name_release(engine, state);
+    return reason;
 }
 
 void name_restore_gap(struct engine *engine, const char *name, uint64_t reconnect_us,

@@ -11,6 +11,7 @@
 struct effect_job;
 struct engine;
 struct move;
+struct reason;
 
 /* What belongs to a peer's name and outlives its connections. */
 struct name_state {
@@ -21,6 +22,8 @@ struct name_state {
     uint64_t gap_us;            /* until the next is allowed */
     struct move *orphan;        /* a reconnect of ours, its old connection already down */
     struct effect_job *awaited; /* its new connection not up yet */
+    struct reason *left;        /* advice for the connection that follows; NULL: none */
+    uint64_t left_until_us;
     struct name_state *next;
 };
 
@@ -60,10 +63,15 @@ uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name
  * attempt at the same one makes it no longer. */
 void name_reconnecting(struct engine *engine, const char *name, bool another_attempt);
 
-/* What the run before knew of reconnects of this name. */
 /* The reconnect closed nothing: the gap before the next one is as it was. */
 void name_kept(struct engine *engine, const char *name);
 
+/* Advice that the connection of this name leaves to the one that follows it until then; and takes
+ * it out, NULL: none. The caller's reference. */
+void name_leave(struct engine *engine, const char *name, struct reason *reason, uint64_t until_us);
+struct reason *name_left(struct engine *engine, const char *name);
+
+/* What the run before knew of reconnects of this name. */
 void name_restore_gap(struct engine *engine, const char *name, uint64_t reconnect_us,
                       uint64_t gap_us);
 

@@ -50,7 +50,8 @@ static void make(struct engine *engine, struct admitted *admitted)
         fallback_advised(engine, peer, reason);
 }
 
-void admit_add(struct engine *engine, struct peer *peer, const struct deciding_on *what, bool again)
+void admit_add(struct engine *engine, struct peer *peer, const struct deciding_on *what, bool again,
+               bool instead)
 {
     struct admitted *admitted;
 
@@ -62,6 +63,7 @@ void admit_add(struct engine *engine, struct peer *peer, const struct deciding_o
         .conn = peer->view.conn,
         .what = *what,
         .again = again,
+        .instead = instead,
     };
     reason_ref(what->reason);
     destination_ref(what->destination);
@@ -76,6 +78,16 @@ void admit_make(struct engine *engine)
         make(engine, &engine->admitted[engine->n_made]);
 }
 
+/* What takes the place of an open request has that one's in the budget: it does not wait behind
+ * others, of which some may lead where the network was. */
+static void enqueue(struct engine *engine, const struct admitted *admitted)
+{
+    if (admitted->instead)
+        move_ask(engine, admitted->move);
+    else
+        move_enqueue(engine, admitted->move);
+}
+
 /* Those that did not fit are `queued` in their decision; by then the best of
  * the turn have been taken out of the queue. Returns false while there is more. */
 static bool queue_some(struct engine *engine, size_t most)
@@ -85,7 +97,7 @@ static bool queue_some(struct engine *engine, size_t most)
     for (; engine->n_made < n_admitted && most; engine->n_made++, most--)
         make(engine, &engine->admitted[engine->n_made]);
     for (; engine->n_enqueued < n_admitted && most; engine->n_enqueued++, most--)
-        move_enqueue(engine, engine->admitted[engine->n_enqueued].move);
+        enqueue(engine, &engine->admitted[engine->n_enqueued]);
     if (engine->n_enqueued == n_admitted && !engine->pumped) {
         migration_pump(engine);
         engine->pumped = true;

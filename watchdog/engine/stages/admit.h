@@ -20,10 +20,11 @@ struct admitted {
     struct deciding_on what; /* its reason and destination are counted */
     struct move *move;       /* NULL: not made yet */
     bool again;              /* as in the advice */
+    bool instead;            /* of a request that is taken back: within that one's budget */
 };
 
-void admit_add(struct engine *engine, struct peer *peer, const struct deciding_on *what,
-               bool again);
+void admit_add(struct engine *engine, struct peer *peer, const struct deciding_on *what, bool again,
+               bool instead);
 
 /* Makes moves of them now: more advice on one of these connections came in the
  * same turn, and must see that. */

@@ -21,6 +21,8 @@
 #include "admit.h"
 #include "deferred.h"
 #include "fate.h"
+#include "newer.h"
+#include "outcome.h"
 
 /* None of the uplinks has answered: one of them may live again. */
 #define ASKED_AGAIN_US UINT64_C(3000000)
@@ -43,6 +45,12 @@ static uint64_t joins(const struct engine *engine, const struct peer_moves *move
     return 0;
 }
 
+/* The gap between reconnects began with the very request that is taken back. */
+static bool newer_gap(const struct peer *peer, const struct gate_question *question)
+{
+    return question->newer && peer_in_flight(peer) && peer->moves->move->by == BY_RECONNECT;
+}
+
 bool gate_applies(const struct engine *engine, const struct peer *peer,
                   const struct gate_question *question, enum verdict verdict, uint64_t *ret_into)
 {
@@ -63,9 +71,9 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
     case VERDICT_NO_TARGET:
         return !asked && question->no_target;
     case VERDICT_IN_FLIGHT:
-        return peer_in_flight(peer);
+        return peer_in_flight(peer) && !question->newer;
     case VERDICT_MERGED:
-        *ret_into = moves ? joins(engine, moves, kind) : 0;
+        *ret_into = moves && !question->newer ? joins(engine, moves, kind) : 0;
         return *ret_into;
     case VERDICT_COOLING:
         return question->cools ||
@@ -74,7 +82,8 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
         return moves && !asked && kind != PD_KIND_MOVED &&
                moves->backoff_until_us[by] > engine->now_us;
     case VERDICT_DAMPED:
-        return kind_is_network(kind) && waiting_damped_until_us(engine, peer, by);
+        return kind_is_network(kind) &&
+               waiting_damped_until_us(engine, peer, newer_gap(peer, question) ? BY_MIGRATE : by);
     case VERDICT_AWAITING:
         *ret_into = question->awaits ? question->into : 0;
         return question->awaits;
@@ -149,12 +158,15 @@ static void admit(struct engine *engine, struct peer *peer, const struct decidin
                   bool again, const struct choice *choice)
 {
     enum pd_kind kind = what->reason->kind;
+    bool instead = peer_in_flight(peer);
 
     if (choice->to && choice->to != choice->from &&
         !uplink_held(uplink_at(engine, choice->from), engine->now_us) && kind != PD_KIND_BETTER &&
         kind != PD_KIND_OPERATOR)
         evidence_leaving(engine, peer, uplink_at(engine, choice->from), kind);
-    admit_add(engine, peer, what, again);
+    if (instead) /* the newer word wins */
+        outcome_cancelled(engine, peer->moves->move);
+    admit_add(engine, peer, what, again, instead);
 }
 
 /* What the peer opened cannot migrate: where others left its uplink for one that lives, it is
@@ -166,9 +178,18 @@ static bool follows(const struct engine *engine, const struct peer *peer,
            peer_movable(engine, peer, BY_RECONNECT) && choose_follows(engine, peer, choice);
 }
 
+/* Has the kernel proven that nothing can arrive where it is? */
+static bool is_unreachable(const struct peer *peer, const struct reason *reason)
+{
+    const struct watch *watch = peer->moves ? &peer->moves->watch : NULL;
+
+    return reason_proves(reason, "unreachable") || (watch && watch->on && watch->gone);
+}
+
 /* Dial first, and close then: the connection may live after all, or the dial may fail, and then it
  * is still there. Not where it has to leave a path that lives (an operator wants it so), and not
- * where its uplink cannot carry it any more: there is nothing to keep. */
+ * where its path is known to be gone: there is nothing to keep, and the node would wait for a sign
+ * of life before it goes on. */
 static bool keeps_old(const struct engine *engine, const struct peer *peer,
                       const struct reason *reason, enum by by)
 {
@@ -177,7 +198,9 @@ static bool keeps_old(const struct engine *engine, const struct peer *peer,
     if (by != BY_RECONNECT || reason->kind == PD_KIND_OPERATOR ||
         !(engine->node.features & NODE_MAKE_BEFORE_BREAK))
         return false;
-    return !from || (from->condition == UPLINK_UP && !uplink_held(from, engine->now_us));
+    if (from && (from->condition != UPLINK_UP || uplink_held(from, engine->now_us)))
+        return false;
+    return !is_unreachable(peer, reason);
 }
 
 static struct gate_question question_of(const struct engine *engine, const struct peer *peer,
@@ -206,6 +229,7 @@ static void decide(struct engine *engine, struct advice *advice)
     struct gate_question question;
     struct choice choice;
     enum verdict verdict;
+    bool newer;
 
     if (what.reason->kind == PD_KIND_DEGRADED)
         fate_advised(engine, peer, advice);
@@ -216,10 +240,14 @@ static void decide(struct engine *engine, struct advice *advice)
         what.destination = choose_destination(engine, &choice);
     if (follows(engine, peer, what.reason, &choice))
         what.by = BY_RECONNECT;
+    newer = newer_wins(engine, peer, advice, what.destination);
+    if (newer && newer_redials(engine, peer, what.reason))
+        what.by = BY_RECONNECT;
     if (what.by == BY_RECONNECT)
         name_lived(engine, peer->view.name, peer->up_us);
     what.keep_old = keeps_old(engine, peer, what.reason, what.by);
     question = question_of(engine, peer, advice, what.by, &choice);
+    question.newer = newer;
     verdict = gate_verdict(engine, peer, &question, &what.into);
     if (fate_defers(engine, peer, advice, verdict)) {
         destination_unref(what.destination);

@@ -42,6 +42,7 @@ struct gate_question {
     enum by by;
     bool no_target;
     bool probing;
+    bool newer;    /* what is open, or queued, gives way to it */
     bool cools;    /* one that shares its link moved, and it did not help */
     bool awaits;   /* one that shares its link goes first: */
     uint64_t into; /* that decision, 0: none yet */

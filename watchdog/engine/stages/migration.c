@@ -9,10 +9,12 @@
 #include "../moves/move.h"
 #include "../moves/queue.h"
 #include "../moves/requests.h"
+#include "../moves/taken-back.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../state.h"
 #include "../uplinks/choose.h"
+#include "newer.h"
 
 #define RETRY_BUSY_US 100000u
 
@@ -30,9 +32,11 @@ void migration_due(struct engine *engine, struct deadline *deadline)
         break;
     case MOVE_WAITING:
         if (!move_possible(engine, move) || !choose_still(engine, move)) {
-            advice_remember_held(engine, move->peer, move->reason);
+            if (!newer_waits(move->peer, move))
+                advice_remember_held(engine, move->peer, move->reason);
             move_free(engine, move);
         } else if (migration->open < migration->budget) {
+            taken_back_over(move);
             move_attempt(engine, move);
         } else {
             move_set_state(engine, move, MOVE_WAITING, engine->now_us + RETRY_BUSY_US);
@@ -104,6 +108,7 @@ void migration_peer_gone(struct engine *engine, struct peer *peer)
 {
     struct move *move = peer->moves ? peer->moves->move : NULL;
 
+    taken_back_peer_gone(engine, peer);
     if (!move)
         return;
     if (move->state != MOVE_OPEN) {
@@ -135,6 +140,7 @@ void migration_peer_unreported(struct engine *engine, struct peer *peer)
 {
     struct move *move = peer->moves ? peer->moves->move : NULL;
 
+    taken_back_link_lost(peer);
     if (!move)
         return;
     if (move->state == MOVE_QUEUED) {

@@ -13,6 +13,7 @@
 #include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../moves/requests.h"
+#include "../moves/taken-back.h"
 #include "../peers/name.h"
 #include "../peers/peer.h"
 #include "../peers/progress.h"
@@ -22,6 +23,7 @@
 #include "../uplinks/evidence.h"
 #include "../uplinks/react.h"
 #include "../uplinks/return.h"
+#include "newer.h"
 
 static const struct event_answer no_answer = {0};
 
@@ -242,20 +244,34 @@ static void retry(struct engine *engine, struct move *move, enum outcome outcome
         move_retry(engine, move, outcome == OUTCOME_TIMEOUT);
 }
 
-/* After a failure, what is next: the fallback if the connection is dead by
- * now, advice that came meanwhile, another attempt, or nothing for a while. */
-static void failed(struct engine *engine, struct move *move, enum outcome outcome, int64_t code)
+/* May what is remembered be decided instead of another attempt? That takes no token. */
+static bool remembered_first(struct engine *engine, struct move *move, enum outcome outcome,
+                             int64_t code)
 {
     struct peer *peer = move->peer;
 
-    if (peer && !move->adopted && fallback_answered(engine, peer, outcome)) {
+    return peer && peer->moves->remembered && peer->state == PEER_UP &&
+           !advice_still_refused(engine, peer) &&
+           !(may_retry(engine, move, outcome, code) && advice_remembered_damped(engine, peer));
+}
+
+/* After a failure, what is next: where the network leads now, the fallback if the connection is
+ * dead by now, advice that came meanwhile, another attempt, or nothing for a while. */
+static void failed(struct engine *engine, struct move *move, enum outcome outcome, int64_t code)
+{
+    struct peer *peer = move->peer;
+    bool remembered;
+
+    if (outcome == OUTCOME_BUSY && peer && !move->adopted && taken_back_waits(engine, move))
+        return;
+    remembered = remembered_first(engine, move, outcome, code);
+    if (peer && !move->adopted && !(remembered && newer_waits(peer, move)) &&
+        fallback_answered(engine, peer, outcome)) {
         move_free(engine, move);
         advice_forget(engine, peer);
         return;
     }
-    if (peer && peer->moves->remembered && peer->state == PEER_UP &&
-        !advice_still_refused(engine, peer) &&
-        !(may_retry(engine, move, outcome, code) && advice_remembered_damped(engine, peer))) {
+    if (remembered) {
         move_free(engine, move);
         advice_give_remembered(engine, peer);
         return;
@@ -266,7 +282,7 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
     }
     if (peer && backs_off(outcome))
         waiting_failed(engine, peer, move->by);
-    if (peer && retry_wanted(engine, move, outcome, code))
+    if (peer && retry_wanted(engine, move, outcome, code) && !newer_waits(peer, move))
         advice_remember_held(engine, peer, move->reason);
     move_free(engine, move);
     if (peer && !advice_still_refused(engine, peer))
@@ -317,7 +333,14 @@ struct answered outcome_late(struct engine *engine, const struct request_slot *s
                              const struct event_answer *answer)
 {
     struct peer *peer = peers_find(engine, slot->conn);
+    struct peer *next = slot->by == BY_RECONNECT && answer->ok && !answer->malformed
+                            ? peers_find(engine, answer->conn)
+                            : NULL;
 
+    if (next)
+        taken_back_reconnected(engine, next);
+    if (peer)
+        taken_back_answered(engine, peer, answer->request);
     if (!peer || answer->malformed)
         return (struct answered){0};
     if (answer->ok && slot->by == BY_MIGRATE) {
@@ -335,6 +358,15 @@ void outcome_unanswered(struct engine *engine, struct move *move)
 {
     finish(engine, move, OUTCOME_UNANSWERED, &no_answer);
     failed(engine, move, OUTCOME_UNANSWERED, 0);
+}
+
+void outcome_cancelled(struct engine *engine, struct move *move)
+{
+    if (move->by == BY_RECONNECT) /* it has closed nothing */
+        name_kept(engine, move->name->s);
+    taken_back_begin(engine, move);
+    finish(engine, move, OUTCOME_CANCELLED, &no_answer);
+    move_free(engine, move);
 }
 
 void outcome_gone(struct engine *engine, struct move *move)

@@ -28,6 +28,8 @@ void outcome_succeeded(struct engine *engine, const struct answered *led);
 struct answered outcome_late(struct engine *engine, const struct request_slot *slot,
                              const struct event_answer *answer);
 void outcome_unanswered(struct engine *engine, struct move *move);
+/* It is taken back, because newer advice is asked instead. The move ends. */
+void outcome_cancelled(struct engine *engine, struct move *move);
 void outcome_gone(struct engine *engine, struct move *move);
 void outcome_link_lost(struct engine *engine, struct move *move);
 void outcome_stopped(struct engine *engine, struct move *move);

@@ -11,6 +11,7 @@
 #include "../base/notice.h"
 #include "../base/outbox.h"
 #include "../moves/advice.h"
+#include "../moves/move.h"
 #include "../peers/peer.h"
 #include "../peers/poll.h"
 #include "../state.h"
@@ -173,6 +174,14 @@ static void host_notice(struct pd_turn *turn, enum pd_level level, const char *w
         notice_of(instance_of(turn)->engine, instance_of(turn)->name, level, what, text);
 }
 
+static bool host_waits(struct pd_turn *turn, uint32_t index)
+{
+    struct instance *instance = instance_of(turn);
+    struct peer *peer = peer_of(instance->engine, index);
+
+    return peer && moves_wait(peer, instance->name);
+}
+
 const struct pd_host host_calls = {
     .size = sizeof(struct pd_host),
     .advise = host_advise,
@@ -186,6 +195,7 @@ const struct pd_host host_calls = {
     .state = host_state,
     .in_flight = host_in_flight,
     .notice = host_notice,
+    .waits = host_waits,
 };
 
 void host_instance_closed(struct instance *instance)

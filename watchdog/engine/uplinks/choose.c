@@ -89,6 +89,14 @@ static bool ask_first(const struct choosing *choosing, bool doubtful)
     return true;
 }
 
+/* Through a gateway that does not answer nothing gets out, from whatever port: by the evidence of
+ * the trigger route. */
+static bool is_shut(const struct reason *reason, enum attempt attempt)
+{
+    return reason->kind == PD_KIND_DEAD && attempt == ATTEMPT_FIRST &&
+           reason_proves(reason, "no-gateway");
+}
+
 /* Nothing is known to live. A connection is closed only for another one that has a way. */
 static void choose_doubtful(const struct choosing *choosing)
 {
@@ -107,6 +115,11 @@ static void choose_doubtful(const struct choosing *choosing)
         choosing->ret->no_target = true;
         say(choosing->ret, "none answers");
         say_others(choosing, NULL);
+    } else if (is_shut(choosing->reason, choosing->attempt)) {
+        choosing->ret->no_target = true;
+        say(choosing->ret, "%s: its gateway does not answer, no other can be used",
+            choosing->from->name->s);
+        say_others(choosing, choosing->from);
     } else if (choosing->attempt == ATTEMPT_FIRST &&
                evidence_all_silent(choosing->engine, choosing->peer)) {
         choosing->ret->no_target = true;
@@ -254,8 +267,10 @@ static bool choose(const struct engine *engine, const struct peer *peer,
                                 .ret = ret};
 
     *ret = (struct choice){.from = peer->uplink};
-    if (!uplinks_chosen(engine) || !choosing.from || reason->local || reason->via)
+    if (!uplinks_chosen(engine) || !choosing.from || reason->local || reason->via) {
+        ret->no_target = is_shut(reason, attempt);
         return false;
+    }
     if (reason->interface) {
         ret->to = uplink_place(engine, uplinks_by_interface(engine, reason->interface));
         return ret->to;
