@@ -15,12 +15,8 @@
 #include "host-metered-device.h"
 #include "util/clock.h"
 #include "util/format.h"
+#include "util/system-bus.h"
 
-#define SYSTEM_BUS  "unix:path=/run/dbus/system_bus_socket"
-#define BUS_NAME    "org.freedesktop.DBus"
-#define BUS_PATH    "/org/freedesktop/DBus"
-#define LOCAL_NAME  "org.freedesktop.DBus.Local"
-#define LOCAL_PATH  "/org/freedesktop/DBus/Local"
 #define PROPERTIES  "org.freedesktop.DBus.Properties"
 #define NM_NAME     "org.freedesktop.NetworkManager"
 #define NM_PATH     "/org/freedesktop/NetworkManager"
@@ -341,38 +337,21 @@ static const struct {
     {"type='signal',sender='" NM_NAME "',path_namespace='" NM_PATH
      "/Devices',interface='" PROPERTIES "',member='PropertiesChanged',arg0='" METERED_DEVICE "'",
      on_properties_changed},
-    /* Of sd-bus itself. */
-    {"type='signal',sender='" LOCAL_NAME "',path='" LOCAL_PATH "',interface='" LOCAL_NAME
-     "',member='Disconnected'",
-     on_disconnected},
+    {BUS_DISCONNECTED, on_disconnected},
 };
 
 static int bus_start(struct host_metered *metered)
 {
-    sd_bus *bus;
-    int r = sd_bus_new(&metered->bus);
+    int r = system_bus_open(metered->address, metered->config.loop, PRIORITY,
+                            metered->config.timeout_us, &metered->bus);
 
-    if (r < 0)
-        return r;
-    bus = metered->bus;
-    r = sd_bus_set_address(bus, metered->address);
-    if (r >= 0)
-        r = sd_bus_set_bus_client(bus, true);
-    if (r >= 0)
-        r = sd_bus_negotiate_fds(bus, false);
-    if (r >= 0)
-        r = sd_bus_set_close_on_exit(bus, false); /* it would wait until all is sent */
-    if (r >= 0)
-        r = sd_bus_set_method_call_timeout(bus, metered->config.timeout_us);
-    if (r >= 0)
-        r = sd_bus_start(bus);
-    if (r >= 0)
-        r = sd_bus_attach_event(bus, metered->config.loop, PRIORITY);
     for (size_t i = 0; i < ARRAY_SIZE(signals) && r >= 0; i++)
-        r = sd_bus_add_match_async(bus, NULL, signals[i].match, signals[i].handler, NULL, metered);
+        r = sd_bus_add_match_async(metered->bus, NULL, signals[i].match, signals[i].handler, NULL,
+                                   metered);
     return r < 0 ? r
-                 : sd_bus_call_method_async(bus, &metered->call, BUS_NAME, BUS_PATH, BUS_NAME,
-                                            "GetNameOwner", on_owner, metered, "s", NM_NAME);
+                 : sd_bus_call_method_async(metered->bus, &metered->call, BUS_NAME, BUS_PATH,
+                                            BUS_NAME, "GetNameOwner", on_owner, metered, "s",
+                                            NM_NAME);
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *user)
@@ -390,13 +369,6 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *user)
 }
 
 /* ---- life ---- */
-
-/* Of the other kinds sd-bus would start a program, or ask a name service. */
-static bool is_unix(const char *address)
-{
-    return (!strncmp(address, "unix:path=", 10) || !strncmp(address, "unix:abstract=", 14)) &&
-           !strchr(address, ';');
-}
 
 static void refuse_address(const struct host_metered *metered)
 {
@@ -428,7 +400,7 @@ int host_metered_new(const struct host_metered_config *config, struct host_meter
     }
     (void)sd_event_source_set_priority(metered->timer, PRIORITY);
     (void)sd_event_source_set_description(metered->timer, "network-manager");
-    if (is_unix(metered->address))
+    if (system_bus_allowed(metered->address))
         wait_for(metered, 0);
     else if (*metered->address)
         refuse_address(metered);

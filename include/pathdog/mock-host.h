@@ -29,6 +29,8 @@ struct mock_peer {
     uint64_t look_until_us; /* asked for by look */
     uint32_t withdrawn;     /* calls of withdraw */
     uint32_t advised;       /* calls of advise */
+    uint32_t probed;        /* calls of probe */
+    bool given_up;          /* said by given_up */
     /* what the next sample is made of; 0: never, not so */
     struct pd_row row; /* each column as it was last known */
     uint64_t last_look_us, regular_us, progress_us, unacked_since_us, outstanding_since_us;

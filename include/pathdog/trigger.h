@@ -237,6 +237,16 @@ struct pd_host {
      * that was given while a request was open, and does not wait, was asked for instead of that:
      * where it leads elsewhere, the open request is taken back for it. */
     bool (*waits)(struct pd_turn *turn, uint32_t peer);
+
+    /* Have the node send something that the peer must acknowledge, so that a connection
+     * with nothing outstanding shows in its rows whether it lives. Nothing happens where
+     * the node has no feature "probe", nor in mode observe. */
+    void (*probe)(struct pd_turn *turn, uint32_t peer);
+
+    /* The peer has most likely given this connection up: from now on `moved` and `dead`
+     * advice of any trigger dials it anew rather than migrates it, where the node can and the
+     * configuration does not say `prefer = migrate`. False: it has not, after all. */
+    void (*given_up)(struct pd_turn *turn, uint32_t peer, bool given_up);
 };
 
 /* ---- the descriptor ---- */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A system bus of the test's own, with a NetworkManager of its own. Has no tests."""
+"""A system bus of the test's own, with a NetworkManager and a logind of its own. Has no tests."""
 
 import os
 import subprocess
@@ -71,3 +71,7 @@ class Bus:
         for name, value in devices.items():
             nm.say(f"add {name} {value}")
         return nm
+
+    def logind(self):
+        """Takes "before" and "after": a sleep; "others": who else is on the bus."""
+        return self.run(program("logind", "LOGIND"), self.address)

@@ -11,7 +11,7 @@ from node import PATIENCE
 from watchdog import config_text, daemon, plugins, replay_program, run_tool
 
 # Options of each trigger that must be listed, if it is built; those always built first.
-ALWAYS = ("srtt", "route", "tunnel", "stall", "congestion", "loss", "send-errors")
+ALWAYS = ("srtt", "route", "tunnel", "stall", "congestion", "loss", "send-errors", "resume")
 OPTIONS = {
     "srtt": ("threshold", "strikes", "recover", "factor"), "route": ("settle", "ignore"),
     "tunnel": ("socket",), "resume": ("min_sleep",),

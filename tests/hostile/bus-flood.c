@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Another user of the bus: bus-flood ADDRESS TO PATH BYTES. Sends signals of that size to TO alone,
- * as NetworkManager would send them of its device PATH, as fast as the bus takes them, until
- * standard input ends; then prints how many it were.
+ * as NetworkManager would send them of its device PATH, or as logind would where PATH is that of
+ * its manager, as fast as the bus takes them, until standard input ends; then prints how many it
+ * were.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -22,13 +23,17 @@ static void must(int r, const char *what)
 static void send_one(sd_bus *bus, char **words, const char *padding)
 {
     CLEANUP(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+    bool login = !strcmp(words[3], "/org/freedesktop/login1");
 
-    must(sd_bus_message_new_signal(bus, &message, words[3], "org.freedesktop.DBus.Properties",
-                                   "PropertiesChanged"),
+    must(sd_bus_message_new_signal(bus, &message, words[3],
+                                   login ? "org.freedesktop.login1.Manager"
+                                         : "org.freedesktop.DBus.Properties",
+                                   login ? "PrepareForSleep" : "PropertiesChanged"),
          "make a signal");
     must(sd_bus_message_set_destination(message, words[2]), "say to whom");
-    must(sd_bus_message_append(message, "sa{sv}as", "org.freedesktop.NetworkManager.Device", 2,
-                               "Padding", "s", padding, "Metered", "u", 1, 0),
+    must(login ? sd_bus_message_append(message, "bs", 0, padding)
+               : sd_bus_message_append(message, "sa{sv}as", "org.freedesktop.NetworkManager.Device",
+                                       2, "Padding", "s", padding, "Metered", "u", 1, 0),
          "fill it");
     must(sd_bus_send(bus, message, NULL), "send it");
     must(sd_bus_flush(bus), "send it");

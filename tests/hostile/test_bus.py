@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The system bus, where NetworkManager is asked what is metered: every user of it may send pathdog
-signals."""
+"""The system bus, where NetworkManager is asked what is metered, and logind says that the machine is
+awake: every user of it may send pathdog signals."""
 
 import json
 import unittest
@@ -10,6 +10,7 @@ import netns
 from bus import NO, YES, Bus
 from case import cases
 from hostile_case import HostileCase
+from suspend import Suspend
 from watchdog import program
 
 UNUSABLE = netns.usable()
@@ -50,6 +51,35 @@ class Strangers(HostileCase):
         self.assertLess(measure.peak_kib(dog.process.pid) - before_kib, 64 * 1024)
         nm.say(f"set up0 {YES}")
         self.wait_until(lambda: self.classes(dog) == {"up0": "metered"}, "what NetworkManager says counts")
+
+    @cases({"small": (10, 100), "large": (4 << 20, 1)})
+    def test_sleeps_without_end(self, n_bytes, least):
+        """As logind would say so, to each connection of pathdog: nothing is done about it, and a
+        sleep is seen nevertheless."""
+        bus = Bus(self).start()
+        logind = bus.logind()
+        suspend = Suspend(self.directory)
+        node = self.node(features=["probe"])
+        node.add("p1@h", 1, local="127.0.0.1:9001")
+        dog = self.dog(node, {"fallback": "off"}, {"resume": {}, "tunnel": {}},
+                       env={**suspend.environment, "DBUS_SYSTEM_BUS_ADDRESS": bus.address})
+        node.wait_rounds(1)
+        self.wait_until(lambda: len(logind.ask("others").split()) == 2, "pathdog is there twice")
+        before_kib = measure.rss_kib(dog.process.pid)
+        for nth, to in enumerate(logind.ask("others").split(), 1):
+            with measure.Lateness(dog) as late:
+                flood = bus.run(program("bus-flood", "BUS_FLOOD"), bus.address, to,
+                                "/org/freedesktop/login1", str(n_bytes))
+                node.wait_rounds(15)
+                self.assertEqual(len(node.requests("probe")), nth - 1)
+                suspend.sleep(15)
+                node.wait_request("probe", nth=nth, deadline=15)
+                n_sent = int(flood.finish())
+            self.assertGreater(n_sent, least)
+            self.assertLess(late.worst_ms, 20)
+        self.assertEqual(node.moves(), [])
+        self.assert_alive(node, dog)
+        self.assertLess(measure.peak_kib(dog.process.pid) - before_kib, 128 * 1024)
 
 
 if __name__ == "__main__":

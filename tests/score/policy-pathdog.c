@@ -16,6 +16,8 @@
 
 /* From a request on the node's socket to what follows from it. */
 #define SOCKET_US (1 * MS)
+/* From the end of a sleep until the source of resume sees no change of routes any more. */
+#define RESUME_SETTLED_US (500 * MS)
 /* CLOCK_REALTIME at the beginning; for records only. */
 #define REALTIME_US UINT64_C(1700000000000000)
 
@@ -25,7 +27,8 @@ static const char defaults[] = "[watchdog]\n"
                                "[trigger:srtt]\n"
                                "[trigger:stall]\n"
                                "[trigger:congestion]\n"
-                               "[trigger:send-errors]\n";
+                               "[trigger:send-errors]\n"
+                               "[trigger:resume]\n";
 
 struct pathdog {
     struct config *config;
@@ -241,6 +244,27 @@ static void feed_kernel(struct world *world)
     feed(world, &event);
 }
 
+static void settled(struct world *world, void *object, uint64_t argument)
+{
+    struct event event = {.type = EVENT_SIGNAL, .signal = {.trigger = "resume", .kind = "settled"}};
+
+    (void)object;
+    (void)argument;
+    feed(world, &event);
+}
+
+/* What the source of the trigger resume says. */
+static void feed_resume(struct world *world)
+{
+    struct pd_field slept = {.name = "slept_us", .number = world->wake_us - world->sleep_us};
+    struct event event = {
+        .type = EVENT_SIGNAL,
+        .signal = {.trigger = "resume", .kind = "slept", .fields = &slept, .n_fields = 1}};
+
+    feed(world, &event);
+    world_at(world, world->now_us + RESUME_SETTLED_US, settled, NULL, 0);
+}
+
 static void feed_up(struct world *world, const struct conn *conn)
 {
     char local[32], remote[32];
@@ -334,6 +358,7 @@ static void pathdog_news(struct world *world, void *self, const struct news *new
         feed_push(world, news->conn);
         break;
     case NEWS_RESUMED:
+        feed_resume(world);
         break;
     }
 }

@@ -87,6 +87,14 @@ static void check_effect(struct sim *sim, const struct record_effect *record)
 
 /* ---- requests begin ---- */
 
+/* What the peer opened is dialled anew 1 s after the route changed: it cannot be migrated before.
+ */
+static uint64_t least_fallback_us(const struct sim *sim, const struct sim_peer *peer)
+{
+    return peer->role == PD_ROLE_SERVER ? min_u64(sim->least_fallback_us, 1000000)
+                                        : sim->least_fallback_us;
+}
+
 static void check_request(struct sim *sim, const struct action *action)
 {
     const struct action_move *move = &action->move;
@@ -120,7 +128,7 @@ static void check_request(struct sim *sim, const struct action *action)
         .conn = move->conn,
         .peer = peer,
         .stalled_us = sim->now_us - peer->progress_us,
-        .quiet_enough = sim->now_us - peer->progress_us >= sim->least_fallback_us,
+        .quiet_enough = sim->now_us - peer->progress_us >= least_fallback_us(sim, peer),
         .gap_us = peer->reconnect_us ? sim->now_us - peer->reconnect_us : NEVER,
         .reconnect_before_us = peer->reconnect_us,
         .keep_old = move->keep_old,
@@ -168,6 +176,7 @@ static void check_action(struct sim *sim, const struct action *action)
         break;
     case ACTION_CLOSE:
         SIM_CHECK(sim, action->close.instance < sim->config.n_instances, "a close of nobody");
+        given_up_unsure(sim);
         break;
     }
 }
@@ -280,6 +289,8 @@ static void check_decision(struct sim *sim, const struct record_decision *record
         check_newer(sim, record);
     if (asked) {
         check_asked(sim, record, decision);
+        if (was == SIM_UNSEEN)
+            given_up_check(sim, request_of(sim, record->request)->peer, record);
     } else if (record->verdict == VERDICT_QUEUED) {
         set_decision(decision, SIM_QUEUED);
         sim->queued++;

@@ -77,10 +77,10 @@ static void print_uplinks(const struct hosts *hosts)
 static void print_counts(const struct sim *sim)
 {
     printf("  digest %016" PRIx64 ", %" PRIu64 " decisions (%" PRIu64
-           " counted as repeats, %" PRIu64 " of the fallback), %zu requests in the last of %" PRIu64
-           " restarts\n ",
-           sim->digest, sim->last_decision, sim->repeats, sim->fallbacks, sim->n_requests,
-           sim->restarts);
+           " counted as repeats, %" PRIu64 " of the fallback, %" PRIu64
+           " of the given up), %zu requests in the last of %" PRIu64 " restarts\n ",
+           sim->digest, sim->last_decision, sim->repeats, sim->fallbacks, sim->given_ups,
+           sim->n_requests, sim->restarts);
     for (size_t i = 0; i < VERDICT_COUNT; i++)
         printf(" %s %" PRIu64, verdict_name((enum verdict)i), sim->verdicts[i]);
     printf("\n ");

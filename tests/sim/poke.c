@@ -31,6 +31,15 @@ struct poke_step *poke_add(struct poke *poke, enum poke_call in, enum poke_do wh
     return step;
 }
 
+static void given_up(struct pd_turn *turn, struct poke *poke, const struct poke_step *step)
+{
+    const struct pd_peer *peer = turn->host->peer(turn, step->peer);
+
+    if (peer && poke->given_up)
+        poke->given_up(poke->user, peer->conn, step->number);
+    turn->host->given_up(turn, step->peer, step->number);
+}
+
 static int do_step(struct pd_turn *turn, struct poke *poke, const struct poke_step *step)
 {
     const struct pd_host *host = turn->host;
@@ -63,6 +72,12 @@ static int do_step(struct pd_turn *turn, struct poke *poke, const struct poke_st
                               .fields = &(struct pd_field){.name = "text", .text = step->text},
                               .n_fields = 1,
                           });
+        break;
+    case POKE_PROBE:
+        host->probe(turn, step->peer);
+        break;
+    case POKE_GIVEN_UP:
+        given_up(turn, poke, step);
         break;
     case POKE_NOTICE:
         host->notice(turn, PD_LEVEL_WARNING, "poke", step->text);

@@ -30,8 +30,10 @@ enum poke_do {
     POKE_TIMER,
     POKE_QUERY,
     POKE_NOTICE,
-    POKE_FAIL,  /* the callback returns -EPROTO */
-    POKE_WAITS, /* does advice wait? The answer goes to poke.waits */
+    POKE_PROBE,
+    POKE_GIVEN_UP, /* number: 0 or 1 */
+    POKE_FAIL,     /* the callback returns -EPROTO */
+    POKE_WAITS,    /* does advice wait? The answer goes to poke.waits */
 };
 
 struct poke_step {
@@ -66,6 +68,9 @@ struct poke {
     uint64_t restored_conn; /* whose text came back, and was as it had been saved */
     uint64_t restored;      /* counted, with those that were not */
     bool state_was_zero;    /* of the peer, at PD_PEER_UP */
+    /* whom to report what is said of a connection; NULL: nobody */
+    void (*given_up)(void *user, uint64_t conn, bool given_up);
+    void *user;
 };
 
 /* What an instance of poke sees in its options: the test's poke. */

@@ -115,6 +115,7 @@ void sim_init(struct sim *sim, struct choice choice)
     }
     for (size_t i = 0; i < SIM_INSTANCES; i++)
         sim->values[i] = poke_value(&sim->pokes[i]);
+    given_up_init(sim);
     hosts_init(sim);
     sim->failing = pick(sim, 5) == 0;
     sim->rubbish = pick(sim, 4) == 0;
@@ -145,6 +146,7 @@ void sim_handle(struct sim *sim)
     uint64_t due_us = sim->box->wake_at_us;
     bool done = sim->event.type == EVENT_SUMMARY_DONE && sim->event.summary_done.poll == sim->poll;
 
+    sim->turn++;
     sim->open_before = sim->open;
     sim->late_us = sub_u64(sim->now_us, due_us);
     sim->event.now_us = sim->now_us;
@@ -155,6 +157,8 @@ void sim_handle(struct sim *sim)
         sim->looking = false;
     sim->box = engine_handle(sim->engine, &sim->event);
     digest_outbox(sim);
+    if (sim->event.type == EVENT_COMMAND && sim->event.command.type == COMMAND_CONFIG)
+        given_up_unsure(sim); /* with what instances said as they were stopped */
     check_outbox(sim);
     note_causes(sim);
 }

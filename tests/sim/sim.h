@@ -27,6 +27,13 @@ enum sim_life {
     SIM_LIVES
 };
 
+/* By its peer, as triggers said last. */
+enum sim_given_up {
+    SIM_NOT_GIVEN_UP,
+    SIM_GIVEN_UP,
+    SIM_MAYBE_GIVEN_UP, /* it was said, and an instance may have ended since */
+};
+
 /* What the node has told of the present connection of a name, and what can be
  * known of it from that: the model that the engine is compared with. */
 struct sim_peer {
@@ -36,6 +43,8 @@ struct sim_peer {
     bool disabled, undialable; /* was answered, learnt */
     bool migratable, reconnectable;
     bool gone; /* answered not_connected */
+    enum sim_given_up given_up;
+    uint64_t given_up_turn; /* when that was said last */
     enum pd_role role;
     uint64_t conn;
     uint64_t up_us;
@@ -121,6 +130,7 @@ struct sim {
     const struct outbox *box;
     struct event event; /* the present one */
     uint64_t step;
+    uint64_t turn;
     uint64_t now_us;
     bool trace;
     bool failing; /* the triggers fail now and then, until they are closed */
@@ -131,6 +141,7 @@ struct sim {
     uint32_t boot;
     char last_boot[64]; /* "" before the first */
     uint32_t features;
+    bool prefer_reconnect;
     uint32_t node_budget;
     uint64_t last_conn;
     uint64_t poll;    /* the last that was asked for */
@@ -160,7 +171,7 @@ struct sim {
     uint64_t slow_until_us; /* the link that most connections share is full */
     uint32_t taken_back; /* in this turn, and nothing has taken their place yet */
     uint64_t verdicts[VERDICT_COUNT], outcomes[OUTCOME_COUNT], effects[EFFECT_COUNT];
-    uint64_t fallbacks, restarts;
+    uint64_t fallbacks, restarts, given_ups;
 };
 
 /* sim.c */
@@ -209,6 +220,12 @@ void check_cancels(struct sim *sim);
 void check_cancelled(struct sim *sim, const struct record_outcome *record);
 void check_newer(struct sim *sim, const struct record_decision *record);
 void check_taken_back(struct sim *sim);
+
+/* given-up.c */
+void given_up_init(struct sim *sim);
+void given_up_unsure(struct sim *sim);
+void given_up_check(struct sim *sim, const struct sim_peer *peer,
+                    const struct record_decision *record);
 
 /* check-uplinks.c: the same, of what has to do with uplinks. */
 void check_request_uplink(struct sim *sim, const struct action_move *move,

@@ -50,7 +50,8 @@ static void node_up(struct sim *sim)
     sim->event.node_up.implementation = pick(sim, 2) ? "sim" : NULL;
     sim->event.node_up.boot = pick(sim, 12) ? sim->text[0] : "";
     sim->event.node_up.features = sim->features;
-    sim->event.node_up.prefer_reconnect = !pick(sim, 4);
+    sim->prefer_reconnect = !pick(sim, 4);
+    sim->event.node_up.prefer_reconnect = sim->prefer_reconnect;
     sim->event.node_up.max_in_flight = sim->node_budget;
     sim->event.node_up.uid = 7;
 }
@@ -174,9 +175,10 @@ static struct pd_advice any_advice(struct sim *sim)
 static void plan(struct sim *sim, uint32_t owner)
 {
     static const enum poke_do deeds[] = {
-        POKE_ADVISE, POKE_ADVISE, POKE_ADVISE,      POKE_ADVISE,      POKE_ADVISE,      POKE_ADVISE,
-        POKE_ADVISE, POKE_ADVISE, POKE_ADVISE_SAME, POKE_ADVISE_SAME, POKE_WITHDRAW,    POKE_POLL,
-        POKE_TIMER,  POKE_QUERY,  POKE_NOTICE,      POKE_OPEN_CAUSE,  POKE_CLOSE_CAUSE,
+        POKE_ADVISE,     POKE_ADVISE,      POKE_ADVISE, POKE_ADVISE,      POKE_ADVISE,
+        POKE_ADVISE,     POKE_ADVISE,      POKE_ADVISE, POKE_ADVISE_SAME, POKE_ADVISE_SAME,
+        POKE_WITHDRAW,   POKE_POLL,        POKE_TIMER,  POKE_QUERY,       POKE_NOTICE,
+        POKE_OPEN_CAUSE, POKE_CLOSE_CAUSE, POKE_PROBE,  POKE_GIVEN_UP,
     };
     struct poke *poke = &sim->pokes[owner];
     enum poke_call in = pick(sim, 3) ? POKE_IN_SIGNAL : (enum poke_call)pick(sim, POKE_CALLS);
@@ -189,6 +191,8 @@ static void plan(struct sim *sim, uint32_t owner)
         step->advice = any_advice(sim);
     else if (step->what == POKE_CLOSE_CAUSE)
         step->number = sim->causes[pick(sim, SIM_CAUSES)];
+    else if (step->what == POKE_GIVEN_UP)
+        step->number = pick(sim, 3) != 0;
     else if (step->what == POKE_QUERY && !step->number)
         step->number = 1;
     if (sim->failing && pick(sim, 500) == 0)

@@ -194,6 +194,22 @@ static void host_notice(struct pd_turn *turn, enum pd_level level, const char *w
     snprintf(kept->text, sizeof(kept->text), "%s", text);
 }
 
+static void host_probe(struct pd_turn *turn, uint32_t peer)
+{
+    struct mock_peer *found = mock_find(mock_of(turn), peer);
+
+    if (found)
+        found->probed++;
+}
+
+static void host_given_up(struct pd_turn *turn, uint32_t peer, bool given_up)
+{
+    struct mock_peer *found = mock_find(mock_of(turn), peer);
+
+    if (found)
+        found->given_up = given_up;
+}
+
 /* ---- options ---- */
 
 static uint64_t default_number(const struct pd_option *option)
@@ -275,6 +291,8 @@ int mock_start(struct mock *mock, const struct pd_trigger *trigger, const char *
         host_in_flight,
         host_notice,
         host_waits,
+        host_probe,
+        host_given_up,
     };
     mock->turn.host = &mock->host;
     mock->turn.self = zeroed(trigger->instance_size);

@@ -19,7 +19,7 @@ OWNERS = {
     "backoff_until_us": ("peers/waiting.c",), "backoffs": ("peers/waiting.c",),
     "tokens_us": ("peers/waiting.c", "peers/shelf.c"), "tokens_used": ("peers/waiting.c", "peers/shelf.c"),
     "cooldown_doublings": ("peers/waiting.c",), "random": ("peers/waiting.c", "engine.c"),
-    "disabled": ("peers/peer.c",), "undialable": ("peers/peer.c",),
+    "disabled": ("peers/peer.c",), "given_up": ("peers/peer.c",), "undialable": ("peers/peer.c",),
     "migratable": ("peers/peer.c",), "reconnectable": ("peers/peer.c",),
     "stalled_since_us": ("peers/progress.c",), "stalled_polls": ("peers/progress.c",),
     "unanswered_since_us": ("peers/progress.c",), "unanswered_rows": ("peers/progress.c",),

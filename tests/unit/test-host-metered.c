@@ -5,14 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "bus-rig.h"
 #include "fake-nm.h"
 #include "host-metered.h"
 #include "util/clock.h"
@@ -32,74 +30,13 @@ enum {
 };
 
 struct lab {
-    char directory[32];
-    char *address, *path;
-    pid_t daemon;
+    struct bus_rig bus;
     sd_event *loop;
     struct fake_nm *nm;
     struct host_metered *metered;
     unsigned n_changed, n_notices;
     char *notice;
 };
-
-/* ---- the bus ---- */
-
-static const char policy[] =
-    "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN\" "
-    "\"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
-    "<busconfig><type>custom</type><listen>%s</listen><auth>EXTERNAL</auth>"
-    "<policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/>"
-    "<allow send_destination=\"*\"/><allow receive_sender=\"*\"/></policy></busconfig>\n";
-
-static void write_policy(const char *path, const char *address)
-{
-    FILE *file = fopen(path, "we");
-
-    assert_non_null(file);
-    assert_true(fprintf(file, policy, address) > 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-/* It listens when this returns. */
-static void bus_start(struct lab *lab)
-{
-    CLEANUP_FREE char *config = string_format("%s/bus.conf", lab->directory);
-    CLEANUP_FREE char *option = string_format("--config-file=%s", config);
-    char address[256];
-    int ends[2];
-
-    write_policy(config, lab->address);
-    assert_int_equal(pipe(ends), 0);
-    lab->daemon = fork();
-    assert_true(lab->daemon >= 0);
-    if (!lab->daemon) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(ends[1], 3);
-        (void)freopen("/dev/null", "w", stderr);
-        close_range(4, ~0U, 0);
-        execlp("dbus-daemon", "dbus-daemon", "--nofork", "--nopidfile", "--print-address=3", option,
-               (char *)NULL);
-        _exit(127);
-    }
-    close(ends[1]);
-    assert_true(read(ends[0], address, sizeof(address)) > 0);
-    close(ends[0]);
-}
-
-static void bus_stop(struct lab *lab)
-{
-    if (lab->daemon <= 0)
-        return;
-    kill(lab->daemon, SIGKILL);
-    waitpid(lab->daemon, NULL, 0);
-    lab->daemon = 0;
-    unlink(lab->path);
-}
-
-static bool there_is_dbus(void)
-{
-    return system("command -v dbus-daemon >/dev/null") == 0;
-}
 
 /* ---- the lab ---- */
 
@@ -138,29 +75,20 @@ static int set_up(void **state)
     struct lab *lab = memory_new(1, sizeof(*lab));
 
     *state = lab;
-    strcpy(lab->directory, "/tmp/test-host-metered-XXXXXX");
-    if (!mkdtemp(lab->directory) || sd_event_new(&lab->loop) < 0)
+    if (bus_rig_new(&lab->bus) < 0 || sd_event_new(&lab->loop) < 0)
         return -1;
-    lab->path = string_format("%s/bus", lab->directory);
-    lab->address = string_format("unix:path=%s", lab->path);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     struct lab *lab = *state;
-    CLEANUP_FREE char *config = string_format("%s/bus.conf", lab->directory);
 
     host_metered_free(lab->metered);
     if (lab->nm)
         fake_nm_free(lab->nm);
-    bus_stop(lab);
+    bus_rig_free(&lab->bus);
     sd_event_unref(lab->loop);
-    unlink(config);
-    unlink(lab->path);
-    rmdir(lab->directory);
-    free(lab->path);
-    free(lab->address);
     free(lab->notice);
     free(lab);
     return 0;
@@ -169,11 +97,11 @@ static int tear_down(void **state)
 /* A bus with NetworkManager, and who watches it. */
 static void lab_start(struct lab *lab)
 {
-    if (!there_is_dbus())
+    if (!bus_rig_possible())
         skip();
-    bus_start(lab);
-    lab->nm = fake_nm_new(lab->loop, lab->address);
-    metered_start(lab, lab->address);
+    bus_rig_start(&lab->bus);
+    lab->nm = fake_nm_new(lab->loop, lab->bus.address);
+    metered_start(lab, lab->bus.address);
 }
 
 static void turn(struct lab *lab)
@@ -272,12 +200,12 @@ static void test_network_manager_goes_and_comes(void **state)
 {
     struct lab *lab = *state;
 
-    if (!there_is_dbus())
+    if (!bus_rig_possible())
         skip();
-    bus_start(lab);
-    metered_start(lab, lab->address);
+    bus_rig_start(&lab->bus);
+    metered_start(lab, lab->bus.address);
     for (unsigned i = 0; i < 3; i++) {
-        lab->nm = fake_nm_new(lab->loop, lab->address);
+        lab->nm = fake_nm_new(lab->loop, lab->bus.address);
         fake_nm_add(lab->nm, "wlan0", "", METERED_YES);
         wait_metered(lab, "wlan0", true);
         lab->nm = fake_nm_free(lab->nm);
@@ -290,16 +218,16 @@ static void test_the_bus_goes_and_comes(void **state)
 {
     struct lab *lab = *state;
 
-    if (!there_is_dbus())
+    if (!bus_rig_possible())
         skip();
-    metered_start(lab, lab->address);
+    metered_start(lab, lab->bus.address);
     turn(lab);
     for (unsigned i = 0; i < 2; i++) {
-        bus_start(lab);
-        lab->nm = fake_nm_new(lab->loop, lab->address);
+        bus_rig_start(&lab->bus);
+        lab->nm = fake_nm_new(lab->loop, lab->bus.address);
         fake_nm_add(lab->nm, "wlan0", "", METERED_YES);
         wait_metered(lab, "wlan0", true);
-        bus_stop(lab);
+        bus_rig_stop(&lab->bus);
         wait_metered(lab, "wlan0", false);
         lab->nm = fake_nm_free(lab->nm);
     }
@@ -310,13 +238,13 @@ static void test_no_answer(void **state)
 {
     struct lab *lab = *state;
 
-    if (!there_is_dbus())
+    if (!bus_rig_possible())
         skip();
-    bus_start(lab);
-    lab->nm = fake_nm_new(lab->loop, lab->address);
+    bus_rig_start(&lab->bus);
+    lab->nm = fake_nm_new(lab->loop, lab->bus.address);
     lab->nm->mute = true;
     fake_nm_add(lab->nm, "wlan0", "", METERED_YES);
-    metered_start(lab, lab->address);
+    metered_start(lab, lab->bus.address);
     wait_notice(lab, "NetworkManager: Method call timed out: which interfaces");
     lab->nm->mute = false;
     wait_metered(lab, "wlan0", true);
@@ -342,7 +270,7 @@ static void test_refused(void **state)
             break;
         lab->nm = fake_nm_free(lab->nm);
         wait_metered(lab, "wlan0", false);
-        lab->nm = fake_nm_new(lab->loop, lab->address);
+        lab->nm = fake_nm_new(lab->loop, lab->bus.address);
     }
 }
 
@@ -366,16 +294,16 @@ static void test_more_devices_than_are_kept(void **state)
     struct lab *lab = *state;
     char name[16];
 
-    if (!there_is_dbus())
+    if (!bus_rig_possible())
         skip();
-    bus_start(lab);
-    lab->nm = fake_nm_new(lab->loop, lab->address);
+    bus_rig_start(&lab->bus);
+    lab->nm = fake_nm_new(lab->loop, lab->bus.address);
     for (unsigned i = 0; i < 300; i++) {
         snprintf(name, sizeof(name), "eth%u", i);
         fake_nm_add(lab->nm, name, "", METERED_YES);
     }
     fake_nm_settle(lab->nm);
-    metered_start(lab, lab->address);
+    metered_start(lab, lab->bus.address);
     wait_metered(lab, "eth255", true);
     assert_false(host_metered_is(lab->metered, "eth256"));
     fake_nm_remove(lab->nm, "eth0");
@@ -389,7 +317,7 @@ static int mute_bus(struct lab *lab, struct sockaddr_un *ret_name)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     *ret_name = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(ret_name->sun_path, sizeof(ret_name->sun_path), "%s", lab->path);
+    snprintf(ret_name->sun_path, sizeof(ret_name->sun_path), "%s", lab->bus.path);
     assert_int_equal(bind(fd, (struct sockaddr *)ret_name, sizeof(*ret_name)), 0);
     assert_int_equal(listen(fd, 1), 0);
     return fd;
@@ -403,7 +331,7 @@ static void test_a_bus_that_says_nothing(void **state)
     int fd = mute_bus(lab, &name);
     uint64_t begin_us = clock_us(CLOCK_MONOTONIC);
 
-    metered_start(lab, lab->address);
+    metered_start(lab, lab->bus.address);
     for (unsigned i = 0; i < 20; i++)
         turn(lab);
     assert_true(clock_us(CLOCK_MONOTONIC) - begin_us < PATIENCE_US);
@@ -424,7 +352,7 @@ static void test_a_bus_that_accepts_nobody(void **state)
             break;
     }
     assert_true(count < 16 && errno == EAGAIN);
-    metered_start(lab, lab->address);
+    metered_start(lab, lab->bus.address);
     wait_notice(lab, "the system bus: Resource temporarily unavailable: which interfaces");
     for (; count >= 0; count--)
         close(others[count]);
@@ -494,7 +422,7 @@ static void test_strangers(void **state)
     fake_nm_add(lab->nm, "wlan0", "", METERED_YES);
     fake_nm_add(lab->nm, "usb0", "", METERED_NO);
     wait_metered(lab, "wlan0", true);
-    assert_true(sd_bus_new(&bus) >= 0 && sd_bus_set_address(bus, lab->address) >= 0 &&
+    assert_true(sd_bus_new(&bus) >= 0 && sd_bus_set_address(bus, lab->bus.address) >= 0 &&
                 sd_bus_set_bus_client(bus, true) >= 0 && sd_bus_start(bus) >= 0);
     lie(bus, lab->nm->asked_from, lab->nm->devices[0].path);
     /* When this is answered the bus has passed on what was sent before. */

@@ -96,6 +96,123 @@ static void bad_advice(void **state)
     expect_no_decision(lab);
 }
 
+static void probes(void **state)
+{
+    struct lab *lab = *state;
+    const struct lab_action *probe;
+
+    lab_peer_up(lab, "a", 17);
+    lab_step(lab, POKE_PROBE, 17);
+    lab_signal(lab);
+    assert_null(lab_find_action(lab, ACTION_PROBE)); /* the node cannot */
+    lab->features |= NODE_PROBE;
+    lab_node_up(lab, "boot");
+    lab_peer_up(lab, "a", 17);
+    lab_snapshot(lab);
+    lab_step(lab, POKE_PROBE, 17);
+    lab_step(lab, POKE_PROBE, 0)->peer = 99; /* nobody */
+    lab_signal(lab);
+    probe = lab_find_action(lab, ACTION_PROBE);
+    assert_non_null(probe);
+    assert_int_equal(probe->n_conns, 1);
+    assert_int_equal(probe->conns[0], 17);
+}
+
+static void no_probes_in_mode_observe(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->features |= NODE_PROBE;
+    lab_node_up(lab, "boot");
+    lab_peer_up(lab, "a", 17);
+    lab_snapshot(lab);
+    lab_observe(lab, true);
+    lab_step(lab, POKE_PROBE, 17);
+    lab_signal(lab);
+    assert_null(lab_find_action(lab, ACTION_PROBE));
+    lab_observe(lab, false);
+    lab_step(lab, POKE_PROBE, 17);
+    lab_signal(lab);
+    assert_non_null(lab_find_action(lab, ACTION_PROBE));
+}
+
+/* In the last callback of a connection: it is gone when the node would be asked. */
+static void probe_of_one_that_goes(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->features |= NODE_PROBE;
+    lab_node_up(lab, "boot");
+    lab_peer_up(lab, "a", 17);
+    lab_peer_up(lab, "b", 18);
+    lab_snapshot(lab);
+    poke_add(&lab->poke, POKE_IN_PEER, POKE_PROBE)->peer = lab_peer(lab, 17)->view.index;
+    poke_add(&lab->poke, POKE_IN_PEER, POKE_PROBE)->peer = lab_peer(lab, 18)->view.index;
+    lab_peer_down(lab, 17);
+    assert_int_equal(lab_find_action(lab, ACTION_PROBE)->n_conns, 1);
+    assert_int_equal(lab_find_action(lab, ACTION_PROBE)->conns[0], 18);
+}
+
+static void moved(struct lab *lab, enum pd_kind kind, enum verdict verdict)
+{
+    lab_advise_full(lab, 17, &(struct pd_advice){kind, .reason = "r"});
+    expect_decision(lab, 17, verdict);
+    lab_peer_down(lab, 17);
+}
+
+static void given_up(struct lab *lab, const char *name, bool given_up_now)
+{
+    lab_peer_up(lab, name, 17);
+    lab_step(lab, POKE_GIVEN_UP, 17)->number = 1;
+    lab_step(lab, POKE_GIVEN_UP, 17)->number = given_up_now;
+    lab_signal(lab);
+}
+
+/* Names differ: the gap between reconnects belongs to the name. */
+static void given_up_by_the_peer(void **state)
+{
+    struct lab *lab = *state;
+
+    given_up(lab, "a", true);
+    moved(lab, PD_KIND_MOVED, VERDICT_RECONNECT);
+    lab_peer_up(lab, "b", 17); /* another connection: nothing was said of it */
+    moved(lab, PD_KIND_MOVED, VERDICT_MIGRATE);
+    given_up(lab, "c", true);
+    moved(lab, PD_KIND_DEGRADED, VERDICT_MIGRATE);
+    given_up(lab, "d", false); /* it was not, after all */
+    moved(lab, PD_KIND_DEAD, VERDICT_MIGRATE);
+    lab->config.prefer = PREFER_MIGRATE; /* the operator's word */
+    given_up(lab, "e", true);
+    moved(lab, PD_KIND_MOVED, VERDICT_MIGRATE);
+}
+
+/* Where the node cannot dial it, it is moved. */
+static void given_up_and_not_dialable(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->features &= ~(uint32_t)NODE_RECONNECT;
+    lab_node_up(lab, "boot");
+    lab_snapshot(lab);
+    given_up(lab, "a", true);
+    moved(lab, PD_KIND_MOVED, VERDICT_MIGRATE);
+}
+
+/* What it said does not outlive it. */
+static void given_up_by_a_trigger_that_is_closed(void **state)
+{
+    struct lab *lab = *state;
+
+    given_up(lab, "a", true);
+    assert_true(lab_peer(lab, 17)->given_up);
+    for (unsigned i = 0; i < 5; i++) {
+        lab_step(lab, POKE_FAIL, 0);
+        lab_signal(lab);
+    }
+    assert_non_null(lab_notice(lab, "trigger-closed"));
+    assert_false(lab_peer(lab, 17)->given_up);
+}
+
 static void in_its_last_callback(void **state)
 {
     struct lab *lab = *state;
@@ -214,6 +331,12 @@ int main(void)
         LAB_TEST(told_everything),
         LAB_TEST(timers),
         LAB_TEST(queries),
+        LAB_TEST(probes),
+        LAB_TEST(no_probes_in_mode_observe),
+        LAB_TEST(probe_of_one_that_goes),
+        LAB_TEST(given_up_by_the_peer),
+        LAB_TEST(given_up_and_not_dialable),
+        LAB_TEST(given_up_by_a_trigger_that_is_closed),
         LAB_TEST(bad_advice),
         LAB_TEST(in_its_last_callback),
         PLAIN_TEST(matches),

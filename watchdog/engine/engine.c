@@ -77,8 +77,23 @@
 #define ASK_SLICE 4096u
 
 /* Probes that were wanted in this turn, in lists of at most what one may name. */
+/* Of the connections that are there: a trigger may ask in its last callback for one, too. */
+static size_t probes_of_known(struct engine *engine)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < engine->n_probes; i++) {
+        const struct peer *peer = peers_find(engine, engine->probes[i]);
+
+        if (peer && peer->state == PEER_UP)
+            engine->probes[count++] = engine->probes[i];
+    }
+    return count;
+}
+
 static void flush_probes(struct engine *engine)
 {
+    engine->n_probes = probes_of_known(engine);
     for (size_t done = 0; done < engine->n_probes;) {
         size_t count = min_u64(engine->n_probes - done, POLL_CONNS_MAX);
         uint64_t *conns = outbox_conns(engine, count);

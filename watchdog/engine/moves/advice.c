@@ -14,7 +14,7 @@ enum by advice_choose_by(const struct engine *engine, const struct peer *peer, e
                          enum reason_by by)
 {
     bool prefer_reconnect = engine->config->prefer == PREFER_NODE
-                                ? engine->node.prefer_reconnect
+                                ? engine->node.prefer_reconnect || peer->given_up
                                 : engine->config->prefer == PREFER_RECONNECT;
 
     if (by != REASON_BY_RULE)

@@ -289,6 +289,11 @@ void peer_set_able(struct peer *peer, bool migratable, bool reconnectable)
     peer->reconnectable = reconnectable;
 }
 
+void peer_set_given_up(struct peer *peer, bool given_up)
+{
+    peer->given_up = given_up;
+}
+
 void peer_refuse(struct peer *peer, enum by by)
 {
     if (by == BY_RECONNECT)

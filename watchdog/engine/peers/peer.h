@@ -63,6 +63,7 @@ struct peer {
     bool reconnectable : 1;
     bool disabled : 1;              /* answered peer_disable_migration or not_migratable */
     bool undialable : 1;            /* the same, to a reconnect */
+    bool given_up : 1;              /* by the peer, as a trigger says */
     bool unanswered_throughout : 1; /* in every poll of the stretch something was in flight */
     bool sent_known : 1;            /* how much had been sent when it began */
     bool sent_since : 1;            /* more than that */
@@ -127,6 +128,9 @@ void peer_set_interface(struct peer *peer, const char *interface);
 /* The node says whether it may be migrated, reconnected; and refused one of them for good. */
 void peer_set_able(struct peer *peer, bool migratable, bool reconnectable);
 void peer_refuse(struct peer *peer, enum by by);
+
+/* A trigger says whether the peer has given it up. */
+void peer_set_given_up(struct peer *peer, bool given_up);
 
 /* May it be moved so, as far as the node has said and answered? */
 bool peer_movable(const struct engine *engine, const struct peer *peer, enum by by);

@@ -182,6 +182,24 @@ static bool host_waits(struct pd_turn *turn, uint32_t index)
     return peer && moves_wait(peer, instance->name);
 }
 
+static void host_probe(struct pd_turn *turn, uint32_t index)
+{
+    struct engine *engine = instance_of(turn)->engine;
+    struct peer *peer = peer_of(engine, index);
+
+    if (peer && peer->state == PEER_UP && engine->mode == MODE_ACTIVE &&
+        (engine->node.features & NODE_PROBE))
+        poll_probe(engine, peer);
+}
+
+static void host_given_up(struct pd_turn *turn, uint32_t index, bool given_up)
+{
+    struct peer *peer = peer_of(instance_of(turn)->engine, index);
+
+    if (peer)
+        peer_set_given_up(peer, given_up);
+}
+
 const struct pd_host host_calls = {
     .size = sizeof(struct pd_host),
     .advise = host_advise,
@@ -196,9 +214,17 @@ const struct pd_host host_calls = {
     .in_flight = host_in_flight,
     .notice = host_notice,
     .waits = host_waits,
+    .probe = host_probe,
+    .given_up = host_given_up,
 };
 
+/* Nobody may be left to take `given_up` back; without it a connection is migrated. */
 void host_instance_closed(struct instance *instance)
 {
-    causes_close(instance->engine, instance);
+    struct engine *engine = instance->engine;
+    struct peer *peer;
+
+    causes_close(engine, instance);
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));)
+        peer_set_given_up(peer, false);
 }
