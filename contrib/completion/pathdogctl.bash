@@ -104,7 +104,7 @@ _pathdogctl()
     local triggers='route srtt stall tunnel congestion loss send-errors resume operator fallback'
     local commands='status peers uplinks decisions report explain migrate hold release mode notify reload check
         help version'
-    local verdicts='gone inbound disabled held no-target in-flight merged cooling backing-off damped observing
+    local verdicts='gone inbound disabled held no-target in-flight merged cooling backing-off damped awaiting observing
         probing queued migrate reconnect superseded expired'
 
     __pathdogctl_split

@@ -106,7 +106,7 @@ $c -n '__pathdogctl_is decisions' -l peer -x -a '(__pathdogctl_peers)' -d 'a glo
 $c -n '__pathdogctl_is decisions' -l trigger -x -d 'of this one only' \
     -a 'route srtt stall tunnel congestion loss send-errors resume operator fallback'
 $c -n '__pathdogctl_is decisions' -l verdict -x -d 'with this one only' \
-    -a 'gone inbound disabled held no-target in-flight merged cooling backing-off damped observing probing queued migrate reconnect superseded expired'
+    -a 'gone inbound disabled held no-target in-flight merged cooling backing-off damped awaiting observing probing queued migrate reconnect superseded expired'
 $c -n '__pathdogctl_is decisions' -l uplink -x -a '(__pathdogctl_uplinks)' -d 'of this one only'
 $c -n "__pathdogctl_is $look_back" -l since -x -a "$times" -d 'not older'
 $c -n "__pathdogctl_is $look_back" -l until -x -a "$times" -d 'not newer'

@@ -39,6 +39,7 @@ struct options {
     uint32_t records;    /* made a second, beside those of flips */
     uint32_t columns;    /* of a row, conn apart */
     uint32_t name_bytes; /* length of a peer's name */
+    uint32_t uplinks;    /* sections in the config: 1 has none; 2: the node binds and probes */
     bool addresses;      /* peers have local and remote */
     bool verbose;
     bool pause; /* say the daemon's pid before measuring, for a profiler */
@@ -133,6 +134,7 @@ struct node {
     uint32_t moves_answered;
     bool hold_summaries; /* a summary of all is not answered but noted, in: */
     uint64_t held_id;
+    bool slow; /* all rows have an RTT that is 430 ms higher */
 };
 
 /* Starts a daemon, in the lab that this process is in, and gets it past subscribe. */
@@ -189,9 +191,11 @@ void journald_start(struct journald *journald, enum journald_mode mode);
 void journald_set(struct journald *journald, enum journald_mode mode);
 void journald_stop(struct journald *journald);
 
-/* Entries taken so far, and what they say was dropped. */
+/* Entries taken so far, what they say was dropped, and how many are the record of an uplink whose
+ * connections got slower. */
 uint64_t journald_taken(const struct journald *journald);
 uint64_t journald_said(const struct journald *journald);
+uint64_t journald_shared_causes(const struct journald *journald);
 
 /* ---- pinger.c: how late the loop is ---- */
 
@@ -231,5 +235,6 @@ int bench_late(void);
 int bench_saving(void);
 int bench_clients(void);
 int bench_storm(void);
+int bench_together(void);
 
 #endif

@@ -25,7 +25,7 @@
 
 struct journald_shared {
     volatile int mode, present; /* what it is to do, and what it does */
-    volatile uint64_t taken, said;
+    volatile uint64_t taken, said, causes;
 };
 
 static int listen_here(void)
@@ -43,7 +43,8 @@ static int listen_here(void)
 
 static void take(struct journald_shared *shared, int fd)
 {
-    static const char field[] = "\nPATHDOG_LOG_DROPPED=";
+    static const char field[] = "\nPATHDOG_LOG_DROPPED=", trigger[] = "\nPATHDOG_TRIGGER=shared\n",
+                      advised[] = "\nPATHDOG_ADVISED=";
     char entry[65536];
     ssize_t n = recv(fd, entry, sizeof(entry) - 1, 0);
     const char *said;
@@ -54,6 +55,9 @@ static void take(struct journald_shared *shared, int fd)
     said = memmem(entry, (size_t)n, field, sizeof(field) - 1);
     if (said)
         shared->said += strtoull(said + sizeof(field) - 1, NULL, 10);
+    /* a decision has its own trigger, and an outcome nothing advised */
+    shared->causes += memmem(entry, (size_t)n, trigger, sizeof(trigger) - 1) &&
+                      memmem(entry, (size_t)n, advised, sizeof(advised) - 1);
     shared->taken++;
 }
 
@@ -120,6 +124,11 @@ void journald_stop(struct journald *journald)
 uint64_t journald_taken(const struct journald *journald)
 {
     return journald->shared->taken;
+}
+
+uint64_t journald_shared_causes(const struct journald *journald)
+{
+    return journald->shared->causes;
 }
 
 uint64_t journald_said(const struct journald *journald)

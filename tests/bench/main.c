@@ -14,6 +14,7 @@ static struct options given = {
     .journald = "works",
     .triggers = "srtt",
     .storm = "route",
+    .uplinks = 1,
     .peers = 1,
     .keys = 64,
     .rounds = 10,
@@ -32,10 +33,12 @@ static const struct {
     {"reaction", bench_reaction}, {"sampling", bench_sampling}, {"memory", bench_memory},
     {"idle", bench_idle},         {"entry", bench_entry},       {"late", bench_late},
     {"saving", bench_saving},     {"clients", bench_clients},   {"storm", bench_storm},
+    {"together", bench_together},
 };
 
 static const char help_text[] =
-    "usage: pathdog-bench reaction|sampling|memory|idle|entry|late|saving|clients|storm OPTION...\n"
+    "usage: pathdog-bench reaction|sampling|memory|idle|entry|late|saving|clients|storm|together "
+    "OPTION...\n"
     "\n"
     "  --daemon PATH      pathdog\n"
     "  --plugins DIR      its triggers\n"
@@ -48,6 +51,7 @@ static const char help_text[] =
     "  --seconds N        of idleness, or until a storm's memory must be back (default 10)\n"
     "  --triggers LIST    default srtt\n"
     "  --storm BY         what begins a storm: route or tunnel (storm, default route)\n"
+    "  --uplinks N        1 or 2, with a section each (together, default 1)\n"
     "  --log WHERE        pathdog's --log; standard output is /dev/null (default journal)\n"
     "  --log-level LEVEL  pathdog's --log-level (default info)\n"
     "  --journald HOW     works, slow, stands or gone: the stand-in for journald (late)\n"
@@ -107,6 +111,9 @@ static void option_take(int option, const char *value)
     case 'S':
         given.storm = value;
         break;
+    case 'u':
+        given.uplinks = number(value);
+        break;
     case 'L':
         given.log = value;
         break;
@@ -159,6 +166,7 @@ int main(int argc, char **argv)
         {"seconds", required_argument, NULL, 's'},
         {"triggers", required_argument, NULL, 't'},
         {"storm", required_argument, NULL, 'S'},
+        {"uplinks", required_argument, NULL, 'u'},
         {"log", required_argument, NULL, 'L'},
         {"log-level", required_argument, NULL, 'E'},
         {"journald", required_argument, NULL, 'j'},

@@ -20,6 +20,7 @@
 
 #define ROWS_IN_LINE 256
 #define OUT_BYTES    (256u * 1024)
+#define SLOWER_US    430000
 
 static const char *const columns[COLUMNS_MAX] = {
     "srtt_us",    "latest_rtt_us",   "min_rtt_us",   "rttvar_us",    "rtt_samples",
@@ -40,9 +41,9 @@ static void columns_add(struct bytes *text)
 }
 
 /* A healthy connection: every value plausible, most of them new in each round. */
-static void row_add(struct bytes *text, uint64_t conn, uint32_t round)
+static void row_add(struct bytes *text, uint64_t conn, uint32_t round, bool slow)
 {
-    uint64_t srtt = 20000 + (conn * 7919 + round * 131u) % 9000;
+    uint64_t srtt = 20000 + (conn * 7919 + round * 131u) % 9000 + (slow ? SLOWER_US : 0);
     uint64_t in_flight = (conn + round) % 4 ? 1200 * (conn % 9 + 1) : 0;
     const uint64_t values[1 + COLUMNS_MAX] = {
         conn,
@@ -82,7 +83,7 @@ void node_rows(const struct node *node, struct bytes *text)
             columns_add(text);
         else
             bytes_add(text, ",", 1);
-        row_add(text, i + 1, node->round);
+        row_add(text, i + 1, node->round, node->slow);
         if (i % ROWS_IN_LINE == ROWS_IN_LINE - 1 || i + 1 == options->peers)
             bytes_string(text, "]}}\n");
     }
@@ -131,14 +132,16 @@ static void answer_subscribe(struct node *node, uint64_t id)
                  (unsigned long long)id, options->peers);
 }
 
-static void answer_move(struct node *node, uint64_t id)
+static void answer_move(struct node *node, uint64_t id, const char *line, size_t length)
 {
+    static const char other[] = "\"interface\":\"up1\"";
+    bool moves = node->lab->current || memmem(line, length, other, sizeof(other) - 1);
+
     bytes_string(&node->out, "{\"jsonrpc\":\"2.0\",\"id\":");
     bytes_number(&node->out, id);
     bytes_string(&node->out,
-                 node->lab->current
-                     ? ",\"result\":{\"local\":\"10.0.2.2:9100\",\"validated\":true}}\n"
-                     : ",\"result\":{\"local\":\"10.0.1.2:9100\",\"validated\":true}}\n");
+                 moves ? ",\"result\":{\"local\":\"10.0.2.2:9100\",\"validated\":true}}\n"
+                       : ",\"result\":{\"local\":\"10.0.1.2:9100\",\"validated\":true}}\n");
     node->moves_answered++;
     flush_if_full(node);
 }
@@ -164,7 +167,7 @@ static void answer_summary(struct node *node, uint64_t id, const char *line, siz
 
             if (rows++)
                 bytes_add(&node->out, ",", 1);
-            row_add(&node->out, strtoull(conns, &end, 10), node->round);
+            row_add(&node->out, strtoull(conns, &end, 10), node->round, node->slow);
             conns = end;
         }
         bytes_string(&node->out, "]}}\n");
@@ -194,7 +197,7 @@ static void handle_line(struct node *node, const char *line, size_t length)
         die("not a request: %.*s", (int)length, line);
     method += sizeof(middle) - 1;
     if (is_method(method, "migrate_peer"))
-        answer_move(node, id);
+        answer_move(node, id, line, length);
     else if (is_method(method, "summary"))
         answer_summary(node, id, line, length);
     else if (is_method(method, "subscribe"))
@@ -202,8 +205,13 @@ static void handle_line(struct node *node, const char *line, size_t length)
     else if (is_method(method, "hello"))
         bytes_format(&node->out,
                      "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"result\":{\"protocol\":1,\"node\":"
-                     "\"bench\",\"implementation\":\"bench\",\"boot\":\"%d\"}}\n",
-                     (unsigned long long)id, getpid());
+                     "\"bench\",\"implementation\":\"bench\",\"boot\":\"%d\",\"features\":[%s]}}\n",
+                     (unsigned long long)id, getpid(),
+                     options->uplinks > 1 ? "\"bind\",\"probe_path\"" : "");
+    else if (is_method(method, "probe_path")) /* the other uplink is fast */
+        bytes_format(&node->out,
+                     "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"result\":{\"rtt_us\":20000}}\n",
+                     (unsigned long long)id);
     else
         die("asked for something else: %.*s", (int)length, line);
 }

@@ -69,6 +69,8 @@ static void config_write(const char *path, const char *socket_path)
             "control = %s/control\nstate_directory = %s/state\nplugin_directory = %s\n",
             socket_path, options->interval_ms, options->directory, options->directory,
             options->plugins);
+    if (options->uplinks > 1)
+        fputs("\n[uplink:up0]\ninterface = up0\n\n[uplink:up1]\ninterface = up1\n", file);
     for (char *word = strtok_r(words, " ,", &save); word; word = strtok_r(NULL, " ,", &save)) {
         fprintf(file, "\n[trigger:%s]\n", word);
         if (!strcmp(word, "route"))

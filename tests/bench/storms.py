@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first storm of a daemon: the table of pathdog-bench storm."""
+"""Storms: the first one of a daemon, and connections that get slow together. The tables of pathdog-bench
+storm and together."""
 
 import statistics
 
@@ -7,6 +8,7 @@ from report import count_text, time_text, verdict
 
 PEERS = 100000
 LAST_US, CONTROL_US, MEMORY, BACK_S = 60000, 20000, 1.2, 60
+TOGETHER_MOVES = 2
 LOGS = (("nothing is logged", "json", "error"), ("json", "json", "info"), ("journal", "journal", "info"))
 
 
@@ -45,3 +47,17 @@ def cells(rows):
             f"{last / middle('floor_us'):.2f}", time_text(middle("control_us")),
             time_text(middle("control_all_us")), time_text(middle("echo_us")),
             verdict(last <= LAST_US and control <= CONTROL_US))
+
+
+def bench_together(run, table):
+    table.group("All connections over an uplink get slow in the same round", "peers, uplinks", "moved",
+                "records of the uplink", "journal entries", "CPU", "control: worst", "echo: worst",
+                "memory: ÷ before", "at most 2 moves, one record")
+    for peers in (200, 10000):
+        for uplinks in (1, 2):
+            for row in run.bench("together", peers=peers, uplinks=uplinks, triggers="srtt", interval=1000,
+                                 seconds=10 if run.quick else 25, rounds=1):
+                table.row(f"{count_text(peers)}, {uplinks}", row["moves"], row["causes"], row["entries"],
+                          time_text(row["cpu_us"]), time_text(row["control_us"]), time_text(row["echo_us"]),
+                          f"{row['after_kb'] / row['before_kb']:.2f}",
+                          verdict(row["moves"] <= TOGETHER_MOVES and row["causes"] == 1))

@@ -44,7 +44,7 @@ LEFT_OUT = {"decision": {"uplink", "target", "choice", "into", "repeats", "reque
 
 ASKED = {"migrate", "reconnect"}
 REFUSED = {"gone", "inbound", "disabled", "held", "no-target", "in-flight", "merged", "cooling",
-           "backing-off", "damped", "observing", "probing"}
+           "backing-off", "damped", "awaiting", "observing", "probing"}
 OUT_OF_QUEUE = ASKED | {"gone", "held", "superseded", "expired"}
 VERDICTS = ASKED | REFUSED | {"queued", "superseded", "expired"}
 OUTCOMES = {"migrated", "reconnected", "disabled", "not-migratable", "gone", "timeout", "busy",
@@ -78,6 +78,8 @@ def members_of(record):
         if record.get("verdict") == "merged":
             must |= {"into"}
         may = must | {"uplink", "target", "choice", "repeats"}
+        if record.get("verdict") == "awaiting":
+            may |= {"into"}
     return must, may
 
 

@@ -112,7 +112,7 @@ class Columns(Case):
         node = self.node()
         for conn in range(1, 1001):
             node.add(f"p{conn}@h", conn).silent = True
-        dog = self.dog(node, {"max_in_flight": "2000"}, SRTT)
+        dog = self.dog(node, {"max_in_flight": "2000", "shared_peers": "0"}, SRTT)
         node.wait_rounds(1)
         node.send_rows([[conn, 300000, 5] for conn in range(1, 1001)], COLUMNS)
         dog.wait_for(lambda: len(dog.records("outcome", outcome="migrated")) == 1000, 30,

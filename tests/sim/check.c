@@ -190,7 +190,9 @@ static void check_refusal(struct sim *sim, const struct record_decision *record)
 
     SIM_CHECK(sim, !record->request && !record->attempt && !record->timeout_ms,
               "a refusal with a request");
-    SIM_CHECK(sim, (record->verdict == VERDICT_MERGED) == (record->into != 0),
+    SIM_CHECK(sim,
+              record->verdict == VERDICT_AWAITING ||
+                  (record->verdict == VERDICT_MERGED) == (record->into != 0),
               "into without merged");
     if (record->repeats) /* their time was another */
         return;
@@ -278,8 +280,8 @@ static void check_decision(struct sim *sim, const struct record_decision *record
         sim->queued--;
     } else {
         SIM_CHECK(sim, was == SIM_UNSEEN, "decision %" PRIu64 " again", record->decision);
-        SIM_CHECK(sim, record->verdict < VERDICT_SUPERSEDED, "%s, never queued",
-                  verdict_name(record->verdict));
+        SIM_CHECK(sim, record->verdict < VERDICT_SUPERSEDED || record->kind == PD_KIND_DEGRADED,
+                  "%s, never queued", verdict_name(record->verdict));
         sim->firsts++;
     }
     set_decision(decision, SIM_REFUSED);
@@ -383,7 +385,8 @@ static void check_advised(struct sim *sim)
     uint64_t advised = 0;
     const struct event_command *command = &sim->event.command;
     bool moved = sim->event.type == EVENT_COMMAND && command->type == COMMAND_MOVE && command->peer;
-    uint64_t decided = sim->engine->last_decision - sim->last_decision;
+    uint32_t undecided = check_fate(sim);
+    uint64_t decided = sim->engine->last_decision - sim->last_decision + undecided - sim->undecided;
 
     for (size_t i = 0; i < SIM_INSTANCES; i++)
         advised += sim->pokes[i].advised;
@@ -395,6 +398,7 @@ static void check_advised(struct sim *sim)
               advised - sim->advised + moved);
     SIM_CHECK(sim, sim->engine->n_advice == 0 && sim->engine->n_admitted == 0, "advice is left");
     sim->advised = advised;
+    sim->undecided = undecided;
     sim->last_decision = sim->engine->last_decision;
 }
 

@@ -90,6 +90,9 @@ static void print_counts(const struct sim *sim)
     for (size_t i = 0; i < EFFECT_COUNT; i++)
         printf(" %s %" PRIu64, effect_name((enum effect)i), sim->effects[i]);
     printf("\n");
+    printf("  slow together: %" PRIu64 " times one goes first, %" PRIu64
+           " times there is no other uplink\n",
+           sim->scouts, sim->nowhere);
     if (sim->hosts.on)
         print_uplinks(&sim->hosts);
 }

@@ -36,6 +36,7 @@ static void forget_run(struct sim *sim)
     sim->firsts = sim->repeats = sim->last_decision = sim->poll = 0;
     sim->looking = false;
     sim->advised = 0;
+    sim->undecided = 0;
     for (size_t i = 0; i < SIM_INSTANCES; i++)
         forget_causes(sim, &sim->pokes[i]);
 }

@@ -8,6 +8,7 @@
 
 #define PUSH_US   500000u
 #define PUSH_PTOS 4u
+#define SLOWER_US 800000u
 
 static uint64_t pick(struct sim *sim, uint64_t n)
 {
@@ -39,6 +40,16 @@ static void add(struct pd_row *row, enum pd_column column, uint64_t more)
     set(row, column, row->v[column] + more);
 }
 
+/* The link that it shares with others is full. */
+static void slower(struct sim *sim, const struct sim_peer *peer, struct pd_row *row)
+{
+    if (sim->now_us >= sim->slow_until_us || (sim->hosts.on && hosts_of(sim, peer)))
+        return;
+    row->v[PD_SRTT_US] += SLOWER_US;
+    if (row->v[PD_LATEST_RTT_US] != PD_UNKNOWN)
+        row->v[PD_LATEST_RTT_US] += SLOWER_US;
+}
+
 /* An RTT sample more. */
 static void sample(struct sim *sim, const struct sim_peer *peer, struct pd_row *row)
 {
@@ -47,6 +58,7 @@ static void sample(struct sim *sim, const struct sim_peer *peer, struct pd_row *
     add(row, PD_RTT_SAMPLES, 1);
     row->v[PD_SILENT_MS] = pick(sim, 5);
     hosts_rtt(sim, peer, row);
+    slower(sim, peer, row);
 }
 
 /* ---- application data ---- */

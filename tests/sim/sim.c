@@ -48,6 +48,8 @@ static void configure(struct sim *sim, struct sim_setup *setup)
     config->fallback_blind_us = usual ? 20000000 : 100000 + pick(sim, 40000000);
     config->decisions_kept = (uint32_t)pick(sim, 100);
     config->choose = true;
+    config->shared_peers = pick(sim, 3) ? 2 + (uint32_t)pick(sim, 8) : 0;
+    config->shared_fraction = usual ? 800 : 500 + (uint32_t)pick(sim, 501);
     hosts_configure(sim, setup);
     config->instances = setup->instances;
 }

@@ -65,6 +65,7 @@ struct sim_peer {
     /* its path, and the interface that it was moved to: 1 more than its number, 0: none */
     struct pd_address local, remote;
     size_t bound;
+    uint64_t waits_us;  /* since then its advice is not decided, or it awaits; 0: it does not */
     uint64_t return_us; /* the last that succeeded, from one that is not metered; 0: none */
     /* of the run before, until the snapshot */
     uint64_t kept_conn; /* 0: none */
@@ -162,7 +163,12 @@ struct sim {
     uint64_t firsts, repeats; /* decisions said first, and counted */
     uint64_t advised;         /* by all pokes, before the present turn */
     uint64_t last_decision;   /* the same */
+    uint32_t undecided;       /* the same: advice that waits, and was not decided yet */
     uint32_t queued, moved;
+    uint64_t waited, awaited; /* connections by turns */
+    uint64_t scouts,
+        nowhere; /* events of whole uplinks: with a scout, and where there is no other uplink */
+    uint64_t slow_until_us; /* the link that most connections share is full */
     uint32_t taken_back; /* in this turn, and nothing has taken their place yet */
     uint64_t verdicts[VERDICT_COUNT], outcomes[OUTCOME_COUNT], effects[EFFECT_COUNT];
     uint64_t fallbacks, restarts, given_ups;
@@ -228,6 +234,9 @@ void check_probe_path(struct sim *sim, const struct action_probe_path *probe);
 void check_decision_uplink(struct sim *sim, const struct record_decision *record);
 void check_outcome_uplink(struct sim *sim, const struct record_outcome *record);
 void check_uplinks(struct sim *sim);
+
+/* check-fate.c: the same, of advice that waits. How much of it is not decided? */
+uint32_t check_fate(struct sim *sim);
 
 /* digest.c */
 void digest_event(struct sim *sim);

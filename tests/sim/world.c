@@ -9,6 +9,8 @@
 #include "sim.h"
 #include "util/util.h"
 
+#define SLOW_EVERY 12 /* signals, on average */
+
 static uint64_t pick(struct sim *sim, uint64_t n)
 {
     return choose(&sim->choice, n);
@@ -197,11 +199,26 @@ static void plan(struct sim *sim, uint32_t owner)
         poke_add(poke, in, POKE_FAIL);
 }
 
+/* All connections get slow at once, those over one uplink where there are several, and are advised
+ * so. */
+static void get_slow(struct sim *sim, uint32_t owner)
+{
+    sim->slow_until_us = sim->now_us + 1000000 + pick(sim, 60000000);
+    for (uint32_t peer = 0; peer < SIM_NAMES + 4; peer++) {
+        struct poke_step *step = poke_add(&sim->pokes[owner], POKE_IN_SIGNAL, POKE_ADVISE);
+
+        step->peer = peer;
+        step->advice = (struct pd_advice){.kind = PD_KIND_DEGRADED, .reason = "slow"};
+    }
+}
+
 static void trigger_signal(struct sim *sim)
 {
     uint32_t owner = (uint32_t)pick(sim, sim->config.n_instances + (pick(sim, 50) == 0));
 
-    if (owner < sim->config.n_instances)
+    if (owner < sim->config.n_instances && pick(sim, SLOW_EVERY) == 0)
+        get_slow(sim, sim->setups[sim->setup].owners[owner]);
+    else if (owner < sim->config.n_instances)
         for (uint64_t i = 0, count = 1 + pick(sim, 8); i < count; i++)
             plan(sim, sim->setups[sim->setup].owners[owner]);
     sim->event.type = EVENT_SIGNAL;

@@ -43,6 +43,8 @@ static void test_defaults(void **state)
     assert_int_equal(engine->effect_window_us, 10000000);
     assert_int_equal(engine->fallback_after_us, 3000000);
     assert_int_equal(engine->decisions_kept, 4096);
+    assert_int_equal(engine->shared_peers, 5);
+    assert_int_equal(engine->shared_fraction, 800);
     assert_true(engine->choose);
     assert_int_equal(engine->returns, RETURN_ALWAYS);
     assert_int_equal(engine->n_instances, 0);

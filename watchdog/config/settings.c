@@ -112,6 +112,9 @@ const struct setting settings[] = {
     CHOICE("prefer", prefer, "node", prefers, "what moved and dead ask for; node: what the node's hello prefers"),
     BOOLEAN("choose", choose, "yes", "choose another uplink for a connection whose own is dead or bad; no: the route table alone decides"),
     CHOICE("return", returns, "always", return_names, "when to go back to the uplink that a connection was moved off, or to one of a better class: once it is proven to live, if it is also faster, or never"),
+    COUNT("shared_peers", shared_peers, "5", 0, 1u << 24, "connections of an uplink that must be measured before degraded advice is evaluated for all of them together; 0: never"),
+    {.option = {"shared_fraction", PD_OPTION_FRACTION, "4/5", 500, 1000, "if at least this share of them got worse, the uplink is the cause"},
+     .kind = SETTING_U32, .offset = offsetof(struct config, engine.shared_fraction)},
     COUNT("decisions_kept", decisions_kept, "4096", 1, 1u << 20, "decisions kept for pathdogctl"),
 };
 /* clang-format on */

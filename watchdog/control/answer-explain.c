@@ -105,6 +105,9 @@ static void gate_sentence(char *text, size_t size, const struct inspect_status *
     case VERDICT_DAMPED:
         damped_text(text, size, explain, question->by);
         break;
+    case VERDICT_AWAITING:
+        snprintf(text, size, "other advice of this connection waits %s", explain->waits);
+        break;
     case VERDICT_OBSERVING:
         snprintf(text, size, "the mode is observe; \"pathdogctl mode active\" ends it");
         break;
@@ -187,6 +190,7 @@ static void put_moves(struct buffer *out, const struct inspect_explain *explain)
     put_bool(out, "judged", explain->evaluated);
     put_bool(out, "looked_closely", explain->polled_closely);
     put_text(out, "remembered", explain->remembered);
+    put_text(out, "waits", *explain->waits ? explain->waits : NULL);
     put_known(out, "decision", explain->decision, 0);
     put_known(out, "request", explain->request, 0);
     put_u64(out, "attempt", explain->attempt);

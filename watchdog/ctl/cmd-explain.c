@@ -154,6 +154,8 @@ static void show_waiting(const struct ctl *ctl, const json_t *peer)
         printf("; watched for another %s", span_of(watch, "left_us"));
     if (has(peer, "remembered"))
         printf("; remembered for later: %s", text_of(peer, "remembered"));
+    if (has(peer, "waits"))
+        printf("; degraded advice waits %s", text_of(peer, "waits"));
     putchar('\n');
 }
 

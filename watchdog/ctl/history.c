@@ -214,9 +214,9 @@ unsigned history_runs(const struct history *history)
 bool history_is_verdict(const char *text, char **ret_list)
 {
     static const char *const verdicts[] = {
-        "gone",   "inbound", "disabled",    "held",       "no-target", "in-flight",
-        "merged", "cooling", "backing-off", "damped",     "observing", "probing",
-        "queued", "migrate", "reconnect",   "superseded", "expired"};
+        "gone",    "inbound", "disabled",    "held",      "no-target",  "in-flight",
+        "merged",  "cooling", "backing-off", "damped",    "awaiting",   "observing",
+        "probing", "queued",  "migrate",     "reconnect", "superseded", "expired"};
     char list[256] = "";
     size_t at = 0;
 

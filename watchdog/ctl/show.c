@@ -173,7 +173,8 @@ static const char *colour_of(const struct ctl *ctl, const char *word)
 {
     static const char *const good[] = {"migrate",     "reconnect", "migrated",
                                        "reconnected", "better",    NULL};
-    static const char *const neutral[] = {"same", "unknown", "merged", "queued", "probing", NULL};
+    static const char *const neutral[] = {"same",    "unknown",  "merged", "queued",
+                                          "probing", "awaiting", NULL};
     static const char *const refused[] = {
         "gone",        "inbound", "disabled",  "held",       "no-target", "in-flight", "cooling",
         "backing-off", "damped",  "observing", "superseded", "expired",   NULL};

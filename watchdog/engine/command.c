@@ -14,6 +14,7 @@
 #include "moves/move.h"
 #include "peers/peer.h"
 #include "peers/poll.h"
+#include "stages/gate.h"
 #include "stages/migration.h"
 #include "state.h"
 #include "uplinks/react.h"
@@ -76,6 +77,7 @@ static void stop(struct engine *engine)
         if (!peer->moves)
             continue;
         advice_forget(engine, peer);
+        gate_stop(engine, peer);
         repeats_flush(engine, peer);
     }
     causes_close(engine, NULL);

@@ -88,6 +88,8 @@ struct engine_config {
     uint64_t fallback_after_us;
     uint64_t fallback_blind_us;
     uint32_t decisions_kept;
+    uint32_t shared_peers;    /* 0: each connection is judged alone */
+    uint32_t shared_fraction; /* permille */
     const struct instance_config *instances;
     size_t n_instances;
     const struct uplink_config *uplinks;

@@ -18,6 +18,8 @@
 #include "peers/poll.h"
 #include "peers/progress.h"
 #include "peers/waiting.h"
+#include "stages/deferred.h"
+#include "stages/fate.h"
 #include "stages/gate.h"
 #include "stages/migration.h"
 #include "state.h"
@@ -120,6 +122,7 @@ void connection_node_down(struct engine *engine, const struct event_node_down *e
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         peer_set_state(engine, peer, PEER_UNREPORTED, NULL);
         migration_peer_unreported(engine, peer);
+        fate_peer_gone(engine, peer);
     }
 }
 
@@ -251,6 +254,7 @@ void connections_free(struct engine *engine)
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         if (peer->moves) {
             advice_forget(engine, peer);
+            reason_unref(deferred_take(engine, peer, NULL, NULL));
             repeats_flush(engine, peer);
         }
         peer_texts_free(peer);

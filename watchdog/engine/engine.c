@@ -59,7 +59,9 @@
 #include "peers/peer.h"
 #include "peers/poll.h"
 #include "stages/admit.h"
+#include "stages/fate.h"
 #include "stages/gate.h"
+#include "stages/deferred.h"
 #include "stages/migration.h"
 #include "stages/row.h"
 #include "state.h"
@@ -158,6 +160,12 @@ static void due(struct engine *engine, struct deadline *deadline)
     case DEADLINE_UPLINK:
         react_due(engine);
         break;
+    case DEADLINE_FATE:
+        fate_due(engine);
+        break;
+    case DEADLINE_QUIET:
+        deferred_due(engine, deadline);
+        break;
     case DEADLINE_TRIGGER:
         instance_due(deadline);
         gate_withdrawn(engine);
@@ -191,6 +199,8 @@ int engine_new(const struct engine_config *config, uint64_t now_us, uint64_t rea
     peers_init(engine);
     moves_init(engine);
     polls_init(engine);
+    groups_init(engine);
+    fate_init(engine);
     if (result < 0) {
         engine_free(engine);
         return result;
@@ -218,6 +228,8 @@ struct engine *engine_free(struct engine *engine)
     names_clear(engine);
     learnt_clear(engine);
     uplinks_clear(engine);
+    fate_clear(engine);
+    groups_clear(engine);
     causes_clear(engine);
     notices_clear(engine);
     pool_clear(&engine->effect_pool);
@@ -272,8 +284,10 @@ static void dispatch(struct engine *engine, const struct event *event)
         row_samples(engine, &event->samples);
         break;
     case EVENT_SUMMARY_DONE:
-        if (polls_done(engine, &event->summary_done))
+        if (polls_done(engine, &event->summary_done)) {
             triggers_missing(engine);
+            fate_round(engine);
+        }
         polls_ask_due(engine);
         break;
     case EVENT_ANSWER:

@@ -12,6 +12,7 @@
 #include "peers/peer.h"
 #include "peers/progress.h"
 #include "peers/waiting.h"
+#include "stages/fate.h"
 #include "stages/gate.h"
 #include "stages/newer.h"
 #include "state.h"
@@ -26,6 +27,10 @@ static void ask_gate(const struct engine *engine, const struct peer *peer, enum 
     const struct reason reason = {.kind = ret->kind, .by = by};
     struct choice choice;
 
+    if (ret->kind == PD_KIND_DEGRADED && peer->moves && peer->moves->deferred) {
+        question.awaits = true;
+        question.into = fate_into(engine, peer);
+    }
     question.by = advice_choose_by(engine, peer, ret->kind, by);
     if (choose_uplink(engine, peer, &reason, NULL, &choice)) {
         const struct uplink *target = uplink_at(engine, choice.to);
@@ -130,6 +135,7 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
     ret->tokens = ret->tokens_most = engine->config->move_burst;
     ret->gap_left_us = sub_u64(name_reconnect_allowed_us(&present, name), present.now_us);
     shelved = shelf_find(engine, peer);
+    fate_report(&present, peer, ret->waits, sizeof(ret->waits));
     if (peer->moves) {
         report_moves(&present, peer->moves, ret);
     } else if (shelved) {

@@ -199,6 +199,7 @@ struct inspect_explain {
     bool watched, evaluated, polled_closely;
     uint64_t watch_left_us;
     const char *remembered;     /* the reason of advice that will be given again; NULL: none */
+    char waits[300];            /* what degraded advice waits for; "": nothing is deferred */
     uint64_t decision, request; /* of the move; 0: none */
     uint32_t attempt;
     bool gives_way;     /* to `moved` advice that leads elsewhere */

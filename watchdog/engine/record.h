@@ -20,6 +20,7 @@ enum verdict {
     VERDICT_COOLING,
     VERDICT_BACKING_OFF,
     VERDICT_DAMPED,
+    VERDICT_AWAITING, /* others over its uplink got worse, too: one of them goes first */
     VERDICT_OBSERVING,
     VERDICT_PROBING, /* other uplinks are asked whether they live; decided again by the answers */
     VERDICT_QUEUED,

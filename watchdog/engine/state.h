@@ -26,9 +26,11 @@
 #include "peers/peer.h"
 #include "peers/poll.h"
 #include "stages/admit.h"
+#include "stages/fate.h"
 #include "stages/gate.h"
 #include "triggers/instance.h"
 #include "triggers/triggers.h"
+#include "uplinks/groups.h"
 #include "uplinks/uplinks.h"
 
 /* All that a connection needs once somebody advised something about it; most
@@ -50,6 +52,7 @@ struct peer_moves {
     struct peer *peer;
     struct reason *remembered;
     struct deadline remembered_deadline;
+    struct deferred *deferred; /* stages/deferred.c */
     struct repeats *repeats;
     struct effect_job *effect;
     struct watch watch;
@@ -111,6 +114,7 @@ struct engine {
     struct triggers triggers;
     /* uplinks */
     struct uplinks uplinks;
+    struct groups groups;
     /* liveness */
     struct pool effect_pool;
     uint32_t effects_open;
@@ -119,6 +123,7 @@ struct engine {
     /* stages */
     bool asks; /* the turn's advice is not decided to its end */
     struct deciding deciding;
+    struct fates fates;
     struct admitted *admitted; /* not asked, or not entered yet */
     size_t n_admitted, admitted_capacity;
     /* so many from the first on have their line, their move, are entered */

@@ -136,6 +136,8 @@ static const char *refusal(const struct record_decision *decision)
         return "too soon after the last move failed";
     case VERDICT_DAMPED:
         return reconnect ? "too soon after the last reconnect" : "the peer was moved too often";
+    case VERDICT_AWAITING:
+        return "another connection goes first";
     case VERDICT_OBSERVING:
         return "no request was sent: the mode is observe";
     case VERDICT_PROBING:

@@ -7,7 +7,8 @@
 
 #define OPEN_PER_INSTANCE 64u
 
-uint64_t cause_open(struct engine *engine, const struct instance *instance, const char *reason)
+static uint64_t open_cause(struct engine *engine, const struct instance *instance,
+                           const char *trigger, const char *reason)
 {
     struct causes *causes = &engine->causes;
     unsigned open = 0;
@@ -21,11 +22,21 @@ uint64_t cause_open(struct engine *engine, const struct instance *instance, cons
     causes->open[causes->count++] = (struct cause){
         .id = ++causes->last,
         .instance = instance,
-        .trigger = instance->name,
+        .trigger = trigger,
         .reason = text_new(reason),
         .peers = engine->peers.count,
     };
     return causes->last;
+}
+
+uint64_t cause_open(struct engine *engine, const struct instance *instance, const char *reason)
+{
+    return open_cause(engine, instance, instance->name, reason);
+}
+
+uint64_t cause_open_own(struct engine *engine, const char *trigger, const char *reason)
+{
+    return open_cause(engine, NULL, trigger, reason);
 }
 
 struct cause *cause_find(struct engine *engine, uint64_t id)
@@ -42,6 +53,14 @@ void cause_count_advice(struct engine *engine, uint64_t id)
 
     if (cause)
         cause->advised++;
+}
+
+void cause_uncount_advice(struct engine *engine, uint64_t id)
+{
+    struct cause *cause = cause_find(engine, id);
+
+    if (cause)
+        cause->advised--;
 }
 
 void cause_count_verdict(struct engine *engine, uint64_t id, enum verdict verdict)

@@ -22,6 +22,9 @@ struct cause {
     bool closing;
 };
 
+/* Of so many pieces of advice in one cause the journal has no records of their own. */
+#define CAUSE_BULK_ABOVE 1000u
+
 struct causes {
     struct cause *open;
     size_t count, capacity;
@@ -30,6 +33,8 @@ struct causes {
 
 /* 0 if this trigger has too many open. */
 uint64_t cause_open(struct engine *engine, const struct instance *instance, const char *reason);
+/* One of pathdog itself; it is closed without an instance. */
+uint64_t cause_open_own(struct engine *engine, const char *trigger, const char *reason);
 void cause_close(struct engine *engine, const struct instance *instance, uint64_t id);
 
 /* Those of an instance that is closed; all for NULL. */
@@ -40,6 +45,7 @@ struct cause *cause_find(struct engine *engine, uint64_t id);
 
 /* Counts in the open cause of that number, if there is one: advice given, a first verdict. */
 void cause_count_advice(struct engine *engine, uint64_t id);
+void cause_uncount_advice(struct engine *engine, uint64_t id); /* it is given again later */
 void cause_count_verdict(struct engine *engine, uint64_t id, enum verdict verdict);
 
 /* Writes the records of the causes that were closed in this turn. */

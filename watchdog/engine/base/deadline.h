@@ -27,6 +27,8 @@ enum deadline_kind {
     DEADLINE_WATCH,      /* of a watch: a poll is wanted, or its end */
     DEADLINE_RETURN,     /* of uplinks: a step of those that want back */
     DEADLINE_UPLINK,     /* of uplinks: who is left on one that is down; the end of a hold */
+    DEADLINE_FATE,       /* of groups: what waits of their advice is judged */
+    DEADLINE_QUIET,      /* of held advice: it is given, quiet moment or not */
     DEADLINE_TRIGGER,    /* of an instance: the timer of its policy */
 };
 

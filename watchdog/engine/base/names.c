@@ -21,6 +21,7 @@ static const char *const verdict_names[VERDICT_COUNT] = {
     [VERDICT_COOLING] = "cooling",
     [VERDICT_BACKING_OFF] = "backing-off",
     [VERDICT_DAMPED] = "damped",
+    [VERDICT_AWAITING] = "awaiting",
     [VERDICT_OBSERVING] = "observing",
     [VERDICT_PROBING] = "probing",
     [VERDICT_QUEUED] = "queued",

@@ -132,6 +132,21 @@ struct reason *reason_new(const char *trigger, enum reason_by by, const struct p
     return reason;
 }
 
+struct reason *reason_again(const struct reason *reason, uint64_t cause, struct text *text)
+{
+    struct reason *copy = memory_new(1, sizeof(*copy));
+
+    *copy = *reason;
+    copy->refs = 1;
+    copy->cause = cause;
+    copy->text = text_ref(text ? text : reason->text);
+    copy->evidence = evidence_ref(reason->evidence);
+    copy->interface = string_copy(reason->interface);
+    copy->local = string_copy(reason->local);
+    copy->via = string_copy(reason->via);
+    return copy;
+}
+
 struct reason *reason_ref(struct reason *reason)
 {
     if (reason)

@@ -42,6 +42,8 @@ struct reason {
 };
 
 struct reason *reason_new(const char *trigger, enum reason_by by, const struct pd_advice *advice);
+/* The same of another cause; and with this text, unless it is NULL. */
+struct reason *reason_again(const struct reason *reason, uint64_t cause, struct text *text);
 struct reason *reason_ref(struct reason *reason);
 struct reason *reason_unref(struct reason *reason);
 

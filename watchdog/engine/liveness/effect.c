@@ -16,6 +16,7 @@
 #include "../peers/waiting.h"
 #include "../state.h"
 #include "../uplinks/evidence.h"
+#include "../uplinks/groups.h"
 #include "../uplinks/return.h"
 
 static uint32_t median(const uint32_t *values, uint8_t count)
@@ -90,6 +91,7 @@ static void finish(struct engine *engine, struct effect_job *job, enum effect ef
         name_release(engine, name);
     }
     tell_uplink(engine, job, effect);
+    groups_effect(engine, job->conn, effect);
     text_unref(job->name);
     destination_unref(job->destination);
     pool_give(&engine->effect_pool, job);

@@ -14,16 +14,16 @@ struct engine;
 struct peer;
 
 struct watch {
-    bool on;
-    bool probed;
-    bool given;       /* the present silence has led to a decision */
-    bool polled;      /* a row has come since `advised_us` */
-    bool bulk;        /* as the advice */
-    bool application; /* data waits, by the last row; else at most a keep-alive */
-    bool flipped;     /* the kernel's way out has changed since the last progress */
-    bool untried;     /* and it has not been dialled anew since */
-    bool gone;        /* the kernel has proven that nothing can arrive on the path in use */
-    bool no_way;      /* the kernel, or the node, knows no way out */
+    bool on : 1;
+    bool probed : 1;
+    bool given : 1;       /* the present silence has led to a decision */
+    bool polled : 1;      /* a row has come since `advised_us` */
+    bool bulk : 1;        /* as the advice */
+    bool application : 1; /* data waits, by the last row; else at most a keep-alive */
+    bool flipped : 1;     /* the kernel's way out has changed since the last progress */
+    bool untried : 1;     /* and it has not been dialled anew since */
+    bool gone : 1;        /* the kernel has proven that nothing can arrive on the path in use */
+    bool no_way : 1;      /* the kernel, or the node, knows no way out */
     uint64_t cause;
     uint64_t advised_us; /* also the last answer since */
     uint64_t until_us;

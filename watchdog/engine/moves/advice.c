@@ -38,6 +38,17 @@ void advice_note(struct engine *engine, struct peer *peer, struct reason *reason
     };
 }
 
+void advice_note_evaluated(struct engine *engine, struct peer *peer, struct reason *reason,
+                           bool again, enum fate fate, bool quiet)
+{
+    struct advice *advice;
+
+    advice_note(engine, peer, reason, again);
+    advice = &engine->advice[engine->n_advice - 1];
+    advice->fate = fate;
+    advice->quiet = quiet;
+}
+
 void advice_give(struct engine *engine, struct peer *peer, const char *trigger, enum reason_by by,
                  bool bulk, const struct pd_advice *advice)
 {

@@ -12,10 +12,22 @@
 struct engine;
 struct peer;
 
+/* How degraded advice was evaluated among that of others that share a link: stages/fate.c. */
+enum fate {
+    FATE_NEW,     /* not yet */
+    FATE_ALONE,   /* by itself */
+    FATE_SCOUT,   /* it goes first, to another uplink */
+    FATE_AWAITS,  /* another one goes first */
+    FATE_NOWHERE, /* there is no other uplink for them */
+    FATE_COOLS,   /* a move of one of them did not help */
+};
+
 struct advice {
     uint32_t peer;
+    enum fate fate;
     uint64_t conn;
     struct reason *reason;
+    bool quiet; /* it has waited for a quiet moment */
     bool again; /* remembered, and given once more: its cause has counted it already */
 };
 
@@ -32,6 +44,10 @@ static inline bool kind_is_network(enum pd_kind kind)
 
 /* Notes advice for the gate. `reason` is taken over. */
 void advice_note(struct engine *engine, struct peer *peer, struct reason *reason, bool again);
+
+/* Notes advice that was deferred. */
+void advice_note_evaluated(struct engine *engine, struct peer *peer, struct reason *reason,
+                           bool again, enum fate fate, bool quiet);
 
 /* By what means advice of this kind would be followed. */
 enum by advice_choose_by(const struct engine *engine, const struct peer *peer, enum pd_kind kind,

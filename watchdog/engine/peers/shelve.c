@@ -8,8 +8,9 @@
 /* Could a new one with the same `shelved` be told from it, as long as the configuration stays? */
 static bool is_over(const struct engine *engine, const struct peer_moves *moves)
 {
-    return !moves->move && !moves->polled && !moves->remembered && !moves->repeats &&
-           !moves->effect && !moves->watch.on && !deadline_is_on(&moves->watch.deadline) &&
+    return !moves->move && !moves->deferred && !moves->polled && !moves->remembered &&
+           !moves->repeats && !moves->effect && !moves->watch.on &&
+           !deadline_is_on(&moves->watch.deadline) &&
            !deadline_is_on(&moves->remembered_deadline) && !moves->cooldown_doublings &&
            !moves->backoffs[0] && !moves->backoffs[1] &&
            moves->backoff_until_us[0] <= engine->now_us &&

@@ -31,17 +31,20 @@ bool unacked_shows(const struct pd_row *row)
            (unacked_ms != PD_UNKNOWN && unacked_ms > 0);
 }
 
-static uint64_t pto_us(const struct pd_row *row)
+uint64_t probe_timeout_us(uint64_t srtt_us, uint64_t rttvar_us)
 {
-    uint64_t srtt_us = row->v[PD_SRTT_US], rttvar_us = row->v[PD_RTTVAR_US];
-
-    if (row->v[PD_PTO_US] != PD_UNKNOWN && row->v[PD_PTO_US] > 0)
-        return row->v[PD_PTO_US];
     if (srtt_us == PD_UNKNOWN)
         srtt_us = INITIAL_RTT_US;
     if (rttvar_us == PD_UNKNOWN)
         rttvar_us = srtt_us / 2;
     return srtt_us + max_u64(rttvar_us * 4, GRANULARITY_US) + MAX_ACK_DELAY_US;
+}
+
+static uint64_t pto_us(const struct pd_row *row)
+{
+    if (row->v[PD_PTO_US] != PD_UNKNOWN && row->v[PD_PTO_US] > 0)
+        return row->v[PD_PTO_US];
+    return probe_timeout_us(row->v[PD_SRTT_US], row->v[PD_RTTVAR_US]);
 }
 
 /* The stack's own probes are no more than a keep-alive either. */

@@ -15,4 +15,7 @@ bool unacked_shows(const struct pd_row *row);
  * `progress`. */
 void unacked_row(struct engine *engine, struct peer *peer, struct pd_sample *sample);
 
+/* RFC 9002 §6.2.1, for PD_UNKNOWN with what a connection begins with. */
+uint64_t probe_timeout_us(uint64_t srtt_us, uint64_t rttvar_us);
+
 #endif

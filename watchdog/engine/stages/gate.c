@@ -19,10 +19,11 @@
 #include "../uplinks/evidence.h"
 #include "../uplinks/probe.h"
 #include "admit.h"
+#include "deferred.h"
+#include "fate.h"
 #include "newer.h"
 #include "outcome.h"
 
-#define BULK_ABOVE 1000u
 /* None of the uplinks has answered: one of them may live again. */
 #define ASKED_AGAIN_US UINT64_C(3000000)
 /* By then all probes are answered, or given up. */
@@ -75,13 +76,17 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
         *ret_into = moves && !question->newer ? joins(engine, moves, kind) : 0;
         return *ret_into;
     case VERDICT_COOLING:
-        return moves && kind >= PD_KIND_DEGRADED && waiting_cooling(engine, moves);
+        return question->cools ||
+               (moves && kind >= PD_KIND_DEGRADED && waiting_cooling(engine, moves));
     case VERDICT_BACKING_OFF:
         return moves && !asked && kind != PD_KIND_MOVED &&
                moves->backoff_until_us[by] > engine->now_us;
     case VERDICT_DAMPED:
         return kind_is_network(kind) &&
                waiting_damped_until_us(engine, peer, newer_gap(peer, question) ? BY_MIGRATE : by);
+    case VERDICT_AWAITING:
+        *ret_into = question->awaits ? question->into : 0;
+        return question->awaits;
     case VERDICT_OBSERVING:
         return !asked && engine->mode == MODE_OBSERVE;
     case VERDICT_PROBING:
@@ -112,6 +117,8 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
 {
     if (verdict == VERDICT_PROBING)
         advice_remember(engine, peer, reason, verdict, engine->now_us + PROBED_US);
+    else if (verdict == VERDICT_AWAITING)
+        fate_keep(engine, peer, reason);
     if (!kind_is_network(reason->kind))
         return;
     if (verdict == VERDICT_HELD || verdict == VERDICT_OBSERVING)
@@ -196,15 +203,36 @@ static bool keeps_old(const struct engine *engine, const struct peer *peer,
     return !is_unreachable(peer, reason);
 }
 
-/* The one place where advice becomes a decision. */
+static struct gate_question question_of(const struct engine *engine, const struct peer *peer,
+                                        const struct advice *advice, enum by by,
+                                        const struct choice *choice)
+{
+    bool elsewhere = choice->probe || (choice->to && choice->to != choice->from);
+
+    return (struct gate_question){
+        .kind = advice->reason->kind,
+        .by = by,
+        .no_target = advice->reason->no_target || choice->no_target ||
+                     advice->fate == FATE_NOWHERE || (advice->fate == FATE_SCOUT && !elsewhere),
+        .probing = choice->probe,
+        .cools = advice->fate == FATE_COOLS,
+        .awaits = advice->fate == FATE_AWAITS,
+        .into = advice->fate == FATE_AWAITS ? fate_into(engine, peer) : 0,
+    };
+}
+
+/* The one place where advice becomes a decision; or it is deferred. */
 static void decide(struct engine *engine, struct advice *advice)
 {
     struct peer *peer = peer_at(engine, advice->peer);
-    struct deciding_on what = {.reason = advice->reason, .decision = ++engine->last_decision};
+    struct deciding_on what = {.reason = advice->reason};
     struct gate_question question;
     struct choice choice;
     enum verdict verdict;
+    bool newer;
 
+    if (what.reason->kind == PD_KIND_DEGRADED)
+        fate_advised(engine, peer, advice);
     what.by = advice_choose_by(engine, peer, what.reason->kind, what.reason->by);
     if (peer->admitted)
         admit_make(engine);
@@ -212,16 +240,20 @@ static void decide(struct engine *engine, struct advice *advice)
         what.destination = choose_destination(engine, &choice);
     if (follows(engine, peer, what.reason, &choice))
         what.by = BY_RECONNECT;
-    question.newer = newer_wins(engine, peer, advice, what.destination);
-    if (question.newer && newer_redials(engine, peer, what.reason))
+    newer = newer_wins(engine, peer, advice, what.destination);
+    if (newer && newer_redials(engine, peer, what.reason))
         what.by = BY_RECONNECT;
     if (what.by == BY_RECONNECT)
         name_lived(engine, peer->view.name, peer->up_us);
     what.keep_old = keeps_old(engine, peer, what.reason, what.by);
-    question = (struct gate_question){what.reason->kind, what.by,
-                                      what.reason->no_target || choice.no_target, choice.probe,
-                                      question.newer};
+    question = question_of(engine, peer, advice, what.by, &choice);
+    question.newer = newer;
     verdict = gate_verdict(engine, peer, &question, &what.into);
+    if (fate_defers(engine, peer, advice, verdict)) {
+        destination_unref(what.destination);
+        return;
+    }
+    what.decision = ++engine->last_decision;
     if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT)
         admit(engine, peer, &what, advice->again, &choice);
     else
@@ -230,6 +262,8 @@ static void decide(struct engine *engine, struct advice *advice)
         probe_candidates(engine, peer, &choice);
     if (verdict == VERDICT_INBOUND && what.reason->kind == PD_KIND_DEAD)
         evidence_doubt(engine, peer);
+    if (advice->fate == FATE_SCOUT)
+        fate_decided(engine, peer, what.decision, verdict);
     destination_unref(what.destination);
     advice->reason = reason_unref(advice->reason);
 }
@@ -248,7 +282,7 @@ static unsigned mark_bulk(struct engine *engine)
         if (!reason || reason == last)
             continue;
         cause = cause_find(engine, reason->cause);
-        if (cause && cause->advised > BULK_ABOVE)
+        if (cause && cause->advised > CAUSE_BULK_ABOVE)
             reason->bulk = true;
         kinds |= 1u << reason->kind;
         last = reason;
@@ -294,12 +328,40 @@ static bool decide_some(struct engine *engine, size_t most)
     return true;
 }
 
+/* Ends advice that is deferred and was not decided yet, of this trigger or of any for NULL. */
+static void end_deferred(struct engine *engine, struct peer *peer, const char *trigger,
+                         enum verdict verdict)
+{
+    bool again = false;
+    struct deciding_on what = {.reason = deferred_take(engine, peer, trigger, &again)};
+    struct record_subject subject;
+
+    if (!what.reason)
+        return;
+    subject = peer_subject(peer);
+    what.decision = ++engine->last_decision;
+    what.by = advice_choose_by(engine, peer, what.reason->kind, what.reason->by);
+    decision_write(engine, &subject, &what, verdict, NULL, 0);
+    if (!again) {
+        cause_count_advice(engine, what.reason->cause);
+        cause_count_verdict(engine, what.reason->cause, verdict);
+    }
+    reason_unref(what.reason);
+}
+
+void gate_stop(struct engine *engine, struct peer *peer)
+{
+    end_deferred(engine, peer, NULL, VERDICT_EXPIRED);
+}
+
 void gate_withdrawn(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_withdrawals; i++) {
         const struct withdrawal *withdrawal = &engine->withdrawals[i];
+        struct peer *peer = peer_at(engine, withdrawal->peer);
 
-        moves_withdraw(engine, peer_at(engine, withdrawal->peer), withdrawal->trigger);
+        moves_withdraw(engine, peer, withdrawal->trigger);
+        end_deferred(engine, peer, withdrawal->trigger, VERDICT_SUPERSEDED);
     }
     engine->n_withdrawals = 0;
 }
@@ -347,6 +409,7 @@ bool gate_run(struct engine *engine, size_t most)
 void gate_peer_gone(struct engine *engine, struct peer *peer)
 {
     gate_withdrawn(engine);
+    fate_peer_gone(engine, peer);
     for (size_t i = 0; i < engine->n_advice; i++)
         if (engine->advice[i].peer == peer->view.index && engine->advice[i].reason)
             decide(engine, &engine->advice[i]);

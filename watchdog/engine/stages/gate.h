@@ -33,13 +33,19 @@ void gate_withdrawn(struct engine *engine);
 /* A connection is about to go: advice about it that waits is `gone`. */
 void gate_peer_gone(struct engine *engine, struct peer *peer);
 
+/* The last turn: advice about it that is deferred has `expired`. */
+void gate_stop(struct engine *engine, struct peer *peer);
+
 /* What the gate looks at in advice. */
 struct gate_question {
     enum pd_kind kind;
     enum by by;
     bool no_target;
     bool probing;
-    bool newer; /* what is open, or queued, gives way to it */
+    bool newer;    /* what is open, or queued, gives way to it */
+    bool cools;    /* one that shares its link moved, and it did not help */
+    bool awaits;   /* one that shares its link goes first: */
+    uint64_t into; /* that decision, 0: none yet */
 };
 
 /* The table of docs/decisions.md: does this row apply by itself, whatever stands

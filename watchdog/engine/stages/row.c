@@ -15,6 +15,8 @@
 #include "../state.h"
 #include "../triggers/triggers.h"
 #include "../uplinks/evidence.h"
+#include "../uplinks/groups.h"
+#include "deferred.h"
 #include "gate.h"
 
 #define FAST_POLL UINT64_MAX /* no time is enough */
@@ -86,6 +88,14 @@ static bool take_regular(struct peer *peer, uint64_t now_us, uint64_t spacing_us
     return true;
 }
 
+/* Would a move now disturb what is on its way? A column that is not reported says nothing. */
+static bool shows_busy(const struct pd_row *row)
+{
+    uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES], unacked = row->v[PD_UNACKED_BYTES];
+
+    return in_flight && unacked && (in_flight & unacked) != PD_UNKNOWN;
+}
+
 /* Allocates nothing. `spacing_us` is the least time between two regular rows. */
 static void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row,
                      uint32_t columns, uint64_t spacing_us)
@@ -119,6 +129,7 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
     if (row->v[PD_BYTES_SENT] != PD_UNKNOWN)
         peer->bytes_sent = row->v[PD_BYTES_SENT];
     peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
+    peer->busy = shows_busy(row);
     if (peer->moves) {
         if (sample.progress)
             advice_disproved(engine, peer, PD_KIND_DEAD);
@@ -126,7 +137,10 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         if (peer->moves->effect)
             effect_row(engine, peer, &sample);
         fallback_row(engine, peer, &sample);
+        deferred_row(engine, peer);
     }
+    if (fresh && sample.regular)
+        groups_row(engine, peer, rtt_us);
     if (fresh)
         keep_rtt(peer, rtt_us);
     triggers_sample(engine, peer, &sample);

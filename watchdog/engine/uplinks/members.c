@@ -4,6 +4,7 @@
 
 #include "../peers/peer.h"
 #include "../state.h"
+#include "groups.h"
 
 static bool is_kept(const struct engine *engine)
 {
@@ -26,12 +27,14 @@ void members_path(struct engine *engine, struct peer *peer)
 {
     if (is_kept(engine))
         set_uplink(engine, peer, uplink_place(engine, uplinks_of(engine, peer->view.path)));
+    groups_path(engine, peer);
 }
 
 void members_gone(struct engine *engine, struct peer *peer)
 {
     if (peer->uplink)
         set_uplink(engine, peer, 0);
+    groups_gone(engine, peer);
     peer->home = 0;
 }
 
@@ -96,13 +99,11 @@ static void new_places(const struct engine *engine, const struct uplinks *before
             uplink_place(engine, uplinks_by_interface(engine, before->list[i].interface->s));
 }
 
-void members_renumber(struct engine *engine, const struct uplinks *before)
+static void renumber(struct engine *engine, const struct uplinks *before)
 {
     uint8_t places[UPLINKS_CHOSEN_MAX + 1];
     struct peer *peer;
 
-    if ((before->n <= 1 && !is_kept(engine)) || is_alike(before, &engine->uplinks))
-        return;
     new_places(engine, before, places);
     for (size_t i = 0; i < engine->uplinks.n; i++)
         engine->uplinks.list[i].n_peers = 0;
@@ -116,6 +117,15 @@ void members_renumber(struct engine *engine, const struct uplinks *before)
         peer->home = is_kept(engine) ? places[peer->home] : 0;
         set_uplink(engine, peer, found ? uplink_place(engine, found) : old);
     }
+}
+
+void members_renumber(struct engine *engine, const struct uplinks *before)
+{
+    if (is_alike(before, &engine->uplinks))
+        return;
+    if (before->n > 1 || is_kept(engine))
+        renumber(engine, before);
+    groups_renumber(engine);
 }
 
 /* Better ones first, in the order of the file. */
