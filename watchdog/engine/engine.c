@@ -53,6 +53,7 @@
 #include "liveness/effect.h"
 #include "liveness/fallback.h"
 #include "moves/advice.h"
+#include "moves/again.h"
 #include "moves/decision.h"
 #include "moves/move.h"
 #include "peers/name.h"
@@ -124,6 +125,9 @@ static void due(struct engine *engine, struct deadline *deadline)
         break; /* the shell is awake, and asks */
     case DEADLINE_REMEMBERED:
         advice_due(engine, deadline);
+        break;
+    case DEADLINE_AGAIN:
+        again_due(engine, deadline);
         break;
     case DEADLINE_REPEATS:
         repeat_due(engine, deadline);

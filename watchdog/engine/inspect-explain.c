@@ -92,6 +92,7 @@ static void report_moves(const struct engine *engine, const struct peer_moves *m
     if (tokens.used)
         ret->token_in_us =
             sub_u64(tokens.since_us + engine->config->move_refill_us, engine->now_us);
+    ret->moved_in_us = sub_u64(waiting_moved_at_us(engine, moves), engine->now_us);
     ret->requested_ago_us = ago_us(engine, moves->last_request_us);
     ret->moved_ago_us = ago_us(engine, moves->moved_us);
     ret->watched = moves->watch.on;
@@ -100,6 +101,8 @@ static void report_moves(const struct engine *engine, const struct peer_moves *m
     ret->polled_closely = moves->polled;
     if (moves->remembered)
         ret->remembered = moves->remembered->text->s;
+    else if (moves->again)
+        ret->remembered = moves->again->reason->text->s;
     if (!move)
         return;
     ret->decision = move->decision;

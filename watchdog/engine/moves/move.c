@@ -370,6 +370,8 @@ void moves_withdraw(struct engine *engine, struct peer *peer, const char *trigge
 
     if (moves->remembered && withdrawable(engine, peer, moves->remembered, trigger))
         advice_forget(engine, peer);
+    if (moves->again && withdrawable(engine, peer, moves->again->reason, trigger))
+        again_forget(engine, peer);
     if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->reason, trigger))
         move_end_waiting(engine, move, VERDICT_SUPERSEDED);
 }

@@ -54,6 +54,7 @@ static bool hold_over(const struct engine *engine, const struct name_state *stat
 static bool nothing_left(const struct engine *engine, const struct name_state *state)
 {
     return hold_over(engine, state) && !state->orphan && !state->awaited &&
+           engine->now_us >= state->routes_us &&
            engine->now_us >= add_u64(state->reconnect_us, state->gap_us + LIVED_US);
 }
 
@@ -157,6 +158,11 @@ uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name
     return allowed_us > engine->now_us ? allowed_us : 0;
 }
 
+static uint64_t gap_most_us(const struct engine *engine)
+{
+    return max_u64(NAME_GAP_MAX_US, engine->config->reconnect_gap_us);
+}
+
 void name_reconnecting(struct engine *engine, const char *name, bool another_attempt)
 {
     struct name_state *state = name_get(engine, name);
@@ -164,7 +170,8 @@ void name_reconnecting(struct engine *engine, const char *name, bool another_att
     if (!state->reconnect_us)
         state->gap_us = engine->config->reconnect_gap_us;
     else if (!another_attempt)
-        state->gap_us = min_u64(state->gap_us * 2, NAME_GAP_MAX_US);
+        state->gap_us = max_u64(engine->config->reconnect_gap_us,
+                                min_u64(state->gap_us * 2, gap_most_us(engine)));
     state->reconnect_us = engine->now_us;
 }
 
@@ -176,13 +183,27 @@ void name_kept(struct engine *engine, const char *name)
         state->gap_us = max_u64(state->gap_us / 2, engine->config->reconnect_gap_us);
 }
 
+void name_route_changed(struct engine *engine, const char *name)
+{
+    struct name_state *state = engine->names.count ? name_find(engine, name) : NULL;
+    uint64_t all_us;
+
+    if (!state || state->gap_us <= NAME_GAP_ROUTE_US)
+        return;
+    all_us = max_u64(state->routes_us, engine->now_us) + NAME_ROUTE_REFILL_US;
+    if (all_us > engine->now_us + NAME_ROUTE_BURST * NAME_ROUTE_REFILL_US)
+        return;
+    state->routes_us = all_us;
+    state->gap_us = NAME_GAP_ROUTE_US;
+}
+
 void name_restore_gap(struct engine *engine, const char *name, uint64_t reconnect_us,
                       uint64_t gap_us)
 {
     struct name_state *state = name_get(engine, name);
 
     state->reconnect_us = min_u64(reconnect_us, engine->now_us);
-    state->gap_us = reconnect_us ? min_u64(gap_us, NAME_GAP_MAX_US) : 0;
+    state->gap_us = reconnect_us ? min_u64(gap_us, gap_most_us(engine)) : 0;
 }
 
 void name_lived(struct engine *engine, const char *name, uint64_t up_us)

@@ -69,10 +69,11 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
     case VERDICT_COOLING:
         return moves && kind >= PD_KIND_DEGRADED && waiting_cooling(engine, moves);
     case VERDICT_BACKING_OFF:
-        return moves && !asked && kind != PD_KIND_MOVED &&
-               moves->backoff_until_us[by] > engine->now_us;
+        if (moves && kind == PD_KIND_MOVED)
+            return question->repeated && moves->again;
+        return moves && !asked && waiting_backoff_until_us(moves, kind, by) > engine->now_us;
     case VERDICT_DAMPED:
-        return kind_is_network(kind) && waiting_damped_until_us(engine, peer, by);
+        return kind_is_network(kind) && waiting_damped_until_us(engine, peer, kind, by);
     case VERDICT_OBSERVING:
         return !asked && engine->mode == MODE_OBSERVE;
     case VERDICT_PROBING:
@@ -116,9 +117,11 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
              (verdict == VERDICT_GONE && peer->state == PEER_UNREPORTED))
         advice_remember(engine, peer, reason, verdict, NEVER);
     else if (verdict == VERDICT_DAMPED)
-        advice_remember(engine, peer, reason, verdict, waiting_damped_until_us(engine, peer, by));
+        advice_remember(engine, peer, reason, verdict,
+                        waiting_damped_until_us(engine, peer, reason->kind, by));
     else if (verdict == VERDICT_BACKING_OFF && reason->by != REASON_BY_RULE)
-        advice_remember(engine, peer, reason, verdict, peer->moves->backoff_until_us[by]);
+        advice_remember(engine, peer, reason, verdict,
+                        waiting_backoff_until_us(peer->moves, reason->kind, by));
 }
 
 static void refuse(struct engine *engine, struct peer *peer, const struct deciding_on *what,
@@ -133,7 +136,7 @@ static void refuse(struct engine *engine, struct peer *peer, const struct decidi
     if (!again)
         cause_count_verdict(engine, reason->cause, verdict);
     if (kind_is_network(reason->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
-        verdict != VERDICT_GONE)
+        verdict != VERDICT_GONE && !reason->repeated)
         fallback_advised(engine, peer, reason);
 }
 
@@ -173,6 +176,13 @@ static bool keeps_old(const struct engine *engine, const struct peer *peer,
     return !from || (from->condition == UPLINK_UP && !uplink_held(from, engine->now_us));
 }
 
+/* The newest word of the kernel: what failed before, failed on another route. */
+static void route_changed(struct engine *engine, struct peer *peer)
+{
+    waiting_route_changed(engine, peer);
+    again_forget(engine, peer);
+}
+
 /* The one place where advice becomes a decision. */
 static void decide(struct engine *engine, struct advice *advice)
 {
@@ -182,6 +192,8 @@ static void decide(struct engine *engine, struct advice *advice)
     struct choice choice;
     enum verdict verdict;
 
+    if (what.reason->kind == PD_KIND_MOVED && !advice->again)
+        route_changed(engine, peer);
     what.by = advice_choose_by(engine, peer, what.reason->kind, what.reason->by);
     if (peer->admitted)
         admit_make(engine);
@@ -193,7 +205,8 @@ static void decide(struct engine *engine, struct advice *advice)
         name_lived(engine, peer->view.name, peer->up_us);
     what.keep_old = keeps_old(engine, peer, what.reason, what.by);
     question = (struct gate_question){what.reason->kind, what.by,
-                                      what.reason->no_target || choice.no_target, choice.probe};
+                                      what.reason->no_target || choice.no_target, choice.probe,
+                                      what.reason->repeated};
     verdict = gate_verdict(engine, peer, &question, &what.into);
     if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT)
         admit(engine, peer, &what, advice->again, &choice);

@@ -39,6 +39,7 @@ struct gate_question {
     enum by by;
     bool no_target;
     bool probing;
+    bool repeated; /* its move failed for good before */
 };
 
 /* The table of docs/decisions.md: does this row apply by itself, whatever stands

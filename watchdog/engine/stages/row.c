@@ -5,6 +5,7 @@
 #include "../liveness/effect.h"
 #include "../liveness/fallback.h"
 #include "../moves/advice.h"
+#include "../moves/again.h"
 #include "../moves/move.h"
 #include "../peers/index.h"
 #include "../peers/name.h"
@@ -120,8 +121,9 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         peer->bytes_sent = row->v[PD_BYTES_SENT];
     peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
     if (peer->moves) {
+        advice_row(engine, peer, sample.progress);
         if (sample.progress)
-            advice_disproved(engine, peer, PD_KIND_DEAD);
+            again_progressed(engine, peer);
         moves_resort(engine, peer);
         if (peer->moves->effect)
             effect_row(engine, peer, &sample);

@@ -8,7 +8,9 @@
 #include "../base/names.h"
 #include "../base/notice.h"
 #include "../moves/advice.h"
+#include "../moves/again.h"
 #include "../peers/peer.h"
+#include "../peers/waiting.h"
 #include "../state.h"
 #include "evidence.h"
 #include "members.h"
@@ -58,6 +60,10 @@ static void wake_peers(struct engine *engine, const struct uplink *uplink)
 {
     struct peer *peer;
 
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
+        waiting_route_changed(engine, peer);
+        again_now(engine, peer);
+    }
     if (!uplinks_chosen(engine))
         return;
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {

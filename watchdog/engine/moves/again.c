@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See again.h. */
+#include "again.h"
+
+#include "../peers/peer.h"
+#include "../state.h"
+#include "advice.h"
+
+#define AGAIN_US UINT64_C(10000000) /* between two requests */
+#define LEAST_US UINT64_C(1000000)  /* after a failure that took long */
+#define SURE_US  UINT64_C(1000000)  /* progress so long after the failure is not left from before */
+
+void again_failed(struct engine *engine, struct peer *peer, struct reason *reason)
+{
+    struct peer_moves *moves = peer->moves;
+    struct again *again = memory_new(1, sizeof(*again));
+
+    *again = (struct again){
+        .moves = moves,
+        .reason = reason->repeated ? reason_ref(reason) : reason_repeated(reason),
+        .failed_us = engine->now_us,
+        .deadline.kind = DEADLINE_AGAIN,
+    };
+    again_forget(engine, peer); /* it may be the same reason's */
+    moves->again = again;
+    deadline_set(&engine->deadlines, &again->deadline,
+                 max_u64(moves->last_request_us + AGAIN_US, engine->now_us + LEAST_US));
+    advice_note(engine, peer, reason_ref(again->reason), true);
+}
+
+void again_now(struct engine *engine, struct peer *peer)
+{
+    struct reason *reason;
+
+    if (!peer->moves || !peer->moves->again)
+        return;
+    reason = reason_ref(peer->moves->again->reason);
+    again_forget(engine, peer);
+    advice_note(engine, peer, reason, true);
+}
+
+void again_forget(struct engine *engine, struct peer *peer)
+{
+    struct again *again = peer->moves ? peer->moves->again : NULL;
+
+    if (!again)
+        return;
+    peer->moves->again = NULL;
+    deadline_set(&engine->deadlines, &again->deadline, NEVER);
+    reason_unref(again->reason);
+    free(again);
+}
+
+void again_progressed(struct engine *engine, struct peer *peer)
+{
+    const struct again *again = peer->moves->again;
+
+    if (again && engine->now_us > again->failed_us + SURE_US)
+        again_forget(engine, peer);
+}
+
+void again_due(struct engine *engine, struct deadline *deadline)
+{
+    struct again *again = CONTAINER_OF(deadline, struct again, deadline);
+
+    if (again->moves->move) /* something else is tried meanwhile */
+        deadline_set(&engine->deadlines, deadline, engine->now_us + AGAIN_US);
+    else
+        again_now(engine, again->moves->peer);
+}
