@@ -212,11 +212,14 @@ class Restart(Case):
 
     def test_tokens_are_kept(self):
         watchdog = {"move_burst": "1", "move_refill": "1h"}
-        node, dog = self.pair(watchdog=watchdog)
-        dog.moved()
+        dead = {"send-errors": {}}
+        node, dog = self.pair(watchdog=watchdog, triggers=dead)
+        node.peers[1].set(send_errors=3)
         dog.outcome("migrated")
-        second = self.again(node, watchdog=watchdog)
-        second.moved()
+        second = self.again(node, watchdog=watchdog, triggers=dead)
+        node.peers[1].set(send_errors=0)
+        node.wait_rounds(2)
+        node.peers[1].set(send_errors=3)
         second.decision("damped")
 
     def test_after_a_kill_it_is_said_once(self):
