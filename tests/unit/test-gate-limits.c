@@ -116,6 +116,45 @@ static void moved_without_progress(void **state)
     assert_int_equal(engine_counts(lab->engine).remembered, 0);
 }
 
+/* Where the kernel has proven that nothing can arrive on the old path, no row is waited for. */
+static void moved_off_what_is_gone(void **state)
+{
+    static const char *const proofs[] = {"silent", "unreachable"};
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    for (unsigned i = 0; i < 5; i++)
+        lab_migrated(lab, 17, PD_KIND_MOVED);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct pd_field proof = {"proof", proofs[i], 0};
+
+        lab_fresh(lab, 17, 50000 + i);
+        lab_advise_full(
+            lab, 17,
+            &(struct pd_advice){
+                .kind = PD_KIND_MOVED, .reason = "flip", .evidence = &proof, .n_evidence = 1});
+        expect_decision(lab, 17, i ? VERDICT_MIGRATE : VERDICT_DAMPED);
+    }
+    lab_answer_ok(lab, expect_migrate(lab, 17));
+    expect_no_move(lab);
+}
+
+/* What stall advises of a path that stays dead, each time after twice as long: every one of them
+ * gets a new port, whose way may be another. */
+static void new_ports_are_not_damped(void **state)
+{
+    static const unsigned at_s[] = {0, 1, 3, 7, 15, 31, 61, 91, 121, 151};
+    struct lab *lab = *state;
+    uint64_t begin_us = lab->now_us;
+
+    lab_peer_up(lab, "a", 17);
+    for (unsigned i = 0; i < ARRAY_SIZE(at_s); i++) {
+        lab_time(lab, begin_us + at_s[i] * SEC - lab->now_us);
+        lab_migrated(lab, 17, PD_KIND_DEAD);
+        lab_silent(lab, 17);
+    }
+}
+
 /* The request of one that was damped is open, and `dead` is damped still. */
 static void dead_without_progress_is_damped(void **state)
 {
@@ -433,6 +472,8 @@ int main(void)
         LAB_TEST(tokens),
         LAB_TEST(tokens_of_moved),
         LAB_TEST(moved_without_progress),
+        LAB_TEST(moved_off_what_is_gone),
+        LAB_TEST(new_ports_are_not_damped),
         LAB_TEST(dead_without_progress_is_damped),
         LAB_TEST(degraded_takes_no_token),
         LAB_TEST(refused_and_retried_take_no_token),

@@ -58,6 +58,7 @@ struct peer_moves {
     struct watch watch;
     /* poll.c: those polled fast */
     uint64_t poll_until_us; /* asked for by triggers */
+    uint64_t ping_us;       /* ping.c: the last one in this run, 0: none */
     struct peer *poll_previous, *poll_next;
     /* waiting.c */
     uint64_t moved_us;        /* the last move in this run, 0: none */

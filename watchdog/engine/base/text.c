@@ -147,6 +147,16 @@ struct reason *reason_repeated(const struct reason *reason)
     return repeated;
 }
 
+bool reason_proves_gone(const struct reason *reason)
+{
+    const struct evidence *evidence = reason->evidence;
+
+    for (uint32_t i = 0; evidence && i < evidence->n_fields; i++)
+        if (!strcmp(evidence->fields[i].name, "proof"))
+            return evidence->fields[i].text && !strcmp(evidence->fields[i].text, "unreachable");
+    return false;
+}
+
 struct reason *reason_ref(struct reason *reason)
 {
     if (reason)

@@ -44,6 +44,8 @@ struct reason {
 
 struct reason *reason_new(const char *trigger, enum reason_by by, const struct pd_advice *advice);
 struct reason *reason_repeated(const struct reason *reason); /* a copy that is */
+/* Does the kernel prove that nothing can arrive on the path that was used? */
+bool reason_proves_gone(const struct reason *reason);
 struct reason *reason_ref(struct reason *reason);
 struct reason *reason_unref(struct reason *reason);
 

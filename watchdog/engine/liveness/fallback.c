@@ -10,6 +10,7 @@
 #include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../peers/peer.h"
+#include "../peers/ping.h"
 #include "../peers/poll.h"
 #include "../peers/progress.h"
 #include "../peers/unacked.h"
@@ -75,22 +76,11 @@ static void watch_since_now(const struct engine *engine, struct watch *watch)
     watch->polled = false;
 }
 
-/* Does the kernel prove that nothing can arrive on the path that was used? */
-static bool proves_gone(const struct reason *reason)
-{
-    const struct evidence *evidence = reason->evidence;
-
-    for (uint32_t i = 0; evidence && i < evidence->n_fields; i++)
-        if (!strcmp(evidence->fields[i].name, "proof"))
-            return evidence->fields[i].text && !strcmp(evidence->fields[i].text, "unreachable");
-    return false;
-}
-
 static void take_moved(struct watch *watch, const struct reason *reason)
 {
     watch->flipped = watch->untried = !reason->no_target;
     watch->no_way = reason->no_target;
-    watch->gone = proves_gone(reason);
+    watch->gone = reason_proves_gone(reason);
 }
 
 void fallback_advised(struct engine *engine, struct peer *peer, const struct reason *reason)
@@ -219,7 +209,7 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
     if (watch->probed || outstanding || !(engine->node.features & NODE_PROBE))
         return;
     watch->probed = true;
-    poll_probe(engine, peer);
+    ping_now(engine, peer);
     progress_restart(engine, peer); /* from here on something is unanswered */
     set_deadline(engine, peer);
 }
@@ -273,6 +263,7 @@ static void notice_unjudgeable(struct engine *engine)
 
 void fallback_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample)
 {
+    const struct uplink *uplink = uplink_at(engine, peer->uplink);
     const struct pd_row *row = sample->row;
     bool progress = sample->progress;
 
@@ -281,6 +272,8 @@ void fallback_row(struct engine *engine, struct peer *peer, const struct pd_samp
     if (!peer->moves->watch.on)
         return;
     notice_unjudgeable(engine);
+    if (!uplink || uplink->condition == UPLINK_UP) /* else nothing can go out */
+        ping_row(engine, peer, sample);
     if (peer->moves->watch.application != sample->application) {
         peer->moves->watch.application = sample->application;
         set_deadline(engine, peer);

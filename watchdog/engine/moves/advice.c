@@ -130,7 +130,7 @@ static void give_stalled(struct engine *engine, struct peer *peer)
     if (!reason || peer->moves->remembered_as != VERDICT_DAMPED || peer_in_flight(peer) ||
         reason->kind != PD_KIND_MOVED)
         return;
-    if (!waiting_damped_until_us(engine, peer, reason->kind,
+    if (!waiting_damped_until_us(engine, peer, reason->kind, reason_proves_gone(reason),
                                  advice_choose_by(engine, peer, reason->kind, reason->by)))
         advice_give_remembered(engine, peer);
 }
@@ -198,7 +198,8 @@ bool advice_remembered_damped(struct engine *engine, struct peer *peer)
     struct peer_moves *moves = peer->moves;
     const struct reason *reason = moves->remembered;
     enum by by = advice_choose_by(engine, peer, reason->kind, reason->by);
-    uint64_t until_us = waiting_damped_until_us(engine, peer, reason->kind, by);
+    uint64_t until_us =
+        waiting_damped_until_us(engine, peer, reason->kind, reason_proves_gone(reason), by);
 
     if (until_us)
         deadline_set(&engine->deadlines, &moves->remembered_deadline, until_us);

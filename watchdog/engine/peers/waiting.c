@@ -85,11 +85,11 @@ uint64_t waiting_moved_at_us(const struct engine *engine, const struct peer_move
 }
 
 uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer *peer,
-                                 enum pd_kind kind, enum by by)
+                                 enum pd_kind kind, bool gone, enum by by)
 {
     uint64_t until_us = 0;
 
-    if (peer->moves)
+    if (peer->moves && !(gone && kind == PD_KIND_MOVED))
         until_us = kind == PD_KIND_MOVED ? waiting_moved_at_us(engine, peer->moves)
                                          : token_at_us(engine, peer->moves);
     if (by == BY_RECONNECT)

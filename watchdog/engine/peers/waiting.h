@@ -26,9 +26,10 @@ void waiting_take_token(const struct engine *engine, struct peer_moves *moves, e
  * route changed shows no progress. */
 uint64_t waiting_moved_at_us(const struct engine *engine, const struct peer_moves *moves);
 
-/* When what is damped may be tried again; 0: it is not. */
+/* When what is damped may be tried again; 0: it is not. `gone`: a `moved` whose old path the kernel
+ * has proven gone. */
 uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer *peer,
-                                 enum pd_kind kind, enum by by);
+                                 enum pd_kind kind, bool gone, enum by by);
 
 /* Until when a failure of this means keeps advice of this kind back; may be over. */
 uint64_t waiting_backoff_until_us(const struct peer_moves *moves, enum pd_kind kind, enum by by);

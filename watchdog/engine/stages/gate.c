@@ -73,7 +73,8 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
             return question->repeated && moves->again;
         return moves && !asked && waiting_backoff_until_us(moves, kind, by) > engine->now_us;
     case VERDICT_DAMPED:
-        return kind_is_network(kind) && waiting_damped_until_us(engine, peer, kind, by);
+        return kind_is_network(kind) &&
+               waiting_damped_until_us(engine, peer, kind, question->gone, by);
     case VERDICT_OBSERVING:
         return !asked && engine->mode == MODE_OBSERVE;
     case VERDICT_PROBING:
@@ -117,8 +118,9 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
              (verdict == VERDICT_GONE && peer->state == PEER_UNREPORTED))
         advice_remember(engine, peer, reason, verdict, NEVER);
     else if (verdict == VERDICT_DAMPED)
-        advice_remember(engine, peer, reason, verdict,
-                        waiting_damped_until_us(engine, peer, reason->kind, by));
+        advice_remember(
+            engine, peer, reason, verdict,
+            waiting_damped_until_us(engine, peer, reason->kind, reason_proves_gone(reason), by));
     else if (verdict == VERDICT_BACKING_OFF && reason->by != REASON_BY_RULE)
         advice_remember(engine, peer, reason, verdict,
                         waiting_backoff_until_us(peer->moves, reason->kind, by));
@@ -204,9 +206,12 @@ static void decide(struct engine *engine, struct advice *advice)
     if (what.by == BY_RECONNECT)
         name_lived(engine, peer->view.name, peer->up_us);
     what.keep_old = keeps_old(engine, peer, what.reason, what.by);
-    question = (struct gate_question){what.reason->kind, what.by,
-                                      what.reason->no_target || choice.no_target, choice.probe,
-                                      what.reason->repeated};
+    question = (struct gate_question){what.reason->kind,
+                                      what.by,
+                                      what.reason->no_target || choice.no_target,
+                                      choice.probe,
+                                      what.reason->repeated,
+                                      reason_proves_gone(what.reason)};
     verdict = gate_verdict(engine, peer, &question, &what.into);
     if (verdict == VERDICT_MIGRATE || verdict == VERDICT_RECONNECT)
         admit(engine, peer, &what, advice->again, &choice);

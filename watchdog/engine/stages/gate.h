@@ -40,6 +40,7 @@ struct gate_question {
     bool no_target;
     bool probing;
     bool repeated; /* its move failed for good before */
+    bool gone;     /* the kernel has proven that nothing can arrive on the old path */
 };
 
 /* The table of docs/decisions.md: does this row apply by itself, whatever stands

@@ -10,6 +10,7 @@
 #include "../moves/advice.h"
 #include "../moves/again.h"
 #include "../peers/peer.h"
+#include "../peers/ping.h"
 #include "../peers/waiting.h"
 #include "../state.h"
 #include "evidence.h"
@@ -55,6 +56,15 @@ static bool waits_for_target(const struct peer *peer)
     return moves && moves->remembered && moves->remembered_as == VERDICT_NO_TARGET;
 }
 
+/* Is it known to be on another one, and may that carry it? */
+static bool uses_another(const struct engine *engine, const struct peer *peer,
+                         const struct uplink *uplink)
+{
+    const struct uplink *used = uplink_at(engine, peer->uplink);
+
+    return used && used != uplink && used->condition == UPLINK_UP;
+}
+
 /* All that is dead, or had nowhere to go. */
 static void wake_peers(struct engine *engine, const struct uplink *uplink)
 {
@@ -63,6 +73,8 @@ static void wake_peers(struct engine *engine, const struct uplink *uplink)
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         waiting_route_changed(engine, peer);
         again_now(engine, peer);
+        if (!uses_another(engine, peer, uplink))
+            ping_waiting(engine, peer);
     }
     if (!uplinks_chosen(engine))
         return;
