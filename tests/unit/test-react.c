@@ -117,11 +117,11 @@ static void what_failed_for_good(void **state)
     uplinks_host(lab, "up2"); /* one went: no news for it */
     expect_no_move(lab);
     uplinks_host(lab, "");
-    lab_answer_error(lab, expect_move_over(lab, 1, "up1"), NODE_NO_PATH);
+    lab_answer_error(lab, expect_move_over(lab, 1, "up2"), NODE_NO_PATH); /* up1 is in penalty */
     uplinks_time(lab, 10 * SEC - 1);
     expect_no_move(lab);
     uplinks_time(lab, 1);
-    expect_move_over(lab, 1, "up1");
+    expect_migrate(lab, 1);
 }
 
 /* Failures before say nothing of it: neither back-off nor gap is left. */

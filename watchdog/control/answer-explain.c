@@ -105,7 +105,9 @@ static void gate_sentence(char *text, size_t size, const struct inspect_status *
         break;
     case VERDICT_BACKING_OFF:
         snprintf(text, size, "the last %s failed; %s of the back-off left", by_name(question->by),
-                 duration_text(a, explain->backoff_left_us[question->by]));
+                 duration_text(a, question->kind == PD_KIND_DEAD
+                                      ? explain->backoff_dead_left_us[question->by]
+                                      : explain->backoff_left_us[question->by]));
         break;
     case VERDICT_DAMPED:
         damped_text(text, size, explain, question);
