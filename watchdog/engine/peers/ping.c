@@ -11,15 +11,13 @@
 
 void ping_now(struct engine *engine, struct peer *peer)
 {
-    uint64_t *last_us = peer->moves ? &peer->moves->ping_us : NULL;
-
     if (!(engine->node.features & NODE_PROBE) || peer->state != PEER_UP ||
         engine->mode == MODE_OBSERVE || name_held(engine, peer->view.name))
         return;
-    if (last_us && *last_us == engine->now_us)
+    if (peer->moves && peer->moves->ping_us == engine->now_us)
         return;
-    if (last_us)
-        *last_us = engine->now_us;
+    if (peer->moves)
+        peer->moves->ping_us = engine->now_us;
     poll_probe(engine, peer);
 }
 
