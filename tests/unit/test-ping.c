@@ -153,6 +153,68 @@ static void only_who_waits_for_it(void **state)
     assert_int_equal(pings(lab, 1), 1);
 }
 
+/* The only uplink, which nobody has named: while it is gone it is in no list. */
+static void only_uplink(struct lab *lab, bool there)
+{
+    struct event_interface up0 = {"up0", "10.0.0.2", true, false, true, false};
+
+    lab_event(lab, &(struct event){.type = EVENT_INTERFACES, .interfaces = {&up0, there}});
+}
+
+static void begin_with_one(struct lab *lab, uint32_t features)
+{
+    uplinks_init(lab, features);
+    lab->config.n_uplinks = 0;
+    lab_begin(lab);
+    lab_peer_up(lab, "a", 17);
+    lab_fresh(lab, 17, 50000);
+    lab_row(lab, 17, data);
+    only_uplink(lab, true); /* the first list is no news */
+    assert_int_equal(pings(lab, 17), 0);
+}
+
+static void the_only_one(void **state)
+{
+    struct lab lab;
+
+    (void)state;
+    begin_with_one(&lab, NODE_PROBE | NODE_BIND);
+    for (unsigned i = 1; i < 4; i++) {
+        only_uplink(&lab, false);
+        only_uplink(&lab, false);
+        lab_time(&lab, 14 * SEC);
+        lab_row(&lab, 17, data);
+        assert_int_equal(pings(&lab, 17), i - 1);
+        only_uplink(&lab, true);
+        assert_int_equal(pings(&lab, 17), i);
+    }
+    expect_no_decision(&lab);
+    lab_end(&lab);
+}
+
+/* A node that cannot is asked for another port, where nothing got through for a second. */
+static void another_port_instead(void **state)
+{
+    const struct record_decision *decision;
+    struct lab lab;
+
+    (void)state;
+    begin_with_one(&lab, NODE_BIND);
+    only_uplink(&lab, false);
+    lab_time(&lab, SEC - 1);
+    only_uplink(&lab, true);
+    expect_no_decision(&lab);
+    only_uplink(&lab, false);
+    lab_time(&lab, 1);
+    only_uplink(&lab, true);
+    decision = expect_decision(&lab, 17, VERDICT_MIGRATE);
+    assert_int_equal(decision->kind, PD_KIND_DEAD);
+    assert_string_equal(decision->reason->s,
+                        "uplink up0 came up, and nothing got through for 1.0 s");
+    assert_int_equal(pings(&lab, 17), 0);
+    lab_end(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +222,8 @@ int main(void)
         LAB_TEST(not_for_a_keep_alive),
         LAB_TEST(not_where_the_node_cannot),
         LAB_TEST(not_while_it_is_held),
+        cmocka_unit_test(the_only_one),
+        cmocka_unit_test(another_port_instead),
         cmocka_unit_test_setup_teardown(the_same_one, uplinks_with_probe, lab_teardown),
         cmocka_unit_test_setup_teardown(only_who_waits_for_it, uplinks_with_probe, lab_teardown),
     };

@@ -65,24 +65,39 @@ static bool uses_another(const struct engine *engine, const struct peer *peer,
     return used && used != uplink && used->condition == UPLINK_UP;
 }
 
+static bool is_dead(const struct engine *engine, const struct peer *peer)
+{
+    return peer->state == PEER_UP && peer->outstanding_since_us && !peer_in_flight(peer) &&
+           engine->now_us >= peer->outstanding_since_us + DEAD_US;
+}
+
+/* Where there is nothing to choose: the stack must not wait for its own probe timeout, which has
+ * backed off. */
+static void wake(struct engine *engine, struct peer *peer, const struct uplink *uplink)
+{
+    waiting_route_changed(engine, peer);
+    again_now(engine, peer);
+    if (uses_another(engine, peer, uplink))
+        return;
+    if (engine->node.features & NODE_PROBE)
+        ping_waiting(engine, peer);
+    else if (!uplinks_chosen(engine) && is_dead(engine, peer))
+        advise_dead(engine, peer, uplink);
+}
+
 /* All that is dead, or had nowhere to go. */
 static void wake_peers(struct engine *engine, const struct uplink *uplink)
 {
     struct peer *peer;
 
-    for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
-        waiting_route_changed(engine, peer);
-        again_now(engine, peer);
-        if (!uses_another(engine, peer, uplink))
-            ping_waiting(engine, peer);
-    }
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));)
+        wake(engine, peer, uplink);
     if (!uplinks_chosen(engine))
         return;
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         if (waits_for_target(peer))
             advice_give_remembered(engine, peer);
-        else if (peer->state == PEER_UP && peer->outstanding_since_us && !peer_in_flight(peer) &&
-                 engine->now_us >= peer->outstanding_since_us + DEAD_US)
+        else if (is_dead(engine, peer))
             advise_dead(engine, peer, uplink);
     }
     return_look(engine);
@@ -148,11 +163,25 @@ static void compare(struct engine *engine, struct uplink *uplink, const struct u
         check_at(engine, engine->now_us + GRACE_US);
 }
 
+/* A learned one that was the only one is in no list while it is gone, and has no record. */
+static void compare_with_none(struct engine *engine)
+{
+    const struct uplinks *uplinks = &engine->uplinks;
+
+    for (size_t i = 0; i < uplinks->n; i++)
+        if (uplinks->list[i].condition == UPLINK_UP) {
+            wake_peers(engine, &uplinks->list[i]);
+            return;
+        }
+}
+
 static void changed(struct engine *engine, struct uplinks *before)
 {
     struct uplinks *uplinks = &engine->uplinks;
 
     members_renumber(engine, before);
+    if (!before->n && uplinks->listed)
+        compare_with_none(engine);
     for (size_t i = 0; i < uplinks->n && before->n; i++)
         compare(engine, &uplinks->list[i], uplinks_on(before, uplinks->list[i].interface->s));
     uplinks_list_clear(before);
@@ -165,6 +194,7 @@ void react_interfaces(struct engine *engine, const struct event_interfaces *host
 
     uplinks_take(engine, host, &before);
     changed(engine, &before);
+    engine->uplinks.listed = true;
 }
 
 void react_configured(struct engine *engine)
