@@ -14,7 +14,8 @@ struct peer;
 /* At the end of this turn, if the node can and an operator does not want it to be left alone. */
 void ping_now(struct engine *engine, struct peer *peer);
 
-/* A row of one that is watched: each 2 s while its data waits and nothing comes. */
+/* A row of one that is watched: after 4 s, and each 2 s then, while its data waits and nothing
+ * comes. */
 void ping_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample);
 
 /* A way out came back: now, if by its last row something waits for an answer. */
