@@ -124,6 +124,31 @@ static void what_failed_for_good(void **state)
     expect_migrate(lab, 1);
 }
 
+/* One that flaps does not make it more than one request a second. */
+static void what_failed_while_one_flaps(void **state)
+{
+    struct lab *lab = *state;
+    unsigned requests = 0;
+
+    lab->config.retries = 0;
+    uplinks_config(lab);
+    lab_silent(lab, 1);
+    uplinks_led(lab, 1, "up1");
+    lab_answer_error(lab, expect_move_over(lab, 1, "up1"), NODE_NO_PATH);
+    for (unsigned i = 0; i < 50; i++) {
+        const struct lab_action *move;
+
+        uplinks_host(lab, "wwan0");
+        uplinks_time(lab, 100 * MS);
+        uplinks_host(lab, "");
+        while ((move = lab_next_move(lab))) {
+            requests += !strstr(move->reason, "came up"); /* `dead` has its tokens */
+            lab_answer_error(lab, move->request, NODE_NO_PATH);
+        }
+    }
+    assert_int_equal(requests, 5);
+}
+
 /* Failures before say nothing of it: neither back-off nor gap is left. */
 static void nothing_is_waited_for(void **state)
 {
@@ -481,6 +506,7 @@ int main(void)
         UPLINKS_TEST(each_cause_is_said),
         UPLINKS_TEST(without_a_target_it_waits),
         UPLINKS_TEST(what_failed_for_good),
+        UPLINKS_TEST(what_failed_while_one_flaps),
         UPLINKS_TEST(nothing_is_waited_for),
         UPLINKS_TEST(the_dead_are_looked_at),
         UPLINKS_TEST(not_those_that_are_silent_since_a_moment),

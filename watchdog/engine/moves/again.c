@@ -7,8 +7,9 @@
 #include "advice.h"
 
 #define AGAIN_US UINT64_C(10000000) /* between two requests */
-#define LEAST_US UINT64_C(1000000)  /* after a failure that took long */
-#define SURE_US  UINT64_C(1000000)  /* progress so long after the failure is not left from before */
+#define LEAST_US UINT64_C(1000000)  /* the same after a failure that took long, or an uplink flaps \
+                                     */
+#define SURE_US UINT64_C(1000000)   /* progress so long after the failure is not left from before */
 
 void again_failed(struct engine *engine, struct peer *peer, struct reason *reason)
 {
@@ -28,15 +29,26 @@ void again_failed(struct engine *engine, struct peer *peer, struct reason *reaso
     advice_note(engine, peer, reason_ref(again->reason), true);
 }
 
-void again_now(struct engine *engine, struct peer *peer)
+static void give(struct engine *engine, struct peer *peer)
 {
-    struct reason *reason;
+    struct reason *reason = reason_ref(peer->moves->again->reason);
 
-    if (!peer->moves || !peer->moves->again)
-        return;
-    reason = reason_ref(peer->moves->again->reason);
     again_forget(engine, peer);
     advice_note(engine, peer, reason, true);
+}
+
+void again_now(struct engine *engine, struct peer *peer)
+{
+    struct again *again = peer->moves ? peer->moves->again : NULL;
+    uint64_t at_us;
+
+    if (!again)
+        return;
+    at_us = peer->moves->last_request_us + LEAST_US;
+    if (at_us <= engine->now_us)
+        give(engine, peer);
+    else if (again->deadline.at_us > at_us)
+        deadline_set(&engine->deadlines, &again->deadline, at_us);
 }
 
 void again_forget(struct engine *engine, struct peer *peer)
@@ -66,5 +78,5 @@ void again_due(struct engine *engine, struct deadline *deadline)
     if (again->moves->move) /* something else is tried meanwhile */
         deadline_set(&engine->deadlines, deadline, engine->now_us + AGAIN_US);
     else
-        again_now(engine, again->moves->peer);
+        give(engine, again->moves->peer);
 }

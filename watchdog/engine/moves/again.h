@@ -25,7 +25,7 @@ struct again {
 /* The last attempt for this reason failed now. Its refusal is decided in this turn. */
 void again_failed(struct engine *engine, struct peer *peer, struct reason *reason);
 
-/* Gives it again now: there may be another route for it. */
+/* Gives it again now, or a second after its last request: there may be another route for it. */
 void again_now(struct engine *engine, struct peer *peer);
 
 /* It has no reason any more. */
