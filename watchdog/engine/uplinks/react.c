@@ -71,17 +71,16 @@ static bool is_dead(const struct engine *engine, const struct peer *peer)
            engine->now_us >= peer->outstanding_since_us + DEAD_US;
 }
 
-/* Where there is nothing to choose: the stack must not wait for its own probe timeout, which has
- * backed off. */
+/* The stack must not wait for its own probe timeout, which has backed off. Where its congestion
+ * window is full of what was lost, no PING gets out: another port begins with a new one. */
 static void wake(struct engine *engine, struct peer *peer, const struct uplink *uplink)
 {
     waiting_route_changed(engine, peer);
     again_now(engine, peer);
     if (uses_another(engine, peer, uplink))
         return;
-    if (engine->node.features & NODE_PROBE)
-        ping_waiting(engine, peer);
-    else if (!uplinks_chosen(engine) && is_dead(engine, peer))
+    ping_waiting(engine, peer);
+    if (!uplinks_chosen(engine) && is_dead(engine, peer))
         advise_dead(engine, peer, uplink);
 }
 
