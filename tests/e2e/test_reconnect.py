@@ -217,6 +217,7 @@ class KeepOld(Case):
 
 class Often(Case):
     def dead(self, node):
+        node.report("send_errors")
         node.peers[max(node.peers)].set(send_errors=3)
 
     def test_the_gap_and_its_doubling(self):

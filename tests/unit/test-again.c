@@ -176,6 +176,40 @@ static void only_moved(void **state)
     expect_no_move(lab);
 }
 
+/* A trigger finds the path dead while the next attempt waits. That fails, too, and is given again
+ * ever more rarely: `moved` is not. */
+static void dead_takes_its_place(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.retries = 1;
+    lab_peer_up(lab, "a", 17);
+    lab_advise_full(lab, 17, &(struct pd_advice){PD_KIND_MOVED, .reason = "flip"});
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_NO_PATH);
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    fail_all(lab, NODE_NO_PATH);
+    lab_time(lab, 10 * SEC - 100 * MS - 1);
+    expect_no_move(lab);
+    lab_skip(lab);
+    lab_time(lab, 100 * MS + 1);
+    assert_true(expect_migrate(lab, 17));
+    assert_string_equal(expect_decision(lab, 17, VERDICT_MIGRATE)->reason->s, "flip");
+}
+
+/* It helped: nothing is left of `moved`. */
+static void dead_takes_its_place_and_helps(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_advise_full(lab, 17, &(struct pd_advice){PD_KIND_MOVED, .reason = "flip"});
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_NO_PATH);
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    lab_answer_ok(lab, expect_migrate(lab, 17));
+    lab_time(lab, MIN);
+    expect_no_move(lab);
+}
+
 /* Held when its time comes: it waits for the release. */
 static void held_meanwhile(void **state)
 {
@@ -242,6 +276,8 @@ int main(void)
         LAB_TEST(at_once_for_another_route),
         cmocka_unit_test(not_what_is_refused),
         LAB_TEST(only_moved),
+        LAB_TEST(dead_takes_its_place),
+        LAB_TEST(dead_takes_its_place_and_helps),
         LAB_TEST(held_meanwhile),
         LAB_TEST(the_node_was_away),
         LAB_TEST(explained),

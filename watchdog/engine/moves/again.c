@@ -7,11 +7,12 @@
 #include "advice.h"
 
 #define AGAIN_US UINT64_C(10000000) /* between two requests */
-#define LEAST_US UINT64_C(1000000)  /* the same after a failure that took long, or an uplink flaps \
-                                     */
-#define SURE_US UINT64_C(1000000)   /* progress so long after the failure is not left from before */
+#define LEAST_US                                                                                   \
+    UINT64_C(1000000)             /* the same after a failure that took long, or an uplink flaps   \
+                                   */
+#define SURE_US UINT64_C(1000000) /* progress so long after the failure is not left from before */
 
-void again_failed(struct engine *engine, struct peer *peer, struct reason *reason)
+static struct again *keep(struct engine *engine, struct peer *peer, struct reason *reason)
 {
     struct peer_moves *moves = peer->moves;
     struct again *again = memory_new(1, sizeof(*again));
@@ -26,7 +27,20 @@ void again_failed(struct engine *engine, struct peer *peer, struct reason *reaso
     moves->again = again;
     deadline_set(&engine->deadlines, &again->deadline,
                  max_u64(moves->last_request_us + AGAIN_US, engine->now_us + LEAST_US));
+    return again;
+}
+
+void again_failed(struct engine *engine, struct peer *peer, struct reason *reason)
+{
+    const struct again *again = keep(engine, peer, reason);
+
     advice_note(engine, peer, reason_ref(again->reason), true);
+}
+
+void again_superseded(struct engine *engine, struct peer *peer, struct reason *reason)
+{
+    if (reason->kind == PD_KIND_MOVED)
+        (void)keep(engine, peer, reason);
 }
 
 static void give(struct engine *engine, struct peer *peer)

@@ -25,6 +25,9 @@ struct again {
 /* The last attempt for this reason failed now. Its refusal is decided in this turn. */
 void again_failed(struct engine *engine, struct peer *peer, struct reason *reason);
 
+/* An attempt for it failed, and `dead` takes the place of the next one. */
+void again_superseded(struct engine *engine, struct peer *peer, struct reason *reason);
+
 /* Gives it again now, or a second after its last request: there may be another route for it. */
 void again_now(struct engine *engine, struct peer *peer);
 

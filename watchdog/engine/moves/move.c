@@ -296,8 +296,11 @@ struct move *move_new(struct engine *engine, struct peer *peer, const struct dec
     struct peer_moves *moves = peer->moves;
     struct move *move;
 
-    if (moves->move)
+    if (moves->move) {
+        if (moves->move->state == MOVE_WAITING && what->reason->kind == PD_KIND_DEAD)
+            again_superseded(engine, peer, moves->move->reason);
         move_end_waiting(engine, moves->move, VERDICT_SUPERSEDED);
+    }
     move = pool_take(&engine->migration.pool);
     *move = (struct move){
         .state = MOVE_QUEUED,
