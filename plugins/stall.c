@@ -35,8 +35,10 @@ static const struct pd_option options[] = {
     {0},
 };
 
-/* A path that stays dead is said again, each time after twice as long, up to 2^this. */
+/* A path that stays dead is said again, each time after twice as long, up to 2^this; of data that
+ * waits after this at the latest: another port may go another way by then (ECMP). */
 #define DOUBLINGS_MAX 6u
+#define AGAIN_MOST_US UINT64_C(30000000)
 /* A suspect is looked at closely for this much longer than it takes to be sure. */
 #define POLL_EXTRA_US 2000000u
 
@@ -271,6 +273,16 @@ static uint64_t enough_us(const struct stall *stall, const struct pd_sample *sam
     return us > stall->min_us ? us : stall->min_us;
 }
 
+/* From the last advice to the next; at first, from when something was outstanding. */
+static uint64_t gap_us(const struct stall *stall, const struct pd_sample *sample)
+{
+    const struct stall_peer *peer = sample->state;
+    uint64_t us = enough_us(stall, sample), most_us = us > AGAIN_MOST_US ? us : AGAIN_MOST_US;
+
+    us <<= peer->fired;
+    return is_urgent(sample) && us > most_us ? most_us : us;
+}
+
 /* Nothing came since the look before. */
 static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
 {
@@ -279,7 +291,7 @@ static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
     struct stall_peer *peer = sample->state;
     bool unacked = (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN && row->v[PD_IN_FLIGHT_BYTES]) ||
                    (row->v[PD_PTO_COUNT] != PD_UNKNOWN && row->v[PD_PTO_COUNT]);
-    uint64_t wait_us = enough_us(stall, sample) << peer->fired, silence_us;
+    uint64_t wait_us = gap_us(stall, sample), silence_us;
 
     if (!sample->outstanding_since_us) { /* an idle connection waits for an answer nothing */
         suspicion_end(turn, sample->peer->index, peer);
@@ -377,7 +389,7 @@ static bool judge_at_sight(struct pd_turn *turn, const struct pd_sample *sample,
 
     if (!peer->known || sample->in_flight || !is_suspicious(sample))
         return false;
-    if (peer->fired && turn->now_us < peer->since_us + (wait_us << peer->fired))
+    if (peer->fired && turn->now_us < peer->since_us + gap_us(stall, sample))
         return peer->sight;
     proof = prove(stall, sample);
     if (proof != PROOF_NONE) {

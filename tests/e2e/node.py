@@ -222,6 +222,11 @@ class ScriptedNode:
 
     # -- the socket ---------------------------------------------------------------------
 
+    def report(self, column):
+        """Rows have this column, too, from now on."""
+        if column not in self.columns:
+            self.columns = [*self.columns, column]
+
     def start(self):
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         if self.path.startswith("@"):

@@ -186,7 +186,7 @@ class Retries(Case):
         self.assertEqual([r["attempt"] for r in outcomes], [1, 2, 3])
         self.assertEqual([r["request"] for r in outcomes], [1, 2, 3])
         self.assertEqual({r["decision"] for r in outcomes}, {last["decision"]})
-        self.assertEqual(len(dog.records("decision")), 1)
+        self.assertEqual(len(dog.records("decision", verdict="migrate")), 1)
 
     @cases({"none": 0, "one": 1, "two": 2, "four": 4})
     def test_so_many(self, retries):
@@ -265,6 +265,37 @@ class Retries(Case):
         dog.outcome("migrated")
         dog.moved()
         dog.outcome("migrated", nth=2)
+
+
+class Again(Case):
+    """A `moved` that failed for good: nobody else would ask again."""
+
+    def test_ten_seconds_after_the_last_attempt(self):
+        node, dog = self.pair(watchdog={"retries": "1"})
+        node.peers[1].advance = False
+        node.on("migrate_peer", lambda r: r.error(-32007) if len(node.moves()) < 3
+                else node.do_migrate_peer(r))
+        dog.moved(reason="the cable")
+        first = dog.decision("migrate")
+        refused = dog.decision("backing-off")
+        self.assertIn("the cable", refused["reason"])
+        again = dog.decision("migrate", nth=2)
+        self.assertIn("the cable", again["reason"])
+        self.assertEqual(again["cause"], first["cause"])
+        self.assertEqual(dog.outcome("migrated")["decision"], again["decision"])
+        times = [move.time for move in node.moves()]
+        self.assertEqual(len(times), 3)
+        self.assertGreaterEqual(times[2] - times[1], 9.9)
+        self.assertLess(times[2] - times[1], 10 + SLACK)
+
+    def test_not_where_it_progresses(self):
+        node, dog = self.pair(watchdog={"retries": "0"})
+        node.on("migrate_peer", lambda r: r.error(-32007))
+        dog.moved()
+        dog.outcome("no-path")
+        begin = node.moves()[0].time
+        node.wait_for(lambda: time.monotonic() - begin > 11)
+        self.assertEqual(len(node.moves()), 1)
 
 
 class LinkLost(Case):

@@ -176,7 +176,7 @@ class Reload(Case):
 
 
 class Restart(Case):
-    def again(self, node, kill=False, boot=None, watchdog=None):
+    def again(self, node, kill=False, boot=None, watchdog=None, triggers=None):
         """Ends the first daemon, lets a second one start in the same state directory."""
         first = self.dogs[-1]
         if kill:
@@ -187,7 +187,7 @@ class Restart(Case):
             self.assertEqual(first.finish(), [])
         if boot:
             node.restart(boot)
-        second = self.dog(node, watchdog)
+        second = self.dog(node, watchdog, triggers)
         node.wait_rounds(1)
         return second
 
@@ -212,11 +212,15 @@ class Restart(Case):
 
     def test_tokens_are_kept(self):
         watchdog = {"move_burst": "1", "move_refill": "1h"}
-        node, dog = self.pair(watchdog=watchdog)
-        dog.moved()
+        dead = {"send-errors": {}}
+        node, dog = self.pair(watchdog=watchdog, triggers=dead)
+        node.report("send_errors")
+        node.peers[1].set(send_errors=3)
         dog.outcome("migrated")
-        second = self.again(node, watchdog=watchdog)
-        second.moved()
+        second = self.again(node, watchdog=watchdog, triggers=dead)
+        node.peers[1].set(send_errors=0)
+        node.wait_rounds(2)
+        node.peers[1].set(send_errors=3)
         second.decision("damped")
 
     def test_after_a_kill_it_is_said_once(self):

@@ -4,6 +4,7 @@
 from case import Case, cases
 from node import SLACK
 
+DEAD = {"send-errors": {}}
 RECONNECT = {"features": ["reconnect"], "prefer": "reconnect"}
 
 
@@ -215,16 +216,20 @@ class KeepOld(Case):
 
 
 class Often(Case):
+    def dead(self, node):
+        node.report("send_errors")
+        node.peers[max(node.peers)].set(send_errors=3)
+
     def test_the_gap_and_its_doubling(self):
         node = self.node(**RECONNECT)
         node.add("p1@h", 1)
-        dog = self.dog(node, {"reconnect_gap": "4s"})  # the notices come well within it
+        dog = self.dog(node, {"reconnect_gap": "4s"}, DEAD)
         node.wait_rounds(1)
-        dog.moved()
+        self.dead(node)
         dog.outcome("reconnected")
         for number in (2, 3):
             dog.wait_record("peer", state="up", conn=max(node.peers))
-            dog.moved()
+            self.dead(node)
             dog.decision("damped", nth=number - 1)
             dog.outcome("reconnected", nth=number)
         times = [r["time_us"] / 1e6 for r in dog.records("decision", verdict="reconnect")]
@@ -247,15 +252,30 @@ class Often(Case):
     def test_it_is_of_the_name_not_of_the_connection(self):
         node = self.node(**RECONNECT)
         node.add("p1@h", 1)
-        dog = self.dog(node, {"reconnect_gap": "1min"})
+        dog = self.dog(node, {"reconnect_gap": "1min"}, DEAD)
         node.wait_rounds(1)
-        dog.moved()
+        self.dead(node)
         new = dog.outcome("reconnected")["conn_new"]
         node.down(new)
         node.add("p1@h", new + 5)
         dog.wait_record("peer", state="up", conn=new + 5)
-        dog.moved()
+        self.dead(node)
         dog.decision("damped", conn=new + 5)
+
+    def test_a_change_of_the_route_does_not_wait_for_it(self):
+        node = self.node(**RECONNECT)
+        node.add("p1@h", 1)
+        dog = self.dog(node, {"reconnect_gap": "10min"}, {**DEAD, "tunnel": {}})
+        node.wait_rounds(1)
+        self.dead(node)
+        dog.outcome("reconnected")
+        for number in (2, 3, 4):
+            dog.wait_record("peer", state="up", conn=max(node.peers))
+            dog.moved()
+            dog.outcome("reconnected", nth=number)
+        times = [r["time_us"] for r in dog.records("decision", verdict="reconnect")]
+        for one, next_one in zip(times, times[1:]):
+            self.assertGreaterEqual(next_one - one, 999000)
 
 
 class LinkLost(Case):

@@ -217,7 +217,7 @@ static void check_refusal(struct sim *sim, const struct record_decision *record)
         SIM_CHECK(sim, record->kind >= PD_KIND_DEGRADED, "cooling a %s", kind_name(record->kind));
         break;
     case VERDICT_BACKING_OFF:
-        SIM_CHECK(sim, record->kind >= PD_KIND_DEAD, "backing off a %s", kind_name(record->kind));
+        SIM_CHECK(sim, !operator, "backing off an operator");
         break;
     case VERDICT_DAMPED:
         SIM_CHECK(sim, record->kind == PD_KIND_MOVED || record->kind == PD_KIND_DEAD,
@@ -229,6 +229,21 @@ static void check_refusal(struct sim *sim, const struct record_decision *record)
     default:
         break;
     }
+}
+
+/* Only after a change of the route less than reconnect_gap lies between two reconnects of a name:
+ * twenty times in a row, and once more each five seconds. */
+static void check_gap(struct sim *sim, const struct sim_request *request)
+{
+    struct sim_peer *peer = request->peer;
+
+    if (request->gap_us >= sim->least_gap_us)
+        return;
+    SIM_CHECK(sim, request->gap_us >= 1000000, "reconnects of %s %" PRIu64 " us apart", peer->name,
+              request->gap_us);
+    peer->sooner_us = max_u64(peer->sooner_us, sim->now_us) + 5000000;
+    SIM_CHECK(sim, peer->sooner_us <= sim->now_us + 20 * UINT64_C(5000000),
+              "reconnects of %s, too many of them soon", peer->name);
 }
 
 static void check_asked(struct sim *sim, const struct record_decision *record, uint8_t *decision)
@@ -246,8 +261,8 @@ static void check_asked(struct sim *sim, const struct record_decision *record, u
               "verdict and by differ");
     SIM_CHECK(sim, operator|| !model_held(sim, request->peer), "asked although held");
     SIM_CHECK(sim, operator|| !sim->observing, "asked although observing");
-    SIM_CHECK(sim, operator|| record->by == BY_MIGRATE || request->gap_us >= sim->least_gap_us,
-              "reconnects of %s %" PRIu64 " us apart", request->peer->name, request->gap_us);
+    if (!operator&& record->by == BY_RECONNECT)
+        check_gap(sim, request);
     request->decision = record->decision;
     request->by_operator = operator;
     set_decision(decision, SIM_ASKED);

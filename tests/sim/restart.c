@@ -56,6 +56,7 @@ static void forget_connections(struct sim *sim, bool useful)
         }
         peer->known = peer->unreported = false;
         peer->request = 0;
+        peer->sooner_us = 0; /* how often the gap was shortened is not kept */
     }
     sim->up = sim->reported = false;
     hosts_restart(sim);

@@ -49,6 +49,7 @@ struct sim_peer {
     uint64_t conn;
     uint64_t up_us;
     uint64_t reconnect_us; /* the last reconnect asked of this name, 0: none */
+    uint64_t sooner_us;    /* when as many as possible may again come sooner than the gap */
     uint64_t request;      /* that is open for this name, 0: none */
     bool taken_back;       /* the one before it, in this turn */
     /* the rows that the node tells of it */

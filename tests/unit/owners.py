@@ -14,10 +14,12 @@ import sys
 OWNERS = {
     "held": ("peers/name.c", "uplinks/react.c"), "held_until_us": ("peers/name.c", "uplinks/react.c"),
     "all_held": ("peers/name.c",), "all_held_until_us": ("peers/name.c",),
-    "reconnect_us": ("peers/name.c",), "gap_us": ("peers/name.c",),
+    "reconnect_us": ("peers/name.c",), "gap_us": ("peers/name.c",), "routes_us": ("peers/name.c",),
+    "ping_us": ("peers/ping.c",), "listed": ("uplinks/react.c",),
     "cooling_since_us": ("peers/waiting.c", "peers/shelf.c"), "moved_us": ("peers/waiting.c", "peers/shelf.c"),
     "backoff_until_us": ("peers/waiting.c",), "backoffs": ("peers/waiting.c",),
     "tokens_us": ("peers/waiting.c", "peers/shelf.c"), "tokens_used": ("peers/waiting.c", "peers/shelf.c"),
+    "moved_tokens_us": ("peers/waiting.c",), "failed_us": ("peers/waiting.c",), "stalled": ("peers/waiting.c",),
     "cooldown_doublings": ("peers/waiting.c",), "random": ("peers/waiting.c", "engine.c"),
     "disabled": ("peers/peer.c",), "given_up": ("peers/peer.c",), "undialable": ("peers/peer.c",),
     "migratable": ("peers/peer.c",), "reconnectable": ("peers/peer.c",),

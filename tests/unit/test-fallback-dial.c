@@ -89,15 +89,25 @@ static void with_a_way_out_again(void **state)
 /* The node knows none: a dial would find none either. */
 static void after_no_path(void **state)
 {
+    const struct record *record;
     struct lab *lab = *state;
 
     lab->config.retries = 0;
     client(lab, PD_KIND_MOVED);
     rows(lab, 5, NULL);
     lab_answer_error(lab, expect_migrate(lab, 17), NODE_NO_PATH);
-    rows(lab, 40, NULL);
+    for (unsigned i = 0; i < 40; i++) {
+        const struct lab_action *move;
+
+        rows(lab, 1, NULL);
+        while ((move = lab_next_move(lab))) { /* the same again, each 10 s */
+            assert_int_equal(move->type, ACTION_MIGRATE);
+            lab_answer_error(lab, move->request, NODE_NO_PATH);
+        }
+    }
     assert_true(lab_peer(lab, 17)->moves->watch.on);
-    expect_no_decision(lab);
+    while ((record = lab_next(lab, RECORD_DECISION)))
+        assert_string_not_equal(record->decision.trigger, "fallback");
 }
 
 /* The last answer counts. */
@@ -112,6 +122,7 @@ static void after_no_path_and_a_timeout(void **state)
     lab_time(lab, SEC);
     expect_no_decision(lab);
     lab_answer_error(lab, expect_migrate(lab, 17), NODE_TIMEOUT);
+    expect_decision(lab, 17, VERDICT_BACKING_OFF); /* it is given again later */
     expect_fallback(lab, 17, "sign");
 }
 
@@ -123,7 +134,8 @@ static void after_no_path_and_another_route(void **state)
     client(lab, PD_KIND_MOVED);
     rows(lab, 5, NULL);
     lab_answer_error(lab, expect_migrate(lab, 17), NODE_NO_PATH);
-    rows(lab, 5, NULL);
+    rows(lab, 4, NULL);
+    expect_decision(lab, 17, VERDICT_BACKING_OFF);
     expect_no_decision(lab);
     lab_advise(lab, 17, PD_KIND_MOVED);
     expect_decision(lab, 17, VERDICT_MIGRATE);

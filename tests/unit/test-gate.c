@@ -251,8 +251,11 @@ static void backing_off_before_damped(void **state)
     lab_time(lab, SEC);
     lab_advise(lab, 17, PD_KIND_DEAD);
     expect_decision(lab, 17, VERDICT_BACKING_OFF);
-    lab_advise(lab, 17, PD_KIND_MOVED); /* moved does not respect a back-off */
+    lab_time(lab, 6 * SEC); /* the back-off is over */
+    lab_advise(lab, 17, PD_KIND_DEAD);
     expect_decision(lab, 17, VERDICT_DAMPED);
+    lab_advise(lab, 17, PD_KIND_MOVED); /* moved respects neither */
+    expect_decision(lab, 17, VERDICT_MIGRATE);
 }
 
 static void damped_before_observing(void **state)

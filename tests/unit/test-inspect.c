@@ -110,13 +110,16 @@ static void tokens(void **state)
     lab_peer_up(lab, "a", 1);
     assert_int_equal(explain(lab, "a").tokens, 5);
     for (unsigned i = 1; i <= 5; i++) {
-        lab_migrated(lab, 1, PD_KIND_MOVED);
+        lab_migrated(lab, 1, PD_KIND_MOVED); /* it has its own */
+        assert_int_equal(explain(lab, "a").moved_in_us, i < 5 ? 0 : SEC);
+        lab_migrated(lab, 1, PD_KIND_DEAD);
         assert_int_equal(explain(lab, "a").tokens, 5 - i);
     }
     lab_skip(lab);
     explained = explain(lab, "a");
     assert_int_equal(explained.token_in_us, lab->config.move_refill_us);
-    check_foretold(lab, 1, "a", PD_KIND_MOVED, VERDICT_DAMPED);
+    check_foretold(lab, 1, "a", PD_KIND_DEAD, VERDICT_DAMPED);
+    assert_int_equal(explain(lab, "a").verdicts[0].verdict, VERDICT_DAMPED); /* moved */
 }
 
 /* It is asked between events: what ends meanwhile has ended. */

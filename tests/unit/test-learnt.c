@@ -132,9 +132,9 @@ static void tokens(void **state)
 
     lab_peer_up(lab, "a", 1);
     for (unsigned i = 0; i < 5; i++)
-        lab_migrated(lab, 1, PD_KIND_MOVED);
+        lab_migrated(lab, 1, PD_KIND_DEAD);
     restart_told(lab, "a", 1);
-    lab_advise(lab, 1, PD_KIND_MOVED);
+    lab_advise(lab, 1, PD_KIND_DEAD);
     expect_decision(lab, 1, VERDICT_DAMPED);
     lab_time(lab, 10 * SEC);
     expect_decision(lab, 1, VERDICT_MIGRATE); /* remembered, and there is one again */
@@ -290,10 +290,11 @@ static void impossible_values(void **state)
     lab_snapshot(lab);
     lab_skip(lab);
     assert_in_range(name_reconnect_allowed_us(lab->engine, "a"), lab->now_us,
-                    lab->now_us + NAME_GAP_MAX_US);
-    lab_advise(lab, 1, PD_KIND_MOVED);
-    expect_decision(lab, 1, VERDICT_DAMPED);
-    lab_time(lab, 10 * SEC);
+                    lab->now_us + 30 * SEC);
+    lab_advise(lab, 1, PD_KIND_DEAD);
+    expect_decision(lab, 1, VERDICT_BACKING_OFF);
+    lab_time(lab, 30 * SEC);
+    lab_advise(lab, 1, PD_KIND_DEAD);
     expect_decision(lab, 1, VERDICT_MIGRATE);
     lab_answer_ok(lab, expect_migrate(lab, 1));
     lab_time(lab, 16 * MIN);

@@ -103,6 +103,8 @@ static void weaker_and_equal_join(void **state)
     lab_advise(lab, 17, PD_KIND_DEAD);
     assert_int_equal(expect_decision(lab, 17, VERDICT_MERGED)->into, 2);
     lab_time(lab, 61 * SEC); /* the fold is over, and so is the entry */
+    lab_peer_down(lab, 10);  /* whose request failed, and is made again */
+    lab_peer_down(lab, 17);
     lab_skip(lab);
     lab_advise(lab, 18, PD_KIND_DEGRADED);
     expect_decision(lab, 18, VERDICT_MIGRATE);

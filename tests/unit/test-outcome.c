@@ -173,6 +173,8 @@ static void retried(void **state)
         assert_int_equal(engine_counts(lab.engine).retrying, 0);
         lab_time(&lab, 2 * SEC);
         expect_no_move(&lab);
+        if (i % 2) /* until it is asked again */
+            expect_decision(&lab, 17, VERDICT_BACKING_OFF);
         expect_no_decision(&lab); /* all of it was one decision */
         lab_end(&lab);
     }

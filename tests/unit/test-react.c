@@ -102,6 +102,75 @@ static void without_a_target_it_waits(void **state)
     expect_move_over(lab, 1, "up2");
 }
 
+/* What failed for good is given again at once: there may be a route for it now. */
+static void what_failed_for_good(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.retries = 0;
+    uplinks_config(lab);
+    lab_silent(lab, 1);
+    uplinks_led(lab, 1, "up1");
+    lab_answer_error(lab, expect_move_over(lab, 1, "up1"), NODE_NO_PATH);
+    uplinks_time(lab, SEC);
+    expect_no_move(lab);
+    uplinks_host(lab, "up2"); /* one went: no news for it */
+    expect_no_move(lab);
+    uplinks_host(lab, "");
+    lab_answer_error(lab, expect_move_over(lab, 1, "up2"), NODE_NO_PATH); /* up1 is in penalty */
+    uplinks_time(lab, 10 * SEC - 1);
+    expect_no_move(lab);
+    uplinks_time(lab, 1);
+    expect_migrate(lab, 1);
+}
+
+/* One that flaps does not make it more than one request a second. */
+static void what_failed_while_one_flaps(void **state)
+{
+    struct lab *lab = *state;
+    unsigned requests = 0;
+
+    lab->config.retries = 0;
+    uplinks_config(lab);
+    lab_silent(lab, 1);
+    uplinks_led(lab, 1, "up1");
+    lab_answer_error(lab, expect_move_over(lab, 1, "up1"), NODE_NO_PATH);
+    for (unsigned i = 0; i < 50; i++) {
+        const struct lab_action *move;
+
+        uplinks_host(lab, "wwan0");
+        uplinks_time(lab, 100 * MS);
+        uplinks_host(lab, "");
+        while ((move = lab_next_move(lab))) {
+            requests += !strstr(move->reason, "came up"); /* `dead` has its tokens */
+            lab_answer_error(lab, move->request, NODE_NO_PATH);
+        }
+    }
+    assert_int_equal(requests, 5);
+}
+
+/* Failures before say nothing of it: neither back-off nor gap is left. */
+static void nothing_is_waited_for(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.retries = 0;
+    lab->config.prefer = PREFER_RECONNECT;
+    uplinks_config(lab);
+    uplinks_host(lab, "up2");
+    lab_advise(lab, 1, PD_KIND_DEAD);
+    lab_answer_error(lab, expect_reconnect(lab, 1), NODE_DIAL_FAILED);
+    uplinks_time(lab, SEC);
+    lab_skip(lab);
+    lab_advise(lab, 1, PD_KIND_DEAD);
+    expect_decision(lab, 1, VERDICT_BACKING_OFF);
+    uplinks_host(lab, "");
+    lab_skip(lab);
+    lab_advise(lab, 1, PD_KIND_DEAD);
+    expect_decision(lab, 1, VERDICT_RECONNECT);
+    expect_reconnect(lab, 1);
+}
+
 static void the_dead_are_looked_at(void **state)
 {
     struct lab *lab = *state;
@@ -436,6 +505,9 @@ int main(void)
         UPLINKS_TEST(not_if_the_route_was_faster),
         UPLINKS_TEST(each_cause_is_said),
         UPLINKS_TEST(without_a_target_it_waits),
+        UPLINKS_TEST(what_failed_for_good),
+        UPLINKS_TEST(what_failed_while_one_flaps),
+        UPLINKS_TEST(nothing_is_waited_for),
         UPLINKS_TEST(the_dead_are_looked_at),
         UPLINKS_TEST(not_those_that_are_silent_since_a_moment),
         UPLINKS_TEST(all_leave_one_that_is_held),

@@ -3,7 +3,7 @@
 #include "engine-lab.h"
 #include "engine/inspect.h"
 
-static const struct pd_advice moved = {PD_KIND_MOVED, .reason = "moved"};
+static const struct pd_advice moved = {PD_KIND_DEAD, .reason = "moved"};
 
 /* Of a connection that was moved, and of which all that followed is over. */
 static void moved_and_over(struct lab *lab, uint64_t after_us)

@@ -383,10 +383,26 @@ static void test_one_way(void **state)
     mock_stop(&mock);
 }
 
-/* Each repeat after twice as long: 1.8 s, 3.6 s, 7.2 s … up to 64 times 900 ms. */
+struct told {
+    uint64_t unacked_ms, silent_ms, acked;
+    bool fresh;
+};
+
+static void tell(struct mock *mock, uint64_t at_us, struct told told)
+{
+    struct pd_row row = row_of(1200, at_us / MS);
+
+    row.v[PD_UNACKED_MS] = told.unacked_ms;
+    row.v[PD_SILENT_MS] = told.silent_ms;
+    row.v[PD_ACKED_BYTES] = told.acked;
+    mock_time(mock, at_us);
+    mock_sample(mock, 0, &row, told.fresh);
+}
+
+/* Each repeat after twice as long: 1.8 s, 3.6 s, 7.2 s … up to 30 s. */
 static void test_repeats_at_sight_double(void **state)
 {
-    static const uint64_t after_ms[] = {1800, 3600, 7200, 14400, 28800, 57600, 57600};
+    static const uint64_t after_ms[] = {1800, 3600, 7200, 14400, 28800, 30000, 30000};
     struct mock mock;
     uint64_t at_us = 6 * SECOND;
 
@@ -399,6 +415,76 @@ static void test_repeats_at_sight_double(void **state)
         at_us += after_ms[i] * MS;
         one_way(&mock, at_us, 4);
         assert_int_equal(mock.n_advice, i + 2);
+    }
+    mock_stop(&mock);
+}
+
+/* Where a probe timeout is so long that the first advice takes longer than that, so do the others.
+ */
+static void test_repeats_with_a_long_probe_timeout(void **state)
+{
+    struct mock mock;
+    struct pd_row row = row_of(1200, 2200);
+
+    begin(&mock, NULL);
+    row.v[PD_PTO_US] = 10 * SECOND;
+    row.v[PD_UNACKED_MS] = row.v[PD_SILENT_MS] = 40000;
+    mock_time(&mock, 50 * SECOND);
+    mock_sample(&mock, 0, &row, false);
+    assert_int_equal(mock.n_advice, 1);
+    mock_time(&mock, 90 * SECOND - 1);
+    mock_sample(&mock, 0, &row, false);
+    assert_int_equal(mock.n_advice, 1);
+    mock_time(&mock, 90 * SECOND);
+    mock_sample(&mock, 0, &row, false);
+    assert_int_equal(mock.n_advice, 2);
+    mock_stop(&mock);
+}
+
+/* Another port may go another way (ECMP): after a move that did not help the next follows, with the
+ * same doubling gaps, from the first row after the answer on. */
+static void test_after_a_move_that_did_not_help(void **state)
+{
+    static const uint64_t after_ms[] = {1800, 3600, 7200, 14400, 28800, 30000, 30000};
+    struct mock mock;
+    uint64_t at_us = 6 * SECOND;
+
+    begin(&mock, NULL);
+    tell(&mock, at_us, (struct told){900, 900, 0, false});
+    assert_int_equal(mock.n_advice, 1);
+    for (size_t i = 0; i < sizeof(after_ms) / sizeof(*after_ms); i++) {
+        mock.peers[0].in_flight = true;
+        tell(&mock, at_us + 50 * MS, (struct told){950, 950, 0, false});
+        mock.peers[0].in_flight = false;
+        mock_peer_change(&mock, 0, PD_PEER_MIGRATED);
+        at_us += 100 * MS;
+        tell(&mock, at_us, (struct told){1000, 1000, 0, false});
+        tell(&mock, at_us + after_ms[i] * MS - 1, (struct told){40000, 40000, 0, false});
+        assert_int_equal(mock.n_advice, i + 1);
+        at_us += after_ms[i] * MS;
+        tell(&mock, at_us, (struct told){40000, 40000, 0, false});
+        assert_int_equal(mock.n_advice, i + 2);
+    }
+    mock_stop(&mock);
+}
+
+/* A keep-alive that waits: never before its patience is over, nor again before twice of it. */
+static void test_a_keep_alive_is_patient_again(void **state)
+{
+    struct mock mock;
+    uint64_t at_us = 6 * SECOND;
+
+    begin(&mock, NULL);
+    for (uint64_t wait_us = 15 * SECOND; wait_us <= 240 * SECOND; wait_us *= 2) {
+        uint32_t advised = (uint32_t)mock.n_advice;
+
+        tell(&mock, at_us, (struct told){0, at_us / MS, 0, false});
+        tell(&mock, at_us + wait_us - 1, (struct told){0, (at_us + wait_us) / MS, 0, false});
+        assert_int_equal(mock.n_advice, advised);
+        at_us += wait_us;
+        tell(&mock, at_us, (struct told){0, at_us / MS, 0, false});
+        assert_int_equal(mock.n_advice, advised + 1);
+        mock_peer_change(&mock, 0, PD_PEER_MIGRATED);
     }
     mock_stop(&mock);
 }
@@ -436,22 +522,6 @@ static void test_one_way_needs_samples(void **state)
 }
 
 /* ---- nodes that say what the peer has not acknowledged ---- */
-
-struct told {
-    uint64_t unacked_ms, silent_ms, acked;
-    bool fresh;
-};
-
-static void tell(struct mock *mock, uint64_t at_us, struct told told)
-{
-    struct pd_row row = row_of(1200, at_us / MS);
-
-    row.v[PD_UNACKED_MS] = told.unacked_ms;
-    row.v[PD_SILENT_MS] = told.silent_ms;
-    row.v[PD_ACKED_BYTES] = told.acked;
-    mock_time(mock, at_us);
-    mock_sample(mock, 0, &row, told.fresh);
-}
 
 /* The first row that shows it is enough, and its own ages count. */
 static void test_data_that_waits_in_silence(void **state)
@@ -595,6 +665,9 @@ int main(void)
         cmocka_unit_test(test_a_move_under_way_is_not_judged_at_sight),
         cmocka_unit_test(test_one_way),
         cmocka_unit_test(test_repeats_at_sight_double),
+        cmocka_unit_test(test_repeats_with_a_long_probe_timeout),
+        cmocka_unit_test(test_after_a_move_that_did_not_help),
+        cmocka_unit_test(test_a_keep_alive_is_patient_again),
         cmocka_unit_test(test_a_fresh_sample_ends_it),
         cmocka_unit_test(test_one_way_needs_samples),
         cmocka_unit_test(test_data_that_waits_in_silence),

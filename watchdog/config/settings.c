@@ -103,7 +103,7 @@ const struct setting settings[] = {
     TIME("backoff_min", backoff_min_us, "5s", MS, DAY, "the wait after the first failure"),
     TIME("backoff_max", backoff_max_us, "5min", MS, 7 * DAY, "the longest wait; each further failure doubles it"),
     COUNT("move_burst", move_burst, "5", 1, 1000, "moves of one peer in a row for moved and dead"),
-    TIME("move_refill", move_refill_us, "10s", MS, HOUR, "until one of these moves is available again"),
+    TIME("move_refill", move_refill_us, "10s", MS, HOUR, "until one of these moves is available again; for moved at most 1s"),
     TIME("reconnect_gap", reconnect_gap_us, "10s", MS, 10 * MINUTE, "between two reconnects of one peer"),
     TIME("effect_window", effect_window_us, "10s", 10 * MS, 10 * MINUTE, "the time in which a move must show progress"),
     CHOICE("fallback", fallback, "reconnect", fallbacks, "what to do with a connection that stays dead after moved or dead"),

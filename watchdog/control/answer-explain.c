@@ -41,15 +41,23 @@ static void held_text(char *text, size_t size, const struct inspect_explain *exp
                  duration_text(left, peer->held_left_us));
 }
 
-static void damped_text(char *text, size_t size, const struct inspect_explain *explain, enum by by)
+static void damped_text(char *text, size_t size, const struct inspect_explain *explain,
+                        const struct inspect_verdict *question)
 {
     char left[DURATION_SIZE];
+    bool moved = question->kind == PD_KIND_MOVED;
 
-    if (by == BY_RECONNECT && explain->gap_left_us && explain->tokens)
+    if (question->by == BY_RECONNECT && explain->gap_left_us &&
+        (moved ? !explain->moved_in_us : explain->tokens))
         snprintf(
             text, size,
             "this peer was reconnected a short while ago; the next reconnect is possible in %s",
             duration_text(left, explain->gap_left_us));
+    else if (moved)
+        snprintf(text, size,
+                 "the route of this peer changed too often; the next move is possible in %s, or at "
+                 "the first poll without progress",
+                 duration_text(left, explain->moved_in_us));
     else
         snprintf(text, size,
                  "all %u moves of this peer are used up; the next one is available in %s",
@@ -100,10 +108,12 @@ static void gate_sentence(char *text, size_t size, const struct inspect_status *
         break;
     case VERDICT_BACKING_OFF:
         snprintf(text, size, "the last %s failed; %s of the back-off left", by_name(question->by),
-                 duration_text(a, explain->backoff_left_us[question->by]));
+                 duration_text(a, question->kind == PD_KIND_DEAD
+                                      ? explain->backoff_dead_left_us[question->by]
+                                      : explain->backoff_left_us[question->by]));
         break;
     case VERDICT_DAMPED:
-        damped_text(text, size, explain, question->by);
+        damped_text(text, size, explain, question);
         break;
     case VERDICT_AWAITING:
         snprintf(text, size, "other advice of this connection waits %s", explain->waits);

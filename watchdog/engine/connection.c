@@ -10,6 +10,7 @@
 #include "liveness/effect.h"
 #include "liveness/fallback.h"
 #include "moves/advice.h"
+#include "moves/again.h"
 #include "moves/decision.h"
 #include "moves/move.h"
 #include "peers/index.h"
@@ -40,6 +41,7 @@ static void remove_peer(struct engine *engine, struct peer *peer, const char *re
     members_gone(engine, peer);
     if (peer->moves) {
         advice_forget(engine, peer);
+        again_forget(engine, peer);
         fallback_off(engine, peer);
         repeats_flush(engine, peer);
         poll_remove(engine, peer);
@@ -150,6 +152,7 @@ void connection_snapshot(struct engine *engine)
 static void path_changed(struct engine *engine, struct peer *peer)
 {
     advice_disproved(engine, peer, PD_KIND_MOVED);
+    again_forget(engine, peer);
     progress_path(peer);
     members_path(engine, peer);
     if (!peer_in_flight(peer))
@@ -255,6 +258,7 @@ void connections_free(struct engine *engine)
         if (peer->moves) {
             advice_forget(engine, peer);
             reason_unref(deferred_take(engine, peer, NULL, NULL));
+            again_forget(engine, peer);
             repeats_flush(engine, peer);
         }
         peer_texts_free(peer);

@@ -53,15 +53,16 @@
 #include "liveness/effect.h"
 #include "liveness/fallback.h"
 #include "moves/advice.h"
+#include "moves/again.h"
 #include "moves/decision.h"
 #include "moves/move.h"
 #include "peers/name.h"
 #include "peers/peer.h"
 #include "peers/poll.h"
 #include "stages/admit.h"
+#include "stages/deferred.h"
 #include "stages/fate.h"
 #include "stages/gate.h"
-#include "stages/deferred.h"
 #include "stages/migration.h"
 #include "stages/row.h"
 #include "state.h"
@@ -141,6 +142,9 @@ static void due(struct engine *engine, struct deadline *deadline)
         break; /* the shell is awake, and asks */
     case DEADLINE_REMEMBERED:
         advice_due(engine, deadline);
+        break;
+    case DEADLINE_AGAIN:
+        again_due(engine, deadline);
         break;
     case DEADLINE_REPEATS:
         repeat_due(engine, deadline);

@@ -92,12 +92,16 @@ static void report_moves(const struct engine *engine, const struct peer_moves *m
     if (moves->cooling_since_us)
         ret->cooling_left_us =
             sub_u64(add_u64(moves->cooling_since_us, ret->cooldown_us), engine->now_us);
-    for (size_t by = 0; by < ARRAY_SIZE(ret->backoff_left_us); by++)
+    for (enum by by = 0; by < ARRAY_SIZE(ret->backoff_left_us); by++) {
         ret->backoff_left_us[by] = sub_u64(moves->backoff_until_us[by], engine->now_us);
+        ret->backoff_dead_left_us[by] =
+            sub_u64(waiting_backoff_until_us(moves, PD_KIND_DEAD, by), engine->now_us);
+    }
     ret->tokens = (uint32_t)sub_u64(ret->tokens_most, tokens.used);
     if (tokens.used)
         ret->token_in_us =
             sub_u64(tokens.since_us + engine->config->move_refill_us, engine->now_us);
+    ret->moved_in_us = sub_u64(waiting_moved_at_us(engine, moves), engine->now_us);
     ret->requested_ago_us = ago_us(engine, moves->last_request_us);
     ret->moved_ago_us = ago_us(engine, moves->moved_us);
     ret->watched = moves->watch.on;
@@ -106,6 +110,8 @@ static void report_moves(const struct engine *engine, const struct peer_moves *m
     ret->polled_closely = moves->polled;
     if (moves->remembered)
         ret->remembered = moves->remembered->text->s;
+    else if (moves->again)
+        ret->remembered = moves->again->reason->text->s;
     if (!move)
         return;
     ret->decision = move->decision;

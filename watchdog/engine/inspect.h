@@ -191,8 +191,10 @@ struct inspect_explain {
     bool reconnect_possible;
     uint64_t cooldown_us, cooling_left_us; /* 0: not cooling */
     uint64_t backoff_left_us[2];           /* by enum by; 0: none */
+    uint64_t backoff_dead_left_us[2];      /* the same of `dead`, which waits for less */
     uint32_t tokens, tokens_most;
     uint64_t token_in_us; /* until one more; 0: none is missing */
+    uint64_t moved_in_us; /* until one for `moved`, which has its own; 0: now */
     uint64_t gap_left_us; /* until a reconnect of this name; 0: none */
     uint64_t requested_ago_us;
     uint64_t moved_ago_us; /* INSPECT_NEVER: never */

@@ -19,6 +19,7 @@
 #include "liveness/effect.h"
 #include "liveness/fallback.h"
 #include "moves/advice.h"
+#include "moves/again.h"
 #include "moves/decision.h"
 #include "moves/move.h"
 #include "moves/requests.h"
@@ -47,7 +48,8 @@ struct peer_moves {
     uint8_t backoffs[2];  /* doublings */
     uint8_t cooldown_doublings;
     bool polled : 1;           /* in the list of those polled fast */
-    uint8_t remembered_as : 7; /* enum verdict: as what `remembered` was refused */
+    bool stalled : 1;          /* waiting.c: the last row since the route changed: no progress */
+    uint8_t remembered_as : 6; /* enum verdict: as what `remembered` was refused */
     /* the rest */
     struct peer *peer;
     struct reason *remembered;
@@ -55,12 +57,17 @@ struct peer_moves {
     struct deferred *deferred; /* stages/deferred.c */
     struct repeats *repeats;
     struct effect_job *effect;
+    struct again *again; /* NULL: no `moved` has failed for good since the last move */
     struct watch watch;
     /* poll.c: those polled fast */
     uint64_t poll_until_us; /* asked for by triggers */
+    uint64_t ping_us;       /* ping.c: the last one in this run, 0: none */
     struct peer *poll_previous, *poll_next;
     uint64_t taken_back; /* move.c: a request that was taken back, not answered yet; 0: none */
-    uint64_t moved_us;   /* waiting.c: the last move in this run, 0: none */
+    /* waiting.c */
+    uint64_t moved_us;        /* the last move in this run, 0: none */
+    uint64_t moved_tokens_us; /* when all tokens of `moved` are back */
+    uint64_t failed_us;       /* the last failure after which there is a back-off */
 };
 
 /* connection.c: what the node said of itself. */

@@ -133,7 +133,10 @@ static const char *refusal(const struct record_decision *decision)
     case VERDICT_COOLING:
         return "too soon after the last move";
     case VERDICT_BACKING_OFF:
-        return "too soon after the last move failed";
+        return decision->kind == PD_KIND_MOVED
+                   ? "the last request failed; the next follows within 10 s of it, until something "
+                     "progresses"
+                   : "too soon after the last move failed";
     case VERDICT_DAMPED:
         return reconnect ? "too soon after the last reconnect" : "the peer was moved too often";
     case VERDICT_AWAITING:

@@ -21,6 +21,7 @@ enum deadline_kind {
     DEADLINE_CLOSE_POLL, /* of looks: summaries of some */
     DEADLINE_SILENT,     /* of looks: the node counts as silent from now on */
     DEADLINE_REMEMBERED, /* of an move state: advice is given again */
+    DEADLINE_AGAIN,      /* of a move that failed for good: its advice is given again */
     DEADLINE_REPEATS,    /* of a fold: refusals counted for a minute */
     DEADLINE_MOVE,       /* of a move: expired, unanswered, or the next attempt */
     DEADLINE_EFFECT,     /* of an effect_job: its window is over */

@@ -147,6 +147,21 @@ struct reason *reason_again(const struct reason *reason, uint64_t cause, struct 
     return copy;
 }
 
+struct reason *reason_repeated(const struct reason *reason)
+{
+    struct reason *repeated = memory_new(1, sizeof(*repeated));
+
+    *repeated = *reason;
+    repeated->refs = 1;
+    repeated->repeated = true;
+    text_ref(repeated->text);
+    evidence_ref(repeated->evidence);
+    repeated->interface = string_copy(reason->interface);
+    repeated->local = string_copy(reason->local);
+    repeated->via = string_copy(reason->via);
+    return repeated;
+}
+
 struct reason *reason_ref(struct reason *reason)
 {
     if (reason)

@@ -34,6 +34,7 @@ struct reason {
     enum reason_by by;
     bool no_target;
     bool bulk;           /* its cause concerns more than a thousand peers */
+    bool repeated;       /* its move failed for good before: this is the same once more */
     const char *trigger; /* instance name, "operator" or "fallback"; lives as long as the engine */
     uint64_t cause;      /* 0: none */
     struct text *text;
@@ -44,6 +45,7 @@ struct reason {
 struct reason *reason_new(const char *trigger, enum reason_by by, const struct pd_advice *advice);
 /* The same of another cause; and with this text, unless it is NULL. */
 struct reason *reason_again(const struct reason *reason, uint64_t cause, struct text *text);
+struct reason *reason_repeated(const struct reason *reason); /* a copy that is */
 struct reason *reason_ref(struct reason *reason);
 struct reason *reason_unref(struct reason *reason);
 

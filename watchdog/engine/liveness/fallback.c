@@ -10,6 +10,7 @@
 #include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../peers/peer.h"
+#include "../peers/ping.h"
 #include "../peers/poll.h"
 #include "../peers/progress.h"
 #include "../peers/unacked.h"
@@ -209,7 +210,7 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
     if (watch->probed || outstanding || !(engine->node.features & NODE_PROBE))
         return;
     watch->probed = true;
-    poll_probe(engine, peer);
+    ping_now(engine, peer);
     progress_restart(engine, peer); /* from here on something is unanswered */
     set_deadline(engine, peer);
 }
@@ -263,6 +264,7 @@ static void notice_unjudgeable(struct engine *engine)
 
 void fallback_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample)
 {
+    const struct uplink *uplink = uplink_at(engine, peer->uplink);
     const struct pd_row *row = sample->row;
     bool progress = sample->progress;
 
@@ -271,6 +273,8 @@ void fallback_row(struct engine *engine, struct peer *peer, const struct pd_samp
     if (!peer->moves->watch.on)
         return;
     notice_unjudgeable(engine);
+    if (!uplink || uplink->condition == UPLINK_UP) /* else nothing can go out */
+        ping_row(engine, peer, sample);
     if (peer->moves->watch.application != sample->application) {
         peer->moves->watch.application = sample->application;
         set_deadline(engine, peer);

@@ -133,6 +133,28 @@ void advice_disproved(struct engine *engine, struct peer *peer, enum pd_kind kin
         advice_forget(engine, peer);
 }
 
+/* Damped by the tokens: without progress since the route changed it is not. */
+static void give_stalled(struct engine *engine, struct peer *peer)
+{
+    const struct reason *reason = peer->moves->remembered;
+
+    if (!reason || peer->moves->remembered_as != VERDICT_DAMPED || peer_in_flight(peer) ||
+        reason->kind != PD_KIND_MOVED)
+        return;
+    if (!waiting_damped_until_us(engine, peer, reason->kind, reason_proves(reason, "unreachable"),
+                                 advice_choose_by(engine, peer, reason->kind, reason->by)))
+        advice_give_remembered(engine, peer);
+}
+
+void advice_row(struct engine *engine, struct peer *peer, bool progress)
+{
+    waiting_row(peer, progress);
+    if (progress)
+        advice_disproved(engine, peer, PD_KIND_DEAD);
+    else
+        give_stalled(engine, peer);
+}
+
 bool advice_allowed(struct engine *engine, struct peer *peer)
 {
     struct peer_moves *moves = peer->moves;
@@ -174,7 +196,7 @@ void advice_remember(struct engine *engine, struct peer *peer, struct reason *re
     reason_ref(reason); /* it may be the one that is forgotten */
     advice_forget(engine, peer);
     moves->remembered = reason;
-    moves->remembered_as = refused_as & 0x7f;
+    moves->remembered_as = refused_as & 0x3f;
     if (moves->move)
         moves->move->settles = false;
     moves->remembered_deadline.kind = DEADLINE_REMEMBERED;
@@ -187,7 +209,8 @@ bool advice_remembered_damped(struct engine *engine, struct peer *peer)
     struct peer_moves *moves = peer->moves;
     const struct reason *reason = moves->remembered;
     enum by by = advice_choose_by(engine, peer, reason->kind, reason->by);
-    uint64_t until_us = waiting_damped_until_us(engine, peer, by);
+    uint64_t until_us = waiting_damped_until_us(engine, peer, reason->kind,
+                                                reason_proves(reason, "unreachable"), by);
 
     if (until_us)
         deadline_set(&engine->deadlines, &moves->remembered_deadline, until_us);

@@ -101,6 +101,9 @@ void advice_disproved(struct engine *engine, struct peer *peer, enum pd_kind kin
 /* Now and then: the room that a storm needed is given back. */
 void advice_give_back(struct engine *engine);
 
+/* A row, and whether it shows progress: what that says of advice that waits. */
+void advice_row(struct engine *engine, struct peer *peer, bool progress);
+
 /* Then. */
 void advice_due(struct engine *engine, struct deadline *deadline);
 

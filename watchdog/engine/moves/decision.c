@@ -16,7 +16,7 @@ void decision_write(struct engine *engine, const struct record_subject *subject,
     struct reason *reason = what->reason;
     const struct destination *destination = what->destination;
 
-    record->bulk = reason->bulk;
+    record->bulk = reason->bulk || (reason->repeated && move);
     record->decision = (struct record_decision){
         .subject = *subject,
         .decision = what->decision,

@@ -306,8 +306,11 @@ struct move *move_new(struct engine *engine, struct peer *peer, const struct dec
     struct peer_moves *moves = peer->moves;
     struct move *move;
 
-    if (moves->move)
+    if (moves->move) {
+        if (moves->move->state == MOVE_WAITING && what->reason->kind == PD_KIND_DEAD)
+            again_superseded(engine, peer, moves->move->reason);
         move_end_waiting(engine, moves->move, VERDICT_SUPERSEDED);
+    }
     move = pool_take(&engine->migration.pool);
     *move = (struct move){
         .state = MOVE_QUEUED,
@@ -380,6 +383,8 @@ void moves_withdraw(struct engine *engine, struct peer *peer, const char *trigge
 
     if (moves->remembered && withdrawable(engine, peer, moves->remembered, trigger))
         advice_forget(engine, peer);
+    if (moves->again && withdrawable(engine, peer, moves->again->reason, trigger))
+        again_forget(engine, peer);
     if (move && move->state != MOVE_OPEN && withdrawable(engine, peer, move->reason, trigger))
         move_end_waiting(engine, move, VERDICT_SUPERSEDED);
 }

@@ -55,6 +55,7 @@ static bool nothing_left(const struct engine *engine, const struct name_state *s
 {
     return hold_over(engine, state) && !state->orphan && !state->awaited &&
            (!state->left || engine->now_us >= state->left_until_us) &&
+           engine->now_us >= state->routes_us &&
            engine->now_us >= add_u64(state->reconnect_us, state->gap_us + LIVED_US);
 }
 
@@ -163,6 +164,11 @@ uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name
     return allowed_us > engine->now_us ? allowed_us : 0;
 }
 
+static uint64_t gap_most_us(const struct engine *engine)
+{
+    return max_u64(NAME_GAP_MAX_US, engine->config->reconnect_gap_us);
+}
+
 void name_reconnecting(struct engine *engine, const char *name, bool another_attempt)
 {
     struct name_state *state = name_get(engine, name);
@@ -170,7 +176,8 @@ void name_reconnecting(struct engine *engine, const char *name, bool another_att
     if (!state->reconnect_us)
         state->gap_us = engine->config->reconnect_gap_us;
     else if (!another_attempt)
-        state->gap_us = min_u64(state->gap_us * 2, NAME_GAP_MAX_US);
+        state->gap_us = max_u64(engine->config->reconnect_gap_us,
+                                min_u64(state->gap_us * 2, gap_most_us(engine)));
     state->reconnect_us = engine->now_us;
 }
 
@@ -206,13 +213,27 @@ struct reason *name_left(struct engine *engine, const char *name)
     return reason;
 }
 
+void name_route_changed(struct engine *engine, const char *name)
+{
+    struct name_state *state = engine->names.count ? name_find(engine, name) : NULL;
+    uint64_t all_us;
+
+    if (!state || state->gap_us <= NAME_GAP_ROUTE_US)
+        return;
+    all_us = max_u64(state->routes_us, engine->now_us) + NAME_ROUTE_REFILL_US;
+    if (all_us > engine->now_us + NAME_ROUTE_BURST * NAME_ROUTE_REFILL_US)
+        return;
+    state->routes_us = all_us;
+    state->gap_us = NAME_GAP_ROUTE_US;
+}
+
 void name_restore_gap(struct engine *engine, const char *name, uint64_t reconnect_us,
                       uint64_t gap_us)
 {
     struct name_state *state = name_get(engine, name);
 
     state->reconnect_us = min_u64(reconnect_us, engine->now_us);
-    state->gap_us = reconnect_us ? min_u64(gap_us, NAME_GAP_MAX_US) : 0;
+    state->gap_us = reconnect_us ? min_u64(gap_us, gap_most_us(engine)) : 0;
 }
 
 void name_lived(struct engine *engine, const char *name, uint64_t up_us)

@@ -20,6 +20,7 @@ struct name_state {
     uint64_t held_until_us;     /* 0: until released */
     uint64_t reconnect_us;      /* the last reconnect of ours, 0: none */
     uint64_t gap_us;            /* until the next is allowed */
+    uint64_t routes_us;         /* when all changes of the route may shorten the gap again */
     struct move *orphan;        /* a reconnect of ours, its old connection already down */
     struct effect_job *awaited; /* its new connection not up yet */
     struct reason *left;        /* advice for the connection that follows; NULL: none */
@@ -33,8 +34,13 @@ struct names {
     uint32_t sweep_above; /* the next sweep is due then */
 };
 
-/* Reconnects of one name are at most so far apart. */
-#define NAME_GAP_MAX_US UINT64_C(600000000)
+/* Reconnects of one name need not be further apart, unless reconnect_gap is longer. */
+#define NAME_GAP_MAX_US UINT64_C(30000000)
+/* After a change of the route to the peer they are so far apart: so many times in a row, once more
+ * each NAME_ROUTE_REFILL_US. A node whose reconnects change its own route is bounded by that. */
+#define NAME_GAP_ROUTE_US    UINT64_C(1000000)
+#define NAME_ROUTE_BURST     20u
+#define NAME_ROUTE_REFILL_US UINT64_C(5000000)
 
 struct name_state *name_find(const struct engine *engine, const char *name);
 struct name_state *name_get(struct engine *engine, const char *name);
@@ -62,6 +68,9 @@ uint64_t name_reconnect_allowed_us(const struct engine *engine, const char *name
 /* A reconnect is made now: the next has to wait, each time longer; another
  * attempt at the same one makes it no longer. */
 void name_reconnecting(struct engine *engine, const char *name, bool another_attempt);
+
+/* The kernel's route to the peer changed: the next reconnect may be soon. */
+void name_route_changed(struct engine *engine, const char *name);
 
 /* The reconnect closed nothing: the gap before the next one is as it was. */
 void name_kept(struct engine *engine, const char *name);

@@ -9,13 +9,14 @@
 static bool is_over(const struct engine *engine, const struct peer_moves *moves)
 {
     return !moves->move && !moves->deferred && !moves->polled && !moves->remembered &&
-           !moves->repeats && !moves->effect && !moves->watch.on &&
+           !moves->repeats && !moves->effect && !moves->again && !moves->watch.on &&
            !deadline_is_on(&moves->watch.deadline) &&
            !deadline_is_on(&moves->remembered_deadline) && !moves->cooldown_doublings &&
            !moves->backoffs[0] && !moves->backoffs[1] &&
            moves->backoff_until_us[0] <= engine->now_us &&
            moves->backoff_until_us[1] <= engine->now_us && moves->poll_until_us <= engine->now_us &&
-           !waiting_cooling(engine, moves) && !waiting_tokens(engine, moves).used &&
+           moves->moved_tokens_us <= engine->now_us && !waiting_cooling(engine, moves) &&
+           !waiting_tokens(engine, moves).used &&
            engine->now_us >= add_u64(moves->last_request_us, engine->config->merge_window_us);
 }
 

@@ -13,16 +13,33 @@
 uint64_t waiting_cooldown_us(const struct engine *engine, const struct peer_moves *moves);
 bool waiting_cooling(const struct engine *engine, const struct peer_moves *moves);
 
-/* As of now: so many are used up, the next one comes back move_refill after `since_us`. */
+/* Of `dead`, as of now: so many are used up, the next one comes back move_refill after `since_us`.
+ */
 struct tokens {
     uint32_t used;
     uint64_t since_us;
 };
 struct tokens waiting_tokens(const struct engine *engine, const struct peer_moves *moves);
-void waiting_take_token(const struct engine *engine, struct peer_moves *moves);
+void waiting_take_token(const struct engine *engine, struct peer_moves *moves, enum pd_kind kind);
 
-/* When what is damped may be tried again; 0: it is not. */
-uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer *peer, enum by by);
+/* When there is a token for `moved`, which has its own; 0: now, also where the last row since the
+ * route changed shows no progress. */
+uint64_t waiting_moved_at_us(const struct engine *engine, const struct peer_moves *moves);
+
+/* When what is damped may be tried again; 0: it is not. `gone`: a `moved` whose old path the kernel
+ * has proven gone. */
+uint64_t waiting_damped_until_us(const struct engine *engine, const struct peer *peer,
+                                 enum pd_kind kind, bool gone, enum by by);
+
+/* Until when a failure of this means keeps advice of this kind back; may be over. */
+uint64_t waiting_backoff_until_us(const struct peer_moves *moves, enum pd_kind kind, enum by by);
+
+/* The kernel's route to the peer changed, or an uplink came up: failures on the old one say nothing
+ * of the new one, and what rows say of progress is about the new one from here on. */
+void waiting_route_changed(struct engine *engine, struct peer *peer);
+
+/* A row of a connection that has a move state. */
+void waiting_row(struct peer *peer, bool progress);
 
 /* A move succeeded or failed at this time: what the next advice has to respect. */
 void waiting_moved(struct engine *engine, struct peer *peer);

@@ -38,7 +38,7 @@ static void make(struct engine *engine, struct admitted *admitted)
         return;
     peer->admitted = false;
     if (kind_is_network(reason->kind))
-        waiting_take_token(engine, moves);
+        waiting_take_token(engine, moves, reason->kind);
     settles = moves->remembered && reason->kind <= moves->remembered->kind;
     if (settles && !advice_still_refused(engine, peer)) {
         advice_forget(engine, peer);
@@ -46,7 +46,7 @@ static void make(struct engine *engine, struct admitted *admitted)
     }
     admitted->move = move_new(engine, peer, &admitted->what, admitted->again);
     admitted->move->settles = settles; /* what is held back: only if this one succeeds */
-    if (kind_is_network(reason->kind))
+    if (kind_is_network(reason->kind) && !reason->repeated)
         fallback_advised(engine, peer, reason);
 }
 

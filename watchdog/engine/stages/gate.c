@@ -79,11 +79,13 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
         return question->cools ||
                (moves && kind >= PD_KIND_DEGRADED && waiting_cooling(engine, moves));
     case VERDICT_BACKING_OFF:
-        return moves && !asked && kind != PD_KIND_MOVED &&
-               moves->backoff_until_us[by] > engine->now_us;
+        if (moves && kind == PD_KIND_MOVED)
+            return question->repeated && moves->again;
+        return moves && !asked && waiting_backoff_until_us(moves, kind, by) > engine->now_us;
     case VERDICT_DAMPED:
         return kind_is_network(kind) &&
-               waiting_damped_until_us(engine, peer, newer_gap(peer, question) ? BY_MIGRATE : by);
+               waiting_damped_until_us(engine, peer, kind, question->gone,
+                                       newer_gap(peer, question) ? BY_MIGRATE : by);
     case VERDICT_AWAITING:
         *ret_into = question->awaits ? question->into : 0;
         return question->awaits;
@@ -132,9 +134,12 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
              (verdict == VERDICT_GONE && peer->state == PEER_UNREPORTED))
         advice_remember(engine, peer, reason, verdict, NEVER);
     else if (verdict == VERDICT_DAMPED)
-        advice_remember(engine, peer, reason, verdict, waiting_damped_until_us(engine, peer, by));
+        advice_remember(engine, peer, reason, verdict,
+                        waiting_damped_until_us(engine, peer, reason->kind,
+                                                reason_proves(reason, "unreachable"), by));
     else if (verdict == VERDICT_BACKING_OFF && reason->by != REASON_BY_RULE)
-        advice_remember(engine, peer, reason, verdict, peer->moves->backoff_until_us[by]);
+        advice_remember(engine, peer, reason, verdict,
+                        waiting_backoff_until_us(peer->moves, reason->kind, by));
 }
 
 static void refuse(struct engine *engine, struct peer *peer, const struct deciding_on *what,
@@ -149,7 +154,7 @@ static void refuse(struct engine *engine, struct peer *peer, const struct decidi
     if (!again)
         cause_count_verdict(engine, reason->cause, verdict);
     if (kind_is_network(reason->kind) && verdict != VERDICT_HELD && verdict != VERDICT_OBSERVING &&
-        verdict != VERDICT_GONE)
+        verdict != VERDICT_GONE && !reason->repeated)
         fallback_advised(engine, peer, reason);
 }
 
@@ -218,7 +223,16 @@ static struct gate_question question_of(const struct engine *engine, const struc
         .cools = advice->fate == FATE_COOLS,
         .awaits = advice->fate == FATE_AWAITS,
         .into = advice->fate == FATE_AWAITS ? fate_into(engine, peer) : 0,
+        .repeated = advice->reason->repeated,
+        .gone = reason_proves(advice->reason, "unreachable"),
     };
+}
+
+/* The newest word of the kernel: what failed before, failed on another route. */
+static void route_changed(struct engine *engine, struct peer *peer)
+{
+    waiting_route_changed(engine, peer);
+    again_forget(engine, peer);
 }
 
 /* The one place where advice becomes a decision; or it is deferred. */
@@ -233,6 +247,8 @@ static void decide(struct engine *engine, struct advice *advice)
 
     if (what.reason->kind == PD_KIND_DEGRADED)
         fate_advised(engine, peer, advice);
+    if (what.reason->kind == PD_KIND_MOVED && !advice->again)
+        route_changed(engine, peer);
     what.by = advice_choose_by(engine, peer, what.reason->kind, what.reason->by);
     if (peer->admitted)
         admit_make(engine);

@@ -46,6 +46,8 @@ struct gate_question {
     bool cools;    /* one that shares its link moved, and it did not help */
     bool awaits;   /* one that shares its link goes first: */
     uint64_t into; /* that decision, 0: none yet */
+    bool repeated; /* its move failed for good before */
+    bool gone;     /* the kernel has proven that nothing can arrive on the old path */
 };
 
 /* The table of docs/decisions.md: does this row apply by itself, whatever stands

@@ -66,7 +66,9 @@ static void finish(struct engine *engine, struct move *move, enum outcome outcom
 
     if (move->peer && !move->adopted)
         moves_peer_path(move->peer);
-    record->bulk = move->reason->bulk;
+    /* of what failed before and fails again the refusals are counted */
+    record->bulk = move->reason->bulk || (move->reason->repeated && outcome != OUTCOME_MIGRATED &&
+                                          outcome != OUTCOME_RECONNECTED);
     record->outcome = (struct record_outcome){
         .subject = {.peer = text_ref(move->name), .conn = move->conn},
         .decision = move->decision,
@@ -143,7 +145,10 @@ static struct answered succeeded(struct engine *engine, struct move *move,
     move_free(engine, move);
     if (peer && !reconnected) {
         waiting_moved(engine, peer);
+        again_forget(engine, peer);
         path_moved(peer, answer->local);
+        if (reason->repeated) /* those before it did not begin a watch */
+            fallback_advised(engine, peer, reason);
     }
     if (peer && (!reconnected || redialled))
         return_moved(engine, peer, destination, interface, reason->kind == PD_KIND_OPERATOR);
@@ -178,7 +183,7 @@ static bool retry_wanted(const struct engine *engine, const struct move *move, e
 {
     const struct peer *peer = move->peer;
 
-    if (!kind_is_network(move->reason->kind) || engine->stopping)
+    if (!kind_is_network(move->reason->kind) || move->reason->repeated || engine->stopping)
         return false;
     if (!peer || peer->view.conn != move->conn)
         return false;
@@ -234,6 +239,19 @@ static bool backs_off(enum outcome outcome)
     }
 }
 
+/* The kernel has changed the route, the connection has not followed, and nobody else will ask. */
+static void give_up(struct engine *engine, const struct move *move, enum outcome outcome,
+                    int64_t code)
+{
+    struct peer *peer = move->peer;
+
+    if (!peer || move->adopted || engine->stopping || move->reason->kind != PD_KIND_MOVED ||
+        peer->view.conn != move->conn || peer->state != PEER_UP || !backs_off(outcome) ||
+        (outcome == OUTCOME_FAILED && code == NODE_UNKNOWN_VIA))
+        return;
+    again_failed(engine, peer, move->reason);
+}
+
 static void retry(struct engine *engine, struct move *move, enum outcome outcome)
 {
     bool other = choose_again(engine, move, uplinks_target(engine, move->destination));
@@ -267,11 +285,14 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
     remembered = remembered_first(engine, move, outcome, code);
     if (peer && !move->adopted && !(remembered && newer_waits(peer, move)) &&
         fallback_answered(engine, peer, outcome)) {
+        give_up(engine, move, outcome, code);
         move_free(engine, move);
         advice_forget(engine, peer);
         return;
     }
     if (remembered) {
+        if (peer->moves->remembered->kind != PD_KIND_MOVED)
+            give_up(engine, move, outcome, code);
         move_free(engine, move);
         advice_give_remembered(engine, peer);
         return;
@@ -280,10 +301,12 @@ static void failed(struct engine *engine, struct move *move, enum outcome outcom
         retry(engine, move, outcome);
         return;
     }
-    if (peer && backs_off(outcome))
+    if (peer && backs_off(outcome) && !move->reason->repeated)
         waiting_failed(engine, peer, move->by);
     if (peer && retry_wanted(engine, move, outcome, code) && !newer_waits(peer, move))
         advice_remember_held(engine, peer, move->reason);
+    if (peer && !advice_still_refused(engine, peer))
+        give_up(engine, move, outcome, code);
     move_free(engine, move);
     if (peer && !advice_still_refused(engine, peer))
         advice_forget(engine, peer);
@@ -345,6 +368,7 @@ struct answered outcome_late(struct engine *engine, const struct request_slot *s
         return (struct answered){0};
     if (answer->ok && slot->by == BY_MIGRATE) {
         advice_disproved(engine, peer, PD_KIND_MOVED);
+        again_forget(engine, peer);
         path_moved(peer, answer->local);
         return_moved(engine, peer, NULL, NULL, false);
         return (struct answered){.moved = peer};

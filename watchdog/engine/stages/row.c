@@ -5,6 +5,7 @@
 #include "../liveness/effect.h"
 #include "../liveness/fallback.h"
 #include "../moves/advice.h"
+#include "../moves/again.h"
 #include "../moves/move.h"
 #include "../peers/index.h"
 #include "../peers/name.h"
@@ -131,8 +132,9 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
     peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
     peer->busy = shows_busy(row);
     if (peer->moves) {
+        advice_row(engine, peer, sample.progress);
         if (sample.progress)
-            advice_disproved(engine, peer, PD_KIND_DEAD);
+            again_progressed(engine, peer);
         moves_resort(engine, peer);
         if (peer->moves->effect)
             effect_row(engine, peer, &sample);

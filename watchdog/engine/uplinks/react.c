@@ -8,7 +8,10 @@
 #include "../base/names.h"
 #include "../base/notice.h"
 #include "../moves/advice.h"
+#include "../moves/again.h"
 #include "../peers/peer.h"
+#include "../peers/ping.h"
+#include "../peers/waiting.h"
 #include "../state.h"
 #include "evidence.h"
 #include "members.h"
@@ -53,18 +56,47 @@ static bool waits_for_target(const struct peer *peer)
     return moves && moves->remembered && moves->remembered_as == VERDICT_NO_TARGET;
 }
 
+/* Is it known to be on another one, and may that carry it? */
+static bool uses_another(const struct engine *engine, const struct peer *peer,
+                         const struct uplink *uplink)
+{
+    const struct uplink *used = uplink_at(engine, peer->uplink);
+
+    return used && used != uplink && used->condition == UPLINK_UP;
+}
+
+static bool is_dead(const struct engine *engine, const struct peer *peer)
+{
+    return peer->state == PEER_UP && peer->outstanding_since_us && !peer_in_flight(peer) &&
+           engine->now_us >= peer->outstanding_since_us + DEAD_US;
+}
+
+/* The stack must not wait for its own probe timeout, which has backed off. Where its congestion
+ * window is full of what was lost, no PING gets out: another port begins with a new one. */
+static void wake(struct engine *engine, struct peer *peer, const struct uplink *uplink)
+{
+    waiting_route_changed(engine, peer);
+    again_now(engine, peer);
+    if (uses_another(engine, peer, uplink))
+        return;
+    ping_waiting(engine, peer);
+    if (!uplinks_chosen(engine) && is_dead(engine, peer))
+        advise_dead(engine, peer, uplink);
+}
+
 /* All that is dead, or had nowhere to go. */
 static void wake_peers(struct engine *engine, const struct uplink *uplink)
 {
     struct peer *peer;
 
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));)
+        wake(engine, peer, uplink);
     if (!uplinks_chosen(engine))
         return;
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         if (waits_for_target(peer))
             advice_give_remembered(engine, peer);
-        else if (peer->state == PEER_UP && peer->outstanding_since_us && !peer_in_flight(peer) &&
-                 engine->now_us >= peer->outstanding_since_us + DEAD_US)
+        else if (is_dead(engine, peer))
             advise_dead(engine, peer, uplink);
     }
     return_look(engine);
@@ -130,11 +162,25 @@ static void compare(struct engine *engine, struct uplink *uplink, const struct u
         check_at(engine, engine->now_us + GRACE_US);
 }
 
+/* A learned one that was the only one is in no list while it is gone, and has no record. */
+static void compare_with_none(struct engine *engine)
+{
+    const struct uplinks *uplinks = &engine->uplinks;
+
+    for (size_t i = 0; i < uplinks->n; i++)
+        if (uplinks->list[i].condition == UPLINK_UP) {
+            wake_peers(engine, &uplinks->list[i]);
+            return;
+        }
+}
+
 static void changed(struct engine *engine, struct uplinks *before)
 {
     struct uplinks *uplinks = &engine->uplinks;
 
     members_renumber(engine, before);
+    if (!before->n && uplinks->listed)
+        compare_with_none(engine);
     for (size_t i = 0; i < uplinks->n && before->n; i++)
         compare(engine, &uplinks->list[i], uplinks_on(before, uplinks->list[i].interface->s));
     uplinks_list_clear(before);
@@ -147,6 +193,7 @@ void react_interfaces(struct engine *engine, const struct event_interfaces *host
 
     uplinks_take(engine, host, &before);
     changed(engine, &before);
+    engine->uplinks.listed = true;
 }
 
 void react_configured(struct engine *engine)

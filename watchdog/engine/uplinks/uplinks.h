@@ -106,6 +106,7 @@ struct uplinks {
     bool away;       /* the last walk found a connection that wants back */
     /* react.c: who is left on an uplink that went down; the end of a hold */
     struct deadline check;
+    bool listed; /* the host has reported its interfaces */
 };
 
 static inline unsigned family_place(unsigned family)
