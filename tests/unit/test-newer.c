@@ -895,6 +895,7 @@ static void after_the_same_word(void **state)
     }
     lab_silent(lab, 17);
     lab_answer_error(lab, request, NODE_TIMEOUT);
+    expect_decision(lab, 17, VERDICT_BACKING_OFF); /* it is asked for again later */
     assert_string_equal(expect_decision(lab, 17, VERDICT_RECONNECT)->trigger, "fallback");
 }
 

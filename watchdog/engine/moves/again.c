@@ -6,11 +6,12 @@
 #include "../state.h"
 #include "advice.h"
 
-#define AGAIN_US UINT64_C(10000000) /* between two requests */
-#define LEAST_US                                                                                   \
-    UINT64_C(1000000)             /* the same after a failure that took long, or an uplink flaps   \
-                                   */
-#define SURE_US UINT64_C(1000000) /* progress so long after the failure is not left from before */
+/* Between two requests. */
+#define AGAIN_US UINT64_C(10000000)
+/* The same after a failure that took long, or where an uplink flaps. */
+#define LEAST_US UINT64_C(1000000)
+/* Progress so long after the failure is not left from before. */
+#define SURE_US UINT64_C(1000000)
 
 static struct again *keep(struct engine *engine, struct peer *peer, struct reason *reason)
 {
