@@ -357,6 +357,21 @@ class Net(Paths, Pushes, Reconnects, unittest.TestCase):
         self.finish(a, b)
         self.assertEqual(a.total["connections"], 1)
 
+    def test_dead_in_one_direction_and_the_peer_is_heard(self):
+        """Bravo's window is not used up, so there is no silence: two probe timeouts tell."""
+        a, b, pa, pb, ca, cb = self.pair(alpha=["--rate", "400000"])
+        self.flows(a)
+        self.drops("down1")
+        pa.pump(lambda: pa.row(ca)["pto_count"] > 1 and pa.row(ca)["congested"] == 1, 10,
+                "two PTOs, and a full window")
+        self.route_alpha(2)
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000})
+        self.assertIn("result", answer)
+        self.assertIn("immediate=yes", a.wait_event("migrate-begun"))
+        self.flows(a)
+        self.flows(b)
+        self.finish(a, b)
+
     def test_window_full_at_the_server_only(self):
         """Nothing is owed here, so nothing is known of the silence: escalates by itself."""
         a, b, pa, pb, ca, cb = self.pair(alpha=["--idle"], bravo=["--rate", "400000"])
