@@ -81,7 +81,7 @@ class StateLock(HostileCase):
         node, dog = self.pair()
         state = os.path.join(self.directory, "state")
         dog.clear()
-        second = self.dog(None, name="second")
+        second = self.dog(self.node(name="other"), triggers={}, name="second")  # shares no node
         second.wait_for(lambda: os.path.exists(state + "/state.json"), what="its file")
         node.on("migrate_peer", lambda r: r.error(-32003))  # something to be kept
         dog.moved()
