@@ -67,6 +67,50 @@ static void a_bad_probe_begins_it_anew(void **state)
     assert_in_range(until_move(lab, 60000, 50 * MS), 15000, 18000);
 }
 
+/* A radio that fades answers late, and then no more: 10 good ones in a row are more than a sign. */
+static void a_late_answer_is_not_good(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_leave(lab, 1, "up1", ON_FIBRE);
+    live(lab, 12 * SEC, 50 * MS);
+    assert_in_range(uplinks_inspect(lab, "home").proof_good, 7, 9);
+    live(lab, 2 * SEC, 400 * MS);
+    assert_int_equal(uplinks_inspect(lab, "home").proof_good, 0);
+    assert_in_range(until_move(lab, 60000, 240 * MS), 15000, 18000);
+}
+
+/* The preferred one may be slower than the spare: that is its owner's choice. */
+static void slow_from_the_beginning_is_good(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_leave(lab, 1, "up1", ON_FIBRE);
+    assert_in_range(until_move(lab, 60000, 600 * MS), 15000, 18000);
+}
+
+/* Another network than before, and a longer way: after a while that is what is usual there. */
+static void what_stays_late_is_usual_in_the_end(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_leave(lab, 1, "up1", ON_FIBRE);
+    live(lab, 5 * SEC, 50 * MS);
+    assert_in_range(until_move(lab, 120000, 500 * MS), 25000, 45000);
+}
+
+/* The peer is far away, and its answers are late for others only. */
+static void a_far_peer_proves_as_well_as_a_near_one(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_leave(lab, 1, "up1", ON_FIBRE);
+    live(lab, 5 * SEC, 10 * MS);
+    lab_fresh(lab, 1, 300 * MS);
+    live(lab, 5 * SEC, 300 * MS);
+    assert_in_range(uplinks_inspect(lab, "home").proof_good, 7, 11);
+}
+
 static void down_it_begins_anew(void **state)
 {
     struct lab *lab = *state;
@@ -368,6 +412,10 @@ int main(void)
         UPLINKS_PROBE_TEST(one_that_did_not_last_waits_longer),
         UPLINKS_PROBE_TEST(never),
         UPLINKS_PROBE_TEST(only_if_better),
+        UPLINKS_PROBE_TEST(a_late_answer_is_not_good),
+        UPLINKS_PROBE_TEST(slow_from_the_beginning_is_good),
+        UPLINKS_PROBE_TEST(what_stays_late_is_usual_in_the_end),
+        UPLINKS_PROBE_TEST(a_far_peer_proves_as_well_as_a_near_one),
         UPLINKS_PROBE_TEST(slow_is_not_proven),
         UPLINKS_PROBE_TEST(from_metered_at_the_first),
         UPLINKS_PROBE_TEST(the_first_sign_is_for_metered_alone),

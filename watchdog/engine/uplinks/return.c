@@ -19,7 +19,10 @@
 #define STEP_MAX_US  UINT64_C(30000000)
 #define TICK_MIN_US  UINT64_C(250000)
 #define TICK_IDLE_US UINT64_C(1000000)
-#define WALK         4096u /* connections looked at in one step */
+/* An answer is late that takes so many times what is usual, and so much more. */
+#define LATE_TIMES 3u
+#define LATE_US    UINT64_C(100000)
+#define WALK       4096u /* connections looked at in one step */
 
 const char return_name[] = "return";
 
@@ -56,14 +59,37 @@ static bool too_slow(const struct engine *engine, const struct uplink *uplink,
            rtt_us >= peer->rtt_last[0];
 }
 
+static bool is_late(uint64_t rtt_us, uint64_t usual_us)
+{
+    return rtt_us > LATE_TIMES * usual_us + LATE_US;
+}
+
+/* A queue that fills, or a radio that fades, answers late before it answers no more. Late for the
+ * uplink, since the preferred one may be a slow one; and for the peer, since some are far away.
+ * What is usual grows slowly, so that an uplink that is another network now is trusted in the end.
+ */
+static bool is_unwell(struct uplink *uplink, const struct peer *peer, uint64_t rtt_us)
+{
+    uint64_t usual_us = uplink->is.probe_usual_us;
+
+    if (!usual_us || rtt_us < usual_us)
+        uplink->is.probe_usual_us = rtt_us;
+    else
+        uplink->is.probe_usual_us += (rtt_us - usual_us) / 64;
+    return usual_us && is_late(rtt_us, usual_us) && peer && peer->rtt_last[0] != UINT32_MAX &&
+           is_late(rtt_us, peer->rtt_last[0]);
+}
+
 void return_probed(struct engine *engine, const struct uplink_probe *probe,
                    const struct event_probed *answer)
 {
     struct uplink *uplink = uplink_at(engine, probe->uplink);
+    const struct peer *peer = peers_find(engine, probe->conn);
 
     if (!uplink)
         return;
-    if (answer->ok && !too_slow(engine, uplink, peers_find(engine, probe->conn), answer->rtt_us))
+    if (answer->ok && !is_unwell(uplink, peer, answer->rtt_us) &&
+        !too_slow(engine, uplink, peer, answer->rtt_us))
         take_good(engine, uplink);
     else
         take_bad(uplink);

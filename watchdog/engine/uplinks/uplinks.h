@@ -56,6 +56,7 @@ struct uplink_history {
     bool suspect;           /* since then it has not been proven */
     uint64_t slow_us;       /* it was left because of this RTT; 0: for another cause */
     uint64_t probe_rtt_us, probe_rtt_at_us; /* of the last answered probe */
+    uint64_t probe_usual_us;                /* the lowest of late, 0: none */
     uint32_t rtt_us;                        /* of connections on it, smoothed; 0: not measured */
     struct penalty penalty[2];              /* by family: IPv4, IPv6 */
     struct proof proof;
