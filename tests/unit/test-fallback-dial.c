@@ -55,6 +55,9 @@ static void expect_fallback(struct lab *lab, uint64_t conn, const char *dial)
     assert_string_equal(decision->trigger, "fallback");
     assert_string_equal(decision->evidence->fields[0].name, "dial");
     assert_string_equal(decision->evidence->fields[0].text, dial);
+    /* nothing need be outstanding where nothing can arrive, and then none is claimed to be */
+    assert_int_equal(!strstr(decision->reason->s, "something is outstanding"),
+                     !strcmp(dial, "unreachable"));
 }
 
 /* ---- no way out ---- */

@@ -146,10 +146,9 @@ static void advise_fallback(struct engine *engine, struct peer *peer, enum dial 
         {.name = "in_flight_bytes", .number = peer->in_flight_bytes},
     };
 
-    snprintf(reason, sizeof(reason),
-             "no progress for %" PRIu64 ".%" PRIu64
-             " s in %u polls, and something is outstanding; %s",
-             silent_ms / 1000, silent_ms % 1000 / 100, peer->stalled_polls, dial_text(dial));
+    snprintf(reason, sizeof(reason), "no progress for %" PRIu64 ".%" PRIu64 " s in %u polls%s; %s",
+             silent_ms / 1000, silent_ms % 1000 / 100, peer->stalled_polls,
+             dial == DIAL_GONE ? "" : ", and something is outstanding", dial_text(dial));
     watch->given = true;
     watch->untried = false;
     advice_give(engine, peer, fallback_name, REASON_BY_RECONNECT, watch->bulk,
