@@ -5,15 +5,15 @@
 class Pushes:
     """Mixed into selftest.py's Net, which has the network and the nodes."""
 
-    def drops(self, ns, device):
+    def drops_at(self, ns, device):
         """What comes in over the device; its link stays up."""
         self.filter(ns, "add table inet qp; add chain inet qp in { type filter hook input priority 0; }; "
                         "add rule inet qp in iif %s drop" % device)
 
     def dies(self):
         """The first uplink carries nothing any more, in either direction, and nobody is told."""
-        self.drops(self.a, "up1")
-        self.drops(self.b, "down1")
+        self.drops_at(self.a, "up1")
+        self.drops_at(self.b, "down1")
 
     def heals(self):
         for ns in (self.a, self.b):
@@ -91,7 +91,7 @@ class Pushes:
         """Nothing of ours arrives; the peer is heard all the time."""
         a, b, pa, pb, ca, cb = self.pair()
         self.flows(a)
-        self.drops(self.b, "down1")
+        self.drops_at(self.b, "down1")
         self.pushed(pa, a, "unacked", 1)
         row = next(row for row in pa.pushed if row["unacked_ms"] >= 500)
         self.assertLess(row["silent_ms"], row["unacked_ms"] / 2)

@@ -280,6 +280,8 @@ static void one_of_many_does_not_speak_against_it(void **state)
     uplinks_peer(lab, 2, ON_HOME);
     uplinks_dead(lab, 1);
     assert_false(uplinks_inspect(lab, "home").suspect);
+    assert_int_equal(uplinks_inspect(lab, "home").proof_us,
+                     15 * SEC); /* its return takes as long */
     uplinks_time(lab, SEC);
     lab_fresh(lab, 2, 50 * MS);
     assert_true(evidence_lives(lab->engine, uplinks_get(lab, "home")));
@@ -309,6 +311,36 @@ static void heard_is_as_old_as_the_row_says(void **state)
     uplinks_time(lab, 20 * SEC);
     lab_row(lab, 1, "srtt=50000 latest=50000 samples=9 silent=4000");
     assert_int_equal(uplinks_inspect(lab, "home").heard_us, 4 * SEC);
+}
+
+/* What a row acknowledges came before the data that still waits, or an RTT after it. The peer goes
+ * on to be heard where only one direction is dead. */
+static void heard_is_no_later_than_what_waits_allows(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_time(lab, 20 * SEC);
+    lab_row(lab, 1, "srtt=50000 samples=9 silent=10 unacked=700");
+    assert_int_equal(uplinks_inspect(lab, "home").heard_us, 650 * MS);
+    lab_row(lab, 1, "srtt=50000 samples=10 silent=300 unacked=340"); /* on its way, and no more */
+    assert_int_equal(uplinks_inspect(lab, "home").heard_us, 300 * MS);
+    lab_row(lab, 1, "srtt=50000 samples=11 silent=10 unacked=0");
+    assert_int_equal(uplinks_inspect(lab, "home").heard_us, 10 * MS);
+}
+
+/* The first connection that leaves speaks against the uplink though another has had something
+ * acknowledged in its last row, and was heard after that: that one is as dead. */
+static void one_direction_is_dead_for_all(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_peer(lab, 2, ON_HOME);
+    uplinks_time(lab, 5 * SEC);
+    lab_row(lab, 1, "srtt=50000 samples=9 silent=250 unacked=500");
+    lab_row(lab, 2, "srtt=50000 samples=9 silent=250 unacked=500");
+    uplinks_time(lab, 400 * MS);
+    uplinks_dead(lab, 1);
+    assert_true(uplinks_inspect(lab, "home").suspect);
 }
 
 /* Packets that arrive do not prove that ours do. */
@@ -378,6 +410,8 @@ int main(void)
         UPLINKS_TEST(one_of_many_does_not_speak_against_it),
         UPLINKS_TEST(slow_and_silent_are_said),
         UPLINKS_TEST(heard_is_as_old_as_the_row_says),
+        UPLINKS_TEST(heard_is_no_later_than_what_waits_allows),
+        UPLINKS_TEST(one_direction_is_dead_for_all),
         UPLINKS_TEST(heard_alone_is_no_life),
         UPLINKS_TEST(acknowledged_is_life),
         UPLINKS_TEST(starved_is_none),

@@ -73,6 +73,19 @@ static void take_rtt(struct uplink *uplink, uint64_t rtt_us)
         uplink->is.rtt_us ? (uint32_t)(((uint64_t)uplink->is.rtt_us * 7 + rtt) / 8) : rtt;
 }
 
+/* How long ago did something get through, both ways? Of what was acknowledged since the row before
+ * it is not said when. But data that still waits was sent before: the acknowledgement of what went
+ * ahead of it came an RTT later at most, and what is heard since then proves one direction. */
+static uint64_t through_us(const struct pd_sample *sample)
+{
+    uint64_t srtt_us = sample->row->v[PD_SRTT_US];
+    uint64_t silent_us = sample->silent_us == PD_UNKNOWN ? 0 : sample->silent_us;
+
+    if (sample->unacked_us == PD_UNKNOWN || srtt_us == PD_UNKNOWN)
+        return silent_us;
+    return max_u64(silent_us, sub_u64(sample->unacked_us, srtt_us));
+}
+
 /* Acknowledged is what proves that packets go both ways; where a node never tells of that, heard
  * has to do. The small packets of a starved connection prove nothing that it could use. */
 void evidence_row(struct engine *engine, const struct peer *peer, const struct pd_sample *sample)
@@ -82,9 +95,7 @@ void evidence_row(struct engine *engine, const struct peer *peer, const struct p
 
     if (!uplink || !sample->progress || (!sample->acknowledged && peer->samples_known))
         return;
-    evidence_heard(uplink, sample->silent_us == PD_UNKNOWN
-                               ? engine->now_us
-                               : sub_u64(engine->now_us, sample->silent_us));
+    evidence_heard(uplink, sub_u64(engine->now_us, through_us(sample)));
     if (sample->fresh && srtt_us != PD_UNKNOWN)
         take_rtt(uplink, srtt_us);
 }
@@ -282,5 +293,7 @@ void evidence_leaving(struct engine *engine, const struct peer *peer, struct upl
                             peer->view.name);
         }
     }
+    from->is.proof.hold_us =
+        max_u64(from->is.proof.hold_us, HOLD_MIN_US); /* the peer's fault, too */
     from->is.left_us = engine->now_us;
 }
