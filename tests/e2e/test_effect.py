@@ -166,12 +166,134 @@ class Moved(Case):
         node, dog = self.moved(lambda peer: peer.set(latest_rtt_us=rtt))
         dog.effect("better")
 
-    def test_progress_by_received_bytes_alone(self):
+    @cases({"something waits": {"in_flight_bytes": 1}, "nothing waits": {}})
+    def test_received_bytes_alone_do_not_prove_that_ours_arrive(self, more):
         def after(peer):
             peer.advance = False
-            peer.script = [{"bytes_received": 10**6 + n * 1000} for n in range(1000)]
+            peer.script = [{"bytes_received": 10**6 + n * 1000, **more} for n in range(1000)]
         node, dog = self.moved(after, SHORT)
+        dog.effect("unknown")
+
+    def test_stalled(self):
+        def after(peer):
+            peer.advance = False
+            peer.set(in_flight_bytes=5000)
+        node, dog = self.move(after, SHORT)
+        record = dog.effect("stalled")
+        self.assertIsNone(record["rtt_after_us"])
+
+    def test_owed_by_probe_timeouts(self):
+        def after(peer):
+            peer.advance = False
+            peer.set(pto_count=2)
+        node, dog = self.move(after, SHORT)
+        dog.effect("stalled")
+
+    def test_unknown_when_nothing_is_owed(self):
+        node, dog = self.move(lambda peer: setattr(peer, "advance", False), SHORT)
+        dog.effect("unknown")
+
+    def test_down_before_anything_is_known(self):
+        def after(peer):
+            peer.advance = False
+        node, dog = self.move(after)
+        dog.outcome("migrated")
+        node.down(1)
+        dog.effect("stalled")
+
+    def test_close_looks_do_it(self):
+        # the next round is an hour away: only close looks can bring three rows
+        node = self.node()
+        node.add("p1@h", 1)
+        dog = self.dog(node, {"sample_interval": "1h"})
+        node.wait_for(lambda: node.rounds >= 1)
+        dog.moved()
+        self.assertEqual(dog.effect("better")["samples_after"], 3)
+        self.assertEqual(node.rounds, 1)
+        asked = [r for r in node.requests("summary") if r.params]
+        self.assertGreaterEqual(len(asked), 3)
+        self.assertEqual({c for r in asked for c in r.params["conns"]}, {1})
+
+    def test_close_max(self):
+        node = self.node()
+        for conn in range(1, 31):
+            node.add(f"p{conn}@h", conn).advance = False
+        dog = self.dog(node, {"close_max": "7", "sample_interval": "1s"})
+        node.wait_rounds(1)
+        dog.moved()
+        node.wait_for(lambda: node.looks >= 5, what="five close looks")
+        self.assertLessEqual(max(len(r.params["conns"]) for r in node.requests("summary")
+                                 if r.params), 7)
+
+    def test_same_doubles_the_cooldown(self):
+        node, dog = self.move(lambda peer: None, {"cooldown": "1s", "cooldown_max": "4s"})
+        dog.decision("migrate", nth=4, deadline=30)
+        cooldown, cool_from, lengths = 1, None, []
+        for r in dog.records():  # in their order, each with pathdog's own time
+            if r["record"] == "effect" and r["effect"] != "unknown":
+                self.assertEqual(r["effect"], "same")
+                cooldown = min(2 * cooldown, 4)
+            elif r.get("outcome") == "migrated":
+                cool_from = r["time_us"]
+            elif r.get("verdict") == "migrate" and cool_from:
+                self.assertGreaterEqual(r["time_us"] - cool_from, cooldown * 1e6)
+                self.assertLess(r["time_us"] - cool_from, (cooldown + SLACK) * 1e6)
+                lengths.append(cooldown)
+        # [2, 4, 4], unless an effect was seen only after its cool-down: pathdog stood still
+        self.assertEqual((len(lengths), max(lengths)), (3, 4))
+
+    def test_better_resets_it(self):
+        answers = []
+
+        def after(peer):
+            answers.append(peer.columns["latest_rtt_us"])
+            # the second move helps (300 -> 100), though SRTT goes on to say it is slow
+            peer.set(latest_rtt_us=100000 if len(answers) == 2 else BEFORE)
+        node, dog = self.move(after, {"cooldown": "2s", "cooldown_max": "1min"})
+
+        def cooldown_us():
+            with Client(dog.control) as client:
+                return client.result("explain", peer="p1@h")["waiting"]["cooldown_us"]
+        self.assertEqual(cooldown_us(), 2000000)
+        dog.effect("same")
+        self.assertEqual(cooldown_us(), 4000000)
         dog.effect("better")
+        self.assertEqual(cooldown_us(), 2000000)
+        second, third = dog.outcome("migrated", nth=2), dog.decision("migrate", nth=3)
+        self.assertGreaterEqual(third["time_us"] - second["time_us"], 2000000)
+
+
+class Moved(Case):
+    def moved(self, after, watchdog=None, **columns):
+        node, dog = self.pair(triggers={"tunnel": {}}, watchdog=watchdog)
+        peer = node.peers[1].set(latest_rtt_us=50000, **columns)
+
+        def migrate(request):
+            after(peer)
+            node.do_migrate_peer(request)
+        node.on("migrate_peer", migrate)
+        node.wait_rounds(3)
+        dog.moved()
+        return node, dog
+
+    @cases({"faster": 20000, "slower": 500000, "equal": 50000})
+    def test_any_progress_is_better(self, rtt):
+        node, dog = self.moved(lambda peer: peer.set(latest_rtt_us=rtt))
+        dog.effect("better")
+
+    def received_only(self, **more):
+        def after(peer):
+            peer.advance = False
+            peer.script = [{"bytes_received": 10**6 + n * 1000, **more} for n in range(1000)]
+        return self.moved(after, SHORT)
+
+    def test_received_bytes_alone_do_not_prove_that_ours_arrive(self):
+        node, dog = self.received_only(in_flight_bytes=1)
+        dog.effect("stalled")
+
+    def test_received_bytes_alone_where_nothing_waits(self):
+        node, dog = self.received_only()
+        dog.effect("unknown")
 
     def test_stalled(self):
         def after(peer):

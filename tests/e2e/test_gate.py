@@ -423,26 +423,6 @@ class Damped(Case):
         dog.decision("damped")
 
 
-class InFlight(Case):
-    def test_only_the_latest_is_advised_again(self):
-        node, dog = self.pair()
-        held = []
-        node.on("migrate_peer", lambda r: held.append(r) if not held
-                else node.do_migrate_peer(r))
-        dog.moved(reason="one")
-        node.wait_request("migrate_peer")
-        for _ in range(7):
-            dog.moved(reason="one")
-        dog.decision("in-flight")
-        dog.tell("EVENT=rebind", "PEERS=nobody-at-all")
-        dog.notice()
-        node.do_migrate_peer(held[0])
-        again = dog.decision("migrate", nth=2)
-        self.assertIn("newest", again["reason"])
-        node.wait_rounds()
-        self.assertEqual(len(node.moves()), 2)
-
-
 class Observing(Case):
     @cases({"config": ({"mode": "observe"}, ()), "option": ({}, ("--observe",))})
     def test_nothing_is_asked(self, watchdog, args):

@@ -113,6 +113,26 @@ static void after_no_path(void **state)
         assert_string_not_equal(record->decision.trigger, "fallback");
 }
 
+/* It had no spare connection id, or no path at that time. Others have one since: a dial can work.
+ */
+static void after_no_path_and_others_live(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.retries = 0;
+    client(lab, PD_KIND_MOVED);
+    lab_peer_up(lab, "z", 99);
+    lab_fresh(lab, 99, 50 * MS);
+    rows(lab, 5, NULL);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_NO_PATH);
+    expect_decision(lab, 17, VERDICT_BACKING_OFF);
+    rows(lab, 4, NULL);
+    expect_no_decision(lab); /* they lived before */
+    lab_fresh(lab, 99, 50 * MS);
+    rows(lab, 1, NULL);
+    expect_fallback(lab, 17, "sign");
+}
+
 /* The last answer counts. */
 static void after_no_path_and_a_timeout(void **state)
 {
@@ -496,6 +516,7 @@ int main(void)
         LAB_TEST(never_without_a_way_out),
         LAB_TEST(with_a_way_out_again),
         LAB_TEST(after_no_path),
+        LAB_TEST(after_no_path_and_others_live),
         LAB_TEST(after_no_path_and_a_timeout),
         LAB_TEST(after_no_path_and_another_route),
         LAB_TEST(unreachable_after_50_ms),

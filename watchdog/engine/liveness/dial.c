@@ -14,11 +14,12 @@
 /* An idle connection ends by its own time-out (RFC 9000 §10.1); before that it may heal. */
 #define IDLE_US UINT64_C(30000000)
 
-/* Was anything acknowledged lately over an uplink that it could be dialled over? */
-static bool others_live(const struct engine *engine, const struct peer *peer)
+/* Was anything acknowledged lately, and since then, over an uplink that it could be dialled over?
+ */
+static bool others_live(const struct engine *engine, const struct peer *peer, uint64_t least_us)
 {
     uint64_t window_us = 2 * engine->config->fallback_after_us;
-    uint64_t since_us = max_u64(peer->progress_us, sub_u64(engine->now_us, window_us));
+    uint64_t since_us = max_u64(least_us, sub_u64(engine->now_us, window_us));
     const struct uplinks *uplinks = &engine->uplinks;
 
     for (size_t i = 0; i < uplinks->n; i++)
@@ -40,13 +41,13 @@ enum dial dial_judge(const struct engine *engine, const struct peer *peer)
 {
     const struct watch *watch = &peer->moves->watch;
 
-    if (watch->no_way)
+    if (watch->no_way || (watch->no_path && !others_live(engine, peer, watch->advised_us)))
         return DIAL_NEVER;
     if (watch->gone && (peer_inbound(peer) || !peer_movable(engine, peer, BY_MIGRATE)))
         return DIAL_GONE;
     if (!watch->application)
         return DIAL_IDLE;
-    return watch->flipped || others_live(engine, peer) ? DIAL_SIGN : DIAL_BLIND;
+    return watch->flipped || others_live(engine, peer, peer->progress_us) ? DIAL_SIGN : DIAL_BLIND;
 }
 
 /* Two pathdogs, one at each end, must not both close the connection; but of a change of its own

@@ -80,6 +80,7 @@ static void take_moved(struct watch *watch, const struct reason *reason)
 {
     watch->flipped = watch->untried = !reason->no_target;
     watch->no_way = reason->no_target;
+    watch->no_path = false;
     watch->gone = reason_proves(reason, "unreachable");
 }
 
@@ -181,7 +182,8 @@ bool fallback_answered(struct engine *engine, struct peer *peer, enum outcome ou
     if (!watch->on)
         return false;
     watch_since_now(engine, watch);
-    watch->no_way = outcome == OUTCOME_NO_PATH;
+    watch->no_way = false;
+    watch->no_path = outcome == OUTCOME_NO_PATH;
     if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED ||
         outcome == OUTCOME_OLD_LIVES) {
         watch->gone = false;
