@@ -150,7 +150,7 @@ static void put_verdict(struct buffer *out, const struct inspect_status *status,
                         const struct inspect_explain *explain,
                         const struct inspect_verdict *question)
 {
-    char text[256];
+    char text[384];
 
     put_open(out, NULL, "{");
     put_text(out, "kind", kind_name(question->kind));
