@@ -243,7 +243,7 @@ static void decide(struct engine *engine, struct advice *advice)
     struct gate_question question;
     struct choice choice;
     enum verdict verdict;
-    bool newer;
+    bool newer, scout;
 
     if (what.reason->kind == PD_KIND_DEGRADED)
         fate_advised(engine, peer, advice);
@@ -278,10 +278,12 @@ static void decide(struct engine *engine, struct advice *advice)
         probe_candidates(engine, peer, &choice);
     if (verdict == VERDICT_INBOUND && what.reason->kind == PD_KIND_DEAD)
         evidence_doubt(engine, peer);
-    if (advice->fate == FATE_SCOUT)
+    scout = advice->fate == FATE_SCOUT;
+    advice->reason = NULL;
+    if (scout) /* gives those that wait for it to the gate: the list, and this advice, may move */
         fate_decided(engine, peer, what.decision, verdict);
     destination_unref(what.destination);
-    advice->reason = reason_unref(advice->reason);
+    reason_unref(what.reason);
 }
 
 /* Before deciding: which causes concern so many that their records are bulk.
