@@ -207,10 +207,9 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
     struct watch *watch = &peer->moves->watch;
     bool outstanding = unacked_shows(row) || peer->sent_since;
 
-    if (watch->probed || outstanding || !(engine->node.features & NODE_PROBE))
+    if (watch->probed || outstanding || !ping_now(engine, peer))
         return;
     watch->probed = true;
-    ping_now(engine, peer);
     progress_restart(engine, peer); /* from here on something is unanswered */
     set_deadline(engine, peer);
 }

@@ -9,6 +9,7 @@
 #include "../base/outbox.h"
 #include "../base/text.h"
 #include "../peers/peer.h"
+#include "../peers/ping.h"
 #include "../peers/poll.h"
 #include "../state.h"
 
@@ -245,10 +246,7 @@ static void look_at(struct engine *engine, const struct uplink *uplink, uint32_t
     if (!(engine->node.features & NODE_PROBE))
         return;
     for (uint32_t i = 0; most && (peer = peers_next(engine, &i));)
-        if (uplink_at(engine, peer->uplink) == uplink && peer->state == PEER_UP) {
-            poll_probe(engine, peer);
-            most--;
-        }
+        most -= uplink_at(engine, peer->uplink) == uplink && ping_now(engine, peer);
 }
 
 void evidence_doubt(struct engine *engine, const struct peer *peer)
