@@ -113,11 +113,20 @@ static uint64_t asked_again_us(const struct engine *engine, const struct peer *p
     return peer->moves && peer->moves->watch.on ? engine->now_us + ASKED_AGAIN_US : NEVER;
 }
 
+/* Is there `moved` or `dead` advice that waits? Nobody would give that again, if it were forgotten
+ * for what the next sample may say. */
+static bool waits_for_network(const struct peer *peer)
+{
+    const struct reason *remembered = peer->moves ? peer->moves->remembered : NULL;
+
+    return remembered && kind_is_network(remembered->kind);
+}
+
 /* Refused for now: is it to be given again later, and when? */
 static void remember_refused(struct engine *engine, struct peer *peer, struct reason *reason,
                              enum by by, enum verdict verdict)
 {
-    if (verdict == VERDICT_PROBING)
+    if (verdict == VERDICT_PROBING && (kind_is_network(reason->kind) || !waits_for_network(peer)))
         advice_remember(engine, peer, reason, verdict, engine->now_us + PROBED_US);
     else if (verdict == VERDICT_AWAITING)
         fate_keep(engine, peer, reason);
