@@ -194,6 +194,19 @@ static void unreachable_and_idle(void **state)
     expect_fallback(lab, 17, "unreachable");
 }
 
+/* The reason says nothing of what is outstanding: it may be nothing. */
+static void unreachable_in_words(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &gone);
+    lab_time(lab, 50 * MS);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0 unacked=0");
+    assert_string_equal(expect_decision(lab, 17, VERDICT_RECONNECT)->reason->s,
+                        "no progress for 50 ms in 1 poll; the kernel says that nothing can arrive, "
+                        "and the connection cannot be migrated");
+}
+
 /* Where it may not be dialled it is polled no faster for that. */
 static void unreachable_and_idle_for_long(void **state)
 {
@@ -312,7 +325,9 @@ static void idle_after_30_s(void **state)
     expect_no_decision(lab);
     lab_time(lab, 1);
     lab_row(lab, 17, KEEP_ALIVE);
-    expect_fallback(lab, 17, "idle");
+    assert_string_equal(expect_decision(lab, 17, VERDICT_RECONNECT)->reason->s,
+                        "no progress for 30.0 s in 31 polls, and something is outstanding; it is "
+                        "only a keep-alive");
 }
 
 /* Nothing of anybody is acknowledged: a new connection would not work better. */
@@ -498,6 +513,7 @@ int main(void)
         LAB_TEST(unreachable_after_50_ms),
         LAB_TEST(unreachable_after_one_row),
         LAB_TEST(unreachable_and_idle),
+        LAB_TEST(unreachable_in_words),
         cmocka_unit_test(unreachable_and_idle_for_long),
         LAB_TEST(unreachable_and_heard),
         LAB_TEST(unreachable_is_no_reason_twice),
