@@ -168,7 +168,7 @@ static void test_silence(void **state)
     assert_int_equal(mock.n_advice, 1);
     assert_int_equal(mock.advice[0].kind, PD_KIND_DEAD);
     assert_string_equal(mock.advice[0].reason,
-                        "nothing received for 24000 ms though we send, 3 looks in a row");
+                        "nothing received for 24000 ms though we send, 3 polls in a row");
     /* Not sent to in between: not in a row. */
     for (uint64_t i = 0, sent = 2004; i < 12; i++) {
         sent += i % 3 ? 1 : 0;
