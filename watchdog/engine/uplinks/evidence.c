@@ -95,6 +95,12 @@ bool evidence_silent(const struct uplink *uplink)
     return uplink->is.left_us && uplink->is.left_us >= uplink->is.heard_us;
 }
 
+bool evidence_left(const struct uplink *uplink, const struct peer *peer)
+{
+    return uplink->is.suspect &&
+           (evidence_silent(uplink) || uplink->is.heard_us <= peer->progress_us);
+}
+
 bool evidence_deserted(const struct uplink *uplink)
 {
     if (!uplink)
