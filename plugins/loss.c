@@ -203,7 +203,7 @@ static int loss_report(const void *self, const struct pd_peer *who, const void *
     percent_text(limit, loss->threshold_permille);
     if (!peer->known)
         return snprintf(text, size,
-                        "the node has not reported packets_sent and packets_lost of this peer");
+                        "no row with packets_sent and packets_lost since this path is used");
     if (!peer->evaluated)
         return snprintf(text, size,
                         "fewer than %u packets sent since this path is used; %" PRIu32

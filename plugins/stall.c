@@ -454,11 +454,14 @@ static int stall_report(const void *self, const struct pd_peer *who, const void 
             ? snprintf(text, size,
                        "suspect: something is outstanding, without progress for %" PRIu64 " ms",
                        (now_us - peer->since_us) / 1000)
-            : snprintf(text, size, "no suspicion");
+        : peer->sight ? snprintf(text, size, "dead, as its rows prove")
+                      : snprintf(text, size, "no suspicion");
     return n + snprintf(text + n, size - (size_t)n,
                         "; %u of %u misses of %" PRIu64
-                        " ms; advised %u times since the last progress",
-                        peer->misses, stall->misses, stall->silence_us / 1000, peer->fired);
+                        " ms; advised %s%u time%s since the last progress",
+                        peer->misses, stall->misses, stall->silence_us / 1000,
+                        peer->fired == DOUBLINGS_MAX ? "at least " : "", peer->fired,
+                        peer->fired == 1 ? "" : "s");
 }
 
 PD_TRIGGER(stall) = {

@@ -291,7 +291,7 @@ static void test_a_node_without_the_columns(void **state)
         assert_string_equal(mock.notices[0].what, "loss-columns");
         assert_memory_equal(mock.notices[0].text, nodes[i].text, strlen(nodes[i].text));
         assert_string_equal(mock_tell(&mock, 0),
-                            "the node has not reported packets_sent and packets_lost of this peer");
+                            "no row with packets_sent and packets_lost since this path is used");
         mock_node(&mock, 1000); /* it came anew: once again */
         without(&mock, nodes[i].columns);
         without(&mock, nodes[i].columns);
@@ -306,7 +306,7 @@ static void test_what_it_tells(void **state)
 
     begin(&mock, NULL);
     assert_string_equal(mock_tell(&mock, 0),
-                        "the node has not reported packets_sent and packets_lost of this peer");
+                        "no row with packets_sent and packets_lost since this path is used");
     look(&mock, 0, 0);
     look(&mock, 199, 100);
     assert_string_equal(

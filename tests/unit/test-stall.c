@@ -408,6 +408,9 @@ static void test_repeats_at_sight_double(void **state)
 
     begin(&mock, NULL);
     one_way(&mock, at_us, 3);
+    assert_string_equal(mock_tell(&mock, 0),
+                        "dead, as its rows prove; 0 of 3 misses of 8000 ms; advised 1 time since "
+                        "the last progress");
     for (size_t i = 0; i < sizeof(after_ms) / sizeof(*after_ms); i++) {
         one_way(&mock, at_us + after_ms[i] * MS / 2, 4);
         one_way(&mock, at_us + (after_ms[i] - 20) * MS, 4);
@@ -416,6 +419,12 @@ static void test_repeats_at_sight_double(void **state)
         one_way(&mock, at_us, 4);
         assert_int_equal(mock.n_advice, i + 2);
     }
+    assert_string_equal(mock_tell(&mock, 0),
+                        "dead, as its rows prove; 0 of 3 misses of 8000 ms; advised at least 6 "
+                        "times since the last progress");
+    look(&mock, at_us + SECOND, 0, 2200, true);
+    assert_string_equal(mock_tell(&mock, 0), "no suspicion; 0 of 3 misses of 8000 ms; advised 0 "
+                                             "times since the last progress");
     mock_stop(&mock);
 }
 

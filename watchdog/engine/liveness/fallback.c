@@ -188,6 +188,23 @@ static bool evaluate(struct engine *engine, struct peer *peer)
     return true;
 }
 
+bool fallback_plan(const struct engine *engine, const struct peer *peer,
+                   struct fallback_plan *ret_plan)
+{
+    enum dial dial;
+
+    if (!peer->moves || !peer->moves->watch.on || engine->config->fallback != FALLBACK_RECONNECT ||
+        !peer_movable(engine, peer, BY_RECONNECT))
+        return false;
+    dial = dial_judge(engine, peer);
+    *ret_plan = (struct fallback_plan){
+        .dial = dial_name(dial),
+        .why = dial_text(dial),
+        .after_us = dial_after_us(engine, peer, dial),
+    };
+    return true;
+}
+
 bool fallback_answered(struct engine *engine, struct peer *peer, enum outcome outcome)
 {
     struct watch *watch = &peer->moves->watch;
