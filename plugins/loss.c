@@ -22,8 +22,8 @@ static const struct pd_option options[] = {
     {0},
 };
 
-/* A share of fewer says little: of a path that loses 2 %, two looks in a row are above 5 % once in
- * 150 000 times with 200 packets a look, and once in 160 with 50. */
+/* A share of fewer says little: of a path that loses 2 %, two measurements in a row are above 5 %
+ * once in 150 000 times with 200 packets a measurement, and once in 160 with 50. */
 #define PACKETS_LEAST 200u
 
 /* Room for a share as text: "1844674407370955161.5 %". */
@@ -39,12 +39,12 @@ struct loss {
 
 /* 16 bytes; the columns' values are below 2^53, see pd_row. */
 struct loss_peer {
-    uint64_t sent : 53; /* packets_sent when the last look ended */
+    uint64_t sent : 53; /* packets_sent when the last measurement ended */
     uint64_t strikes : 10;
     uint64_t known : 1;     /* there was a row with both columns */
     uint64_t lost : 53;     /* packets_lost, likewise */
-    uint64_t permille : 10; /* the share of the last look */
-    uint64_t evaluated : 1; /* there was a look on this path */
+    uint64_t permille : 10; /* the share of the last measurement */
+    uint64_t evaluated : 1; /* there was a measurement on this path */
 };
 
 static int loss_start(struct pd_turn *turn, const struct pd_start *start)
@@ -103,30 +103,30 @@ static int loss_advise(struct pd_turn *turn, uint32_t peer, uint64_t lost, uint6
     percent_text(share, share_permille(lost, sent));
     percent_text(limit, loss->threshold_permille);
     snprintf(reason, sizeof(reason),
-             "%s of %" PRIu64 " packets lost (limit %s), %" PRIu32 " look%s in a row", share, sent,
-             limit, loss->strikes, loss->strikes == 1 ? "" : "s");
+             "%s of %" PRIu64 " packets lost (limit %s), %" PRIu32 " measurement%s in a row", share,
+             sent, limit, loss->strikes, loss->strikes == 1 ? "" : "s");
     return turn->host->advise(turn, peer, &advice);
 }
 
-static void look_begin(struct loss_peer *peer, uint64_t sent, uint64_t lost)
+static void measure_begin(struct loss_peer *peer, uint64_t sent, uint64_t lost)
 {
     peer->sent = sent;
     peer->lost = lost;
     peer->known = true;
 }
 
-/* Enough was sent since the last look ended: this is one. */
-static int look_end(struct pd_turn *turn, const struct pd_sample *sample, uint64_t sent,
-                    uint64_t lost)
+/* Enough was sent since the last measurement ended: this is one. */
+static int measure_end(struct pd_turn *turn, const struct pd_sample *sample, uint64_t sent,
+                       uint64_t lost)
 {
     const struct loss *loss = turn->self;
     struct loss_peer *peer = sample->state;
     uint64_t more_sent = sent - peer->sent, more_lost = lost > peer->lost ? lost - peer->lost : 0;
 
-    /* Those that were sent before the look may be declared lost in it. */
+    /* Those that were sent before the measurement may be declared lost in it. */
     if (more_lost > more_sent)
         more_lost = more_sent;
-    look_begin(peer, sent, lost);
+    measure_begin(peer, sent, lost);
     peer->evaluated = true;
     peer->permille = share_permille(more_lost, more_sent);
     if (more_lost * 1000 <= more_sent * loss->threshold_permille) {
@@ -152,12 +152,12 @@ static int loss_sample(struct pd_turn *turn, const struct pd_sample *sample)
         return 0;
     if (!peer->known || sent < peer->sent) {
         *peer = (struct loss_peer){0}; /* counted anew: what was before is of something else */
-        look_begin(peer, sent, lost);
+        measure_begin(peer, sent, lost);
         return 0;
     }
     if (sent - peer->sent < PACKETS_LEAST)
         return 0;
-    return look_end(turn, sample, sent, lost);
+    return measure_end(turn, sample, sent, lost);
 }
 
 static int loss_peer(struct pd_turn *turn, const struct pd_peer_event *event)
@@ -203,11 +203,11 @@ static int loss_report(const void *self, const struct pd_peer *who, const void *
     percent_text(limit, loss->threshold_permille);
     if (!peer->known)
         return snprintf(text, size,
-                        "the node has not reported packets_sent and packets_lost of this peer");
+                        "no row with packets_sent and packets_lost since this path is used");
     if (!peer->evaluated)
         return snprintf(text, size,
                         "fewer than %u packets sent since this path is used; %" PRIu32
-                        " look%s above %s lost %s advised",
+                        " measurement%s above %s lost %s advised",
                         PACKETS_LEAST, loss->strikes, loss->strikes == 1 ? "" : "s", limit,
                         loss->strikes == 1 ? "is" : "are");
     percent_text(share, peer->permille);

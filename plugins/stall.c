@@ -212,8 +212,8 @@ static int silence_advise(struct pd_turn *turn, const struct pd_sample *sample, 
         .kind = PD_KIND_DEAD, .reason = reason, .evidence = evidence, .n_evidence = 2};
 
     snprintf(reason, sizeof(reason),
-             "nothing received for %" PRIu64 " ms though we send, %" PRIu32 " looks in a row",
-             silence_us / 1000, stall->misses);
+             "nothing received for %" PRIu64 " ms though we send, %" PRIu32 " poll%s in a row",
+             silence_us / 1000, stall->misses, stall->misses == 1 ? "" : "s");
     peer->misses = 0;
     return turn->host->advise(turn, sample->peer->index, &advice);
 }
@@ -452,13 +452,16 @@ static int stall_report(const void *self, const struct pd_peer *who, const void 
         return snprintf(text, size, "no row yet");
     n = peer->suspect
             ? snprintf(text, size,
-                       "suspect: data is outstanding, and nothing was received for %" PRIu64 " ms",
+                       "suspect: something is outstanding, without progress for %" PRIu64 " ms",
                        (now_us - peer->since_us) / 1000)
-            : snprintf(text, size, "no suspicion");
+        : peer->sight ? snprintf(text, size, "dead, as its rows prove")
+                      : snprintf(text, size, "no suspicion");
     return n + snprintf(text + n, size - (size_t)n,
                         "; %u of %u misses of %" PRIu64
-                        " ms; advised %u times since the last progress",
-                        peer->misses, stall->misses, stall->silence_us / 1000, peer->fired);
+                        " ms; advised %s%u time%s since the last progress",
+                        peer->misses, stall->misses, stall->silence_us / 1000,
+                        peer->fired == DOUBLINGS_MAX ? "at least " : "", peer->fired,
+                        peer->fired == 1 ? "" : "s");
 }
 
 PD_TRIGGER(stall) = {

@@ -270,7 +270,8 @@ int pathdog_node_row(struct pathdog_node *kit, pathdog_node_token token,
  * that lasts; when `congested` changes; when a path validation fails. Returns 1: it was sent; 0:
  * nobody is there, or the feature is not in the config; -EAGAIN: nothing was sent, since a row of
  * this connection was pushed less than PATHDOG_NODE_PUSH_GAP_MS ago, or since pathdog does not read
- * what is waiting for it: come again later, with a row of then. -EINVAL: the row has no conn. */
+ * what is waiting for it: come again later, with a row of then. -EINVAL: the row has no conn;
+ * -ENOMEM. */
 int pathdog_node_push(struct pathdog_node *kit, const uint64_t row[PATHDOG_NODE_N_COLUMNS]);
 
 /* Sends the rows that are waiting, and answers the summary `token`; with token 0 only

@@ -240,7 +240,7 @@ struct pd_host {
 
     /* Have the node send something that the peer must acknowledge, so that a connection
      * with nothing outstanding shows in its rows whether it lives. Nothing happens where
-     * the node has no feature "probe", nor in mode observe. */
+     * the node has no feature "probe", in mode observe, nor for a peer that is held. */
     void (*probe)(struct pd_turn *turn, uint32_t peer);
 
     /* The peer has most likely given this connection up: from now on `moved` and `dead`

@@ -247,16 +247,19 @@ def check_causes(records):
     bad, first, closed = [], {}, {}
     for r in records:
         if r["record"] == "decision" and r["cause"] is not None and r["cause"] not in closed:
-            first.setdefault(r["cause"], {}).setdefault(r["decision"], r["verdict"])
+            first.setdefault(r["cause"], {}).setdefault((r["peer"], r["decision"]), r["verdict"])
         elif r["record"] == "cause":
             if r["cause"] in closed:
                 bad.append(f"cause {r['cause']} closed twice")
             closed[r["cause"]] = r
             seen = list(first.get(r["cause"], {}).values())
+            # What is decided again is not counted; a cause may also advise one peer twice.
+            of_peers = list({peer: verdict for (peer, _), verdict in
+                             reversed(first.get(r["cause"], {}).items())}.values())
             for verdict in set(seen) | set(r["verdicts"]):
                 said, counted = seen.count(verdict), r["verdicts"].get(verdict, 0)
                 # a folded refusal is counted without a record of its own
-                if said > counted or said < counted and verdict not in REFUSED:
+                if of_peers.count(verdict) > counted or said < counted and verdict not in REFUSED:
                     bad.append(f"cause {r['cause']}: {said} records of {verdict}, "
                                f"{counted} counted")
     return bad

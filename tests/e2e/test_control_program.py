@@ -173,6 +173,25 @@ class Decisions(ControlCase):
         client.notice(lambda r: r.get("outcome") == "unanswered")
 
 
+class Explain(ControlCase):
+    def test_the_proof_and_what_else_is_weighed(self):
+        node = self.node(features=["reconnect"])
+        for column in ("unacked_ms", "silent_ms"):
+            node.report(column)
+        node.on("migrate_peer", lambda r: None)
+        peer = node.add("p1@h", 1)
+        dog = self.dog(node, None, {"stall": {}})
+        node.wait_rounds(2)
+        with self.cv:
+            peer.advance = False
+            peer.set(in_flight_bytes=5000, unacked_ms=900, silent_ms=900)
+        dog.decision("migrate")
+        said = self.ctl(dog, "explain", "p1@h")[0]
+        self.assertRegex(said, r"stall dead \(silent\): no progress for \d+ ms .* → migrate\n")
+        self.assertIn("; the fallback closes it after 20 s without progress: nothing says that a new connection can work\n",
+                      said)
+
+
 class Program(ControlCase):
     def test_help_and_version(self):
         for word in ("--help", "--version"):

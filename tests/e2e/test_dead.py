@@ -220,7 +220,7 @@ class Loss(ControlCase):
         decision = dog.decision("migrate")
         self.assertEqual((decision["trigger"], decision["kind"]), ("loss", "degraded"))
         self.assertRegex(decision["reason"],
-                         r"^[0-9.]+ % of \d+ packets lost \(limit 5 %\), 2 looks in a row$")
+                         r"^[0-9.]+ % of \d+ packets lost \(limit 5 %\), 2 measurements in a row$")
 
     @cases({"exactly the limit": [(n * 20, n * 400) for n in range(6)],
             "too few packets": [(0, 0), (20, 199)],

@@ -45,7 +45,7 @@ OWNERS = {
     "last_request_us": ("moves/move.c", "peers/shelf.c"), "budget": ("moves/move.c",),
     "settles": ("moves/advice.c", "stages/admit.c"),  # cleared when other advice is remembered
     "queue_place": ("moves/queue.c",), "queue_count": ("moves/queue.c",),
-    "remembered": ("moves/advice.c",), "remembered_as": ("moves/advice.c",),
+    "remembered": ("moves/advice.c",), "remembered_as": ("moves/advice.c",), "remembered_inbound": ("moves/advice.c",),
     "n_advice": ("moves/advice.c", "stages/gate.c"), "n_withdrawals": ("moves/advice.c", "stages/gate.c"),
     "repeats": ("moves/decision.c",), "suppressed": ("moves/decision.c",),
     "last_decision": ("stages/gate.c", "moves/move.c", "peers/shelf.c"),

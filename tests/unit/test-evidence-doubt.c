@@ -259,6 +259,34 @@ static void all_are_probed_where_one_leaves(void **state)
     probes_are_of(lab, 32);
 }
 
+/* An operator wants it to be left alone: the place among the sixteen is another's. */
+static void held_ones_are_not_probed(void **state)
+{
+    struct lab *lab = *state;
+
+    many(lab, 20);
+    lab_hold(lab, "p100", 0);
+    lab_hold(lab, "p101", 0);
+    waits(lab, 2);
+    uplinks_dead(lab, 2);
+    probes_are_of(lab, 16);
+    for (size_t i = 0; i < 16; i++)
+        assert_true(lab_find_action(lab, ACTION_PROBE)->conns[i] != 100 &&
+                    lab_find_action(lab, ACTION_PROBE)->conns[i] != 101);
+}
+
+/* No request is sent then. */
+static void none_in_mode_observe(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_observe(lab, true);
+    waits(lab, 2);
+    uplinks_dead(lab, 2);
+    assert_true(doubted(lab));
+    assert_null(lab_find_action(lab, ACTION_PROBE));
+}
+
 static void not_without_the_feature(void **state)
 {
     struct lab lab;
@@ -463,6 +491,8 @@ int main(void)
         TEST(those_that_are_up_are_probed),
         TEST(all_are_probed_where_one_leaves),
         cmocka_unit_test(not_without_the_feature),
+        TEST(held_ones_are_not_probed),
+        TEST(none_in_mode_observe),
         TEST(silent_for_five),
         TEST(silent_for_those_that_wait),
         TEST(silent_since_it_waits),

@@ -217,6 +217,55 @@ static void unreachable_and_idle(void **state)
     expect_fallback(lab, 17, "unreachable");
 }
 
+/* The reason says nothing of what is outstanding: it may be nothing. */
+static void unreachable_in_words(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &gone);
+    lab_time(lab, 50 * MS);
+    lab_row(lab, 17, "srtt=50000 samples=1 in_flight=0 unacked=0");
+    assert_string_equal(expect_decision(lab, 17, VERDICT_RECONNECT)->reason->s,
+                        "no progress for 50 ms in 1 poll; the kernel says that nothing can arrive, "
+                        "and the connection cannot be migrated");
+}
+
+/* For pathdogctl explain: when it would be closed, and why; `after_us` INSPECT_NEVER: not now. */
+static void expect_plan(struct lab *lab, const char *dial, uint64_t after_us, const char *why)
+{
+    struct inspect_explain explain;
+
+    assert_true(inspect_explain(lab->engine, lab->now_us, "a", &explain));
+    assert_string_equal(explain.dial, dial);
+    assert_string_equal(explain.dial_why, why);
+    assert_int_equal(explain.dial_after_us, after_us);
+}
+
+static void told_of(void **state)
+{
+    struct lab *lab = *state;
+    struct inspect_explain explain;
+
+    up(lab, PD_ROLE_SERVER);
+    assert_true(inspect_explain(lab->engine, lab->now_us, "a", &explain));
+    assert_null(explain.dial); /* it is not watched */
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    lab_time(lab, 20 * SEC);
+    lab_silent(lab, 17);
+    expect_plan(lab, "blind", 20 * SEC, "nothing says that a new connection can work");
+    lab_advise_full(lab, 17, &lost);
+    expect_plan(lab, "never", INSPECT_NEVER, "there is no way out");
+    lab_advise(lab, 17, PD_KIND_MOVED);
+    expect_plan(lab, "sign", SEC, "a new connection can work");
+    lab_advise_full(lab, 17, &gone);
+    expect_plan(lab, "unreachable", 50 * MS,
+                "the kernel says that nothing can arrive, and the connection cannot be migrated");
+    lab->config.fallback = FALLBACK_OFF;
+    uplinks_config(lab);
+    assert_true(inspect_explain(lab->engine, lab->now_us, "a", &explain));
+    assert_null(explain.dial);
+}
+
 /* Where it may not be dialled it is polled no faster for that. */
 static void unreachable_and_idle_for_long(void **state)
 {
@@ -335,7 +384,9 @@ static void idle_after_30_s(void **state)
     expect_no_decision(lab);
     lab_time(lab, 1);
     lab_row(lab, 17, KEEP_ALIVE);
-    expect_fallback(lab, 17, "idle");
+    assert_string_equal(expect_decision(lab, 17, VERDICT_RECONNECT)->reason->s,
+                        "no progress for 30.0 s in 31 polls, and something is outstanding; it is "
+                        "only a keep-alive");
 }
 
 /* Nothing of anybody is acknowledged: a new connection would not work better. */
@@ -522,6 +573,8 @@ int main(void)
         LAB_TEST(unreachable_after_50_ms),
         LAB_TEST(unreachable_after_one_row),
         LAB_TEST(unreachable_and_idle),
+        LAB_TEST(unreachable_in_words),
+        LAB_TEST(told_of),
         cmocka_unit_test(unreachable_and_idle_for_long),
         LAB_TEST(unreachable_and_heard),
         LAB_TEST(unreachable_is_no_reason_twice),

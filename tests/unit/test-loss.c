@@ -41,7 +41,7 @@ static void test_fires_after_strikes(void **state)
     assert_int_equal(mock.advice[0].kind, PD_KIND_DEGRADED);
     assert_int_equal(mock.advice[0].cause, 0);
     assert_string_equal(mock.advice[0].reason,
-                        "6.1 % of 412 packets lost (limit 5 %), 2 looks in a row");
+                        "6.1 % of 412 packets lost (limit 5 %), 2 measurements in a row");
     assert_string_equal(mock.advice[0].evidence,
                         "packets_lost=25 packets_sent=412 threshold_permille=50 strikes=2");
     /* From none again: one more is not enough, two are. */
@@ -65,7 +65,7 @@ static void test_the_threshold_is_not_above(void **state)
     look(&mock, 4000, 201);
     assert_int_equal(mock.n_advice, 1);
     assert_string_equal(mock.advice[0].reason,
-                        "5.1 % of 2000 packets lost (limit 5 %), 1 look in a row");
+                        "5.1 % of 2000 packets lost (limit 5 %), 1 measurement in a row");
     mock_stop(&mock);
 }
 
@@ -80,7 +80,7 @@ static void test_options(void **state)
         look(&mock, i * 1000, i * 126);
     }
     assert_string_equal(mock.advice[0].reason,
-                        "12.6 % of 1000 packets lost (limit 12.5 %), 3 looks in a row");
+                        "12.6 % of 1000 packets lost (limit 12.5 %), 3 measurements in a row");
     mock_stop(&mock);
 }
 
@@ -99,7 +99,7 @@ static void test_a_good_look_clears(void **state)
     mock_stop(&mock);
 }
 
-/* 10 packets in 5 s, 2 of them lost: a look is 100 s long. */
+/* 10 packets in 5 s, 2 of them lost: a measurement is 100 s long. */
 static void test_a_thin_stream(void **state)
 {
     struct mock mock;
@@ -110,7 +110,7 @@ static void test_a_thin_stream(void **state)
         look(&mock, rows * 10, rows * 2);
     assert_int_equal(rows, 41);
     assert_string_equal(mock.advice[0].reason,
-                        "20 % of 200 packets lost (limit 5 %), 2 looks in a row");
+                        "20 % of 200 packets lost (limit 5 %), 2 measurements in a row");
     mock_stop(&mock);
 }
 
@@ -140,7 +140,7 @@ static void test_fast_polls_do_not_count(void **state)
         look(&mock, i * 300, i * 100);
     assert_int_equal(mock.n_advice, 0);
     mock.fast_polls = false;
-    look(&mock, 6000, 2000); /* all of that is one look */
+    look(&mock, 6000, 2000); /* all of that is one measurement */
     assert_int_equal(mock.n_advice, 0);
     look(&mock, 6300, 2100);
     assert_int_equal(mock.n_advice, 1);
@@ -175,14 +175,15 @@ static void test_counters_that_restart(void **state)
     mock_stop(&mock);
 }
 
-/* Acknowledged late, after they were declared lost: what counts is what remains of a look. */
+/* Acknowledged late, after they were declared lost: what counts is what remains of a measurement.
+ */
 static void test_losses_that_were_none(void **state)
 {
     struct mock mock;
 
     begin(&mock, "strikes=1");
     look(&mock, 1000, 100);
-    look(&mock, 1100, 150); /* 50 of 100, the look goes on */
+    look(&mock, 1100, 150); /* 50 of 100, the measurement goes on */
     look(&mock, 1300, 105);
     assert_int_equal(mock.n_advice, 0);
     look(&mock, 1600, 95); /* below what it was when the look began */
@@ -194,7 +195,7 @@ static void test_losses_that_were_none(void **state)
     mock_stop(&mock);
 }
 
-/* Those of the look before may be declared lost in this one. */
+/* Those of the measurement before may be declared lost in this one. */
 static void test_no_more_than_all(void **state)
 {
     struct mock mock;
@@ -203,7 +204,7 @@ static void test_no_more_than_all(void **state)
     look(&mock, 10000, 0);
     look(&mock, 10200, 5000);
     assert_string_equal(mock.advice[0].reason,
-                        "100 % of 200 packets lost (limit 5 %), 1 look in a row");
+                        "100 % of 200 packets lost (limit 5 %), 1 measurement in a row");
     mock_stop(&mock);
 
     begin(&mock, "strikes=1 threshold=1000"); /* that is never above */
@@ -290,7 +291,7 @@ static void test_a_node_without_the_columns(void **state)
         assert_string_equal(mock.notices[0].what, "loss-columns");
         assert_memory_equal(mock.notices[0].text, nodes[i].text, strlen(nodes[i].text));
         assert_string_equal(mock_tell(&mock, 0),
-                            "the node has not reported packets_sent and packets_lost of this peer");
+                            "no row with packets_sent and packets_lost since this path is used");
         mock_node(&mock, 1000); /* it came anew: once again */
         without(&mock, nodes[i].columns);
         without(&mock, nodes[i].columns);
@@ -305,12 +306,13 @@ static void test_what_it_tells(void **state)
 
     begin(&mock, NULL);
     assert_string_equal(mock_tell(&mock, 0),
-                        "the node has not reported packets_sent and packets_lost of this peer");
+                        "no row with packets_sent and packets_lost since this path is used");
     look(&mock, 0, 0);
     look(&mock, 199, 100);
-    assert_string_equal(mock_tell(&mock, 0),
-                        "fewer than 200 packets sent since this path is used; 2 looks above 5 % "
-                        "lost are advised");
+    assert_string_equal(
+        mock_tell(&mock, 0),
+        "fewer than 200 packets sent since this path is used; 2 measurements above 5 % "
+        "lost are advised");
     look(&mock, 1000, 101);
     assert_string_equal(mock_tell(&mock, 0),
                         "1 of 2 strikes (10.1 % of the last packets lost; limit 5 %)");

@@ -145,11 +145,48 @@ static void two_units(void **state)
     outages_free(outages);
 }
 
+/* Each proof has an age of its own in the evidence. */
+static void since_when(void **state)
+{
+    static const struct {
+        const char *name, *also;
+        json_int_t value;
+    } rows[] = {
+        {"stalled_us", NULL, 3 * S}, {"silence_us", NULL, 3 * S},
+        {"silent_ms", NULL, 3000},   {"unacked_us", NULL, 3 * S},
+        {"waited_us", NULL, 3 * S},  {"starved_us", "unacked_us", 3 * S},
+    };
+    static const struct reported dead = {"decision", "dead", 100, 0, 1},
+                                 up = {"peer", "up", 140, 0, 0};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct outages *outages = outages_new();
+        json_t *one = record_of(&dead), *other = record_of(&up), *result;
+        json_int_t from_us;
+
+        json_object_set_new(one, "evidence", json_pack("{s:I}", rows[i].name, rows[i].value));
+        if (rows[i].also)
+            json_object_set_new(json_object_get(one, "evidence"), rows[i].also,
+                                json_integer(9 * S));
+        outages_take(outages, NULL, one);
+        outages_take(outages, NULL, other);
+        result = outages_result(outages);
+        assert_int_equal(json_unpack(result, "{s:{s:I}}", "longest", "from_us", &from_us), 0);
+        if (from_us != 97 * S)
+            fail_msg("%s: since %d s", rows[i].name, (int)(from_us / S));
+        json_decref(one);
+        json_decref(other);
+        json_decref(result);
+        outages_free(outages);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lengths),
         cmocka_unit_test(two_units),
+        cmocka_unit_test(since_when),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

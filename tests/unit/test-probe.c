@@ -31,11 +31,14 @@ static void peer(struct lab *lab, uint64_t conn)
     lab_fresh(lab, conn, 50000);
 }
 
-static int setup(void **state)
+static int setup_burst(void **state, uint32_t move_burst)
 {
     struct lab *lab = memory_new(1, sizeof(*lab));
 
     lab_init(lab);
+    if (move_burst == 1) /* two pieces of advice soon after a move */
+        lab->config.merge_window_us = lab->config.cooldown_us = 0;
+    lab->config.move_burst = move_burst;
     lab->features = NODE_RECONNECT | NODE_BIND | NODE_PROBE_PATH;
     lab->config.uplinks = sections;
     lab->config.n_uplinks = ARRAY_SIZE(sections);
@@ -46,6 +49,17 @@ static int setup(void **state)
     lab_skip(lab);
     *state = lab;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_burst(state, 5);
+}
+
+/* One `moved` a second. */
+static int setup_slow(void **state)
+{
+    return setup_burst(state, 1);
 }
 
 /* The last probe over that interface; the test fails where there is none since `since`. */
@@ -239,6 +253,25 @@ static void not_where_there_is_one_only(void **state)
     assert_int_equal(count(lab, since), 0);
 }
 
+/* The route has changed, and the connection waits to follow it: that some uplink may be faster does
+ * not end this wait. */
+static void moved_stays_remembered(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_advise(lab, 1, PD_KIND_MOVED);
+    lab_answer_ok(lab, lab_next_move(lab)->request);
+    lab_skip(lab);
+    lab_fresh(lab, 1, 50000);
+    lab_advise(lab, 1, PD_KIND_MOVED);
+    expect_decision(lab, 1, VERDICT_DAMPED);
+    lab_advise(lab, 1, PD_KIND_DEGRADED);
+    expect_decision(lab, 1, VERDICT_PROBING);
+    lab_time(lab, 1100 * MS);
+    expect_decision(lab, 1, VERDICT_MIGRATE);
+    assert_non_null(lab_next_move(lab));
+}
+
 /* For degraded the others are measured first: only one that is faster is taken. */
 static void degraded_is_measured(void **state)
 {
@@ -274,6 +307,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(progress_ends_the_wait, setup, lab_teardown),
         cmocka_unit_test_setup_teardown(not_where_it_is_known, setup, lab_teardown),
         cmocka_unit_test_setup_teardown(not_where_there_is_one_only, setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(moved_stays_remembered, setup_slow, lab_teardown),
         cmocka_unit_test_setup_teardown(degraded_is_measured, setup, lab_teardown),
     };
 

@@ -436,6 +436,28 @@ static void not_by_a_move_to_where_it_is(void **state)
     expect_no_move(lab);
 }
 
+/* Others follow the kernel, and home lives: it could not be decided otherwise. In a storm that
+ * would be each of those that wait, with each answer. */
+static void not_where_the_one_that_was_left_lives(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t request, last;
+
+    uplinks_peer(lab, 3, ON_HOME);
+    inbound_waits(lab, 2);
+    uplinks_led(lab, 1, "up1");
+    request = expect_move_over(lab, 1, "up1");
+    uplinks_time(lab, SEC);
+    lab_fresh(lab, 3, 50 * MS);
+    last = lab->engine->last_decision;
+    uplinks_moved(lab, request, ON_FIBRE);
+    assert_int_equal(lab->engine->last_decision, last);
+    assert_non_null(lab_peer(lab, 2)->moves->remembered);
+    assert_int_equal(lab->engine->remembered_inbound, 1);
+    lab_peer_down(lab, 2);
+    assert_int_equal(lab->engine->remembered_inbound, 0);
+}
+
 /* What waits is over with progress, and said no second time. */
 static void not_one_that_lives_by_then(void **state)
 {
@@ -524,6 +546,7 @@ int main(void)
         UPLINKS_TEST(not_one_that_is_held),
         UPLINKS_TEST(not_by_a_move_to_where_it_is),
         UPLINKS_TEST(not_one_that_lives_by_then),
+        UPLINKS_TEST(not_where_the_one_that_was_left_lives),
         UPLINKS_TEST(not_by_a_new_port),
         UPLINKS_TEST(one_that_cannot_bind_is_said_once),
         UPLINKS_LEARNED_TEST(no_word_of_it_without_sections),

@@ -20,6 +20,36 @@ static void the_busiest_goes_first(void **state)
     fate_expect_cause(lab, "home: 10 of 10 peers got slower; p7 goes first");
 }
 
+/* Nothing is known of what it sent: that is not more than the others did. */
+static void one_that_does_not_report_it_is_not_the_busiest(void **state)
+{
+    struct lab *lab = *state;
+
+    fate_slow_round(lab, PEERS);
+    uplinks_peer(lab, 11, ON_HOME);
+    for (unsigned i = 0; i < 3; i++)
+        lab_fresh(lab, 11, SLOW);
+    lab_advise(lab, 11, PD_KIND_DEGRADED);
+    fate_end_round(lab);
+    expect_move_over(lab, 7, "up1");
+    expect_no_move(lab);
+}
+
+/* They are more than the list of advice has room for when the scout is decided: it grows then, and
+ * may be somewhere else after that. AddressSanitizer sees who goes on in the old place. */
+static void so_many_that_the_list_grows(void **state)
+{
+    struct lab *lab = *state;
+
+    for (uint64_t conn = 11; conn <= 100; conn++)
+        uplinks_peer(lab, conn, ON_HOME);
+    fate_slow_round(lab, 100);
+    fate_end_round(lab);
+    expect_move_over(lab, 7, "up1");
+    expect_no_move(lab);
+    assert_int_equal(fate_count(lab, VERDICT_AWAITING), 99);
+}
+
 static void if_it_helps_the_others_follow(void **state)
 {
     struct lab *lab = *state;
@@ -528,6 +558,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FATE_TEST(the_busiest_goes_first),
+        FATE_TEST(one_that_does_not_report_it_is_not_the_busiest),
+        FATE_TEST(so_many_that_the_list_grows),
         FATE_TEST(if_it_helps_the_others_follow),
         FATE_TEST(if_not_they_stay),
         FATE_TEST(then_none_for_a_while),

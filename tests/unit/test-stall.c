@@ -168,7 +168,7 @@ static void test_silence(void **state)
     assert_int_equal(mock.n_advice, 1);
     assert_int_equal(mock.advice[0].kind, PD_KIND_DEAD);
     assert_string_equal(mock.advice[0].reason,
-                        "nothing received for 24000 ms though we send, 3 looks in a row");
+                        "nothing received for 24000 ms though we send, 3 polls in a row");
     /* Not sent to in between: not in a row. */
     for (uint64_t i = 0, sent = 2004; i < 12; i++) {
         sent += i % 3 ? 1 : 0;
@@ -408,6 +408,9 @@ static void test_repeats_at_sight_double(void **state)
 
     begin(&mock, NULL);
     one_way(&mock, at_us, 3);
+    assert_string_equal(mock_tell(&mock, 0),
+                        "dead, as its rows prove; 0 of 3 misses of 8000 ms; advised 1 time since "
+                        "the last progress");
     for (size_t i = 0; i < sizeof(after_ms) / sizeof(*after_ms); i++) {
         one_way(&mock, at_us + after_ms[i] * MS / 2, 4);
         one_way(&mock, at_us + (after_ms[i] - 20) * MS, 4);
@@ -416,6 +419,12 @@ static void test_repeats_at_sight_double(void **state)
         one_way(&mock, at_us, 4);
         assert_int_equal(mock.n_advice, i + 2);
     }
+    assert_string_equal(mock_tell(&mock, 0),
+                        "dead, as its rows prove; 0 of 3 misses of 8000 ms; advised at least 6 "
+                        "times since the last progress");
+    look(&mock, at_us + SECOND, 0, 2200, true);
+    assert_string_equal(mock_tell(&mock, 0), "no suspicion; 0 of 3 misses of 8000 ms; advised 0 "
+                                             "times since the last progress");
     mock_stop(&mock);
 }
 

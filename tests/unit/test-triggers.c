@@ -136,6 +136,24 @@ static void no_probes_in_mode_observe(void **state)
     assert_non_null(lab_find_action(lab, ACTION_PROBE));
 }
 
+static void no_probe_of_one_that_is_held(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->features |= NODE_PROBE;
+    lab_node_up(lab, "boot");
+    lab_peer_up(lab, "a", 17);
+    lab_snapshot(lab);
+    lab_hold(lab, "a", 0);
+    lab_step(lab, POKE_PROBE, 17);
+    lab_signal(lab);
+    assert_null(lab_find_action(lab, ACTION_PROBE));
+    lab_release(lab, "a");
+    lab_step(lab, POKE_PROBE, 17);
+    lab_signal(lab);
+    assert_non_null(lab_find_action(lab, ACTION_PROBE));
+}
+
 /* In the last callback of a connection: it is gone when the node would be asked. */
 static void probe_of_one_that_goes(void **state)
 {
@@ -333,6 +351,7 @@ int main(void)
         LAB_TEST(queries),
         LAB_TEST(probes),
         LAB_TEST(no_probes_in_mode_observe),
+        LAB_TEST(no_probe_of_one_that_is_held),
         LAB_TEST(probe_of_one_that_goes),
         LAB_TEST(given_up_by_the_peer),
         LAB_TEST(given_up_and_not_dialable),

@@ -196,6 +196,10 @@ static void put_moves(struct buffer *out, const struct inspect_explain *explain)
     put_open(out, "watch", "{");
     put_bool(out, "on", explain->watched);
     put_u64(out, "left_us", explain->watched ? explain->watch_left_us : 0);
+    put_text(out, "dial", explain->dial);
+    put_text(out, "why", explain->dial_why);
+    put_known(out, "after_us", explain->dial ? explain->dial_after_us : INSPECT_NEVER,
+              INSPECT_NEVER);
     put_close(out, "}");
     put_bool(out, "judged", explain->evaluated);
     put_bool(out, "looked_closely", explain->polled_closely);

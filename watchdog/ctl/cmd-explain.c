@@ -152,6 +152,11 @@ static void show_waiting(const struct ctl *ctl, const json_t *peer)
         printf("; the last move is being evaluated");
     if (flag_of(watch, "on"))
         printf("; watched for another %s", span_of(watch, "left_us"));
+    if (has(watch, "after_us"))
+        printf("; the fallback closes it after %s without progress: %s", span_of(watch, "after_us"),
+               text_of(watch, "why"));
+    else if (has(watch, "dial"))
+        printf("; the fallback does not close it now: %s", text_of(watch, "why"));
     if (has(peer, "remembered"))
         printf("; remembered for later: %s", text_of(peer, "remembered"));
     if (has(peer, "waits"))

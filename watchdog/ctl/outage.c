@@ -93,14 +93,18 @@ static void outage_drop(struct outages *outages, struct outage *outage)
     outage->from_us = outage->moved_us = 0;
 }
 
-/* So long nothing was heard of it, as the trigger or the fallback says. */
+/* So long nothing got through to it, or no data, as the trigger or the fallback says. */
 static uint64_t silence_us(const json_t *record)
 {
+    static const char *const spans[] = {"stalled_us", "silence_us", "unacked_us", "waited_us"};
     const json_t *evidence = json_object_get(record, "evidence");
+    uint64_t longest_us = record_number(evidence, "silent_ms") * 1000;
 
-    return max_u64(
-        max_u64(record_number(evidence, "stalled_us"), record_number(evidence, "silence_us")),
-        record_number(evidence, "silent_ms") * 1000);
+    if (json_object_get(evidence, "starved_us")) /* what is unacknowledged may be older */
+        return record_number(evidence, "starved_us");
+    for (size_t i = 0; i < ARRAY_SIZE(spans); i++)
+        longest_us = max_u64(longest_us, record_number(evidence, spans[i]));
+    return longest_us;
 }
 
 static void take_decision(struct outages *outages, const json_t *record)

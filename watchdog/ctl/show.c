@@ -201,11 +201,16 @@ static void show_decision(const struct ctl *ctl, const json_t *record)
 {
     const char *verdict = text_of(record, "verdict"), *trigger = text_of(record, "trigger");
     const char *kind = text_of(record, "kind");
+    const char *proof =
+        json_string_value(json_object_get(json_object_get(record, "evidence"), "proof"));
     bool one = !strcmp(trigger, kind); /* an operator's */
 
-    printf("#%-5" PRIu64 " %s%s%s  %s%s%s: %s → %s%s%s", number_of(record, "decision"), bold(ctl),
-           text_of(record, "peer"), plain(ctl), trigger, one ? "" : " ", one ? "" : kind,
-           text_of(record, "reason"), colour_of(ctl, verdict), verdict, plain(ctl));
+    printf("#%-5" PRIu64 " %s%s%s  %s%s%s", number_of(record, "decision"), bold(ctl),
+           text_of(record, "peer"), plain(ctl), trigger, one ? "" : " ", one ? "" : kind);
+    if (proof)
+        printf(" (%s)", proof);
+    printf(": %s → %s%s%s", text_of(record, "reason"), colour_of(ctl, verdict), verdict,
+           plain(ctl));
     if (has(record, "into"))
         printf(" into #%" PRIu64, number_of(record, "into"));
     if (has(record, "target"))

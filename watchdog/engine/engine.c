@@ -77,7 +77,6 @@
 /* So much advice is decided before what was asked so far may be sent. */
 #define ASK_SLICE 4096u
 
-/* Probes that were wanted in this turn, in lists of at most what one may name. */
 /* Of the connections that are there: a trigger may ask in its last callback for one, too. */
 static size_t probes_of_known(struct engine *engine)
 {
@@ -92,6 +91,7 @@ static size_t probes_of_known(struct engine *engine)
     return count;
 }
 
+/* Probes that were wanted in this turn, in lists of at most what one may name. */
 static void flush_probes(struct engine *engine)
 {
     engine->n_probes = probes_of_known(engine);

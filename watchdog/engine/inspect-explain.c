@@ -122,6 +122,18 @@ static void report_moves(const struct engine *engine, const struct peer_moves *m
     ret->move_for_us = sub_u64(engine->now_us, move->since_us);
 }
 
+static void report_fallback(const struct engine *engine, const struct peer *peer,
+                            struct inspect_explain *ret)
+{
+    struct fallback_plan plan;
+
+    if (!fallback_plan(engine, peer, &plan))
+        return;
+    ret->dial = plan.dial;
+    ret->dial_why = plan.why;
+    ret->dial_after_us = plan.after_us == NEVER ? INSPECT_NEVER : plan.after_us;
+}
+
 bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *name,
                      struct inspect_explain *ret)
 {
@@ -144,6 +156,7 @@ bool inspect_explain(const struct engine *engine, uint64_t now_us, const char *n
     fate_report(&present, peer, ret->waits, sizeof(ret->waits));
     if (peer->moves) {
         report_moves(&present, peer->moves, ret);
+        report_fallback(&present, peer, ret);
     } else if (shelved) {
         ret->requested_ago_us = ago_us(&present, shelved->last_request_us);
         ret->moved_ago_us = ago_us(&present, shelved->moved_us);

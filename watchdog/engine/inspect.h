@@ -200,6 +200,8 @@ struct inspect_explain {
     uint64_t moved_ago_us; /* INSPECT_NEVER: never */
     bool watched, evaluated, polled_closely;
     uint64_t watch_left_us;
+    const char *dial, *dial_why; /* when the fallback would close it; NULL: it does not watch it */
+    uint64_t dial_after_us;      /* so long without progress; INSPECT_NEVER */
     const char *remembered;     /* the reason of advice that will be given again; NULL: none */
     char waits[300];            /* what degraded advice waits for; "": nothing is deferred */
     uint64_t decision, request; /* of the move; 0: none */

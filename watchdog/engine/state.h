@@ -114,7 +114,7 @@ struct engine {
     size_t n_withdrawals, withdrawals_capacity;
     struct migration migration;
     uint64_t last_decision;
-    uint32_t remembered;
+    uint32_t remembered, remembered_inbound; /* of these as `inbound` */
     uint32_t suppressed;
     struct pool repeat_pool;
     /* triggers */

@@ -97,10 +97,11 @@ const char *dial_name(enum dial dial)
 const char *dial_text(enum dial dial)
 {
     static const char *const texts[] = {
-        [DIAL_GONE] = "the kernel says that nothing can arrive, and it cannot be migrated",
-        [DIAL_SIGN] = "a new one can work",
-        [DIAL_BLIND] = "nothing says that a new one can work",
-        [DIAL_IDLE] = "only a keep-alive waits",
+        [DIAL_GONE] =
+            "the kernel says that nothing can arrive, and the connection cannot be migrated",
+        [DIAL_SIGN] = "a new connection can work",
+        [DIAL_BLIND] = "nothing says that a new connection can work",
+        [DIAL_IDLE] = "it is only a keep-alive",
         [DIAL_NEVER] = "there is no way out",
     };
 

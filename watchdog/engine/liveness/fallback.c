@@ -135,11 +135,27 @@ static bool waited_enough(const struct engine *engine, const struct peer *peer, 
                dial_after_us(engine, peer, dial);
 }
 
+/* Where the kernel has the proof, nothing need be outstanding, and a moment is enough. */
+static void reason_write(char *text, size_t size, const struct peer *peer, enum dial dial,
+                         uint64_t silent_ms)
+{
+    char span[40];
+
+    if (silent_ms < 1000)
+        snprintf(span, sizeof(span), "%" PRIu64 " ms", silent_ms);
+    else
+        snprintf(span, sizeof(span), "%" PRIu64 ".%" PRIu64 " s", silent_ms / 1000,
+                 silent_ms % 1000 / 100);
+    snprintf(text, size, "no progress for %s in %u poll%s%s; %s", span, peer->stalled_polls,
+             peer->stalled_polls == 1 ? "" : "s",
+             dial == DIAL_GONE ? "" : ", and something is outstanding", dial_text(dial));
+}
+
 static void advise_fallback(struct engine *engine, struct peer *peer, enum dial dial)
 {
     struct watch *watch = &peer->moves->watch;
     uint64_t silent_ms = (engine->now_us - peer->stalled_since_us) / 1000;
-    char reason[160];
+    char reason[200];
     const struct pd_field evidence[] = {
         {.name = "dial", .text = dial_name(dial)},
         {.name = "silent_ms", .number = silent_ms},
@@ -147,9 +163,7 @@ static void advise_fallback(struct engine *engine, struct peer *peer, enum dial 
         {.name = "in_flight_bytes", .number = peer->in_flight_bytes},
     };
 
-    snprintf(reason, sizeof(reason), "no progress for %" PRIu64 ".%" PRIu64 " s in %u polls%s; %s",
-             silent_ms / 1000, silent_ms % 1000 / 100, peer->stalled_polls,
-             dial == DIAL_GONE ? "" : ", and something is outstanding", dial_text(dial));
+    reason_write(reason, sizeof(reason), peer, dial, silent_ms);
     watch->given = true;
     watch->untried = false;
     advice_give(engine, peer, fallback_name, REASON_BY_RECONNECT, watch->bulk,
@@ -172,6 +186,23 @@ static bool evaluate(struct engine *engine, struct peer *peer)
         !waited_enough(engine, peer, dial))
         return false;
     advise_fallback(engine, peer, dial);
+    return true;
+}
+
+bool fallback_plan(const struct engine *engine, const struct peer *peer,
+                   struct fallback_plan *ret_plan)
+{
+    enum dial dial;
+
+    if (!peer->moves || !peer->moves->watch.on || engine->config->fallback != FALLBACK_RECONNECT ||
+        !peer_movable(engine, peer, BY_RECONNECT))
+        return false;
+    dial = dial_judge(engine, peer);
+    *ret_plan = (struct fallback_plan){
+        .dial = dial_name(dial),
+        .why = dial_text(dial),
+        .after_us = dial_after_us(engine, peer, dial),
+    };
     return true;
 }
 
@@ -208,10 +239,9 @@ static void probe(struct engine *engine, struct peer *peer, const struct pd_row 
     struct watch *watch = &peer->moves->watch;
     bool outstanding = unacked_shows(row) || peer->sent_since;
 
-    if (watch->probed || outstanding || !(engine->node.features & NODE_PROBE))
+    if (watch->probed || outstanding || !ping_now(engine, peer))
         return;
     watch->probed = true;
-    ping_now(engine, peer);
     progress_restart(engine, peer); /* from here on something is unanswered */
     set_deadline(engine, peer);
 }

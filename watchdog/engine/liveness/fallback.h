@@ -43,6 +43,15 @@ void fallback_lives(struct engine *engine, struct peer *peer);
 /* A row came, and what it says has been taken over. */
 void fallback_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample);
 
+/* For operators: when the connection would be closed by the fallback, NEVER: not as things are; and
+ * why, as a word and in words. False: the fallback does not watch it, or may not close it. */
+struct fallback_plan {
+    const char *dial, *why;
+    uint64_t after_us;
+};
+bool fallback_plan(const struct engine *engine, const struct peer *peer,
+                   struct fallback_plan *ret_plan);
+
 /* Something was unanswered long enough: a poll is wanted now; or the watch is over. */
 void fallback_due(struct engine *engine, struct deadline *deadline);
 

@@ -88,6 +88,7 @@ void advice_forget(struct engine *engine, struct peer *peer)
     moves->remembered = reason_unref(moves->remembered);
     deadline_set(&engine->deadlines, &moves->remembered_deadline, NEVER);
     engine->remembered--;
+    engine->remembered_inbound -= moves->remembered_as == VERDICT_INBOUND;
 }
 
 bool advice_held_back(const struct engine *engine, const struct peer *peer, enum pd_kind kind,
@@ -202,6 +203,7 @@ void advice_remember(struct engine *engine, struct peer *peer, struct reason *re
     moves->remembered_deadline.kind = DEADLINE_REMEMBERED;
     deadline_set(&engine->deadlines, &moves->remembered_deadline, until_us);
     engine->remembered++;
+    engine->remembered_inbound += refused_as == VERDICT_INBOUND;
 }
 
 bool advice_remembered_damped(struct engine *engine, struct peer *peer)

@@ -7,12 +7,14 @@
 #define ENGINE_PING_H
 
 #include <pathdog/trigger.h>
+#include <stdbool.h>
 
 struct engine;
 struct peer;
 
-/* At the end of this turn, if the node can and an operator does not want it to be left alone. */
-void ping_now(struct engine *engine, struct peer *peer);
+/* At the end of this turn, if the node can and an operator does not want it to be left alone: then
+ * true. */
+bool ping_now(struct engine *engine, struct peer *peer);
 
 /* A row of one that is watched: after 4 s, and each 2 s then, while its data waits and nothing
  * comes. */

@@ -113,11 +113,20 @@ static uint64_t asked_again_us(const struct engine *engine, const struct peer *p
     return peer->moves && peer->moves->watch.on ? engine->now_us + ASKED_AGAIN_US : NEVER;
 }
 
+/* Is there `moved` or `dead` advice that waits? Nobody would give that again, if it were forgotten
+ * for what the next sample may say. */
+static bool waits_for_network(const struct peer *peer)
+{
+    const struct reason *remembered = peer->moves ? peer->moves->remembered : NULL;
+
+    return remembered && kind_is_network(remembered->kind);
+}
+
 /* Refused for now: is it to be given again later, and when? */
 static void remember_refused(struct engine *engine, struct peer *peer, struct reason *reason,
                              enum by by, enum verdict verdict)
 {
-    if (verdict == VERDICT_PROBING)
+    if (verdict == VERDICT_PROBING && (kind_is_network(reason->kind) || !waits_for_network(peer)))
         advice_remember(engine, peer, reason, verdict, engine->now_us + PROBED_US);
     else if (verdict == VERDICT_AWAITING)
         fate_keep(engine, peer, reason);
@@ -243,7 +252,7 @@ static void decide(struct engine *engine, struct advice *advice)
     struct gate_question question;
     struct choice choice;
     enum verdict verdict;
-    bool newer;
+    bool newer, scout;
 
     if (what.reason->kind == PD_KIND_DEGRADED)
         fate_advised(engine, peer, advice);
@@ -278,10 +287,12 @@ static void decide(struct engine *engine, struct advice *advice)
         probe_candidates(engine, peer, &choice);
     if (verdict == VERDICT_INBOUND && what.reason->kind == PD_KIND_DEAD)
         evidence_doubt(engine, peer);
-    if (advice->fate == FATE_SCOUT)
+    scout = advice->fate == FATE_SCOUT;
+    advice->reason = NULL;
+    if (scout) /* gives those that wait for it to the gate: the list, and this advice, may move */
         fate_decided(engine, peer, what.decision, verdict);
     destination_unref(what.destination);
-    advice->reason = reason_unref(advice->reason);
+    reason_unref(what.reason);
 }
 
 /* Before deciding: which causes concern so many that their records are bulk.

@@ -35,10 +35,15 @@ uint8_t scout_group(const struct engine *engine, const struct peer *peer)
 
 /* ---- which one ---- */
 
+static uint64_t sent_bytes(const struct peer *peer)
+{
+    return peer->bytes_sent == PD_UNKNOWN ? 0 : peer->bytes_sent;
+}
+
 static bool busier(const struct peer *a, const struct peer *b)
 {
     return a->in_flight_bytes != b->in_flight_bytes ? a->in_flight_bytes > b->in_flight_bytes
-                                                    : a->bytes_sent > b->bytes_sent;
+                                                    : sent_bytes(a) > sent_bytes(b);
 }
 
 /* To another uplink; or the node is asked first whether one is better. */

@@ -13,6 +13,7 @@
 #include "../moves/advice.h"
 #include "../moves/move.h"
 #include "../peers/peer.h"
+#include "../peers/ping.h"
 #include "../peers/poll.h"
 #include "../state.h"
 
@@ -187,9 +188,8 @@ static void host_probe(struct pd_turn *turn, uint32_t index)
     struct engine *engine = instance_of(turn)->engine;
     struct peer *peer = peer_of(engine, index);
 
-    if (peer && peer->state == PEER_UP && engine->mode == MODE_ACTIVE &&
-        (engine->node.features & NODE_PROBE))
-        poll_probe(engine, peer);
+    if (peer)
+        (void)ping_now(engine, peer);
 }
 
 static void host_given_up(struct pd_turn *turn, uint32_t index, bool given_up)

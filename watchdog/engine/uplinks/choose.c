@@ -300,10 +300,7 @@ bool choose_follows(const struct engine *engine, const struct peer *peer,
     const struct uplink *from = uplink_at(engine, choice->from),
                         *to = uplink_at(engine, choice->to);
 
-    /* nobody was heard there since the others left, or since this one was */
-    return from && to && from != to && from->is.suspect &&
-           (evidence_silent(from) || from->is.heard_us <= peer->progress_us) &&
-           evidence_lives(engine, to);
+    return from && to && from != to && evidence_left(from, peer) && evidence_lives(engine, to);
 }
 
 static bool text_is(const struct text *text, const char *s)

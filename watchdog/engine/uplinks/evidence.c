@@ -9,6 +9,7 @@
 #include "../base/outbox.h"
 #include "../base/text.h"
 #include "../peers/peer.h"
+#include "../peers/ping.h"
 #include "../peers/poll.h"
 #include "../state.h"
 
@@ -103,6 +104,12 @@ void evidence_row(struct engine *engine, const struct peer *peer, const struct p
 bool evidence_silent(const struct uplink *uplink)
 {
     return uplink->is.left_us && uplink->is.left_us >= uplink->is.heard_us;
+}
+
+bool evidence_left(const struct uplink *uplink, const struct peer *peer)
+{
+    return uplink->is.suspect &&
+           (evidence_silent(uplink) || uplink->is.heard_us <= peer->progress_us);
 }
 
 bool evidence_deserted(const struct uplink *uplink)
@@ -256,10 +263,7 @@ static void look_at(struct engine *engine, const struct uplink *uplink, uint32_t
     if (!(engine->node.features & NODE_PROBE))
         return;
     for (uint32_t i = 0; most && (peer = peers_next(engine, &i));)
-        if (uplink_at(engine, peer->uplink) == uplink && peer->state == PEER_UP) {
-            poll_probe(engine, peer);
-            most--;
-        }
+        most -= uplink_at(engine, peer->uplink) == uplink && ping_now(engine, peer);
 }
 
 void evidence_doubt(struct engine *engine, const struct peer *peer)

@@ -23,6 +23,9 @@ void evidence_heard(struct uplink *uplink, uint64_t at_us);
 /* Connections left it, and nothing got through since. */
 bool evidence_silent(const struct uplink *uplink);
 
+/* Connections left it, and nothing got through since, or since this one made progress. */
+bool evidence_left(const struct uplink *uplink, const struct peer *peer);
+
 /* One is dead there that cannot migrate, and nobody was heard since: some of the others are looked
  * at. */
 void evidence_doubt(struct engine *engine, const struct peer *peer);

@@ -120,8 +120,10 @@ void react_left(struct engine *engine, const struct destination *destination)
         evidence_heard(to, engine->now_us);
     if (!from || from == to)
         return;
-    for (uint32_t i = 0; engine->remembered && (peer = peers_next(engine, &i));)
-        if (waits_for_others(peer) && uplink_at(engine, peer->uplink) == from)
+    /* A storm ends with thousands of such moves: only who would follow is decided again. */
+    for (uint32_t i = 0; engine->remembered_inbound && (peer = peers_next(engine, &i));)
+        if (waits_for_others(peer) && uplink_at(engine, peer->uplink) == from &&
+            evidence_left(from, peer))
             advice_give_remembered(engine, peer);
 }
 
