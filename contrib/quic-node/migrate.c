@@ -296,6 +296,43 @@ static void path_left(struct conn *c)
     }
 }
 
+static unsigned library_port(const struct conn *c)
+{
+    const ngtcp2_path *path = ngtcp2_conn_get_path(c->quic);
+    struct address local;
+
+    return address_copy(&local, path->local.addr, path->local.addrlen) < 0 ? 0
+                                                                           : address_port(&local);
+}
+
+/* Only then may the local address change. */
+static bool migration_allowed(const struct conn *c)
+{
+    const ngtcp2_transport_params *params = ngtcp2_conn_get_remote_transport_params(c->quic);
+
+    return !c->node->options->forbid_migration && params && !params->disable_active_migration;
+}
+
+/*
+ * Where only the peer's port is new the library keeps the congestion window (RFC 9000 §9.4 allows
+ * that). When the old path was dead, the window is used up by what was lost there: then neither
+ * data nor PATH_RESPONSE is sent before the next PTO, seconds later. A path with another local
+ * address begins with a new window. The library looks at the local port for nothing else, and the
+ * socket has only one: so a dead connection that is heard from a new port of the peer gets another
+ * number there.
+ */
+void path_local(struct conn *c, const struct address *remote, struct address *local)
+{
+    bool known = address_equal(remote, &c->remote) || address_equal(remote, &c->anew.remote);
+
+    if (c->number && !known && migration_allowed(c) && path_dead(c, ngtcp2_conn_get_pto(c->quic))) {
+        c->anew.remote = *remote;
+        c->anew.port = library_port(c) % UINT16_MAX + 1;
+    }
+    address_set_port(local,
+                     address_equal(remote, &c->anew.remote) ? c->anew.port : library_port(c));
+}
+
 /* Our own migration, or the peer's: the library moves on, and here it is seen. */
 void path_check(struct conn *c)
 {
@@ -304,8 +341,11 @@ void path_check(struct conn *c)
     struct address local, remote;
 
     if (!c->number || address_copy(&local, path->local.addr, path->local.addrlen) < 0 ||
-        address_copy(&remote, path->remote.addr, path->remote.addrlen) < 0 ||
-        (address_equal(&local, &c->local) && address_equal(&remote, &c->remote)))
+        address_copy(&remote, path->remote.addr, path->remote.addrlen) < 0)
+        return;
+    if (c->server) /* the library's may be another: path_local() */
+        address_set_port(&local, address_port(&c->node->listen.local));
+    if (address_equal(&local, &c->local) && address_equal(&remote, &c->remote))
         return;
     path_left(c);
     c->local = local;

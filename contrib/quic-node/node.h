@@ -89,6 +89,10 @@ struct conn {
     struct udp *paths; /* an outgoing connection's, and those that are tried */
     struct path_probe *probes;
     struct address remote, local; /* of the present path, as last told */
+    struct {                      /* where a dead connection was heard from anew: path_local() */
+        struct address remote;
+        unsigned port;
+    } anew;
 
     int64_t stream; /* -1: not open */
     struct chunk *out_head, *out_tail, *out_next;
@@ -318,6 +322,9 @@ void migrate_cancel(struct conn *c);
 bool path_dead(struct conn *c,
                uint64_t pto_ns); /* silent for two of these, or owed acknowledgements */
 void path_check(struct conn *c); /* did the present path change? then say so */
+/* What the library is to take for the local address, of a datagram of a connection that the peer
+ * dialled. */
+void path_local(struct conn *c, const struct address *remote, struct address *local);
 
 /* probe_path.c: does another path live? */
 void probe_path_begin(struct conn *c, pathdog_node_token token,

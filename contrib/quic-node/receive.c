@@ -70,6 +70,8 @@ static void listen_datagram(struct udp *u, struct msghdr *msg, const uint8_t *da
         return; /* no QUIC: not our peers */
     }
     c = cid_find(u->node, vc.dcid, vc.dcidlen);
+    if (c && !c->dead)
+        path_local(c, &remote, &local);
     if (!c)
         c = conn_accept(u->node, &path, data, len);
     if (c && !c->dead)

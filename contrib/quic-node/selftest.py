@@ -338,6 +338,29 @@ class Net(Paths, Pushes, Reconnects, unittest.TestCase):
         self.flows(b)
         self.finish(a, b)
 
+    def test_windows_full_and_the_same_path_is_back(self):
+        """Only alpha's port is new. Bravo does not wait for its next PTO, six seconds away."""
+        fast = ["--rate", "400000"]
+        a, b, pa, pb, ca, cb = self.pair(alpha=fast, bravo=fast)
+        self.flows(a)
+        self.cut("down1")
+        for dog, conn in ((pa, ca), (pb, cb)):
+            dog.pump(lambda: dog.row(conn)["pto_count"] >= 8, 30, "eight PTOs")
+        self.assertEqual(pb.row(cb)["congested"], 1)
+        before = pa.peers[ca]["local"]
+        self.heal("down1")
+        begun = time.monotonic()
+        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000})
+        self.assertTrue(answer["result"]["validated"], answer)
+        self.flows(a)
+        self.assertLess(time.monotonic() - begun, 4)  # however slow the machine is
+        pb.pump(lambda: pb.peers[cb]["remote"] == answer["result"]["local"], 5, "peer_path")
+        self.assertEqual(pb.peers[cb]["local"], "10.99.0.2:9100")
+        self.assertEqual(answer["result"]["local"].split(":")[0], before.split(":")[0])
+        self.flows(b)
+        self.finish(a, b)
+        self.assertEqual(a.total["connections"], 1)
+
     def test_dead_in_one_direction_and_windows_full(self):
         """Bravo is heard, and what alpha sends is lost: its acknowledgements too, so bravo can send no more."""
         fast = ["--rate", "400000"]

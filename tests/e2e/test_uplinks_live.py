@@ -129,6 +129,26 @@ class Dead(LiveCase):
         self.wait_on("up1", deadline=30)
         self.tell("on what came up")
 
+    def test_the_only_uplink_is_unplugged(self):
+        """For 14 s nothing leads anywhere. Nothing is closed, and neither end waits for its own probe timeout, which is
+        seconds away by then."""
+        self.live(sections={})
+        for name in ("up1", "lte"):
+            self.lab.link(name, "down")
+        self.wait_until(lambda: set(self.uplinks()) == {"up0"}, "up0 is the only one")
+        self.wait_flow(*self.peers)
+        self.begin()
+        began = time.monotonic()
+        self.lab.link("up0", "down")
+        time.sleep(14)  # this is what is tried, not waited for
+        self.lab.link("up0", "up")
+        away_s = time.monotonic() - began
+        self.wait_flow("bravo")
+        self.check_gap(bravo=away_s + 0.5)
+        self.assertEqual({r["verdict"] for r in self.asked("bravo")}, {"migrate"})
+        self.assertEqual(self.now["bravo"]["connections"], 1)
+        self.tell("back on it")
+
     def test_a_gateway_that_answers_no_arp(self):
         """What comes in still arrives."""
         self.live()
