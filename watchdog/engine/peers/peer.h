@@ -46,7 +46,7 @@ struct peer {
                                      unanswered */
     uint32_t stalled_polls;
     uint32_t rtt_samples;     /* modulo 2^32: whether there are others is what matters */
-    uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first */
+    uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first; UINT32_MAX: not there */
     uint32_t rtt_last[3];     /* srtt, latest, rttvar as last known; UINT32_MAX: never */
     uint32_t acked_bytes;     /* modulo 2^32, as rtt_samples */
     uint32_t round;           /* the last complete round that it was seen in */

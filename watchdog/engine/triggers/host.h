@@ -17,13 +17,22 @@ struct host_turn {
 /* All that a policy may call. */
 extern const struct pd_host host_calls;
 
-/* Inline: made for each row and policy. */
+/* Inline, and member by member: made for each row and policy. */
+static inline void host_turn_set(struct host_turn *turn, struct instance *instance, uint64_t now_us)
+{
+    turn->pd.host = &host_calls;
+    turn->pd.self = instance->self;
+    turn->pd.now_us = now_us;
+    turn->instance = instance;
+    turn->advised = false;
+}
+
 static inline struct host_turn host_turn(struct instance *instance)
 {
-    return (struct host_turn){
-        .pd = {.host = &host_calls, .self = instance->self, .now_us = instance->engine->now_us},
-        .instance = instance,
-    };
+    struct host_turn turn;
+
+    host_turn_set(&turn, instance, instance->engine->now_us);
+    return turn;
 }
 
 /* Lets go of what only a running instance can end. */

@@ -224,21 +224,29 @@ void triggers_missing(struct engine *engine)
             triggers_peer(engine, peer, PD_PEER_MISSING);
 }
 
+/* For each row and policy: what is the same for all of them is read once. */
 void triggers_sample(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
-    const struct triggers *triggers = &engine->triggers;
+    struct instance *const *instances = engine->triggers.instances;
+    const struct trigger_kind *kind = engine->triggers.kinds;
+    const struct trigger_kind *end = kind + engine->triggers.n_kinds;
+    const uint64_t now_us = engine->now_us;
+    struct host_turn turn;
 
-    for (size_t i = 0; i < triggers->n_kinds; i++) {
-        const struct trigger_kind *kind = &triggers->kinds[i];
+    for (const uint8_t *place = peer->slots; kind < end; kind++, place++) {
         struct instance *instance;
+        int result;
 
-        if (!kind->trigger->sample || peer->slots[i] == TRIGGERS_NO_PLACE)
+        if (*place == TRIGGERS_NO_PLACE)
             continue;
-        instance = triggers->instances[peer->slots[i]];
-        if (!instance->open)
+        instance = instances[*place];
+        if (!instance->sample)
             continue;
+        host_turn_set(&turn, instance, now_us);
         sample->state = peer->slots + kind->offset;
-        instance_sample(instance, sample);
+        result = instance->sample(&turn.pd, sample);
+        if (result < 0)
+            instance_sampled(instance, result);
     }
 }
 
