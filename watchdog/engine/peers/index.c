@@ -29,8 +29,10 @@ struct peer *index_prefetch_peer(const struct engine *engine, const struct index
         return NULL;
     peer = peer_at(engine, slot - 1);
     end = (const char *)peer + engine->peers.stride;
-    for (const char *line = (const char *)peer; line < end; line += 64)
+    for (const char *line = (const char *)peer; line < end; line += 128) {
         __builtin_prefetch(line, 1);
+        __builtin_prefetch(line + 64, 1);
+    }
     return peer;
 }
 

@@ -107,7 +107,8 @@ static void take_stretch(struct engine *engine, struct peer *peer, const struct 
     take_unanswered(engine, peer, row, outstanding);
 }
 
-static void take_no_progress(struct engine *engine, struct peer *peer, struct pd_sample *sample)
+OUT_OF_LINE static void take_no_progress(struct engine *engine, struct peer *peer,
+                                         struct pd_sample *sample)
 {
     bool outstanding = unacked_shows(sample->row);
 
@@ -127,6 +128,8 @@ static void take_no_progress(struct engine *engine, struct peer *peer, struct pd
 
 void progress_row(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
+    sample->stalled_us = sample->outstanding_since_us = 0;
+    sample->outstanding_rows = 0;
     if (sample->progress)
         take_progress(engine, peer, sample->row);
     else

@@ -66,15 +66,20 @@ static void take_by_size(struct engine *engine, struct peer *peer, struct pd_sam
 {
     bool outstanding = unacked_shows(sample->row);
 
-    if (!outstanding)
-        peer->unacked_since_us = 0;
-    else if (sample->acknowledged || !peer->unacked_since_us)
+    bool application = peer->application;
+
+    if (!outstanding) {
+        peer->unacked_since_us = sample->unacked_us = 0;
+        peer->application = sample->application = false;
+        return;
+    }
+    if (sample->acknowledged || !peer->unacked_since_us)
         peer->unacked_since_us = engine->now_us;
-    if (!outstanding || peer->unacked_since_us == engine->now_us)
-        peer->application = false;
-    peer->application |= outstanding && more_than_keep_alive(peer, sample->row);
-    sample->unacked_us = outstanding ? engine->now_us - peer->unacked_since_us : 0;
-    sample->application = peer->application;
+    sample->unacked_us = engine->now_us - peer->unacked_since_us;
+    if (!sample->unacked_us)
+        application = false;
+    application = application || more_than_keep_alive(peer, sample->row);
+    peer->application = sample->application = application;
 }
 
 /* Neither bytes in flight nor probe timeouts are reported. */
@@ -142,6 +147,17 @@ static bool is_starved(const struct pd_sample *sample)
            max_u64(STARVED_US, ONE_WAY_PTOS * sample->pto_us);
 }
 
+/* Not simply acknowledged. */
+OUT_OF_LINE static void judge(struct engine *engine, struct pd_sample *sample)
+{
+    sample->one_way = sample->heard && !sample->acknowledged && is_one_way(sample);
+    sample->starved = sample->starved_us != PD_UNKNOWN && is_starved(sample);
+    sample->progress =
+        (sample->acknowledged || sample->heard) && !sample->one_way && !sample->starved;
+    if (sample->acknowledged && sample->progress) /* or a starved one would be a sign to itself */
+        polls_acknowledged(&engine->polls, engine->now_us);
+}
+
 void unacked_row(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
     uint64_t silent_ms = sample->row->v[PD_SILENT_MS];
@@ -150,11 +166,12 @@ void unacked_row(struct engine *engine, struct peer *peer, struct pd_sample *sam
     sample->pto_us = pto_us(sample->row);
     sample->acknowledged = take_acked(engine, peer, sample) || sample->fresh;
     take_unacked(engine, peer, sample);
-    sample->one_way = sample->heard && !sample->acknowledged && is_one_way(sample);
-    sample->starved =
-        sample->starved_us >= STARVED_US && sample->starved_us != PD_UNKNOWN && is_starved(sample);
-    sample->progress =
-        (sample->acknowledged || sample->heard) && !sample->one_way && !sample->starved;
-    if (sample->acknowledged && sample->progress) /* or a starved one would be a sign to itself */
-        polls_acknowledged(&engine->polls, engine->now_us);
+    if (!sample->acknowledged ||
+        (sample->starved_us != PD_UNKNOWN && sample->starved_us >= STARVED_US)) {
+        judge(engine, sample);
+        return;
+    }
+    sample->one_way = sample->starved = false;
+    sample->progress = true;
+    polls_acknowledged(&engine->polls, engine->now_us);
 }

@@ -74,9 +74,7 @@ static bool take_fresh(struct peer *peer, const struct pd_row *row)
 static void keep_rtt(struct peer *peer, uint64_t rtt_us)
 {
     memmove(peer->rtt + 1, peer->rtt, sizeof(peer->rtt) - sizeof(peer->rtt[0]));
-    peer->rtt[0] = (uint32_t)min_u64(rtt_us, UINT32_MAX);
-    if (peer->rtt_count < RTT_KEPT)
-        peer->rtt_count++;
+    peer->rtt[0] = kept_rtt(rtt_us);
 }
 
 static bool received_more(const struct peer *peer, const struct pd_row *row, uint64_t now_us)
@@ -108,6 +106,20 @@ static bool shows_busy(const struct pd_row *row)
     return in_flight && unacked && (in_flight & unacked) != PD_UNKNOWN;
 }
 
+/* Somebody advised something about it. */
+OUT_OF_LINE static void take_moves(struct engine *engine, struct peer *peer,
+                                   const struct pd_sample *sample)
+{
+    advice_row(engine, peer, sample->progress);
+    if (sample->progress)
+        again_progressed(engine, peer);
+    moves_resort(engine, peer);
+    if (peer->moves->effect)
+        effect_row(engine, peer, sample);
+    fallback_row(engine, peer, sample);
+    deferred_row(engine, peer);
+}
+
 /* Allocates nothing. `spacing_us` is the least time between two regular rows. */
 static void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row,
                      uint32_t columns, uint64_t spacing_us)
@@ -116,18 +128,18 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         row->v[row->v[PD_LATEST_RTT_US] != PD_UNKNOWN ? PD_LATEST_RTT_US : PD_SRTT_US];
     bool fresh = take_fresh(peer, row);
     uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES];
-    struct pd_sample sample = {
-        .peer = &peer->view,
-        .row = row,
-        .columns = columns,
-        .fresh = fresh,
-        .heard = received_more(peer, row, engine->now_us),
-        .deserted = peer->uplink && evidence_deserted(uplink_at(engine, peer->uplink)),
-        .in_flight = peer_in_flight(peer),
-        .regular = take_regular(peer, engine->now_us, spacing_us),
-        .last_look_us = peer->last_look_us,
-    };
+    struct pd_sample sample; /* not cleared for each row: unacked_row and progress_row set the rest,
+                              * but for `state`, which is another one for each trigger */
 
+    sample.peer = &peer->view;
+    sample.row = row;
+    sample.columns = columns;
+    sample.fresh = fresh;
+    sample.heard = received_more(peer, row, engine->now_us);
+    sample.deserted = peer->uplink && evidence_deserted(uplink_at(engine, peer->uplink));
+    sample.in_flight = peer_in_flight(peer);
+    sample.regular = take_regular(peer, engine->now_us, spacing_us);
+    sample.last_look_us = peer->last_look_us;
     if (peer->state == PEER_GONE && fresh)
         peer_set_state(engine, peer, PEER_UP, NULL);
     peer->round = engine->polls.round;
@@ -142,20 +154,13 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         peer->bytes_sent = row->v[PD_BYTES_SENT];
     peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
     peer->busy = shows_busy(row);
-    if (peer->moves) {
-        advice_row(engine, peer, sample.progress);
-        if (sample.progress)
-            again_progressed(engine, peer);
-        moves_resort(engine, peer);
-        if (peer->moves->effect)
-            effect_row(engine, peer, &sample);
-        fallback_row(engine, peer, &sample);
-        deferred_row(engine, peer);
-    }
-    if (fresh && sample.regular)
-        groups_row(engine, peer, rtt_us);
-    if (fresh)
+    if (peer->moves)
+        take_moves(engine, peer, &sample);
+    if (fresh) {
+        if (sample.regular)
+            groups_row(engine, peer, rtt_us);
         keep_rtt(peer, rtt_us);
+    }
     triggers_sample(engine, peer, &sample);
 }
 

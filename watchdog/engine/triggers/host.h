@@ -17,21 +17,19 @@ struct host_turn {
 /* All that a policy may call. */
 extern const struct pd_host host_calls;
 
-/* Inline, and member by member: made for each row and policy. */
-static inline void host_turn_set(struct host_turn *turn, struct instance *instance, uint64_t now_us)
+/* Inline, as it is done for each row and policy: whom it calls next. */
+static inline void host_turn_set(struct host_turn *turn, struct instance *instance)
 {
-    turn->pd.host = &host_calls;
     turn->pd.self = instance->self;
-    turn->pd.now_us = now_us;
     turn->instance = instance;
     turn->advised = false;
 }
 
 static inline struct host_turn host_turn(struct instance *instance)
 {
-    struct host_turn turn;
+    struct host_turn turn = {.pd = {.host = &host_calls, .now_us = instance->engine->now_us}};
 
-    host_turn_set(&turn, instance, instance->engine->now_us);
+    host_turn_set(&turn, instance);
     return turn;
 }
 

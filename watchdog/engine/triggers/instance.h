@@ -19,8 +19,8 @@ struct instance {
     struct pd_value *values; /* a copy, so that a policy may keep what it was started with */
     void *self;
     int (*sample)(struct pd_turn *turn, const struct pd_sample *sample); /* NULL: or not open */
-    uint32_t index; /* in triggers.instances */
-    uint32_t kind;  /* which trigger, in triggers.kinds */
+    uint32_t index;                                                      /* in triggers.instances */
+    uint32_t kind; /* which trigger, in triggers.kinds */
     uint32_t failures;
     bool open;
     struct deadline timer;

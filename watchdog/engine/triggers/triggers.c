@@ -230,8 +230,7 @@ void triggers_sample(struct engine *engine, struct peer *peer, struct pd_sample 
     struct instance *const *instances = engine->triggers.instances;
     const struct trigger_kind *kind = engine->triggers.kinds;
     const struct trigger_kind *end = kind + engine->triggers.n_kinds;
-    const uint64_t now_us = engine->now_us;
-    struct host_turn turn;
+    struct host_turn turn = {.pd = {.host = &host_calls, .now_us = engine->now_us}};
 
     for (const uint8_t *place = peer->slots; kind < end; kind++, place++) {
         struct instance *instance;
@@ -242,7 +241,7 @@ void triggers_sample(struct engine *engine, struct peer *peer, struct pd_sample 
         instance = instances[*place];
         if (!instance->sample)
             continue;
-        host_turn_set(&turn, instance, now_us);
+        host_turn_set(&turn, instance);
         sample->state = peer->slots + kind->offset;
         result = instance->sample(&turn.pd, sample);
         if (result < 0)

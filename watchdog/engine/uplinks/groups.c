@@ -187,12 +187,12 @@ void groups_row(struct engine *engine, struct peer *peer, uint64_t rtt_us)
     if (!group)
         return;
     count_measured(engine, group, peer);
-    if (!peer->rtt_count)
+    if (peer->rtt[0] == UINT32_MAX)
         return;
     lowest_us = lowest(peer);
     if (peer->advised_rounds && rtt_us * 10 <= lowest_us * 8)
         peer->advised_rounds = 0;
-    if (peer->advised_rounds || rtt_us * 2 >= lowest_us * 3)
+    if (rtt_us * 2 >= lowest_us * 3 || peer->advised_rounds)
         count_worse(group, peer);
 }
 
