@@ -28,12 +28,15 @@ static const struct pd_option options[] = {
 
 struct congestion {
     uint64_t fraction_permille;
+    uint64_t minute_us; /* when the present minute began; it is the same for all rows of a turn */
     uint32_t strikes;
+    uint16_t minute; /* its number, modulo 2^16 */
+    uint16_t place;  /* its place in `most` */
 };
 
 struct congestion_peer {
-    uint32_t minute; /* that most[minute % MINUTES] is of */
     uint32_t most[MINUTES];
+    uint16_t minute; /* the newest of `most`; one that has no row for 45 days may err by it */
     uint16_t strikes;
 };
 
@@ -46,18 +49,39 @@ static int congestion_start(struct pd_turn *turn, const struct pd_start *start)
     return 0;
 }
 
-/* Takes the window into its minute. */
-static void cwnd_take(struct congestion_peer *peer, uint64_t cwnd, uint64_t now_us)
+static void minute_take(struct congestion *congestion, uint64_t now_us)
 {
-    uint32_t minute = (uint32_t)(now_us / MINUTE_US), *most;
+    uint64_t minute = now_us / MINUTE_US;
 
-    if (minute - peer->minute >= MINUTES)
+    congestion->minute_us = minute * MINUTE_US;
+    congestion->minute = (uint16_t)minute;
+    congestion->place = (uint16_t)(minute % MINUTES);
+}
+
+/* The first row of a minute: those that passed meanwhile, and this one, begin with none. */
+static void minute_begin(const struct congestion *congestion, struct congestion_peer *peer)
+{
+    uint16_t passed = (uint16_t)(congestion->minute - peer->minute);
+
+    if (passed >= MINUTES)
         memset(peer->most, 0, sizeof(peer->most));
     else
-        while (peer->minute != minute)
-            peer->most[++peer->minute % MINUTES] = 0;
-    peer->minute = minute;
-    most = &peer->most[minute % MINUTES];
+        for (unsigned i = 0; i < passed; i++)
+            peer->most[(congestion->place + MINUTES - i) % MINUTES] = 0;
+    peer->minute = congestion->minute;
+}
+
+/* Takes the window into its minute. */
+static void cwnd_take(struct congestion *congestion, struct congestion_peer *peer, uint64_t cwnd,
+                      uint64_t now_us)
+{
+    uint32_t *most;
+
+    if (now_us - congestion->minute_us >= MINUTE_US)
+        minute_take(congestion, now_us);
+    if (peer->minute != congestion->minute)
+        minute_begin(congestion, peer);
+    most = &peer->most[congestion->place];
     if (cwnd != PD_UNKNOWN && cwnd > *most)
         *most = cwnd < UINT32_MAX ? (uint32_t)cwnd : UINT32_MAX;
 }
@@ -105,7 +129,7 @@ static int congestion_advise(struct pd_turn *turn, const struct pd_sample *sampl
 
 static int congestion_sample(struct pd_turn *turn, const struct pd_sample *sample)
 {
-    const struct congestion *congestion = turn->self;
+    struct congestion *congestion = turn->self;
     struct congestion_peer *peer = sample->state;
     uint64_t cwnd = sample->row->v[PD_CWND_BYTES], most;
     uint64_t in_flight = sample->row->v[PD_IN_FLIGHT_BYTES];
@@ -113,7 +137,7 @@ static int congestion_sample(struct pd_turn *turn, const struct pd_sample *sampl
 
     if (!sample->regular)
         return 0;
-    cwnd_take(peer, cwnd, turn->now_us);
+    cwnd_take(congestion, peer, cwnd, turn->now_us);
     if (!sample->fresh)
         return 0;
     /* A sender that has nothing to send says nothing of the path. */

@@ -45,6 +45,9 @@ static const struct pd_option options[] = {
 /* Only with one of these a node can show progress at all. */
 #define PROGRESS_COLUMNS (1u << PD_RTT_SAMPLES | 1u << PD_BYTES_RECEIVED | 1u << PD_SILENT_MS)
 
+/* So that a healthy row, which needs none of it, saves no registers for it. */
+#define OUT_OF_LINE __attribute__((noinline))
+
 struct stall {
     uint64_t pto_multiple, min_us, silence_us, starve_us, idle_patience_us;
     uint64_t spacing_us; /* between two rows that may be a miss */
@@ -284,7 +287,7 @@ static uint64_t gap_us(const struct stall *stall, const struct pd_sample *sample
 }
 
 /* Nothing came since the look before. */
-static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
+OUT_OF_LINE static int stall_suspect(struct pd_turn *turn, const struct pd_sample *sample)
 {
     const struct stall *stall = turn->self;
     const struct pd_row *row = sample->row;
@@ -377,18 +380,16 @@ static bool is_suspicious(const struct pd_sample *sample)
 
 /*
  * A row tells of all the time since the row before it: with rows each few seconds, something may
- * have come right after that one, and nothing since. Its own ages are newer. Returns whether the
- * row is judged.
+ * have come right after that one, and nothing since. Its own ages are newer. Of a suspicious row;
+ * returns whether it is judged.
  */
-static bool judge_at_sight(struct pd_turn *turn, const struct pd_sample *sample, int *ret_result)
+OUT_OF_LINE static bool judge_at_sight(struct pd_turn *turn, const struct pd_sample *sample,
+                                       int *ret_result)
 {
     const struct stall *stall = turn->self;
     struct stall_peer *peer = sample->state;
-    uint64_t wait_us = enough_us(stall, sample);
     enum proof proof;
 
-    if (!peer->known || sample->in_flight || !is_suspicious(sample))
-        return false;
     if (peer->fired && turn->now_us < peer->since_us + gap_us(stall, sample))
         return peer->sight;
     proof = prove(stall, sample);
@@ -401,30 +402,40 @@ static bool judge_at_sight(struct pd_turn *turn, const struct pd_sample *sample,
     }
     if (sample->progress) /* ends the suspicion, and its close look with it: before the next one */
         suspicion_end(turn, sample->peer->index, peer);
-    turn->host->look(turn, sample->peer->index, turn->now_us + wait_us + POLL_EXTRA_US);
+    turn->host->look(turn, sample->peer->index,
+                     turn->now_us + enough_us(stall, sample) + POLL_EXTRA_US);
     return false;
+}
+
+/* Progress; or the first look; or a move under way, which will be evaluated when it ends. */
+static int stall_progress(struct pd_turn *turn, const struct pd_sample *sample)
+{
+    struct stall_peer *peer = sample->state;
+    bool suspect = peer->suspect;
+
+    if (!sample->in_flight || sample->progress)
+        peer->fired = 0;
+    peer->suspect = peer->sight = false;
+    peer->misses = 0;
+    peer->known = true;
+    take_sent(peer, sample->row);
+    if (suspect)
+        turn->host->look(turn, sample->peer->index, 0);
+    return 0;
 }
 
 static int stall_sample(struct pd_turn *turn, const struct pd_sample *sample)
 {
-    struct stall_peer *peer = sample->state;
+    const struct stall_peer *peer = sample->state;
     int result = 0;
 
     if (!(sample->columns & PROGRESS_COLUMNS))
         return 0; /* nothing can be proven with these */
-    if (judge_at_sight(turn, sample, &result))
+    if (!peer->known || sample->in_flight)
+        return stall_progress(turn, sample);
+    if (is_suspicious(sample) && judge_at_sight(turn, sample, &result))
         return result;
-    if (peer->known && !sample->progress && !sample->in_flight)
-        return stall_suspect(turn, sample);
-    /* Progress; or the first look; or a move under way, which will be evaluated when it ends. */
-    suspicion_end(turn, sample->peer->index, peer);
-    if (!sample->in_flight || sample->progress)
-        peer->fired = 0;
-    peer->sight = false;
-    peer->misses = 0;
-    peer->known = true;
-    take_sent(peer, sample->row);
-    return 0;
+    return sample->progress ? stall_progress(turn, sample) : stall_suspect(turn, sample);
 }
 
 /* Another path, or the same one after a time when nobody looked: begins anew. */

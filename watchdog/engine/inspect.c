@@ -200,7 +200,7 @@ static void report_peer(const struct engine *engine, uint64_t now_us, const stru
         .bytes_sent = peer->bytes_sent,
         .bytes_received = peer->bytes_received,
         .in_flight_bytes = peer->in_flight_bytes,
-        .n_rtt = peer->rtt_count,
+        .n_rtt = peer_rtt_count(peer),
         .stalled_us =
             peer->stalled_since_us ? sub_u64(now_us, peer->stalled_since_us) : INSPECT_NEVER,
         .stalled_polls = peer->stalled_polls,

@@ -16,6 +16,9 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* What is rare beside something frequent: so that the frequent saves no registers for it. */
+#define OUT_OF_LINE __attribute__((noinline))
+
 /* Runs `function(&variable)` when the variable's scope ends. */
 #define CLEANUP(function) __attribute__((cleanup(function)))
 

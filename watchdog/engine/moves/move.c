@@ -192,7 +192,7 @@ static void request_enter(struct engine *engine, struct move *move)
     move->request = request_new(&engine->migration, move);
     /* the node may have come back without it since that was decided */
     move->keep_old = move->keep_old && (engine->node.features & NODE_MAKE_BEFORE_BREAK);
-    move->rtt_count = peer->rtt_count;
+    move->rtt_count = peer_rtt_count(peer);
     memcpy(move->rtt_before, peer->rtt, sizeof(move->rtt_before));
     peer->moves->last_request_us = engine->now_us;
     peer->moves->last_decision = move->decision;

@@ -18,16 +18,22 @@ uint64_t hash_name(const char *name)
     return hash_conn(hash);
 }
 
-void index_prefetch_peer(const struct engine *engine, const struct index *index, uint64_t hash)
+struct peer *index_prefetch_peer(const struct engine *engine, const struct index *index,
+                                 uint64_t hash)
 {
     uint32_t slot = index->capacity ? index->slots[hash & (index->capacity - 1)] : INDEX_EMPTY;
-    const char *peer;
+    struct peer *peer;
+    const char *end;
 
     if (slot == INDEX_EMPTY || slot == INDEX_TOMBSTONE)
-        return;
-    peer = (const char *)peer_at(engine, slot - 1);
-    for (size_t at = 0; at < engine->peers.stride; at += 64)
-        __builtin_prefetch(peer + at, 1);
+        return NULL;
+    peer = peer_at(engine, slot - 1);
+    end = (const char *)peer + engine->peers.stride;
+    for (const char *line = (const char *)peer; line < end; line += 128) {
+        __builtin_prefetch(line, 1);
+        __builtin_prefetch(line + 64, 1);
+    }
+    return peer;
 }
 
 static void insert(struct index *index, uint64_t hash, uint32_t peer)

@@ -192,6 +192,7 @@ struct peer *peer_add(struct engine *engine, const struct event_peer_up *event)
                          event->interface != NULL),
     };
     peer_set_able(peer, event->migratable, event->reconnectable);
+    memset(peer->rtt, 0xff, sizeof(peer->rtt));
     memset(peer->rtt_last, 0xff, sizeof(peer->rtt_last));
     peer->bytes_received = peer->bytes_sent = PD_UNKNOWN;
     peer->round = engine->polls.round;

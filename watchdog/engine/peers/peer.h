@@ -46,13 +46,12 @@ struct peer {
                                      unanswered */
     uint32_t stalled_polls;
     uint32_t rtt_samples;     /* modulo 2^32: whether there are others is what matters */
-    uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first */
+    uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first; UINT32_MAX: not there */
     uint32_t rtt_last[3];     /* srtt, latest, rttvar as last known; UINT32_MAX: never */
     uint32_t acked_bytes;     /* modulo 2^32, as rtt_samples */
     uint32_t round;           /* the last complete round that it was seen in */
     uint32_t in_flight_bytes; /* saturated */
     uint8_t state : 2;        /* enum peer_state */
-    uint8_t rtt_count : 2;    /* of rtt */
     bool samples_known : 1;   /* rtt_samples is set */
     bool acked_known : 1;     /* acked_bytes is set */
     bool application : 1;     /* since unacked_since_us there was more than a keep-alive */
@@ -149,6 +148,15 @@ static inline bool peer_inbound(const struct peer *peer)
 static inline bool peer_in_flight(const struct peer *peer)
 {
     return peer->in_flight;
+}
+
+static inline uint8_t peer_rtt_count(const struct peer *peer)
+{
+    uint8_t count = 0;
+
+    while (count < RTT_KEPT && peer->rtt[count] != UINT32_MAX)
+        count++;
+    return count;
 }
 
 /* The name as a text, to be counted; view.name is its string. */

@@ -39,11 +39,6 @@ void polls_heard(struct engine *engine)
         set_unanswered(engine, engine->polls.open ? engine->now_us : 0);
 }
 
-void polls_acknowledged(struct engine *engine)
-{
-    engine->polls.acknowledged_us = engine->now_us;
-}
-
 uint64_t polls_silent_us(const struct engine *engine, uint64_t now_us)
 {
     uint64_t since_us = engine->polls.unanswered_us;

@@ -45,7 +45,10 @@ void polls_stop(struct engine *engine);
 void polls_heard(struct engine *engine);
 
 /* A connection had something acknowledged, and is not starved. */
-void polls_acknowledged(struct engine *engine);
+static inline void polls_acknowledged(struct polls *polls, uint64_t now_us)
+{
+    polls->acknowledged_us = now_us;
+}
 
 /* For how long the node has answered no poll, where that is long enough to call it silent; else 0.
  * Whatever else it says meanwhile: what is known of its peers gets no newer. */

@@ -107,9 +107,11 @@ static void take_stretch(struct engine *engine, struct peer *peer, const struct 
     take_unanswered(engine, peer, row, outstanding);
 }
 
-static void take_no_progress(struct engine *engine, struct peer *peer, struct pd_sample *sample,
-                             bool outstanding)
+OUT_OF_LINE static void take_no_progress(struct engine *engine, struct peer *peer,
+                                         struct pd_sample *sample)
 {
+    bool outstanding = unacked_shows(sample->row);
+
     if (sample->in_flight || !sample->last_look_us) {
         peer->outstanding_since_us = 0;
         peer->outstanding_sent = false;
@@ -126,10 +128,10 @@ static void take_no_progress(struct engine *engine, struct peer *peer, struct pd
 
 void progress_row(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
-    bool outstanding = unacked_shows(sample->row);
-
+    sample->stalled_us = sample->outstanding_since_us = 0;
+    sample->outstanding_rows = 0;
     if (sample->progress)
         take_progress(engine, peer, sample->row);
     else
-        take_no_progress(engine, peer, sample, outstanding);
+        take_no_progress(engine, peer, sample);
 }

@@ -17,8 +17,8 @@ bool progress_unanswered(const struct peer *peer);
 /* Another path: whether something is outstanding on it is seen anew. */
 void progress_path(struct peer *peer);
 
-/* A row, before what it says is taken over: fills in the ages, which are 0, and the stretch
- * goes on, or begins anew with it. */
+/* A row, before what it says is taken over: sets the ages of what goes on without progress, and
+ * the stretch goes on, or begins anew with it. */
 void progress_row(struct engine *engine, struct peer *peer, struct pd_sample *sample);
 
 #endif

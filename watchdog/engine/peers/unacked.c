@@ -66,34 +66,45 @@ static void take_by_size(struct engine *engine, struct peer *peer, struct pd_sam
 {
     bool outstanding = unacked_shows(sample->row);
 
-    if (!outstanding)
-        peer->unacked_since_us = 0;
-    else if (sample->acknowledged || !peer->unacked_since_us)
+    bool application = peer->application;
+
+    if (!outstanding) {
+        peer->unacked_since_us = sample->unacked_us = 0;
+        peer->application = sample->application = false;
+        return;
+    }
+    if (sample->acknowledged || !peer->unacked_since_us)
         peer->unacked_since_us = engine->now_us;
-    if (!outstanding || peer->unacked_since_us == engine->now_us)
-        peer->application = false;
-    peer->application |= outstanding && more_than_keep_alive(peer, sample->row);
-    sample->unacked_us = outstanding ? engine->now_us - peer->unacked_since_us : 0;
-    sample->application = peer->application;
+    sample->unacked_us = engine->now_us - peer->unacked_since_us;
+    if (!sample->unacked_us)
+        application = false;
+    application = application || more_than_keep_alive(peer, sample->row);
+    peer->application = sample->application = application;
 }
 
-static void take_unacked(struct engine *engine, struct peer *peer, struct pd_sample *sample)
+/* Neither bytes in flight nor probe timeouts are reported. */
+static void take_by_growth(struct peer *peer, struct pd_sample *sample)
+{
+    if (sample->acknowledged || sample->heard)
+        peer->application = false;
+    peer->application |= more_than_keep_alive(peer, sample->row);
+    sample->application = peer->application;
+    sample->unacked_us = PD_UNKNOWN;
+}
+
+static inline void take_unacked(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
     const struct pd_row *row = sample->row;
+    uint64_t unacked_ms = row->v[PD_UNACKED_MS];
 
-    if (row->v[PD_UNACKED_MS] != PD_UNKNOWN) {
-        sample->unacked_us = row->v[PD_UNACKED_MS] * 1000;
-        sample->application = row->v[PD_UNACKED_MS] > 0;
-        peer->unacked_since_us =
-            sample->application ? sub_u64(engine->now_us, sample->unacked_us) : 0;
+    if (unacked_ms != PD_UNKNOWN) {
+        sample->unacked_us = unacked_ms * 1000;
+        sample->application = unacked_ms > 0;
+        peer->unacked_since_us = unacked_ms ? sub_u64(engine->now_us, sample->unacked_us) : 0;
     } else if (row->v[PD_IN_FLIGHT_BYTES] != PD_UNKNOWN || row->v[PD_PTO_COUNT] != PD_UNKNOWN) {
         take_by_size(engine, peer, sample);
     } else {
-        if (sample->acknowledged || sample->heard)
-            peer->application = false;
-        peer->application |= more_than_keep_alive(peer, row);
-        sample->application = peer->application;
-        sample->unacked_us = PD_UNKNOWN;
+        take_by_growth(peer, sample);
     }
 }
 
@@ -123,23 +134,44 @@ static bool tells_acknowledged(const struct pd_row *row)
            row->v[PD_UNACKED_MS] != PD_UNKNOWN;
 }
 
+static bool is_one_way(const struct pd_sample *sample)
+{
+    return sample->application && tells_acknowledged(sample->row) &&
+           sample->unacked_us != PD_UNKNOWN &&
+           sample->unacked_us >= max_u64(ONE_WAY_US, ONE_WAY_PTOS * sample->pto_us);
+}
+
+static bool is_starved(const struct pd_sample *sample)
+{
+    return min_u64(sample->starved_us, sample->unacked_us) >=
+           max_u64(STARVED_US, ONE_WAY_PTOS * sample->pto_us);
+}
+
+/* Not simply acknowledged. */
+OUT_OF_LINE static void judge(struct engine *engine, struct pd_sample *sample)
+{
+    sample->one_way = sample->heard && !sample->acknowledged && is_one_way(sample);
+    sample->starved = sample->starved_us != PD_UNKNOWN && is_starved(sample);
+    sample->progress =
+        (sample->acknowledged || sample->heard) && !sample->one_way && !sample->starved;
+    if (sample->acknowledged && sample->progress) /* or a starved one would be a sign to itself */
+        polls_acknowledged(&engine->polls, engine->now_us);
+}
+
 void unacked_row(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
-    uint64_t silent_ms = sample->row->v[PD_SILENT_MS], long_us, starved_us;
+    uint64_t silent_ms = sample->row->v[PD_SILENT_MS];
 
     sample->silent_us = silent_ms == PD_UNKNOWN ? PD_UNKNOWN : silent_ms * 1000;
     sample->pto_us = pto_us(sample->row);
     sample->acknowledged = take_acked(engine, peer, sample) || sample->fresh;
     take_unacked(engine, peer, sample);
-    long_us = ONE_WAY_PTOS * sample->pto_us;
-    starved_us =
-        sample->starved_us == PD_UNKNOWN ? 0 : min_u64(sample->starved_us, sample->unacked_us);
-    sample->one_way = sample->heard && !sample->acknowledged && sample->application &&
-                      tells_acknowledged(sample->row) && sample->unacked_us != PD_UNKNOWN &&
-                      sample->unacked_us >= max_u64(ONE_WAY_US, long_us);
-    sample->starved = starved_us >= max_u64(STARVED_US, long_us);
-    sample->progress =
-        (sample->acknowledged || sample->heard) && !sample->one_way && !sample->starved;
-    if (sample->acknowledged && sample->progress) /* or a starved one would be a sign to itself */
-        polls_acknowledged(engine);
+    if (!sample->acknowledged ||
+        (sample->starved_us != PD_UNKNOWN && sample->starved_us >= STARVED_US)) {
+        judge(engine, sample);
+        return;
+    }
+    sample->one_way = sample->starved = false;
+    sample->progress = true;
+    polls_acknowledged(&engine->polls, engine->now_us);
 }

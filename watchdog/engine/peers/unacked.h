@@ -11,8 +11,8 @@
 /* Bytes in flight (RFC 9002 §2), a probe timeout (§6.2), or application data. */
 bool unacked_shows(const struct pd_row *row);
 
-/* A row, before what it says is taken over: fills in the ages of what is unacknowledged, and
- * `progress`. */
+/* A row, before what it says is taken over: sets the ages of silence and of what is unacknowledged,
+ * `pto_us`, and what follows from them up to `progress`. */
 void unacked_row(struct engine *engine, struct peer *peer, struct pd_sample *sample);
 
 /* RFC 9002 §6.2.1, for PD_UNKNOWN with what a connection begins with. */

@@ -21,23 +21,33 @@
 #include "gate.h"
 
 #define FAST_POLL UINT64_MAX /* no time is enough */
+#define AHEAD     8u         /* rows: as long as a connection takes to be fetched */
 
-/* Compared are only those that both rows have. Takes over what is known now. */
-static bool take_rtt(struct peer *peer, const struct pd_row *row)
+static const enum pd_column rtt_columns[] = {PD_SRTT_US, PD_LATEST_RTT_US, PD_RTTVAR_US};
+
+static inline uint32_t kept_rtt(uint64_t value)
 {
-    static const enum pd_column columns[] = {PD_SRTT_US, PD_LATEST_RTT_US, PD_RTTVAR_US};
-    bool differs = false;
+    return (uint32_t)min_u64(value, UINT32_MAX - 1);
+}
 
-    for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
-        uint64_t value = row->v[columns[i]];
-        uint32_t kept = (uint32_t)min_u64(value, UINT32_MAX - 1);
+/* Compared are only those that both rows have. */
+static bool rtt_differs(const struct peer *peer, const struct pd_row *row)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(rtt_columns); i++) {
+        uint64_t value = row->v[rtt_columns[i]];
 
-        if (value == PD_UNKNOWN)
-            continue;
-        differs |= peer->rtt_last[i] != UINT32_MAX && peer->rtt_last[i] != kept;
-        peer->rtt_last[i] = kept;
+        if (value != PD_UNKNOWN && peer->rtt_last[i] != UINT32_MAX &&
+            peer->rtt_last[i] != kept_rtt(value))
+            return true;
     }
-    return differs;
+    return false;
+}
+
+static inline void take_rtt(struct peer *peer, const struct pd_row *row)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(rtt_columns); i++)
+        if (row->v[rtt_columns[i]] != PD_UNKNOWN)
+            peer->rtt_last[i] = kept_rtt(row->v[rtt_columns[i]]);
 }
 
 /* Measured, and with another RTT sample than the row before. A row that lacks a
@@ -45,27 +55,26 @@ static bool take_rtt(struct peer *peer, const struct pd_row *row)
 static bool take_fresh(struct peer *peer, const struct pd_row *row)
 {
     uint64_t samples = row->v[PD_RTT_SAMPLES];
-    bool measured = row->v[PD_SRTT_US] != PD_UNKNOWN && samples != 0;
-    bool changed = take_rtt(peer, row);
-    bool fresh;
+    bool changed = samples != PD_UNKNOWN && peer->samples_known
+                       ? (uint32_t)samples != peer->rtt_samples
+                       : rtt_differs(peer, row);
 
-    if (samples != PD_UNKNOWN && peer->samples_known)
-        changed = (uint32_t)samples != peer->rtt_samples;
-    fresh = measured && (changed || !peer->measured);
+    take_rtt(peer, row);
     if (samples != PD_UNKNOWN) {
         peer->rtt_samples = (uint32_t)samples;
         peer->samples_known = true;
     }
-    peer->measured |= measured;
-    return fresh;
+    if (row->v[PD_SRTT_US] == PD_UNKNOWN || !samples)
+        return false;
+    changed |= !peer->measured;
+    peer->measured = true;
+    return changed;
 }
 
 static void keep_rtt(struct peer *peer, uint64_t rtt_us)
 {
     memmove(peer->rtt + 1, peer->rtt, sizeof(peer->rtt) - sizeof(peer->rtt[0]));
-    peer->rtt[0] = (uint32_t)min_u64(rtt_us, UINT32_MAX);
-    if (peer->rtt_count < RTT_KEPT)
-        peer->rtt_count++;
+    peer->rtt[0] = kept_rtt(rtt_us);
 }
 
 static bool received_more(const struct peer *peer, const struct pd_row *row, uint64_t now_us)
@@ -97,6 +106,20 @@ static bool shows_busy(const struct pd_row *row)
     return in_flight && unacked && (in_flight & unacked) != PD_UNKNOWN;
 }
 
+/* Somebody advised something about it. */
+OUT_OF_LINE static void take_moves(struct engine *engine, struct peer *peer,
+                                   const struct pd_sample *sample)
+{
+    advice_row(engine, peer, sample->progress);
+    if (sample->progress)
+        again_progressed(engine, peer);
+    moves_resort(engine, peer);
+    if (peer->moves->effect)
+        effect_row(engine, peer, sample);
+    fallback_row(engine, peer, sample);
+    deferred_row(engine, peer);
+}
+
 /* Allocates nothing. `spacing_us` is the least time between two regular rows. */
 static void row_take(struct engine *engine, struct peer *peer, const struct pd_row *row,
                      uint32_t columns, uint64_t spacing_us)
@@ -105,18 +128,18 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         row->v[row->v[PD_LATEST_RTT_US] != PD_UNKNOWN ? PD_LATEST_RTT_US : PD_SRTT_US];
     bool fresh = take_fresh(peer, row);
     uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES];
-    struct pd_sample sample = {
-        .peer = &peer->view,
-        .row = row,
-        .columns = columns,
-        .fresh = fresh,
-        .heard = received_more(peer, row, engine->now_us),
-        .deserted = evidence_deserted(uplink_at(engine, peer->uplink)),
-        .in_flight = peer_in_flight(peer),
-        .regular = take_regular(peer, engine->now_us, spacing_us),
-        .last_look_us = peer->last_look_us,
-    };
+    struct pd_sample sample; /* not cleared for each row: unacked_row and progress_row set the rest,
+                              * but for `state`, which is another one for each trigger */
 
+    sample.peer = &peer->view;
+    sample.row = row;
+    sample.columns = columns;
+    sample.fresh = fresh;
+    sample.heard = received_more(peer, row, engine->now_us);
+    sample.deserted = peer->uplink && evidence_deserted(uplink_at(engine, peer->uplink));
+    sample.in_flight = peer_in_flight(peer);
+    sample.regular = take_regular(peer, engine->now_us, spacing_us);
+    sample.last_look_us = peer->last_look_us;
     if (peer->state == PEER_GONE && fresh)
         peer_set_state(engine, peer, PEER_UP, NULL);
     peer->round = engine->polls.round;
@@ -131,33 +154,28 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         peer->bytes_sent = row->v[PD_BYTES_SENT];
     peer->in_flight_bytes = in_flight == PD_UNKNOWN ? 0 : (uint32_t)min_u64(in_flight, UINT32_MAX);
     peer->busy = shows_busy(row);
-    if (peer->moves) {
-        advice_row(engine, peer, sample.progress);
-        if (sample.progress)
-            again_progressed(engine, peer);
-        moves_resort(engine, peer);
-        if (peer->moves->effect)
-            effect_row(engine, peer, &sample);
-        fallback_row(engine, peer, &sample);
-        deferred_row(engine, peer);
-    }
-    if (fresh && sample.regular)
-        groups_row(engine, peer, rtt_us);
-    if (fresh)
+    if (peer->moves)
+        take_moves(engine, peer, &sample);
+    if (fresh) {
+        if (sample.regular)
+            groups_row(engine, peer, rtt_us);
         keep_rtt(peer, rtt_us);
+    }
     triggers_sample(engine, peer, &sample);
 }
 
-/* The table is larger than the caches: what the next rows are about is fetched
- * while this one is worked on. */
-static void prefetch(const struct engine *engine, const struct event_samples *event, size_t row)
+/* The table is larger than the caches: what the next rows are about is fetched while this one is
+ * worked on. Returns the connection that the row AHEAD further on is probably about; NULL: none. */
+static inline struct peer *prefetch(const struct engine *engine, const struct event_samples *event,
+                                    size_t row)
 {
     const struct index *index = &engine->peers.by_conn;
 
-    if (row + 16 < event->n_rows)
-        index_prefetch_slot(index, hash_conn(event->rows[row + 16].conn));
-    if (row + 8 < event->n_rows)
-        index_prefetch_peer(engine, index, hash_conn(event->rows[row + 8].conn));
+    if (row + 2 * AHEAD < event->n_rows)
+        index_prefetch_slot(index, hash_conn(event->rows[row + 2 * AHEAD].conn));
+    if (row + AHEAD >= event->n_rows)
+        return NULL;
+    return index_prefetch_peer(engine, index, hash_conn(event->rows[row + AHEAD].conn));
 }
 
 void row_samples(struct engine *engine, const struct event_samples *event)
@@ -165,19 +183,21 @@ void row_samples(struct engine *engine, const struct event_samples *event)
     const struct polls *polls = &engine->polls;
     bool fast_poll = polls->open && !polls->open_all;
     uint64_t spacing_us = fast_poll ? FAST_POLL : engine->config->sample_interval_us / 5 * 4;
+    struct peer *fetched[AHEAD] = {0};
 
     if (!engine->node.up)
         return;
     polls_reported(engine, event->columns);
     polls_heard(engine);
     for (size_t i = 0; i < event->n_rows; i++) {
-        struct peer *peer;
+        const struct sample_row *row = &event->rows[i];
+        struct peer *peer = fetched[i % AHEAD];
 
-        prefetch(engine, event, i);
-        peer = peers_find(engine, event->rows[i].conn);
-
+        fetched[i % AHEAD] = prefetch(engine, event, i);
+        if (!peer || peer->view.conn != row->conn)
+            peer = peers_find(engine, row->conn);
         if (peer && peer->state != PEER_UNREPORTED)
-            row_take(engine, peer, &event->rows[i].row, event->columns, spacing_us);
+            row_take(engine, peer, &row->row, event->columns, spacing_us);
         else
             engine->ignored++;
         if (engine->n_withdrawals)

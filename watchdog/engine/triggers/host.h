@@ -17,13 +17,20 @@ struct host_turn {
 /* All that a policy may call. */
 extern const struct pd_host host_calls;
 
-/* Inline: made for each row and policy. */
+/* Inline, as it is done for each row and policy: whom it calls next. */
+static inline void host_turn_set(struct host_turn *turn, struct instance *instance)
+{
+    turn->pd.self = instance->self;
+    turn->instance = instance;
+    turn->advised = false;
+}
+
 static inline struct host_turn host_turn(struct instance *instance)
 {
-    return (struct host_turn){
-        .pd = {.host = &host_calls, .self = instance->self, .now_us = instance->engine->now_us},
-        .instance = instance,
-    };
+    struct host_turn turn = {.pd = {.host = &host_calls, .now_us = instance->engine->now_us}};
+
+    host_turn_set(&turn, instance);
+    return turn;
 }
 
 /* Lets go of what only a running instance can end. */

@@ -49,6 +49,7 @@ static void close_instance(struct instance *instance, const char *where, int err
     const char *name = strerrorname_np(-error);
 
     instance->open = false;
+    instance->sample = NULL;
     deadline_set(&engine->deadlines, &instance->timer, NEVER);
     host_instance_closed(instance);
     outbox_action(engine, ACTION_CLOSE)->close.instance = instance->index;
@@ -88,6 +89,7 @@ void instance_start(struct instance *instance)
 
     instance->self = memory_new(1, instance->trigger->instance_size);
     instance->open = true;
+    instance->sample = instance->trigger->sample;
     turn = host_turn(instance);
     result = instance->trigger->start ? instance->trigger->start(&turn.pd, &start) : 0;
     if (result < 0)
@@ -143,13 +145,9 @@ void instance_restore(struct instance *instance, const struct pd_peer_event *eve
                       event->peer->name, name ? name : "unknown error");
 }
 
-void instance_sample(struct instance *instance, const struct pd_sample *sample)
+void instance_sampled(struct instance *instance, int result)
 {
-    struct host_turn turn = host_turn(instance);
-    int result = instance->trigger->sample(&turn.pd, sample);
-
-    if (result < 0)
-        returned(instance, "sample", result);
+    returned(instance, "sample", result);
 }
 
 void instance_signal(struct instance *instance, const struct pd_signal *signal)

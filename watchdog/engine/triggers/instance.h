@@ -18,8 +18,9 @@ struct instance {
     const char *name;        /* as in its section; lives as long as the engine */
     struct pd_value *values; /* a copy, so that a policy may keep what it was started with */
     void *self;
-    uint32_t index; /* in triggers.instances */
-    uint32_t kind;  /* which trigger, in triggers.kinds */
+    int (*sample)(struct pd_turn *turn, const struct pd_sample *sample); /* NULL: or not open */
+    uint32_t index;                                                      /* in triggers.instances */
+    uint32_t kind; /* which trigger, in triggers.kinds */
     uint32_t failures;
     bool open;
     struct deadline timer;
@@ -37,9 +38,11 @@ void instance_node(struct instance *instance, const struct pd_node_event *event)
 void instance_peer(struct instance *instance, const struct pd_peer_event *event);
 void instance_restore(struct instance *instance, const struct pd_peer_event *event,
                       const char *text);
-void instance_sample(struct instance *instance, const struct pd_sample *sample);
 void instance_due(struct deadline *deadline); /* the timer that it set */
 void instance_signal(struct instance *instance, const struct pd_signal *signal);
+
+/* What a row led to, where that is negative; the call itself is made in triggers.c. */
+void instance_sampled(struct instance *instance, int result);
 
 /* Would a start with this config say the same to the policy? */
 bool instance_unchanged(const struct instance *instance, const struct instance_config *config);

@@ -224,21 +224,28 @@ void triggers_missing(struct engine *engine)
             triggers_peer(engine, peer, PD_PEER_MISSING);
 }
 
+/* For each row and policy: what is the same for all of them is read once. */
 void triggers_sample(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
-    const struct triggers *triggers = &engine->triggers;
+    struct instance *const *instances = engine->triggers.instances;
+    const struct trigger_kind *kind = engine->triggers.kinds;
+    const struct trigger_kind *end = kind + engine->triggers.n_kinds;
+    struct host_turn turn = {.pd = {.host = &host_calls, .now_us = engine->now_us}};
 
-    for (size_t i = 0; i < triggers->n_kinds; i++) {
-        const struct trigger_kind *kind = &triggers->kinds[i];
+    for (const uint8_t *place = peer->slots; kind < end; kind++, place++) {
         struct instance *instance;
+        int result;
 
-        if (!kind->trigger->sample || peer->slots[i] == TRIGGERS_NO_PLACE)
+        if (*place == TRIGGERS_NO_PLACE)
             continue;
-        instance = triggers->instances[peer->slots[i]];
-        if (!instance->open)
+        instance = instances[*place];
+        if (!instance->sample)
             continue;
+        host_turn_set(&turn, instance);
         sample->state = peer->slots + kind->offset;
-        instance_sample(instance, sample);
+        result = instance->sample(&turn.pd, sample);
+        if (result < 0)
+            instance_sampled(instance, result);
     }
 }
 

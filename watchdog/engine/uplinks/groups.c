@@ -168,16 +168,13 @@ static void count_worse(struct group *group, struct peer *peer)
 
 _Static_assert(RTT_KEPT == 3, "lowest() compares three");
 
-/* Of those kept, at least one. For each row: without a loop. */
+/* Of those kept, at least one: there are no lower ones in place of others. */
 static inline uint64_t lowest(const struct peer *peer)
 {
     uint32_t lowest_us = peer->rtt[0];
 
-    if (peer->rtt[1] < lowest_us && peer->rtt_count > 1)
-        lowest_us = peer->rtt[1];
-    if (peer->rtt[2] < lowest_us && peer->rtt_count > 2)
-        lowest_us = peer->rtt[2];
-    return lowest_us;
+    lowest_us = peer->rtt[1] < lowest_us ? peer->rtt[1] : lowest_us;
+    return peer->rtt[2] < lowest_us ? peer->rtt[2] : lowest_us;
 }
 
 /* Slower by half than the best of its last three rows; or advised lately, and not faster by a
@@ -190,12 +187,12 @@ void groups_row(struct engine *engine, struct peer *peer, uint64_t rtt_us)
     if (!group)
         return;
     count_measured(engine, group, peer);
-    if (!peer->rtt_count)
+    if (peer->rtt[0] == UINT32_MAX)
         return;
     lowest_us = lowest(peer);
     if (peer->advised_rounds && rtt_us * 10 <= lowest_us * 8)
         peer->advised_rounds = 0;
-    if (peer->advised_rounds || rtt_us * 2 >= lowest_us * 3)
+    if (rtt_us * 2 >= lowest_us * 3 || peer->advised_rounds)
         count_worse(group, peer);
 }
 
