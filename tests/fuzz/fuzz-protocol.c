@@ -3,10 +3,10 @@
  * Any bytes as a node. Pieces are separated by NUL: one that begins with '!' is
  * something that pathdog does (s: summary, m: migrate, r: reconnect, p: probe,
  * P: probe_path, c: cancel of the last migrate or reconnect, t: time passes, o: connects
- * anew, e: does the next from within an event), any other is what the node says. Must hold: every request, every look and
- * every probe of a path is answered at most once and was asked, and a probe of a path
- * just once, whatever the node does, unless the connection goes before; names, numbers and
- * addresses are as the contract has them; what is written is lines of JSON.
+ * anew, e: does the next from within an event), any other is what the node says. Must hold: every
+ * request, every look and every probe of a path is answered at most once and was asked, and a probe
+ * of a path just once, whatever the node does, unless the connection goes before; names, numbers
+ * and addresses are as the contract has them; what is written is lines of JSON.
  */
 #include "fuzz.h"
 

@@ -170,7 +170,7 @@ struct sim {
     uint64_t scouts,
         nowhere; /* events of whole uplinks: with a scout, and where there is no other uplink */
     uint64_t slow_until_us; /* the link that most connections share is full */
-    uint32_t taken_back; /* in this turn, and nothing has taken their place yet */
+    uint32_t taken_back;    /* in this turn, and nothing has taken their place yet */
     uint64_t verdicts[VERDICT_COUNT], outcomes[OUTCOME_COUNT], effects[EFFECT_COUNT];
     uint64_t fallbacks, restarts, given_ups;
 };

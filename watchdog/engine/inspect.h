@@ -202,9 +202,9 @@ struct inspect_explain {
     uint64_t watch_left_us;
     const char *dial, *dial_why; /* when the fallback would close it; NULL: it does not watch it */
     uint64_t dial_after_us;      /* so long without progress; INSPECT_NEVER */
-    const char *remembered;     /* the reason of advice that will be given again; NULL: none */
-    char waits[300];            /* what degraded advice waits for; "": nothing is deferred */
-    uint64_t decision, request; /* of the move; 0: none */
+    const char *remembered;      /* the reason of advice that will be given again; NULL: none */
+    char waits[300];             /* what degraded advice waits for; "": nothing is deferred */
+    uint64_t decision, request;  /* of the move; 0: none */
     uint32_t attempt;
     bool gives_way;     /* to `moved` advice that leads elsewhere */
     uint64_t waits_for; /* request that was taken back, for whose answer the move waits; 0: none */
