@@ -37,15 +37,18 @@ struct loss {
     bool noticed; /* that this node does not report the columns */
 };
 
-/* 16 bytes; the columns' values are below 2^53, see pd_row. */
+/* Counters modulo 2^32: how much they have grown is what matters. */
 struct loss_peer {
-    uint64_t sent : 53; /* packets_sent when the last measurement ended */
-    uint64_t strikes : 10;
-    uint64_t known : 1;     /* there was a row with both columns */
-    uint64_t lost : 53;     /* packets_lost, likewise */
-    uint64_t permille : 10; /* the share of the last measurement */
-    uint64_t evaluated : 1; /* there was a measurement on this path */
+    uint32_t sent; /* packets_sent when the last measurement ended */
+    uint32_t lost; /* packets_lost, likewise */
+    uint32_t strikes : 10;
+    uint32_t permille : 10; /* the share of the last measurement */
+    uint32_t known : 1;     /* there was a row with both columns */
+    uint32_t evaluated : 1; /* there was a measurement on this path */
 };
+
+/* A counter that grew by more than this has not: it was counted anew. */
+#define GROWTH_MOST UINT32_C(0x7fffffff)
 
 static int loss_start(struct pd_turn *turn, const struct pd_start *start)
 {
@@ -110,8 +113,8 @@ static int loss_advise(struct pd_turn *turn, uint32_t peer, uint64_t lost, uint6
 
 static void measure_begin(struct loss_peer *peer, uint64_t sent, uint64_t lost)
 {
-    peer->sent = sent;
-    peer->lost = lost;
+    peer->sent = (uint32_t)sent;
+    peer->lost = (uint32_t)lost;
     peer->known = true;
 }
 
@@ -121,14 +124,16 @@ static int measure_end(struct pd_turn *turn, const struct pd_sample *sample, uin
 {
     const struct loss *loss = turn->self;
     struct loss_peer *peer = sample->state;
-    uint64_t more_sent = sent - peer->sent, more_lost = lost > peer->lost ? lost - peer->lost : 0;
+    uint64_t more_sent = (uint32_t)sent - peer->sent, more_lost = (uint32_t)lost - peer->lost;
 
+    if (more_lost > GROWTH_MOST)
+        more_lost = 0;
     /* Those that were sent before the measurement may be declared lost in it. */
     if (more_lost > more_sent)
         more_lost = more_sent;
     measure_begin(peer, sent, lost);
     peer->evaluated = true;
-    peer->permille = share_permille(more_lost, more_sent);
+    peer->permille = (uint32_t)share_permille(more_lost, more_sent);
     if (more_lost * 1000 <= more_sent * loss->threshold_permille) {
         peer->strikes = 0;
         return 0;
@@ -143,6 +148,7 @@ static int loss_sample(struct pd_turn *turn, const struct pd_sample *sample)
 {
     struct loss_peer *peer = sample->state;
     uint64_t sent = sample->row->v[PD_PACKETS_SENT], lost = sample->row->v[PD_PACKETS_LOST];
+    uint32_t more;
 
     if (!sample->regular)
         return 0;
@@ -150,12 +156,13 @@ static int loss_sample(struct pd_turn *turn, const struct pd_sample *sample)
         columns_missing(turn, sample->columns);
     if (sent == PD_UNKNOWN || lost == PD_UNKNOWN)
         return 0;
-    if (!peer->known || sent < peer->sent) {
+    more = (uint32_t)sent - peer->sent;
+    if (!peer->known || more > GROWTH_MOST) {
         *peer = (struct loss_peer){0}; /* counted anew: what was before is of something else */
         measure_begin(peer, sent, lost);
         return 0;
     }
-    if (sent - peer->sent < PACKETS_LEAST)
+    if (more < PACKETS_LEAST)
         return 0;
     return measure_end(turn, sample, sent, lost);
 }

@@ -22,10 +22,12 @@ struct send_errors {
 };
 
 struct send_errors_peer {
-    uint32_t errors; /* in the last row that had the column */
-    bool known;      /* there was one */
-    bool advised;
+    uint32_t errors : 30; /* in the last row that had the column, saturated */
+    uint32_t known : 1;   /* there was one */
+    uint32_t advised : 1;
 };
+
+#define ERRORS_MOST UINT32_C(0x3fffffff)
 
 static int send_errors_start(struct pd_turn *turn, const struct pd_start *start)
 {
@@ -48,7 +50,7 @@ static int send_errors_sample(struct pd_turn *turn, const struct pd_sample *samp
     if (errors == PD_UNKNOWN)
         return 0;
     peer->known = true;
-    peer->errors = errors < UINT32_MAX ? (uint32_t)errors : UINT32_MAX;
+    peer->errors = errors < ERRORS_MOST ? (uint32_t)errors & ERRORS_MOST : ERRORS_MOST;
     if (!errors)
         peer->advised = false;
     if (peer->advised || errors < send_errors->errors)
@@ -69,7 +71,7 @@ static int send_errors_report(const void *self, const struct pd_peer *who, const
     (void)now_us;
     if (!peer->known)
         return snprintf(text, size, "the node has not reported send_errors of this peer");
-    return snprintf(text, size, "%" PRIu32 " of %" PRIu64 " send errors in a row%s", peer->errors,
+    return snprintf(text, size, "%u of %" PRIu64 " send errors in a row%s", (unsigned)peer->errors,
                     send_errors->errors,
                     peer->advised ? "; advised, not again before the count is 0" : "");
 }

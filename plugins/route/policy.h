@@ -130,21 +130,21 @@ struct key {
     uint32_t epoch;     /* when the present answer was asked for; 0: never answered */
     uint16_t answer;    /* the last next hop */
     uint16_t before;    /* and the one before it */
-    bool live;
-    bool queued;            /* waits to be asked */
-    bool again;             /* to be asked again when it has been answered */
-    bool no_route;          /* the last answer was an error */
-    bool unsettled;         /* some peer was not evaluated by the present answer */
-    bool source_gone;       /* no interface has the name's source */
-    bool elsewhere;         /* that one is on another interface than the answer's */
-    bool redirected;        /* packets go through another gateway of the link than the answer's */
-    bool unsaid;            /* it has no route, and no notice has said so */
-    uint8_t error;          /* why not: route_error_number() */
-    uint8_t provisional;    /* enum provisional */
-    uint64_t held_since_us; /* what the answer means waits since then; 0: does not */
-    bool by_default;        /* the present answer is by a default route */
-    bool default_before;    /* so was the one before */
-    uint64_t token;         /* of the last answer: an equal one says "the same" */
+    bool live : 1;
+    bool queued : 1;         /* waits to be asked */
+    bool again : 1;          /* to be asked again when it has been answered */
+    bool no_route : 1;       /* the last answer was an error */
+    bool unsettled : 1;      /* some peer was not evaluated by the present answer */
+    bool source_gone : 1;    /* no interface has the name's source */
+    bool elsewhere : 1;      /* that one is on another interface than the answer's */
+    bool redirected : 1;     /* packets go through another gateway of the link than the answer's */
+    bool unsaid : 1;         /* it has no route, and no notice has said so */
+    bool by_default : 1;     /* the present answer is by a default route */
+    bool default_before : 1; /* so was the one before */
+    uint8_t error;           /* why not: route_error_number() */
+    uint8_t provisional;     /* enum provisional */
+    uint64_t held_since_us;  /* what the answer means waits since then; 0: does not */
+    uint64_t token;          /* of the last answer: an equal one says "the same" */
     uint64_t in_flight_bytes;
 };
 

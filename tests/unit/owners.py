@@ -51,7 +51,7 @@ OWNERS = {
     "last_decision": ("stages/gate.c", "moves/move.c", "peers/shelf.c"),
     "advised_us": ("liveness/fallback.c",), "until_us": ("liveness/fallback.c",), "given": ("liveness/fallback.c",), "probed": ("liveness/fallback.c",),
     "awaited": ("liveness/effect.c",), "effects_open": ("liveness/effect.c",),
-    "advised": ("base/cause.c", "triggers/host.c"),  # of a cause; of a turn of a policy
+    "advised": ("base/cause.c", "triggers/host.c", "triggers/host.h"),  # of a cause; of a turn of a policy
     "verdicts": ("base/cause.c",), "closing": ("base/cause.c",),
     "open_all": ("peers/poll.c",), "all_due": ("peers/poll.c",), "close_due": ("peers/poll.c",),
     "failures": ("triggers/instance.c",),

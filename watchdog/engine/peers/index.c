@@ -19,9 +19,9 @@ uint64_t hash_name(const char *name)
 }
 
 struct peer *index_prefetch_peer(const struct engine *engine, const struct index *index,
-                                 uint64_t hash)
+                                 size_t place)
 {
-    uint32_t slot = index->capacity ? index->slots[hash & (index->capacity - 1)] : INDEX_EMPTY;
+    uint32_t slot = index->slots[place];
     struct peer *peer;
     const char *end;
 

@@ -31,17 +31,19 @@ uint64_t hash_name(const char *name);
 #define INDEX_EMPTY     0u
 #define INDEX_TOMBSTONE UINT32_MAX
 
-/* Asks for what index_find will read, some rows ahead: first the slot, then, when
- * that is there, the peer that is probably meant, which is returned; NULL: none. It is known, but
- * may be another one: a wrong guess costs nothing. */
-static inline void index_prefetch_slot(const struct index *index, uint64_t hash)
+/* Asks for what a look-up will read, some rows ahead, of an index that holds something: first the
+ * slot, whose place is returned; then, when that is there, the peer that is probably meant, which
+ * is returned; NULL: none. It is known, but may be another one: a wrong guess costs nothing. */
+static inline size_t index_prefetch_slot(const struct index *index, uint64_t hash)
 {
-    if (index->capacity)
-        __builtin_prefetch(&index->slots[hash & (index->capacity - 1)]);
+    size_t place = hash & (index->capacity - 1);
+
+    __builtin_prefetch(&index->slots[place]);
+    return place;
 }
 
 struct peer *index_prefetch_peer(const struct engine *engine, const struct index *index,
-                                 uint64_t hash);
+                                 size_t place);
 
 /* `hash_of` is asked for the others when the index has to grow. */
 void index_add(const struct engine *engine, struct index *index, uint64_t hash, uint32_t peer,

@@ -97,61 +97,45 @@ struct peer *peers_next(const struct engine *engine, uint32_t *index)
     return NULL;
 }
 
-/* What is shown of a path, and who said to which interface it is bound: the node, or only a move
- * of ours that named one. */
-struct kept_path {
-    struct pd_path path;
-    bool interface_reported;
-};
-
-static const struct kept_path not_reported;
+static const struct pd_path not_reported;
 
 /* A path and its strings in one block; nothing of its own where nothing was told. */
 static const struct pd_path *path_new(const char *local, const char *remote, const char *via,
-                                      const char *interface, bool interface_reported)
+                                      const char *interface)
 {
     const char *texts[] = {local, remote, via, interface};
     const char *copies[ARRAY_SIZE(texts)] = {0};
-    size_t size = sizeof(struct kept_path);
-    struct kept_path *kept;
+    size_t size = sizeof(struct pd_path);
+    struct pd_path *path;
     char *end;
 
     if (!local && !remote && !via && !interface)
-        return &not_reported.path;
+        return &not_reported;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         size += texts[i] ? strlen(texts[i]) + 1 : 0;
-    kept = memory_check(malloc(size));
-    end = (char *)(kept + 1);
+    path = memory_check(malloc(size));
+    end = (char *)(path + 1);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (texts[i]) {
             copies[i] = end;
             end = stpcpy(end, texts[i]) + 1;
         }
-    *kept = (struct kept_path){
-        .path =
-            {
-                .local_text = copies[0],
-                .remote_text = copies[1],
-                .via = copies[2],
-                .interface = copies[3],
-            },
-        .interface_reported = interface_reported,
+    *path = (struct pd_path){
+        .local_text = copies[0],
+        .remote_text = copies[1],
+        .via = copies[2],
+        .interface = copies[3],
     };
     if (local)
-        (void)address_parse(local, &kept->path.local); /* absent if it cannot be read */
+        (void)address_parse(local, &path->local); /* absent if it cannot be read */
     if (remote)
-        (void)address_parse(remote, &kept->path.remote);
-    return &kept->path;
-}
-
-static bool interface_is_reported(const struct pd_path *path)
-{
-    return ((const struct kept_path *)path)->interface_reported;
+        (void)address_parse(remote, &path->remote);
+    return path;
 }
 
 static void path_free(const struct pd_path *path)
 {
-    if (path != &not_reported.path)
+    if (path != &not_reported)
         free((void *)path);
 }
 
@@ -188,9 +172,9 @@ struct peer *peer_add(struct engine *engine, const struct event_peer_up *event)
         .role = event->role,
         .conn = event->conn,
         .name = text_new(event->peer)->s,
-        .path = path_new(event->local, event->remote, event->via, event->interface,
-                         event->interface != NULL),
+        .path = path_new(event->local, event->remote, event->via, event->interface),
     };
+    peer->interface_reported = event->interface != NULL;
     peer_set_able(peer, event->migratable, event->reconnectable);
     memset(peer->rtt, 0xff, sizeof(peer->rtt));
     memset(peer->rtt_last, 0xff, sizeof(peer->rtt_last));
@@ -264,12 +248,13 @@ bool peer_set_path(struct peer *peer, const char *local, const char *remote, con
            string_equal(via, old->via);
     if (same && !interface) {
         interface = old->interface;
-        reported = interface_is_reported(old);
+        reported = peer->interface_reported;
     }
     bound_same = string_equal(interface, old->interface);
-    if (same && bound_same && reported == interface_is_reported(old))
+    if (same && bound_same && reported == peer->interface_reported)
         return false;
-    peer->view.path = path_new(local, remote, via, interface, reported);
+    peer->view.path = path_new(local, remote, via, interface);
+    peer->interface_reported = reported;
     path_free(old);
     return !same || !bound_same;
 }
@@ -278,9 +263,9 @@ void peer_set_interface(struct peer *peer, const char *interface)
 {
     const struct pd_path *old = peer->view.path;
 
-    if (interface_is_reported(old) || string_equal(interface, old->interface))
+    if (peer->interface_reported || string_equal(interface, old->interface))
         return;
-    peer->view.path = path_new(old->local_text, old->remote_text, old->via, interface, false);
+    peer->view.path = path_new(old->local_text, old->remote_text, old->via, interface);
     path_free(old);
 }
 

@@ -25,7 +25,8 @@ enum peer_state {
     PEER_REMOVED,    /* not in the table any more */
 };
 
-/* A hundred thousand of these: what is small stands at the end, before the slots. */
+/* A hundred thousand of these: what is small stands at the end, before the slots, and flags fill
+ * their bytes. */
 struct peer {
     struct pd_peer view;      /* as triggers see it; peer_name() is the name, counted */
     struct peer_moves *moves; /* NULL until needed */
@@ -34,42 +35,43 @@ struct peer {
     uint64_t last_look_us; /* 0: no row yet */
     uint64_t bytes_received;
     uint64_t bytes_sent;
-    uint64_t regular_us; /* the last regular row, 0: none */
     /* progress.c: what the ages of struct pd_sample are made of, 0: not so; the stretch */
     uint64_t progress_us; /* the last row with progress, before that the first row */
     uint64_t unacked_since_us;
-    uint64_t
-        acked_us; /* the last row in which acked_bytes had grown, or nothing was unacknowledged */
     uint64_t outstanding_since_us;
     uint64_t stalled_since_us;    /* of the present stretch without progress */
     uint64_t unanswered_since_us; /* its last part, from the last poll on in which nothing was
                                      unanswered */
-    uint32_t stalled_polls;
-    uint32_t rtt_samples;     /* modulo 2^32: whether there are others is what matters */
-    uint32_t rtt[RTT_KEPT];   /* the last fresh RTTs, newest first; UINT32_MAX: not there */
-    uint32_t rtt_last[3];     /* srtt, latest, rttvar as last known; UINT32_MAX: never */
-    uint32_t acked_bytes;     /* modulo 2^32, as rtt_samples */
-    uint32_t round;           /* the last complete round that it was seen in */
-    uint32_t in_flight_bytes; /* saturated */
-    uint8_t state : 2;        /* enum peer_state */
-    bool samples_known : 1;   /* rtt_samples is set */
-    bool acked_known : 1;     /* acked_bytes is set */
-    bool application : 1;     /* since unacked_since_us there was more than a keep-alive */
-    bool measured : 1;        /* had a row with an SRTT */
-    bool in_flight : 1;       /* a request is open */
-    bool admitted : 1;        /* in engine.passed, and its move is not made yet */
-    bool migratable : 1;      /* the node said so */
+    uint32_t regular_us;          /* the last regular row, modulo 2^32; 0: none */
+    uint32_t starved_us;          /* unacked.c: as of the last row, saturated; from the last one on
+                                   * in which acked_bytes had grown, or nothing was unacknowledged */
+    uint32_t rtt_samples;         /* modulo 2^32: whether there are others is what matters */
+    uint32_t acked_bytes;         /* as rtt_samples */
+    uint32_t rtt[RTT_KEPT];       /* the last fresh RTTs, newest first; UINT32_MAX: not there */
+    uint32_t rtt_last[3];         /* srtt, latest, rttvar as last known; UINT32_MAX: never */
+    uint32_t round;               /* the last complete round that it was seen in */
+    uint32_t in_flight_bytes;     /* saturated */
+    uint16_t stalled_polls;       /* saturated */
+    uint8_t state : 2;            /* enum peer_state */
+    bool samples_known : 1;       /* rtt_samples is set */
+    bool acked_known : 1;         /* acked_bytes is set */
+    bool application : 1;         /* since unacked_since_us there was more than a keep-alive */
+    bool measured : 1;            /* had a row with an SRTT */
+    bool busy : 1;                /* row.c: something is in flight */
+    bool interface_reported : 1;  /* that of its path: by the node */
+    bool in_flight : 1;           /* a request is open */
+    bool admitted : 1;            /* in engine.passed, and its move is not made yet */
+    bool migratable : 1;          /* the node said so */
     bool reconnectable : 1;
     bool disabled : 1;              /* answered peer_disable_migration or not_migratable */
     bool undialable : 1;            /* the same, to a reconnect */
     bool given_up : 1;              /* by the peer, as a trigger says */
+    bool worse : 1;                 /* uplinks/groups.c: counted so in the window counted_in */
     bool unanswered_throughout : 1; /* in every poll of the stretch something was in flight */
     bool sent_known : 1;            /* how much had been sent when it began */
     bool sent_since : 1;            /* more than that */
     bool outstanding_always : 1;    /* in flight, or a probe timeout, in every row since */
     bool outstanding_sent : 1;      /* bytes_sent has grown since */
-    bool busy : 1;                  /* row.c: something is in flight */
-    bool worse : 1;                 /* uplinks/groups.c: counted so in the window counted_in */
     uint8_t advised_rounds : 3;     /* for so many more, advice says that it is worse */
     uint8_t uplink : 7; /* uplinks/members.c: place + 1 of the one that it uses; 0: none is known */
     uint8_t home;       /* the same of the one that it was moved off, and wants back to */

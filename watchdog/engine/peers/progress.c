@@ -102,7 +102,7 @@ static void take_stretch(struct engine *engine, struct peer *peer, const struct 
         return;
     }
     take_sent(peer, row);
-    peer->stalled_polls++;
+    peer->stalled_polls += peer->stalled_polls < UINT16_MAX;
     peer->unanswered_throughout &= outstanding;
     take_unanswered(engine, peer, row, outstanding);
 }

@@ -108,22 +108,35 @@ static inline void take_unacked(struct engine *engine, struct peer *peer, struct
     }
 }
 
+/* Time goes on since the row before, whatever this one says. */
+static void age_starved(const struct engine *engine, struct peer *peer)
+{
+    uint64_t us = peer->starved_us + (engine->now_us - peer->last_look_us);
+
+    peer->starved_us = (uint32_t)min_u64(us, UINT32_MAX);
+}
+
 /* True where acked_bytes has grown. */
 static bool take_acked(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
-    uint64_t acked = sample->row->v[PD_ACKED_BYTES];
+    uint64_t acked = sample->row->v[PD_ACKED_BYTES], unacked_ms = sample->row->v[PD_UNACKED_MS];
     bool grew;
 
     sample->starved_us = PD_UNKNOWN;
-    if (acked == PD_UNKNOWN)
+    if (acked == PD_UNKNOWN) {
+        if (peer->acked_known)
+            age_starved(engine, peer);
         return false;
+    }
     grew = peer->acked_known && (uint32_t)acked != peer->acked_bytes;
-    if (grew || !peer->acked_known || sample->row->v[PD_UNACKED_MS] == 0)
-        peer->acked_us = engine->now_us;
+    if (grew || !peer->acked_known || unacked_ms == 0)
+        peer->starved_us = 0;
+    else
+        age_starved(engine, peer);
     peer->acked_known = true;
     peer->acked_bytes = (uint32_t)acked;
-    if (sample->row->v[PD_UNACKED_MS] != PD_UNKNOWN)
-        sample->starved_us = engine->now_us - peer->acked_us;
+    if (unacked_ms != PD_UNKNOWN)
+        sample->starved_us = peer->starved_us;
     return grew;
 }
 

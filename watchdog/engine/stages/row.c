@@ -92,9 +92,12 @@ static bool received_more(const struct peer *peer, const struct pd_row *row, uin
  * time: not what fast polls bring (FAST_POLL), nor rows sent unasked close to each other. */
 static bool take_regular(struct peer *peer, uint64_t now_us, uint64_t spacing_us)
 {
-    if (now_us - peer->regular_us < spacing_us && (peer->regular_us || spacing_us == FAST_POLL))
+    if (spacing_us == FAST_POLL)
         return false;
-    peer->regular_us = now_us;
+    if (peer->regular_us && now_us - peer->last_look_us < spacing_us &&
+        (uint32_t)now_us - peer->regular_us < spacing_us)
+        return false;
+    peer->regular_us = (uint32_t)now_us ? (uint32_t)now_us : 1;
     return true;
 }
 
@@ -128,18 +131,18 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
         row->v[row->v[PD_LATEST_RTT_US] != PD_UNKNOWN ? PD_LATEST_RTT_US : PD_SRTT_US];
     bool fresh = take_fresh(peer, row);
     uint64_t in_flight = row->v[PD_IN_FLIGHT_BYTES];
-    struct pd_sample sample; /* not cleared for each row: unacked_row and progress_row set the rest,
-                              * but for `state`, which is another one for each trigger */
+    struct pd_sample sample = {
+        .peer = &peer->view,
+        .row = row,
+        .columns = columns,
+        .fresh = fresh,
+        .heard = received_more(peer, row, engine->now_us),
+        .deserted = peer->uplink && evidence_deserted(uplink_at(engine, peer->uplink)),
+        .in_flight = peer_in_flight(peer),
+        .regular = take_regular(peer, engine->now_us, spacing_us),
+        .last_look_us = peer->last_look_us,
+    };
 
-    sample.peer = &peer->view;
-    sample.row = row;
-    sample.columns = columns;
-    sample.fresh = fresh;
-    sample.heard = received_more(peer, row, engine->now_us);
-    sample.deserted = peer->uplink && evidence_deserted(uplink_at(engine, peer->uplink));
-    sample.in_flight = peer_in_flight(peer);
-    sample.regular = take_regular(peer, engine->now_us, spacing_us);
-    sample.last_look_us = peer->last_look_us;
     if (peer->state == PEER_GONE && fresh)
         peer_set_state(engine, peer, PEER_UP, NULL);
     peer->round = engine->polls.round;
@@ -165,17 +168,26 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
 }
 
 /* The table is larger than the caches: what the next rows are about is fetched while this one is
- * worked on. Returns the connection that the row AHEAD further on is probably about; NULL: none. */
-static inline struct peer *prefetch(const struct engine *engine, const struct event_samples *event,
-                                    size_t row)
-{
-    const struct index *index = &engine->peers.by_conn;
+ * worked on, each twice AHEAD of its turn by its slot in the index, and then by that. */
+struct ahead {
+    size_t places[AHEAD];      /* by row, modulo AHEAD */
+    struct peer *peers[AHEAD]; /* what the row is probably about; NULL: not known */
+};
 
-    if (row + 2 * AHEAD < event->n_rows)
-        index_prefetch_slot(index, hash_conn(event->rows[row + 2 * AHEAD].conn));
-    if (row + AHEAD >= event->n_rows)
-        return NULL;
-    return index_prefetch_peer(engine, index, hash_conn(event->rows[row + AHEAD].conn));
+static inline void fetch_slot(struct ahead *ahead, const struct engine *engine,
+                              const struct event_samples *event, size_t row)
+{
+    if (row < event->n_rows)
+        ahead->places[row % AHEAD] =
+            index_prefetch_slot(&engine->peers.by_conn, hash_conn(event->rows[row].conn));
+}
+
+static inline void fetch_peer(struct ahead *ahead, const struct engine *engine,
+                              const struct event_samples *event, size_t row)
+{
+    if (row < event->n_rows)
+        ahead->peers[row % AHEAD] =
+            index_prefetch_peer(engine, &engine->peers.by_conn, ahead->places[row % AHEAD]);
 }
 
 void row_samples(struct engine *engine, const struct event_samples *event)
@@ -183,17 +195,24 @@ void row_samples(struct engine *engine, const struct event_samples *event)
     const struct polls *polls = &engine->polls;
     bool fast_poll = polls->open && !polls->open_all;
     uint64_t spacing_us = fast_poll ? FAST_POLL : engine->config->sample_interval_us / 5 * 4;
-    struct peer *fetched[AHEAD] = {0};
+    struct ahead ahead = {0};
 
     if (!engine->node.up)
         return;
     polls_reported(engine, event->columns);
     polls_heard(engine);
+    if (!engine->peers.by_conn.capacity) {
+        engine->ignored += event->n_rows;
+        return;
+    }
+    for (size_t i = 0; i < AHEAD; i++)
+        fetch_slot(&ahead, engine, event, AHEAD + i);
     for (size_t i = 0; i < event->n_rows; i++) {
         const struct sample_row *row = &event->rows[i];
-        struct peer *peer = fetched[i % AHEAD];
+        struct peer *peer = ahead.peers[i % AHEAD];
 
-        fetched[i % AHEAD] = prefetch(engine, event, i);
+        fetch_peer(&ahead, engine, event, AHEAD + i);
+        fetch_slot(&ahead, engine, event, 2 * AHEAD + i);
         if (!peer || peer->view.conn != row->conn)
             peer = peers_find(engine, row->conn);
         if (peer && peer->state != PEER_UNREPORTED)

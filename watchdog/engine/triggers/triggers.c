@@ -23,12 +23,29 @@ static uint8_t *instance_of(struct peer *peer, size_t kind)
     return &peer->slots[kind];
 }
 
-/* Nothing needs to be aligned to more than what divides its size. */
-static size_t align_for(size_t at, size_t size)
-{
-    size_t alignment = min_u64(size & -size, 8);
+#define ALIGNMENT_MAX 8u
 
-    return alignment ? (at + alignment - 1) & ~(alignment - 1) : at;
+/* Nothing needs to be aligned to more than what divides its size. 0: it has no state. */
+static size_t alignment_of(const struct pd_trigger *trigger)
+{
+    return min_u64(trigger->peer_size & -trigger->peer_size, ALIGNMENT_MAX);
+}
+
+/* Places the states from `offset` on, the least aligned first: no more room is lost than up to the
+ * first of each alignment. Returns where they end. */
+static size_t place_states(struct triggers *triggers, size_t offset)
+{
+    for (size_t alignment = 1; alignment <= ALIGNMENT_MAX; alignment *= 2)
+        for (size_t i = 0; i < triggers->n_kinds; i++) {
+            struct trigger_kind *kind = &triggers->kinds[i];
+
+            if (alignment_of(kind->trigger) != alignment)
+                continue;
+            offset = (offset + alignment - 1) & ~(alignment - 1);
+            kind->offset = offset - offsetof(struct peer, slots);
+            offset += kind->trigger->peer_size;
+        }
+    return offset;
 }
 
 size_t triggers_kind_of(const struct triggers *triggers, const struct pd_trigger *trigger)
@@ -43,7 +60,6 @@ size_t triggers_kind_of(const struct triggers *triggers, const struct pd_trigger
 int triggers_lay_out(const struct engine_config *config, struct triggers *ret_triggers)
 {
     struct triggers triggers = {.n_instances = config->n_instances};
-    size_t offset;
 
     if (config->n_instances > INSTANCES_MAX)
         return -EINVAL;
@@ -52,15 +68,8 @@ int triggers_lay_out(const struct engine_config *config, struct triggers *ret_tr
         if (triggers_kind_of(&triggers, config->instances[i].trigger) == triggers.n_kinds)
             triggers.kinds[triggers.n_kinds++].trigger = config->instances[i].trigger;
     /* The states are aligned in memory: the slots begin where the struct ends. */
-    offset = offsetof(struct peer, slots) + triggers.n_kinds;
-    for (size_t i = 0; i < triggers.n_kinds; i++) {
-        size_t size = triggers.kinds[i].trigger->peer_size;
-
-        offset = align_for(offset, size);
-        triggers.kinds[i].offset = offset - offsetof(struct peer, slots);
-        offset += size;
-    }
-    triggers.slots_size = offset - offsetof(struct peer, slots);
+    triggers.slots_size = place_states(&triggers, offsetof(struct peer, slots) + triggers.n_kinds) -
+                          offsetof(struct peer, slots);
     if (triggers.slots_size > SLOTS_SIZE_MAX) {
         free(triggers.kinds);
         return -EINVAL;
