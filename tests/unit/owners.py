@@ -28,7 +28,7 @@ OWNERS = {
     "unanswered_throughout": ("peers/progress.c",), "sent_known": ("peers/progress.c",), "sent_since": ("peers/progress.c",),
     "progress_us": ("peers/progress.c",), "unacked_since_us": ("peers/unacked.c",),
     "application": ("peers/unacked.c", "liveness/fallback.c"), "acked_known": ("peers/unacked.c",),
-    "acked_bytes": ("peers/unacked.c",), "acked_us": ("peers/unacked.c",),
+    "acked_bytes": ("peers/unacked.c",), "starved_us": ("peers/unacked.c",),
     "outstanding_since_us": ("peers/progress.c",), "outstanding_rows": ("peers/progress.c",),
     "outstanding_always": ("peers/progress.c",), "outstanding_sent": ("peers/progress.c",),
     "regular_us": ("stages/row.c",),
