@@ -182,7 +182,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_congested),           cmocka_unit_test(test_a_window_that_shrank),
         cmocka_unit_test(test_application_limited), cmocka_unit_test(test_the_maximum_is_forgotten),
-        cmocka_unit_test(test_another_path),        cmocka_unit_test(test_send_errors),
+        cmocka_unit_test(test_the_minute_wraps),    cmocka_unit_test(test_another_path),
+        cmocka_unit_test(test_send_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
