@@ -37,18 +37,27 @@ struct loss {
     bool noticed; /* that this node does not report the columns */
 };
 
-/* Counters modulo 2^32: how much they have grown is what matters. */
+/* 12 bytes. Counters are kept modulo 2^37: by how much they have grown is what matters. */
+#define COUNTER_BITS 37u
+#define COUNTER_MASK ((UINT64_C(1) << COUNTER_BITS) - 1)
+
 struct loss_peer {
-    uint32_t sent; /* packets_sent when the last measurement ended */
-    uint32_t lost; /* packets_lost, likewise */
+    uint32_t sent_low, lost_low; /* the counters when the last measurement ended */
+    uint32_t sent_high : COUNTER_BITS - 32;
+    uint32_t lost_high : COUNTER_BITS - 32;
     uint32_t strikes : 10;
     uint32_t permille : 10; /* the share of the last measurement */
     uint32_t known : 1;     /* there was a row with both columns */
     uint32_t evaluated : 1; /* there was a measurement on this path */
 };
 
-/* A counter that grew by more than this has not: it was counted anew. */
-#define GROWTH_MOST UINT32_C(0x7fffffff)
+/* By how much it has grown; more than half of what is possible, and it has not, but fell. */
+#define GROWTH_MOST (COUNTER_MASK / 2)
+
+static uint64_t growth(uint64_t counter, uint32_t low, uint32_t high)
+{
+    return (counter - ((uint64_t)high << 32 | low)) & COUNTER_MASK;
+}
 
 static int loss_start(struct pd_turn *turn, const struct pd_start *start)
 {
@@ -113,8 +122,10 @@ static int loss_advise(struct pd_turn *turn, uint32_t peer, uint64_t lost, uint6
 
 static void measure_begin(struct loss_peer *peer, uint64_t sent, uint64_t lost)
 {
-    peer->sent = (uint32_t)sent;
-    peer->lost = (uint32_t)lost;
+    peer->sent_low = (uint32_t)sent;
+    peer->lost_low = (uint32_t)lost;
+    peer->sent_high = (uint32_t)((sent & COUNTER_MASK) >> 32);
+    peer->lost_high = (uint32_t)((lost & COUNTER_MASK) >> 32);
     peer->known = true;
 }
 
@@ -124,7 +135,8 @@ static int measure_end(struct pd_turn *turn, const struct pd_sample *sample, uin
 {
     const struct loss *loss = turn->self;
     struct loss_peer *peer = sample->state;
-    uint64_t more_sent = (uint32_t)sent - peer->sent, more_lost = (uint32_t)lost - peer->lost;
+    uint64_t more_sent = growth(sent, peer->sent_low, peer->sent_high);
+    uint64_t more_lost = growth(lost, peer->lost_low, peer->lost_high);
 
     if (more_lost > GROWTH_MOST)
         more_lost = 0;
@@ -148,7 +160,7 @@ static int loss_sample(struct pd_turn *turn, const struct pd_sample *sample)
 {
     struct loss_peer *peer = sample->state;
     uint64_t sent = sample->row->v[PD_PACKETS_SENT], lost = sample->row->v[PD_PACKETS_LOST];
-    uint32_t more;
+    uint64_t more;
 
     if (!sample->regular)
         return 0;
@@ -156,7 +168,7 @@ static int loss_sample(struct pd_turn *turn, const struct pd_sample *sample)
         columns_missing(turn, sample->columns);
     if (sent == PD_UNKNOWN || lost == PD_UNKNOWN)
         return 0;
-    more = (uint32_t)sent - peer->sent;
+    more = growth(sent, peer->sent_low, peer->sent_high);
     if (!peer->known || more > GROWTH_MOST) {
         *peer = (struct loss_peer){0}; /* counted anew: what was before is of something else */
         measure_begin(peer, sent, lost);

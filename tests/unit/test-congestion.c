@@ -105,6 +105,29 @@ static void test_the_maximum_is_forgotten(void **state)
     mock_stop(&mock);
 }
 
+/* The number of the minute is kept in 16 bits. */
+static void test_the_minute_wraps(void **state)
+{
+    const uint64_t wrap_us = 65536 * MINUTE;
+    struct mock mock;
+
+    begin(&mock, &pathdog_trigger_congestion);
+    look(&mock, wrap_us - 2 * MINUTE, 100000, 90000, 0);
+    for (uint64_t i = 0; i < 3; i++)
+        look(&mock, wrap_us + MINUTE + i * 5 * SECOND, 20000, 20000, 0);
+    assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+
+    begin(&mock, &pathdog_trigger_congestion);
+    look(&mock, wrap_us - 2 * MINUTE, 100000, 90000, 0);
+    for (uint64_t i = 0; i < 90; i++)
+        look(&mock, wrap_us - MINUTE + i * 5 * SECOND, 30000, 30000, 0);
+    for (uint64_t i = 0; i < 6; i++)
+        look(&mock, wrap_us + 7 * MINUTE + i * 5 * SECOND, 20000, 20000, 0); /* of 30000 now */
+    assert_int_equal(mock.n_advice, 0);
+    mock_stop(&mock);
+}
+
 static void test_another_path(void **state)
 {
     static const enum pd_peer_change changes[] = {PD_PEER_PATH, PD_PEER_MIGRATED};
@@ -159,7 +182,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_congested),           cmocka_unit_test(test_a_window_that_shrank),
         cmocka_unit_test(test_application_limited), cmocka_unit_test(test_the_maximum_is_forgotten),
-        cmocka_unit_test(test_another_path),        cmocka_unit_test(test_send_errors),
+        cmocka_unit_test(test_the_minute_wraps),    cmocka_unit_test(test_another_path),
+        cmocka_unit_test(test_send_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

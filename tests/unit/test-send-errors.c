@@ -74,7 +74,7 @@ static void test_what_it_tells(void **state)
     check_tells(&mock, "0 of 3 send errors in a row");
     errors(&mock, (uint64_t)1 << 40);
     check_tells(&mock,
-                "4294967295 of 3 send errors in a row; advised, not again before the count is 0");
+                "1073741823 of 3 send errors in a row; advised, not again before the count is 0");
     mock_stop(&mock);
 }
 

@@ -343,6 +343,39 @@ static void too_large(void **state)
     assert_null(engine);
 }
 
+/* The states of a connection follow each other without a hole, each where it may stand. */
+static void laid_out(void **state)
+{
+    static const struct {
+        size_t size, alignment;
+    } states[] = {{24, 8}, {1, 1}, {28, 4}, {0, 1}, {2, 2}, {8, 8}, {3, 1}, {12, 4}};
+    struct pd_trigger kinds[ARRAY_SIZE(states)] = {0};
+    struct instance_config instances[ARRAY_SIZE(states)] = {0};
+    struct engine_config config = {.instances = instances, .n_instances = ARRAY_SIZE(states)};
+    uint8_t taken[256] = {0};
+    struct triggers triggers;
+    size_t sum = ARRAY_SIZE(states);
+
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        kinds[i].peer_size = states[i].size;
+        instances[i].trigger = &kinds[i];
+        sum += states[i].size;
+    }
+    assert_int_equal(triggers_lay_out(&config, &triggers), 0);
+    assert_true(triggers.slots_size < sum + 8);
+    memset(taken, 1, ARRAY_SIZE(states)); /* their instances stand first */
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        size_t at = triggers.kinds[i].offset;
+
+        assert_int_equal((offsetof(struct peer, slots) + at) % states[i].alignment, 0);
+        assert_true(at + states[i].size <= triggers.slots_size);
+        for (size_t k = 0; k < states[i].size; k++)
+            assert_int_equal(taken[at + k]++, 0);
+    }
+    free(triggers.kinds);
+    free(triggers.instances);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +395,7 @@ int main(void)
         PLAIN_TEST(closed_after_a_few),
         PLAIN_TEST(a_start_that_failed),
         PLAIN_TEST(too_large),
+        PLAIN_TEST(laid_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,9 +64,7 @@ static bool more_than_keep_alive(const struct peer *peer, const struct pd_row *r
 /* What was in flight in a row that acknowledged something is unacknowledged from then on. */
 static void take_by_size(struct engine *engine, struct peer *peer, struct pd_sample *sample)
 {
-    bool outstanding = unacked_shows(sample->row);
-
-    bool application = peer->application;
+    bool outstanding = unacked_shows(sample->row), application = peer->application;
 
     if (!outstanding) {
         peer->unacked_since_us = sample->unacked_us = 0;
