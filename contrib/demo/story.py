@@ -14,7 +14,7 @@ def milliseconds(us):
 def decision(r):
     what = {
         "migrate": "asks the node to migrate it to a new path",
-        "reconnect": "asks the node to close it cleanly and dial again",
+        "reconnect": "asks the node to dial it anew",
         "inbound": "cannot migrate it: the peer opened the connection, and only a client "
                    "may migrate (RFC 9000 §9)",
         "disabled": "cannot migrate it: the peer forbids migration",
