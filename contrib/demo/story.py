@@ -14,7 +14,7 @@ def milliseconds(us):
 def decision(r):
     what = {
         "migrate": "asks the node to migrate it to a new path",
-        "reconnect": "asks the node to close it cleanly and dial again",
+        "reconnect": "asks the node to dial it anew",
         "inbound": "cannot migrate it: the peer opened the connection, and only a client "
                    "may migrate (RFC 9000 §9)",
         "disabled": "cannot migrate it: the peer forbids migration",
@@ -46,7 +46,7 @@ def outcome(r):
 def effect(r):
     words = {"better": "the move helped", "same": "the move changed nothing",
              "worse": "the new path is slower",
-             "stalled": "nothing is received on the new path",
+             "stalled": "nothing gets through on the new path",
              "unknown": "the node reports too little to evaluate the move"}[r["effect"]]
     before, after = r["rtt_before_us"], r["rtt_after_us"]
     if r["effect"] == "better" and (before is None or after is None or after > 0.8 * before):

@@ -11,7 +11,9 @@ static void nobody_is_moved_to_nowhere(void **state)
     expect_no_decision(lab);
     fate_end_round(lab);
     expect_no_move(lab);
-    assert_int_equal(fate_count(lab, VERDICT_NO_TARGET), PEERS);
+    assert_string_equal(expect_decision(lab, 1, VERDICT_NO_TARGET)->reason->s,
+                        "home: 10 of 10 peers got slower; no other uplink is known to be faster");
+    assert_int_equal(1 + fate_count(lab, VERDICT_NO_TARGET), PEERS);
     fate_expect_cause(lab,
                       "home: 10 of 10 peers got slower; no other uplink is known to be faster");
     lab_expect_nothing(lab, RECORD_CAUSE, __FILE__, __LINE__);

@@ -110,7 +110,7 @@ void scout_conclude(struct engine *engine, struct shared_fate *fate, struct grou
     if (fate->pending.n + fate->awaiting.n) {
         if (!fate->cause)
             open_cause(engine, fate, what);
-        if (decided == FATE_COOLS) {
+        if (decided == FATE_COOLS || decided == FATE_NOWHERE) {
             snprintf(why, sizeof(why), "%s; %s", fate->summary->s, what);
             text = text_new(why);
         }
