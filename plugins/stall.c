@@ -334,15 +334,19 @@ static bool timed_out(const struct pd_row *row, uint64_t times)
            row->v[PD_IN_FLIGHT_BYTES];
 }
 
-/* Where the node says since when its data waits, that is how long nothing came at the least; else
- * two probe timeouts are. */
+/* Where the node says since when its data waits, that is for how long nothing came; but for what
+ * was on its way when the path died, which arrives up to a round trip after that data was sent.
+ * Else two probe timeouts are. */
 static bool is_silent(const struct pd_sample *sample, uint64_t enough_us)
 {
-    if (sample->silent_us == PD_UNKNOWN || sample->silent_us < enough_us)
+    uint64_t rtt_us = sample->row->v[PD_SRTT_US];
+
+    if (sample->silent_us == PD_UNKNOWN)
         return false;
     if (sample->application && sample->row->v[PD_UNACKED_MS] != PD_UNKNOWN)
-        return sample->unacked_us >= enough_us;
-    return timed_out(sample->row, PTO_SILENT);
+        return sample->unacked_us >= enough_us &&
+               sample->silent_us + (rtt_us == PD_UNKNOWN ? 0 : rtt_us) >= enough_us;
+    return sample->silent_us >= enough_us && timed_out(sample->row, PTO_SILENT);
 }
 
 static bool is_starved(const struct stall *stall, const struct pd_sample *sample)

@@ -141,21 +141,53 @@ static void found_clear(struct host_net *net)
     net->n_found = 0;
 }
 
+/* The names of those that were found at the last reading. */
+struct known {
+    char names[INTERFACES_MAX][16];
+    size_t count;
+};
+
+static void known_take(const struct host_net *net, struct known *ret)
+{
+    ret->count = net->n_found;
+    for (size_t i = 0; i < net->n_found; i++)
+        memcpy(ret->names[i], net->found[i].name, sizeof(ret->names[i]));
+}
+
+static bool is_known(const struct known *known, const char *name)
+{
+    for (size_t i = 0; i < known->count; i++)
+        if (!strcmp(known->names[i], name))
+            return true;
+    return false;
+}
+
+/* Does it lead somewhere, or has it only lost its carrier since? */
+static bool is_uplink(const struct found *found, bool was)
+{
+    const struct event_interface *interface = &found->interface;
+
+    return interface->route4 || interface->route6 ||
+           (was && !interface->carrier && found->addresses[0]);
+}
+
 static void read_all(struct host_net *net)
 {
     const struct netlink_state *state = netlink_listener_state(net->listener);
+    struct known known;
     size_t examined = 0;
 
+    known_take(net, &known);
     found_clear(net);
     for (size_t i = 0; i < state->n_links && net->n_found < INTERFACES_MAX; i++) {
         const struct link_state *link = &state->links[i];
         struct found *found = &net->found[net->n_found];
-        bool named = is_named(net->config, link->name);
+        bool named = is_named(net->config, link->name), was = is_known(&known, link->name);
 
-        if (!named && (!link->up || !link->carrier || examined++ >= EXAMINED_MAX))
+        if (!named && !was && (!link->up || !link->carrier || examined++ >= EXAMINED_MAX))
             continue;
         examine(net, link, found);
-        if (named || found->interface.route4 || found->interface.route6)
+        if (named || is_uplink(found, was))
             net->n_found++;
         else
             free(found->addresses);

@@ -11,24 +11,26 @@
 /* Nothing can arrive: where the peer sends to is on no interface, or on none with carrier. A
  * client's packets may leave by another interface then, and the peer follows them (RFC 9000 §9.3):
  * without carrier it is proven only for a server, and for whoever is bound to the interface. */
-static bool unreachable(const struct evaluating *evaluating, uint32_t index,
-                        const struct route_peer *peer)
+static enum proof proof_of(const struct evaluating *evaluating, uint32_t index,
+                           const struct route_peer *peer)
 {
     const struct key *key = evaluating->key;
     const struct nexthop_slot *known = nexthops_slot(&evaluating->route->nexthops, peer->known);
     char local[IP_TEXT_SIZE];
 
     if (peer->cut == CUT_NO_CARRIER || peer->cut == CUT_GONE)
-        return true;
+        return PROOF_UNREACHABLE;
     /* After a move of ours the address that we were told may be the old one: what the kernel took
      * instead is no proof. */
     if (peer->adopt || !key->name.source_family || !(known->source_gone || known->source_cut))
-        return false;
+        return PROOF_NONE;
     ip_format(local, key->name.source_family, key->name.source);
     if (strcmp(local, known->nexthop.source) != 0)
-        return false;
+        return PROOF_NONE;
     return known->source_gone ||
-           evaluating->turn->host->peer(evaluating->turn, index)->role == PD_ROLE_SERVER;
+                   evaluating->turn->host->peer(evaluating->turn, index)->role == PD_ROLE_SERVER
+               ? PROOF_UNREACHABLE
+               : PROOF_NO_CARRIER;
 }
 
 static void evaluate_advise(struct evaluating *evaluating, uint32_t index, struct route_peer *peer,
@@ -40,7 +42,7 @@ static void evaluate_advise(struct evaluating *evaluating, uint32_t index, struc
         .base = in_flight ? peer->open : peer->known,
         .now = evaluating->key->answer,
         .again = again,
-        .unreachable = unreachable(evaluating, index, peer),
+        .proof = proof_of(evaluating, index, peer),
         .cut = in_flight ? CUT_NOT : (enum cut)peer->cut,
         .prefix = evaluating->prefix,
     };

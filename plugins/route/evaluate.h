@@ -10,12 +10,18 @@
 /* The prefix of a key that goes, and went, by a default route. */
 extern const char route_default_flip[];
 
+enum proof {
+    PROOF_NONE,
+    PROOF_UNREACHABLE, /* nothing can arrive there */
+    PROOF_NO_CARRIER,  /* only what leaves another way, and is followed, can be answered */
+};
+
 /* What a connection is advised for: what it says is the same for all that differ in none of this.
  */
 struct verdict {
     uint16_t base, now; /* next hops */
     bool again;         /* it was advised before, while there was nothing to send from */
-    bool unreachable;   /* nothing can arrive where the connection is */
+    enum proof proof;   /* of its old path */
     enum cut cut;
     const char *prefix;
 };

@@ -80,8 +80,7 @@ bool verdict_same(const struct verdict_text *text, const struct verdict *verdict
     const struct verdict *last = &text->verdict;
 
     if (!text->valid || last->base != verdict->base || last->now != verdict->now ||
-        last->again != verdict->again || last->unreachable != verdict->unreachable ||
-        last->cut != verdict->cut)
+        last->again != verdict->again || last->proof != verdict->proof || last->cut != verdict->cut)
         return false;
     return last->prefix == verdict->prefix ||
            (last->prefix && verdict->prefix && !strcmp(last->prefix, verdict->prefix));
@@ -90,6 +89,11 @@ bool verdict_same(const struct verdict_text *text, const struct verdict *verdict
 void verdict_write(struct verdict_text *text, const struct nexthops *nexthops,
                    const struct verdict *verdict)
 {
+    static const char *const proofs[] = {
+        [PROOF_NONE] = "",
+        [PROOF_UNREACHABLE] = "unreachable",
+        [PROOF_NO_CARRIER] = "no-carrier",
+    };
     const struct nexthop *before = &nexthops_slot(nexthops, verdict->base)->nexthop;
     const struct nexthop *after = &nexthops_slot(nexthops, verdict->now)->nexthop;
 
@@ -103,6 +107,6 @@ void verdict_write(struct verdict_text *text, const struct nexthops *nexthops,
     evidence_add(text, "source_before", before->source);
     evidence_add(text, "source_after", after->source);
     evidence_add(text, "bound", verdict->cut ? before->ifname : "");
-    evidence_add(text, "proof", verdict->unreachable ? "unreachable" : "");
+    evidence_add(text, "proof", proofs[verdict->proof]);
     reason_write(text, nexthops);
 }

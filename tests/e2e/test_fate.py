@@ -4,15 +4,22 @@ uplinks, a scripted node."""
 
 import collections
 import json
+import os
+import signal
+import subprocess
+import threading
 import unittest
 
 import netns
+from case import cases
 from control_case import ControlCase
+from watchdog import environment, program
 
 UNUSABLE = netns.usable()
 SECTIONS = {"uplink:home": {"interface": "up0"}, "uplink:fibre": {"interface": "up1", "class": "spare"}}
 PEERS, LOW, HIGH = 200, 20000, 450000
 SAMPLE_INTERVAL = "500ms"
+MANY = 10000
 
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
@@ -143,3 +150,71 @@ class Fate(ControlCase):
         dog.outcome("migrated", nth=PEERS - 1, deadline=30)
         self.assertEqual(set(m.conn for m in node.moves()), set(range(1, PEERS + 1)))
         dog.effect("better", nth=PEERS - 1, deadline=20)
+
+
+class ManyNode:
+    """many-node, as a node of a Watchdog."""
+
+    def __init__(self, case, local):
+        self.path = os.path.join(case.directory, "node")
+        self.lines, self.cv = [], case.cv
+        self.process = subprocess.Popen(
+            [program("many-node", "MANY_NODE"), self.path, str(MANY), "24", local], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment())
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        case.addCleanup(self.stop)
+
+    def _read(self):
+        for line in self.process.stdout:
+            with self.cv:
+                self.lines.append(line.strip())
+                self.cv.notify_all()
+
+    def count(self, word):
+        with self.cv:
+            return sum(line.split()[0] == word for line in self.lines)
+
+    def slow(self):
+        self.process.send_signal(signal.SIGUSR1)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
+
+
+@unittest.skipIf(UNUSABLE, UNUSABLE)
+class Many(ControlCase):
+    """decision-quality.md, "What is reached": 10 000 peers get slow together."""
+
+    @cases({"the only uplink": (None, 0, "no other uplink is known to be faster"),
+            "one of two": (SECTIONS, 1, "goes first")})
+    def test_ten_thousand(self, sections, moves, what):
+        """None is moved; or one, the scout, and as that does not help, no other."""
+        host = netns.Host()
+        self.addCleanup(host.stop)
+        host.start()
+        if sections:
+            host.default("up1", "metric", "700", action="add")
+        node = ManyNode(self, "10.77.1.2:443")
+        self.wait_until(lambda: os.path.exists(node.path), "the node's socket")
+        dog = self.dog(node, {"sample_interval": "1s", "effect_window": None, "fallback_after": None},
+                       {"srtt": {}, "stall": {}}, start=False, prefix=host.prefix)
+        dog.sections.update(sections or {})
+        dog.start()
+        self.wait_until(lambda: node.count("rounded") >= 4, "the first rounds", 60)
+        node.slow()
+        dog.wait_record("cause", trigger="shared", deadline=60)
+        rounds = node.count("rounded")
+        self.wait_until(lambda: node.count("rounded") >= rounds + 15, "rounds in which they stay slow", 60)
+        causes = [r["reason"] for r in dog.records("cause", trigger="shared")]
+        self.assertEqual(len(causes), 1, causes)
+        name = "home" if sections else "up0"
+        self.assertRegex(causes[0], f"^{name}: {MANY} of {MANY} peers got slower; .*{what}$")
+        self.assertEqual(node.count("migrate"), moves)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -217,6 +217,18 @@ class Lab:
         self.ip("host", "neigh", "flush", "dev", name)
         self.ip("host", "-6", "neigh", "flush", "dev", name)
 
+    def know_neighbours(self, name):
+        """Both ends of the line know where the other is, so that nobody has to ask over it."""
+        ends = {"host": (name, f"gw{UPLINKS[name]}", "in", "1"), f"gw{UPLINKS[name]}": ("in", "host", name, "2")}
+        for part, (link, other, other_link, last) in ends.items():
+            address = json.loads(self.ip(other, "-j", "link", "show", "dev", other_link))[0]["address"]
+            self.ip(part, "neigh", "replace", f"10.0.{UPLINKS[name]}.{last}", "lladdr", address, "dev", link,
+                    "nud", "stale")
+
+    def only_small(self, name, most):
+        """Beyond the gateway larger packets get lost, in both directions, and nobody is told."""
+        self.nft(f"gw{UPLINKS[name]}", f"add rule inet gateway pass meta length > {most} drop")
+
     def legs(self, name, count):
         """From the gateway on there are `count` ways of equal cost, chosen by the ports."""
         n = UPLINKS[name]

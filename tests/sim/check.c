@@ -87,10 +87,22 @@ static void check_effect(struct sim *sim, const struct record_effect *record)
 
 /* ---- requests begin ---- */
 
+/* Where an uplink lost its carrier a while ago, what cannot be migrated is dialled at once. */
+#define CUT_WATCH_US UINT64_C(70000000)
+#define CUT_LEAST_US UINT64_C(50000)
+
+static bool may_be_cut(const struct sim *sim, const struct sim_peer *peer)
+{
+    return sim->hosts.cut_us && sim->now_us - sim->hosts.cut_us < CUT_WATCH_US &&
+           (peer->role == PD_ROLE_SERVER || peer->disabled || !peer->migratable);
+}
+
 /* What the peer opened is dialled anew 1 s after the route changed: it cannot be migrated before.
  */
 static uint64_t least_fallback_us(const struct sim *sim, const struct sim_peer *peer)
 {
+    if (may_be_cut(sim, peer))
+        return min_u64(sim->least_fallback_us, CUT_LEAST_US);
     return peer->role == PD_ROLE_SERVER ? min_u64(sim->least_fallback_us, 1000000)
                                         : sim->least_fallback_us;
 }

@@ -224,6 +224,8 @@ static void tell(struct sim *sim)
             continue;
         write_addresses(hosts->texts[i], sizeof(hosts->texts[i]), interface->addresses);
         hosts->told[i] = *interface;
+        if (!interface->carrier)
+            hosts->cut_us = sim->now_us;
         hosts->order[hosts->n_told] = i;
         hosts->event[hosts->n_told++] = (struct event_interface){
             .name = names[i],

@@ -56,7 +56,8 @@ struct hosts {
     struct host_probe *probes;
     size_t n_probes, probes_capacity;
     uint32_t open;
-    bool stray; /* the present answer is of none that is open */
+    uint64_t cut_us; /* when the engine was told last of one without carrier; 0: never */
+    bool stray;      /* the present answer is of none that is open */
     /* what came of it */
     uint64_t asked, answered, returned;
     uint64_t chosen[PD_KIND_COUNT]; /* requests that name an uplink that nobody prescribed */

@@ -226,6 +226,23 @@ static void not_one_that_did_not_answer(void **state)
     expect_choice(lab, 1, VERDICT_MIGRATE, "sat", "sat: spare, lives; not fibre: no answer");
 }
 
+/* The kernel says that nothing can arrive where it is: a question would cost a round trip. */
+static void none_is_asked_where_it_has_to_leave(void **state)
+{
+    static const struct pd_field proof = {.name = "proof", .text = "unreachable"};
+    struct lab *lab = *state;
+
+    uplinks_peer(lab, 2, ON_HOME);
+    lab_advise_full(
+        lab, 2,
+        &(struct pd_advice){
+            .kind = PD_KIND_MOVED, .reason = "cut", .evidence = &proof, .n_evidence = 1});
+    lab_answer_error(lab, expect_move_over(lab, 2, ""), NODE_PEER_DISABLE_MIGRATION);
+    lab_skip(lab);
+    uplinks_dead(lab, 2);
+    expect_choice(lab, 2, VERDICT_DISABLED, "fibre", "fibre: spare");
+}
+
 static void an_attempt_that_failed_goes_elsewhere(void **state)
 {
     struct lab *lab = *state;
@@ -522,6 +539,7 @@ int main(void)
         UPLINKS_TEST(not_one_that_others_left),
         UPLINKS_TEST(not_one_without_the_family),
         UPLINKS_PROBE_TEST(not_one_that_did_not_answer),
+        UPLINKS_PROBE_TEST(none_is_asked_where_it_has_to_leave),
         UPLINKS_TEST(an_attempt_that_failed_goes_elsewhere),
         UPLINKS_TEST(none_is_left),
         UPLINKS_TEST(silent_for_everybody),

@@ -138,6 +138,22 @@ static void unreachable_and_inbound(void **state)
     assert_int_equal(judged(lab, 17), DIAL_SIGN);
 }
 
+/* Without carrier: what can migrate may leave another way. What cannot is dialled. */
+static void no_carrier_and_cannot_migrate(void **state)
+{
+    static const struct pd_field proof = {.name = "proof", .text = "no-carrier"};
+    struct lab *lab = *state;
+
+    advised(lab, PD_ROLE_CLIENT,
+            &(struct pd_advice){
+                .kind = PD_KIND_MOVED, .reason = "cut", .evidence = &proof, .n_evidence = 1});
+    assert_int_equal(judged(lab, 17), DIAL_SIGN);
+    lab_answer_error(lab, expect_migrate(lab, 17), NODE_PEER_DISABLE_MIGRATION);
+    assert_int_equal(judged(lab, 17), DIAL_GONE);
+    lab_advise_full(lab, 17, &moved);
+    assert_int_equal(judged(lab, 17), DIAL_SIGN);
+}
+
 static void another_proof_is_not_unreachable(void **state)
 {
     const struct pd_advice others[] = {
@@ -454,6 +470,7 @@ int main(void)
         LAB_TEST(no_row_yet),
         LAB_TEST(unreachable_and_cannot_migrate),
         LAB_TEST(unreachable_and_inbound),
+        LAB_TEST(no_carrier_and_cannot_migrate),
         cmocka_unit_test(another_proof_is_not_unreachable),
         LAB_TEST(another_one_lives),
         LAB_TEST(another_one_that_lived_before),

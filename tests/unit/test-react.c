@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine/uplinks/react.[ch]: what follows when an uplink comes up, goes down, is held or released.
  */
+#include "engine/liveness/dial.h"
 #include "uplinks-lab.h"
 
 /* ---- down ---- */
+
+static const char *proof_of(const struct record_decision *decision)
+{
+    const struct evidence *evidence = decision->evidence;
+
+    for (uint32_t i = 0; evidence && i < evidence->n_fields; i++)
+        if (!strcmp(evidence->fields[i].name, "proof"))
+            return evidence->fields[i].text;
+    return "";
+}
 
 static void off_one_that_went(void **state)
 {
@@ -14,14 +25,46 @@ static void off_one_that_went(void **state)
     lab_skip(lab);
     uplinks_host(lab, "up0");
     assert_string_equal(expect_change(lab, "home", UPLINK_CHANGE_DOWN), "no carrier");
-    uplinks_time(lab, 299 * MS);
-    expect_no_decision(lab); /* the trigger route has its time */
+    uplinks_time(lab, 49 * MS);
+    expect_no_decision(lab); /* a contact may bounce */
     uplinks_time(lab, 2 * MS);
     decision = expect_decision(lab, 1, VERDICT_MIGRATE);
     assert_int_equal(decision->kind, PD_KIND_MOVED);
     assert_string_equal(decision->trigger, "uplink");
     assert_string_equal(decision->reason->s, "uplink home: no carrier");
+    assert_string_equal(proof_of(decision), "no-carrier");
     expect_no_decision(lab); /* of the other one */
+}
+
+/* Without a route to everywhere something may arrive still, and the trigger route has its time. */
+static void off_one_without_a_route(void **state)
+{
+    struct event_interface list[] = {{"up0", "10.0.0.2", true, false, false, false},
+                                     {"up1", "10.0.1.2", true, false, true, false}};
+    struct lab *lab = *state;
+
+    lab_event(lab,
+              &(struct event){.type = EVENT_INTERFACES, .interfaces = {list, ARRAY_SIZE(list)}});
+    lab_skip(lab);
+    uplinks_time(lab, 299 * MS);
+    expect_no_decision(lab);
+    uplinks_time(lab, 2 * MS);
+    assert_string_equal(proof_of(expect_decision(lab, 1, VERDICT_MIGRATE)), "");
+}
+
+/* What the peer opened cannot be moved, and nothing can arrive: it is dialled at once. */
+static void inbound_on_one_that_went(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_peer_role(lab, 2, ON_HOME, PD_ROLE_SERVER);
+    lab_skip(lab);
+    uplinks_host(lab, "up0");
+    uplinks_time(lab, 51 * MS);
+    lab_skip(lab);
+    assert_int_equal(dial_judge(lab->engine, lab_peer(lab, 2)), DIAL_GONE);
+    uplinks_host(lab, ""); /* it is back: nothing is proven any more */
+    assert_int_equal(dial_judge(lab->engine, lab_peer(lab, 2)), DIAL_SIGN);
 }
 
 /* Each gets its own time. */
@@ -32,11 +75,11 @@ static void two_that_went_one_after_the_other(void **state)
     uplinks_peer(lab, 2, ON_FIBRE);
     lab_skip(lab);
     uplinks_host(lab, "up0");
-    uplinks_time(lab, 200 * MS);
+    uplinks_time(lab, 30 * MS);
     uplinks_host(lab, "up0 up1");
-    uplinks_time(lab, 101 * MS);
+    uplinks_time(lab, 21 * MS);
     expect_move_over(lab, 1, "up2");
-    uplinks_time(lab, 198 * MS);
+    uplinks_time(lab, 28 * MS);
     expect_no_move(lab);
     uplinks_time(lab, 2 * MS);
     expect_move_over(lab, 2, "up2");
@@ -47,7 +90,7 @@ static void not_if_it_comes_back_at_once(void **state)
     struct lab *lab = *state;
 
     uplinks_host(lab, "up0");
-    uplinks_time(lab, 200 * MS);
+    uplinks_time(lab, 49 * MS);
     uplinks_host(lab, "");
     uplinks_time(lab, SEC);
     expect_no_decision(lab);
@@ -58,7 +101,7 @@ static void not_if_the_route_was_faster(void **state)
     struct lab *lab = *state;
 
     uplinks_host(lab, "up0");
-    uplinks_time(lab, 100 * MS);
+    uplinks_time(lab, 40 * MS);
     uplinks_led(lab, 1, "up1");
     uplinks_moved(lab, expect_move_over(lab, 1, "up1"), ON_FIBRE);
     lab_skip(lab);
@@ -522,6 +565,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         UPLINKS_TEST(off_one_that_went),
+        UPLINKS_TEST(off_one_without_a_route),
+        UPLINKS_TEST(inbound_on_one_that_went),
         UPLINKS_TEST(two_that_went_one_after_the_other),
         UPLINKS_TEST(not_if_it_comes_back_at_once),
         UPLINKS_TEST(not_if_the_route_was_faster),

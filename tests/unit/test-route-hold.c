@@ -373,7 +373,7 @@ struct proof_case {
     enum pd_role role;
     const char *local;   /* as told */
     const char *address; /* what the kernel says of it */
-    bool unreachable;
+    const char *proof;   /* "": none */
 };
 
 /* The answers to what is asked now: of addresses this one, of next hops the other. */
@@ -391,21 +391,22 @@ static void answer_with(struct mock *mock, struct kernel *kernel, const char *ad
 static void test_what_is_proven(void **state)
 {
     static const struct proof_case cases[] = {
-        {PD_ROLE_CLIENT, "10.0.1.2:4000", "on_host=1 no_carrier=0", false},
-        {PD_ROLE_CLIENT, "10.0.1.2:4000", "on_host=0 no_carrier=0", true},
-        {PD_ROLE_SERVER, "10.0.1.2:4000", "on_host=0 no_carrier=0", true},
-        /* A client's packets leave another way, and the peer follows them. */
-        {PD_ROLE_CLIENT, "10.0.1.2:4000", "on_host=1 no_carrier=1", false},
-        {PD_ROLE_SERVER, "10.0.1.2:4000", "on_host=1 no_carrier=1", true},
+        {PD_ROLE_CLIENT, "10.0.1.2:4000", "on_host=1 no_carrier=0", ""},
+        {PD_ROLE_CLIENT, "10.0.1.2:4000", "on_host=0 no_carrier=0", "unreachable"},
+        {PD_ROLE_SERVER, "10.0.1.2:4000", "on_host=0 no_carrier=0", "unreachable"},
+        /* A client's packets may leave another way, and the peer follow them. */
+        {PD_ROLE_CLIENT, "10.0.1.2:4000", "on_host=1 no_carrier=1", "no-carrier"},
+        {PD_ROLE_SERVER, "10.0.1.2:4000", "on_host=1 no_carrier=1", "unreachable"},
         /* Which address it has is not known: another one than the kernel's may live. */
-        {PD_ROLE_SERVER, NULL, "on_host=0 no_carrier=0", false},
-        {PD_ROLE_SERVER, "10.0.1.77:4000", "on_host=1 no_carrier=1", false},
+        {PD_ROLE_SERVER, NULL, "on_host=0 no_carrier=0", ""},
+        {PD_ROLE_SERVER, "10.0.1.77:4000", "on_host=1 no_carrier=1", ""},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct proof_case proof = cases[i];
         struct mock mock;
         struct kernel kernel;
+        char text[32];
 
         kernel_begin(&mock, &kernel, "settle=0");
         kernel_peer_up(&mock, "a", proof.local, REMOTE);
@@ -413,7 +414,9 @@ static void test_what_is_proven(void **state)
         mock_signal(&mock, "changed", 0, NULL);
         answer_with(&mock, &kernel, proof.address, UP1 " token=9");
         assert_int_equal(mock.n_advice, 1);
-        assert_int_equal(!!strstr(mock.advice[0].evidence, "proof=unreachable"), proof.unreachable);
+        snprintf(text, sizeof(text), "proof=%s", proof.proof);
+        assert_int_equal(!!strstr(mock.advice[0].evidence, text), *proof.proof != '\0');
+        assert_int_equal(!!strstr(mock.advice[0].evidence, "proof="), *proof.proof != '\0');
         mock_stop(&mock);
     }
 }

@@ -174,7 +174,8 @@ struct event_notice {
     uint64_t count; /* how many such there were, at least 1 */
 };
 
-/* A possible uplink: it has a route to everywhere, or a section of the configuration names it. */
+/* A possible uplink: it has a route to everywhere, or had one until it lost its carrier, or a
+ * section of the configuration names it. */
 struct event_interface {
     const char *name;
     const char *addresses; /* separated by blanks, without prefix lengths; only usable ones */

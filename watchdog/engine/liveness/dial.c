@@ -43,7 +43,8 @@ enum dial dial_judge(const struct engine *engine, const struct peer *peer)
 
     if (watch->no_way || (watch->no_path && !others_live(engine, peer, watch->advised_us)))
         return DIAL_NEVER;
-    if (watch->gone && (peer_inbound(peer) || !peer_movable(engine, peer, BY_MIGRATE)))
+    if ((watch->gone || watch->cut) &&
+        (peer_inbound(peer) || !peer_movable(engine, peer, BY_MIGRATE)))
         return DIAL_GONE;
     if (!watch->application)
         return DIAL_IDLE;

@@ -82,6 +82,7 @@ static void take_moved(struct watch *watch, const struct reason *reason)
     watch->no_way = reason->no_target;
     watch->no_path = false;
     watch->gone = reason_proves(reason, "unreachable");
+    watch->cut = reason_proves(reason, "no-carrier");
 }
 
 void fallback_advised(struct engine *engine, struct peer *peer, const struct reason *reason)
@@ -102,7 +103,7 @@ void fallback_advised(struct engine *engine, struct peer *peer, const struct rea
     if (reason->kind == PD_KIND_MOVED)
         take_moved(watch, reason);
     if (own) /* at once only once: what was refused or failed waits as any other does */
-        watch->gone = false;
+        watch->gone = watch->cut = false;
     watch_since_now(engine, watch);
     watch->deadline.kind = DEADLINE_WATCH;
     if (!known)
@@ -217,7 +218,7 @@ bool fallback_answered(struct engine *engine, struct peer *peer, enum outcome ou
     watch->no_path = outcome == OUTCOME_NO_PATH;
     if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED ||
         outcome == OUTCOME_OLD_LIVES) {
-        watch->gone = false;
+        watch->gone = watch->cut = false;
         progress_restart(engine, peer); /* what lives now gets its own time */
     } else if (evaluate(engine, peer)) {
         return true;
@@ -275,7 +276,7 @@ static void progressed(struct engine *engine, struct peer *peer, const struct pd
 
     watch->given = false;
     if (sure && sample->acknowledged)
-        watch->flipped = watch->gone = false;
+        watch->flipped = watch->gone = watch->cut = false;
     if (sure && !peer_in_flight(peer))
         fallback_off(engine, peer);
     else

@@ -131,6 +131,15 @@ static void choose_doubtful(const struct choosing *choosing)
     }
 }
 
+/* Has the kernel said that it cannot stay where it is? Then the round trip of a question is lost.
+ */
+static bool is_gone(const struct peer *peer)
+{
+    const struct watch *watch = peer->moves ? &peer->moves->watch : NULL;
+
+    return watch && watch->on && (watch->gone || watch->cut);
+}
+
 /* The first that lives; one that costs money only where no other is still to be heard. */
 static void choose_dead(const struct choosing *choosing)
 {
@@ -141,7 +150,7 @@ static void choose_dead(const struct choosing *choosing)
         choose_doubtful(choosing);
     } else if (living && (living->class != UPLINK_METERED || best->class == UPLINK_METERED)) {
         take(choosing, living, "lives");
-    } else if (!ask_first(choosing, false)) {
+    } else if (is_gone(choosing->peer) || !ask_first(choosing, false)) {
         take(choosing, best, NULL);
     }
 }
@@ -357,6 +366,7 @@ bool choose_again(struct engine *engine, struct move *move, const struct uplink 
     return choose_anew(engine, move, tried, ATTEMPT_NEXT);
 }
 
+/* Of a queued one: the configuration may be another by now. */
 bool choose_still(struct engine *engine, struct move *move)
 {
     const struct uplink *target = uplinks_target(engine, move->destination);
@@ -367,6 +377,7 @@ bool choose_still(struct engine *engine, struct move *move)
     if (!move->destination || !move->destination->interface)
         return true;
     if (target && uplinks_chosen(engine) && text_is(move->destination->target, target->name->s) &&
+        (move->reason->kind != PD_KIND_DEGRADED || target->configured) &&
         uplink_serves(target, uplinks_family(move->peer), engine->now_us))
         return true;
     if (returns)

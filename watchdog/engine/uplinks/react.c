@@ -20,6 +20,8 @@
 
 /* The trigger route mostly is faster, and knows where the kernel leads. */
 #define GRACE_US UINT64_C(300000)
+/* Without carrier it is only for a contact that bounces: the kernel may keep its routes. */
+#define GRACE_CARRIER_US UINT64_C(50000)
 /* Nothing got through for so long: an uplink that comes up is worth a try. */
 #define DEAD_US UINT64_C(1000000)
 
@@ -75,6 +77,8 @@ static bool is_dead(const struct engine *engine, const struct peer *peer)
  * window is full of what was lost, no PING gets out: another port begins with a new one. */
 static void wake(struct engine *engine, struct peer *peer, const struct uplink *uplink)
 {
+    if (peer->uplink && uplink_at(engine, peer->uplink) == uplink && peer->moves)
+        peer->moves->watch.gone = peer->moves->watch.cut = false; /* something can arrive again */
     waiting_route_changed(engine, peer);
     again_now(engine, peer);
     if (uses_another(engine, peer, uplink))
@@ -145,6 +149,11 @@ static const char *condition_text(const struct uplink *uplink)
                : downs[uplink->condition];
 }
 
+static uint64_t grace_us(const struct uplink *uplink)
+{
+    return uplink->condition == UPLINK_NO_CARRIER ? GRACE_CARRIER_US : GRACE_US;
+}
+
 /* Went or came: a record, and whoever is concerned is looked at. `was` is NULL for one that was not
  * in the list. */
 static void compare(struct engine *engine, struct uplink *uplink, const struct uplink *was)
@@ -161,7 +170,7 @@ static void compare(struct engine *engine, struct uplink *uplink, const struct u
     }
     evidence_unprove(uplink);
     if (uplinks_chosen(engine))
-        check_at(engine, engine->now_us + GRACE_US);
+        check_at(engine, engine->now_us + grace_us(uplink));
 }
 
 /* A learned one that was the only one is in no list while it is gone, and has no record. */
@@ -209,10 +218,23 @@ void react_configured(struct engine *engine)
 /* ---- connections that are left on one that cannot be used ---- */
 
 static void advise_off(struct engine *engine, struct peer *peer, const char *trigger,
-                       const char *reason)
+                       const char *reason, const char *proof)
 {
+    const struct pd_field evidence = {.name = "proof", .text = proof};
+
     advice_give(engine, peer, trigger, REASON_BY_RULE, false,
-                &(struct pd_advice){.kind = PD_KIND_MOVED, .reason = reason});
+                &(struct pd_advice){.kind = PD_KIND_MOVED,
+                                    .reason = reason,
+                                    .evidence = &evidence,
+                                    .n_evidence = proof != NULL});
+}
+
+/* As the trigger route has it: a client's packets may leave another way, if it is not bound. */
+static const char *proof_of(const struct peer *peer, const struct uplink *uplink)
+{
+    if (uplink->condition != UPLINK_NO_CARRIER)
+        return NULL;
+    return peer_inbound(peer) || peer->view.path->interface ? "unreachable" : "no-carrier";
 }
 
 static void leave_down(struct engine *engine, const struct uplink *uplink)
@@ -225,7 +247,7 @@ static void leave_down(struct engine *engine, const struct uplink *uplink)
     for (uint32_t i = 0; uplink->n_peers && (peer = peers_next(engine, &i));)
         if (peer->uplink == place && peer->state == PEER_UP && !peer_in_flight(peer) &&
             !(peer->moves && peer->moves->move) && !waits_for_target(peer))
-            advise_off(engine, peer, uplink_name, reason);
+            advise_off(engine, peer, uplink_name, reason, proof_of(peer, uplink));
 }
 
 /* What the hold advised, and had nowhere to go, has no reason any more. */
@@ -263,10 +285,10 @@ void react_due(struct engine *engine)
         }
         if (uplink->condition == UPLINK_UP || !uplinks_chosen(engine))
             continue;
-        if (engine->now_us >= uplink->is.since_us + GRACE_US)
+        if (engine->now_us >= uplink->is.since_us + grace_us(uplink))
             leave_down(engine, uplink);
         else
-            check_at(engine, uplink->is.since_us + GRACE_US);
+            check_at(engine, uplink->is.since_us + grace_us(uplink));
     }
 }
 
@@ -291,7 +313,7 @@ bool react_hold(struct engine *engine, const char *name, uint64_t until_us, cons
                     until_us ? ", for a while" : ", until it is released");
     for (uint32_t i = 0; uplinks_chosen(engine) && (peer = peers_next(engine, &i));)
         if (peer->uplink == place && peer->state == PEER_UP)
-            advise_off(engine, peer, operator_name, reason);
+            advise_off(engine, peer, operator_name, reason, NULL);
     return true;
 }
 
