@@ -293,6 +293,25 @@ static void notice_unjudgeable(struct engine *engine)
            1);
 }
 
+/* Nothing could get through while there was no route: that time does not count. What was advised
+ * before would close it for nothing. */
+static void follow_route(struct engine *engine, struct peer *peer)
+{
+    struct watch *watch = &peer->moves->watch;
+
+    if (watch->cut_off == peer->unrouted)
+        return;
+    watch->cut_off = peer->unrouted;
+    call_off(engine, peer);
+    watch->given = false;
+    if (!watch->cut_off) {
+        watch->flipped = watch->untried = true;
+        watch_since_now(engine, watch);
+        progress_restart(engine, peer);
+    }
+    set_deadline(engine, peer);
+}
+
 void fallback_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample)
 {
     const struct uplink *uplink = uplink_at(engine, peer->uplink);
@@ -304,6 +323,7 @@ void fallback_row(struct engine *engine, struct peer *peer, const struct pd_samp
     if (!peer->moves->watch.on)
         return;
     notice_unjudgeable(engine);
+    follow_route(engine, peer);
     if (!uplink || uplink->condition == UPLINK_UP) /* else nothing can go out */
         ping_row(engine, peer, sample);
     if (peer->moves->watch.application != sample->application) {
