@@ -31,6 +31,8 @@ struct mock_peer {
     uint32_t advised;       /* calls of advise */
     uint32_t probed;        /* calls of probe */
     bool given_up;          /* said by given_up */
+    bool no_route;          /* said by no_route */
+    uint32_t routed;        /* calls of no_route that say that there is one */
     /* what the next sample is made of; 0: never, not so */
     struct pd_row row; /* each column as it was last known */
     uint64_t last_look_us, regular_us, progress_us, unacked_since_us, outstanding_since_us;

@@ -247,6 +247,11 @@ struct pd_host {
      * advice of any trigger dials it anew rather than migrates it, where the node can and the
      * configuration does not say `prefer = migrate`. False: it has not, after all. */
     void (*given_up)(struct pd_turn *turn, uint32_t peer, bool given_up);
+
+    /* The kernel has no route to this peer: the connection is not closed and dialled anew until
+     * there is one. False: there is one again, or it works again; what waits on it is tried at
+     * once, when the callback has returned. */
+    void (*no_route)(struct pd_turn *turn, uint32_t peer, bool none);
 };
 
 /* ---- the descriptor ---- */

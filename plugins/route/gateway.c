@@ -98,6 +98,19 @@ static void gateway_failed(struct pd_turn *turn, uint32_t oif, const char *gatew
     peers_look(turn, room);
 }
 
+/* What waits behind it is tried at once: the stacks' own probes have become rare. */
+static void peers_try(struct pd_turn *turn, size_t place)
+{
+    struct route *route = turn->self;
+
+    for (uint32_t i = 0; i < route->n_indices; i++) {
+        const struct route_peer *peer = turn->host->state(turn, i);
+
+        if (peer && gateway_of(route, peer) == place && !peer->no_route)
+            turn->host->no_route(turn, i, false);
+    }
+}
+
 void route_gateway(struct pd_turn *turn, uint32_t oif, const char *gateway, bool failed)
 {
     struct route *route = turn->self;
@@ -107,6 +120,7 @@ void route_gateway(struct pd_turn *turn, uint32_t oif, const char *gateway, bool
         gateway_failed(turn, oif, gateway);
     if (failed || place == ROUTE_GATEWAYS)
         return;
+    peers_try(turn, place);
     cause_close(turn, &route->gateways[place]);
     route->gateways[place] = (struct route_gateway){0};
     route->n_gateways--;

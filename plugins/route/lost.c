@@ -39,6 +39,28 @@ void key_not_lost(struct route *route, struct key *key)
     key->no_route = key->unsaid = false;
 }
 
+void route_tell(struct pd_turn *turn, uint32_t index, struct route_peer *peer)
+{
+    const struct route *route = turn->self;
+    bool none = peer->linked && route->keys.slots[peer->key].no_route;
+
+    if (peer->no_route == none)
+        return;
+    peer->no_route = none;
+    turn->host->no_route(turn, index, none);
+}
+
+void route_tell_key(struct pd_turn *turn, uint32_t key)
+{
+    const struct route *route = turn->self;
+    struct route_peer *peer;
+
+    for (uint32_t i = route->keys.slots[key].first; i != ROUTE_NONE; i = peer->next) {
+        peer = turn->host->state(turn, i);
+        route_tell(turn, i, peer);
+    }
+}
+
 /* "to 192.0.2.1 (ENETUNREACH)" */
 static void key_text(const struct key *key, char *text, size_t size)
 {

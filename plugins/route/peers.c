@@ -66,6 +66,7 @@ static bool peer_link(struct pd_turn *turn, const struct pd_peer *who, struct ro
     if (who->index >= route->n_indices)
         route->n_indices = who->index + 1;
     key->in_flight_bytes += peer->in_flight_bytes;
+    route_tell(turn, who->index, peer);
     return true;
 }
 

@@ -209,6 +209,7 @@ static int key_answered(struct pd_turn *turn, uint32_t index, const struct answe
     struct route *route = turn->self;
     struct key *key = &route->keys.slots[index];
     uint8_t error = answer->error ? route_error_number(answer->error) : 0;
+    bool lost = key->no_route;
     int r = 0;
 
     key->epoch = key->asked_at;
@@ -227,6 +228,8 @@ static int key_answered(struct pd_turn *turn, uint32_t index, const struct answe
         key->token = answer->token;
         r = key_found(route, key, answer);
     }
+    if (key->no_route != lost)
+        route_tell_key(turn, index);
     if (key->unsettled)
         route_evaluate_key(route, index, answer->prefix);
     if (key->again && !key->queued && key->n_peers)

@@ -172,6 +172,7 @@ struct route_peer {
     bool moved : 1;       /* and that a moment ago: not evaluated since */
     bool provisional : 1; /* advised while its source was none of the interface */
     bool dead : 1;        /* advised because its gateway does not answer */
+    bool no_route : 1;    /* the host was told so */
     uint8_t cut : 3;      /* enum cut */
 };
 
@@ -303,6 +304,9 @@ int route_gateway_row(struct pd_turn *turn, const struct pd_sample *sample);
 uint8_t route_error_number(const char *error);
 void key_lost(struct route *route, struct key *key, uint8_t error);
 void key_not_lost(struct route *route, struct key *key);
+/* The host is told whether there is a route to this peer; to all peers of this key. */
+void route_tell(struct pd_turn *turn, uint32_t index, struct route_peer *peer);
+void route_tell_key(struct pd_turn *turn, uint32_t key);
 /* Says which keys have lost their route since the last time. */
 void route_say_lost(struct pd_turn *turn);
 

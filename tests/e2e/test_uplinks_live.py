@@ -130,8 +130,8 @@ class Dead(LiveCase):
         self.tell("on what came up")
 
     def test_the_only_uplink_is_unplugged(self):
-        """For 14 s nothing leads anywhere. Nothing is closed, and neither end waits for its own probe timeout, which is
-        seconds away by then."""
+        """For 14 s nothing leads anywhere. Meanwhile nothing is closed, and then neither end waits for its own probe
+        timeout, which is seconds away by then. What the peer dialled has 1 s to show that it lives."""
         self.live(sections={})
         for name in ("up1", "lte"):
             self.lab.link(name, "down")
@@ -141,10 +141,11 @@ class Dead(LiveCase):
         began = time.monotonic()
         self.lab.link("up0", "down")
         time.sleep(14)  # this is what is tried, not waited for
+        self.assertFalse([r for r in self.said("decision") if r["verdict"] == "reconnect"])
         self.lab.link("up0", "up")
         away_s = time.monotonic() - began
-        self.wait_flow("bravo")
-        self.check_gap(bravo=away_s + 0.5)
+        self.wait_flow(*self.peers)
+        self.check_gap(bravo=away_s + 0.5, charlie=away_s + 3)
         self.assertEqual({r["verdict"] for r in self.asked("bravo")}, {"migrate"})
         self.assertEqual(self.now["bravo"]["connections"], 1)
         self.tell("back on it")

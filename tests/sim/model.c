@@ -124,7 +124,7 @@ static void peer_up(struct sim *sim)
         return;
     peer->known = true;
     peer->unreported = peer->gone = peer->disabled = peer->undialable = false;
-    peer->given_up = SIM_NOT_GIVEN_UP;
+    peer->given_up = peer->unrouted = SIM_NOT_GIVEN_UP;
     if (peer->kept_conn == event->conn) {
         peer->disabled = peer->kept_disabled;
         peer->undialable = peer->kept_undialable;

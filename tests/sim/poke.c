@@ -40,6 +40,15 @@ static void given_up(struct pd_turn *turn, struct poke *poke, const struct poke_
     turn->host->given_up(turn, step->peer, step->number);
 }
 
+static void no_route(struct pd_turn *turn, struct poke *poke, const struct poke_step *step)
+{
+    const struct pd_peer *peer = turn->host->peer(turn, step->peer);
+
+    if (peer && poke->no_route)
+        poke->no_route(poke->user, peer->conn, step->number);
+    turn->host->no_route(turn, step->peer, step->number);
+}
+
 static int do_step(struct pd_turn *turn, struct poke *poke, const struct poke_step *step)
 {
     const struct pd_host *host = turn->host;
@@ -78,6 +87,9 @@ static int do_step(struct pd_turn *turn, struct poke *poke, const struct poke_st
         break;
     case POKE_GIVEN_UP:
         given_up(turn, poke, step);
+        break;
+    case POKE_NO_ROUTE:
+        no_route(turn, poke, step);
         break;
     case POKE_NOTICE:
         host->notice(turn, PD_LEVEL_WARNING, "poke", step->text);

@@ -32,6 +32,7 @@ enum poke_do {
     POKE_NOTICE,
     POKE_PROBE,
     POKE_GIVEN_UP, /* number: 0 or 1 */
+    POKE_NO_ROUTE, /* the same */
     POKE_FAIL,     /* the callback returns -EPROTO */
     POKE_WAITS,    /* does advice wait? The answer goes to poke.waits */
 };
@@ -70,6 +71,7 @@ struct poke {
     bool state_was_zero;    /* of the peer, at PD_PEER_UP */
     /* whom to report what is said of a connection; NULL: nobody */
     void (*given_up)(void *user, uint64_t conn, bool given_up);
+    void (*no_route)(void *user, uint64_t conn, bool none);
     void *user;
 };
 

@@ -44,7 +44,9 @@ struct sim_peer {
     bool migratable, reconnectable;
     bool gone; /* answered not_connected */
     enum sim_given_up given_up;
-    uint64_t given_up_turn; /* when that was said last */
+    uint64_t given_up_turn;     /* when that was said last */
+    enum sim_given_up unrouted; /* the same of `no_route` */
+    uint64_t unrouted_turn;
     enum pd_role role;
     uint64_t conn;
     uint64_t up_us;

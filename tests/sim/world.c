@@ -178,7 +178,7 @@ static void plan(struct sim *sim, uint32_t owner)
         POKE_ADVISE,     POKE_ADVISE,      POKE_ADVISE, POKE_ADVISE,      POKE_ADVISE,
         POKE_ADVISE,     POKE_ADVISE,      POKE_ADVISE, POKE_ADVISE_SAME, POKE_ADVISE_SAME,
         POKE_WITHDRAW,   POKE_POLL,        POKE_TIMER,  POKE_QUERY,       POKE_NOTICE,
-        POKE_OPEN_CAUSE, POKE_CLOSE_CAUSE, POKE_PROBE,  POKE_GIVEN_UP,
+        POKE_OPEN_CAUSE, POKE_CLOSE_CAUSE, POKE_PROBE,  POKE_GIVEN_UP,    POKE_NO_ROUTE,
     };
     struct poke *poke = &sim->pokes[owner];
     enum poke_call in = pick(sim, 3) ? POKE_IN_SIGNAL : (enum poke_call)pick(sim, POKE_CALLS);
@@ -191,7 +191,7 @@ static void plan(struct sim *sim, uint32_t owner)
         step->advice = any_advice(sim);
     else if (step->what == POKE_CLOSE_CAUSE)
         step->number = sim->causes[pick(sim, SIM_CAUSES)];
-    else if (step->what == POKE_GIVEN_UP)
+    else if (step->what == POKE_GIVEN_UP || step->what == POKE_NO_ROUTE)
         step->number = pick(sim, 3) != 0;
     else if (step->what == POKE_QUERY && !step->number)
         step->number = 1;

@@ -210,6 +210,16 @@ static void host_given_up(struct pd_turn *turn, uint32_t peer, bool given_up)
         found->given_up = given_up;
 }
 
+static void host_no_route(struct pd_turn *turn, uint32_t peer, bool none)
+{
+    struct mock_peer *found = mock_find(mock_of(turn), peer);
+
+    if (!found)
+        return;
+    found->no_route = none;
+    found->routed += !none;
+}
+
 /* ---- options ---- */
 
 static uint64_t default_number(const struct pd_option *option)
@@ -293,6 +303,7 @@ int mock_start(struct mock *mock, const struct pd_trigger *trigger, const char *
         host_waits,
         host_probe,
         host_given_up,
+        host_no_route,
     };
     mock->turn.host = &mock->host;
     mock->turn.self = zeroed(trigger->instance_size);

@@ -22,6 +22,7 @@ OWNERS = {
     "moved_tokens_us": ("peers/waiting.c",), "failed_us": ("peers/waiting.c",), "stalled": ("peers/waiting.c",),
     "cooldown_doublings": ("peers/waiting.c",), "random": ("peers/waiting.c", "engine.c"),
     "disabled": ("peers/peer.c",), "given_up": ("peers/peer.c",), "undialable": ("peers/peer.c",),
+    "unrouted": ("peers/peer.c", "liveness/fallback.c"),
     "migratable": ("peers/peer.c",), "reconnectable": ("peers/peer.c",),
     "stalled_since_us": ("peers/progress.c",), "stalled_polls": ("peers/progress.c",),
     "unanswered_since_us": ("peers/progress.c",), "unanswered_rows": ("peers/progress.c",),

@@ -60,6 +60,13 @@ static void expect_fallback(struct lab *lab, uint64_t conn, const char *dial)
                      !strcmp(dial, "unreachable"));
 }
 
+static void expect_no_fallback(struct lab *lab)
+{
+    for (size_t i = 0; i < lab->n_records; i++)
+        if (lab->records[i].type == RECORD_DECISION)
+            assert_string_not_equal(lab->records[i].decision.trigger, "fallback");
+}
+
 /* ---- no way out ---- */
 
 static void never_without_a_way_out(void **state)
@@ -87,6 +94,120 @@ static void with_a_way_out_again(void **state)
     expect_no_decision(lab); /* the refusals are counted */
     lab_silent(lab, 17);
     expect_fallback(lab, 17, "sign");
+}
+
+/* Said by a trigger: the kernel has no route to it, or has one again. */
+static void routed(struct lab *lab, bool none)
+{
+    lab_step(lab, POKE_NO_ROUTE, 17)->number = none;
+    lab_signal(lab);
+}
+
+/* What was advised does not say it, but the kernel has no route. Once it has one, the time begins
+ * anew: the connection may live. */
+static void never_without_a_route(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "z", 99);
+    inbound(lab, &(struct pd_advice){.kind = PD_KIND_DEAD, .reason = "silent"});
+    routed(lab, true);
+    for (unsigned i = 0; i < 50; i++) { /* others live: a sign */
+        lab_fresh(lab, 99, 50 * MS);
+        rows(lab, 1, NULL);
+    }
+    assert_true(lab_peer(lab, 17)->moves->watch.on);
+    expect_no_decision(lab);
+    routed(lab, false);
+    expect_decision(lab, 17, VERDICT_INBOUND); /* tried at once */
+    lab_silent(lab, 17);
+    for (unsigned i = 0; i < 3; i++) {
+        lab_time(lab, 333 * MS);
+        lab_silent(lab, 17);
+    }
+    expect_no_decision(lab);
+    lab_time(lab, MS);
+    lab_silent(lab, 17);
+    expect_fallback(lab, 17, "sign");
+}
+
+/* It lives: it had only been waiting for a route. */
+static void alive_with_a_route_again(void **state)
+{
+    struct lab *lab = *state;
+
+    inbound(lab, &(struct pd_advice){.kind = PD_KIND_DEAD, .reason = "silent"});
+    routed(lab, true);
+    rows(lab, 14, NULL);
+    routed(lab, false);
+    lab_silent(lab, 17);
+    for (unsigned i = 0; i < 30; i++) {
+        lab_time(lab, 500 * MS);
+        lab_fresh(lab, 17, 50 * MS);
+    }
+    expect_no_fallback(lab);
+    assert_false(lab_peer(lab, 17)->moves->watch.on);
+}
+
+/* What waits to be dialled anew is not, while there is no route: it would be closed for nothing. */
+static void called_off_without_a_route(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.max_in_flight = 1;
+    lab_node_up(lab, "boot");
+    lab_snapshot(lab);
+    lab_peer_up(lab, "z", 99);
+    lab_fresh(lab, 99, 50 * MS);
+    inbound(lab, &(struct pd_advice){.kind = PD_KIND_MOVED, .reason = "moved"});
+    lab_advise(lab, 99, PD_KIND_MOVED); /* takes the only place */
+    expect_decision(lab, 99, VERDICT_MIGRATE);
+    rows(lab, 4, NULL);
+    expect_decision(lab, 17, VERDICT_QUEUED);
+    routed(lab, true);
+    lab_silent(lab, 17);
+    expect_decision(lab, 17, VERDICT_SUPERSEDED);
+    rows(lab, 4, NULL);
+    expect_no_decision(lab);
+}
+
+/* Nor by anybody else but an operator; it is decided again when there is a route. */
+static void not_dialled_without_a_route(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.prefer = PREFER_RECONNECT;
+    up(lab, PD_ROLE_CLIENT);
+    routed(lab, true);
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    expect_decision(lab, 17, VERDICT_NO_TARGET);
+    routed(lab, true); /* said twice */
+    expect_no_decision(lab);
+    routed(lab, false);
+    expect_decision(lab, 17, VERDICT_RECONNECT);
+}
+
+static void dialled_by_an_operator(void **state)
+{
+    struct lab *lab = *state;
+
+    up(lab, PD_ROLE_CLIENT);
+    routed(lab, true);
+    lab_operator(lab, "a", COMMAND_BY_RECONNECT);
+    expect_decision(lab, 17, VERDICT_RECONNECT);
+}
+
+/* A client whose window is full cannot send a PING: it is moved to another port. */
+static void moved_with_a_route_again(void **state)
+{
+    struct lab *lab = *state;
+
+    up(lab, PD_ROLE_CLIENT);
+    routed(lab, true);
+    rows(lab, 3, NULL);
+    routed(lab, false);
+    assert_string_equal(expect_decision(lab, 17, VERDICT_MIGRATE)->reason->s,
+                        "its route works again, and nothing got through for 3.0 s");
 }
 
 /* The node knows none: a dial would find none either. */
@@ -566,6 +687,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAB_TEST(never_without_a_way_out),
         LAB_TEST(with_a_way_out_again),
+        LAB_TEST(never_without_a_route),
+        LAB_TEST(alive_with_a_route_again),
+        LAB_TEST(called_off_without_a_route),
+        LAB_TEST(not_dialled_without_a_route),
+        LAB_TEST(dialled_by_an_operator),
+        LAB_TEST(moved_with_a_route_again),
         LAB_TEST(after_no_path),
         LAB_TEST(after_no_path_and_others_live),
         LAB_TEST(after_no_path_and_a_timeout),

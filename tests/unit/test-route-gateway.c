@@ -91,6 +91,35 @@ static void test_those_that_stall_behind_it(void **state)
     mock_stop(&mock);
 }
 
+/* What waits behind it is tried at once, and nothing else. */
+static void test_tried_when_it_answers_again(void **state)
+{
+    struct mock mock;
+    struct kernel kernel;
+
+    kernel_begin(&mock, &kernel, NULL);
+    kernel.rules[0] = (struct rule){"192.0.2.9", UP1};
+    kernel.rules[1] = (struct rule){"", UP0};
+    kernel_peer_up(&mock, "a", NULL, REMOTE);
+    kernel_peer_up(&mock, "b", NULL, "192.0.2.9:443");
+    gateway(&mock, WELL); /* it had not failed */
+    assert_int_equal(mock.peers[0].routed, 0);
+    gateway(&mock, FAILS);
+    mock_signal(&mock, "gateways", 0, NULL); /* it is not known to answer */
+    assert_int_equal(mock.peers[0].routed, 0);
+    gateway(&mock, FAILS);
+    assert_false(mock.peers[0].no_route); /* packets may go another way */
+    gateway(&mock, WELL);
+    assert_int_equal(mock.peers[0].routed, 1);
+    assert_int_equal(mock.peers[1].routed, 0);
+    gateway(&mock, FAILS); /* it answers, but there is no route over it any more */
+    kernel_flip(&mock, NO_NEXTHOP);
+    gateway(&mock, WELL);
+    assert_true(mock.peers[0].no_route);
+    assert_int_equal(mock.peers[0].routed, 1);
+    mock_stop(&mock);
+}
+
 static void test_until_it_answers_again(void **state)
 {
     struct mock mock;
@@ -459,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_those_that_stall_behind_it),
+        cmocka_unit_test(test_tried_when_it_answers_again),
         cmocka_unit_test(test_until_it_answers_again),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_what_is_not_enough),

@@ -157,6 +157,29 @@ static void test_no_nexthop_out(void **state)
     mock_stop(&mock);
 }
 
+/* The engine is told, of each connection, also of one that comes up meanwhile or gets another
+ * address. */
+static void test_no_route_is_told(void **state)
+{
+    struct mock mock;
+    struct kernel kernel;
+
+    kernel_begin(&mock, &kernel, NULL);
+    kernel_peer_up(&mock, "a", NULL, "192.0.2.1:443");
+    kernel_peer_up(&mock, "b", NULL, "192.0.2.1:444");
+    kernel_flip(&mock, NO_NEXTHOP);
+    assert_true(mock.peers[0].no_route && mock.peers[1].no_route);
+    kernel_peer_up(&mock, "c", NULL, "192.0.2.1:445");
+    kernel_peer_up(&mock, "d", NULL, "198.51.100.1:443");
+    assert_true(mock.peers[2].no_route && mock.peers[3].no_route);
+    mock_time(&mock, 2 * SECOND);
+    kernel_flip(&mock, UP0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(mock.peers[i].routed, 1);
+    assert_int_equal(mock.n_advice, 0); /* there again */
+    mock_stop(&mock);
+}
+
 static void test_no_nexthop_out_is_looked_up_every_10_ms(void **state)
 {
     struct mock mock;
@@ -608,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_local_gone_at_first_sight),
         cmocka_unit_test(test_local_lost_and_there_again),
         cmocka_unit_test(test_no_nexthop_out),
+        cmocka_unit_test(test_no_route_is_told),
         cmocka_unit_test(test_no_nexthop_out_is_looked_up_every_10_ms),
         cmocka_unit_test(test_no_nexthop_out_at_first_sight),
         cmocka_unit_test(test_settle),

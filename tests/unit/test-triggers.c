@@ -216,6 +216,21 @@ static void given_up_and_not_dialable(void **state)
     moved(lab, PD_KIND_MOVED, VERDICT_MIGRATE);
 }
 
+static void no_route_by_a_trigger_that_is_closed(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_peer_up(lab, "a", 17);
+    lab_step(lab, POKE_NO_ROUTE, 17)->number = true;
+    lab_signal(lab);
+    assert_true(lab_peer(lab, 17)->unrouted);
+    for (unsigned i = 0; i < 5; i++) {
+        lab_step(lab, POKE_FAIL, 0);
+        lab_signal(lab);
+    }
+    assert_false(lab_peer(lab, 17)->unrouted);
+}
+
 /* What it said does not outlive it. */
 static void given_up_by_a_trigger_that_is_closed(void **state)
 {
@@ -389,6 +404,7 @@ int main(void)
         LAB_TEST(given_up_by_the_peer),
         LAB_TEST(given_up_and_not_dialable),
         LAB_TEST(given_up_by_a_trigger_that_is_closed),
+        LAB_TEST(no_route_by_a_trigger_that_is_closed),
         LAB_TEST(bad_advice),
         LAB_TEST(in_its_last_callback),
         PLAIN_TEST(matches),

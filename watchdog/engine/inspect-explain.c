@@ -36,6 +36,7 @@ static void ask_gate(const struct engine *engine, const struct peer *peer, enum 
         const struct uplink *target = uplink_at(engine, choice.to);
 
         question.no_target = choice.no_target;
+        question.bound = choice.to;
         question.probing = choice.probe;
         ret->target = target ? target->name->s : NULL;
         snprintf(ret->choice, sizeof(ret->choice), "%s", choice.why);

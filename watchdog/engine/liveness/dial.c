@@ -37,13 +37,25 @@ static bool others_heard(const struct engine *engine, const struct peer *peer)
                   : evidence_recent(engine, engine->polls.acknowledged_us);
 }
 
+/* The kernel has no route to it, and it cannot be dialled over another uplink either. */
+static bool no_way(const struct engine *engine, const struct peer *peer)
+{
+    if (!peer->unrouted)
+        return false;
+    for (size_t i = 0; uplinks_chosen(engine) && i < engine->uplinks.n; i++)
+        if (engine->uplinks.list[i].condition == UPLINK_UP)
+            return false;
+    return true;
+}
+
 enum dial dial_judge(const struct engine *engine, const struct peer *peer)
 {
     const struct watch *watch = &peer->moves->watch;
 
-    if (watch->no_way || (watch->no_path && !others_live(engine, peer, watch->advised_us)))
+    if (watch->no_way || no_way(engine, peer) ||
+        (watch->no_path && !others_live(engine, peer, watch->advised_us)))
         return DIAL_NEVER;
-    if ((watch->gone || watch->cut) &&
+    if ((watch->gone || watch->no_carrier) &&
         (peer_inbound(peer) || !peer_movable(engine, peer, BY_MIGRATE)))
         return DIAL_GONE;
     if (!watch->application)

@@ -82,7 +82,7 @@ static void take_moved(struct watch *watch, const struct reason *reason)
     watch->no_way = reason->no_target;
     watch->no_path = false;
     watch->gone = reason_proves(reason, "unreachable");
-    watch->cut = reason_proves(reason, "no-carrier");
+    watch->no_carrier = reason_proves(reason, "no-carrier");
 }
 
 void fallback_advised(struct engine *engine, struct peer *peer, const struct reason *reason)
@@ -103,7 +103,7 @@ void fallback_advised(struct engine *engine, struct peer *peer, const struct rea
     if (reason->kind == PD_KIND_MOVED)
         take_moved(watch, reason);
     if (own) /* at once only once: what was refused or failed waits as any other does */
-        watch->gone = watch->cut = false;
+        watch->gone = watch->no_carrier = false;
     watch_since_now(engine, watch);
     watch->deadline.kind = DEADLINE_WATCH;
     if (!known)
@@ -218,7 +218,7 @@ bool fallback_answered(struct engine *engine, struct peer *peer, enum outcome ou
     watch->no_path = outcome == OUTCOME_NO_PATH;
     if (outcome == OUTCOME_MIGRATED || outcome == OUTCOME_RECONNECTED ||
         outcome == OUTCOME_OLD_LIVES) {
-        watch->gone = watch->cut = false;
+        watch->gone = watch->no_carrier = false;
         progress_restart(engine, peer); /* what lives now gets its own time */
     } else if (evaluate(engine, peer)) {
         return true;
@@ -276,7 +276,7 @@ static void progressed(struct engine *engine, struct peer *peer, const struct pd
 
     watch->given = false;
     if (sure && sample->acknowledged)
-        watch->flipped = watch->gone = watch->cut = false;
+        watch->flipped = watch->gone = watch->no_carrier = false;
     if (sure && !peer_in_flight(peer))
         fallback_off(engine, peer);
     else
@@ -294,6 +294,25 @@ static void notice_unjudgeable(struct engine *engine)
            1);
 }
 
+/* Nothing could get through while there was no route: that time does not count. What was advised
+ * before would close it for nothing. */
+static void follow_route(struct engine *engine, struct peer *peer)
+{
+    struct watch *watch = &peer->moves->watch;
+
+    if (watch->unrouted == peer->unrouted)
+        return;
+    watch->unrouted = peer->unrouted;
+    call_off(engine, peer);
+    watch->given = false;
+    if (!watch->unrouted) {
+        watch->flipped = watch->untried = true;
+        watch_since_now(engine, watch);
+        progress_restart(engine, peer);
+    }
+    set_deadline(engine, peer);
+}
+
 void fallback_row(struct engine *engine, struct peer *peer, const struct pd_sample *sample)
 {
     const struct uplink *uplink = uplink_at(engine, peer->uplink);
@@ -305,6 +324,7 @@ void fallback_row(struct engine *engine, struct peer *peer, const struct pd_samp
     if (!peer->moves->watch.on)
         return;
     notice_unjudgeable(engine);
+    follow_route(engine, peer);
     if (!uplink || uplink->condition == UPLINK_UP) /* else nothing can go out */
         ping_row(engine, peer, sample);
     if (peer->moves->watch.application != sample->application) {

@@ -23,9 +23,11 @@ struct watch {
     bool flipped : 1;     /* the kernel's way out has changed since the last progress */
     bool untried : 1;     /* and it has not been dialled anew since */
     bool gone : 1;        /* the kernel has proven that nothing can arrive on the path in use */
-    bool cut : 1;     /* its interface has no carrier: nothing can, unless it leaves another way */
-    bool no_way : 1;  /* the kernel knows no way out */
-    bool no_path : 1; /* the node knew none at its last answer, which was at `advised_us` */
+    bool no_carrier : 1;  /* its interface has no carrier: nothing can, unless it leaves another way
+                           */
+    bool no_way : 1;      /* a trigger knows no way out */
+    bool no_path : 1;     /* the node knew none at its last answer, which was at `advised_us` */
+    bool unrouted : 1;    /* the kernel had no route to the peer at the last row */
     uint64_t cause;
     uint64_t advised_us; /* also the last answer since */
     uint64_t until_us;

@@ -69,14 +69,23 @@ void advice_take_back(struct engine *engine, struct peer *peer, const char *trig
     }
 }
 
-void advice_withdraw(struct engine *engine, struct peer *peer, const char *trigger)
+static void note(struct engine *engine, const struct peer *peer, const char *trigger)
 {
-    if (!peer->moves) /* nothing waits */
-        return;
     engine->withdrawals = array_reserve(engine->withdrawals, &engine->withdrawals_capacity,
                                         engine->n_withdrawals + 1, sizeof(struct withdrawal));
     engine->withdrawals[engine->n_withdrawals++] =
         (struct withdrawal){.peer = peer->view.index, .trigger = trigger};
+}
+
+void advice_withdraw(struct engine *engine, struct peer *peer, const char *trigger)
+{
+    if (peer->moves) /* else nothing waits */
+        note(engine, peer, trigger);
+}
+
+void advice_routed(struct engine *engine, struct peer *peer)
+{
+    note(engine, peer, NULL);
 }
 
 void advice_forget(struct engine *engine, struct peer *peer)

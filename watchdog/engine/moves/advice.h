@@ -31,10 +31,11 @@ struct advice {
     bool again; /* remembered, and given once more: its cause has counted it already */
 };
 
-/* Of waiting advice: its trigger has no reason for it any more. */
+/* What a policy said in a callback besides advice. Of waiting advice: its trigger has no reason for
+ * it any more. Or of a connection: its route works again. */
 struct withdrawal {
     uint32_t peer;
-    const char *trigger;
+    const char *trigger; /* NULL: the route works again */
 };
 
 static inline bool kind_is_network(enum pd_kind kind)
@@ -63,6 +64,9 @@ void advice_take_back(struct engine *engine, struct peer *peer, const char *trig
 
 /* Notes for the gate that an instance has no reason any more for what waits of its advice. */
 void advice_withdraw(struct engine *engine, struct peer *peer, const char *trigger);
+
+/* Its route works again: what waits on it is tried, when the callback has returned. */
+void advice_routed(struct engine *engine, struct peer *peer);
 
 /* Gives remembered advice once more, as a new decision; not while it is held back. */
 void advice_give_remembered(struct engine *engine, struct peer *peer);

@@ -280,6 +280,11 @@ void peer_set_given_up(struct peer *peer, bool given_up)
     peer->given_up = given_up;
 }
 
+void peer_set_unrouted(struct peer *peer, bool unrouted)
+{
+    peer->unrouted = unrouted;
+}
+
 void peer_refuse(struct peer *peer, enum by by)
 {
     if (by == BY_RECONNECT)

@@ -73,6 +73,7 @@ struct peer {
     bool outstanding_always : 1;    /* in flight, or a probe timeout, in every row since */
     bool outstanding_sent : 1;      /* bytes_sent has grown since */
     uint8_t advised_rounds : 3;     /* for so many more, advice says that it is worse */
+    bool unrouted : 1;              /* the kernel has no route to it, as a trigger says */
     uint8_t uplink : 7; /* uplinks/members.c: place + 1 of the one that it uses; 0: none is known */
     uint8_t home;       /* the same of the one that it was moved off, and wants back to */
     uint8_t group;      /* uplinks/groups.c: of those that share a link; 0: none */
@@ -132,6 +133,9 @@ void peer_refuse(struct peer *peer, enum by by);
 
 /* A trigger says whether the peer has given it up. */
 void peer_set_given_up(struct peer *peer, bool given_up);
+
+/* A trigger says whether the kernel has a route to it. */
+void peer_set_unrouted(struct peer *peer, bool unrouted);
 
 /* May it be moved so, as far as the node has said and answered? */
 bool peer_movable(const struct engine *engine, const struct peer *peer, enum by by);

@@ -18,6 +18,7 @@
 #include "../uplinks/choose.h"
 #include "../uplinks/evidence.h"
 #include "../uplinks/probe.h"
+#include "../uplinks/react.h"
 #include "admit.h"
 #include "deferred.h"
 #include "fate.h"
@@ -69,7 +70,8 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
     case VERDICT_HELD:
         return !asked && name_held(engine, peer->view.name);
     case VERDICT_NO_TARGET:
-        return !asked && question->no_target;
+        return !asked &&
+               (question->no_target || (by == BY_RECONNECT && peer->unrouted && !question->bound));
     case VERDICT_IN_FLIGHT:
         return peer_in_flight(peer) && !question->newer;
     case VERDICT_MERGED:
@@ -228,6 +230,7 @@ static struct gate_question question_of(const struct engine *engine, const struc
         .by = by,
         .no_target = advice->reason->no_target || choice->no_target ||
                      advice->fate == FATE_NOWHERE || (advice->fate == FATE_SCOUT && !elsewhere),
+        .bound = choice->to,
         .probing = choice->probe,
         .cools = advice->fate == FATE_COOLS,
         .awaits = advice->fate == FATE_AWAITS,
@@ -387,9 +390,14 @@ void gate_withdrawn(struct engine *engine)
         const struct withdrawal *withdrawal = &engine->withdrawals[i];
         struct peer *peer = peer_at(engine, withdrawal->peer);
 
+        if (!withdrawal->trigger)
+            continue;
         moves_withdraw(engine, peer, withdrawal->trigger);
         end_deferred(engine, peer, withdrawal->trigger, VERDICT_SUPERSEDED);
     }
+    for (size_t i = 0; i < engine->n_withdrawals; i++) /* what is left waits for this */
+        if (!engine->withdrawals[i].trigger)
+            react_routed(engine, peer_at(engine, engine->withdrawals[i].peer));
     engine->n_withdrawals = 0;
 }
 

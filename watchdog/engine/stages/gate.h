@@ -41,6 +41,7 @@ struct gate_question {
     enum pd_kind kind;
     enum by by;
     bool no_target;
+    bool bound; /* to an uplink that was chosen, whatever the route table says */
     bool probing;
     bool newer;    /* what is open, or queued, gives way to it */
     bool cools;    /* one that shares its link moved, and it did not help */

@@ -200,6 +200,18 @@ static void host_given_up(struct pd_turn *turn, uint32_t index, bool given_up)
         peer_set_given_up(peer, given_up);
 }
 
+static void host_no_route(struct pd_turn *turn, uint32_t index, bool none)
+{
+    struct engine *engine = instance_of(turn)->engine;
+    struct peer *peer = peer_of(engine, index);
+
+    if (!peer)
+        return;
+    peer_set_unrouted(peer, none);
+    if (!none)
+        advice_routed(engine, peer);
+}
+
 const struct pd_host host_calls = {
     .size = sizeof(struct pd_host),
     .advise = host_advise,
@@ -216,15 +228,19 @@ const struct pd_host host_calls = {
     .waits = host_waits,
     .probe = host_probe,
     .given_up = host_given_up,
+    .no_route = host_no_route,
 };
 
-/* Nobody may be left to take `given_up` back; without it a connection is migrated. */
+/* Nobody may be left to take back what was said with `given_up` and `no_route`: without the one a
+ * connection is migrated, and without the other dialled anew as any other. */
 void host_instance_closed(struct instance *instance)
 {
     struct engine *engine = instance->engine;
     struct peer *peer;
 
     causes_close(engine, instance);
-    for (uint32_t i = 0; (peer = peers_next(engine, &i));)
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         peer_set_given_up(peer, false);
+        peer_set_unrouted(peer, false);
+    }
 }

@@ -137,7 +137,7 @@ static bool is_gone(const struct peer *peer)
 {
     const struct watch *watch = peer->moves ? &peer->moves->watch : NULL;
 
-    return watch && watch->on && (watch->gone || watch->cut);
+    return watch && watch->on && (watch->gone || watch->no_carrier);
 }
 
 /* The first that lives; one that costs money only where no other is still to be heard. */

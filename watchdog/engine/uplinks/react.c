@@ -39,14 +39,16 @@ static void check_at(struct engine *engine, uint64_t at_us)
 
 /* ---- one came up ---- */
 
+/* `uplink` NULL: it is known by the route to this peer only. */
 static void advise_dead(struct engine *engine, struct peer *peer, const struct uplink *uplink)
 {
     uint64_t silent_us = engine->now_us - peer->outstanding_since_us;
     char reason[160];
 
     snprintf(reason, sizeof(reason),
-             "uplink %s came up, and nothing got through for %" PRIu64 ".%" PRIu64 " s",
-             uplink->name->s, silent_us / 1000000, silent_us % 1000000 / 100000);
+             "%s%s%s, and nothing got through for %" PRIu64 ".%" PRIu64 " s",
+             uplink ? "uplink " : "", uplink ? uplink->name->s : "its route works again",
+             uplink ? " came up" : "", silent_us / 1000000, silent_us % 1000000 / 100000);
     advice_give(engine, peer, uplink_name, REASON_BY_RULE, false,
                 &(struct pd_advice){.kind = PD_KIND_DEAD, .reason = reason});
 }
@@ -78,7 +80,8 @@ static bool is_dead(const struct engine *engine, const struct peer *peer)
 static void wake(struct engine *engine, struct peer *peer, const struct uplink *uplink)
 {
     if (peer->uplink && uplink_at(engine, peer->uplink) == uplink && peer->moves)
-        peer->moves->watch.gone = peer->moves->watch.cut = false; /* something can arrive again */
+        peer->moves->watch.gone = peer->moves->watch.no_carrier =
+            false; /* something can arrive again */
     waiting_route_changed(engine, peer);
     again_now(engine, peer);
     if (uses_another(engine, peer, uplink))
@@ -86,6 +89,17 @@ static void wake(struct engine *engine, struct peer *peer, const struct uplink *
     ping_waiting(engine, peer);
     if (!uplinks_chosen(engine) && is_dead(engine, peer))
         advise_dead(engine, peer, uplink);
+}
+
+void react_routed(struct engine *engine, struct peer *peer)
+{
+    waiting_route_changed(engine, peer);
+    again_now(engine, peer);
+    ping_waiting(engine, peer);
+    if (waits_for_target(peer))
+        advice_give_remembered(engine, peer);
+    else if (is_dead(engine, peer))
+        advise_dead(engine, peer, NULL);
 }
 
 /* All that is dead, or had nowhere to go. */

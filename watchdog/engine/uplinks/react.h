@@ -5,8 +5,13 @@
 
 #include "uplinks.h"
 
+struct peer;
+
 /* What the host has now. */
 void react_interfaces(struct engine *engine, const struct event_interfaces *host);
+
+/* The kernel has a route to this connection's peer again, or its gateway answers again. */
+void react_routed(struct engine *engine, struct peer *peer);
 
 /* The configuration is another; the engine is new. */
 void react_configured(struct engine *engine);
