@@ -341,6 +341,7 @@ static bool is_silent(const struct pd_sample *sample, uint64_t enough_us)
 {
     uint64_t rtt_us = sample->row->v[PD_SRTT_US];
 
+    enough_us -= enough_us % 1000; /* ages are whole milliseconds */
     if (sample->silent_us == PD_UNKNOWN)
         return false;
     if (sample->application && sample->row->v[PD_UNACKED_MS] != PD_UNKNOWN)

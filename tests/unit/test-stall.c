@@ -533,6 +533,28 @@ static void test_one_way_needs_samples(void **state)
 /* ---- nodes that say what the peer has not acknowledged ---- */
 
 /* The first row that shows it is enough, and its own ages count. */
+/* A row is pushed at 4 PTO, and its ages are whole milliseconds: it proves it all the same. */
+static void test_a_row_right_on_time(void **state)
+{
+    struct mock mock;
+    struct pd_row row;
+
+    (void)state;
+    begin(&mock, NULL);
+    row = row_of(1200, 0);
+    row.v[PD_PTO_US] = 142041;
+    row.v[PD_UNACKED_MS] = 567;
+    row.v[PD_SILENT_MS] = 500;
+    mock_time(&mock, 6 * SECOND);
+    mock_sample(&mock, 0, &row, false);
+    assert_int_equal(mock.n_advice, 0);
+    row.v[PD_UNACKED_MS] = 568;
+    mock_time(&mock, 6 * SECOND + MS);
+    mock_sample(&mock, 0, &row, false);
+    assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+}
+
 static void test_data_that_waits_in_silence(void **state)
 {
     struct mock mock;
@@ -681,6 +703,7 @@ int main(void)
         cmocka_unit_test(test_a_fresh_sample_ends_it),
         cmocka_unit_test(test_one_way_needs_samples),
         cmocka_unit_test(test_data_that_waits_in_silence),
+        cmocka_unit_test(test_a_row_right_on_time),
         cmocka_unit_test(test_a_keep_alive_may_wait),
         cmocka_unit_test(test_a_keep_alive_where_others_have_left),
         cmocka_unit_test(test_heard_and_nothing_acknowledged),
