@@ -366,6 +366,12 @@ bool choose_again(struct engine *engine, struct move *move, const struct uplink 
     return choose_anew(engine, move, tried, ATTEMPT_NEXT);
 }
 
+/* What is only slow goes where a section says so, and not for money. */
+static bool serves_degraded(const struct uplink *target)
+{
+    return target->configured && target->class != UPLINK_METERED;
+}
+
 /* Of a queued one: the configuration may be another by now. */
 bool choose_still(struct engine *engine, struct move *move)
 {
@@ -377,7 +383,7 @@ bool choose_still(struct engine *engine, struct move *move)
     if (!move->destination || !move->destination->interface)
         return true;
     if (target && uplinks_chosen(engine) && text_is(move->destination->target, target->name->s) &&
-        (move->reason->kind != PD_KIND_DEGRADED || target->configured) &&
+        (move->reason->kind != PD_KIND_DEGRADED || serves_degraded(target)) &&
         uplink_serves(target, uplinks_family(move->peer), engine->now_us))
         return true;
     if (returns)
