@@ -307,6 +307,7 @@ static void follow_route(struct engine *engine, struct peer *peer)
     watch->given = false;
     if (!watch->unrouted) {
         watch->flipped = watch->untried = true;
+        watch->no_path = false;
         watch_since_now(engine, watch);
         progress_restart(engine, peer);
     }
