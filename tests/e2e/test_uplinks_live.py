@@ -135,7 +135,8 @@ class Dead(LiveCase):
         self.live(sections={})
         for name in ("up1", "lte"):
             self.lab.link(name, "down")
-        self.wait_until(lambda: set(self.uplinks()) == {"up0"}, "up0 is the only one")
+        self.wait_until(lambda: [n for n, u in self.uplinks().items() if u["condition"] == "up"] == ["up0"],
+                        "up0 is the only one")
         self.wait_flow(*self.peers)
         self.begin()
         began = time.monotonic()

@@ -58,6 +58,8 @@ enum dial dial_judge(const struct engine *engine, const struct peer *peer)
     if ((watch->gone || watch->no_carrier) &&
         (peer_inbound(peer) || !peer_movable(engine, peer, BY_MIGRATE)))
         return DIAL_GONE;
+    if (watch->silent)
+        return DIAL_NEVER;
     if (!watch->application)
         return DIAL_IDLE;
     return watch->flipped || others_live(engine, peer, peer->progress_us) ? DIAL_SIGN : DIAL_BLIND;

@@ -15,6 +15,8 @@
 #include "../peers/progress.h"
 #include "../peers/unacked.h"
 #include "../state.h"
+#include "../uplinks/evidence.h"
+#include "../uplinks/react.h"
 #include "dial.h"
 
 #define WATCH_US    60000000u
@@ -81,6 +83,7 @@ static void take_moved(struct watch *watch, const struct reason *reason)
     watch->flipped = watch->untried = !reason->no_target;
     watch->no_way = reason->no_target;
     watch->no_path = false;
+    watch->silent = false; /* that was elsewhere */
     watch->gone = reason_proves(reason, "unreachable");
     watch->no_carrier = reason_proves(reason, "no-carrier");
 }
@@ -294,22 +297,41 @@ static void notice_unjudgeable(struct engine *engine)
            1);
 }
 
-/* Nothing could get through while there was no route: that time does not count. What was advised
- * before would close it for nothing. */
-static void follow_route(struct engine *engine, struct peer *peer)
+/* Is all that shares its link silent, and no other can be chosen? It stays so until something gets
+ * through to one of them. */
+static bool is_silent(const struct engine *engine, const struct peer *peer, bool progress)
+{
+    const struct watch *watch = &peer->moves->watch;
+
+    if (progress || watch->flipped || watch->gone || (uplinks_chosen(engine) && peer->uplink))
+        return false;
+    return watch->silent ? !evidence_group_heard(engine, peer)
+                         : evidence_group_silent(engine, peer);
+}
+
+/* Nothing could get through while there was no route, or to nobody: that time does not count. What
+ * was advised before would close it for nothing. */
+static void follow_link(struct engine *engine, struct peer *peer, bool progress)
 {
     struct watch *watch = &peer->moves->watch;
+    bool silent = is_silent(engine, peer, progress);
+    bool routed = watch->unrouted && !peer->unrouted, heard = watch->silent && !silent;
 
-    if (watch->unrouted == peer->unrouted)
+    if (watch->unrouted == peer->unrouted && watch->silent == silent)
         return;
     watch->unrouted = peer->unrouted;
+    watch->silent = silent;
     call_off(engine, peer);
     watch->given = false;
-    if (!watch->unrouted) {
+    if (routed) {
         watch->flipped = watch->untried = true;
         watch->no_path = false;
+    }
+    if (!watch->unrouted && !watch->silent) {
         watch_since_now(engine, watch);
         progress_restart(engine, peer);
+        if (heard && !progress)
+            react_routed(engine, peer);
     }
     set_deadline(engine, peer);
 }
@@ -325,7 +347,7 @@ void fallback_row(struct engine *engine, struct peer *peer, const struct pd_samp
     if (!peer->moves->watch.on)
         return;
     notice_unjudgeable(engine);
-    follow_route(engine, peer);
+    follow_link(engine, peer, progress);
     if (!uplink || uplink->condition == UPLINK_UP) /* else nothing can go out */
         ping_row(engine, peer, sample);
     if (peer->moves->watch.application != sample->application) {

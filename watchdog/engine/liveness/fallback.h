@@ -28,6 +28,7 @@ struct watch {
     bool no_way : 1;      /* a trigger knows no way out */
     bool no_path : 1;     /* the node knew none at its last answer, which was at `advised_us` */
     bool unrouted : 1;    /* the kernel had no route to the peer at the last row */
+    bool silent : 1;      /* nothing got through to any that shares its link */
     uint64_t cause;
     uint64_t advised_us; /* also the last answer since */
     uint64_t until_us;

@@ -75,8 +75,9 @@ struct peer {
     uint8_t advised_rounds : 3;     /* for so many more, advice says that it is worse */
     bool unrouted : 1;              /* the kernel has no route to it, as a trigger says */
     uint8_t uplink : 7; /* uplinks/members.c: place + 1 of the one that it uses; 0: none is known */
-    uint8_t home;       /* the same of the one that it was moved off, and wants back to */
-    uint8_t group;      /* uplinks/groups.c: of those that share a link; 0: none */
+    bool stuck : 1; /* uplinks/groups.c: counted so: something is outstanding, without progress */
+    uint8_t home;   /* the same of the one that it was moved off, and wants back to */
+    uint8_t group;  /* uplinks/groups.c: of those that share a link; 0: none */
     uint8_t counted_in; /* the last window in which it was measured, 0: none */
     uint8_t outstanding_rows;
     uint8_t

@@ -148,8 +148,10 @@ static void row_take(struct engine *engine, struct peer *peer, const struct pd_r
     peer->round = engine->polls.round;
     unacked_row(engine, peer, &sample);
     progress_row(engine, peer, &sample);
-    if (peer->uplink)
-        evidence_row(engine, peer, &sample);
+    evidence_row(engine, peer, &sample);
+    if (peer->stuck || !sample.progress)
+        groups_waits(engine, peer,
+                     !sample.progress && (peer->outstanding_since_us || sample.in_flight));
     peer->last_look_us = engine->now_us;
     if (row->v[PD_BYTES_RECEIVED] != PD_UNKNOWN)
         peer->bytes_received = row->v[PD_BYTES_RECEIVED];

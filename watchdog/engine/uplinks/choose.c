@@ -2,6 +2,7 @@
 /* See choose.h. */
 #include "choose.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "../state.h"
 #include "candidates.h"
 #include "evidence.h"
+#include "groups.h"
 #include "return.h"
 
 /* What is measured of an uplink is believed for so long. */
@@ -262,6 +264,32 @@ static bool choose_degraded(const struct choosing *choosing)
     return true;
 }
 
+/* Where nothing can be chosen: those that share its link are all silent, and another port, which
+ * may heal more than one thing, was tried. Where the kernel's route is another since then, that
+ * silence says nothing. */
+static bool is_silent(const struct choosing *choosing)
+{
+    const struct reason *reason = choosing->reason;
+    const struct peer *peer = choosing->peer;
+    const struct watch *watch = peer->moves ? &peer->moves->watch : NULL;
+
+    return reason->kind == PD_KIND_DEAD && choosing->attempt == ATTEMPT_FIRST &&
+           !reason->interface && !reason->local && !reason->via &&
+           !(watch && watch->on && (watch->flipped || watch->gone)) &&
+           (reason->by == REASON_BY_RECONNECT || evidence_tried(peer)) &&
+           evidence_group_silent(choosing->engine, peer);
+}
+
+static void say_silent(const struct choosing *choosing)
+{
+    const struct group *group = group_at(choosing->engine, choosing->peer->group);
+    char text[INET6_ADDRSTRLEN];
+
+    choosing->ret->no_target = true;
+    say(choosing->ret, "nothing was heard from any of %" PRIu32 " peers on %s", group->n_peers,
+        group_name(choosing->engine, group, text, sizeof(text)));
+}
+
 static bool choose(const struct engine *engine, const struct peer *peer,
                    const struct reason *reason, const struct uplink *tried, enum attempt attempt,
                    struct choice *ret)
@@ -276,6 +304,10 @@ static bool choose(const struct engine *engine, const struct peer *peer,
                                 .ret = ret};
 
     *ret = (struct choice){.from = peer->uplink};
+    if ((!uplinks_chosen(engine) || !choosing.from) && is_silent(&choosing)) {
+        say_silent(&choosing);
+        return true;
+    }
     if (!uplinks_chosen(engine) || !choosing.from || reason->local || reason->via) {
         ret->no_target = is_shut(reason, attempt);
         return false;

@@ -12,6 +12,7 @@
 #include "../peers/ping.h"
 #include "../peers/poll.h"
 #include "../state.h"
+#include "groups.h"
 
 /* How are the others on an uplink that a connection leaves? Not at the next round only. */
 #define ROUND_US UINT64_C(50000)
@@ -94,9 +95,15 @@ void evidence_row(struct engine *engine, const struct peer *peer, const struct p
     struct uplink *uplink = uplink_at(engine, peer->uplink);
     uint64_t srtt_us = sample->row->v[PD_SRTT_US];
 
-    if (!uplink || !sample->progress || (!sample->acknowledged && peer->samples_known))
+    uint64_t at_us;
+
+    if (!sample->progress || (!sample->acknowledged && peer->samples_known))
         return;
-    evidence_heard(uplink, sub_u64(engine->now_us, through_us(sample)));
+    at_us = sub_u64(engine->now_us, through_us(sample));
+    groups_heard(engine, peer, at_us);
+    if (!uplink)
+        return;
+    evidence_heard(uplink, at_us);
     if (sample->fresh && srtt_us != PD_UNKNOWN)
         take_rtt(uplink, srtt_us);
 }
@@ -251,6 +258,26 @@ bool evidence_all_silent(const struct engine *engine, const struct peer *peer)
 
     return uplink && uplink->n_peers >= ALL_LEAST && uplink->is.heard_us <= waits_since_us(peer) &&
            count_waiting(engine, uplink, ALL_LEAST) >= ALL_LEAST;
+}
+
+bool evidence_group_heard(const struct engine *engine, const struct peer *peer)
+{
+    const struct group *group = group_at(engine, peer->group);
+
+    return group && group->heard_us > waits_since_us(peer);
+}
+
+bool evidence_group_silent(const struct engine *engine, const struct peer *peer)
+{
+    const struct group *group = group_at(engine, peer->group);
+
+    return group && group->stuck >= ALL_LEAST && !evidence_group_heard(engine, peer);
+}
+
+bool evidence_tried(const struct peer *peer)
+{
+    return peer->moves && peer->moves->last_request_us &&
+           peer->moves->last_request_us >= waits_since_us(peer);
 }
 
 /* Who waits for nothing has nothing outstanding, and cannot be found dead: `most` of those on it

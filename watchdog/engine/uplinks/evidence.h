@@ -38,6 +38,14 @@ bool evidence_deserted(const struct uplink *uplink);
  * all, and another port on it would be, too. */
 bool evidence_all_silent(const struct engine *engine, const struct peer *peer);
 
+/* The same of those that share its link, where its uplink is not known or is the only one; and has
+ * something got through to one of them since it waits? */
+bool evidence_group_silent(const struct engine *engine, const struct peer *peer);
+bool evidence_group_heard(const struct engine *engine, const struct peer *peer);
+
+/* It was moved, or that was tried, since it waits. */
+bool evidence_tried(const struct peer *peer);
+
 /* Its last probe was not answered, a moment ago. */
 bool evidence_unanswered(const struct uplink *uplink, uint64_t now_us);
 

@@ -92,6 +92,24 @@ static uint8_t find(struct engine *engine, const struct uplink *uplink,
     return number_of(groups, group);
 }
 
+void groups_waits(struct engine *engine, struct peer *peer, bool waits)
+{
+    struct group *group = group_at(engine, peer->group);
+
+    if (!group || peer->stuck == waits)
+        return;
+    peer->stuck = waits;
+    group->stuck += waits ? 1 : UINT32_MAX;
+}
+
+void groups_heard(struct engine *engine, const struct peer *peer, uint64_t at_us)
+{
+    struct group *group = group_at(engine, peer->group);
+
+    if (group)
+        group->heard_us = max_u64(group->heard_us, at_us);
+}
+
 /* The only function that changes which group a connection is in. */
 static void set_group(struct engine *engine, struct peer *peer, uint8_t number)
 {
@@ -101,6 +119,7 @@ static void set_group(struct engine *engine, struct peer *peer, uint8_t number)
         return;
     before = group_at(engine, peer->group);
     now = group_at(engine, number);
+    groups_waits(engine, peer, false); /* until its next row */
     if (before && !--before->n_peers)
         before->empty_us = engine->now_us;
     if (now)

@@ -22,6 +22,8 @@ struct group {
     struct pd_address address; /* without port; family 0: not reported */
     uint32_t n_peers;
     uint32_t measured, worse; /* in the present window */
+    uint32_t stuck;           /* by its last row: something is outstanding, without progress */
+    uint64_t heard_us;        /* something got through to one of them, 0: never */
     uint64_t empty_us;        /* since then nobody is in it */
     uint32_t serial;          /* another one when the place is used for another group */
     uint64_t scout; /* the connection whose effect is waited for (stages/scout.c); 0: none */
@@ -53,6 +55,10 @@ void groups_renumber(struct engine *engine);
 
 /* A regular and fresh row, before its RTT is kept. */
 void groups_row(struct engine *engine, struct peer *peer, uint64_t rtt_us);
+
+/* Each row: is something outstanding, without progress? Did something get through, and when? */
+void groups_waits(struct engine *engine, struct peer *peer, bool waits);
+void groups_heard(struct engine *engine, const struct peer *peer, uint64_t at_us);
 
 /* A trigger advised that it got worse. */
 void groups_advised(struct engine *engine, struct peer *peer);
