@@ -3,6 +3,8 @@
  * (evidence_group_silent), and what the gate and the fallback make of it. */
 #include "engine-lab.h"
 
+#include "engine/inspect.h"
+
 #define PEERS 6u
 
 static void all_up(struct lab *lab, uint64_t count, enum pd_role role)
@@ -47,6 +49,7 @@ static void moved_once(struct lab *lab, uint64_t count)
 /* The first port may have been the fault; another one then is no way out. */
 static void another_port_once(void **state)
 {
+    struct inspect_explain explain;
     struct lab *lab = *state;
 
     moved_once(lab, PEERS);
@@ -55,6 +58,10 @@ static void another_port_once(void **state)
         assert_string_equal(expect_decision(lab, conn, VERDICT_NO_TARGET)->choice->s,
                             "nothing was heard from any of 6 peers on 10.0.1.2");
     assert_null(lab_next_move(lab));
+    all_silent(lab, PEERS, 1);
+    assert_true(inspect_explain(lab->engine, lab->now_us, "a", &explain));
+    assert_string_equal(explain.dial_why,
+                        "nothing gets through to any connection that shares its link");
 }
 
 /* Those that are so few may each have a cause of their own. */

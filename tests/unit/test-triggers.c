@@ -231,6 +231,28 @@ static void no_route_by_a_trigger_that_is_closed(void **state)
     assert_false(lab_peer(lab, 17)->unrouted);
 }
 
+/* Another trigger is closed, or replaced at a reload: the route is still missing. */
+static void no_route_when_another_trigger_is_closed(void **state)
+{
+    struct lab *lab = *state;
+    struct poke_step *step;
+
+    lab->config.n_instances = 2;
+    lab_begin(lab);
+    lab_peer_up(lab, "a", 17);
+    step = poke_add(&lab->second, POKE_IN_SAMPLE, POKE_NO_ROUTE);
+    step->peer = lab_peer(lab, 17)->view.index;
+    step->number = true;
+    lab_row(lab, 17, "srtt=1");
+    assert_true(lab_peer(lab, 17)->unrouted);
+    for (unsigned i = 0; i < 5; i++) {
+        lab_step(lab, POKE_FAIL, 0);
+        lab_signal(lab);
+    }
+    assert_non_null(lab_notice(lab, "trigger-closed"));
+    assert_true(lab_peer(lab, 17)->unrouted);
+}
+
 /* What it said does not outlive it. */
 static void given_up_by_a_trigger_that_is_closed(void **state)
 {
@@ -408,6 +430,7 @@ int main(void)
         LAB_TEST(bad_advice),
         LAB_TEST(in_its_last_callback),
         PLAIN_TEST(matches),
+        PLAIN_TEST(no_route_when_another_trigger_is_closed),
         PLAIN_TEST(closed_after_a_few),
         PLAIN_TEST(a_start_that_failed),
         PLAIN_TEST(too_large),

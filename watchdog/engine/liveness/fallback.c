@@ -204,7 +204,9 @@ bool fallback_plan(const struct engine *engine, const struct peer *peer,
     dial = dial_judge(engine, peer);
     *ret_plan = (struct fallback_plan){
         .dial = dial_name(dial),
-        .why = dial_text(dial),
+        .why = dial == DIAL_NEVER && peer->moves->watch.silent
+                   ? "nothing gets through to any connection that shares its link"
+                   : dial_text(dial),
         .after_us = dial_after_us(engine, peer, dial),
     };
     return true;

@@ -194,22 +194,26 @@ static void host_probe(struct pd_turn *turn, uint32_t index)
 
 static void host_given_up(struct pd_turn *turn, uint32_t index, bool given_up)
 {
-    struct peer *peer = peer_of(instance_of(turn)->engine, index);
+    struct instance *instance = instance_of(turn);
+    struct peer *peer = peer_of(instance->engine, index);
 
-    if (peer)
-        peer_set_given_up(peer, given_up);
+    if (!peer)
+        return;
+    instance->said_given_up = true;
+    peer_set_given_up(peer, given_up);
 }
 
 static void host_no_route(struct pd_turn *turn, uint32_t index, bool none)
 {
-    struct engine *engine = instance_of(turn)->engine;
-    struct peer *peer = peer_of(engine, index);
+    struct instance *instance = instance_of(turn);
+    struct peer *peer = peer_of(instance->engine, index);
 
     if (!peer)
         return;
+    instance->said_no_route = true;
     peer_set_unrouted(peer, none);
     if (!none)
-        advice_routed(engine, peer);
+        advice_routed(instance->engine, peer);
 }
 
 const struct pd_host host_calls = {
@@ -231,16 +235,18 @@ const struct pd_host host_calls = {
     .no_route = host_no_route,
 };
 
-/* Nobody may be left to take back what was said with `given_up` and `no_route`: without the one a
- * connection is migrated, and without the other dialled anew as any other. */
+/* What a trigger said with `given_up` and `no_route` ends with it, as nobody is left to take it
+ * back. What other triggers said stays. */
 void host_instance_closed(struct instance *instance)
 {
     struct engine *engine = instance->engine;
     struct peer *peer;
 
     causes_close(engine, instance);
+    if (!instance->said_given_up && !instance->said_no_route)
+        return;
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
-        peer_set_given_up(peer, false);
-        peer_set_unrouted(peer, false);
+        peer_set_given_up(peer, peer->given_up && !instance->said_given_up);
+        peer_set_unrouted(peer, peer->unrouted && !instance->said_no_route);
     }
 }

@@ -23,6 +23,7 @@ struct instance {
     uint32_t kind; /* which trigger, in triggers.kinds */
     uint32_t failures;
     bool open;
+    bool said_given_up, said_no_route; /* of a connection */
     struct deadline timer;
 };
 
