@@ -295,9 +295,11 @@ static bool is_no_relay(const struct choosing *choosing)
 {
     const char *via = choosing->reason->via, *now = choosing->peer->view.path->via;
     bool obeys = choosing->engine->node.features & NODE_RELAY;
+    bool same = string_equal(via, now ? now : "direct");
+    /* A new circuit over the relay in use, before that one ends. */
+    bool anew = same && !string_equal(via, "direct") && choosing->reason->kind == PD_KIND_MOVED;
 
-    if (!via || choosing->reason->kind == PD_KIND_OPERATOR ||
-        (obeys && !string_equal(via, now ? now : "direct")))
+    if (!via || choosing->reason->kind == PD_KIND_OPERATOR || (obeys && (!same || anew)))
         return false;
     choosing->ret->no_target = true;
     if (obeys)
