@@ -126,7 +126,9 @@ static int lease_peer(struct pd_turn *turn, const struct pd_peer_event *event)
             break;
         /* Its rows may be about the old one until the node knows of the new one. A node that does
          * not obey `via` has done what it can. */
-        peer->next_us = turn->now_us + (lease->repeat_us << (lease->relays.obeys ? 0 : LATE_MAX));
+        if (!lease_unlimited(&peer->left))
+            peer->next_us =
+                turn->now_us + (lease->repeat_us << (lease->relays.obeys ? 0 : LATE_MAX));
         circuit_begin(turn, event->peer, peer);
         break;
     case PD_PEER_MISSING:
@@ -254,7 +256,7 @@ static OUT_OF_LINE int relayed(struct pd_turn *turn, const struct pd_sample *sam
         lease_term(sample->row, limits, &left, turn->now_us, &peer->sent, &peer->received);
     int r = 0;
 
-    if (lease_renewed(&peer->left, &left)) {
+    if (lease_renewed(&peer->left, sample->last_look_us, &left, turn->now_us)) {
         peer->attempts = peer->late = 0;
         peer->next_us = 0;
     }

@@ -79,13 +79,21 @@ struct lease_term lease_term(const struct pd_row *row, const struct lease_limits
     return term;
 }
 
+bool lease_unlimited(const struct lease_left *left)
+{
+    return left->cut_us == PD_UNKNOWN && left->sent == PD_UNKNOWN && left->received == PD_UNKNOWN;
+}
+
 static bool grew(uint64_t before, uint64_t now, uint64_t clearly)
 {
     return before != PD_UNKNOWN && now != PD_UNKNOWN && now > before && now - before > clearly;
 }
 
-bool lease_renewed(const struct lease_left *before, const struct lease_left *now)
+bool lease_renewed(const struct lease_left *before, uint64_t then_us, const struct lease_left *now,
+                   uint64_t now_us)
 {
-    return grew(before->cut_us, now->cut_us, CLEARLY_US) || grew(before->sent, now->sent, 0) ||
-           grew(before->received, now->received, 0);
+    if (grew(before->cut_us, now->cut_us, CLEARLY_US) &&
+        sub_u64(now->cut_us, now_us) > sub_u64(before->cut_us, then_us))
+        return true;
+    return grew(before->sent, now->sent, 0) || grew(before->received, now->received, 0);
 }

@@ -52,8 +52,15 @@ struct lease_term lease_term(const struct pd_row *row, const struct lease_limits
                              const struct lease_left *left, uint64_t now_us,
                              const struct lease_meter *sent, const struct lease_meter *received);
 
-/* Has more been left since? Of the time a second, for it is told in whole milliseconds at times of
- * the node's own. */
-bool lease_renewed(const struct lease_left *before, const struct lease_left *now);
+/* Is nothing known? */
+bool lease_unlimited(const struct lease_left *left);
+
+/*
+ * Is more left than there was in the row before, at `then_us`? Of the time: clearly more, for it is
+ * told in whole milliseconds at times of the node's own; and not only the same once more. What is
+ * not known any more is not more.
+ */
+bool lease_renewed(const struct lease_left *before, uint64_t then_us, const struct lease_left *now,
+                   uint64_t now_us);
 
 #endif

@@ -200,15 +200,29 @@ static void test_eta(void **state)
 
 static void test_renewed(void **state)
 {
-    const struct lease_left before = {100 * SECOND, 500, UN};
+    const struct lease_left before = {100 * SECOND, 500, UN}; /* 10 s, at 90 s */
+    static const struct {
+        struct lease_left now;
+        uint64_t now_us;
+        bool renewed;
+    } cases[] = {
+        {{100 * SECOND, 500, UN}, 90 * SECOND, false},
+        {{101 * SECOND, 400, UN}, 90 * SECOND, false},
+        {{101 * SECOND + 1, 400, UN}, 90 * SECOND, true},
+        {{105 * SECOND, 400, UN}, 95 * SECOND, false}, /* 10 s once more */
+        {{106 * SECOND, 400, UN}, 95 * SECOND, true},
+        {{100 * SECOND, 501, UN}, 90 * SECOND, true},
+        {{UN, UN, UN}, 90 * SECOND, false}, /* not known: no more */
+        {{100 * SECOND, 400, 9000}, 90 * SECOND, false},
+    };
 
-    assert_false(lease_renewed(&before, &(struct lease_left){100 * SECOND, 500, UN}));
-    assert_false(lease_renewed(&before, &(struct lease_left){101 * SECOND, 400, UN}));
-    assert_true(lease_renewed(&before, &(struct lease_left){101 * SECOND + 1, 400, UN}));
-    assert_true(lease_renewed(&before, &(struct lease_left){100 * SECOND, 501, UN}));
-    assert_false(lease_renewed(&before, &(struct lease_left){UN, UN, UN})); /* not known: no more */
-    assert_false(lease_renewed(&before, &(struct lease_left){90 * SECOND, 400, 9000}));
-    assert_true(lease_renewed(&(struct lease_left){UN, UN, 5}, &(struct lease_left){UN, UN, 6}));
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        if (lease_renewed(&before, 90 * SECOND, &cases[i].now, cases[i].now_us) != cases[i].renewed)
+            fail_msg("case %zu", i);
+    assert_true(
+        lease_renewed(&(struct lease_left){UN, UN, 5}, 0, &(struct lease_left){UN, UN, 6}, SECOND));
+    assert_true(lease_unlimited(&(struct lease_left){UN, UN, UN}));
+    assert_false(lease_unlimited(&(struct lease_left){UN, UN, 0}));
 }
 
 /* ---- target ---- */
