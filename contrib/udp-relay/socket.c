@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,7 +72,6 @@ static int prepare(struct udp_socket *socket, const struct options *options)
     if (!option_set(socket->fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO,
                     1))
         return -errno;
-    option_set(socket->fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
     queue_set(socket->fd, options);
     socket->gro = options->offload && option_set(socket->fd, IPPROTO_UDP, UDP_GRO, 1);
     /* 0 changes nothing, and is refused by a kernel that does not know it. */
@@ -195,6 +195,17 @@ void sockets_close(struct udp_socket *sockets, unsigned n)
             close(sockets[i].fd);
         sockets[i].fd = -1;
     }
+}
+
+uint32_t socket_dropped(const struct udp_socket *socket)
+{
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof(memory);
+
+    /* Asked for when it is wanted: a control message with each datagram costs. */
+    return getsockopt(socket->fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0
+               ? memory[SK_MEMINFO_DROPS]
+               : 0;
 }
 
 void socket_address(const struct udp_socket *socket, struct endpoint *ret)

@@ -18,6 +18,8 @@ struct udp_socket {
 int sockets_open(const struct options *options, struct udp_socket *sockets, unsigned n,
                  bool *ret_activated, char **ret_error);
 void sockets_close(struct udp_socket *sockets, unsigned n);
+/* Datagrams that came when its queue was full, so far. */
+uint32_t socket_dropped(const struct udp_socket *socket);
 /* Where it is bound. */
 void socket_address(const struct udp_socket *socket, struct endpoint *ret);
 

@@ -63,42 +63,43 @@ void wire_received(const struct msghdr *message, struct wire_received *ret)
         } else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
             memcpy(&segment, CMSG_DATA(c), sizeof(segment));
             ret->segment = segment > 0 ? (uint32_t)segment : 0;
-        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-            memcpy(&ret->dropped, CMSG_DATA(c), sizeof(ret->dropped));
         }
     }
 }
 
-static size_t put(uint8_t *at, int level, int type, const void *data, size_t size)
+/* Behind what there is. No room is counted behind the last one: the kernel has 36 bytes for them on
+ * its stack, just what an address of IPv6 needs, and else allocates for each message. */
+static void put(struct msghdr *message, int level, int type, const void *data, size_t size)
 {
     struct cmsghdr header = {.cmsg_len = CMSG_LEN(size), .cmsg_level = level, .cmsg_type = type};
+    size_t begin = CMSG_ALIGN(message->msg_controllen);
+    uint8_t *at = (uint8_t *)message->msg_control + begin;
 
     memcpy(at, &header, sizeof(header));
     memcpy(at + CMSG_LEN(0), data, size);
-    return CMSG_SPACE(size);
+    message->msg_controllen = begin + CMSG_LEN(size);
 }
 
 void wire_send(struct msghdr *message, void *control, int family, const struct endpoint *from,
                uint16_t segment)
 {
     static const uint8_t none[16];
-    uint8_t *at = control;
 
+    message->msg_control = control;
+    message->msg_controllen = 0;
     if (memcmp(from->ip, none, 16) != 0) {
         if (family == AF_INET6) {
             struct in6_pktinfo v6 = {.ipi6_ifindex = from->scope};
 
             memcpy(&v6.ipi6_addr, from->ip, 16);
-            at += put(at, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof(v6));
+            put(message, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof(v6));
         } else {
             struct in_pktinfo v4 = {0};
 
             memcpy(&v4.ipi_spec_dst, from->ip + 12, 4);
-            at += put(at, IPPROTO_IP, IP_PKTINFO, &v4, sizeof(v4));
+            put(message, IPPROTO_IP, IP_PKTINFO, &v4, sizeof(v4));
         }
     }
     if (segment)
-        at += put(at, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
-    message->msg_controllen = (size_t)(at - (uint8_t *)control);
-    message->msg_control = message->msg_controllen ? control : NULL;
+        put(message, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
 }

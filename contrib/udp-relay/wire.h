@@ -27,7 +27,6 @@ socklen_t wire_address(int family, const struct endpoint *endpoint, union wire_a
 struct wire_received {
     struct endpoint to; /* the address of ours; all zero: the kernel did not say */
     uint32_t segment;   /* of a train; 0: one datagram */
-    uint32_t dropped;   /* by the socket, so far; 0: not said */
 };
 
 void wire_received(const struct msghdr *message, struct wire_received *ret);

@@ -35,7 +35,7 @@ struct worker {
     struct place places[MESSAGES];
     struct batch_counts sent;
     /* Written by the thread only. */
-    _Atomic uint64_t received_datagrams, received_calls, trains_received, receive_dropped;
+    _Atomic uint64_t received_datagrams, received_calls, trains_received;
     _Atomic uint64_t sent_datagrams, sent_calls, send_errors, trains_sent;
 };
 
@@ -107,8 +107,6 @@ static void handle(struct worker *worker, unsigned i, uint64_t now_us, struct re
 
     wire_received(&header->msg_hdr, &received);
     wire_endpoint(&worker->places[i].from, &from);
-    if (received.dropped)
-        atomic_store_explicit(&worker->receive_dropped, received.dropped, memory_order_relaxed);
     if (received.segment && received.segment < left) {
         n = (left + received.segment - 1) / received.segment;
         count_add(&worker->trains_received, 1);
@@ -193,7 +191,7 @@ void worker_counts(const struct worker *worker, struct server_counts *ret)
     ret->received_datagrams += worker->received_datagrams;
     ret->received_calls += worker->received_calls;
     ret->trains_received += worker->trains_received;
-    ret->receive_dropped += worker->receive_dropped;
+    ret->receive_dropped += socket_dropped(&worker->socket);
     ret->sent_datagrams += worker->sent_datagrams;
     ret->sent_calls += worker->sent_calls;
     ret->send_errors += worker->send_errors;
