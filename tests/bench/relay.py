@@ -32,7 +32,9 @@ def listens(port):
 def program(argv, port):
     """A process that serves the port; ended by its number."""
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        # On the last core; the load is on the first.
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                                   preexec_fn=lambda: os.sched_setaffinity(0, {os.cpu_count() - 1}))
         try:
             until = time.monotonic() + 10
             while not listens(port):
@@ -74,9 +76,9 @@ class Relay:
         self.run.rows.append(row)
         return row
 
-    def rates(self, who, rounds, ms, size, train, spread):
+    def rates(self, who, rounds, ms, size, train, spread, *more):
         """Nanoseconds of CPU for a packet, packets per second: one of each for each round."""
-        with self.serve(who) as process:
+        with self.serve(who, *more) as process:
             rows = [self.call("rate", port=PORTS[who], pid=process.pid, ms=ms, size=size, train=train,
                               spread=spread, sessions=0 if who == "floor" else spread)
                     for _ in range(rounds)]
@@ -98,12 +100,15 @@ def bench_rates(relay, table, quick):
                 "datagrams, sessions", "floor: each", "floor: in a second", "relay: each",
                 "relay: in a second", "relay ÷ floor", "target", "target reached")
     turns, ms = (2, 300) if quick else (5, 600)
-    for label, (size, train), spread, target in (
-            ("64 bytes, 1", SMALL, 1, RATE_SMALL), ("64 bytes, 10 000", SMALL, MANY, None),
-            ("1200 bytes, one by one, 1", (1200, 1), 1, RATE_SMALL),
-            ("1200 bytes in trains of 50, 1", TRAIN, 1, RATE_TRAIN),
-            ("1200 bytes in trains of 50, 100", TRAIN, 100, RATE_TRAIN)):
-        got = by_turns(turns, lambda who, a=(2, ms, size, train, spread): relay.rates(who, *a))
+    no = ("--offload", "no")
+    for label, (size, train), spread, more, target in (
+            ("64 bytes, 1, --offload no", SMALL, 1, no, RATE_SMALL),
+            ("1200 bytes, 1, --offload no", (1200, 1), 1, no, RATE_SMALL),
+            ("64 bytes, 10 000, --offload no", SMALL, MANY, no, None),
+            ("64 bytes, 1", SMALL, 1, (), None), ("64 bytes, 10 000", SMALL, MANY, (), None),
+            ("1200 bytes in trains of 50, 1", TRAIN, 1, (), RATE_TRAIN),
+            ("1200 bytes in trains of 50, 100", TRAIN, 100, (), RATE_TRAIN)):
+        got = by_turns(turns, lambda who, a=(2, ms, size, train, spread, *more): relay.rates(who, *a))
         each = {who: statistics.median(cpu for cpu, _ in some) for who, some in got.items()}
         rate = {who: statistics.median(rate for _, rate in some) for who, some in got.items()}
         ratio = each["floor"] / each["relay"]

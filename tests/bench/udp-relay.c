@@ -58,7 +58,7 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* What is measured has the last core for itself, where there are several. */
+/* What is measured has the other core for itself, where there are several. */
 static void stay_on(long core)
 {
     cpu_set_t set;
@@ -104,7 +104,6 @@ static int floor_run(uint16_t port)
     struct mmsghdr in[BATCH] = {0}, out[BATCH] = {0};
     int fd = udp6_open(port), n;
 
-    stay_on(sysconf(_SC_NPROCESSORS_ONLN) - 1);
     for (size_t i = 0; i < BATCH; i++) {
         mails[i].iov.iov_base = bytes[i];
         in[i].msg_hdr = out[i].msg_hdr =
@@ -141,10 +140,12 @@ struct end {
     struct sockaddr_in relay;
 };
 
-static struct end end_open(uint32_t net, uint16_t own, uint16_t relay)
+/* With GRO it takes trains as they are sent; else the kernel cuts them, and counts each datagram.
+ */
+static struct end end_open(uint32_t net, uint16_t own, uint16_t relay, bool gro)
 {
     const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(own)};
-    const int on = 1, bytes = 8 << 20;
+    const int on = 1, trains = gro, bytes = 8 << 20;
     struct end end = {.net = net,
                       .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
                       .relay = {.sin_family = AF_INET,
@@ -152,7 +153,7 @@ static struct end end_open(uint32_t net, uint16_t own, uint16_t relay)
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
 
     if (end.fd < 0 || setsockopt(end.fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0 ||
-        setsockopt(end.fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) < 0)
+        setsockopt(end.fd, IPPROTO_UDP, UDP_GRO, &trains, sizeof(trains)) < 0)
         fail("socket");
     (void)setsockopt(end.fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
     (void)setsockopt(end.fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
@@ -335,8 +336,8 @@ static void flood(struct end *end, const struct options *options, uint64_t until
  * measured has to do. */
 static int rate_run(const struct options *options)
 {
-    struct end a = end_open(NET_A, SIDE_A, options->port),
-               b = end_open(NET_B, SIDE_B, options->port);
+    struct end a = end_open(NET_A, SIDE_A, options->port, false),
+               b = end_open(NET_B, SIDE_B, options->port, options->train > 1);
     struct sink sink = {.fd = b.fd, .size = options->size};
     uint64_t begin_ns, cpu_ns, packets, drops;
     clockid_t clock;
@@ -401,8 +402,8 @@ static bool await(int fd, uint32_t wanted)
 /* One datagram at a time, from one end to the other. Without a port: straight to the other end. */
 static int latency_run(const struct options *options)
 {
-    struct end a = end_open(NET_A, SIDE_A, options->port),
-               b = end_open(NET_B, SIDE_B, options->port);
+    struct end a = end_open(NET_A, SIDE_A, options->port, false),
+               b = end_open(NET_B, SIDE_B, options->port, false);
     uint64_t *took = calloc(options->rounds, sizeof(*took));
     uint32_t lost = 0, n = 0, first = (uint32_t)getpid() << 8;
     char bytes[2048] = {0};
@@ -442,8 +443,8 @@ static int latency_run(const struct options *options)
 
 static int register_run(const struct options *options)
 {
-    struct end a = end_open(NET_A, SIDE_A, options->port),
-               b = end_open(NET_B, SIDE_B, options->port);
+    struct end a = end_open(NET_A, SIDE_A, options->port, false),
+               b = end_open(NET_B, SIDE_B, options->port, false);
 
     end_register(&a, options->sessions);
     end_register(&b, options->sessions);
