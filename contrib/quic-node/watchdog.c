@@ -22,14 +22,14 @@ void watchdog_peer_up(struct conn *c, bool first)
         .not_reconnectable = !c->peer->reachable,
         .local = address_text(&c->local, local),
         .remote = address_text(&c->remote, remote),
-        .via = "direct",
+        .via = relay_via(c),
         .interface = udp_interface(c),
     };
 
     if (first)
-        event(c->node, "up", "peer=%s conn=%llu role=%s local=%s remote=%s epoch=%llu%s", peer.peer,
-              (unsigned long long)c->number, c->server ? "server" : "client", local, remote,
-              (unsigned long long)c->epoch,
+        event(c->node, "up", "peer=%s conn=%llu role=%s local=%s remote=%s via=%s epoch=%llu%s",
+              peer.peer, (unsigned long long)c->number, c->server ? "server" : "client", local,
+              remote, peer.via, (unsigned long long)c->epoch,
               params && params->disable_active_migration ? " migration=forbidden" : "");
     if (c->node->kit && pathdog_node_peer_up(c->node->kit, &peer) < 0)
         event(c->node, "bad-name", "conn=%llu", (unsigned long long)c->number);
