@@ -104,6 +104,10 @@ enum pathdog_node_column {
     PATHDOG_NODE_ACKED_BYTES,   /* counter: how much of it the peer has acknowledged */
     PATHDOG_NODE_PACKETS_SENT,  /* counter: those among which PACKETS_LOST were lost */
     PATHDOG_NODE_PTO_US,        /* RFC 9002 §6.2.1, without back-off */
+    /* What the relay leaves; PATHDOG_NODE_UNKNOWN: no such limit, no relay, or not known. */
+    PATHDOG_NODE_LEASE_MS,             /* until it ends the circuit */
+    PATHDOG_NODE_LEASE_SENT_BYTES,     /* UDP payload that may still be sent over it */
+    PATHDOG_NODE_LEASE_RECEIVED_BYTES, /* and received */
     PATHDOG_NODE_N_COLUMNS,
 };
 #define PATHDOG_NODE_COLUMN(c) (1u << (c))

@@ -205,5 +205,6 @@ FAULTS = {
     "nothing is unacknowledged for a while": (cell(0, "unacked_bytes"), {"columns-agree"}),
     "more packets are lost than sent": (cell(301, "packets_lost"), {"columns-agree"}),
     "a probe timeout in milliseconds": (cell(50, "pto_us"), {"columns-agree"}),
+    "more is left than in one direction": (cell(5000, "lease_bytes"), {"columns-agree"}),
     "a row for every packet": (on("summary", pushes_every_packet), {"push"}),
 }
