@@ -353,7 +353,7 @@ void conn_timer(struct conn *c)
 
     if (c->dead)
         return;
-    if (ngtcp2_conn_get_expiry(c->quic) <= c->node->now_ns) {
+    if (!c->held && ngtcp2_conn_get_expiry(c->quic) <= c->node->now_ns) {
         r = ngtcp2_conn_handle_expiry(c->quic, c->node->now_ns);
         if (r != 0) {
             conn_fail(c, r);
@@ -370,7 +370,9 @@ void conn_timer(struct conn *c)
 /* When conn_timer() has something to do. */
 uint64_t conn_next_ns(struct conn *c)
 {
-    uint64_t next = c->dead ? c->node->now_ns : ngtcp2_conn_get_expiry(c->quic);
+    uint64_t next = c->dead   ? c->node->now_ns
+                    : c->held ? UINT64_MAX
+                              : ngtcp2_conn_get_expiry(c->quic);
 
     for (struct udp *u = c->paths; u; u = u->next)
         if (u->close_at_ns && u->close_at_ns < next)

@@ -19,6 +19,7 @@
 /* The relay moves a member to its new port when its old one was silent for 2 s. */
 #define FULL_NS         NS_PER_S
 #define UNKNOWN_GAP_NS  (500 * NS_PER_MS)
+#define OTHERS_GAP_NS  NS_PER_S
 #define SILENT_NS       (4 * NS_PER_S)
 #define LEASE_NS        NS_PER_S
 #define LEASE_SLOW_NS   (10 * NS_PER_S)
@@ -103,6 +104,17 @@ void relay_register_again(struct udp *u, const char *id)
     ask(u);
 }
 
+/* One is lost: so may be the others that we have there, and nothing else would tell them. */
+static void ask_others(struct udp *u)
+{
+    struct node *node = u->node;
+
+    for (struct stand *s = node->stands; s; s = s->next)
+        if (s->relay == u->reg->relay && s->u && s->u != u && s->u->reg && !s->u->reg->quiet &&
+            node->now_ns - s->u->reg->asked_ns > OTHERS_GAP_NS)
+            ask(s->u);
+}
+
 static void acknowledged(struct udp *u)
 {
     struct registration *reg = u->reg;
@@ -131,6 +143,7 @@ static void refused(struct udp *u, const char *word)
         snprintf(reg->why, sizeof(reg->why), "ERR:unknown");
         tell(u, "lost");
         relay_register_again(u, reg->id);
+        ask_others(u);
         changed(u);
         return;
     }
@@ -272,8 +285,10 @@ void relay_path_check(struct conn *c)
 
     if (!u)
         return;
-    if (silent_due_ns(c, reg) <= now)
+    if (silent_due_ns(c, reg) <= now) {
         ask(u);
+        ask_others(u);
+    }
     if (reg->lease.due_ns > now || reg->state != REGISTRATION_HELD || !c->node->kit)
         return;
     if (reg->lease.unanswered >= LEASE_TRIES)

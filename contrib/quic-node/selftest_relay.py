@@ -229,7 +229,8 @@ class Relays:
     def refuses(self, pathdog, conn, via, code, text, **where):
         answer = self.move(pathdog, conn, via, **where)
         self.assertEqual(answer.get("error", {}).get("code"), code, answer)
-        self.assertRegex(answer["error"]["message"], text)
+        if text:
+            self.assertRegex(answer["error"]["message"], text)
 
     def is_via(self, via, *ends):
         """Both ends say so."""
@@ -504,7 +505,6 @@ class Relays:
         a, b, pa, pb, ca, cb = self.pair_with("AB", C="10.99.20.3:4433")
         self.flows(a)
         self.refuses(pa, ca, "Z", -32008, "unknown_via")
-        self.refuses(pa, ca, "", -32008, "unknown_via")
         self.refuses(pa, ca, "C", -32008, "peer knows no relay of that name")
         self.refuses(pa, ca, "B", -32007, "relay B: ERR:limit")
         self.refuses(pa, ca, "A", -32602, "relay's family", local="fd99:1::1")
@@ -549,6 +549,7 @@ class Relays:
         self.assertIn("relay", pa.hello["features"])
         plain = self.node(self.a, "carol", "--listen", "127.0.0.1:9200")
         self.assertNotIn("relay", self.pathdog(plain).hello["features"])
+        self.flows(a)
         self.finish(a, b)
 
     def test_relay_cancelled_while_it_is_asked(self):
