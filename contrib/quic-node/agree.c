@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which id is next at which relay, said in the connection itself: frame R (the dialler: stand there)
- * and frame S (the peer: so I do, or why not). Both are JSON. A relay is told by its name: each end
- * has its own list of them.
+ * Which id is next at which relay, said in the connection itself: frame R (the dialler: stand
+ * there) and frame S (the peer: so I do, or why not). Both are JSON. A relay is told by its name:
+ * each end has its own list of them.
  */
 #include "node.h"
 
@@ -39,8 +39,9 @@ static void ask(struct conn *c, const struct relay_option *relay)
 
     at->answered = false;
     at->why[0] = '\0';
-    frame_json(c, 'R', json_pack("{ss,ss,sI}", "key", c->peer->relay.key, "relay", relay->name,
-                                 "number", (json_int_t)at->number));
+    frame_json(c, 'R',
+               json_pack("{ss,ss,sI}", "key", c->peer->relay.key, "relay", relay->name, "number",
+                         (json_int_t)at->number));
 }
 
 void agree_begin(struct conn *c)
@@ -113,8 +114,7 @@ int agree_answered(struct conn *c, const uint8_t *body, size_t len)
     if (number >= at->number) { /* it may have gone on by itself: its address is another */
         at->number = number;
         at->answered = true;
-        snprintf(at->why, sizeof(at->why), "%.70s",
-                 strcmp(state, "registered") == 0 ? "" : state);
+        snprintf(at->why, sizeof(at->why), "%.70s", strcmp(state, "registered") == 0 ? "" : state);
     }
     json_decref(object);
     c->dirty = true;
@@ -125,8 +125,9 @@ int agree_answered(struct conn *c, const uint8_t *body, size_t len)
 
 static void tell(struct conn *c, const char *relay, uint64_t number, const char *state)
 {
-    frame_json(c, 'S', json_pack("{ss,sI,ss}", "relay", relay, "number", (json_int_t)number,
-                                 "state", state));
+    frame_json(
+        c, 'S',
+        json_pack("{ss,sI,ss}", "relay", relay, "number", (json_int_t)number, "state", state));
 }
 
 /* What is not asked for any more is closed, when nothing is under way to it: the one before the

@@ -2,8 +2,8 @@
 /*
  * Dialling through a relay. Nothing has been agreed then: both ends make the id of a meeting from
  * the secret that they were given, both names, and a number. The accepting end waits at every
- * number; the dialler takes one after the other. So one that is full, or leads nowhere (an old relay
- * answers there all the same), costs one try.
+ * number; the dialler takes one after the other. So one that is full, or leads nowhere (an old
+ * relay answers there all the same), costs one try.
  */
 #include "node.h"
 

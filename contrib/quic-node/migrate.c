@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Moving a connection to a new path (RFC 9000 §9): a new connected socket, where it leads through a
- * relay a registration there, validation of the path by the library, our own time limit (the library's is 7 s). Data stays on the old path
- * until the new one is validated, unless the old one is silent.
+ * relay a registration there, validation of the path by the library, our own time limit (the
+ * library's is 7 s). Data stays on the old path until the new one is validated, unless the old one
+ * is silent.
  */
 #include "node.h"
 
@@ -61,8 +62,9 @@ static int move_socket(struct conn *c, const struct pathdog_node_migrate *reques
     uint64_t timeout_ns = request->timeout_ms * NS_PER_MS;
     struct via_target to;
     struct address local;
-    int r = via_target(c, request->via, &to, ret_why);
+    int r = via_target(c, request->via, &to);
 
+    *ret_why = c->move.why;
     if (r < 0)
         return r;
     *ret_why = to.relay ? "local is not an address of the relay's family"
@@ -165,9 +167,8 @@ static void move_registering(struct conn *c)
 {
     bool dead = path_dead(c, ngtcp2_conn_get_pto(c->quic));
     struct udp *path = c->move.path;
-    char text[RELAY_WHY_SIZE];
-    const char *why = text;
-    int r = via_ready(c, dead, text);
+    const char *why = c->move.why;
+    int r = via_ready(c, dead);
 
     if (r > 0)
         r = move_go(c, dead, &why);

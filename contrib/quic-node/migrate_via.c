@@ -12,30 +12,46 @@
 
 #define ANSWER_NS (3 * NS_PER_S) /* so long a relay may be silent */
 
-int via_target(const struct conn *c, const char *via, struct via_target *ret, const char **ret_why)
+static void say(struct conn *c, const char *who, const struct relay_option *relay, const char *why)
+{
+    snprintf(c->move.why, sizeof(c->move.why), "%s %.40s: %.*s", who, relay->name,
+             (int)RELAY_WHY_SIZE - 1, why);
+}
+
+/* Does the peer stand there? As agree_ready(). */
+static int peer_ready(struct conn *c, const struct relay_option *relay)
+{
+    const char *why;
+    int r = agree_ready(c, relay, &why);
+
+    if (r < 0)
+        say(c, "the peer at relay", relay, why);
+    return r;
+}
+
+int via_target(struct conn *c, const char *via, struct via_target *ret)
 {
     const struct registration *reg = relay_of(c);
+    int r;
 
     *ret = (struct via_target){.relay = reg ? reg->relay : NULL, .remote = &c->remote};
-    *ret_why = NULL;
     if (via && strcmp(via, "direct") == 0) {
-        *ret_why = "no direct address of the peer is known";
+        snprintf(c->move.why, sizeof(c->move.why), "no direct address of the peer is known");
         ret->relay = NULL;
         ret->remote = reg ? &c->peer->address : &c->remote;
         return !reg || c->peer->reachable ? 0 : PATHDOG_NODE_NO_PATH;
     }
-    if (via) {
+    if (via)
         ret->relay = relay_find(c->node->options, via);
-        if (!ret->relay)
-            return PATHDOG_NODE_UNKNOWN_VIA;
+    if (via && !ret->relay) {
+        snprintf(c->move.why, sizeof(c->move.why), "no relay of that name");
+        return PATHDOG_NODE_UNKNOWN_VIA;
     }
-    if (ret->relay) {
-        int r = agree_ready(c, ret->relay, ret_why);
-
-        ret->remote = &ret->relay->address;
-        return r < 0 ? r : 0;
-    }
-    return 0;
+    if (!ret->relay)
+        return 0;
+    ret->remote = &ret->relay->address;
+    r = peer_ready(c, ret->relay);
+    return r < 0 ? r : 0;
 }
 
 int via_register(struct conn *c, const struct relay_option *relay, uint64_t timeout_ns)
@@ -52,23 +68,20 @@ int via_register(struct conn *c, const struct relay_option *relay, uint64_t time
 }
 
 /* The peer is waited for only while it can be heard. */
-int via_ready(struct conn *c, bool dead, char ret_why[static RELAY_WHY_SIZE])
+int via_ready(struct conn *c, bool dead)
 {
     const struct registration *reg = c->move.path->reg;
     bool late = c->move.register_ns <= c->node->now_ns;
-    const char *why = reg->why[0] ? reg->why : "no answer";
-    int r = agree_ready(c, c->move.relay, &why);
+    bool held = reg->state == REGISTRATION_HELD;
+    int r = peer_ready(c, c->move.relay);
 
-    if (r >= 0)
-        why = reg->why[0] ? reg->why : "no answer";
-    snprintf(ret_why, RELAY_WHY_SIZE, "%s %.*s: %.30s", r < 0 ? "the peer at relay" : "relay", 24,
-             c->move.relay->name, why);
     if (r < 0)
         return r;
-    if (reg->state == REGISTRATION_REFUSED ||
-        (reg->state != REGISTRATION_HELD && late))
+    if (reg->state == REGISTRATION_REFUSED || (!held && late)) {
+        say(c, "relay", c->move.relay, reg->why[0] ? reg->why : "no answer");
         return PATHDOG_NODE_NO_PATH;
-    if (reg->state != REGISTRATION_HELD || (r == 0 && !dead && !late))
+    }
+    if (!held || (r == 0 && !dead && !late))
         return 0;
     c->move.register_ns = 0;
     agree_used(c, c->move.relay);

@@ -51,7 +51,7 @@ struct udp {
     struct node *node;
     struct conn *conn;
     struct address local, remote; /* remote: that it is connected to */
-    char interface[IF_NAMESIZE]; /* that it is bound to; empty: to none */
+    char interface[IF_NAMESIZE];  /* that it is bound to; empty: to none */
     struct udp *next;
     uint64_t close_at_ns;     /* an abandoned path; 0: in use */
     struct path_probe *probe; /* it tries a path, and carries nothing of the connection */
@@ -142,11 +142,12 @@ struct conn {
         bool active;
         pathdog_node_token token;
         struct udp *path;
-        struct udp *old; /* immediate: the path that was left, to go back to */
+        struct udp *old;                  /* immediate: the path that was left, to go back to */
         const struct relay_option *relay; /* that it goes over */
         uint64_t register_ns;             /* until when that relay may answer; 0: it has */
-        bool immediate;  /* data went over before the path was validated */
-        bool carries;    /* so it does: the peer sends to where it was last heard from */
+        char why[2 * RELAY_WHY_SIZE];     /* it may not go there */
+        bool immediate;                   /* data went over before the path was validated */
+        bool carries; /* so it does: the peer sends to where it was last heard from */
         uint64_t begun_ns, gone_ns, escalate_ns, deadline_ns;
         enum { MOVE_OPEN, MOVE_VALIDATED, MOVE_FAILED } result;
     } move;
@@ -160,7 +161,7 @@ struct peer {
     char boot[40]; /* of its process; empty: never met */
     bool dialled;  /* by --dial: redialled when it is lost */
     bool reachable;
-    struct address address; /* to dial; valid if reachable */
+    struct address address;                /* to dial; valid if reachable */
     const struct dial_option *dial_option; /* NULL: not by --dial */
     size_t via_at;                         /* which of its ways is dialled */
     struct conn *live;
@@ -169,11 +170,11 @@ struct peer {
     uint64_t epoch;       /* the highest seen */
     uint64_t redial_at_ns, redial_delay_ns;
 
-    struct {               /* relays that its connections can be moved to */
-        struct peer_relay *at; /* one for each that this node knows */
-        char key[RELAY_ID_SIZE];       /* of the connections that this node dials */
-        unsigned meet_number;          /* the next to try */
-        uint64_t lost_ns;              /* since then there is no connection */
+    struct {                     /* relays that its connections can be moved to */
+        struct peer_relay *at;   /* one for each that this node knows */
+        char key[RELAY_ID_SIZE]; /* of the connections that this node dials */
+        unsigned meet_number;    /* the next to try */
+        uint64_t lost_ns;        /* since then there is no connection */
     } relay;
 
     struct { /* of pathdog's reconnect_peer */

@@ -300,8 +300,9 @@ static int parse_one(int option, const char *name, const char *value, struct opt
     case OPT_FEATURES:
         o->features_given = true;
         return parse_list(value, add_feature, &o->features) < 0
-                   ? complain(name, value,
-                              "of reconnect,bind,probe,probe_path,push,make_before_break,relay, or none")
+                   ? complain(
+                         name, value,
+                         "of reconnect,bind,probe,probe_path,push,make_before_break,relay, or none")
                    : 0;
     case OPT_COLUMNS:
         return parse_list(value, add_column, &o->columns) < 0

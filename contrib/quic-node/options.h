@@ -21,7 +21,7 @@ struct relay_option {
 struct dial_option {
     char name[256];
     struct address address;
-    const char *way_names[WAYS_MAX]; /* by --via; as they stand in argv */
+    const char *way_names[WAYS_MAX];           /* by --via; as they stand in argv */
     const struct relay_option *ways[WAYS_MAX]; /* NULL: directly */
     size_t n_ways;                             /* 0: directly */
 };
@@ -45,7 +45,7 @@ struct options {
     struct meet_option *meets;
     size_t n_meets;
     const char *relay_secret; /* a file; NULL: none */
-    uint64_t rate_bytes; /* per second and direction; 0: idle */
+    uint64_t rate_bytes;      /* per second and direction; 0: idle */
     uint64_t backlog_bytes;
     uint32_t idle_timeout_ms, keep_alive_ms, duration_ms, dial_timeout_ms, relay_keep_alive_ms;
     unsigned features, columns, max_in_flight;

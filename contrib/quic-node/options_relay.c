@@ -76,8 +76,7 @@ const char *options_meet(const char *value, struct options *o)
     const char *equals = strrchr(value, '=');
     struct meet_option meet = {0}, *all;
 
-    if (!equals || equals == value || !equals[1] ||
-        (size_t)(equals - value) >= sizeof(meet.peer))
+    if (!equals || equals == value || !equals[1] || (size_t)(equals - value) >= sizeof(meet.peer))
         return "PEER=RELAY is wanted";
     memcpy(meet.peer, value, (size_t)(equals - value));
     meet.relay_name = equals + 1;

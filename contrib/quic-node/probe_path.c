@@ -170,7 +170,9 @@ static int answered(const struct path_probe *probe, const uint8_t *data, size_t 
         memcmp(vc.dcid, probe->id, PROBE_ID_BYTES - 1) != 0)
         return -1; /* not the answer */
     try = vc.dcid[PROBE_ID_BYTES - 1];
-    return try < probe->n_sent ? (int)try : -1;
+    return try < probe->n_sent ? (int)
+    try:
+        -1;
 }
 
 void probe_path_received(struct udp *u, const uint8_t *data, size_t len)

@@ -17,13 +17,13 @@
 #define ASK_SLOW_TRIES 8u
 #define HELD_TRIES     4u /* so many unanswered ones, and it is not held any more */
 /* The relay moves a member to its new port when its old one was silent for 2 s. */
-#define FULL_NS         NS_PER_S
-#define UNKNOWN_GAP_NS  (500 * NS_PER_MS)
-#define OTHERS_GAP_NS  NS_PER_S
-#define SILENT_NS       (4 * NS_PER_S)
-#define LEASE_NS        NS_PER_S
-#define LEASE_SLOW_NS   (10 * NS_PER_S)
-#define LEASE_TRIES     3u
+#define FULL_NS        NS_PER_S
+#define UNKNOWN_GAP_NS (500 * NS_PER_MS)
+#define OTHERS_GAP_NS  (250 * NS_PER_MS)
+#define SILENT_NS      (4 * NS_PER_S)
+#define LEASE_NS       NS_PER_S
+#define LEASE_SLOW_NS  (10 * NS_PER_S)
+#define LEASE_TRIES    3u
 
 const struct relay_option *relay_find(const struct options *o, const char *name)
 {
@@ -39,8 +39,8 @@ static void tell(const struct udp *u, const char *state)
     char local[ADDRESS_TEXT_MAX];
 
     event(u->node, "relay", "relay=%s id=%.8s local=%s state=%s%s%s%s", reg->relay->name, reg->id,
-          address_text(&u->local, local), state, reg->why[0] ? " reason=\"" : "",
-          reg->why, reg->why[0] ? "\"" : "");
+          address_text(&u->local, local), state, reg->why[0] ? " reason=\"" : "", reg->why,
+          reg->why[0] ? "\"" : "");
 }
 
 /* Whoever waits for it looks again. */

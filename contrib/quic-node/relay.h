@@ -71,7 +71,7 @@ struct stand {
     struct peer *peer;              /* whose connections may come here; NULL: a meeting */
     const struct meet_option *meet; /* NULL: none */
     struct udp *u;                  /* NULL: it could not be opened */
-    char key[RELAY_ID_SIZE]; /* the peer's */
+    char key[RELAY_ID_SIZE];        /* the peer's */
     uint64_t number;
     uint64_t retry_ns;    /* the socket, again */
     uint64_t used_ns;     /* a packet came; 0: never */
@@ -81,8 +81,8 @@ struct stand {
 
 /* At a relay, of the connections that this node dials to a peer. */
 struct peer_relay {
-    uint64_t number; /* the next one to use */
-    bool answered;   /* the peer has said how it stands there */
+    uint64_t number;          /* the next one to use */
+    bool answered;            /* the peer has said how it stands there */
     char why[RELAY_WHY_SIZE]; /* empty: it is registered */
 };
 
@@ -133,12 +133,13 @@ struct via_target {
     const struct address *remote;
 };
 
-/* migrate_via.c: where a migration goes. Both return 0 or the code to refuse with. */
-int via_target(const struct conn *c, const char *via, struct via_target *ret, const char **ret_why);
+/* migrate_via.c: where a migration goes. What is wrong is in move.why.
+ * 0 or the code to refuse with: */
+int via_target(struct conn *c, const char *via, struct via_target *ret);
 /* Of move.path, which is connected to the relay; NULL: there is none. -errno. */
 int via_register(struct conn *c, const struct relay_option *relay, uint64_t timeout_ns);
 /* 1: it may go there; 0: not yet; else the code to refuse with. `dead`: the present path. */
-int via_ready(struct conn *c, bool dead, char ret_why[static RELAY_WHY_SIZE]);
+int via_ready(struct conn *c, bool dead);
 
 /* agree.c: what both ends say of it in the connection */
 void agree_begin(struct conn *c);                                    /* it is up */

@@ -504,7 +504,7 @@ class Relays:
         talker = self.talker("B", b"ERR:limit\n")
         a, b, pa, pb, ca, cb = self.pair_with("AB", C="10.99.20.3:4433")
         self.flows(a)
-        self.refuses(pa, ca, "Z", -32008, "unknown_via")
+        self.refuses(pa, ca, "Z", -32008, "no relay of that name")
         self.refuses(pa, ca, "C", -32008, "peer knows no relay of that name")
         self.refuses(pa, ca, "B", -32007, "relay B: ERR:limit")
         self.refuses(pa, ca, "A", -32602, "relay's family", local="fd99:1::1")

@@ -75,8 +75,8 @@ void stand_received(struct udp *u)
 {
     struct stand *s = u->stand;
 
-    /* The session has its second member: were it kept here for ever, and that member is gone, nobody
-     * could come to a meeting from another address. */
+    /* The session has its second member: were it kept here for ever, and that member is gone,
+     * nobody could come to a meeting from another address. */
     u->reg->quiet = s->meet;
     s->used_ns = s->node->now_ns;
 }
