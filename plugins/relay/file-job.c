@@ -179,7 +179,7 @@ static int cache_write(const struct file_task *task, struct file_result *result)
         r = new_file_place(&file, &error);
     new_file_close(&file);
     if (r < 0)
-        result->save_text = string_format("%s %s", task->cache, error ? error : strerror(-r));
+        result->save_text = string_format("%s: %s", task->cache, error ? error : strerror(-r));
     return r;
 }
 
@@ -235,6 +235,11 @@ int file_job_start(struct file_task *task, int done_fd, struct file_job **ret_jo
 const struct file_result *file_job_result(struct file_job *job)
 {
     return job && atomic_load(&job->state) == JOB_DONE ? &job->result : NULL;
+}
+
+bool file_job_saves(const struct file_job *job)
+{
+    return job->task.save.length > 0;
 }
 
 /* The thread still has to come back to code of this shared object. */

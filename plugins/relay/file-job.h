@@ -38,6 +38,9 @@ int file_job_start(struct file_task *task, int done_fd, struct file_job **ret_jo
 /* Its result, once it is done, as long as the job; NULL: it is not. */
 const struct file_result *file_job_result(struct file_job *job);
 
+/* Was there something to be written? Then nothing was read. */
+bool file_job_saves(const struct file_job *job);
+
 /* One that is not done is left to itself: nothing of the caller's is touched by it any more. */
 struct file_job *file_job_free(struct file_job *job);
 
