@@ -28,6 +28,11 @@ void addresses_listen(struct pd_source_host *host, struct netlink_listener **ret
     host->notice(host, PD_LEVEL_ERROR, "netlink-failed", text);
 }
 
+void addresses_forget(struct netlink_listener *listener)
+{
+    netlink_listener_free(listener);
+}
+
 void addresses_update(struct netlink_listener *listener)
 {
     if (listener)

@@ -16,6 +16,8 @@ struct netlink_listener;
 /* Where the kernel cannot be asked `*ret_listener` is NULL, and a notice says so. */
 void addresses_listen(struct pd_source_host *host, struct netlink_listener **ret_listener);
 
+void addresses_forget(struct netlink_listener *listener);
+
 /* Who brings a tunnel up says so at once: its address may still wait to be read. */
 void addresses_update(struct netlink_listener *listener);
 

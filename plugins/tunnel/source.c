@@ -188,7 +188,7 @@ static void tunnel_source_stop(void *self)
         return;
     retry_clear(&source->reading);
     source->io = sd_event_source_disable_unref(source->io);
-    netlink_listener_free(source->listener);
+    addresses_forget(source->listener);
     unix_socket_close(&source->socket);
     free(source);
 }
