@@ -81,7 +81,8 @@ static bool collect(struct helper *helper)
             helper->command = 0;
             say(HELPER_ENDED, status);
             kill_all(helper); /* what it has left */
-        } else if (!helper->command && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+        } else if (!helper->command && !helper->kill_at_us && WIFSIGNALED(status) &&
+                   WTERMSIG(status) == SIGKILL) {
             helper->n_left++;
         }
     }
@@ -188,6 +189,7 @@ static bool command_start(struct helper *helper, const struct account *account, 
         return false;
     }
     if (helper->command == 0) {
+        say(HELPER_PID, getpid());
         failed = command_become(account, me, argv);
         (void)!write(said[1], &failed, sizeof(failed));
         _exit(127);
@@ -202,7 +204,7 @@ static bool command_start(struct helper *helper, const struct account *account, 
         return false;
     }
     helper->group = helper->command;
-    say(HELPER_STARTED, helper->command);
+    say(HELPER_STARTED, 0);
     return true;
 }
 

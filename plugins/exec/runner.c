@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)64 * 1024)
+/* Of two that are ready, what the helper says is read first. */
+#define WORDS_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 1)
 /* What a stream's pipe may still hold when the command is gone. */
 #define DRAIN_BYTES ((size_t)1 << 20)
 
@@ -197,6 +199,8 @@ static int watch(struct runner *runner, int out, int err)
     if (r >= 0)
         r = sd_event_add_io(runner->config.loop, &runner->words, runner->control, EPOLLIN, on_words,
                             runner);
+    if (r >= 0)
+        r = sd_event_source_set_priority(runner->words, WORDS_PRIORITY);
     if (r >= 0)
         r = sd_event_add_io(runner->config.loop, &runner->end, runner->pidfd, EPOLLIN, on_end,
                             runner);

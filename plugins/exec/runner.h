@@ -23,7 +23,7 @@ struct runner_config {
     char *const *words; /* the command */
     char *const *environment;
 
-    /* What the helper said: HELPER_STARTED, why not, HELPER_ENDED, HELPER_LEFT. */
+    /* What the helper said. HELPER_PID comes before anything that the command wrote. */
     void (*word)(void *user, const struct helper_word *word);
     /* What the command wrote; `n` 0: it has closed the stream. */
     void (*output)(void *user, bool is_error, const char *bytes, size_t n);

@@ -19,12 +19,6 @@
 #include <unistd.h>
 
 #define SECOND UINT64_C(1000000)
-/* A message that has begun must end within this, and a command that is to start or to end. */
-#define OPEN_US  (10 * SECOND)
-#define START_US (10 * SECOND)
-#define STOP_US  (5 * SECOND)
-/* With its standard output closed it can say nothing any more. */
-#define CLOSED_US (5 * SECOND)
 /* Of a run that is to end, where no option says it. */
 #define RUN_US (30 * SECOND)
 
@@ -74,7 +68,7 @@ static void stop_for(struct exec_source *source, const char *what, const char *w
         return;
     source->stopping = true;
     source->open_at_us = 0;
-    source->stuck_at_us = add_u64(clock_us(CLOCK_MONOTONIC), STOP_US);
+    source->stuck_at_us = add_u64(clock_us(CLOCK_MONOTONIC), source->config.stop_us);
     notice(source, PD_LEVEL_WARNING, what,
            string_format("%s (pid %d) %s: it is stopped, and started again later", source->words[0],
                          (int)source->pid, why));
@@ -138,8 +132,8 @@ static void stream_ended(struct exec_source *source, bool is_error)
     }
     source->closed = true;
     source->open_at_us = 0;
-    if (source->pid)
-        source->stuck_at_us = add_u64(clock_us(CLOCK_MONOTONIC), CLOSED_US);
+    if (source->started)
+        source->stuck_at_us = add_u64(clock_us(CLOCK_MONOTONIC), source->config.closed_us);
 }
 
 /* Only of a command that ended well: one that died may have died within a line. */
@@ -175,7 +169,7 @@ static void on_output(void *user, bool is_error, const char *bytes, size_t n)
         if (!message_stream_is_open(&source->messages))
             source->open_at_us = source->open_told = 0;
         else if (!was_open && !source->stopping)
-            source->open_at_us = add_u64(now_us, OPEN_US);
+            source->open_at_us = add_u64(now_us, source->config.open_us);
     }
     timer_set(source);
 }
@@ -212,12 +206,15 @@ static void on_word(void *user, const struct helper_word *word)
     char text[64];
 
     switch (word->kind) {
-    case HELPER_STARTED:
+    case HELPER_PID:
         source->pid = word->value;
+        break;
+    case HELPER_STARTED:
+        source->started = true;
         if (!source->stopping)
             source->stuck_at_us =
-                source->closed ? add_u64(clock_us(CLOCK_MONOTONIC), CLOSED_US) : 0;
-        snprintf(text, sizeof(text), "runs, pid %d", (int)word->value);
+                source->closed ? add_u64(clock_us(CLOCK_MONOTONIC), source->config.closed_us) : 0;
+        snprintf(text, sizeof(text), "runs, pid %d", (int)source->pid);
         state_emit(source, text);
         timer_set(source);
         break;
@@ -266,18 +263,29 @@ static const char *failure_text(const struct exec_source *source, char *text, si
 
 static void status_text(const struct exec_source *source, char *text, size_t size)
 {
-    int n;
-
     if (!source->ended)
-        n = snprintf(text, size, "has ended with its helper, which was killed");
+        snprintf(text, size, "has ended with its helper, which was killed");
     else if (WIFEXITED(source->status))
-        n = snprintf(text, size, "has ended with status %d", WEXITSTATUS(source->status));
+        snprintf(text, size, "has ended with status %d", WEXITSTATUS(source->status));
     else
-        n = snprintf(text, size, "was killed by signal %d (%s)", WTERMSIG(source->status),
-                     strsignal(WTERMSIG(source->status)));
-    if (source->n_left && !source->stopping)
-        snprintf(text + n, size - (size_t)n, " and left processes, of which %d were killed",
+        snprintf(text, size, "was killed by signal %d (%s)", WTERMSIG(source->status),
+                 strsignal(WTERMSIG(source->status)));
+}
+
+static void ended_notice(struct exec_source *source, const char *status, uint64_t lived_us,
+                         uint64_t pause_us)
+{
+    char left[80] = "";
+
+    if (source->n_left)
+        snprintf(left, sizeof(left), ", and has left processes, of which %d were killed",
                  (int)source->n_left);
+    notice(source, PD_LEVEL_WARNING, "exec-ended",
+           string_format("%s (pid %d) %s after %llu.%llu s%s; started again in %llu s",
+                         source->words[0], (int)source->pid, status,
+                         (unsigned long long)(lived_us / SECOND),
+                         (unsigned long long)(lived_us / 100000 % 10), left,
+                         (unsigned long long)(pause_us / SECOND)));
 }
 
 /* It is gone, whatever it was that ended it. */
@@ -305,12 +313,7 @@ static void on_gone(void *user)
     status_text(source, text, sizeof(text));
     state_emit(source, text);
     if (!source->stopping)
-        notice(source, PD_LEVEL_WARNING, "exec-ended",
-               string_format("%s (pid %d) %s after %llu.%llu s; started again in %llu s",
-                             source->words[0], (int)source->pid, text,
-                             (unsigned long long)((now_us - source->started_us) / SECOND),
-                             (unsigned long long)((now_us - source->started_us) / 100000 % 10),
-                             (unsigned long long)(pause_us / SECOND)));
+        ended_notice(source, text, now_us - source->started_us, pause_us);
     start_later(source, now_us + pause_us);
 }
 
@@ -336,7 +339,7 @@ static void start(struct exec_source *source)
 {
     const struct runner_config config = {
         .loop = source->host->loop,
-        .helper = source->helper,
+        .helper = source->config.helper,
         .user = source->user ? source->user : "",
         .words = source->words,
         .environment = source->environment,
@@ -351,7 +354,7 @@ static void start(struct exec_source *source)
 
     source->start_at_us = source->open_at_us = source->open_told = 0;
     source->started_us = source->heard_us = now_us;
-    source->stopping = source->ended = source->closed = false;
+    source->stopping = source->started = source->ended = source->closed = false;
     source->failure = (struct helper_word){0};
     source->n_left = 0;
     source->pid = 0;
@@ -360,13 +363,13 @@ static void start(struct exec_source *source)
     if (r >= 0) {
         r = runner_start(&source->runner, &config);
         if (r < 0)
-            error = string_format("its helper %s: %s", source->helper, strerror(-r));
+            error = string_format("its helper %s: %s", source->config.helper, strerror(-r));
     }
     if (r < 0) {
         failed(source, error);
         return;
     }
-    source->stuck_at_us = add_u64(now_us, START_US);
+    source->stuck_at_us = add_u64(now_us, source->config.start_us);
     timer_set(source);
 }
 
@@ -376,16 +379,18 @@ static void open_due(struct exec_source *source)
 {
     source->open_at_us = 0;
     source->open_told = 1;
-    notice(source, PD_LEVEL_WARNING, "exec-stuck",
-           string_format("%s (pid %d) began a message 10 s ago and has not ended it: an empty line "
-                         "ends a message, and what is written must be flushed",
-                         source->words[0], (int)source->pid));
+    notice(
+        source, PD_LEVEL_WARNING, "exec-stuck",
+        string_format("%s (pid %d) began a message %llu s ago and has not ended it: an empty line "
+                      "ends a message, and what is written must be flushed",
+                      source->words[0], (int)source->pid,
+                      (unsigned long long)(source->config.open_us / SECOND)));
 }
 
 static void stuck_due(struct exec_source *source)
 {
     source->stuck_at_us = 0;
-    if (!source->stopping && source->pid) {
+    if (!source->stopping && source->started) {
         stop_for(source, "exec-stuck", "closed its standard output and goes on");
         return;
     }
@@ -454,8 +459,8 @@ void exec_source_free(struct exec_source *source)
     free(source);
 }
 
-int exec_source_new(struct pd_source_host *host, const struct pd_start *start, const char *helper,
-                    struct exec_source **ret_source)
+int exec_source_new(struct pd_source_host *host, const struct pd_start *start,
+                    const struct exec_config *config, struct exec_source **ret_source)
 {
     const struct pd_value *values = start->values;
     const char *error = NULL;
@@ -469,7 +474,7 @@ int exec_source_new(struct pd_source_host *host, const struct pd_start *start, c
     source = memory_new(1, sizeof(*source));
     source->host = host;
     source->words = words;
-    source->helper = helper;
+    source->config = *config;
     source->user = values[EXEC_OPTION_USER].text;
     source->interval_us = values[EXEC_OPTION_INTERVAL].number;
     source->quiet_us = values[EXEC_OPTION_TIMEOUT].number;
@@ -489,11 +494,17 @@ int exec_source_new(struct pd_source_host *host, const struct pd_start *start, c
 
 static int source_start(struct pd_source_host *host, const struct pd_start *start, void **ret_self)
 {
-    const char *helper =
-        secure_getenv("PATHDOG_EXEC_HELPER"); /* of a build that is not installed */
+    /* of a build that is not installed */
+    const char *helper = secure_getenv("PATHDOG_EXEC_HELPER");
+    const struct exec_config config = {
+        .helper = helper ? helper : EXEC_HELPER,
+        .open_us = 10 * SECOND,
+        .start_us = 10 * SECOND,
+        .stop_us = 5 * SECOND,
+        .closed_us = 5 * SECOND,
+    };
 
-    return exec_source_new(host, start, helper ? helper : EXEC_HELPER,
-                           (struct exec_source **)ret_self);
+    return exec_source_new(host, start, &config, (struct exec_source **)ret_self);
 }
 
 static void source_stop(void *self)

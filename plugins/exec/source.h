@@ -14,12 +14,22 @@
 
 struct netlink_listener;
 
+/* What is not the operator's to choose; tests have it shorter. */
+struct exec_config {
+    const char *helper;
+    uint64_t open_us;   /* a message that has begun must end within this */
+    uint64_t start_us;  /* the command must have been started, */
+    uint64_t stop_us;   /* and be gone when it was to end, */
+    uint64_t closed_us; /* also where it has closed its standard output: it can say nothing more */
+};
+
 struct exec_source {
     struct pd_source_host *host;
+    struct exec_config config;
     struct netlink_listener *listener; /* NULL: the kernel does not tell */
     sd_event_source *timer;
     char **words;
-    const char *user, *helper;
+    const char *user;
     uint64_t interval_us, quiet_us; /* 0: none */
     char *instance_text, start_text[48];
     char *environment[8];
@@ -31,7 +41,8 @@ struct exec_source {
     pid_t pid; /* 0: it has not started yet */
     uint64_t started_us, heard_us;
     bool stopping; /* by us, and that was said */
-    bool closed;   /* its standard output */
+    bool started;
+    bool closed; /* its standard output */
     bool ended;
     int status; /* as waitpid(2) has it, where it has ended */
     int32_t n_left;
@@ -47,8 +58,8 @@ struct exec_source {
     uint64_t stuck_at_us; /* it has not started, ended, or said why it goes on */
 };
 
-int exec_source_new(struct pd_source_host *host, const struct pd_start *start, const char *helper,
-                    struct exec_source **ret_source);
+int exec_source_new(struct pd_source_host *host, const struct pd_start *start,
+                    const struct exec_config *config, struct exec_source **ret_source);
 void exec_source_free(struct exec_source *source);
 
 #endif

@@ -15,7 +15,8 @@
 #define HELPER_GRACE_US 1000000u
 
 enum helper_kind {
-    HELPER_STARTED, /* its pid */
+    HELPER_PID,     /* of the command, before it can write anything */
+    HELPER_STARTED, /* it runs */
     HELPER_NO_USER, /* errno: the user cannot be found */
     HELPER_NO_FORK,
     HELPER_NO_CHANGE, /* it cannot become that user */
