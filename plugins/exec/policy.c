@@ -54,8 +54,8 @@ static int exec_start(struct pd_turn *turn, const struct pd_start *start)
         free(words);
         return 0;
     }
-    snprintf(text, sizeof(text), "command %s",
-             command ? error : "is missing: set it to the program to run, by its absolute path");
+    snprintf(text, sizeof(text), "command%s%s", command ? ": " : "",
+             command ? error : " is missing: set it to the program to run, by its absolute path");
     turn->host->notice(turn, PD_LEVEL_ERROR, "bad-option", text);
     return -EINVAL;
 }
