@@ -144,6 +144,7 @@ static void check_request(struct sim *sim, const struct action *action)
         .gap_us = peer->reconnect_us ? sim->now_us - peer->reconnect_us : NEVER,
         .reconnect_before_us = peer->reconnect_us,
         .keep_old = move->keep_old,
+        .relayed = move->via != NULL,
         .timeout_ms = move->timeout_ms,
         .by = by,
         .open = true,
@@ -317,7 +318,7 @@ static void check_decision(struct sim *sim, const struct record_decision *record
     if (asked) {
         check_asked(sim, record, decision);
         if (was == SIM_UNSEEN)
-            given_up_check(sim, request_of(sim, record->request)->peer, record);
+            given_up_check(sim, request_of(sim, record->request), record);
     } else if (record->verdict == VERDICT_QUEUED) {
         set_decision(decision, SIM_QUEUED);
         sim->queued++;
