@@ -132,8 +132,7 @@ static size_t receive_data(struct relay *relay, uint64_t now_us, uint32_t number
     }
     if (member->ended) {
         relay_count_one(relay, RELAY_COUNT_DROPPED_LIMIT);
-        if (rate_say(&member->told_us, now_us))
-            answer_text(relay, out, "ERR:limit\n", first);
+        answer_rarely(relay, now_us, &member->told_us, out, "ERR:limit\n", first);
         return first;
     }
     done = forward_train(relay, member, payload, size, segment);
@@ -206,8 +205,8 @@ static void unknown(struct relay *relay, uint64_t now_us, const struct registrat
 
     relay_count_one(relay, RELAY_COUNT_DROPPED_UNKNOWN);
     /* No answer to what is one: two relays in whose names somebody speaks would go on for ever. */
-    if (!is_answer(payload, asked->question_size) && rate_say(&rate->unknown_us, now_us))
-        answer_text(relay, out, "ERR:unknown\n", asked->question_size);
+    if (!is_answer(payload, asked->question_size))
+        answer_rarely(relay, now_us, &rate->unknown_us, out, "ERR:unknown\n", asked->question_size);
 }
 
 size_t relay_receive(struct relay *relay, uint64_t now_us, const struct endpoint *from,

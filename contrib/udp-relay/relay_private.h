@@ -62,6 +62,9 @@ uint64_t member_left_bytes(const struct relay *relay, const struct member *membe
 
 /* `text` if it is not longer than the question, of `size` bytes. */
 void answer_text(struct relay *relay, struct relay_out *out, const char *text, size_t size);
+/* The same, at most once a second: `*said_us` is when it was said last. */
+void answer_rarely(struct relay *relay, uint64_t now_us, uint64_t *said_us, struct relay_out *out,
+                   const char *text, size_t size);
 /* "LEASE:…", of what is left in that session. */
 void answer_lease(struct relay *relay, uint64_t now_us, const struct session *session,
                   struct relay_out *out);
