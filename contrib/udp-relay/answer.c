@@ -18,6 +18,15 @@ void answer_text(struct relay *relay, struct relay_out *out, const char *text, s
     memcpy(out->answer, text, length);
 }
 
+void answer_rarely(struct relay *relay, uint64_t now_us, uint64_t *said_us, struct relay_out *out,
+                   const char *text, size_t size)
+{
+    if (strlen(text) <= size && !rate_say(said_us, now_us))
+        relay_count_one(relay, RELAY_COUNT_ANSWERS_WITHHELD);
+    else
+        answer_text(relay, out, text, size);
+}
+
 static void number_text(char out[static 24], uint64_t number)
 {
     if (number == UINT64_MAX)

@@ -114,6 +114,7 @@ static uint32_t become_first(struct relay *relay, uint64_t now_us, const struct 
         return NONE;
     number = member_add(relay, now_us, session, asked->from);
     session->registered_us = session->active_us = now_us;
+    session->list = relay->list;
     event_add(relay, now_us, RELAY_REGISTERED, RELAY_REASON_NONE, session);
     return number;
 }

@@ -16,8 +16,10 @@ struct relay {
     struct table table;
     struct strangers *strangers;
     struct members *members;
-    uint64_t now_us;  /* the latest that was told: it does not go back */
-    uint32_t tick_at; /* the next place that relay_tick() looks at */
+    uint32_t list;      /* how many lists there have been */
+    uint64_t now_us;    /* the latest that was told: it does not go back */
+    uint32_t tick_left; /* places that it looks at in this turn */
+    uint32_t tick_at;   /* the next place that relay_tick() looks at */
     uint64_t counts[RELAY_COUNTS];
     /* What happened, oldest first. */
     struct relay_event events[EVENTS_MAX];
@@ -45,7 +47,8 @@ void event_refused(struct relay *relay, uint64_t now_us, enum relay_reason reaso
 /* When it ends if nothing comes any more, and why. */
 uint64_t session_ends_us(const struct relay *relay, const struct session *session,
                          enum relay_reason *ret_reason);
-/* Ends it if its time is over; true then. */
+/* Ends it if its time is over, or if it waits for a peer and the list of members does not have it
+ * any more; true then. */
 bool session_end_if_over(struct relay *relay, uint64_t now_us, struct session *session);
 void session_end(struct relay *relay, uint64_t now_us, struct session *session,
                  enum relay_reason reason);
@@ -59,6 +62,9 @@ uint64_t member_left_bytes(const struct relay *relay, const struct member *membe
 
 /* `text` if it is not longer than the question, of `size` bytes. */
 void answer_text(struct relay *relay, struct relay_out *out, const char *text, size_t size);
+/* The same, at most once a second: `*said_us` is when it was said last. */
+void answer_rarely(struct relay *relay, uint64_t now_us, uint64_t *said_us, struct relay_out *out,
+                   const char *text, size_t size);
 /* "LEASE:…", of what is left in that session. */
 void answer_lease(struct relay *relay, uint64_t now_us, const struct session *session,
                   struct relay_out *out);
