@@ -73,10 +73,11 @@ struct stand {
     struct udp *u;                  /* NULL: it could not be opened */
     char key[RELAY_ID_SIZE];        /* the peer's */
     uint64_t number;
-    uint64_t retry_ns;    /* the socket, again */
-    uint64_t used_ns;     /* a packet came; 0: never */
-    uint64_t close_at_ns; /* 0: it is wanted */
-    char told[RELAY_WHY_SIZE + 8];
+    uint64_t retry_ns;         /* the socket, again */
+    uint64_t used_ns;          /* a packet came; 0: never */
+    uint64_t close_at_ns;      /* 0: it is wanted */
+    char told[RELAY_WHY_SIZE]; /* to the peer, of that number; empty: nothing yet */
+    uint64_t told_number;
 };
 
 /* At a relay, of the connections that this node dials to a peer. */
