@@ -104,7 +104,7 @@ static void plain(char ret[static RELAY_WHY_SIZE], const char *text)
 {
     size_t n = 0;
 
-    for (; text[n] && n < RELAY_WHY_SIZE - 1; n++)
+    for (; n < RELAY_WHY_SIZE - 1 && text[n]; n++)
         ret[n] = text[n] >= ' ' && text[n] <= '~' && text[n] != '"' ? text[n] : '?';
     ret[n] = '\0';
 }
