@@ -14,7 +14,7 @@
 
 #define LINGER_NS (5 * NS_PER_S)
 /* Of one peer at one relay: the next, what the connection is on, and what it has left. */
-#define STANDS_OF_PEER 4u
+#define STANDS_OF_PEER 8u
 #define UNSENT_MAX     65536u
 
 static void frame_json(struct conn *c, uint8_t type, json_t *object)
@@ -65,6 +65,11 @@ void agree_id(struct peer *p, const struct relay_option *relay, char ret[static 
 void agree_used(struct conn *c, const struct relay_option *relay)
 {
     at_relay(c->peer, relay)->number++;
+    ask(c, relay);
+}
+
+void agree_again(struct conn *c, const struct relay_option *relay)
+{
     ask(c, relay);
 }
 

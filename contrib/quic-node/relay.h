@@ -141,6 +141,7 @@ int via_target(struct conn *c, const char *via, struct via_target *ret);
 int via_register(struct conn *c, const struct relay_option *relay, uint64_t timeout_ns);
 /* 1: it may go there; 0: not yet; else the code to refuse with. `dead`: the present path. */
 int via_ready(struct conn *c, bool dead);
+void via_done(struct conn *c); /* it went there, or that was given up */
 
 /* agree.c: what both ends say of it in the connection */
 void agree_begin(struct conn *c);                                    /* it is up */
@@ -150,6 +151,7 @@ void agree_turn(struct node *node);
 /* The id of the next number there. */
 void agree_id(struct peer *p, const struct relay_option *relay, char ret[static RELAY_ID_SIZE]);
 void agree_used(struct conn *c, const struct relay_option *relay);
+void agree_again(struct conn *c, const struct relay_option *relay); /* it may be otherwise by now */
 /* 1: the peer stands there; 0: it has not said so yet; else the code to refuse with. */
 int agree_ready(const struct conn *c, const struct relay_option *relay, const char **ret_why);
 
