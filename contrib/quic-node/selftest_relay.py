@@ -593,8 +593,14 @@ class Relays:
         self.between()
         a, b, pa, pb, ca, cb = self.pair_with("AB")
         self.assertIn("relay", pa.hello["features"])
+        wanted = [{"relay": name, "address": "%s:%d" % (ADDRESSES[name], PORT), "speaks": "reg-ack"} for name in "AB"]
+        self.assertEqual(pa.relays, {"relays": wanted})
+        again = self.pathdog(a)
+        self.assertEqual(again.relays, {"relays": wanted})
         plain = self.node(self.a, "carol", "--listen", "127.0.0.1:9200")
-        self.assertNotIn("relay", self.pathdog(plain).hello["features"])
+        carol = self.pathdog(plain)
+        self.assertNotIn("relay", carol.hello["features"])
+        self.assertIsNone(carol.relays)
         self.flows(a)
         self.finish(a, b)
 
