@@ -88,6 +88,12 @@ static void follow(struct mock *mock, uint32_t peer, const char *via)
     mock_migrated(mock, peer, via, false);
 }
 
+static bool told_of(struct mock *mock, size_t place, struct pd_relay_report *ret)
+{
+    *ret = (struct pd_relay_report){.rtt_ns = PD_UNKNOWN};
+    return pathdog_trigger_relay.tell_relay(mock->turn.self, place, ret);
+}
+
 static bool noticed(const struct mock *mock, const char *what)
 {
     for (size_t i = 0; i < mock->n_notices; i++)
@@ -605,11 +611,11 @@ static void test_measured_times_and_hysteresis(void **state)
 
     begin(&mock, OPTIONS);
     mock_signal(&mock, "rtts", 1, "name=c rtt_ns=100000001 name=b rtt_ns=50000000 name=a error=no");
-    assert_true(pathdog_trigger_relay.tell_relay(mock.turn.self, 1, &told));
+    assert_true(told_of(&mock, 1, &told));
     assert_true(told.pick);
     assert_int_equal(told.rtt_ns, 50000000);
     assert_string_equal(told.why, "the fastest; the key's pick takes more than twice as long");
-    assert_true(pathdog_trigger_relay.tell_relay(mock.turn.self, 0, &told));
+    assert_true(told_of(&mock, 0, &told));
     assert_string_equal(told.error, "no");
     assert_true(told.rtt_ns == PD_UNKNOWN);
     assert_true(told.probed_us == mock.turn.now_us);
@@ -617,12 +623,12 @@ static void test_measured_times_and_hysteresis(void **state)
         mock_signal(&mock, "rtts", 0,
                     i % 2 ? "name=c rtt_ns=100000001 name=b rtt_ns=50000000"
                           : "name=c rtt_ns=99000000 name=b rtt_ns=50000000");
-        assert_true(pathdog_trigger_relay.tell_relay(mock.turn.self, 1, &told));
+        assert_true(told_of(&mock, 1, &told));
         picks += told.pick;
     }
     assert_int_equal(picks, 20); /* not once another one */
     mock_signal(&mock, "rtts", 0, "name=c rtt_ns=60000000 name=b rtt_ns=50000000");
-    assert_true(pathdog_trigger_relay.tell_relay(mock.turn.self, 2, &told));
+    assert_true(told_of(&mock, 2, &told));
     assert_true(told.pick);
     mock_stop(&mock);
 }
@@ -643,7 +649,7 @@ static void test_list_of_the_node_and_its_key(void **state)
     assert_string_equal(last_query(&mock)->fields,
                         "ask=probe relay=n1=10.0.0.1:1 reg-ack relay=n2=10.0.0.2:2 pilot "
                         "relay=n3=10.0.0.3:3 reg-ack relay=n4=10.0.0.4:4 reg-ack");
-    assert_true(pathdog_trigger_relay.tell_relay(mock.turn.self, 3, &told));
+    assert_true(told_of(&mock, 3, &told));
     assert_true(told.pick); /* d:4 of the vectors */
     assert_string_equal(told.from, "node");
     assert_string_equal(told.relay.name, "n4");
@@ -652,7 +658,7 @@ static void test_list_of_the_node_and_its_key(void **state)
     assert_int_equal(mock.n_queries, 0); /* the same list is not probed anew */
     mock_relays(&mock, &(struct pd_relays){true, true, list, 0, NULL, 0});
     assert_string_equal(last_query(&mock)->fields, "ask=probe");
-    assert_false(pathdog_trigger_relay.tell_relay(mock.turn.self, 0, &told));
+    assert_false(told_of(&mock, 0, &told));
     mock_stop(&mock);
 }
 
@@ -665,19 +671,19 @@ static void test_list_of_the_file_is_filtered_and_says_so(void **state)
     mock_signal(&mock, "list", 0,
                 "from=file relay=f=203.0.113.1:1 relay=private=192.168.0.1:1 relay=rubbish "
                 "relay=own=203.0.113.9:1");
-    assert_true(pathdog_trigger_relay.tell_relay(mock.turn.self, 0, &told));
+    assert_true(told_of(&mock, 0, &told));
     assert_string_equal(told.relay.name, "own");
     assert_string_equal(told.from, "config");
-    assert_true(pathdog_trigger_relay.tell_relay(mock.turn.self, 1, &told));
+    assert_true(told_of(&mock, 1, &told));
     assert_string_equal(told.from, "file");
     assert_null(told.left_out);
-    assert_true(pathdog_trigger_relay.tell_relay(mock.turn.self, 2, &told));
+    assert_true(told_of(&mock, 2, &told));
     assert_string_equal(told.relay.name, "private");
     assert_string_equal(told.left_out, "private address");
-    assert_false(pathdog_trigger_relay.tell_relay(mock.turn.self, 3, &told));
+    assert_false(told_of(&mock, 3, &told));
     assert_true(noticed(&mock, "relay-left-out"));
     mock_signal(&mock, "list", 0, "from=cache age_us=5 relay=g=203.0.113.2:1");
-    assert_true(pathdog_trigger_relay.tell_relay(mock.turn.self, 1, &told));
+    assert_true(told_of(&mock, 1, &told));
     assert_string_equal(told.from, "cache");
     mock_stop(&mock);
 }
@@ -775,7 +781,7 @@ static void test_save_and_restore(void **state)
 
 static void test_told_of_connections(void **state)
 {
-    struct pd_relayed_report told;
+    struct pd_relayed_report told = {0};
     struct mock mock;
     uint32_t peer;
 
