@@ -60,6 +60,15 @@ static void address_take(const struct relay_trigger *trigger, struct relay_peer 
     memcpy(peer->address, remote->bytes, sizeof(peer->address));
 }
 
+/* The reason for what was said has gone. */
+static void unsay(struct pd_turn *turn, uint32_t index, struct relay_peer *peer)
+{
+    if (peer->said)
+        turn->host->withdraw(turn, index);
+    peer->said = false;
+    pending_set(turn->self, peer, false);
+}
+
 static void poll_end(struct pd_turn *turn, uint32_t index, struct relay_peer *peer)
 {
     if (peer->polled)
@@ -77,9 +86,8 @@ static void way_take(struct pd_turn *turn, const struct pd_peer *who, struct rel
     if (relayed != before || other) {
         relay_way(&peer->counts, relayed);
         relayed_count(turn, before, relayed);
-        pending_set(turn->self, peer, false);
+        unsay(turn, who->index, peer);
         poll_end(turn, who->index, peer);
-        turn->host->withdraw(turn, who->index); /* it was about the way before */
         peer->base_us = turn->now_us;
         peer->tried = 0;
     }
@@ -228,6 +236,7 @@ static int flip(struct pd_turn *turn, const struct pd_sample *sample, enum relay
     snprintf(said.reason, sizeof(said.reason), "%s%s: %s", what, from, why);
     pending_set(trigger, peer, target.entry && !peer->counts.relayed);
     poll_end(turn, sample->peer->index, peer);
+    peer->said = true;
     peer->advised = (uint8_t)rule & 7u;
     peer->tried = relay_digest(target.entry ? target.entry->name : "direct");
     return advise(turn, sample->peer->index, PD_KIND_DEAD, &said, &target);
@@ -248,6 +257,7 @@ static void receipt(struct pd_turn *turn, const struct pd_sample *sample)
 
     peer->base_us = turn->now_us - min_u64(ago_us, turn->now_us);
     relay_receipt(&peer->counts);
+    unsay(turn, sample->peer->index, peer);
     poll_end(turn, sample->peer->index, peer);
 }
 
@@ -327,8 +337,10 @@ static int silent_row(struct pd_turn *turn, const struct pd_sample *sample, bool
     uint64_t silence_us = silence_of(peer, turn->now_us);
     bool looks = sends && silence_us > trigger->limits.max_silence_us, may;
 
-    if (peer->pending && !turn->host->waits(turn, sample->peer->index))
-        pending_set(trigger, peer, false); /* it was refused, or has failed */
+    if (peer->said && turn->host->waits(turn, sample->peer->index))
+        return 0;
+    peer->said = false; /* it was refused, or has failed */
+    pending_set(trigger, peer, false);
     if (!looks && !errors) {
         if (sends)
             poll(turn, sample, silence_us);

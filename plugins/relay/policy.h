@@ -67,6 +67,7 @@ struct relay_peer {
     uint8_t address[16];
     uint8_t family; /* of that; 0: not known */
     uint8_t known : 1, sent_known : 1, errors_known : 1, polled : 1, pending : 1;
+    uint8_t said : 1;    /* advised that the way is dead, and it may wait */
     uint8_t advised : 3; /* enum relay_rule: of the last advice */
     uint16_t tried;      /* a digest of the way last advised, from this way; 0: none */
     uint16_t via;        /* a digest of the relay in use; 0: direct */
