@@ -4,8 +4,8 @@
  * one that is dead over the next; and back when the direct way has answered. Pure; what is probed
  * and what stands in the files comes as signals (options.h).
  */
-#include "options.h"
 #include "policy.h"
+#include "options.h"
 
 #include "util/util.h"
 
@@ -104,13 +104,13 @@ static int relay_signal(struct pd_turn *turn, const struct pd_signal *signal)
     else if (!strcmp(signal->kind, "rtts"))
         relays_measured(turn, &trigger->relays, signal);
     else if (!strcmp(signal->kind, "direct"))
-        return peers_tried(turn, signal);
+        return tries_answered(turn, signal);
     return 0;
 }
 
 static int relay_timer(struct pd_turn *turn)
 {
-    peers_try(turn);
+    tries_turn(turn);
     return 0;
 }
 

@@ -169,7 +169,7 @@ static void test_silence_is_the_nodes_own_where_it_says_it(void **state)
     begin(&mock, OPTIONS);
     peer = add(&mock, "bravo");
     r.v[PD_IN_FLIGHT_BYTES] = 1200;
-    r.v[PD_SILENT_MS] = 9000; /* before pathdog has seen it, too */
+    r.v[PD_SILENT_MS] = 9000;     /* before pathdog has seen it, too */
     for (int i = 0; i < 4; i++) { /* the first shows something outstanding for the first time */
         assert_int_equal(mock.n_advice, 0);
         mock_time(&mock, 100 * SECOND + (uint64_t)i * 500 * MS);
@@ -452,8 +452,7 @@ static void test_back_after_three_good_tries_in_a_row(void **state)
     peer = add_relayed(&mock, "bravo", "b");
     mock_clear(&mock);
     mock_time(&mock, 120 * SECOND);
-    assert_string_equal(last_query(&mock)->fields,
-                        "ask=direct peer=0 conn=1 address=" DIRECT);
+    assert_string_equal(last_query(&mock)->fields, "ask=direct peer=0 conn=1 address=" DIRECT);
     tried(&mock, peer, true);
     tried(&mock, peer, true);
     tried(&mock, peer, false); /* really in a row */
@@ -803,10 +802,18 @@ static void test_told_of_connections(void **state)
 static void test_rubbish_signals(void **state)
 {
     static const struct pd_field fields[] = {
-        {"name", NULL, 5},      {"rtt_ns", "soon", 0},        {"name", "a", 0},
-        {"rtt_ns", "soon", 0},  {"error", NULL, 5},           {"name", "nobody", 0},
-        {"rtt_ns", NULL, 5},    {"relay", NULL, 5},           {"relay", "direct=1.2.3.4:5", 0},
-        {"from", NULL, 1},      {"relay", "a=192.0.2.1:1", 0}, {"relay", "a=192.0.2.9:1", 0},
+        {"name", NULL, 5},
+        {"rtt_ns", "soon", 0},
+        {"name", "a", 0},
+        {"rtt_ns", "soon", 0},
+        {"error", NULL, 5},
+        {"name", "nobody", 0},
+        {"rtt_ns", NULL, 5},
+        {"relay", NULL, 5},
+        {"relay", "direct=1.2.3.4:5", 0},
+        {"from", NULL, 1},
+        {"relay", "a=192.0.2.1:1", 0},
+        {"relay", "a=192.0.2.9:1", 0},
         {"peer", "x", 0},
     };
     static const char *const kinds[] = {"list", "rtts", "direct", "other"};

@@ -32,8 +32,8 @@ static json_t *relays_ask(struct ctl *ctl, enum ctl_status *ret_status)
 
     while (all && has(all, "next")) {
         json_t *page =
-            ctl_call(ctl, "relays",
-                     json_pack("{s:I}", "after", (json_int_t)number_of(all, "next")), ret_status);
+            ctl_call(ctl, "relays", json_pack("{s:I}", "after", (json_int_t)number_of(all, "next")),
+                     ret_status);
 
         if (!page) {
             json_decref(all);
@@ -131,8 +131,7 @@ static void show_lease(const json_t *peer)
         comma = ", ";
     }
     if (has(peer, "lease_received_bytes"))
-        printf("%s%s to receive", comma,
-               bytes_text(text, number_of(peer, "lease_received_bytes")));
+        printf("%s%s to receive", comma, bytes_text(text, number_of(peer, "lease_received_bytes")));
 }
 
 static void show_peer(const struct ctl *ctl, const json_t *peer, int name, int relay)
@@ -158,8 +157,8 @@ static void show_peers(const struct ctl *ctl, const json_t *peers)
         puts("\nno connection goes over a relay");
         return;
     }
-    printf("\n%s%-*s  %-*s  %-20s  %8s%s\n", bold(ctl), name, "PEER", relay, "RELAY", "WHY",
-           "SRTT", plain(ctl));
+    printf("\n%s%-*s  %-*s  %-20s  %8s%s\n", bold(ctl), name, "PEER", relay, "RELAY", "WHY", "SRTT",
+           plain(ctl));
     for (size_t i = 0; i < n && i < most; i++)
         show_peer(ctl, json_array_get(peers, i), name, relay);
     if (n > most)
