@@ -79,6 +79,22 @@ static void say_silence(struct probe *probe)
         say(probe, "no answer to %u tries, for %llu %s each", probe->tries, wait, unit);
 }
 
+void probe_notice(const struct probe *probe, struct pd_source_host *host)
+{
+    char text[512];
+
+    if (probe->error != -EAFNOSUPPORT && probe->error != -EPERM && probe->error != -EACCES)
+        return;
+    (void)snprintf(
+        text, sizeof(text),
+        "cannot probe (%s): a sandbox or a firewall of this machine forbids it; for the "
+        "unit: systemctl edit pathdog, and there [Service], "
+        "RestrictAddressFamilies=AF_INET AF_INET6 and IPAddressAllow= with the addresses "
+        "that are probed, or any",
+        probe->why);
+    host->notice(host, PD_LEVEL_WARNING, "relay-probe", text);
+}
+
 /* ---- what comes ---- */
 
 /* When the datagram came, by the kernel: the loop may have been busy since. Never more than the

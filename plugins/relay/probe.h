@@ -7,8 +7,7 @@
 #ifndef RELAY_PROBE_H
 #define RELAY_PROBE_H
 
-#include <pathdog/path.h>
-#include <systemd/sd-event.h>
+#include <pathdog/source.h>
 
 #define PROBE_ASK_MAX    1500u
 #define PROBE_ERROR_SIZE 128u
@@ -53,6 +52,10 @@ struct probe {
 /* 0; or -errno: it is at rest, and `done` is not called. */
 int probe_start(struct probe *probe, sd_event *loop, const struct probe_kind *kind,
                 const struct pd_address *address);
+
+/* Says, of one that is done, where the machine forbade to ask: that is no fault of who was asked,
+ * and the operator can allow it. Each time; the host says it once a minute. */
+void probe_notice(const struct probe *probe, struct pd_source_host *host);
 
 /* Puts it at rest; `done` is not called. */
 void probe_stop(struct probe *probe);

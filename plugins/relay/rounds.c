@@ -95,25 +95,10 @@ static void notice_garbage(struct rounds *rounds, const struct target *target)
     rounds->host->notice(rounds->host, PD_LEVEL_WARNING, "relay-answer", text);
 }
 
-/* What a sandbox forbids is no relay's fault, and the operator can allow it. */
-static void notice_forbidden(struct rounds *rounds, const struct target *target)
-{
-    char text[512];
-
-    (void)snprintf(
-        text, sizeof(text),
-        "relays cannot be probed (%s): a sandbox forbids IP sockets; for the unit: systemctl edit "
-        "pathdog, and there [Service], RestrictAddressFamilies=AF_INET AF_INET6 and "
-        "IPAddressAllow= with the addresses of the relays, or any",
-        target->probe.why);
-    rounds->host->notice(rounds->host, PD_LEVEL_WARNING, "relay-probe", text);
-}
-
 static void round_tell(struct rounds *rounds)
 {
     struct pd_field fields[2 * RELAY_LIST_MAX];
     struct pd_signal signal = {.kind = "rtts", .query = rounds->query, .fields = fields};
-    const struct target *forbidden = NULL;
 
     for (size_t i = 0; i < rounds->n_targets; i++) {
         const struct target *target = &rounds->targets[i];
@@ -126,11 +111,8 @@ static void round_tell(struct rounds *rounds)
             fields[signal.n_fields++] = (struct pd_field){"error", probe->why, 0};
         if (probe->n_garbage)
             notice_garbage(rounds, target);
-        if (probe->error == -EAFNOSUPPORT || probe->error == -EPERM)
-            forbidden = target;
+        probe_notice(probe, rounds->host);
     }
-    if (forbidden)
-        notice_forbidden(rounds, forbidden);
     rounds->host->emit(rounds->host, &signal);
     rounds->query = 0;
 }
