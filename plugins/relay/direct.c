@@ -99,6 +99,7 @@ static const char *begin(struct direct *direct, const struct pd_query *query, ui
         return "no IP address and port";
     if (!question)
         return "too many are asked already";
+    *question = (struct question){0}; /* the port, too, is a new one */
     question->query = query->id;
     question->peer = peer;
     question->conn = conn;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One question to an address and the time until its answer, from a socket of its own: a fresh one
+ * One question to an address and the time until its answer, from a socket of its own: another one
  * for each try, so that the answer to an earlier try is none to this one, and connected, so that
- * the kernel drops what comes from elsewhere and tells of ICMP errors.
+ * the kernel drops what comes from elsewhere and tells of ICMP errors. Nobody listens in between,
+ * but each try has the same port as the last time, if that is free: for whoever is asked, it is the
+ * same asker.
  */
 #ifndef RELAY_PROBE_H
 #define RELAY_PROBE_H
@@ -11,6 +13,7 @@
 
 #define PROBE_ASK_MAX    1500u
 #define PROBE_ERROR_SIZE 128u
+#define PROBE_TRIES_MAX  2u
 #define PROBE_NO_RTT     UINT64_MAX
 
 enum probe_read {
@@ -36,6 +39,7 @@ struct probe_kind {
 
 /* Zeroed is at rest. */
 struct probe {
+    uint16_t ports[PROBE_TRIES_MAX]; /* of its own, for each try; kept from one start to the next */
     const struct probe_kind *kind;
     struct pd_address address;
     sd_event_source *io, *timer;
