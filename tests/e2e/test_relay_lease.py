@@ -3,6 +3,7 @@
 nodes, and contrib/udp-relay with limits of time and bytes. With the trigger the connection leaves in time, and no
 byte is lost or waits long. Without it the cut is felt."""
 
+import json
 import os
 import subprocess
 import time
@@ -61,6 +62,20 @@ class Lease(LiveCase):
         self.late_ms += self.metronome.take_ms()
         return [r for r in self.said("outcome", peer="bravo") if r["outcome"] in MOVED], self.gap_ms("bravo")
 
+    def lost_packets(self):
+        """How many packets the node says were lost, in a row from now on."""
+        now_us, rows = time.monotonic() * 1e6, []
+
+        def later():
+            with open(self.pathdog.recording) as file:
+                for line in file:
+                    event = json.loads(line) if line.endswith("\n") else {}
+                    if event.get("event") == "samples" and event["t"] > now_us:
+                        rows.append(event["rows"][0][1 + event["columns"].index("packets_lost")])
+            return rows
+        self.wait_until(later, "a row in the recording")
+        return rows[-1]
+
     def check_leaves(self, moves, gap_ms, reason):
         """Each move was advised by lease and was no later than the cut, and nothing waited long."""
         asked = self.asked("bravo")
@@ -71,7 +86,10 @@ class Lease(LiveCase):
             self.assertGreater(decision["evidence"]["eta_ms"], 0)
         self.assertEqual({r["outcome"] for r in self.said("outcome", peer="bravo")}, {"migrated"}, self.story())
         self.assertLessEqual(gap_ms, 1000 + 5 * self.late_ms, self.story())
-        self.assertEqual(self.now["bravo"].get("reconnects", 0), 0)
+        self.assertEqual(self.alpha.stats()["bravo"]["connections"], 1)
+        for node in self.live_nodes:
+            self.assertFalse([line for line in node.lines if "ERR:" in line], node.story())
+        self.assertEqual(self.lost_packets(), 0, self.story())
         self.tell("left in time")
 
     def test_bytes(self):
@@ -85,3 +103,34 @@ class Lease(LiveCase):
         self.over(("--max-duration", "20s"), {"lease": {}})
         moves, gap_ms = self.left(50)
         self.check_leaves(moves, gap_ms, r"^[0-9.]+ s left on relay A; a new circuit there$")
+
+    def check_cut(self, said):
+        """It stays on the relay, and both ends are told that it is over there. Returns the longest gap."""
+        _, gap_ms = self.left(35)
+        for node in self.live_nodes:
+            self.assertTrue([line for line in node.lines if line.startswith("relay ") and said in line], node.story())
+        self.tell("cut")
+        return gap_ms
+
+    def test_bytes_without(self):
+        """Nobody moves it: nothing gets through any more, in one direction at least."""
+        self.over(("--max-data", "10M"), {"srtt": {}}, rate=500000)
+        gap_ms = self.check_cut('state=refused reason="ERR:limit"')
+        self.assertGreater(gap_ms, 10000)
+        self.assertEqual(self.asked("bravo"), [])
+        self.ctl(self.pathdog, "migrate", "bravo", "--via", "A")
+        self.wait_flow("bravo")
+
+    def test_bytes_with_stall_alone(self):
+        """It is moved when it has been dead for a while, and not before."""
+        self.over(("--max-data", "10M"), {"stall": {}}, rate=500000)
+        gap_ms = self.check_cut('state=refused reason="ERR:limit"')
+        self.assertGreater(gap_ms, 200)
+        self.assertEqual({r["trigger"] for r in self.asked("bravo")}, {"stall"})
+
+    def test_time_without(self):
+        """This node registers anew when the relay does not know it any more: what was sent until then is lost."""
+        self.over(("--max-duration", "20s"), {"srtt": {}})
+        self.check_cut('state=lost reason="ERR:unknown"')
+        self.assertEqual(self.asked("bravo"), [])
+        self.assertGreater(self.lost_packets(), 0)
