@@ -185,11 +185,25 @@ static int cache_write(const struct file_task *task, struct file_result *result)
 
 /* ---- the thread ---- */
 
+/* The child of disk_call has no standard streams, and what it opens must not be taken for one of
+ * them. */
+static void fill_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/", O_PATH | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 static int job_call(void *user)
 {
     struct file_job *job = user;
     struct file_result *result = &job->result;
 
+    fill_standard_streams();
     if (job->task.list) {
         watch(&job->task, result);
         result->list_error = list_read(&job->task, result);

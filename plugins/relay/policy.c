@@ -4,8 +4,8 @@
  * one that is dead over the next; and back when the direct way has answered. Pure; what is probed
  * and what stands in the files comes as signals (options.h).
  */
-#include "options.h"
 #include "policy.h"
+#include "options.h"
 
 #include "util/util.h"
 
@@ -20,8 +20,7 @@ static const struct pd_option options[] = {
                              "what a relay speaks that is named without it: reg-ack or pilot"},
     [RELAY_OPTION_LIST_FILE] = {"list_file", PD_OPTION_PATH, NULL, 0, 4095,
                                 "a file of discovered relays, one a line; it is watched"},
-    [RELAY_OPTION_CACHE_FILE] = {"cache_file", PD_OPTION_PATH, "/var/lib/pathdog/relays.json", 0,
-                                 4095,
+    [RELAY_OPTION_CACHE_FILE] = {"cache_file", PD_OPTION_PATH, "/run/pathdog/relays.json", 0, 4095,
                                  "where the relays of list_file are kept for when it cannot be "
                                  "read"},
     [RELAY_OPTION_KEY] = {"key", PD_OPTION_TEXT, NULL, 0, 0,

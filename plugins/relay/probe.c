@@ -67,14 +67,16 @@ static void say_call(struct probe *probe, const char *call, int error)
 
 static void say_silence(struct probe *probe)
 {
-    unsigned seconds = (unsigned)(probe->kind->wait_us / 1000000);
+    uint64_t ms = probe->kind->wait_us / 1000;
+    const char *unit = ms % 1000 ? "ms" : "s";
+    unsigned long long wait = ms % 1000 ? ms : ms / 1000;
 
     if (probe->n_garbage)
         return; /* what came instead was said */
     if (probe->kind->tries == 1)
-        say(probe, "no answer for %u s", seconds);
+        say(probe, "no answer for %llu %s", wait, unit);
     else
-        say(probe, "no answer to %u tries, for %u s each", probe->tries, seconds);
+        say(probe, "no answer to %u tries, for %llu %s each", probe->tries, wait, unit);
 }
 
 /* ---- what comes ---- */
