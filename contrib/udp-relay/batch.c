@@ -12,15 +12,16 @@
 #define TRAIN_MOST 65000u /* less than what fits in an IP datagram of either family */
 #define LOOK_BACK  8u     /* messages, for one to the same destination */
 
+/* What each one uses stands together. */
 struct parcel {
     struct endpoint to, from;
-    struct iovec pieces[SEGMENTS];
-    union wire_address address;
     uint32_t n_pieces, n_segments, size;
     uint32_t segment; /* of each but the last */
-    bool closed;      /* its last one is shorter: nothing may follow */
-    char answer[RELAY_ANSWER_MAX];
+    union wire_address address;
+    bool closed; /* its last one is shorter: nothing may follow */
     _Alignas(struct cmsghdr) uint8_t control[WIRE_CONTROL_SIZE];
+    struct iovec pieces[SEGMENTS];
+    char answer[RELAY_ANSWER_MAX];
 };
 
 struct batch {

@@ -66,10 +66,10 @@ static void members_look(struct program *program)
         program->members.entries = members_entries(members);
         program->members.bad = members_bad(members);
         program->members.taken_us = now_us;
-        log_line(&program->log, LOG_INFO, "%s: %zu members, %zu bad lines; only they may register",
-                 program->members_file.path, program->members.entries, program->members.bad);
         members = relay_members_set(server_lock(program->server), now_us, members);
         server_unlock(program->server);
+        log_line(&program->log, LOG_INFO, "%s: %zu members, %zu bad lines; only they may register",
+                 program->members_file.path, program->members.entries, program->members.bad);
     }
     members_free(members);
 }

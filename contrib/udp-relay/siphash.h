@@ -4,6 +4,7 @@
 #ifndef UDP_RELAY_SIPHASH_H
 #define UDP_RELAY_SIPHASH_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -44,8 +45,10 @@ static inline uint64_t siphash(const uint64_t key[static 2], const void *data, s
     size_t left = size;
 
     for (; left >= 8; left -= 8, bytes += 8) {
-        uint64_t word = siphash_word(bytes, 8);
+        uint64_t word;
 
+        memcpy(&word, bytes, sizeof(word));
+        word = le64toh(word);
         v[3] ^= word;
         siphash_round(v);
         v[0] ^= word;

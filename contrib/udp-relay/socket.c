@@ -149,10 +149,11 @@ static int take_one(const struct options *options, int fd, struct udp_socket *re
     if (sd_is_socket_inet(fd, AF_UNSPEC, SOCK_DGRAM, -1, 0) <= 0)
         return fail(ret_error, -EINVAL, "descriptor %d, handed over by systemd, is no UDP socket",
                     fd);
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &ret->family, &size) < 0 ||
-        (r = prepare(ret, options)) < 0)
-        return fail(ret_error, -errno, "cannot set up descriptor %d, handed over by systemd: %m",
-                    fd);
+    r = getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &ret->family, &size) < 0 ? -errno
+                                                                       : prepare(ret, options);
+    if (r < 0)
+        return fail(ret_error, r, "cannot set up descriptor %d, handed over by systemd: %s", fd,
+                    strerror(-r));
     return 0;
 }
 

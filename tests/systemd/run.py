@@ -92,6 +92,11 @@ PLACES = ("etc/pathdog/pathdog.conf.example", "usr/bin/pathdog", "usr/bin/pathdo
           "usr/share/man/man7/pathdog-verdicts.7", "usr/share/man/man7/pathdog-records.7",
           "usr/share/man/man7/pathdog-journal-fields.7",
           "usr/share/man/man7/pathdog-node-protocol.7", "usr/share/man/man8/pathdog.8",
+          "usr/bin/udp-relay", "usr/bin/udp-relayctl", "usr/lib/systemd/system/udp-relay.service",
+          "usr/lib/systemd/system/udp-relay.socket", "usr/lib/sysusers.d/udp-relay.conf",
+          "usr/share/bash-completion/completions/udp-relay",
+          "usr/share/bash-completion/completions/udp-relayctl", "usr/share/man/man1/udp-relayctl.1",
+          "usr/share/man/man8/udp-relay.8",
           "usr/share/pkgconfig/pathdog.pc", "usr/share/doc/pathdog/README.md",
           "usr/share/doc/pathdog/docs/records.md")
 
