@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lease: the relay will cut the connection off. Relays end a circuit after a time or a number of
+ * lease: the relay will cut the circuit. Relays end a circuit after a time or a number of
  * bytes; the connection is to leave before.
  *
  *   meter.c   how many bytes went over this relay, and how fast
@@ -362,7 +362,7 @@ PD_TRIGGER(lease) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
     .name = "lease",
-    .summary = "the relay will cut the connection off",
+    .summary = "the relay will cut the circuit: leave before",
     .options = options,
     .instance_size = sizeof(struct lease),
     .peer_size = sizeof(struct lease_peer),
