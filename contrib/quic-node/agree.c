@@ -13,6 +13,9 @@
 #include <string.h>
 
 #define LINGER_NS (5 * NS_PER_S)
+/* Of one peer at one relay: the next, what the connection is on, and what it has left. */
+#define STANDS_OF_PEER 8u
+#define UNSENT_MAX     65536u
 
 static void frame_json(struct conn *c, uint8_t type, json_t *object)
 {
@@ -65,6 +68,11 @@ void agree_used(struct conn *c, const struct relay_option *relay)
     ask(c, relay);
 }
 
+void agree_again(struct conn *c, const struct relay_option *relay)
+{
+    ask(c, relay);
+}
+
 int agree_ready(const struct conn *c, const struct relay_option *relay, const char **ret_why)
 {
     const struct peer_relay *at = at_relay(c->peer, relay);
@@ -96,6 +104,16 @@ static json_t *parse(const uint8_t *body, size_t len, const char **ret_relay, ui
     return NULL;
 }
 
+/* It goes into the log. */
+static void plain(char ret[static RELAY_WHY_SIZE], const char *text)
+{
+    size_t n = 0;
+
+    for (; n < RELAY_WHY_SIZE - 1 && text[n]; n++)
+        ret[n] = text[n] >= ' ' && text[n] <= '~' && text[n] != '"' ? text[n] : '?';
+    ret[n] = '\0';
+}
+
 int agree_answered(struct conn *c, const uint8_t *body, size_t len)
 {
     const struct relay_option *relay;
@@ -114,7 +132,7 @@ int agree_answered(struct conn *c, const uint8_t *body, size_t len)
     if (number >= at->number) { /* it may have gone on by itself: its address is another */
         at->number = number;
         at->answered = true;
-        snprintf(at->why, sizeof(at->why), "%.70s", strcmp(state, "registered") == 0 ? "" : state);
+        plain(at->why, strcmp(state, "registered") == 0 ? "" : state);
     }
     json_decref(object);
     c->dirty = true;
@@ -125,6 +143,8 @@ int agree_answered(struct conn *c, const uint8_t *body, size_t len)
 
 static void tell(struct conn *c, const char *relay, uint64_t number, const char *state)
 {
+    if (c->out_unsent_bytes > UNSENT_MAX) /* it asks, and does not take the answers */
+        return;
     frame_json(
         c, 'S',
         json_pack("{ss,sI,ss}", "relay", relay, "number", (json_int_t)number, "state", state));
@@ -133,15 +153,18 @@ static void tell(struct conn *c, const char *relay, uint64_t number, const char 
 /* What is not asked for any more is closed, when nothing is under way to it: the one before the
  * next may be what the connection is on, or goes to just now. */
 static struct stand *wanted(struct peer *p, const struct relay_option *relay, const char *key,
-                            uint64_t number)
+                            uint64_t number, unsigned *ret_n)
 {
     struct stand *found = NULL;
+
+    *ret_n = 0;
 
     for (struct stand *s = p->node->stands; s; s = s->next) {
         bool same = strcmp(s->key, key) == 0;
 
         if (s->peer != p || s->relay != relay)
             continue;
+        (*ret_n)++;
         if (same && s->number >= number) /* it may have gone on by itself */
             found = s;
         else if ((!same || s->number + 1 != number) && !s->close_at_ns)
@@ -156,6 +179,7 @@ int agree_asked(struct conn *c, const uint8_t *body, size_t len)
     const char *name, *key;
     uint64_t number;
     struct stand *s;
+    unsigned n;
     json_t *object = parse(body, len, &name, &number);
 
     key = json_string_value(json_object_get(object, "key"));
@@ -164,8 +188,9 @@ int agree_asked(struct conn *c, const uint8_t *body, size_t len)
         return -EPROTO;
     }
     relay = relay_find(c->node->options, name);
-    s = relay ? wanted(c->peer, relay, key, number) : NULL;
-    if (relay && !s && (s = stand_new(c->node, relay))) {
+    s = relay ? wanted(c->peer, relay, key, number, &n) : NULL;
+    if (relay && !s && n < STANDS_OF_PEER && (s = stand_new(c->node, relay))) {
+        c->peer->relay.lost_ns = c->node->now_ns;
         s->peer = c->peer;
         strcpy(s->key, key);
         s->number = number;
@@ -184,7 +209,6 @@ static void stand_tell(struct stand *s)
     struct conn *c = s->peer ? s->peer->live : NULL;
     const struct registration *reg = s->u ? s->u->reg : NULL;
     const char *state = NULL;
-    char told[sizeof(s->told)];
 
     if (!c || c->dead || !c->server || !c->hello.relays || s->close_at_ns)
         return;
@@ -196,12 +220,10 @@ static void stand_tell(struct stand *s)
         state = reg->why;
     else if (reg->tries > 2)
         state = "no answer";
-    if (!state)
+    if (!state || (s->told_number == s->number && strcmp(s->told, state) == 0))
         return;
-    snprintf(told, sizeof(told), "%llu %.70s", (unsigned long long)s->number, state);
-    if (strcmp(told, s->told) == 0)
-        return;
-    strcpy(s->told, told);
+    snprintf(s->told, sizeof(s->told), "%s", state);
+    s->told_number = s->number;
     tell(c, s->relay->name, s->number, state);
 }
 

@@ -111,7 +111,7 @@ void meet_check(struct conn *c)
     bool refused, full;
     char why[400], id[RELAY_ID_SIZE];
 
-    if (!c->held)
+    if (!c->held || !reg)
         return;
     refused = reg->state == REGISTRATION_REFUSED;
     full = refused && strcmp(reg->why, "ERR:full") == 0;

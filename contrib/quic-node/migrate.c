@@ -96,7 +96,7 @@ static int move_start(struct conn *c, const struct udp *to, bool immediate, cons
     int r = immediate ? ngtcp2_conn_initiate_immediate_migration(c->quic, &path, c->node->now_ns)
                       : ngtcp2_conn_initiate_migration(c->quic, &path, c->node->now_ns);
 
-    c->dirty = true;
+    c->dirty = c->dirty || r == 0;
     c->move.result = MOVE_OPEN; /* the library may have told of an earlier one's end */
     *ret_why = r < 0 ? ngtcp2_strerror(r) : NULL;
     switch (r) {
@@ -168,13 +168,19 @@ static void move_registering(struct conn *c)
     bool dead = path_dead(c, ngtcp2_conn_get_pto(c->quic));
     struct udp *path = c->move.path;
     const char *why = c->move.why;
-    int r = via_ready(c, dead);
+    bool late = c->move.register_ns <= c->node->now_ns;
+    int r = via_ready(c, dead), code = r;
 
-    if (r > 0)
-        r = move_go(c, dead, &why);
     if (r == 0)
         return;
-    refuse(c, c->move.token, r, why);
+    if (r > 0)
+        code = move_go(c, dead, &why);
+    if (r > 0 && code == PATHDOG_NODE_NO_PATH && !late) /* an id of the connection is coming */
+        return;
+    via_done(c);
+    if (code == 0)
+        return;
+    refuse(c, c->move.token, code, why);
     move_end(c, NULL);
     udp_abandon(c, path, c->node->now_ns);
 }
@@ -283,6 +289,8 @@ void migrate_cancel(struct conn *c)
     c->move.escalate_ns = UINT64_MAX;
     if (c->move.immediate)
         return;
+    if (c->move.register_ns)
+        via_done(c);
     move_end(c, NULL);
     udp_abandon(c, path, c->node->now_ns);
 }
@@ -321,6 +329,8 @@ void migrate_ended(struct conn *c)
 {
     if (c->move.token)
         pathdog_node_error(c->node->kit, c->move.token, PATHDOG_NODE_NO_CONN, NULL);
+    if (c->move.active && c->move.register_ns)
+        via_done(c);
     c->move.token = 0;
     c->move.active = false;
 }

@@ -26,6 +26,8 @@ static int peer_ready(struct conn *c, const struct relay_option *relay)
 
     if (r < 0)
         say(c, "the peer at relay", relay, why);
+    if (r == PATHDOG_NODE_NO_PATH && c->hello.relays)
+        agree_again(c, relay);
     return r;
 }
 
@@ -81,9 +83,15 @@ int via_ready(struct conn *c, bool dead)
         say(c, "relay", c->move.relay, reg->why[0] ? reg->why : "no answer");
         return PATHDOG_NODE_NO_PATH;
     }
-    if (!held || (r == 0 && !dead && !late))
-        return 0;
+    return held && (r > 0 || dead || late);
+}
+
+/* An id that is in a session with this end is used, whatever came of it. */
+void via_done(struct conn *c)
+{
+    const struct registration *reg = c->move.path->reg;
+
     c->move.register_ns = 0;
-    agree_used(c, c->move.relay);
-    return 1;
+    if (reg->state == REGISTRATION_HELD || strcmp(reg->why, "ERR:full") == 0)
+        agree_used(c, c->move.relay);
 }

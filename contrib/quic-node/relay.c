@@ -137,6 +137,8 @@ static void refused(struct udp *u, const char *word)
     uint64_t now = u->node->now_ns;
     bool full = strcmp(word, "full") == 0;
 
+    if (u->close_at_ns) /* it was left, and only lingers */
+        return;
     if (strcmp(word, "unknown") == 0) { /* the answer to data: it was started again, or so */
         if (now - reg->asked_ns < UNKNOWN_GAP_NS)
             return;

@@ -73,10 +73,11 @@ struct stand {
     struct udp *u;                  /* NULL: it could not be opened */
     char key[RELAY_ID_SIZE];        /* the peer's */
     uint64_t number;
-    uint64_t retry_ns;    /* the socket, again */
-    uint64_t used_ns;     /* a packet came; 0: never */
-    uint64_t close_at_ns; /* 0: it is wanted */
-    char told[RELAY_WHY_SIZE + 8];
+    uint64_t retry_ns;         /* the socket, again */
+    uint64_t used_ns;          /* a packet came; 0: never */
+    uint64_t close_at_ns;      /* 0: it is wanted */
+    char told[RELAY_WHY_SIZE]; /* to the peer, of that number; empty: nothing yet */
+    uint64_t told_number;
 };
 
 /* At a relay, of the connections that this node dials to a peer. */
@@ -140,6 +141,7 @@ int via_target(struct conn *c, const char *via, struct via_target *ret);
 int via_register(struct conn *c, const struct relay_option *relay, uint64_t timeout_ns);
 /* 1: it may go there; 0: not yet; else the code to refuse with. `dead`: the present path. */
 int via_ready(struct conn *c, bool dead);
+void via_done(struct conn *c); /* it went there, or that was given up */
 
 /* agree.c: what both ends say of it in the connection */
 void agree_begin(struct conn *c);                                    /* it is up */
@@ -149,6 +151,7 @@ void agree_turn(struct node *node);
 /* The id of the next number there. */
 void agree_id(struct peer *p, const struct relay_option *relay, char ret[static RELAY_ID_SIZE]);
 void agree_used(struct conn *c, const struct relay_option *relay);
+void agree_again(struct conn *c, const struct relay_option *relay); /* it may be otherwise by now */
 /* 1: the peer stands there; 0: it has not said so yet; else the code to refuse with. */
 int agree_ready(const struct conn *c, const struct relay_option *relay, const char **ret_why);
 
