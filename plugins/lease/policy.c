@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lease: the relay will cut the connection off. Relays end a circuit after a time or a number of
+ * lease: the relay will cut the circuit. Relays end a circuit after a time or a number of
  * bytes; the connection is to leave before.
  *
  *   meter.c   how many bytes went over this relay, and how fast
@@ -86,6 +86,8 @@ static void circuit_begin(struct pd_turn *turn, const struct pd_peer *who, struc
 
     if (peer->attempts)
         turn->host->withdraw(turn, who->index);
+    peer->asked = peer->attempts > 0;
+    peer->lead_ms = (uint32_t)lease->lead_ms;
     look(turn, who->index, peer, 0);
     lease_meter_restart(&peer->sent);
     lease_meter_restart(&peer->received);
@@ -197,7 +199,7 @@ static int leave(struct pd_turn *turn, const struct pd_sample *sample,
     peer->next_us = turn->now_us + (lease->repeat_us << peer->late);
     peer->attempts += peer->attempts < UINT8_MAX;
     peer->late += !term->eta_ms && peer->late < LATE_MAX;
-    look(turn, index, peer, turn->now_us + lease->lead_ms * 1000);
+    look(turn, index, peer, turn->now_us + peer->lead_ms * UINT64_C(1000));
     return r;
 }
 
@@ -209,12 +211,12 @@ static void stay(struct pd_turn *turn, const struct pd_sample *sample,
     struct lease_peer *peer = sample->state;
     uint32_t index = sample->peer->index;
 
-    if (peer->attempts && term->eta_ms / 2 >= lease->lead_ms) {
+    if (peer->attempts && term->eta_ms / 2 >= peer->lead_ms) {
         turn->host->withdraw(turn, index);
         peer->attempts = peer->late = 0;
     }
     /* The next regular row would come when little of `lead` is left. */
-    if (term->eta_ms < lease->interval_us / 1000 + lease->lead_ms / 3)
+    if (term->eta_ms < lease->interval_us / 1000 + peer->lead_ms / 3)
         look(turn, index, peer, turn->now_us + term->eta_ms * 1000);
     /* How fast it sends is not known yet. */
     else if (!peer->ends_us && (peer->left.sent != PD_UNKNOWN || peer->left.received != PD_UNKNOWN))
@@ -243,6 +245,19 @@ static OUT_OF_LINE void columns_missing(struct pd_turn *turn, uint32_t columns)
     turn->host->notice(turn, PD_LEVEL_NOTICE, "lease-columns", text);
 }
 
+/*
+ * The first row of a new circuit, which ends in `eta_ms`. One that this trigger asked for is not
+ * left at once, however short it is: half of it is used.
+ */
+static void circuit_seen(const struct lease *lease, struct lease_peer *peer, uint64_t eta_ms)
+{
+    if (peer->asked || peer->attempts)
+        peer->lead_ms = (uint32_t)min_u64(lease->lead_ms, eta_ms / 2);
+    peer->asked = false;
+    peer->attempts = peer->late = 0;
+    peer->next_us = 0;
+}
+
 /* Of one that is on a relay, or may be. */
 static OUT_OF_LINE int relayed(struct pd_turn *turn, const struct pd_sample *sample)
 {
@@ -256,15 +271,13 @@ static OUT_OF_LINE int relayed(struct pd_turn *turn, const struct pd_sample *sam
         lease_term(sample->row, limits, &left, turn->now_us, &peer->sent, &peer->received);
     int r = 0;
 
-    if (lease_renewed(&peer->left, sample->last_look_us, &left, turn->now_us)) {
-        peer->attempts = peer->late = 0;
-        peer->next_us = 0;
-    }
+    if (lease_renewed(&peer->left, sample->last_look_us, &left, turn->now_us))
+        circuit_seen(lease, peer, term.eta_ms);
     if ((left.sent != PD_UNKNOWN || left.received != PD_UNKNOWN) &&
         !(sample->columns & 1u << PD_BYTES_SENT && sample->columns & 1u << PD_BYTES_RECEIVED))
         columns_missing(turn, sample->columns);
     peer->left = left;
-    if (term.eta_ms < lease->lead_ms)
+    if (term.eta_ms < peer->lead_ms)
         r = leave(turn, sample, &term);
     else
         stay(turn, sample, &term);
@@ -349,7 +362,7 @@ PD_TRIGGER(lease) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
     .name = "lease",
-    .summary = "the relay will cut the connection off",
+    .summary = "the relay will cut the circuit: leave before",
     .options = options,
     .instance_size = sizeof(struct lease),
     .peer_size = sizeof(struct lease_peer),

@@ -26,10 +26,12 @@ struct lease_peer {
     uint64_t since_us;      /* on this circuit */
     uint64_t next_us;       /* not advised before */
     uint32_t relay;         /* hash of its name; 0: direct, or the node does not say */
+    uint32_t lead_ms;       /* of this circuit */
     uint8_t attempts;       /* to leave this circuit */
     uint8_t late;           /* of those, after the end that was foreseen */
     uint8_t limited : 1;    /* by the configuration, too */
     uint8_t looked : 1;     /* fast polls were asked for */
+    uint8_t asked : 1;      /* the circuit before was left by advice of this trigger */
 };
 
 int lease_save(const void *self, const struct pd_peer *who, const void *state, char *text,

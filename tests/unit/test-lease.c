@@ -352,9 +352,11 @@ static void test_a_new_circuit_on_the_same_relay(void **state)
     assert_int_equal(mock.peers[0].look_until_us, 0);
     counters(&mock, 5000000, 0); /* 9.5 - 1 MB at 500 kB/s: 17 s */
     assert_int_equal(mock.n_advice, 1);
-    counters(&mock, 8000000, 0);
+    counters(&mock, 8000000, 0); /* 5.5 MB at 600 kB/s: 9.1 s; more than half of the 17 s */
+    assert_int_equal(mock.n_advice, 1);
+    counters(&mock, 10000000, 0);
     assert_int_equal(mock.n_advice, 2);
-    assert_string_equal(mock.advice[1].reason, "6.0 MB left to send on relay A, 9.1 s at 600.0 "
+    assert_string_equal(mock.advice[1].reason, "4.0 MB left to send on relay A, 7.0 s at 500.0 "
                                                "kB/s; a new circuit there");
     mock_stop(&mock);
 }
@@ -418,7 +420,7 @@ static void test_rows_of_the_old_circuit(void **state)
     mock_stop(&mock);
 }
 
-/* It has even less: that is said at once, for there is no time to lose. */
+/* One that was asked for, and is shorter than `lead`: half of it is used. */
 static void test_a_short_circuit(void **state)
 {
     struct mock mock;
@@ -427,7 +429,10 @@ static void test_a_short_circuit(void **state)
     relays(&mock, true, "A", "B");
     ms_left(&mock, 1000);
     mock_peer_via(&mock, 0, "B");
-    ms_left(&mock, 9000); /* more than was left: of the new one */
+    ms_left(&mock, 14000); /* more than was left: of the new one */
+    ms_left(&mock, 9000);
+    assert_int_equal(mock.n_advice, 1);
+    ms_left(&mock, 6999);
     assert_int_equal(mock.n_advice, 2);
     assert_string_equal(mock.advice[1].via, "A");
     mock_stop(&mock);
