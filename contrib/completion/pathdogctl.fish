@@ -104,7 +104,7 @@ $c -n '__pathdogctl_is decisions' -s f -l follow -d 'go on with those that come'
 $c -n '__pathdogctl_is decisions' -l everything -d 'all kinds of records'
 $c -n '__pathdogctl_is decisions' -l peer -x -a '(__pathdogctl_peers)' -d 'a glob of names'
 $c -n '__pathdogctl_is decisions' -l trigger -x -d 'of this one only' \
-    -a 'route srtt stall tunnel congestion loss send-errors resume lease operator fallback uplink return shared'
+    -a 'route srtt stall tunnel congestion loss send-errors resume lease relay exec operator fallback uplink return shared'
 $c -n '__pathdogctl_is decisions' -l verdict -x -d 'with this one only' \
     -a 'gone inbound disabled held no-target in-flight merged cooling backing-off damped awaiting observing probing queued migrate reconnect superseded expired'
 $c -n '__pathdogctl_is decisions' -l uplink -x -a '(__pathdogctl_uplinks)' -d 'of this one only'
