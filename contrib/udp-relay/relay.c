@@ -206,7 +206,8 @@ static void unknown(struct relay *relay, uint64_t now_us, const struct registrat
     relay_count_one(relay, RELAY_COUNT_DROPPED_UNKNOWN);
     /* No answer to what is one: two relays in whose names somebody speaks would go on for ever. */
     if (!is_answer(payload, asked->question_size))
-        answer_rarely(relay, now_us, &rate->unknown_us, out, "ERR:unknown\n", asked->question_size);
+        answer_stranger(relay, now_us, &rate->unknown_us, out, "ERR:unknown\n",
+                        asked->question_size);
 }
 
 size_t relay_receive(struct relay *relay, uint64_t now_us, const struct endpoint *from,

@@ -10,6 +10,7 @@
 
 #define EVENTS_MAX           1024u
 #define REFUSED_EVENTS_PER_S 16u
+#define REFUSALS_PER_S       1000u /* to all strangers together */
 
 struct relay {
     struct relay_settings settings;
@@ -26,6 +27,8 @@ struct relay {
     uint32_t n_events, first_event;
     uint64_t refused_second_us; /* refusals are told of a few times a second: */
     uint32_t refused_in_second;
+    uint64_t refusals_second_us; /* and so many are answered: */
+    uint32_t refusals_in_second;
 };
 
 static inline void relay_count_one(struct relay *relay, enum relay_count count)
@@ -65,6 +68,10 @@ void answer_text(struct relay *relay, struct relay_out *out, const char *text, s
 /* The same, at most once a second: `*said_us` is when it was said last. */
 void answer_rarely(struct relay *relay, uint64_t now_us, uint64_t *said_us, struct relay_out *out,
                    const char *text, size_t size);
+/* A refusal of somebody who is no member: bounded in all, and, where `said_us` is not NULL, to once
+ * a second for him. */
+void answer_stranger(struct relay *relay, uint64_t now_us, uint64_t *said_us, struct relay_out *out,
+                     const char *text, size_t size);
 /* "LEASE:…", of what is left in that session. */
 void answer_lease(struct relay *relay, uint64_t now_us, const struct session *session,
                   struct relay_out *out);

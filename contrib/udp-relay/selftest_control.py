@@ -110,7 +110,7 @@ class Control(RelayCase):
         self.assertEqual(counters["dropped_limit"], 1)
         self.assertEqual(after["sockets"]["received_datagrams"], 5)
         text = self.ctl()
-        for words in ("circuits   1 of 64; 1 registrations without a peer", "forwarded  1 datagrams, 60 bytes",
+        for words in ("circuits   1 of 64; 1 waiting for a peer", "forwarded  1 datagram, 60 bytes",
                       "dropped    limit 1", "limits     100 bytes each way; any duration", "all may register"):
             self.assertIn(words, text)
 
@@ -144,7 +144,7 @@ class Control(RelayCase):
         members = json.loads(self.ctl("--json"))["members"]
         self.assertEqual((members["path"], members["entries"], members["bad_lines"], members["open"]),
                          (list_path, 2, 1, False))
-        self.assertIn("2 entries, taken", self.ctl())
+        self.assertIn("2 in the list, taken", self.ctl())
 
     # ---- metrics ----
 
