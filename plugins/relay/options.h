@@ -33,12 +33,12 @@
  *            Where PROBE is no: answered at once by an empty `rtts`. Repeated while a round is
  *            under way: that one ends as it is, with the older id; the newer list is a new round.
  *   ask = "direct" {ask, peer, conn, address}
- *            Is there a QUIC server at `address` ("IP:PORT"), reached from here without a relay? One
- *            datagram of a reserved version (RFC 9000 §6.1, §15) of at least 1200 bytes to it, from
- *            a socket of its own; a Version Negotiation that has both of our connection ids, the
- *            other way round, from that very address and port is the answer; given up after 2 s. Of
- *            too many at once, the later ones answer with an error at once. Where DIRECT_PROBE is
- *            no: likewise (the policy does not ask then).
+ *            Is there a QUIC server at `address` ("IP:PORT"), reached from here without a
+ *            relay? One datagram of a reserved version (RFC 9000 §6.1, §15) of at least 1200
+ *            bytes to it, from a socket of its own; a Version Negotiation that has both of our
+ *            connection ids, the other way round, from that very address and port is the answer;
+ *            given up after 2 s. Of too many at once, the later ones answer with an error at
+ *            once. Where DIRECT_PROBE is no: likewise (the policy does not ask then).
  */
 #ifndef RELAY_OPTIONS_H
 #define RELAY_OPTIONS_H
@@ -48,7 +48,7 @@ enum relay_option {
     RELAY_OPTION_SPEAKS,       /* TEXT: "reg-ack" or "pilot" */
     RELAY_OPTION_LIST_FILE,    /* PATH, not given: none */
     RELAY_OPTION_CACHE_FILE,   /* PATH, used only with a list file; default
-                                  /var/lib/pathdog/relays.json */
+                                  /run/pathdog/relays.json */
     RELAY_OPTION_KEY,          /* TEXT, hex; not given: the node's, else its name */
     RELAY_OPTION_FLIP_AFTER,   /* INTEGER 3 */
     RELAY_OPTION_CLEAR_AFTER,  /* INTEGER 3 */

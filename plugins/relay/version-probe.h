@@ -10,9 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VERSION_PROBE_BYTES  1200u /* less is dropped (§14.1) */
-#define VERSION_PROBE_RANDOM 16u /* 8 for each connection id: a shorter one may be dropped (§7.2) \
-                                  */
+#define VERSION_PROBE_BYTES 1200u /* less is dropped (§14.1) */
+#define VERSION_PROBE_RANDOM                                                                       \
+    16u /* 8 for each connection id: a shorter one may be dropped (§7.2)                          \
+         */
 
 void version_probe_ask(uint8_t out[static VERSION_PROBE_BYTES],
                        const uint8_t random[static VERSION_PROBE_RANDOM]);
