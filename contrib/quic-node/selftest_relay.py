@@ -656,6 +656,26 @@ class Relays:
         self.finish(a, b)
         self.assertEqual(a.total["connections"], 1)
 
+    def test_relay_keep_alive(self):
+        """What waits at a relay is registered again and again, with its own ids; and not, where that is switched off."""
+        talker = self.talker("B", b"ACK\n")
+        kept = self.node(self.b, "bravo", *self.knows("B"), "--meet", "alpha=B", "--relay-keep-alive", "200ms")
+        deadline = time.monotonic() + 10 * PATIENCE
+        while len(talker.asked) < 30 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertGreaterEqual(len(talker.asked), 30)
+        self.assertEqual(len(set(talker.asked)), 3)
+        self.assertTrue(all(data.startswith(b"REG:") and len(data) == 37 for data in talker.asked))
+        self.assertEqual(len(self.ids(kept)), 3)
+        self.assertEqual(kept.stop()[0], 0)
+        never = self.node(self.b, "bravo", *self.knows("B"), "--meet", "alpha=B", "--relay-keep-alive", "0")
+        while len(self.ids(never)) < 3:
+            never.read(1)
+        asked = len(talker.asked)
+        time.sleep(1)
+        self.assertEqual(len(talker.asked), asked)
+        self.assertEqual(never.stop()[0], 0)
+
     def test_relay_and_a_peer_without(self):
         self.relay("A")
         a, b, pa, pb, ca, cb = self.pair(alpha=self.knows("A"))
