@@ -184,7 +184,7 @@ static void take_wanted(struct rounds *rounds)
 
         target->rounds = rounds;
         target->entry = rounds->wanted.entries[i];
-        chance_fill(target->ids[0], sizeof(target->ids));
+        chance_fill((uint8_t *)target->ids, sizeof(target->ids));
         for (size_t j = 0; j < n_old; j++) {
             if (strcmp(old[j].entry.address_text, target->entry.address_text) != 0)
                 continue;
