@@ -197,8 +197,7 @@ static void no_target_without_the_feature(void **state)
     peer_on(lab, 17, "direct");
     advise_via(lab, 17, PD_KIND_DEAD, "n1");
     decision = expect_decision(lab, 17, VERDICT_NO_TARGET);
-    assert_string_equal(decision->choice->s,
-                        "the node does not offer the feature \"relay\"");
+    assert_string_equal(decision->choice->s, "the node does not offer the feature \"relay\"");
     expect_no_move(lab);
     assert_int_equal(engine_counts(lab->engine).remembered, 0); /* nothing will change that */
 }

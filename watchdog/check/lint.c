@@ -287,11 +287,8 @@ static void notification(struct checker *checker, struct client *client,
         const char *name;
         void (*look)(struct checker *checker, struct client *client, const json_t *params);
     } methods[] = {
-        {"peer_up", peer_up},
-        {"peer_down", peer_down},
-        {"peer_path", peer_path},
-        {"relays", relays},
-        {"summaries", summaries},
+        {"peer_up", peer_up}, {"peer_down", peer_down}, {"peer_path", peer_path},
+        {"relays", relays},   {"summaries", summaries},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
