@@ -292,10 +292,13 @@ struct pd_relay_report {
     const char *why;      /* of the pick: why this one; else NULL */
 };
 
-/* For operators: a connection that goes over a relay. */
+/* For operators: a connection that goes over a relay. Of several triggers each says what it
+ * knows. */
 struct pd_relayed_report {
     bool pinned;      /* it does not go back by itself */
-    const char *rule; /* what sent it there: "silence", "operator", … */
+    const char *rule; /* what sent it there: "silence", "operator", …; NULL: not known */
+    /* what is left of its lease there; PD_UNKNOWN: not known, or no limit */
+    uint64_t lease_ms, lease_sent_bytes, lease_received_bytes;
 };
 
 /*
@@ -349,8 +352,8 @@ struct pd_trigger {
     int (*relays)(struct pd_turn *turn, const struct pd_relays *relays);
 
     /* For operators ("pathdogctl relays"), as `tell`: the relay at that place, in the trigger's
-     * own order, false where there are no more; and why a connection is on a relay, false where it
-     * is on none. Given zeroed. */
+     * own order, false where there are no more; and why a connection is on a relay and what is left
+     * there, false where it is on none. What is not known is left as it is given. */
     bool (*tell_relay)(const void *self, size_t place, struct pd_relay_report *ret);
     bool (*tell_relayed)(const void *self, const struct pd_peer *peer, const void *state,
                          struct pd_relayed_report *ret);

@@ -65,6 +65,7 @@ static void question_done(struct probe *probe)
     struct direct *direct = question->direct;
 
     question->direct = NULL;
+    probe_notice(probe, direct->host);
     tell(direct, question->query, question->peer, question->conn,
          probe->rtt_ns == PROBE_NO_RTT ? (struct pd_field){"error", probe->why, 0}
                                        : (struct pd_field){"rtt_ns", NULL, probe->rtt_ns});
@@ -98,6 +99,7 @@ static const char *begin(struct direct *direct, const struct pd_query *query, ui
         return "no IP address and port";
     if (!question)
         return "too many are asked already";
+    *question = (struct question){0}; /* the port, too, is a new one */
     question->query = query->id;
     question->peer = peer;
     question->conn = conn;

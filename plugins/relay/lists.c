@@ -134,8 +134,7 @@ static void pick_again(struct relays *relays, const struct relay_entry *before)
         if (before && !strcmp(relays->list.entries[i].name, before->name))
             now = i;
     }
-    relays->pick =
-        relay_pick(n ? relay_pick_hash(key, n_key, n) : 0, rtt_ns, n, now, &relays->why);
+    relays->pick = relay_pick(n ? relay_pick_hash(key, n_key, n) : 0, rtt_ns, n, now, &relays->why);
 }
 
 /* What was picked by time, before something changes. */
@@ -178,8 +177,7 @@ static void say_left_out(struct pd_turn *turn, const struct relays *relays)
         used += snprintf(text + used, sizeof(text) - (size_t)used, "%s%.60s (%.20s, %s) %s",
                          i ? "; " : "not used: ", relays->left_out.entries[i].name,
                          relay_from_names[relays->left_out_froms[i]],
-                         relays->left_out.entries[i].address_text,
-                         words[relays->left_out_why[i]]);
+                         relays->left_out.entries[i].address_text, words[relays->left_out_why[i]]);
     if (n > NAMED)
         snprintf(text + used, sizeof(text) - (size_t)used, "; and %zu more", n - NAMED);
     turn->host->notice(turn, PD_LEVEL_NOTICE, "relay-left-out", text);
@@ -248,8 +246,8 @@ void relays_merge(struct pd_turn *turn, struct relays *relays)
                    take_left_out, relays);
     relay_list_add(&relays->list, relays->froms, &relays->node, RELAY_FROM_NODE, node,
                    take_left_out, relays);
-    relay_list_add(&relays->list, relays->froms, &relays->discovered, relays->discovered_from,
-                   node, take_left_out, relays);
+    relay_list_add(&relays->list, relays->froms, &relays->discovered, relays->discovered_from, node,
+                   take_left_out, relays);
     carry(relays, &before->list, before->seen);
     pick_again(relays, taken ? &before->taken : NULL);
     if (!same_list(&relays->list, &before->list))

@@ -5,7 +5,6 @@
  */
 #include "policy.h"
 
-#include "util/address.h"
 #include "util/duration.h"
 #include "util/util.h"
 
@@ -14,10 +13,6 @@
 
 /* A suspect is polled fast for this much longer than it takes to be sure. */
 #define POLL_EXTRA_US 2000000u
-/* Tries of the direct way that are asked for in one turn, and the time to the next ones. */
-#define TRIES_MOST    64u
-#define TRIES_GAP_US  100000u
-#define EVIDENCE_MOST 10u
 
 /* ---- what a connection goes over ---- */
 
@@ -29,23 +24,13 @@ static void pending_set(struct relay_trigger *trigger, struct relay_peer *peer, 
     peer->pending = pending;
 }
 
-static void timer_start(struct pd_turn *turn)
-{
-    struct relay_trigger *trigger = turn->self;
-
-    if (trigger->timer || !trigger->direct_probe || !trigger->n_relayed)
-        return;
-    trigger->timer = true;
-    turn->host->set_timer(turn, turn->now_us + trigger->direct_every_us);
-}
-
 static void relayed_count(struct pd_turn *turn, bool before, bool after)
 {
     struct relay_trigger *trigger = turn->self;
 
     if (before != after)
         trigger->n_relayed += after ? 1 : UINT32_MAX;
-    timer_start(turn);
+    tries_begin(turn);
 }
 
 /* Its own address: that of a direct connection, or one of a relayed that is no relay's. */
@@ -58,6 +43,15 @@ static void address_take(const struct relay_trigger *trigger, struct relay_peer 
     peer->family = remote->family;
     peer->port = remote->port;
     memcpy(peer->address, remote->bytes, sizeof(peer->address));
+}
+
+/* The reason for what was said has gone. */
+static void unsay(struct pd_turn *turn, uint32_t index, struct relay_peer *peer)
+{
+    if (peer->said)
+        turn->host->withdraw(turn, index);
+    peer->said = false;
+    pending_set(turn->self, peer, false);
 }
 
 static void poll_end(struct pd_turn *turn, uint32_t index, struct relay_peer *peer)
@@ -77,9 +71,8 @@ static void way_take(struct pd_turn *turn, const struct pd_peer *who, struct rel
     if (relayed != before || other) {
         relay_way(&peer->counts, relayed);
         relayed_count(turn, before, relayed);
-        pending_set(turn->self, peer, false);
+        unsay(turn, who->index, peer);
         poll_end(turn, who->index, peer);
-        turn->host->withdraw(turn, who->index); /* it was about the way before */
         peer->base_us = turn->now_us;
         peer->tried = 0;
     }
@@ -147,54 +140,6 @@ int peers_event(struct pd_turn *turn, const struct pd_peer_event *event)
 
 /* ---- advice ---- */
 
-struct said {
-    char reason[RELAY_WHY_TEXT + 280];
-    struct pd_field fields[EVIDENCE_MOST];
-    size_t n;
-};
-
-static void say_number(struct said *said, const char *name, uint64_t number)
-{
-    said->fields[said->n++] = (struct pd_field){.name = name, .number = number};
-}
-
-static void say_text(struct said *said, const char *name, const char *text)
-{
-    said->fields[said->n++] = (struct pd_field){.name = name, .text = text};
-}
-
-static const char *pick_word(const struct relay_target *target)
-{
-    static const char *const words[] = {
-        [RELAY_WHY_ONLY] = "only",     [RELAY_WHY_KEY] = "key",
-        [RELAY_WHY_FASTER] = "faster", [RELAY_WHY_UNMEASURED] = "measured",
-        [RELAY_WHY_KEPT] = "kept",
-    };
-
-    return target->next ? "next" : words[target->why];
-}
-
-static int advise(struct pd_turn *turn, uint32_t index, enum pd_kind kind, struct said *said,
-                  const struct relay_target *target)
-{
-    const struct relay_trigger *trigger = turn->self;
-    struct pd_advice advice = {.kind = kind,
-                               .reason = said->reason,
-                               .evidence = said->fields,
-                               .via = target->entry ? target->entry->name : "direct"};
-
-    say_number(said, "relays", trigger->relays.list.count);
-    if (target->entry) {
-        say_text(said, "relay", target->entry->name);
-        say_text(said, "address", target->entry->address_text);
-        say_text(said, "pick", pick_word(target));
-    }
-    if (target->entry && target->rtt_ns != RELAY_NO_RTT)
-        say_number(said, "rtt_ms", target->rtt_ns / 1000000);
-    advice.n_evidence = said->n;
-    return turn->host->advise(turn, index, &advice);
-}
-
 /* The way in use is dead: to a relay, from a dead relay to another one, else back. */
 static int flip(struct pd_turn *turn, const struct pd_sample *sample, enum relay_rule rule,
                 uint64_t silence_us, uint64_t errors)
@@ -204,33 +149,34 @@ static int flip(struct pd_turn *turn, const struct pd_sample *sample, enum relay
     const char *via = sample->peer->path->via;
     char why[RELAY_WHY_TEXT], span[DURATION_SIZE], what[80], from[120] = "";
     struct relay_target target;
-    struct said said = {0};
+    struct relay_said said = {0};
     bool found = relays_target(&trigger->relays, via, peer->tried, &target);
 
     if (!found && (!peer->counts.relayed || peer->counts.pinned))
         return 0; /* the list is another since the row was judged */
-    say_text(&said, "rule", relay_rule_names[rule]);
+    relay_say_text(&said, "rule", relay_rule_names[rule]);
     if (rule == RELAY_RULE_SILENCE) {
-        say_number(&said, "silence_us", silence_us);
-        say_number(&said, "misses", trigger->limits.flip_after);
+        relay_say_number(&said, "silence_us", silence_us);
+        relay_say_number(&said, "misses", trigger->limits.flip_after);
         snprintf(what, sizeof(what), "nothing received for %s though we send, %" PRIu32 " misses",
                  duration_text(span, silence_us), trigger->limits.flip_after);
     } else {
-        say_number(&said, "send_errors", errors);
+        relay_say_number(&said, "send_errors", errors);
         snprintf(what, sizeof(what), "%" PRIu64 " send error%s, and nothing received", errors,
                  errors == 1 ? "" : "s");
     }
     if (peer->counts.relayed) {
-        say_text(&said, "left", via);
+        relay_say_text(&said, "left", via);
         snprintf(from, sizeof(from), " over relay %.100s", via);
     }
     relay_why_text(&trigger->relays, &target, why);
     snprintf(said.reason, sizeof(said.reason), "%s%s: %s", what, from, why);
     pending_set(trigger, peer, target.entry && !peer->counts.relayed);
     poll_end(turn, sample->peer->index, peer);
+    peer->said = true;
     peer->advised = (uint8_t)rule & 7u;
     peer->tried = relay_digest(target.entry ? target.entry->name : "direct");
-    return advise(turn, sample->peer->index, PD_KIND_DEAD, &said, &target);
+    return relay_advise(turn, sample->peer->index, PD_KIND_DEAD, &said, &target);
 }
 
 /* ---- rows ---- */
@@ -248,6 +194,7 @@ static void receipt(struct pd_turn *turn, const struct pd_sample *sample)
 
     peer->base_us = turn->now_us - min_u64(ago_us, turn->now_us);
     relay_receipt(&peer->counts);
+    unsay(turn, sample->peer->index, peer);
     poll_end(turn, sample->peer->index, peer);
 }
 
@@ -327,8 +274,10 @@ static int silent_row(struct pd_turn *turn, const struct pd_sample *sample, bool
     uint64_t silence_us = silence_of(peer, turn->now_us);
     bool looks = sends && silence_us > trigger->limits.max_silence_us, may;
 
-    if (peer->pending && !turn->host->waits(turn, sample->peer->index))
-        pending_set(trigger, peer, false); /* it was refused, or has failed */
+    if (peer->said && turn->host->waits(turn, sample->peer->index))
+        return 0;
+    peer->said = false; /* it was refused, or has failed */
+    pending_set(trigger, peer, false);
     if (!looks && !errors) {
         if (sends)
             poll(turn, sample, silence_us);
@@ -359,108 +308,4 @@ int peers_row(struct pd_turn *turn, const struct pd_sample *sample)
         sample->in_flight)
         return 0;
     return silent_row(turn, sample, sends, errors);
-}
-
-/* ---- back to the direct way ---- */
-
-/* Whose direct way may be tried. */
-static bool is_tried(struct pd_turn *turn, const struct pd_peer *who,
-                     const struct relay_peer *peer)
-{
-    return peer->counts.relayed && !peer->counts.pinned && peer->family &&
-           who->role == PD_ROLE_CLIENT &&
-           !turn->host->in_flight(turn, who->index);
-}
-
-static void ask_try(struct pd_turn *turn, const struct pd_peer *who, const struct relay_peer *peer)
-{
-    struct relay_trigger *trigger = turn->self;
-    struct pd_address address = {.family = peer->family, .port = peer->port};
-    char text[ADDRESS_TEXT_MAX];
-    const struct pd_field fields[] = {
-        {.name = "ask", .text = "direct"},
-        {.name = "peer", .number = who->index},
-        {.name = "conn", .number = who->conn},
-        {.name = "address", .text = text},
-    };
-    const struct pd_query query = {
-        .id = ++trigger->relays.query, .fields = fields, .n_fields = ARRAY_SIZE(fields)};
-
-    memcpy(address.bytes, peer->address, sizeof(address.bytes));
-    address_format(&address, text);
-    turn->host->query(turn, &query);
-}
-
-void peers_try(struct pd_turn *turn)
-{
-    struct relay_trigger *trigger = turn->self;
-    uint32_t asked = 0;
-
-    trigger->timer = false;
-    if (!trigger->obeys)
-        trigger->next_try = trigger->n_peers;
-    for (; trigger->next_try < trigger->n_peers && asked < TRIES_MOST; trigger->next_try++) {
-        const struct relay_peer *peer = turn->host->state(turn, trigger->next_try);
-        const struct pd_peer *who = peer ? turn->host->peer(turn, trigger->next_try) : NULL;
-
-        if (!who || !is_tried(turn, who, peer))
-            continue;
-        ask_try(turn, who, peer);
-        asked++;
-    }
-    if (trigger->next_try < trigger->n_peers) {
-        trigger->timer = true;
-        turn->host->set_timer(turn, turn->now_us + TRIES_GAP_US);
-        return;
-    }
-    trigger->next_try = 0;
-    timer_start(turn);
-}
-
-static int go_back(struct pd_turn *turn, const struct pd_peer *who, uint64_t rtt_ns)
-{
-    const struct relay_trigger *trigger = turn->self;
-    const struct relay_target direct = {.rtt_ns = rtt_ns};
-    struct said said = {0};
-
-    say_text(&said, "rule", "cleared");
-    say_text(&said, "left", who->path->via);
-    say_number(&said, "cleared", trigger->limits.clear_after);
-    say_number(&said, "direct_rtt_ms", rtt_ns / 1000000);
-    snprintf(said.reason, sizeof(said.reason),
-             "the direct way has answered %" PRIu32 " time%s in a row, RTT %" PRIu64
-             " ms: back from relay %.100s",
-             trigger->limits.clear_after, trigger->limits.clear_after == 1 ? "" : "s",
-             rtt_ns / 1000000, who->path->via);
-    return advise(turn, who->index, PD_KIND_BETTER, &said, &direct);
-}
-
-int peers_tried(struct pd_turn *turn, const struct pd_signal *signal)
-{
-    const struct relay_trigger *trigger = turn->self;
-    uint64_t index = PD_UNKNOWN, conn = PD_UNKNOWN, rtt_ns = PD_UNKNOWN;
-    const struct pd_peer *who;
-    struct relay_peer *peer;
-
-    for (size_t i = 0; i < signal->n_fields; i++) {
-        const struct pd_field *field = &signal->fields[i];
-
-        if (field->text)
-            continue;
-        if (!strcmp(field->name, "peer"))
-            index = field->number;
-        else if (!strcmp(field->name, "conn"))
-            conn = field->number;
-        else if (!strcmp(field->name, "rtt_ns"))
-            rtt_ns = field->number;
-    }
-    if (index >= trigger->n_peers)
-        return 0;
-    peer = turn->host->state(turn, (uint32_t)index);
-    who = peer ? turn->host->peer(turn, (uint32_t)index) : NULL;
-    if (!who || who->conn != conn || !is_tried(turn, who, peer) ||
-        !relay_tried(&peer->counts, &trigger->limits, rtt_ns != PD_UNKNOWN))
-        return 0;
-    peer->tried = relay_digest("direct");
-    return go_back(turn, who, rtt_ns);
 }

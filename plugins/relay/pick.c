@@ -145,8 +145,7 @@ static size_t fastest_of(const uint64_t *rtt_ns, size_t n)
     size_t fastest = RELAY_NO_PICK;
 
     for (size_t i = 0; i < n; i++)
-        if (rtt_ns[i] != RELAY_NO_RTT &&
-            (fastest == RELAY_NO_PICK || rtt_ns[i] < rtt_ns[fastest]))
+        if (rtt_ns[i] != RELAY_NO_RTT && (fastest == RELAY_NO_PICK || rtt_ns[i] < rtt_ns[fastest]))
             fastest = i;
     return fastest;
 }
@@ -174,7 +173,7 @@ size_t relay_pick(size_t hash, const uint64_t *rtt_ns, size_t n, size_t now,
     if (now < n && now != hash && rtt_ns[now] != RELAY_NO_RTT &&
         within(rtt_ns[now], rtt_ns[fastest], 4) &&
         (rtt_ns[hash] == RELAY_NO_RTT || !within(rtt_ns[hash], rtt_ns[fastest], 3))) {
-        *ret_why = rtt_ns[hash] == RELAY_NO_RTT                  ? RELAY_WHY_UNMEASURED
+        *ret_why = rtt_ns[hash] == RELAY_NO_RTT               ? RELAY_WHY_UNMEASURED
                    : within(rtt_ns[hash], rtt_ns[fastest], 4) ? RELAY_WHY_KEPT
                                                               : RELAY_WHY_FASTER;
         return now;

@@ -103,13 +103,13 @@ static int relay_signal(struct pd_turn *turn, const struct pd_signal *signal)
     else if (!strcmp(signal->kind, "rtts"))
         relays_measured(turn, &trigger->relays, signal);
     else if (!strcmp(signal->kind, "direct"))
-        return peers_tried(turn, signal);
+        return tries_answered(turn, signal);
     return 0;
 }
 
 static int relay_timer(struct pd_turn *turn)
 {
-    peers_try(turn);
+    tries_turn(turn);
     return 0;
 }
 

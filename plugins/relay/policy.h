@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The relay trigger's state, and its parts: lists.c knows the relays, peers.c the connections,
- * report.c what is said of both; policy.c has the callbacks. All pure.
+ * The relay trigger's state, and its parts: lists.c knows the relays, peers.c the connections and
+ * when they leave, tries.c when they come back, say.c the advice, report.c what operators are told;
+ * policy.c has the callbacks. All pure.
  */
 #ifndef RELAY_POLICY_H
 #define RELAY_POLICY_H
@@ -49,7 +50,7 @@ struct relay_trigger {
     bool obeys; /* the node has the feature */
     uint64_t direct_every_us, sample_interval_us, close_interval_us;
     struct relays relays;
-    /* peers.c */
+    /* peers.c, tries.c */
     uint32_t n_peers;   /* indexes that were ever seen are below this */
     uint32_t n_relayed; /* connections that go over a relay */
     uint32_t n_pending; /* that were advised to, and do not yet */
@@ -67,6 +68,7 @@ struct relay_peer {
     uint8_t address[16];
     uint8_t family; /* of that; 0: not known */
     uint8_t known : 1, sent_known : 1, errors_known : 1, polled : 1, pending : 1;
+    uint8_t said : 1;    /* advised that the way is dead, and it may wait */
     uint8_t advised : 3; /* enum relay_rule: of the last advice */
     uint16_t tried;      /* a digest of the way last advised, from this way; 0: none */
     uint16_t via;        /* a digest of the relay in use; 0: direct */
@@ -108,9 +110,29 @@ uint16_t relay_digest(const char *via);
 int peers_event(struct pd_turn *turn, const struct pd_peer_event *event);
 int peers_row(struct pd_turn *turn, const struct pd_sample *sample);
 
-/* The timer: asks for tries of the direct way, some in each turn. */
-void peers_try(struct pd_turn *turn);
-int peers_tried(struct pd_turn *turn, const struct pd_signal *signal);
+/* ---- tries.c ---- */
+
+/* From now on, where there are connections that may go back. */
+void tries_begin(struct pd_turn *turn);
+/* The timer: asks for some in each turn. */
+void tries_turn(struct pd_turn *turn);
+int tries_answered(struct pd_turn *turn, const struct pd_signal *signal);
+
+/* ---- say.c ---- */
+
+/* What is said with an advice; of the evidence no more than there is room for. */
+struct relay_said {
+    char reason[RELAY_WHY_TEXT + 280];
+    struct pd_field fields[10];
+    size_t n;
+};
+
+void relay_say_number(struct relay_said *said, const char *name, uint64_t number);
+void relay_say_text(struct relay_said *said, const char *name, const char *text);
+
+/* Advises to go there, with what is known of the relay as evidence. */
+int relay_advise(struct pd_turn *turn, uint32_t peer, enum pd_kind kind, struct relay_said *said,
+                 const struct relay_target *target);
 
 /* ---- report.c ---- */
 

@@ -36,6 +36,59 @@ static uint64_t clock_ns(clockid_t clock)
     return timespec_ns(&now);
 }
 
+/* ---- names ---- */
+
+static socklen_t name_of(const struct pd_address *address, union socket_name *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    if (address->family == 4) {
+        ret->in.sin_family = AF_INET;
+        ret->in.sin_port = htons(address->port);
+        memcpy(&ret->in.sin_addr, address->bytes, 4);
+        return sizeof(ret->in);
+    }
+    ret->in6.sin6_family = AF_INET6;
+    ret->in6.sin6_port = htons(address->port);
+    memcpy(&ret->in6.sin6_addr, address->bytes, 16);
+    if (*address->scope)
+        ret->in6.sin6_scope_id = if_nametoindex(address->scope);
+    return sizeof(ret->in6);
+}
+
+/* Address and port. */
+static bool is_same(const union socket_name *a, const union socket_name *b)
+{
+    if (a->any.sa_family != b->any.sa_family)
+        return false;
+    if (a->any.sa_family == AF_INET)
+        return a->in.sin_port == b->in.sin_port && a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+    return a->in6.sin6_port == b->in6.sin6_port &&
+           !memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr));
+}
+
+/* The port of the last time, if nobody has it meanwhile. */
+static void port_take(int fd, sa_family_t family, uint16_t port)
+{
+    union socket_name self = {.any.sa_family = family};
+
+    if (family == AF_INET)
+        self.in.sin_port = htons(port);
+    else
+        self.in6.sin6_port = htons(port);
+    if (port)
+        (void)bind(fd, &self.any, family == AF_INET ? sizeof(self.in) : sizeof(self.in6));
+}
+
+static uint16_t port_of(int fd)
+{
+    union socket_name self = {0};
+    socklen_t n_self = sizeof(self);
+
+    if (getsockname(fd, &self.any, &n_self) < 0)
+        return 0;
+    return ntohs(self.any.sa_family == AF_INET ? self.in.sin_port : self.in6.sin6_port);
+}
+
 /* ---- the end ---- */
 
 void probe_stop(struct probe *probe)
@@ -79,6 +132,22 @@ static void say_silence(struct probe *probe)
         say(probe, "no answer to %u tries, for %llu %s each", probe->tries, wait, unit);
 }
 
+void probe_notice(const struct probe *probe, struct pd_source_host *host)
+{
+    char text[512];
+
+    if (probe->error != -EAFNOSUPPORT && probe->error != -EPERM && probe->error != -EACCES)
+        return;
+    (void)snprintf(
+        text, sizeof(text),
+        "cannot probe (%s): a sandbox or a firewall of this machine forbids it; for the "
+        "unit: systemctl edit pathdog, and there [Service], "
+        "RestrictAddressFamilies=AF_INET AF_INET6 and IPAddressAllow= with the addresses "
+        "that are probed, or any",
+        probe->why);
+    host->notice(host, PD_LEVEL_WARNING, "relay-probe", text);
+}
+
 /* ---- what comes ---- */
 
 /* When the datagram came, by the kernel: the loop may have been busy since. Never more than the
@@ -113,7 +182,10 @@ static bool datagram_read(struct probe *probe, int fd)
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
     uint8_t bytes[DATAGRAM_SIZE];
     struct iovec piece = {bytes, sizeof(bytes)};
+    union socket_name from, expected;
     struct msghdr header = {
+        .msg_name = &from,
+        .msg_namelen = sizeof(from),
         .msg_iov = &piece,
         .msg_iovlen = 1,
         .msg_control = control,
@@ -130,6 +202,8 @@ static bool datagram_read(struct probe *probe, int fd)
         finish(probe);
         return false;
     }
+    if (header.msg_namelen != name_of(&probe->address, &expected) || !is_same(&from, &expected))
+        return true; /* it came before the socket was connected */
     read = probe->kind->read(probe, bytes, (size_t)n, &why);
     if (read == PROBE_GARBAGE) {
         garbage(probe, why);
@@ -159,23 +233,6 @@ static int on_datagram(sd_event_source *io, int fd, uint32_t revents, void *user
 
 /* ---- a try ---- */
 
-static socklen_t name_of(const struct pd_address *address, union socket_name *ret)
-{
-    memset(ret, 0, sizeof(*ret));
-    if (address->family == 4) {
-        ret->in.sin_family = AF_INET;
-        ret->in.sin_port = htons(address->port);
-        memcpy(&ret->in.sin_addr, address->bytes, 4);
-        return sizeof(ret->in);
-    }
-    ret->in6.sin6_family = AF_INET6;
-    ret->in6.sin6_port = htons(address->port);
-    memcpy(&ret->in6.sin6_addr, address->bytes, 16);
-    if (*address->scope)
-        ret->in6.sin6_scope_id = if_nametoindex(address->scope);
-    return sizeof(ret->in6);
-}
-
 /* Returns NULL, or the call that failed, with errno. */
 static const char *ask(struct probe *probe, sd_event *loop)
 {
@@ -183,6 +240,7 @@ static const char *ask(struct probe *probe, sd_event *loop)
     union socket_name name;
     socklen_t n_name = name_of(&probe->address, &name);
     int fd = socket(name.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
+    uint16_t *port = &probe->ports[(probe->tries - 1) % PROBE_TRIES_MAX];
     uint8_t bytes[PROBE_ASK_MAX];
     size_t n;
 
@@ -198,8 +256,10 @@ static const char *ask(struct probe *probe, sd_event *loop)
         return "epoll";
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+    port_take(fd, name.any.sa_family, *port);
     if (connect(fd, &name.any, n_name) < 0)
         return "connect";
+    *port = port_of(fd);
     n = probe->kind->ask(probe, bytes);
     probe->sent_at_ns = clock_ns(CLOCK_REALTIME);
     probe->sent_ns = clock_ns(CLOCK_MONOTONIC);
@@ -242,9 +302,11 @@ static int on_time(sd_event_source *timer, uint64_t time_us, void *user)
 int probe_start(struct probe *probe, sd_event *loop, const struct probe_kind *kind,
                 const struct pd_address *address)
 {
+    struct probe fresh = {.kind = kind, .address = *address, .rtt_ns = PROBE_NO_RTT};
     int r;
 
-    *probe = (struct probe){.kind = kind, .address = *address, .rtt_ns = PROBE_NO_RTT};
+    memcpy(fresh.ports, probe->ports, sizeof(fresh.ports));
+    *probe = fresh;
     r = sd_event_add_time_relative(loop, &probe->timer, CLOCK_MONOTONIC, kind->wait_us, ACCURACY_US,
                                    on_time, probe);
     if (r < 0) {

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One question to an address and the time until its answer, from a socket of its own: a fresh one
+ * One question to an address and the time until its answer, from a socket of its own: another one
  * for each try, so that the answer to an earlier try is none to this one, and connected, so that
- * the kernel drops what comes from elsewhere and tells of ICMP errors.
+ * the kernel drops what comes from elsewhere and tells of ICMP errors. Nobody listens in between,
+ * but each try has the same port as the last time, if that is free: for whoever is asked, it is the
+ * same asker.
  */
 #ifndef RELAY_PROBE_H
 #define RELAY_PROBE_H
 
-#include <pathdog/path.h>
-#include <systemd/sd-event.h>
+#include <pathdog/source.h>
 
 #define PROBE_ASK_MAX    1500u
 #define PROBE_ERROR_SIZE 128u
+#define PROBE_TRIES_MAX  2u
 #define PROBE_NO_RTT     UINT64_MAX
 
 enum probe_read {
@@ -37,6 +39,7 @@ struct probe_kind {
 
 /* Zeroed is at rest. */
 struct probe {
+    uint16_t ports[PROBE_TRIES_MAX]; /* of its own, for each try; kept from one start to the next */
     const struct probe_kind *kind;
     struct pd_address address;
     sd_event_source *io, *timer;
@@ -53,6 +56,10 @@ struct probe {
 /* 0; or -errno: it is at rest, and `done` is not called. */
 int probe_start(struct probe *probe, sd_event *loop, const struct probe_kind *kind,
                 const struct pd_address *address);
+
+/* Says, of one that is done, where the machine forbade to ask: that is no fault of who was asked,
+ * and the operator can allow it. Each time; the host says it once a minute. */
+void probe_notice(const struct probe *probe, struct pd_source_host *host);
 
 /* Puts it at rest; `done` is not called. */
 void probe_stop(struct probe *probe);

@@ -4,8 +4,9 @@
  * ERR:<reason>. Pure; fuzzed.
  *
  * A probe registers an id of its own, drawn at random once for each relay: a node's id would take
- * its place in its session. It stays the same, so that a relay holds one registration of a pathdog,
- * not one for each probe: what a relay allows an address must be left to the nodes there.
+ * its place in its session. It stays the same, and so should the port, so that a relay holds one
+ * registration of a pathdog, not one for each probe: what a relay allows an address must be left to
+ * the nodes there.
  */
 #ifndef RELAY_REG_ACK_H
 #define RELAY_REG_ACK_H

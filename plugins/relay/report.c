@@ -94,7 +94,6 @@ bool relay_tell_relay(const void *self, size_t place, struct pd_relay_report *re
     const struct relays *relays = &trigger->relays;
     const struct relay_seen *seen;
 
-    *ret = (struct pd_relay_report){.rtt_ns = PD_UNKNOWN};
     if (place >= relays->list.count) {
         place -= relays->list.count;
         if (place >= relays->left_out.count)
@@ -124,10 +123,8 @@ bool relay_tell_relayed(const void *self, const struct pd_peer *peer, const void
     (void)peer;
     if (!counts->relayed)
         return false;
-    *ret = (struct pd_relayed_report){
-        .pinned = counts->pinned,
-        .rule = relay_rule_names[counts->rule],
-    };
+    ret->pinned = counts->pinned;
+    ret->rule = relay_rule_names[counts->rule];
     return true;
 }
 

@@ -15,7 +15,7 @@
 #include <errno.h>
 
 #define WAIT_US     UINT64_C(2000000)
-#define TRIES       2u
+#define TRIES       PROBE_TRIES_MAX
 #define GAP_US      UINT64_C(1000000) /* between the begins of two rounds, however often it is asked */
 #define JITTER      20u               /* one part in so many of a refresh */
 #define ACCURACY_US 10000u
@@ -25,7 +25,7 @@ struct target {
     struct probe probe;
     struct rounds *rounds;
     struct relay_entry entry;
-    uint8_t random[REG_RANDOM]; /* its id there */
+    uint8_t ids[TRIES][REG_RANDOM]; /* there, one for each try */
     char reason[REG_REASON_SIZE + 8];
 };
 
@@ -47,14 +47,15 @@ struct rounds {
 static size_t target_ask(struct probe *probe, uint8_t *out)
 {
     struct target *target = CONTAINER_OF(probe, struct target, probe);
+    const uint8_t *id = target->ids[probe->tries - 1];
     uint32_t number;
 
     if (target->entry.speaks == RELAY_PILOT) {
-        memcpy(&number, target->random, sizeof(number));
+        memcpy(&number, id, sizeof(number));
         pilot_discover(out, pilot_probe_id(number));
         return PILOT_DISCOVER_BYTES;
     }
-    reg_ask((char *)out, target->random);
+    reg_ask((char *)out, id);
     return REG_BYTES;
 }
 
@@ -95,25 +96,10 @@ static void notice_garbage(struct rounds *rounds, const struct target *target)
     rounds->host->notice(rounds->host, PD_LEVEL_WARNING, "relay-answer", text);
 }
 
-/* What a sandbox forbids is no relay's fault, and the operator can allow it. */
-static void notice_forbidden(struct rounds *rounds, const struct target *target)
-{
-    char text[512];
-
-    (void)snprintf(
-        text, sizeof(text),
-        "relays cannot be probed (%s): a sandbox forbids IP sockets; for the unit: systemctl edit "
-        "pathdog, and there [Service], RestrictAddressFamilies=AF_INET AF_INET6 and "
-        "IPAddressAllow= with the addresses of the relays, or any",
-        target->probe.why);
-    rounds->host->notice(rounds->host, PD_LEVEL_WARNING, "relay-probe", text);
-}
-
 static void round_tell(struct rounds *rounds)
 {
     struct pd_field fields[2 * RELAY_LIST_MAX];
     struct pd_signal signal = {.kind = "rtts", .query = rounds->query, .fields = fields};
-    const struct target *forbidden = NULL;
 
     for (size_t i = 0; i < rounds->n_targets; i++) {
         const struct target *target = &rounds->targets[i];
@@ -126,11 +112,8 @@ static void round_tell(struct rounds *rounds)
             fields[signal.n_fields++] = (struct pd_field){"error", probe->why, 0};
         if (probe->n_garbage)
             notice_garbage(rounds, target);
-        if (probe->error == -EAFNOSUPPORT || probe->error == -EPERM)
-            forbidden = target;
+        probe_notice(probe, rounds->host);
     }
-    if (forbidden)
-        notice_forbidden(rounds, forbidden);
     rounds->host->emit(rounds->host, &signal);
     rounds->query = 0;
 }
@@ -188,7 +171,7 @@ static void target_done(struct probe *probe)
     schedule(rounds);
 }
 
-/* The id at a relay stays as long as the relay. */
+/* Ids and ports at a relay stay as long as the relay. */
 static void take_wanted(struct rounds *rounds)
 {
     struct target *old = rounds->targets;
@@ -201,10 +184,13 @@ static void take_wanted(struct rounds *rounds)
 
         target->rounds = rounds;
         target->entry = rounds->wanted.entries[i];
-        chance_fill(target->random, sizeof(target->random));
-        for (size_t j = 0; j < n_old; j++)
-            if (!strcmp(old[j].entry.address_text, target->entry.address_text))
-                memcpy(target->random, old[j].random, sizeof(target->random));
+        chance_fill((uint8_t *)target->ids, sizeof(target->ids));
+        for (size_t j = 0; j < n_old; j++) {
+            if (strcmp(old[j].entry.address_text, target->entry.address_text) != 0)
+                continue;
+            memcpy(target->ids, old[j].ids, sizeof(target->ids));
+            memcpy(target->probe.ports, old[j].probe.ports, sizeof(target->probe.ports));
+        }
     }
     free(old);
     rounds->is_new = false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rounds of probes: each relay that the policy named is asked, once in a while, and what came of it
- * is told in one signal. A relay is asked with an id of this process, which no node has, the same
- * each time: so it holds one registration of ours at most.
+ * is told in one signal. A relay is asked with an id of this process, which no node has, from a
+ * port of its own, the same each time: so it holds one registration of ours, and another one where
+ * a question was not answered and was put again.
  */
 #ifndef RELAY_ROUNDS_H
 #define RELAY_ROUNDS_H

@@ -57,7 +57,8 @@ void relay_receipt(struct relay_counts *counts);
  * again. A bad one begins anew. Of a pinned one nothing is counted. */
 bool relay_tried(struct relay_counts *counts, const struct relay_limits *limits, bool good);
 
-/* It is relayed now, or direct. What was counted on the way before is 0. Direct ones have no pin. */
+/* It is relayed now, or direct. What was counted on the way before is 0. Direct ones have no pin.
+ */
 void relay_way(struct relay_counts *counts, bool relayed);
 
 /* Is there room for one more? */

@@ -4,6 +4,8 @@ is used; whatever relays answer and files hold."""
 
 import json
 import os
+import re
+import subprocess
 import sys
 import time
 import unittest
@@ -11,6 +13,7 @@ import unittest
 import netns
 from case import Case, cases
 from control_case import Client
+from watchdog import environment, program, run_tool
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from relays import Relay  # noqa: E402 (it is found there)
@@ -112,10 +115,10 @@ class Probes(RelayCase):
         self.assertRegex(text.ids()[0], r"^pathdog-probe-[0-9a-f]{32}$")
         self.assertEqual(len(set(beacon.ids())), 1)
         self.assertGreaterEqual(beacon.ids()[0], 1 << 31)
-        # A socket of its own for each round.
-        ports = [source[1] for _, _, source in text.asked[:3]]
-        self.assertEqual(len(set(ports)), 3)
-        self.assertNotIn(4001, ports)
+        # Its own port for each, that is the same each time: for a relay it is one member.
+        ports = [{source[1] for _, _, source in relay.asked} for relay in (text, beacon)]
+        self.assertEqual([len(own) for own in ports], [1, 1])
+        self.assertEqual(len(set.union(*ports, {4001})), 3)
 
     def test_the_faster_one_is_picked(self):
         slow, fast = self.relay(delay=0.2), self.relay(delay=0.0)
@@ -177,6 +180,39 @@ class Probes(RelayCase):
             self.assertIn(f"bad ({bad.text})", dog.notice("relay-answer")["text"])
         begin = node.rounds
         node.wait_for(lambda: node.rounds > begin + 3)  # it goes on
+
+
+class RealRelay(RelayCase):
+    """contrib/udp-relay, where this build has it (or UDP_RELAY and UDP_RELAYCTL say where it is)."""
+
+    def setUp(self):
+        super().setUp()
+        try:
+            relay, self.ctl = program("udp-relay", "UDP_RELAY"), program("udp-relayctl", "UDP_RELAYCTL")
+        except RuntimeError as error:
+            self.skipTest(str(error))
+        self.control = os.path.join(self.directory, "relay.sock")
+        self.process = subprocess.Popen(
+            [relay, "--bind", "127.0.0.1", "--port", "0", "--control", self.control, "--log", "text"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment())
+        self.address = re.search(r"127\.0\.0\.1:\d+", self.process.stdout.readline())[0]
+
+    def tearDown(self):
+        self.process.terminate()
+        self.process.communicate()
+        super().tearDown()
+
+    def sessions(self):
+        return json.loads(run_tool(self.ctl, "--socket", self.control, "--json", "sessions")[1])["sessions"]
+
+    def test_it_is_probed_and_holds_one_registration(self):
+        node, dog = self.watch(relays=f"real={self.address}")
+        self.signal(dog, "rtts", 5)
+        for fields in self.signals(dog, "rtts"):
+            self.assertEqual([name for name, _ in fields], ["name", "rtt_ns"])
+        session, = self.sessions()
+        self.assertRegex(session["id"], "^pathdog-probe-")
+        self.assertEqual(len(session["members"]), 1)
 
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)

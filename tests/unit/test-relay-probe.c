@@ -294,6 +294,22 @@ static void test_an_address_that_cannot_be_asked(void **state)
     rig_wait_for(lab->rig, is_done, lab);
     assert_true(lab->probe.error < 0);
     assert_non_null(strstr(lab->probe.why, "connect: "));
+    probe_notice(&lab->probe, &lab->rig->host);
+    assert_int_equal(lab->rig->n_notices, lab->probe.error == -EACCES);
+}
+
+static void test_what_a_sandbox_forbids_is_said(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->probe = (struct probe){.error = -EAFNOSUPPORT, .why = "socket: Address family"};
+    probe_notice(&lab->probe, &lab->rig->host);
+    assert_int_equal(lab->rig->n_notices, 1);
+    assert_memory_equal(lab->rig->notices[0], "4 relay-probe: cannot probe (socket: Address", 44);
+    assert_non_null(strstr(lab->rig->notices[0], "RestrictAddressFamilies=AF_INET AF_INET6"));
+    lab->probe.error = -ECONNREFUSED;
+    probe_notice(&lab->probe, &lab->rig->host);
+    assert_int_equal(lab->rig->n_notices, 1);
 }
 
 static void test_stopped(void **state)
@@ -324,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_by_word, begin, end),
         cmocka_unit_test_setup_teardown(test_refused_by_icmp, begin, end),
         cmocka_unit_test_setup_teardown(test_an_address_that_cannot_be_asked, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_a_sandbox_forbids_is_said, begin, end),
         cmocka_unit_test_setup_teardown(test_stopped, begin, end),
     };
 

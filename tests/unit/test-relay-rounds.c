@@ -86,7 +86,7 @@ static void test_a_round(void **state)
     assert_int_equal(lab->rig->n_notices, 0);
 }
 
-/* The id stays, so that a relay has one registration; the port does not. */
+/* Id and port stay, so that a relay has one registration. */
 static void test_the_next_rounds(void **state)
 {
     struct lab *lab = *state;
@@ -103,7 +103,8 @@ static void test_the_next_rounds(void **state)
     assert_int_equal(lab->relays[0].n, 3);
     assert_memory_equal(lab->relays[0].last, reg, sizeof(reg));
     assert_memory_equal(lab->relays[2].last, discover, sizeof(discover));
-    assert_true(lab->relays[0].froms[0].sin6_port != lab->relays[0].froms[1].sin6_port);
+    assert_int_equal(lab->relays[0].froms[0].sin6_port, lab->relays[0].froms[2].sin6_port);
+    assert_true(lab->relays[0].froms[0].sin6_port != lab->relays[2].froms[0].sin6_port);
 }
 
 static void test_the_first_one_waits(void **state)
@@ -146,6 +147,29 @@ static void test_a_new_list(void **state)
     assert_memory_equal(lab->rig->signals[1], "rtts#3 name=a;rtt_ns=", 21);
     assert_non_null(strstr(lab->rig->signals[1], ";name=b;rtt_ns="));
     assert_memory_equal(lab->relays[0].last, reg, sizeof(reg)); /* the same relay, the same id */
+}
+
+/* What is asked again is asked as somebody else: the answer to the first is none to the second. */
+static void test_the_second_try(void **state)
+{
+    struct lab *lab = *state;
+    uint8_t first[51];
+
+    lab->relays[0].answer = NULL;
+    lab->config.first_us = 0;
+    lab->config.refresh_us = 4000000;
+    start(lab);
+    ask(lab, 1, 1);
+    rig_run(lab->rig, 100000);
+    memcpy(first, lab->relays[0].last, sizeof(first));
+    rig_wait_signals(lab->rig, 1);
+    assert_int_equal(lab->relays[0].n, 2);
+    assert_memory_not_equal(lab->relays[0].last, first, sizeof(first));
+    assert_true(lab->relays[0].froms[0].sin6_port != lab->relays[0].froms[1].sin6_port);
+    lab->relays[0].answer = answer_ack;
+    rig_wait_signals(lab->rig, 2);
+    assert_memory_equal(lab->relays[0].last, first, sizeof(first));
+    assert_int_equal(lab->relays[0].froms[0].sin6_port, lab->relays[0].froms[2].sin6_port);
 }
 
 static void test_asked_during_a_round(void **state)
@@ -266,6 +290,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_next_rounds, begin, end),
         cmocka_unit_test_setup_teardown(test_the_first_one_waits, begin, end),
         cmocka_unit_test_setup_teardown(test_a_new_list, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_second_try, begin, end),
         cmocka_unit_test_setup_teardown(test_asked_during_a_round, begin, end),
         cmocka_unit_test_setup_teardown(test_none_any_more, begin, end),
         cmocka_unit_test_setup_teardown(test_switched_off, begin, end),

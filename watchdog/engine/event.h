@@ -190,8 +190,8 @@ struct event_interfaces {
     size_t n;
 };
 
-#define RELAYS_MAX        64u /* in one list */
-#define RELAY_KEY_MAX     64u /* bytes */
+#define RELAYS_MAX    64u /* in one list */
+#define RELAY_KEY_MAX 64u /* bytes */
 
 /* In the place of the list before. */
 struct event_relays {

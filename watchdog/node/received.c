@@ -326,11 +326,8 @@ static const struct {
     const char *name;
     void (*handle)(struct protocol *protocol, const struct reported *reported);
 } methods[] = {
-    {"summaries", summaries},
-    {"peer_up", peer_up},
-    {"peer_down", peer_down},
-    {"peer_path", peer_path},
-    {"relays", relays},
+    {"summaries", summaries}, {"peer_up", peer_up}, {"peer_down", peer_down},
+    {"peer_path", peer_path}, {"relays", relays},
 };
 
 void received_notification(struct protocol *protocol, const struct reported *reported)
