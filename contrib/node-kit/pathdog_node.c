@@ -354,6 +354,7 @@ struct pathdog_node *pathdog_node_free(struct pathdog_node *kit)
         close(kit->epoll_fd);
     kit_buffer_drop(&kit->rows);
     free(kit->pushes);
+    json_decref(kit->relays);
     free(kit->tokens);
     free(kit->client_uids);
     free(kit->node);

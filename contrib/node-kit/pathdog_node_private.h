@@ -74,6 +74,7 @@ struct pathdog_node {
     struct buffer rows;
     unsigned n_rows;
     struct push *pushes; /* NULL: none yet */
+    json_t *relays;      /* as they are told; NULL: the node has said nothing */
 
     struct token *tokens;
     uint32_t n_tokens, free_token; /* an index + 1; 0: none */
@@ -104,6 +105,9 @@ int kit_send_notification(struct pathdog_node *kit, const char *method, json_t *
 int kit_send_error(struct pathdog_node *kit, json_t *id, int code, const char *message);
 /* One line without its LF. Nothing but what the contract calls fatal ends the client. */
 void kit_handle_line(struct pathdog_node *kit, const char *line, size_t len);
+
+/* pathdog_node_relays.c */
+void kit_relays_tell(struct pathdog_node *kit);
 
 /* pathdog_node_list.c */
 /* -EAGAIN: there is no room; -EINVAL: not in the order of conns. */

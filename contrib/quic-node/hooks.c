@@ -5,6 +5,8 @@
 static void conn_opened(struct conn *c)
 {
     c->opened = true;
+    if (c->meet.u)
+        c->peer->relay.meet_tries = 0;
     if (reconnect_may_begin(c))
         stream_begin(c);
 }

@@ -58,14 +58,21 @@ int meet_init(struct node *node)
     return r;
 }
 
-/* One number after the other, also over many dials. */
+/* One number after the other, also over many dials; where none of them leads to the peer, the next
+ * ones. */
 static void next_number(struct conn *c, char ret[static RELAY_ID_SIZE])
 {
     struct peer *p = c->peer;
 
+    if (p->relay.meet_tries == MEET_NUMBERS) {
+        p->relay.meet_window = (p->relay.meet_window + 1) % MEET_WINDOWS;
+        p->relay.meet_tries = 0;
+    }
+    p->relay.meet_tries++;
+    p->relay.meet_number = (p->relay.meet_number + 1) % MEET_NUMBERS;
     c->meet.tried++;
     relay_id_meet(ret, c->node->meet_secret, c->node->options->name, p->name,
-                  p->relay.meet_number++ % MEET_NUMBERS);
+                  p->relay.meet_window * MEET_NUMBERS + p->relay.meet_number);
 }
 
 /* What was sent before the relay knows us would be lost. */
@@ -118,7 +125,7 @@ void meet_check(struct conn *c)
     if (reg->state == REGISTRATION_HELD) {
         c->held = false;
         c->dirty = true;
-    } else if (full && c->meet.tried < MEET_NUMBERS) {
+    } else if (full && c->meet.tried < MEET_NUMBERS * MEET_WINDOWS) {
         next_number(c, id);
         relay_register_again(c->meet.u, id);
     } else if (refused || deadline_ns(c) <= c->node->now_ns) {

@@ -170,11 +170,12 @@ struct peer {
     uint64_t epoch;       /* the highest seen */
     uint64_t redial_at_ns, redial_delay_ns;
 
-    struct {                     /* relays that its connections can be moved to */
-        struct peer_relay *at;   /* one for each that this node knows */
-        char key[RELAY_ID_SIZE]; /* of the connections that this node dials */
-        unsigned meet_number;    /* the next to try */
-        uint64_t lost_ns;        /* since then there is no connection */
+    struct {                              /* relays that its connections can be moved to */
+        struct peer_relay *at;            /* one for each that this node knows */
+        char key[RELAY_ID_SIZE];          /* of the connections that this node dials */
+        unsigned meet_number;             /* the last that was tried */
+        unsigned meet_window, meet_tries; /* in that window, since one led to the peer */
+        uint64_t lost_ns;                 /* since then there is no connection */
     } relay;
 
     struct { /* of pathdog's reconnect_peer */

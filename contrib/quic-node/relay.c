@@ -120,6 +120,8 @@ static void acknowledged(struct udp *u)
     struct registration *reg = u->reg;
     bool news = reg->state != REGISTRATION_HELD;
 
+    if (reg->tries == 0) /* nothing was asked */
+        return;
     reg->state = REGISTRATION_HELD;
     reg->why[0] = '\0';
     reg->tries = 0;
@@ -137,7 +139,9 @@ static void refused(struct udp *u, const char *word)
     uint64_t now = u->node->now_ns;
     bool full = strcmp(word, "full") == 0;
 
-    if (u->close_at_ns) /* it was left, and only lingers */
+    /* It was left, and only lingers. Or it says so of what was not asked, and all the time: data is
+     * refused too. */
+    if (u->close_at_ns || (reg->tries == 0 && now - reg->asked_ns < UNKNOWN_GAP_NS))
         return;
     if (strcmp(word, "unknown") == 0) { /* the answer to data: it was started again, or so */
         if (now - reg->asked_ns < UNKNOWN_GAP_NS)

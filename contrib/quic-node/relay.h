@@ -32,6 +32,9 @@ struct meet_option;
 /* Numbers of a meeting. Where one was used, and its dialler may come back from another address, its
  * session is full until the relay ends it; the others are free. */
 #define MEET_NUMBERS 3u
+/* So many times as many there are. An accepting end whose address is another goes on to the next:
+ * the sessions of those before are full of its old address. */
+#define MEET_WINDOWS 3u
 
 enum registration_state {
     REGISTRATION_ASKED,

@@ -5,6 +5,7 @@ Each relay has a namespace between the two nodes and an address of its own. They
 it is, and always also a relay that behaves as quic-relay does (selftest_oldrelay.py).
 """
 import os
+import random
 import re
 import select
 import signal
@@ -90,6 +91,31 @@ class Talker(threading.Thread):
         self.sock.close()
 
 
+class Babbler(Talker):
+    """One that answers each datagram with many, of all kinds and none, and everybody who ever asked."""
+
+    def run(self):
+        random_, sources = random.Random(1), []
+        self.sock.settimeout(0.001)
+        self.said = 0
+        while not self.over:
+            try:
+                source = self.sock.recvfrom(65536)[1]
+                sources = [s for s in sources if s != source][-20:] + [source]
+            except (TimeoutError, ConnectionRefusedError):
+                pass
+            for source in sources:
+                word = random_.choice((b"ACK\n", b"ERR:full\n", b"ERR:unknown\n", b"ERR:limit\n", b"ERR:off\n", b"ERR:",
+                                       b"LEASE:1,2\n", b"LEASE:-,-\n", b"LEASE:" + 40 * b"9" + b",1\n", b"REG:x\n", b"",
+                                       random_.randbytes(random_.randrange(1500)), b"\x40" + random_.randbytes(60),
+                                       b"\xc0\0\0\0\1" + random_.randbytes(1195)))
+                try:
+                    self.sock.sendto(word, source)
+                    self.said += 1
+                except ConnectionRefusedError:
+                    pass
+
+
 class Nat(threading.Thread):
     """Between alpha and a relay: one mapping for each of alpha's sockets, all of which can get another port."""
 
@@ -151,12 +177,13 @@ class Relays:
     program = None  # the node
 
     def between(self):
-        """A namespace between the two; alpha has two links to it. All relays' addresses are in there."""
+        """A namespace between the two; each has two links to it. All relays' addresses are in there."""
         self.r = self.a[:-1] + "r"
         self.ip_plain("netns", "add", self.r)
         self.addCleanup(self.ip_plain, "netns", "del", self.r)
         self.ip(self.r, "link", "set", "lo", "up")
-        for ns, device, net in ((self.a, "rel1", 11), (self.a, "rel2", 13), (self.b, "rel3", 12)):
+        for ns, device, net in ((self.a, "rel1", 11), (self.a, "rel2", 13), (self.b, "rel3", 12),
+                                (self.b, "rel4", 14)):
             self.ip(ns, "link", "add", device, "type", "veth", "peer", "name", "to" + device, "netns", self.r)
             for where, dev, host in ((ns, device, 1), (self.r, "to" + device, 2)):
                 self.ip(where, "addr", "add", "10.99.%d.%d/24" % (net, host), "dev", dev)
@@ -243,6 +270,8 @@ class Relays:
     @staticmethod
     def ids(node, state="registered"):
         """Of its registrations, in their order."""
+        while node.read(0):
+            pass
         found = (re.match(r"relay .*\bid=(\w+) .*\bstate=%s\b" % state, line) for line in node.log)
         return [match.group(1) for match in found if match]
 
@@ -534,6 +563,32 @@ class Relays:
     def test_relay_local_address_old_relay(self):
         self.check_local_address(True)
 
+    def test_relay_local_address_of_the_peer(self):
+        """What bravo has registered is lost with its address: it goes on to other ids, from the new one."""
+        self.relay("A")
+        a, b, pa, pb, ca, cb = self.pair_with("A", bravo=["--relay-keep-alive", "500ms", "--meet", "carol=A"])
+        self.flows(a)
+        self.stands(b, "A")
+        before, log = self.ids(b), len(b.log)
+        self.ip(self.b, "route", "replace", "10.99.20.0/24", "via", "10.99.14.2")
+        self.ip(self.b, "link", "set", "rel3", "down")
+        pb.pump(lambda: (b.read(0.01), len(self.ids(b)) == len(before) + 4)[1], 40, "four registrations")
+        self.assertEqual(sum("local=10.99.14.1:" in line for line in b.log[log:]), 4)
+        new = self.ids(b)[len(before):]
+        self.assertFalse(set(new) & set(before))
+        self.flows(a)
+        self.moves(pa, ca, "A")
+        self.assertEqual(len(self.ids(a)), 1)
+        self.assertIn(self.ids(a)[0], new)
+        # the meetings that are full of the old address are left out
+        carol = self.node(self.a, "carol", *self.knows("A"), "--dial", "bravo=10.99.0.2:9100", "--via", "A")
+        pc = self.pathdog(carol)
+        self.assertEqual(pc.peers[pc.wait_up("bravo", seconds=30)]["via"], "A")
+        self.is_via("A", (pa, ca), (pb, cb))
+        self.flows(a)
+        self.flows(b)
+        self.finish(a, b)
+
     def test_relay_direct_path_that_does_not_validate(self):
         self.relay("A")
         a, b, pa, pb, ca, cb = self.pair_over("A")
@@ -581,6 +636,26 @@ class Relays:
         self.flows(a)
         self.finish(a, b)
 
+    def test_relay_that_babbles(self):
+        """20 000 datagrams at least: nothing ends, the log stays short, and REG stays rare."""
+        self.between()
+        babbler = Babbler(self.r, "B", None)
+        self.addCleanup(babbler.end)
+        self.relay("A")
+        a, b, pa, pb, ca, cb = self.pair_with("AB", bravo=["--meet", "carol=B"])
+        self.flows(a)
+        begun = time.monotonic()
+        while babbler.said < 20000:
+            self.move(pa, ca, "B", timeout_ms=500)
+            self.flows(a)
+        seconds = time.monotonic() - begun
+        self.assertIn("result", self.move(pa, ca, "A"))
+        self.flows(b)
+        for node in (a, b):
+            self.assertLess(len([line for line in node.log if line.startswith("relay ")]), 100 + 40 * seconds)
+        self.finish(a, b)
+        self.assertEqual(a.total["connections"], 1)
+
     def test_relay_and_a_peer_without(self):
         self.relay("A")
         a, b, pa, pb, ca, cb = self.pair(alpha=self.knows("A"))
@@ -593,8 +668,14 @@ class Relays:
         self.between()
         a, b, pa, pb, ca, cb = self.pair_with("AB")
         self.assertIn("relay", pa.hello["features"])
+        wanted = [{"relay": name, "address": "%s:%d" % (ADDRESSES[name], PORT), "speaks": "reg-ack"} for name in "AB"]
+        self.assertEqual(pa.relays, {"relays": wanted})
+        again = self.pathdog(a)
+        self.assertEqual(again.relays, {"relays": wanted})
         plain = self.node(self.a, "carol", "--listen", "127.0.0.1:9200")
-        self.assertNotIn("relay", self.pathdog(plain).hello["features"])
+        carol = self.pathdog(plain)
+        self.assertNotIn("relay", carol.hello["features"])
+        self.assertIsNone(carol.relays)
         self.flows(a)
         self.finish(a, b)
 

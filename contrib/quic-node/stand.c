@@ -106,7 +106,9 @@ static void reopen(struct stand *s)
     udp_close(probe);
     if (!moved)
         return;
-    if (!s->meet)
+    if (s->meet)
+        s->number = (s->number + MEET_NUMBERS) % (MEET_NUMBERS * MEET_WINDOWS);
+    else
         s->number++;
     stand_open(s);
 }

@@ -210,6 +210,23 @@ static const struct pathdog_node_ops ops = {
     .client = on_client,
 };
 
+/* Told to each pathdog that comes. */
+static int relays_tell(struct node *node)
+{
+    struct pathdog_node_relay relays[RELAYS_MAX];
+    char texts[RELAYS_MAX][ADDRESS_TEXT_MAX];
+    const struct options *o = node->options;
+
+    for (size_t i = 0; i < o->n_relays; i++)
+        relays[i] = (struct pathdog_node_relay){
+            .relay = o->relays[i].name,
+            .address = address_text(&o->relays[i].address, texts[i]),
+        };
+    return o->features & PATHDOG_NODE_RELAY
+               ? pathdog_node_relays(node->kit, relays, o->n_relays, NULL)
+               : 0;
+}
+
 int watchdog_init(struct node *node, char *ret_error, size_t error_size)
 {
     const struct options *o = node->options;
@@ -228,6 +245,8 @@ int watchdog_init(struct node *node, char *ret_error, size_t error_size)
     struct epoll_event ev = {.events = EPOLLIN};
     int r = pathdog_node_new(&config, &node->kit, ret_error, error_size);
 
+    if (r == 0)
+        r = relays_tell(node);
     if (r < 0)
         return r;
     ev.data.ptr = node->kit;
