@@ -5,7 +5,7 @@
 #include "relay/rounds.h"
 
 #include "util/clock.h"
-#include "util/util.h"
+#include "util/format.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -17,8 +17,8 @@ struct lab {
     struct rounds *rounds;
     struct rounds_config config;
     struct rig_query query;
-    char texts[3][96];
-    const char *named[3]; /* "a=…", "b=…", "c=…" */
+    char *texts[3]; /* "a=…", "b=…", "c=…" */
+    const char *named[3];
 };
 
 static int begin(void **state)
@@ -30,8 +30,7 @@ static int begin(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(lab->relays); i++) {
         answerer_begin(lab->rig, &lab->relays[i], i == 1 ? AF_INET6 : AF_INET);
         lab->relays[i].answer = i == 2 ? answer_discover : answer_ack;
-        snprintf(lab->texts[i], sizeof(lab->texts[i]), "%c=%s %s", (char)('a' + i),
-                 lab->relays[i].text, speaks[i]);
+        lab->texts[i] = string_format("%c=%s %s", (char)('a' + i), lab->relays[i].text, speaks[i]);
         lab->named[i] = lab->texts[i];
     }
     lab->config = (struct rounds_config){.refresh_us = 200000, .first_us = 10000, .enabled = true};
@@ -46,6 +45,8 @@ static int end(void **state)
     rounds_free(lab->rounds);
     for (size_t i = 0; i < ARRAY_SIZE(lab->relays); i++)
         answerer_end(&lab->relays[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(lab->texts); i++)
+        free(lab->texts[i]);
     rig_free(lab->rig);
     free(lab);
     return 0;
