@@ -18,6 +18,35 @@ void answer_text(struct relay *relay, struct relay_out *out, const char *text, s
     memcpy(out->answer, text, length);
 }
 
+void answer_rarely(struct relay *relay, uint64_t now_us, uint64_t *said_us, struct relay_out *out,
+                   const char *text, size_t size)
+{
+    if (strlen(text) <= size && !rate_say(said_us, now_us))
+        relay_count_one(relay, RELAY_COUNT_ANSWERS_WITHHELD);
+    else
+        answer_text(relay, out, text, size);
+}
+
+/* In a flood from many addresses saying no would be most of the work, and all of it is sent to
+ * those in whose names the flood comes. */
+static bool may_refuse(struct relay *relay)
+{
+    if (relay->now_us - relay->refusals_second_us >= UINT64_C(1000000)) {
+        relay->refusals_second_us = relay->now_us;
+        relay->refusals_in_second = 0;
+    }
+    return relay->refusals_in_second++ < REFUSALS_PER_S;
+}
+
+void answer_stranger(struct relay *relay, uint64_t now_us, uint64_t *said_us, struct relay_out *out,
+                     const char *text, size_t size)
+{
+    if (strlen(text) <= size && ((said_us && !rate_say(said_us, now_us)) || !may_refuse(relay)))
+        relay_count_one(relay, RELAY_COUNT_ANSWERS_WITHHELD);
+    else
+        answer_text(relay, out, text, size);
+}
+
 static void number_text(char out[static 24], uint64_t number)
 {
     if (number == UINT64_MAX)

@@ -19,7 +19,7 @@
 #include "version.h"
 
 #define CLIENTS_MAX        16u
-#define BACKLOG            16
+#define BACKLOG            64
 #define SOCKET_MODE        0660
 #define REQUEST_BYTES      4096u               /* of a request, with all of an HTTP header */
 #define OUT_BYTES          ((size_t)32 * 1024) /* unread: no more is made */

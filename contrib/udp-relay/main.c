@@ -66,7 +66,7 @@ static void members_look(struct program *program)
         program->members.entries = members_entries(members);
         program->members.bad = members_bad(members);
         program->members.taken_us = now_us;
-        members = relay_members_set(server_lock(program->server), now_us, members);
+        members = relay_members_set(server_lock(program->server), members);
         server_unlock(program->server);
         log_line(&program->log, LOG_INFO, "%s: %zu members, %zu bad lines; only they may register",
                  program->members_file.path, program->members.entries, program->members.bad);
@@ -116,8 +116,12 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *user)
 {
     struct program *program = user;
 
-    relay_tick(server_lock(program->server), server_now_us());
-    server_unlock(program->server);
+    bool more = true;
+
+    while (more) {
+        more = relay_tick(server_lock(program->server), server_now_us());
+        server_unlock(program->server);
+    }
     events_tell(program);
     return again(source, TICK_US);
 }

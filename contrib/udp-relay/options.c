@@ -183,7 +183,7 @@ static int flag_next(int argc, char *const *argv, int *at, struct flag *ret, cha
 static int flags_take(int argc, char *const *argv, struct options *options,
                       enum options_wanted *ret_wanted, const char **ret_config, char **ret_error)
 {
-    struct flag flag;
+    struct flag flag = {0};
 
     for (int at = 1; at < argc;) {
         CLEANUP_FREE char *name = NULL, *why = NULL;

@@ -18,7 +18,7 @@ static void refuse(struct relay *relay, uint64_t now_us, enum relay_reason reaso
 
     relay_count_one(relay, refusals[reason].count);
     event_refused(relay, now_us, reason, asked->from, asked->id, asked->id_size);
-    answer_text(relay, out, refusals[reason].text, asked->question_size);
+    answer_stranger(relay, now_us, NULL, out, refusals[reason].text, asked->question_size);
 }
 
 /* What is too often is refused, and that is said once a second. */
@@ -114,6 +114,7 @@ static uint32_t become_first(struct relay *relay, uint64_t now_us, const struct 
         return NONE;
     number = member_add(relay, now_us, session, asked->from);
     session->registered_us = session->active_us = now_us;
+    session->list = relay->list;
     event_add(relay, now_us, RELAY_REGISTERED, RELAY_REASON_NONE, session);
     return number;
 }

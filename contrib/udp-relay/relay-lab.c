@@ -31,16 +31,22 @@ void lab_stop(struct lab *lab)
     lab->relay = relay_free(lab->relay);
 }
 
+static void tick(const struct lab *lab)
+{
+    while (relay_tick(lab->relay, lab->now_us))
+        ;
+}
+
 void lab_wait(struct lab *lab, double seconds)
 {
     uint64_t until_us = lab->now_us + (uint64_t)(seconds * 1e6);
 
     while (lab->now_us + S / 4 <= until_us) {
         lab->now_us += S / 4;
-        relay_tick(lab->relay, lab->now_us);
+        tick(lab);
     }
     lab->now_us = until_us;
-    relay_tick(lab->relay, lab->now_us);
+    tick(lab);
 }
 
 struct endpoint lab_client(const char *name)
@@ -130,7 +136,7 @@ void lab_list(struct lab *lab, const char *text)
     struct members *members = members_parse(text, strlen(text));
 
     assert_int_equal(members_bad(members), 0);
-    members_free(relay_members_set(lab->relay, lab->now_us, members));
+    members_free(relay_members_set(lab->relay, members));
 }
 
 bool lab_event(struct lab *lab, enum relay_event_kind kind, struct relay_event *ret)

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define TICK_LOOKS 1024u
+
 struct relay *relay_new(const struct relay_settings *settings, const uint8_t key[static 16])
 {
     struct relay *relay = calloc(1, sizeof(*relay));
@@ -66,19 +68,14 @@ static uint64_t now_is(struct relay *relay, uint64_t now_us)
     return relay->now_us;
 }
 
-struct members *relay_members_set(struct relay *relay, uint64_t now_us, struct members *members)
+/* What it means for those who wait for a peer is asked when they are looked at: it is no more work
+ * than a look at each of them, and there may be many. */
+struct members *relay_members_set(struct relay *relay, struct members *members)
 {
     struct members *before = relay->members;
 
-    now_us = now_is(relay, now_us);
     relay->members = members;
-    for (uint32_t i = 0; members && i < relay->table.n_sessions_touched; i++) {
-        struct session *session = &relay->table.sessions[i];
-
-        if (session->n_members == 1 &&
-            !members_allow(members, &session->members[0].at, session->id, session->id_size))
-            session_end(relay, now_us, session, RELAY_REASON_DENIED);
-    }
+    relay->list++;
     return before;
 }
 
@@ -135,8 +132,7 @@ static size_t receive_data(struct relay *relay, uint64_t now_us, uint32_t number
     }
     if (member->ended) {
         relay_count_one(relay, RELAY_COUNT_DROPPED_LIMIT);
-        if (rate_say(&member->told_us, now_us))
-            answer_text(relay, out, "ERR:limit\n", first);
+        answer_rarely(relay, now_us, &member->told_us, out, "ERR:limit\n", first);
         return first;
     }
     done = forward_train(relay, member, payload, size, segment);
@@ -196,15 +192,22 @@ static uint32_t member_behind(struct relay *relay, uint64_t now_us, const struct
     return number;
 }
 
+static bool is_answer(const char *payload, size_t size)
+{
+    return size >= 4 && (!memcmp(payload, "ERR:", 4) || !memcmp(payload, "ACK\n", 4));
+}
+
 static void unknown(struct relay *relay, uint64_t now_us, const struct registration *asked,
-                    struct relay_out *out)
+                    const void *payload, struct relay_out *out)
 {
     struct host *host = table_find_ip(&relay->table, asked->from);
     struct rate *rate = host ? &host->rate : strangers_rate(relay->strangers, asked->from, now_us);
 
     relay_count_one(relay, RELAY_COUNT_DROPPED_UNKNOWN);
-    if (rate_say(&rate->unknown_us, now_us))
-        answer_text(relay, out, "ERR:unknown\n", asked->question_size);
+    /* No answer to what is one: two relays in whose names somebody speaks would go on for ever. */
+    if (!is_answer(payload, asked->question_size))
+        answer_stranger(relay, now_us, &rate->unknown_us, out, "ERR:unknown\n",
+                        asked->question_size);
 }
 
 size_t relay_receive(struct relay *relay, uint64_t now_us, const struct endpoint *from,
@@ -241,7 +244,7 @@ size_t relay_receive(struct relay *relay, uint64_t now_us, const struct endpoint
         number = member_behind(relay, now_us, from);
     }
     if (number == NONE) {
-        unknown(relay, now_us, &asked, out);
+        unknown(relay, now_us, &asked, payload, out);
         return first;
     }
     return receive_member(relay, now_us, number, &asked, payload, size, segment ? segment : size,
@@ -250,16 +253,21 @@ size_t relay_receive(struct relay *relay, uint64_t now_us, const struct endpoint
 
 /* ---- time ---- */
 
-void relay_tick(struct relay *relay, uint64_t now_us)
+bool relay_tick(struct relay *relay, uint64_t now_us)
 {
-    uint32_t n = relay->table.n_sessions_touched, looks = n / 4 + 1;
+    uint32_t n = relay->table.n_sessions_touched;
 
     now_us = now_is(relay, now_us);
-    for (; looks && n; looks--) {
+    if (!relay->tick_left)
+        relay->tick_left = n / 4 + 1;
+    for (uint32_t i = 0; n && relay->tick_left && i < TICK_LOOKS; i++, relay->tick_left--) {
         struct session *session = &relay->table.sessions[relay->tick_at % n];
 
         relay->tick_at = (relay->tick_at + 1) % n;
         if (session->n_members)
             session_end_if_over(relay, now_us, session);
     }
+    if (!n)
+        relay->tick_left = 0;
+    return relay->tick_left > 0;
 }

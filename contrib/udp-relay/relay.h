@@ -55,8 +55,9 @@ size_t relay_memory_bytes(const struct relay *relay);
 size_t relay_session_bytes(void);
 
 /* Who may register from now on; NULL: everybody. The relay owns it; returns the one before, to be
- * freed. Running circuits go on; registrations without a peer that it does not allow end. */
-struct members *relay_members_set(struct relay *relay, uint64_t now_us, struct members *members);
+ * freed. Running circuits go on; registrations without a peer that it does not allow end, within
+ * four ticks or as soon as somebody asks for them. */
+struct members *relay_members_set(struct relay *relay, struct members *members);
 const struct members *relay_members(const struct relay *relay);
 
 /* ---- datagrams ---- */
@@ -86,8 +87,9 @@ size_t relay_receive(struct relay *relay, uint64_t now_us, const struct endpoint
                      const struct endpoint *to, const void *payload, size_t size, size_t segment,
                      struct relay_out *out);
 
-/* Ends what has timed out. To be called about four times a second: each call looks at a quarter. */
-void relay_tick(struct relay *relay, uint64_t now_us);
+/* Ends what has timed out. To be called about four times a second, each time until it returns
+ * false: then it has looked at a quarter of all. One call is short, however many there are. */
+bool relay_tick(struct relay *relay, uint64_t now_us);
 
 /* ---- what happened ---- */
 

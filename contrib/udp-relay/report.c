@@ -111,7 +111,7 @@ static void put_member(struct buffer *out, const struct relay_member_view *membe
 
 void report_session(struct buffer *out, const struct relay_session_view *session, uint64_t now_us)
 {
-    put_open(out, NULL, "{");
+    buffer_text(out, "{"); /* what stands before it is the caller's */
     put_name(out, "id");
     buffer_json(out, session->id, session->id_size);
     put_ms(out, "registered_ms_ago", sub_u64(now_us, session->registered_us));

@@ -5,9 +5,11 @@ import os
 import random
 import signal
 import socket
+import struct
 import subprocess
 import termios
 import time
+import unittest
 
 import relay_case
 from relay_case import Client, Relay, RelayCase, in_background
@@ -108,6 +110,43 @@ class Program(RelayCase):
         self.addCleanup(other.close)
         other.line(r"cannot bind to 192\.0\.2\.1:0: Cannot assign requested address")
         self.assertEqual(other.process.wait(relay_case.PATIENCE), 1)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs a raw socket")
+    def test_spoofed_members(self):
+        """Somebody writes other addresses as his own, the relay's too."""
+        relay = self.relay()
+        a, b = self.pair(relay, "ours", "127.0.0.9", "127.0.0.8")
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as raw:
+            raw.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, 1)
+
+            def say(one, port, other, data):
+                udp = struct.pack("!HHHH", port, relay.port, 8 + len(data), 0) + data
+                raw.sendto(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
+                                       socket.inet_aton(one), socket.inet_aton(other)) + udp, (other, 0))
+
+            # two addresses of the relay as the members of a session: what is between them goes round
+            say("127.0.0.2", relay.port, "127.0.0.1", b"REG:loop")
+            say("127.0.0.1", relay.port, "127.0.0.2", b"REG:loop")
+            say("127.0.0.2", relay.port, "127.0.0.1", b"round and round")
+            say("127.0.0.1", relay.port, "127.0.0.1", b"REG:self")
+            # one of them, and an answer that would be answered
+            say("127.0.0.3", relay.port, "127.0.0.1", b"no member at all")
+            # a member's address with another port, and a port with another address
+            say("127.0.0.9", 9, "127.0.0.1", b"in the name of a member")
+            say("127.0.0.7", a.socket.getsockname()[1], "127.0.0.1", b"in the name of a member")
+            for i in range(1000): # many who never come back
+                say("127.9.%d.%d" % (i >> 8, i & 255), 1 + i, "127.0.0.1", b"REG:%d" % i)
+        self.passes(a, b)
+        self.passes(b, a)
+        opened = [line for line in relay.lines if "opened" in line]
+        while not relay.queue.empty():
+            opened += [line for line in [relay.queue.get()] if line and "opened" in line]
+        self.assertNotIn("loop", " ".join(opened))
+        with open("/proc/%d/stat" % relay.process.pid) as file:
+            before = sum(map(int, file.read().split()[13:15]))
+        time.sleep(0.5)
+        with open("/proc/%d/stat" % relay.process.pid) as file:
+            self.assertLess(sum(map(int, file.read().split()[13:15])) - before, 25) # of 50 or 100
 
     def activated(self, sockets, *args):
         """As systemd starts it: descriptors from 3 on, and their number in the environment."""

@@ -2,7 +2,6 @@
 /* See server.h. */
 #include "server.h"
 
-#include "util/clock.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -21,12 +20,6 @@ struct server {
     unsigned n;
     bool activated;
 };
-
-uint64_t server_now_us(void)
-{
-    /* Goes on while the machine is suspended: so do the times of those whom it relays. */
-    return clock_us(CLOCK_BOOTTIME);
-}
 
 static unsigned workers_wanted(const struct options *options)
 {

@@ -55,8 +55,15 @@ bool session_end_if_over(struct relay *relay, uint64_t now_us, struct session *s
 {
     enum relay_reason reason;
 
-    if (now_us < session_ends_us(relay, session, &reason))
-        return false;
+    if (now_us < session_ends_us(relay, session, &reason)) {
+        if (session->opened_us || session->list == relay->list)
+            return false;
+        session->list = relay->list;
+        if (!relay->members ||
+            members_allow(relay->members, &session->members[0].at, session->id, session->id_size))
+            return false;
+        reason = RELAY_REASON_DENIED;
+    }
     session_end(relay, now_us, session, reason);
     return true;
 }

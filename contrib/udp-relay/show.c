@@ -23,6 +23,11 @@ static const char *text_of(const json_t *object, const char *name)
     return text ? text : "?";
 }
 
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 /* "17 bytes", "1.4 MiB". Returns `out`. */
 static const char *bytes_text(char out[BYTES_SIZE], uint64_t bytes)
 {
@@ -31,7 +36,7 @@ static const char *bytes_text(char out[BYTES_SIZE], uint64_t bytes)
     size_t i = 0;
 
     if (bytes < 1024) {
-        snprintf(out, BYTES_SIZE, "%" PRIu64 " bytes", bytes);
+        snprintf(out, BYTES_SIZE, "%" PRIu64 " byte%s", bytes, plural(bytes));
         return out;
     }
     for (; i < ARRAY_SIZE(units) && whole >= 1024; i++) {
@@ -84,10 +89,10 @@ static void show_members(FILE *out, const json_t *members)
     if (json_is_true(json_object_get(members, "open")))
         fputs("no entry was read yet, so all may register", out);
     else
-        fprintf(out, "%" PRIu64 " entries, taken %s ago", number_of(members, "entries"),
+        fprintf(out, "%" PRIu64 " in the list, taken %s ago", number_of(members, "entries"),
                 span_of(span, members, "taken_ms_ago"));
     if (bad)
-        fprintf(out, "; %" PRIu64 " bad lines", bad);
+        fprintf(out, "; %" PRIu64 " bad line%s", bad, plural(bad));
     fprintf(out, "%s%s\n", *why ? "; not taken: " : "", why);
 }
 
@@ -119,8 +124,9 @@ static void show_counters(FILE *out, json_t *counters, const json_t *sockets)
 {
     char text[BYTES_SIZE];
 
-    fprintf(out, "forwarded  %" PRIu64 " datagrams, %s\n",
+    fprintf(out, "forwarded  %" PRIu64 " datagram%s, %s\n",
             number_of(counters, "forwarded_datagrams"),
+            plural(number_of(counters, "forwarded_datagrams")),
             bytes_text(text, number_of(counters, "forwarded_bytes")));
     show_family(out, "refused", "refused_", counters);
     show_family(out, "dropped", "dropped_", counters);
@@ -144,16 +150,16 @@ const char *show_status(FILE *out, const char *json, size_t length)
         json_decref(root);
         return NO_SENSE;
     }
-    fprintf(out, "udp-relay %s at %s%s, %" PRIu64 " threads, up %s%s\n", text_of(root, "version"),
+    fprintf(out, "udp-relay %s at %s%s, %" PRIu64 " thread%s, up %s%s\n", text_of(root, "version"),
             text_of(root, "address"),
             json_is_true(json_object_get(root, "socket_activated")) ? " (from systemd)" : "",
-            number_of(root, "threads"), span_of(span, root, "uptime_ms"),
+            number_of(root, "threads"), plural(number_of(root, "threads")),
+            span_of(span, root, "uptime_ms"),
             json_is_false(json_object_get(root, "service"))
                 ? "; service is off: nobody is registered"
                 : "");
     fprintf(out,
-            "circuits   %" PRIu64 " of %" PRIu64 "; %" PRIu64
-            " registrations without a peer; tables of %s\n",
+            "circuits   %" PRIu64 " of %" PRIu64 "; %" PRIu64 " waiting for a peer; tables of %s\n",
             number_of(root, "circuits"), number_of(json_object_get(root, "limits"), "max_circuits"),
             number_of(root, "pending"), bytes_text(text, number_of(root, "memory_bytes")));
     show_limits(out, json_object_get(root, "limits"));

@@ -27,6 +27,7 @@ struct session {
     uint64_t registered_us;
     uint64_t opened_us; /* 0: one member */
     uint64_t active_us;
+    uint32_t list;     /* the list of members that allowed the first one, by its number */
     uint32_t next;     /* in the chain of its hash, or of free places */
     uint8_t n_members; /* 0: the place is free */
     uint8_t id_size;

@@ -237,8 +237,12 @@ static void a_registration_without_a_peer_is_no_running_session(void **state)
     lab_start(&lab, NULL);
     assert_string_equal(lab_reg(&lab, "a:1", "x"), "ACK");
     assert_string_equal(lab_reg(&lab, "b:1", "y"), "ACK");
-    lab_list(&lab, "id:y\n");
-    assert_int_equal(relay_pending(lab.relay), 1);
+    assert_string_equal(lab_reg(&lab, "c:1", "z"), "ACK");
+    lab_list(&lab, "id:y\n10.0.0.100\n");                  /* d */
+    assert_string_equal(lab_reg(&lab, "d:1", "x"), "ACK"); /* is not given a's company */
+    assert_int_equal(relay_circuits(lab.relay), 0);
+    lab_wait(&lab, 1);
+    assert_int_equal(relay_pending(lab.relay), 2); /* d and b */
     assert_true(lab_event(&lab, RELAY_ENDED, &event));
     assert_int_equal(event.reason, RELAY_REASON_DENIED);
     assert_string_equal(lab_reg(&lab, "a:1", "x"), "ERR:denied");

@@ -320,6 +320,17 @@ static void unknown_is_said_once_a_second_per_address(void **state)
     lab_stop(&lab);
 }
 
+static void an_answer_gets_no_answer(void **state)
+{
+    struct lab lab;
+
+    lab_start(&lab, NULL);
+    assert_string_equal(lab_say(&lab, "a:1", "ERR:unknown\n"), NOTHING);
+    assert_string_equal(lab_say(&lab, "a:1", "ACK\n and so on and on"), NOTHING);
+    assert_string_equal(lab_say(&lab, "a:1", "ERROR is a word"), "ERR:unknown");
+    lab_stop(&lab);
+}
+
 static void without_service_nobody_registers(void **state)
 {
     struct relay_settings settings = lab_settings();
@@ -417,6 +428,7 @@ int main(void)
         cmocka_unit_test(the_lease_question_and_data_break_the_silence),
         cmocka_unit_test(no_answer_is_longer_than_its_question),
         cmocka_unit_test(unknown_is_said_once_a_second_per_address),
+        cmocka_unit_test(an_answer_gets_no_answer),
         cmocka_unit_test(without_service_nobody_registers),
         cmocka_unit_test(a_train_is_forwarded_in_one),
         cmocka_unit_test(what_is_for_the_relay_in_a_train_is_found),

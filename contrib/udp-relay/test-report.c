@@ -205,10 +205,10 @@ static void metrics_are_openmetrics(void **state)
     assert_true(n_lines > RELAY_COUNTS);
     free(text);
     text = strdup(buffer_bytes(&out));
-    snprintf(wanted, sizeof(wanted), "\nudp_relay_refused_total{reason=\"full\"} %u\n",
+    snprintf(wanted, sizeof(wanted), "\nudp_relay_refused_total{reason=\"full\"} %d\n",
              100 + RELAY_COUNT_REFUSED_FULL);
     assert_non_null(strstr(text, wanted));
-    snprintf(wanted, sizeof(wanted), "\nudp_relay_forwarded_bytes_total %u\n",
+    snprintf(wanted, sizeof(wanted), "\nudp_relay_forwarded_bytes_total %d\n",
              100 + RELAY_COUNT_FORWARDED_BYTES);
     assert_non_null(strstr(text, wanted));
     assert_non_null(strstr(text, "\nudp_relay_circuits 12\n"));

@@ -3,6 +3,7 @@
 #include "worker.h"
 
 #include "batch.h"
+#include "own.h"
 #include "util/thread.h"
 #include "wire.h"
 
@@ -17,8 +18,11 @@
 #define PLACE_SIZE (65536u + 2112u)
 
 struct place {
-    union wire_address from;
+    union wire_address address;
     struct iovec iov;
+    struct endpoint from;
+    struct wire_received received;
+    bool nothing; /* it is not looked at */
     _Alignas(struct cmsghdr) uint8_t control[WIRE_CONTROL_SIZE];
 };
 
@@ -33,7 +37,7 @@ struct worker {
     uint8_t *payloads; /* MESSAGES times PLACE_SIZE */
     struct mmsghdr headers[MESSAGES];
     struct place places[MESSAGES];
-    struct batch_counts sent;
+    struct own own;
     /* Written by the thread only. */
     _Atomic uint64_t received_datagrams, received_calls, trains_received;
     _Atomic uint64_t sent_datagrams, sent_calls, send_errors, trains_sent;
@@ -43,12 +47,15 @@ struct worker *worker_new(const struct udp_socket *socket, struct relay *relay,
                           pthread_mutex_t *lock)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
+    struct endpoint bound;
 
     if (!worker)
         return NULL;
     worker->socket = *socket;
     worker->relay = relay;
     worker->lock = lock;
+    socket_address(socket, &bound);
+    own_init(&worker->own, &bound);
     worker->batch = batch_new();
     worker->payloads = mmap(NULL, (size_t)MESSAGES * PLACE_SIZE, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -60,7 +67,7 @@ struct worker *worker_new(const struct udp_socket *socket, struct relay *relay,
         struct place *place = &worker->places[i];
 
         place->iov = (struct iovec){worker->payloads + (size_t)i * PLACE_SIZE, 65536};
-        worker->headers[i].msg_hdr = (struct msghdr){.msg_name = &place->from,
+        worker->headers[i].msg_hdr = (struct msghdr){.msg_name = &place->address,
                                                      .msg_iov = &place->iov,
                                                      .msg_iovlen = 1,
                                                      .msg_control = place->control};
@@ -95,24 +102,33 @@ static bool is_unicast(const struct endpoint *to)
     return v4 ? to->ip[12] < 224 : to->ip[0] != 0xff;
 }
 
-/* All that came in one message. The lock is held, and is given up while a full batch is sent. */
-static void handle(struct worker *worker, unsigned i, uint64_t now_us, struct relay_out *out)
+/* What came in one message, before anybody else has to wait for us. */
+static void unpack(struct worker *worker, unsigned i)
 {
     const struct mmsghdr *header = &worker->headers[i];
-    const uint8_t *payload = worker->places[i].iov.iov_base;
-    size_t left = header->msg_len, done;
-    struct wire_received received;
-    struct endpoint from;
+    struct place *place = &worker->places[i];
     size_t n = 1;
 
-    wire_received(&header->msg_hdr, &received);
-    wire_endpoint(&worker->places[i].from, &from);
-    if (received.segment && received.segment < left) {
-        n = (left + received.segment - 1) / received.segment;
+    wire_received(&header->msg_hdr, &place->received);
+    wire_endpoint(&place->address, &place->from);
+    if (place->received.segment && place->received.segment < header->msg_len) {
+        n = (header->msg_len + place->received.segment - 1) / place->received.segment;
         count_add(&worker->trains_received, 1);
     }
     count_add(&worker->received_datagrams, n);
-    if (!from.port || !is_unicast(&received.to))
+    place->nothing = !place->from.port || !is_unicast(&place->received.to);
+    if (place->from.port == worker->own.bound.port && !place->nothing)
+        place->nothing = own_is(&worker->own, &place->from, server_now_us());
+}
+
+/* The lock is held, and is given up while a full batch is sent. */
+static void handle(struct worker *worker, unsigned i, uint64_t now_us, struct relay_out *out)
+{
+    const struct place *place = &worker->places[i];
+    const uint8_t *payload = place->iov.iov_base;
+    size_t left = worker->headers[i].msg_len, done;
+
+    if (place->nothing)
         return;
     do {
         if (!batch_has_room(worker->batch)) {
@@ -120,10 +136,10 @@ static void handle(struct worker *worker, unsigned i, uint64_t now_us, struct re
             flush(worker);
             pthread_mutex_lock(worker->lock);
         }
-        done = relay_receive(worker->relay, now_us, &from, &received.to, payload, left,
-                             received.segment, out);
+        done = relay_receive(worker->relay, now_us, &place->from, &place->received.to, payload,
+                             left, place->received.segment, out);
         if (out->action != RELAY_DROP)
-            batch_add(worker->batch, &worker->socket, out, payload, done, received.segment);
+            batch_add(worker->batch, &worker->socket, out, payload, done, place->received.segment);
         payload += done;
         left -= done;
     } while (left);
@@ -139,7 +155,7 @@ static void *run(void *user)
         int n;
 
         for (unsigned i = 0; i < MESSAGES; i++) {
-            worker->headers[i].msg_hdr.msg_namelen = sizeof(worker->places[i].from);
+            worker->headers[i].msg_hdr.msg_namelen = sizeof(worker->places[i].address);
             worker->headers[i].msg_hdr.msg_controllen = WIRE_CONTROL_SIZE;
         }
         n = recvmmsg(worker->socket.fd, worker->headers, MESSAGES, MSG_WAITFORONE, NULL);
@@ -149,6 +165,8 @@ static void *run(void *user)
             continue;
         }
         count_add(&worker->received_calls, 1);
+        for (int i = 0; i < n; i++)
+            unpack(worker, (unsigned)i);
         pthread_mutex_lock(worker->lock);
         now_us = server_now_us();
         for (int i = 0; i < n; i++)

@@ -183,8 +183,7 @@ static void list(struct fuzz *fuzz, struct input *input)
     size = size < left ? size : left;
     members = members_parse((const char *)input->at, size);
     input->at += size;
-    members_free(
-        relay_members_set(fuzz->relay, fuzz->now_us, size ? members : members_free(members)));
+    members_free(relay_members_set(fuzz->relay, size ? members : members_free(members)));
     check_all(fuzz);
 }
 
