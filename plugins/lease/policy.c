@@ -277,6 +277,7 @@ static OUT_OF_LINE int relayed(struct pd_turn *turn, const struct pd_sample *sam
         !(sample->columns & 1u << PD_BYTES_SENT && sample->columns & 1u << PD_BYTES_RECEIVED))
         columns_missing(turn, sample->columns);
     peer->left = left;
+    peer->row_us = turn->now_us;
     if (term.eta_ms < peer->lead_ms)
         r = leave(turn, sample, &term);
     else
@@ -358,6 +359,22 @@ static int lease_tell(const void *self, const struct pd_peer *who, const void *s
                         relay, now_us);
 }
 
+/* As of the last row. */
+static bool lease_tell_relayed(const void *self, const struct pd_peer *who, const void *state,
+                               struct pd_relayed_report *ret)
+{
+    const struct lease_peer *peer = state;
+
+    (void)self;
+    if (!relay_of(who) || !peer->ends_us)
+        return false;
+    if (peer->left.cut_us != PD_UNKNOWN)
+        ret->lease_ms = sub_u64(peer->left.cut_us, peer->row_us) / 1000;
+    ret->lease_sent_bytes = peer->left.sent;
+    ret->lease_received_bytes = peer->left.received;
+    return true;
+}
+
 PD_TRIGGER(lease) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
@@ -375,4 +392,5 @@ PD_TRIGGER(lease) = {
     .restore = lease_restore,
     .tell = lease_tell,
     .relays = lease_relays,
+    .tell_relayed = lease_tell_relayed,
 };

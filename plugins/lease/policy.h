@@ -17,12 +17,13 @@ struct lease {
     struct lease_relays relays;
 };
 
-/* 120 bytes: rates and what was used must be known at any time, for a relay may be left any time.
+/* 136 bytes: rates and what was used must be known at any time, for a relay may be left any time.
  */
 struct lease_peer {
     struct lease_meter sent, received;
     struct lease_left left; /* by the last row, which may be of the circuit before */
     uint64_t ends_us;       /* by the last row; PD_UNKNOWN: never, 0: there was none of this one */
+    uint64_t row_us;        /* when that came */
     uint64_t since_us;      /* on this circuit */
     uint64_t next_us;       /* not advised before */
     uint32_t relay;         /* hash of its name; 0: direct, or the node does not say */

