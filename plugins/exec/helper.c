@@ -109,7 +109,7 @@ static void pathdog_ready(struct helper *helper)
 
     if (n > 0)
         stop(helper);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+    else if ((n == 0 || (errno != EAGAIN && errno != EINTR)) && !helper->kill_at_us)
         kill_all(helper); /* without a word: it has died */
 }
 

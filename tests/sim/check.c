@@ -144,7 +144,6 @@ static void check_request(struct sim *sim, const struct action *action)
         .gap_us = peer->reconnect_us ? sim->now_us - peer->reconnect_us : NEVER,
         .reconnect_before_us = peer->reconnect_us,
         .keep_old = move->keep_old,
-        .relayed = move->via != NULL,
         .timeout_ms = move->timeout_ms,
         .by = by,
         .open = true,

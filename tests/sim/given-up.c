@@ -75,7 +75,7 @@ void given_up_check(struct sim *sim, const struct sim_request *request,
         SIM_CHECK(sim, network && (unmovable || peer->given_up != SIM_NOT_GIVEN_UP),
                   "%s is dialled anew, and nothing says so", peer->name);
     else
-        SIM_CHECK(sim, !network || !dialable || request->relayed || peer->given_up != SIM_GIVEN_UP,
+        SIM_CHECK(sim, !network || !dialable || peer->given_up != SIM_GIVEN_UP,
                   "migrate of %s, which its peer has given up", peer->name);
     sim->given_ups += record->by == BY_RECONNECT && peer->given_up == SIM_GIVEN_UP;
 }

@@ -95,7 +95,6 @@ struct sim_request {
     bool quiet_enough; /* for the fallback */
     bool open, answered, cancelled;
     bool keep_old, by_operator;
-    bool relayed; /* a relay was named */
 };
 
 enum sim_decision {
