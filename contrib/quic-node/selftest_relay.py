@@ -753,6 +753,12 @@ class Relays:
                 self.assertIsNone(row[column])
         self.finish(a, b)
 
+    @unittest.skipUnless(os.environ.get("PATHDOG_NODE_CHECK"), "PATHDOG_NODE_CHECK does not say where it is")
+    def test_relay_it_conforms(self):
+        """Over a relay, too."""
+        self.relay("A")
+        self.conforms(*self.pair_over("A")[:2])
+
     def test_relay_options(self):
         for words, text in (
                 (["--relay", "A"], "NAME=ADDR:PORT is wanted"),
