@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * at rest → (something changed, or a refresh is over; a second after the last one) reading, in a
+ * at rest → (something changed, or a refresh is over; `gap_us` after the last one) reading, in a
  * thread → perhaps saving, in another → at rest. What changes meanwhile begins it again.
  */
 #include "files.h"
@@ -16,7 +16,6 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 
-#define GAP_US      UINT64_C(1000000)   /* between the begins of two readings */
 #define SAVED_US    UINT64_C(600000000) /* what has not changed is saved again after this */
 #define JITTER      20u                 /* one part in so many of a refresh */
 #define ACCURACY_US 10000u
@@ -81,11 +80,12 @@ static uint64_t loop_us(const struct files *files)
 static void schedule(struct files *files)
 {
     uint64_t jitter_us = files->config.refresh_us / JITTER;
-    uint64_t at_us = files->changed ? files->began_us + GAP_US
+    uint64_t at_us = files->changed ? files->began_us + files->config.gap_us
                                     : files->began_us + files->config.refresh_us - jitter_us / 2 +
                                           chance_below(jitter_us);
 
-    (void)sd_event_source_set_time(files->timer, max_u64(at_us, files->began_us + GAP_US));
+    (void)sd_event_source_set_time(files->timer,
+                                   max_u64(at_us, files->began_us + files->config.gap_us));
     (void)sd_event_source_set_enabled(files->timer, SD_EVENT_ONESHOT);
 }
 

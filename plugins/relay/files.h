@@ -16,6 +16,7 @@ struct files_config {
     const char *list;  /* both live as long as the source */
     const char *cache; /* NULL: none */
     uint64_t refresh_us;
+    uint64_t gap_us;             /* between the begins of two readings, at least */
     enum relay_speaks otherwise; /* what a line that does not say it speaks */
 };
 

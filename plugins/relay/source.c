@@ -14,6 +14,8 @@
 
 #include <errno.h>
 
+#define LIST_GAP_US UINT64_C(1000000) /* a list is read once a second at most */
+
 struct relay_source {
     struct pd_source_host *host;
     struct rounds *rounds;
@@ -40,6 +42,7 @@ static int start_files(struct relay_source *source, const struct pd_value *value
         .list = values[RELAY_OPTION_LIST_FILE].text,
         .cache = values[RELAY_OPTION_CACHE_FILE].text,
         .refresh_us = values[RELAY_OPTION_REFRESH].number,
+        .gap_us = LIST_GAP_US,
         .otherwise = RELAY_REG_ACK,
     };
 

@@ -34,7 +34,7 @@ class Node(ScriptedNode):
 
     def __init__(self, path):
         super().__init__(path, features=["reconnect", "bind", "probe", "probe_path", "push",
-                                         "make_before_break"],
+                                         "make_before_break", "relay"],
                          netns=os.stat("/proc/self/ns/net").st_ino)
         self.twist = None
         self.output_max = MIB
@@ -49,6 +49,12 @@ class Node(ScriptedNode):
                          "lease_bytes", "lease_sent_bytes", "lease_received_bytes"]
         self.on("migrate_peer", self.migrate)
         self.on("cancel", self.cancel)
+
+    def do_subscribe(self, request):
+        request.link.notify("relays", key="616c706861", relays=[
+            {"relay": "home", "address": "192.0.2.9:4433"},
+            {"relay": "away", "address": "[2001:db8::9]:4433", "speaks": "pilot"}])
+        super().do_subscribe(request)
 
     def wait_moved(self, request, seconds=0.05):
         """A move takes a little, and the reader goes on meanwhile."""

@@ -303,7 +303,8 @@ static bool is_no_relay(const struct choosing *choosing)
         return false;
     choosing->ret->no_target = true;
     if (obeys)
-        say(choosing->ret, "the connection is on %s already", via);
+        say(choosing->ret, "the connection is %s%s already",
+            string_equal(via, "direct") ? "" : "on ", via);
     else
         say(choosing->ret, "the node does not offer the feature \"relay\"");
     return true;
