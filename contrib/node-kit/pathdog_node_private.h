@@ -106,9 +106,6 @@ int kit_send_error(struct pathdog_node *kit, json_t *id, int code, const char *m
 /* One line without its LF. Nothing but what the contract calls fatal ends the client. */
 void kit_handle_line(struct pathdog_node *kit, const char *line, size_t len);
 
-/* pathdog_node_relays.c */
-void kit_relays_tell(struct pathdog_node *kit);
-
 /* pathdog_node_list.c */
 /* -EAGAIN: there is no room; -EINVAL: not in the order of conns. */
 int kit_list_take(struct pathdog_node *kit, struct list *list, uint64_t conn);

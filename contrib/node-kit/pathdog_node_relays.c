@@ -41,12 +41,6 @@ static json_t *relays_json(const struct pathdog_node_relay *relays, size_t n, co
     return NULL;
 }
 
-void kit_relays_tell(struct pathdog_node *kit)
-{
-    if (kit->relays)
-        kit_send_notification(kit, "relays", json_incref(kit->relays));
-}
-
 int pathdog_node_relays(struct pathdog_node *kit, const struct pathdog_node_relay *relays, size_t n,
                         const char *key)
 {
@@ -59,6 +53,5 @@ int pathdog_node_relays(struct pathdog_node *kit, const struct pathdog_node_rela
         return -EINVAL;
     json_decref(kit->relays);
     kit->relays = params;
-    kit_relays_tell(kit);
-    return 0;
+    return kit_send_notification(kit, "relays", json_incref(params));
 }

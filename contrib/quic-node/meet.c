@@ -114,16 +114,17 @@ uint64_t meet_next_ns(const struct conn *c)
 
 void meet_check(struct conn *c)
 {
-    const struct registration *reg = c->meet.u ? c->meet.u->reg : NULL;
+    const struct registration *reg = c->held ? c->meet.u->reg : NULL;
     bool refused, full;
     char why[400], id[RELAY_ID_SIZE];
 
-    if (!c->held || !reg)
+    if (!reg)
         return;
     refused = reg->state == REGISTRATION_REFUSED;
     full = refused && strcmp(reg->why, "ERR:full") == 0;
     if (reg->state == REGISTRATION_HELD) {
         c->held = false;
+        c->meet.u = NULL;
         c->dirty = true;
     } else if (full && c->meet.tried < MEET_NUMBERS * MEET_WINDOWS) {
         next_number(c, id);

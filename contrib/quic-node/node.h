@@ -124,8 +124,8 @@ struct conn {
         bool relays; /* it knows frames R and S */
     } hello;
 
-    struct { /* a dial through a relay, until the handshake is complete */
-        struct udp *u;
+    struct {           /* a dial through a relay */
+        struct udp *u; /* while it is held */
         unsigned tried;
     } meet;
     bool held; /* nothing is sent yet */

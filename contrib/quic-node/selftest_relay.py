@@ -510,12 +510,13 @@ class Relays:
         self.check_restart(True)
 
     def check_nat(self, old):
-        """The port changes on the way, at either end; only data is sent, and the connection notices a pause at most."""
+        """The port changes on the way, and the connection notices a pause at most. An old relay knows who sends from a
+        new port by the address alone: there only at alpha's end, which has one registration. It registers no more."""
         self.relay("A", old=old)
-        nats = [Nat(ns, (ADDRESSES["A"], PORT)) for ns in (self.a, self.b)]
+        nats = [Nat(ns, (ADDRESSES["A"], PORT)) for ns in (self.a, self.b)[:1 if old else 2]]
         for nat in nats:
             self.addCleanup(nat.end)
-        a, b, pa, pb, ca, cb = self.pair_over("A", A=nats[0].address, there={"A": nats[1].address})
+        a, b, pa, pb, ca, cb = self.pair_over("A", A=nats[0].address, there={} if old else {"A": nats[1].address})
         self.flows(a)
         asked = len(self.ids(a))
         for nat in 2 * nats:
@@ -526,7 +527,7 @@ class Relays:
             self.flows(b, 20)
             self.assertEqual(len(set(nat.ports)), len(nat.ports))
         if old:
-            self.assertEqual(len(self.ids(a)), asked)  # it registered no more
+            self.assertEqual(len(self.ids(a)), asked)
         self.finish(a, b)
         self.assertEqual((a.total["connections"], a.total["migrations"], b.total["peer_moves"]), (1, 0, 0))
 
@@ -656,6 +657,26 @@ class Relays:
         self.finish(a, b)
         self.assertEqual(a.total["connections"], 1)
 
+    def test_relay_keep_alive(self):
+        """What waits at a relay is registered again and again, with its own ids; and not, where that is switched off."""
+        talker = self.talker("B", b"ACK\n")
+        kept = self.node(self.b, "bravo", *self.knows("B"), "--meet", "alpha=B", "--relay-keep-alive", "200ms")
+        deadline = time.monotonic() + 10 * PATIENCE
+        while len(talker.asked) < 30 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertGreaterEqual(len(talker.asked), 30)
+        self.assertEqual(len(set(talker.asked)), 3)
+        self.assertTrue(all(data.startswith(b"REG:") and len(data) == 37 for data in talker.asked))
+        self.assertEqual(len(self.ids(kept)), 3)
+        self.assertEqual(kept.stop()[0], 0)
+        never = self.node(self.b, "bravo", *self.knows("B"), "--meet", "alpha=B", "--relay-keep-alive", "0")
+        while len(self.ids(never)) < 3:
+            never.read(1)
+        asked = len(talker.asked)
+        time.sleep(1)
+        self.assertEqual(len(talker.asked), asked)
+        self.assertEqual(never.stop()[0], 0)
+
     def test_relay_and_a_peer_without(self):
         self.relay("A")
         a, b, pa, pb, ca, cb = self.pair(alpha=self.knows("A"))
@@ -731,6 +752,12 @@ class Relays:
             for column in ("lease_ms", "lease_sent_bytes", "lease_received_bytes"):
                 self.assertIsNone(row[column])
         self.finish(a, b)
+
+    @unittest.skipUnless(os.environ.get("PATHDOG_NODE_CHECK"), "PATHDOG_NODE_CHECK does not say where it is")
+    def test_relay_it_conforms(self):
+        """Over a relay, too."""
+        self.relay("A")
+        self.conforms(*self.pair_over("A")[:2])
 
     def test_relay_options(self):
         for words, text in (

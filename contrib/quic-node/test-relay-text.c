@@ -100,17 +100,62 @@ static void test_questions(void **state)
     assert_int_equal(relay_said((uint8_t *)text, len).what, RELAY_ASKED);
 }
 
+static void seeded(void)
+{
+    const char *text = getenv("SEED");
+    unsigned seed = text ? (unsigned)strtoul(text, NULL, 10) : (unsigned)time(NULL);
+
+    print_message("SEED=%u\n", seed);
+    srand(seed);
+}
+
+/* Answers with some bytes changed, cut off or added: in a block of just that size, so that what is
+ * read beyond it is seen. What is taken for an answer has the form of one. */
+static void test_any_bytes(void **state)
+{
+    static const char *const answers[] = {
+        "ACK\n",
+        "ERR:full\n",
+        "ERR:0123456789abcdefghi\n",
+        "LEASE:1844674407370955161,1844674407370955161\n",
+        "LEASE:-,-\n",
+        "REG:0123456789abcdef0123456789abcdef\n",
+        "LEASE:0123456789abcdef0123456789abcdef       ",
+    };
+
+    (void)state;
+    seeded();
+    for (int i = 0; i < 200000; i++) {
+        const char *answer = answers[(size_t)rand() % (sizeof(answers) / sizeof(answers[0]))];
+        size_t full = strlen(answer), len = (size_t)rand() % (full + 3);
+        uint8_t *data = malloc(len ? len : 1);
+        struct relay_said s;
+
+        assert_non_null(data);
+        for (size_t b = 0; b < len; b++)
+            data[b] = b < full ? (uint8_t)answer[b] : (uint8_t)rand();
+        for (int changes = rand() % 3; len && changes > 0; changes--)
+            data[(size_t)rand() % len] = (uint8_t)(rand() % 2 ? rand() : "-,\n0a:"[rand() % 6]);
+        s = relay_said(data, len);
+        if (s.what == RELAY_ERR)
+            assert_true(len >= 4 + strlen(s.word) && s.word[0] &&
+                        memcmp(data + 4, s.word, strlen(s.word)) == 0);
+        else
+            assert_int_equal(s.what != RELAY_ACK || (len <= 4 && memcmp(data, "ACK", 3) == 0), 1);
+        if (s.what == RELAY_LEASE)
+            assert_int_equal(data[len - 1], '\n');
+        free(data);
+    }
+}
+
 /* Packets with a short header, their first byte and connection id included, stay the other end's.
  */
 static void test_packets(void **state)
 {
-    const char *seed_text = getenv("SEED");
-    unsigned seed = seed_text ? (unsigned)strtoul(seed_text, NULL, 10) : (unsigned)time(NULL);
     uint8_t data[1200];
 
     (void)state;
-    print_message("SEED=%u\n", seed);
-    srand(seed);
+    seeded();
     for (int i = 0; i < 20000; i++) {
         size_t len = 37 + (size_t)rand() % (sizeof(data) - 37);
         const char *head = (const char *[]){"ACK\n", "ERR:full\n", "", "LEASE", "REG"}[rand() % 5];
@@ -126,9 +171,8 @@ static void test_packets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_the_other_ends),
-        cmocka_unit_test(test_questions),
+        cmocka_unit_test(test_answers),   cmocka_unit_test(test_the_other_ends),
+        cmocka_unit_test(test_questions), cmocka_unit_test(test_any_bytes),
         cmocka_unit_test(test_packets),
     };
 
