@@ -120,7 +120,7 @@ static void header_fill(struct batch *batch, unsigned i, const struct udp_socket
 
 /* The kernel does not cut it, since it or the device cannot, or a segment is larger than the path
  * takes in one piece: each one goes alone. */
-static void send_alone(struct parcel *parcel, struct udp_socket *socket,
+static void send_alone(struct parcel *parcel, struct udp_socket *socket, int *flags,
                        struct batch_counts *counts)
 {
     struct msghdr header = {.msg_name = &parcel->address,
@@ -140,10 +140,13 @@ static void send_alone(struct parcel *parcel, struct udp_socket *socket,
             one.iov_base = (uint8_t *)piece->iov_base + at;
             one.iov_len = left < parcel->segment ? left : parcel->segment;
             counts->calls++;
-            if (sendmsg(socket->fd, &header, 0) < 0)
-                counts->errors++;
-            else
+            if (sendmsg(socket->fd, &header, *flags) >= 0) {
                 counts->datagrams++;
+                continue;
+            }
+            counts->errors++;
+            if (errno == EAGAIN)
+                *flags = MSG_DONTWAIT;
         }
     }
 }
@@ -157,12 +160,13 @@ static void sent(const struct parcel *parcel, struct batch_counts *counts)
 void batch_send(struct batch *batch, struct udp_socket *socket, struct batch_counts *counts)
 {
     unsigned done = 0;
+    int flags = 0;
 
     for (unsigned i = 0; i < batch->n; i++)
         header_fill(batch, i, socket);
     while (done < batch->n) {
         struct parcel *parcel = &batch->parcels[done];
-        int n = sendmmsg(socket->fd, batch->headers + done, batch->n - done, 0);
+        int n = sendmmsg(socket->fd, batch->headers + done, batch->n - done, flags);
 
         counts->calls++;
         if (n > 0) {
@@ -173,10 +177,12 @@ void batch_send(struct batch *batch, struct udp_socket *socket, struct batch_cou
         }
         if (errno == EINTR)
             continue;
+        if (errno == EAGAIN) /* the queue had its time to have room: the rest is not waited for */
+            flags = MSG_DONTWAIT;
         /* Of the first of them. EIO: no device on the way can, now or later. */
         if (parcel->n_segments > 1 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
             socket->gso = socket->gso && errno != EIO;
-            send_alone(parcel, socket, counts);
+            send_alone(parcel, socket, &flags, counts);
         } else {
             counts->errors += parcel->n_segments;
         }

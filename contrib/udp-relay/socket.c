@@ -18,7 +18,7 @@
 #define QUEUE_LEAST (208u << 10) /* what Linux gives without being asked */
 #define QUEUE_MOST  (8u << 20)
 #define RECEIVE_MS  500 /* so often a worker looks whether it is to end */
-#define SEND_MS     100 /* so long it waits for a queue to have room */
+#define SEND_MS     20  /* so long it waits for a queue to have room */
 
 __attribute__((format(printf, 3, 4))) static int fail(char **ret_error, int error,
                                                       const char *format, ...)

@@ -12,7 +12,7 @@ import time
 
 from report import say, verdict
 
-PORTS = {"floor": 41003, "relay": 41004}
+PORTS = {"floor": 14003, "relay": 14004}
 MANY = 10000
 SMALL, TRAIN = (64, 1), (1200, 50)
 RATE_SMALL, RATE_TRAIN, LATENCY = 0.9, 2, 1.2

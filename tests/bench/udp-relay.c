@@ -15,9 +15,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,8 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SIDE_A    41001
-#define SIDE_B    41002
+/* Below the ports that the kernel gives to those who ask for any. */
+#define SIDE_A    14001
+#define SIDE_B    14002
 #define NET_A     0x7f010000u
 #define NET_B     0x7f020000u
 #define BATCH     64u
@@ -247,7 +246,7 @@ static void end_register(struct end *end, uint32_t sessions)
 
     if (!registered)
         fail("calloc");
-    for (uint32_t turn = 0; left && turn < 50; turn++)
+    for (uint32_t turn = 0; left && turn < 100; turn++)
         for (uint32_t i = 0; i < sessions && left; i++) {
             if (!registered[i]) {
                 snprintf(text, sizeof(text), "REG:bench-%" PRIu32 "\n", i);
@@ -255,7 +254,8 @@ static void end_register(struct end *end, uint32_t sessions)
             }
             if (i % 16 != 15 && i + 1 != sessions)
                 continue;
-            for (ssize_t n; (n = letter_receive(end, &session, answer, sizeof(answer), 2)) >= 0;)
+            for (ssize_t n;
+                 (n = letter_receive(end, &session, answer, sizeof(answer), turn ? 50 : 2)) >= 0;)
                 if (n == 4 && !memcmp(answer, "ACK\n", 4) && session < sessions &&
                     !registered[session]) {
                     registered[session] = true;
@@ -272,33 +272,25 @@ static void end_register(struct end *end, uint32_t sessions)
 
 /* ---- packets per second ---- */
 
-struct sink {
-    int fd;
-    uint32_t size;
-    atomic_bool stop;
-    atomic_uint_fast64_t packets;
-};
-
-static void *sink_run(void *userdata)
+/* What has come to a socket, in datagrams of that size; nothing is waited for. */
+static uint64_t drain(int fd, uint32_t size)
 {
     static char bytes[BATCH][GRO_BYTES];
-    struct sink *sink = userdata;
     struct iovec iov[BATCH];
     struct mmsghdr messages[BATCH] = {0};
+    uint64_t packets = 0;
+    int n;
 
     for (size_t i = 0; i < BATCH; i++) {
         iov[i] = (struct iovec){.iov_base = bytes[i], .iov_len = GRO_BYTES};
         messages[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
     }
-    while (!atomic_load(&sink->stop)) {
-        struct pollfd ready = {.fd = sink->fd, .events = POLLIN};
-        int n =
-            poll(&ready, 1, 50) > 0 ? recvmmsg(sink->fd, messages, BATCH, MSG_DONTWAIT, NULL) : 0;
-
+    do {
+        n = recvmmsg(fd, messages, BATCH, MSG_DONTWAIT, NULL);
         for (int i = 0; i < n; i++)
-            atomic_fetch_add(&sink->packets, (messages[i].msg_len + sink->size - 1) / sink->size);
-    }
-    return NULL;
+            packets += (messages[i].msg_len + size - 1) / size;
+    } while (n == (int)BATCH);
+    return packets;
 }
 
 /* Datagrams that came to a socket and were dropped there, since nobody reads it. */
@@ -312,13 +304,16 @@ static uint64_t dropped(int fd)
     return memory[SK_MEMINFO_DROPS];
 }
 
-static void flood(struct end *end, const struct options *options, uint64_t until_ns)
+/* Returns how many of them came out at the other end, where it is read: of trains. */
+static uint64_t flood(struct end *end, int other_fd, const struct options *options,
+                      uint64_t until_ns)
 {
     static char bytes[GRO_BYTES];
     struct letter letters[BATCH];
     struct mmsghdr messages[BATCH] = {0};
     uint16_t segment = options->train > 1 ? (uint16_t)options->size : 0;
     uint32_t session = 0;
+    uint64_t packets = 0;
 
     while (clock_ns(CLOCK_MONOTONIC) < until_ns) {
         for (size_t i = 0; i < BATCH; i++) {
@@ -328,7 +323,10 @@ static void flood(struct end *end, const struct options *options, uint64_t until
         }
         if (sendmmsg(end->fd, messages, segment ? BATCH / 16 : BATCH, 0) < 0 && errno != ENOBUFS)
             fail("sendmmsg");
+        if (segment)
+            packets += drain(other_fd, options->size);
     }
+    return packets;
 }
 
 /* A flood from one side, more than what is measured can carry; counted is what arrives. Small ones
@@ -338,10 +336,8 @@ static int rate_run(const struct options *options)
 {
     struct end a = end_open(NET_A, SIDE_A, options->port, false),
                b = end_open(NET_B, SIDE_B, options->port, options->train > 1);
-    struct sink sink = {.fd = b.fd, .size = options->size};
     uint64_t begin_ns, cpu_ns, packets, drops;
     clockid_t clock;
-    pthread_t thread;
 
     stay_on(0);
     if (clock_getcpuclockid(options->pid, &clock))
@@ -350,23 +346,15 @@ static int rate_run(const struct options *options)
         end_register(&a, options->sessions);
         end_register(&b, options->sessions);
     }
-    flood(&a, options, clock_ns(CLOCK_MONOTONIC) + 100000000);
-    if (options->train > 1 && pthread_create(&thread, NULL, sink_run, &sink))
-        fail("pthread_create");
+    flood(&a, b.fd, options, clock_ns(CLOCK_MONOTONIC) + 100000000);
     begin_ns = clock_ns(CLOCK_MONOTONIC);
     cpu_ns = clock_ns(clock);
-    packets = atomic_load(&sink.packets);
     drops = dropped(b.fd);
-    flood(&a, options, begin_ns + options->ms * UINT64_C(1000000));
+    packets = flood(&a, b.fd, options, begin_ns + options->ms * UINT64_C(1000000));
     cpu_ns = clock_ns(clock) - cpu_ns;
-    packets = atomic_load(&sink.packets) - packets;
     drops = (uint32_t)(dropped(b.fd) - drops);
-    if (options->train > 1) {
-        atomic_store(&sink.stop, true);
-        pthread_join(thread, NULL);
-    } else {
+    if (options->train == 1)
         packets = drops;
-    }
     printf("{\"packets\":%" PRIu64 ",\"ns\":%" PRIu64 ",\"cpu_ns\":%" PRIu64 ",\"drops\":%" PRIu64
            "}\n",
            packets, clock_ns(CLOCK_MONOTONIC) - begin_ns, cpu_ns, drops);

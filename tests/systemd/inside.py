@@ -20,6 +20,7 @@ import box
 import flood
 import history
 import manual
+import relay
 import sandbox
 import shells
 from box import configure, drop_in, journal, main_pid, mark, sh, show, wait, wait_entry, wait_node
@@ -341,7 +342,7 @@ def test_a_stop_is_clean():
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 # Beside the first one: others, and then what is left of it at the end.
 TESTS[-1:-1] = (sandbox.TESTS + flood.TESTS[:-1] + history.TESTS + shells.TESTS + flood.TESTS[-1:] +
-               manual.TESTS)
+               manual.TESTS + relay.TESTS)
 
 
 def main():
