@@ -105,6 +105,14 @@ class Lease(LiveCase):
         moves, gap_ms = self.left(50)
         self.check_leaves(moves, gap_ms, r"^[0-9.]+ s left on relay A; a new circuit there$")
 
+    def test_another_relay(self):
+        """The node lists two: from one to the other, and back, each time before the cut."""
+        self.over(("--max-duration", "20s"), {"lease": {}}, names="AB")
+        moves, gap_ms = self.left(32)
+        self.check_leaves(moves, gap_ms, r"^[0-9.]+ s left on relay [AB]; relay [AB] instead$")
+        self.assertEqual([(r["evidence"]["relay"], r["evidence"]["to"]) for r in self.asked("bravo")][:2],
+                         [("A", "B"), ("B", "A")])
+
     def check_cut(self, said):
         """The relay says that it is over there; nothing is done for 10 s more. Returns the longest gap."""
         self.wait_until(lambda: [line for node in self.live_nodes for line in node.lines

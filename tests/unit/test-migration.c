@@ -315,7 +315,7 @@ static void where_to(void **state)
             .reason = "r",
             .interface = "up1",
             .local = "10.0.2.2",
-            .via = features & NODE_RELAY ? "relay-1" : NULL,
+            .via = "relay-1",
         };
 
         lab_init(&lab);

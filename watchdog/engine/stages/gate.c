@@ -148,8 +148,7 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
         advice_remember(engine, peer, reason, verdict,
                         waiting_damped_until_us(engine, peer, reason->kind,
                                                 reason_proves(reason, "unreachable"), by));
-    else if (verdict == VERDICT_BACKING_OFF && reason->by != REASON_BY_RULE &&
-             reason->kind == PD_KIND_DEAD) /* a `moved` is given again by itself */
+    else if (verdict == VERDICT_BACKING_OFF && reason->by != REASON_BY_RULE && !reason->repeated)
         advice_remember(engine, peer, reason, verdict,
                         waiting_backoff_until_us(peer->moves, reason->kind, by));
 }
