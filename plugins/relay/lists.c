@@ -162,8 +162,7 @@ static void take_left_out(void *user, const struct relay_entry *entry, enum rela
 static void say_left_out(struct pd_turn *turn, const struct relays *relays)
 {
     static const char *const words[] = {
-        [RELAY_PRIVATE] = "has an address that is nobody's in the Internet, and is not in the "
-                          "configuration",
+        [RELAY_PRIVATE] = "is discovered, and has a private address",
         [RELAY_UNKNOWN] = "is none that the node knows",
         [RELAY_BEYOND] = "is one too many",
     };
