@@ -107,6 +107,8 @@ static void pathdog_ready(struct helper *helper)
     char byte;
     ssize_t n = recv(HELPER_FD, &byte, 1, MSG_DONTWAIT);
 
+    if (n < 0 && errno == ECONNRESET) /* it left a word of ours unread; its own comes behind that */
+        n = recv(HELPER_FD, &byte, 1, MSG_DONTWAIT);
     if (n > 0)
         stop(helper);
     else if ((n == 0 || (errno != EAGAIN && errno != EINTR)) && !helper->kill_at_us)
