@@ -261,6 +261,8 @@ void conn_read(struct conn *c, const ngtcp2_path *path, const uint8_t *data, siz
     }
     c->bytes_received += len;
     c->last_received_ns = c->node->now_ns;
+    if (c->ids_spent && quic_numbers(c->quic, &c->counted).pto_count == 0)
+        c->ids_spent = 0; /* the peer hears us, too: it gives others for them */
     address_copy(&c->received_at, path->local.addr, path->local.addrlen);
     c->send_errors = 0;
     conn_after(c);

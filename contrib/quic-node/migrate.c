@@ -12,6 +12,8 @@
 
 /* They take three PTOs, since each lasts twice as long as the one before (RFC 9002 §6.2.1). */
 #define PTOS_DEAD 2u
+/* Of the seven spare ids that a peer gives; one try takes up to three. */
+#define IDS_SPENT_MOST 3u
 
 /* What arrives at the old address is still read for so long. */
 static uint64_t linger_ns(struct conn *c)
@@ -56,6 +58,17 @@ static int move_allowed(struct conn *c, const char **ret_why)
     return 0;
 }
 
+/* Each try costs connection ids, one or a few, and the peer gives new ones only when it is heard.
+ * Tries of the way on which nothing comes would use up all of them, and none would be left for a
+ * relay, or for the direct way: the last ones are kept for that. */
+static bool ids_kept(const struct conn *c, const struct relay_option *relay)
+{
+    const struct registration *now = relay_of(c);
+
+    return c->node->options->n_relays > 0 && relay == (now ? now->relay : NULL) &&
+           c->ids_spent >= IDS_SPENT_MOST;
+}
+
 static int move_socket(struct conn *c, const struct pathdog_node_migrate *request,
                        const char **ret_why)
 {
@@ -67,6 +80,9 @@ static int move_socket(struct conn *c, const struct pathdog_node_migrate *reques
     *ret_why = c->move.why;
     if (r < 0)
         return r;
+    *ret_why = "the last connection ids are kept for another way to the peer";
+    if (ids_kept(c, to.relay))
+        return PATHDOG_NODE_NO_PATH;
     *ret_why = to.relay ? "local is not an address of the relay's family"
                         : "local is not an address of the peer's family";
     if (request->local && (address_parse_host(request->local, &local) < 0 ||
@@ -97,6 +113,7 @@ static int move_start(struct conn *c, const struct udp *to, bool immediate, cons
                       : ngtcp2_conn_initiate_migration(c->quic, &path, c->node->now_ns);
 
     c->dirty = c->dirty || r == 0;
+    c->ids_spent += r == 0;
     c->move.result = MOVE_OPEN; /* the library may have told of an earlier one's end */
     *ret_why = r < 0 ? ngtcp2_strerror(r) : NULL;
     switch (r) {

@@ -114,6 +114,7 @@ struct conn {
     uint64_t packets_sent, bytes_sent, bytes_received, send_errors;
     struct quic_counted counted;
     uint64_t last_received_ns;
+    unsigned ids_spent;         /* on moves since the peer was known to hear us */
     struct address received_at; /* our address that the last packet came to */
     bool failed;                /* the stream carried something else: to be closed */
 

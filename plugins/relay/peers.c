@@ -13,6 +13,8 @@
 
 /* A suspect is polled fast for this much longer than it takes to be sure. */
 #define POLL_EXTRA_US 2000000u
+/* So long a request that was advised here may be open, with its attempts. */
+#define OURS_S 10u
 
 /* ---- what a connection goes over ---- */
 
@@ -43,6 +45,11 @@ static void address_take(const struct relay_trigger *trigger, struct relay_peer 
     peer->family = remote->family;
     peer->port = remote->port;
     memcpy(peer->address, remote->bytes, sizeof(peer->address));
+}
+
+static uint32_t seconds(uint64_t us)
+{
+    return (uint32_t)(us / 1000000);
 }
 
 /* The reason for what was said has gone. */
@@ -174,6 +181,7 @@ static int flip(struct pd_turn *turn, const struct pd_sample *sample, enum relay
     pending_set(trigger, peer, target.entry && !peer->counts.relayed);
     poll_end(turn, sample->peer->index, peer);
     peer->said = true;
+    peer->said_s = seconds(turn->now_us);
     peer->advised = (uint8_t)rule & 7u;
     peer->tried = relay_digest(target.entry ? target.entry->name : "direct");
     return relay_advise(turn, sample->peer->index, PD_KIND_DEAD, &said, &target);
@@ -294,6 +302,13 @@ static int silent_row(struct pd_turn *turn, const struct pd_sample *sample, bool
     return 0;
 }
 
+/* A request that is open is for what was advised here, unless that is long ago. Where another
+ * trigger tries one port after the other, the looks go on. */
+static bool is_ours(const struct relay_peer *peer, uint64_t now_us)
+{
+    return peer->said && seconds(now_us) - peer->said_s <= OURS_S;
+}
+
 int peers_row(struct pd_turn *turn, const struct pd_sample *sample)
 {
     const struct relay_trigger *trigger = turn->self;
@@ -305,7 +320,7 @@ int peers_row(struct pd_turn *turn, const struct pd_sample *sample)
     if (sample->heard || (first && sample->silent_us != PD_UNKNOWN))
         receipt(turn, sample);
     if (sample->heard || !trigger->obeys || sample->peer->role == PD_ROLE_SERVER ||
-        sample->in_flight)
+        (sample->in_flight && is_ours(peer, turn->now_us)))
         return 0;
     return silent_row(turn, sample, sends, errors);
 }

@@ -72,6 +72,7 @@ struct relay_peer {
     uint8_t advised : 3; /* enum relay_rule: of the last advice */
     uint16_t tried;      /* a digest of the way last advised, from this way; 0: none */
     uint16_t via;        /* a digest of the relay in use; 0: direct */
+    uint32_t said_s;     /* when that was advised, modulo 2^32 seconds */
 };
 
 /* What it goes over next. */

@@ -53,7 +53,7 @@ class Relayed(LiveCase):
         self.peers = {"bravo": self.live_nodes[0]}
         self.pathdog = self.dog(self.alpha, {"sample_interval": "1s", "close_interval": None, "migrate_timeout": None,
                                              "effect_window": None, "fallback_after": None},
-                                {**triggers, "relay": {"key": "61", **(options or {})}}, start=False,
+                                {"relay": {"key": "61", **(options or {})}, **triggers}, start=False,
                                 prefix=self.lab.prefix("host"))
         self.pathdog.start()
         self.pathdog.wait_record("peer", peer="bravo", state="up")
@@ -61,8 +61,9 @@ class Relayed(LiveCase):
         self.begin()
 
     def via(self):
+        """What bravo goes over now; None: it is not connected."""
         out, _ = self.ctl(self.pathdog, "--json", "peers")
-        return json.loads(out.splitlines()[0]).get("via")
+        return next((json.loads(line).get("via") for line in out.splitlines()), None)
 
     def wait_via(self, name, deadline=40):
         self.wait_until(lambda: self.via() == name, f"bravo goes over {name}", deadline)

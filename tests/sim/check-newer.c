@@ -41,12 +41,13 @@ void check_cancels(struct sim *sim)
             check_cancel(sim, sim->box->actions[i].cancel.request);
 }
 
-/* What is taken back makes room for newer advice. */
+/* What is taken back makes room for newer advice: `moved`, or `dead` that names a relay. */
 void check_newer(struct sim *sim, const struct record_decision *record)
 {
     struct sim_peer *peer = model_find(sim, record->subject.conn);
 
-    if (!peer || !peer->taken_back || record->kind != PD_KIND_MOVED)
+    if (!peer || !peer->taken_back ||
+        (record->kind != PD_KIND_MOVED && record->kind != PD_KIND_DEAD))
         return;
     peer->taken_back = false;
     sim->taken_back--;

@@ -285,16 +285,21 @@ static void test_inbound_ones_are_not_advised(void **state)
     mock_stop(&mock);
 }
 
-static void test_a_request_that_is_open_counts_nothing(void **state)
+/* Of what another trigger tries the looks go on; what was advised here has 10 s. */
+static void test_a_request_that_is_open(void **state)
 {
     struct mock mock;
     uint32_t peer;
+    uint64_t at_us;
 
     begin(&mock, OPTIONS);
     peer = add(&mock, "bravo");
     row(&mock, peer, 100 * SECOND, 500, 500, 0);
     mock.peers[peer].in_flight = true;
-    assert_int_equal(silent_until_advised(&mock, peer, 101 * SECOND, 30 * SECOND), 0);
+    at_us = silent_until_advised(&mock, peer, 101 * SECOND, 30 * SECOND);
+    assert_in_range(at_us, 108 * SECOND, 112 * SECOND);
+    assert_int_equal(silent_until_advised(&mock, peer, at_us + 500 * MS, 10 * SECOND), 0);
+    assert_true(silent_until_advised(&mock, peer, at_us + 10500 * MS, 10 * SECOND));
     mock_stop(&mock);
 }
 
@@ -846,7 +851,7 @@ int main(void)
         cmocka_unit_test(test_without_a_relay_it_says_so),
         cmocka_unit_test(test_without_the_feature_nothing_is_advised),
         cmocka_unit_test(test_inbound_ones_are_not_advised),
-        cmocka_unit_test(test_a_request_that_is_open_counts_nothing),
+        cmocka_unit_test(test_a_request_that_is_open),
         cmocka_unit_test(test_the_next_relay_where_the_pick_was_no_way),
         cmocka_unit_test(test_cap_holds_for_what_is_on_its_way_too),
         cmocka_unit_test(test_cap_forgets_what_was_refused),

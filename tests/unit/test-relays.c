@@ -229,6 +229,48 @@ static void from_relay_to_relay(void **state)
     assert_string_equal(lab_find_action(lab, ACTION_MIGRATE)->via, "n2");
 }
 
+/* One port after the other is tried while a relay is known to be there: that is ended for it, at
+ * once and not after its back-off. What goes there already goes on. */
+static void takes_the_place_of_another_port(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t first;
+
+    peer_on(lab, 17, "direct");
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    first = expect_migrate(lab, 17);
+    lab_time(lab, 10000);
+    advise_via(lab, 17, PD_KIND_DEAD, "n1");
+    assert_int_equal(expect_outcome(lab, 17, OUTCOME_CANCELLED)->request, first);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    assert_string_equal(lab_find_action(lab, ACTION_MIGRATE)->via, "n1");
+    (void)expect_migrate(lab, 17);
+    lab_time(lab, 10000);
+    advise_via(lab, 17, PD_KIND_DEAD, "n1");
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    expect_no_outcome(lab);
+    expect_no_move(lab);
+}
+
+static void is_not_backed_off_for_another_port(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.retries = 0;
+    peer_on(lab, 17, "direct");
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    lab_answer_error(lab, expect_migrate(lab, 17), -32099);
+    expect_outcome(lab, 17, OUTCOME_FAILED);
+    lab_time(lab, 10000);
+    lab_advise(lab, 17, PD_KIND_DEAD);
+    expect_decision(lab, 17, VERDICT_BACKING_OFF);
+    advise_via(lab, 17, PD_KIND_DEAD, "n1");
+    expect_decision(lab, 17, VERDICT_MIGRATE);
+    assert_string_equal(lab_find_action(lab, ACTION_MIGRATE)->via, "n1");
+}
+
 static void operator_is_told_apart(void **state)
 {
     struct lab *lab = *state;
@@ -272,6 +314,8 @@ int main(void)
         PLAIN_TEST(no_target_without_the_feature),
         RELAY_TEST(no_target_where_it_is_there_already),
         RELAY_TEST(from_relay_to_relay),
+        RELAY_TEST(takes_the_place_of_another_port),
+        RELAY_TEST(is_not_backed_off_for_another_port),
         RELAY_TEST(operator_is_told_apart),
         RELAY_TEST(unknown_via_is_not_retried),
     };

@@ -83,7 +83,8 @@ bool gate_applies(const struct engine *engine, const struct peer *peer,
     case VERDICT_BACKING_OFF:
         if (moves && kind == PD_KIND_MOVED)
             return question->repeated && moves->again;
-        return moves && !asked && waiting_backoff_until_us(moves, kind, by) > engine->now_us;
+        return moves && !asked && !question->over_another &&
+               waiting_backoff_until_us(moves, kind, by) > engine->now_us;
     case VERDICT_DAMPED:
         return kind_is_network(kind) &&
                waiting_damped_until_us(engine, peer, kind, question->gone,
@@ -236,6 +237,7 @@ static struct gate_question question_of(const struct engine *engine, const struc
         .awaits = advice->fate == FATE_AWAITS,
         .into = advice->fate == FATE_AWAITS ? fate_into(engine, peer) : 0,
         .repeated = advice->reason->repeated,
+        .over_another = advice->reason->kind == PD_KIND_DEAD && advice->reason->via,
         .gone = reason_proves(advice->reason, "unreachable"),
     };
 }
@@ -298,12 +300,19 @@ static void decide(struct engine *engine, struct advice *advice)
     reason_unref(what.reason);
 }
 
+/* The order within a turn: by kind; of one kind that which names a relay goes first, since it knows
+ * more than to try another port. */
+static unsigned rank_of(const struct reason *reason)
+{
+    return 2 * (unsigned)reason->kind + !reason->via;
+}
+
 /* Before deciding: which causes concern so many that their records are bulk.
- * Returns which kinds there are, one bit each. */
+ * Returns which ranks there are, one bit each. */
 static unsigned mark_bulk(struct engine *engine)
 {
     const struct reason *last = NULL; /* neighbours mostly have the same */
-    unsigned kinds = 0;
+    unsigned ranks = 0;
 
     for (size_t i = 0; i < engine->n_advice; i++) {
         struct reason *reason = engine->advice[i].reason;
@@ -314,10 +323,10 @@ static unsigned mark_bulk(struct engine *engine)
         cause = cause_find(engine, reason->cause);
         if (cause && cause->advised > CAUSE_BULK_ABOVE)
             reason->bulk = true;
-        kinds |= 1u << reason->kind;
+        ranks |= 1u << rank_of(reason);
         last = reason;
     }
-    return kinds;
+    return ranks;
 }
 
 /* The connections of a storm do not fit the caches: the next ones are fetched while
@@ -342,8 +351,8 @@ static bool decide_some(struct engine *engine, size_t most)
 {
     struct deciding *deciding = &engine->deciding;
 
-    for (; deciding->kind < PD_KIND_COUNT; deciding->kind++, deciding->at = 0) {
-        if (!(deciding->kinds & 1u << deciding->kind))
+    for (; deciding->rank < 2 * PD_KIND_COUNT; deciding->rank++, deciding->at = 0) {
+        if (!(deciding->ranks & 1u << deciding->rank))
             continue;
         for (; deciding->at < deciding->count; deciding->at++) {
             struct advice *advice = &engine->advice[deciding->at];
@@ -351,7 +360,7 @@ static bool decide_some(struct engine *engine, size_t most)
             if (!most--)
                 return false;
             prefetch(engine, deciding->at, deciding->count);
-            if (advice->reason && advice->reason->kind == deciding->kind)
+            if (advice->reason && rank_of(advice->reason) == deciding->rank)
                 decide(engine, advice);
         }
     }
@@ -407,8 +416,7 @@ static void pass_begin(struct engine *engine)
     engine->deciding = (struct deciding){
         .runs = true,
         .count = engine->n_advice,
-        .kinds = mark_bulk(engine),
-        .kind = PD_KIND_OPERATOR,
+        .ranks = mark_bulk(engine),
     };
 }
 

@@ -16,10 +16,10 @@ struct peer;
 /* A pass over the advice of this turn, which may take several steps. */
 struct deciding {
     bool runs;
-    size_t count;      /* so much advice is in this pass; what comes meanwhile is in the next */
-    unsigned kinds;    /* that are in it, one bit each */
-    enum pd_kind kind; /* that is decided now, */
-    size_t at;         /* so far */
+    size_t count;   /* so much advice is in this pass; what comes meanwhile is in the next */
+    unsigned ranks; /* that are in it, one bit each: see rank_of() */
+    unsigned rank;  /* that is decided now, */
+    size_t at;      /* so far */
 };
 
 /* Decides on advice of this turn and asks, `most` at a time. Returns false while there is more:
@@ -43,12 +43,14 @@ struct gate_question {
     bool no_target;
     bool bound; /* to an uplink that was chosen, whatever the route table says */
     bool probing;
-    bool newer;    /* what is open, or queued, gives way to it */
-    bool cools;    /* one that shares its link moved, and it did not help */
-    bool awaits;   /* one that shares its link goes first: */
-    uint64_t into; /* that decision, 0: none yet */
-    bool repeated; /* its move failed for good before */
-    bool gone;     /* the kernel has proven that nothing can arrive on the old path */
+    bool newer;        /* what is open, or queued, gives way to it */
+    bool cools;        /* one that shares its link moved, and it did not help */
+    bool awaits;       /* one that shares its link goes first: */
+    uint64_t into;     /* that decision, 0: none yet */
+    bool repeated;     /* its move failed for good before */
+    bool over_another; /* what is dead is to go over another relay, or direct: what failed was not
+                          that */
+    bool gone;         /* the kernel has proven that nothing can arrive on the old path */
 };
 
 /* The table of docs/decisions.md: does this row apply by itself, whatever stands

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A request that is open goes to where the network led when it was asked. When the network changes
- * again, its time is wasted: it is taken back, and the new one asked at once. But the same word
+ * again, its time is wasted: it is taken back, and the new one asked at once. So it is when the way
+ * in use is dead and another relay is named, and the request does not go there. But the same word
  * said twice is no reason to begin anew, and what closed the old connection cannot be taken back.
  */
 #include "newer.h"
@@ -52,9 +53,13 @@ bool newer_wins(const struct engine *engine, const struct peer *peer, const stru
 {
     const struct move *move = peer->moves ? peer->moves->move : NULL;
 
-    return move && !advice->again && advice->reason->kind == PD_KIND_MOVED &&
-           move->conn == peer->view.conn && move->since_us < engine->now_us &&
-           newer_may_give_way(move) && leads_elsewhere(move, advice->reason, destination);
+    if (!move || advice->again || move->conn != peer->view.conn ||
+        move->since_us >= engine->now_us || !newer_may_give_way(move))
+        return false;
+    if (advice->reason->kind == PD_KIND_DEAD)
+        return advice->reason->via && !string_equal(move->reason->via, advice->reason->via);
+    return advice->reason->kind == PD_KIND_MOVED &&
+           leads_elsewhere(move, advice->reason, destination);
 }
 
 bool newer_redials(const struct engine *engine, const struct peer *peer,
