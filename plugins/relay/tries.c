@@ -3,14 +3,17 @@
  * often enough in a row. */
 #include "policy.h"
 
+#include "options.h"
+
 #include "util/util.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Tries that are asked for in one turn, and the time to the next ones. */
+/* Tries that are asked for in one turn: as many as the source has at a time. The next ones are
+ * asked for when these are over, else they would be refused, and count as not answered. */
 #define TRIES_MOST   64u
-#define TRIES_GAP_US 100000u
+#define TRIES_GAP_US (RELAY_PROBE_US + 100000u)
 
 void tries_begin(struct pd_turn *turn)
 {
@@ -19,7 +22,10 @@ void tries_begin(struct pd_turn *turn)
     if (trigger->timer || !trigger->direct_probe || !trigger->n_relayed)
         return;
     trigger->timer = true;
-    turn->host->set_timer(turn, turn->now_us + trigger->direct_every_us);
+    turn->host->set_timer(turn,
+                          turn->now_us + (trigger->n_relayed > TRIES_MOST / 2
+                                              ? max_u64(trigger->direct_every_us, TRIES_GAP_US)
+                                              : trigger->direct_every_us));
 }
 
 /* Whose direct way may be tried. */
