@@ -210,6 +210,17 @@ class Relay(ControlCase):
         self.assertIn("the direct way answered 0 of 3 tries", self.ctl(dog, "explain", "p1@h")[0])
         self.assertEqual(node.requests("migrate_peer"), [])
 
+    def test_a_reload_keeps_the_pin(self):
+        node, dog = self.start()
+        self.die(node)
+        self.moved(node, PICK)
+        self.wait_until(lambda: (self.relayed(dog, "p1@h") or {}).get("pinned"), "it is pinned")
+        dog.sections["trigger:relay"]["max_relayed"] = 17
+        dog.write_config()
+        self.ctl(dog, "reload")
+        self.wait_until(lambda: self.relayed(dog, "p1@h")["rule"] == "silence", "it is kept, why")
+        self.assertTrue(self.relayed(dog, "p1@h")["pinned"])
+
     # -- cap ----------------------------------------------------------------------------------
 
     def test_cap(self):
