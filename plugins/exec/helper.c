@@ -166,11 +166,16 @@ static int signals_open(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Only the command has its streams: where all of it is gone pathdog reads their end. */
+/* Only the command writes to its streams: where all of it is gone pathdog reads their end. But they
+ * have a reader here as long as it lives, so that one that is cleaning up may still write: a shell
+ * that says which of its children was ended would be ended itself by SIGPIPE. */
 static void streams_forget(void)
 {
-    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int fd;
 
+    (void)open("/proc/self/fd/1", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    (void)open("/proc/self/fd/2", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int i = 0; i <= 2; i++)
         if (fd < 0 || dup2(fd, i) < 0)
             close(i);

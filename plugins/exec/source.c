@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -264,6 +265,7 @@ void exec_source_free(struct exec_source *source)
     addresses_forget(source->listener);
     free(source->words);
     free(source->instance_text);
+    free(source->helper);
     free(source);
 }
 
@@ -283,6 +285,8 @@ int exec_source_new(struct pd_source_host *host, const struct pd_start *start,
     source->host = host;
     source->words = words;
     source->config = *config;
+    source->helper = string_copy(config->helper);
+    source->config.helper = source->helper;
     source->user = values[EXEC_OPTION_USER].text;
     source->interval_us = values[EXEC_OPTION_INTERVAL].number;
     source->quiet_us = values[EXEC_OPTION_TIMEOUT].number;
@@ -300,12 +304,39 @@ int exec_source_new(struct pd_source_host *host, const struct pd_start *start,
     return 0;
 }
 
+/* The helper of a build that is not installed: where meson puts it, beside this program. */
+static const char *helper_beside(char *path, size_t size)
+{
+    char program[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    char *slash;
+
+    if (n <= 0)
+        return NULL;
+    program[n] = '\0';
+    slash = strrchr(program, '/');
+    if (!slash)
+        return NULL;
+    *slash = '\0';
+    if (snprintf(path, size, "%s/../plugins/exec/pathdog-exec", program) >= (int)size)
+        return NULL;
+    return access(path, X_OK) == 0 ? path : NULL;
+}
+
+static const char *helper_find(char *path, size_t size)
+{
+    const char *helper = secure_getenv("PATHDOG_EXEC_HELPER");
+
+    if (!helper && access(EXEC_HELPER, X_OK) < 0)
+        helper = helper_beside(path, size);
+    return helper ? helper : EXEC_HELPER;
+}
+
 static int source_start(struct pd_source_host *host, const struct pd_start *start, void **ret_self)
 {
-    /* of a build that is not installed */
-    const char *helper = secure_getenv("PATHDOG_EXEC_HELPER");
+    char path[PATH_MAX];
     const struct exec_config config = {
-        .helper = helper ? helper : EXEC_HELPER,
+        .helper = helper_find(path, sizeof(path)),
         .open_us = 10 * SECOND,
         .start_us = 10 * SECOND,
         .stop_us = 5 * SECOND,

@@ -16,7 +16,8 @@ OPTIONS = {
     "srtt": ("threshold", "strikes", "recover", "factor"), "route": ("settle", "ignore"),
     "tunnel": ("socket",), "resume": ("min_sleep",),
     "stall": ("pto_multiple", "silence", "misses"), "congestion": ("cwnd_fraction",),
-    "relay": ("flip_after", "clear_after", "max_relayed"), "send-errors": (), "loss": ("threshold", "strikes"), "lease": ("max_data", "max_duration", "relays", "lead", "repeat", "stay"),
+    "relay": ("flip_after", "clear_after", "max_relayed"), "send-errors": (), "loss": ("threshold", "strikes"),
+    "lease": ("max_data", "max_duration", "relays", "lead", "repeat", "stay"),
     "exec": ("command", "user", "interval", "timeout"),
 }
 
