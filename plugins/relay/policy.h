@@ -54,7 +54,7 @@ struct relay_trigger {
     uint32_t n_peers;   /* indexes that were ever seen are below this */
     uint32_t n_relayed; /* connections that go over a relay */
     uint32_t n_pending; /* that were advised to, and do not yet */
-    uint32_t next_try;  /* where the round of tries of the direct way goes on */
+    uint32_t next_try;  /* where the round of tries of the direct path goes on */
     bool timer;
 };
 

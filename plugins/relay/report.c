@@ -29,7 +29,7 @@ void relay_why_text(const struct relays *relays, const struct relay_target *targ
     size_t n = relays->list.count;
 
     if (!entry) {
-        snprintf(text, RELAY_WHY_TEXT, "back to the direct way, as no other relay is known");
+        snprintf(text, RELAY_WHY_TEXT, "back to the direct path, as no other relay is known");
         return;
     }
     if (target->next)
@@ -140,9 +140,9 @@ static int tell_relayed(const struct relay_trigger *trigger, const struct pd_pee
         return n + snprintf(text + n, size - (size_t)n, "; pinned: it does not go back by itself");
     if (!peer->family)
         return n + snprintf(text + n, size - (size_t)n,
-                            "; its direct address is not known, so the direct way is not tried");
+                            "; its direct address is not known, so the direct path is not tried");
     return n + snprintf(text + n, size - (size_t)n,
-                        "; the direct way answered %u of %" PRIu32 " tries in a row",
+                        "; the direct path answered %u of %" PRIu32 " tries in a row",
                         (unsigned)counts->cleared, trigger->limits.clear_after);
 }
 

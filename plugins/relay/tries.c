@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Back to the direct way: who may go back has it tried, again and again, until it has answered
+/* Back to the direct path: who may go back has it tried, again and again, until it has answered
  * often enough in a row. */
 #include "policy.h"
 
@@ -28,7 +28,7 @@ void tries_begin(struct pd_turn *turn)
                                               : trigger->direct_every_us));
 }
 
-/* Whose direct way may be tried. */
+/* Whose direct path may be tried. */
 static bool is_tried(struct pd_turn *turn, const struct pd_peer *who, const struct relay_peer *peer)
 {
     return peer->counts.relayed && !peer->counts.pinned && peer->family &&
@@ -91,7 +91,7 @@ static int go_back(struct pd_turn *turn, const struct pd_peer *who, uint64_t rtt
     relay_say_number(&said, "cleared", trigger->limits.clear_after);
     relay_say_number(&said, "direct_rtt_ms", rtt_ns / 1000000);
     snprintf(said.reason, sizeof(said.reason),
-             "the direct way has answered %" PRIu32 " time%s in a row, RTT %" PRIu64
+             "the direct path has answered %" PRIu32 " time%s in a row, RTT %" PRIu64
              " ms: back from relay %.100s",
              trigger->limits.clear_after, trigger->limits.clear_after == 1 ? "" : "s",
              rtt_ns / 1000000, who->path->via);

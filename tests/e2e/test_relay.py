@@ -198,7 +198,7 @@ class Relay(ControlCase):
         self.moved(node, "direct", 1)
         decision = dog.wait_record("decision", trigger="relay", verdict="migrate", kind="better")
         self.assertEqual(decision["peer"], "p1@h")
-        self.assertIn("the direct way has answered 3 times in a row", decision["reason"])
+        self.assertIn("the direct path has answered 3 times in a row", decision["reason"])
         self.assertIn("back from relay a", decision["reason"])
         self.assertEqual(decision["evidence"]["rule"], "cleared")
         self.assertGreaterEqual(len(there.got), 3)
@@ -215,7 +215,7 @@ class Relay(ControlCase):
             node.peers[1].told["via"] = "a"
         node.notify("peer_path", conn=1, via="a")
         self.wait_until(lambda: len(there.got) >= 4, "four tries", 30)
-        self.assertIn("the direct way answered 0 of 3 tries", self.ctl(dog, "explain", "p1@h")[0])
+        self.assertIn("the direct path answered 0 of 3 tries", self.ctl(dog, "explain", "p1@h")[0])
         self.assertEqual(node.requests("migrate_peer"), [])
 
     def test_a_reload_keeps_the_pin(self):

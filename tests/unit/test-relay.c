@@ -394,7 +394,7 @@ static void test_flipped_are_pinned_and_never_go_back(void **state)
     row(&mock, peer, 100 * SECOND, 500, 500, 0);
     silent_until_advised(&mock, peer, 101 * SECOND, 30 * SECOND);
     follow(&mock, peer, "a");
-    assert_int_equal(mock.peers[peer].withdrawn, 1); /* what waits was about the direct way */
+    assert_int_equal(mock.peers[peer].withdrawn, 1); /* what waits was about the direct path */
     mock_clear(&mock);
     mock_time(&mock, 500 * SECOND);
     assert_int_equal(mock.n_queries, 0); /* not tried */
@@ -424,7 +424,7 @@ static void test_pinned_whichever_comes_first(void **state)
     mock_peer_via(&mock, peer, "direct");
     mock_peer_via(&mock, peer, "b"); /* the node's own choice: not pinned */
     assert_string_equal(mock_tell(&mock, peer),
-                        "on relay b (node), 0 of 3 misses; the direct way answered 0 of 3 tries "
+                        "on relay b (node), 0 of 3 misses; the direct path answered 0 of 3 tries "
                         "in a row");
     mock_stop(&mock);
 }
@@ -453,8 +453,9 @@ static void test_the_move_of_another_trigger_keeps_the_pin(void **state)
     begin(&mock, OPTIONS);
     loose = add_relayed(&mock, "loose", "a");
     follow(&mock, loose, "b");
-    assert_string_equal(mock_tell(&mock, loose), "on relay b (node), 0 of 3 misses; the direct way "
-                                                 "answered 0 of 3 tries in a row");
+    assert_string_equal(mock_tell(&mock, loose),
+                        "on relay b (node), 0 of 3 misses; the direct path "
+                        "answered 0 of 3 tries in a row");
     pinned = add(&mock, "pinned");
     row(&mock, pinned, 100 * SECOND, 500, 500, 0);
     assert_true(silent_until_advised(&mock, pinned, 101 * SECOND, 30 * SECOND));
@@ -505,7 +506,7 @@ static void test_back_after_three_good_tries_in_a_row(void **state)
     assert_int_equal(last(&mock)->kind, PD_KIND_BETTER);
     assert_string_equal(last(&mock)->via, "direct");
     assert_string_equal(last(&mock)->reason,
-                        "the direct way has answered 3 times in a row, RTT 41 ms: back from relay "
+                        "the direct path has answered 3 times in a row, RTT 41 ms: back from relay "
                         "b");
     assert_string_equal(last(&mock)->evidence,
                         "rule=cleared left=b cleared=3 direct_rtt_ms=41 relays=3");
@@ -615,7 +616,7 @@ static void test_relay_that_is_dead_next_relay(void **state)
     row(&mock, peer, 100 * SECOND, 500, 500, 0);
     at_us = silent_until_advised(&mock, peer, 101 * SECOND, 30 * SECOND);
     follow(&mock, peer, "a");
-    /* the silence of the direct way is not this one's */
+    /* the silence of the direct path is not this one's */
     assert_int_equal(silent_until_advised(&mock, peer, at_us + 500 * MS, 8 * SECOND), 0);
     assert_true(silent_until_advised(&mock, peer, at_us + 9000 * MS, 10 * SECOND));
     assert_int_equal(last(&mock)->kind, PD_KIND_DEAD);
@@ -690,7 +691,7 @@ static void test_relay_that_is_dead_and_the_only_one(void **state)
     assert_true(silent_until_advised(&mock, loose, 101 * SECOND, 60 * SECOND));
     assert_string_equal(last(&mock)->via, "direct");
     assert_int_equal(last(&mock)->kind, PD_KIND_DEAD);
-    assert_non_null(strstr(last(&mock)->reason, "back to the direct way"));
+    assert_non_null(strstr(last(&mock)->reason, "back to the direct path"));
     mock_stop(&mock);
 }
 
@@ -884,7 +885,7 @@ static void test_save_and_restore(void **state)
     assert_string_equal(mock_tell(&mock, 1), "on relay a (silence), 0 of 3 misses; pinned: it does "
                                              "not go back by itself");
     restore_into(&mock, "a", "node free " DIRECT, 0);
-    assert_non_null(strstr(mock_tell(&mock, 2), "the direct way answered 0 of 3"));
+    assert_non_null(strstr(mock_tell(&mock, 2), "the direct path answered 0 of 3"));
     restore_into(&mock, NULL, "silence pinned -", 0); /* it went back meanwhile */
     assert_non_null(strstr(mock_tell(&mock, 3), "direct, nothing sent"));
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
