@@ -204,12 +204,13 @@ static void receipt(struct pd_turn *turn, const struct pd_sample *sample)
 /* How many errors came since the row before; it is the last count that is told. */
 static uint64_t errors_take(struct relay_peer *peer, const struct pd_row *row)
 {
-    uint64_t errors = row->v[PD_SEND_ERRORS], before = peer->errors_known ? peer->errors_seen : 0;
+    uint32_t errors = (uint32_t)min_u64(row->v[PD_SEND_ERRORS], UINT32_MAX);
+    uint32_t before = peer->errors_known ? peer->errors_seen : 0;
 
-    if (errors == PD_UNKNOWN)
+    if (row->v[PD_SEND_ERRORS] == PD_UNKNOWN)
         return 0;
     peer->errors_known = true;
-    peer->errors_seen = (uint32_t)min_u64(errors, UINT32_MAX);
+    peer->errors_seen = errors;
     return errors >= before ? errors - before : errors;
 }
 

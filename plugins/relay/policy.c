@@ -36,8 +36,9 @@ static const struct pd_option options[] = {
                                   "no more connections than this are sent over relays"},
     [RELAY_OPTION_PIN] = {"pin", PD_OPTION_BOOLEAN, "yes", 0, 0,
                           "who was sent over a relay never goes back by itself"},
-    [RELAY_OPTION_REFRESH] = {"refresh", PD_OPTION_TIME, "60s", 1000000, 86400000000,
-                              "from one look at list_file and the relays to the next"},
+    [RELAY_OPTION_REFRESH] =
+        {"refresh", PD_OPTION_TIME, "60s", 1000000, 86400000000,
+         "from one reading of list_file, and one round of probes, to the next"},
     [RELAY_OPTION_PROBE] = {"probe", PD_OPTION_BOOLEAN, "yes", 0, 0,
                             "measure the relays, from a socket of its own"},
     [RELAY_OPTION_DIRECT_PROBE] = {"direct_probe", PD_OPTION_BOOLEAN, "yes", 0, 0,
