@@ -6,7 +6,7 @@
 
 #include <pathdog/source.h>
 
-#define DIRECT_MAX 64u /* at a time */
+#define DIRECT_MAX 64u /* at a time; tries.c asks for no more */
 
 struct direct;
 

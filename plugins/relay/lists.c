@@ -166,19 +166,19 @@ static void say_left_out(struct pd_turn *turn, const struct relays *relays)
         [RELAY_UNKNOWN] = "is none that the node knows",
         [RELAY_BEYOND] = "is one too many",
     };
-    char text[700];
-    size_t n = relays->left_out.count;
-    int used = 0;
+    char text[NAMED * (60 + ADDRESS_TEXT_MAX + 64) + 64]; /* of each: name, address, the rest */
+    size_t n = relays->left_out.count, used = 0;
 
     if (!n)
         return;
     for (size_t i = 0; i < n && i < NAMED; i++)
-        used += snprintf(text + used, sizeof(text) - (size_t)used, "%s%.60s (%.20s, %s) %s",
-                         i ? "; " : "not used: ", relays->left_out.entries[i].name,
-                         relay_from_names[relays->left_out_froms[i]],
-                         relays->left_out.entries[i].address_text, words[relays->left_out_why[i]]);
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%.60s (%s, %s) %s",
+                                 i ? "; " : "not used: ", relays->left_out.entries[i].name,
+                                 relay_from_names[relays->left_out_froms[i]],
+                                 relays->left_out.entries[i].address_text,
+                                 words[relays->left_out_why[i]]);
     if (n > NAMED)
-        snprintf(text + used, sizeof(text) - (size_t)used, "; and %zu more", n - NAMED);
+        snprintf(text + used, sizeof(text) - used, "; and %zu more", n - NAMED);
     turn->host->notice(turn, PD_LEVEL_NOTICE, "relay-left-out", text);
 }
 

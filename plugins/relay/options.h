@@ -57,12 +57,12 @@ enum relay_option {
     RELAY_OPTION_PIN,          /* BOOLEAN yes: who was flipped never goes back by itself */
     RELAY_OPTION_REFRESH,      /* TIME 60s */
     RELAY_OPTION_PROBE,        /* BOOLEAN yes: measure the relays */
-    RELAY_OPTION_DIRECT_PROBE, /* BOOLEAN yes: try the direct way of those that may go back */
+    RELAY_OPTION_DIRECT_PROBE, /* BOOLEAN yes: try the direct path of those that may go back */
     RELAY_OPTION_DIRECT_EVERY, /* TIME 20s: from one try to the next, of one connection (the policy
                                   keeps the time) */
 };
 
-/* Longest wait for an answer to a probe, of a relay or of the direct way. */
+/* Longest wait for an answer to a probe, of a relay or of the direct path. */
 #define RELAY_PROBE_US 2000000u
 /* The first round is at a random time before this. */
 #define RELAY_FIRST_US 10000000u

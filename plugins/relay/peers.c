@@ -78,15 +78,16 @@ static void way_take(struct pd_turn *turn, const struct pd_peer *who, struct rel
     if (relayed != before || other) {
         relay_way(&peer->counts, relayed);
         relayed_count(turn, before, relayed);
+        peer->tried = peer->said ? peer->via : 0; /* the relay that was dead */
         unsay(turn, who->index, peer);
         poll_end(turn, who->index, peer);
-        peer->base_us = turn->now_us;
-        peer->tried = 0;
+        peer->base_us = 0;
     }
     address_take(turn->self, peer, &who->path->remote);
 }
 
-/* A request of ours or an operator's has led it there; the node says so before or after this. */
+/* A request of ours or an operator's has led it there; the node says so before or after this.
+ * Where another trigger did, as lease does, it is pinned as it was. */
 static void pin_take(struct pd_turn *turn, const struct pd_peer_event *event)
 {
     const struct relay_trigger *trigger = turn->self;
@@ -97,11 +98,12 @@ static void pin_take(struct pd_turn *turn, const struct pd_peer_event *event)
     if (!relay_is_via(event->via)) {
         peer->counts.pinned = false;
         peer->counts.rule = RELAY_RULE_NODE;
-        return;
+    } else if (event->asked || peer->ours) {
+        peer->counts.pinned = event->asked || trigger->pin;
+        peer->counts.rule = event->asked ? RELAY_RULE_OPERATOR : peer->advised;
     }
-    peer->counts.pinned = event->asked || trigger->pin;
-    peer->counts.rule = event->asked ? RELAY_RULE_OPERATOR : peer->advised;
     peer->counts.cleared = 0;
+    peer->ours = false;
 }
 
 static void peer_gone(struct pd_turn *turn, const struct pd_peer_event *event)
@@ -124,7 +126,6 @@ int peers_event(struct pd_turn *turn, const struct pd_peer_event *event)
     case PD_PEER_UP:
         if (event->peer->index >= trigger->n_peers)
             trigger->n_peers = event->peer->index + 1;
-        peer->base_us = turn->now_us;
         way_take(turn, event->peer, peer, false);
         peer->via = relay_is_via(via) ? relay_digest(via) : 0;
         break;
@@ -180,7 +181,7 @@ static int flip(struct pd_turn *turn, const struct pd_sample *sample, enum relay
     snprintf(said.reason, sizeof(said.reason), "%s%s: %s", what, from, why);
     pending_set(trigger, peer, target.entry && !peer->counts.relayed);
     poll_end(turn, sample->peer->index, peer);
-    peer->said = true;
+    peer->said = peer->ours = true;
     peer->said_s = seconds(turn->now_us);
     peer->advised = (uint8_t)rule & 7u;
     peer->tried = relay_digest(target.entry ? target.entry->name : "direct");
@@ -189,9 +190,10 @@ static int flip(struct pd_turn *turn, const struct pd_sample *sample, enum relay
 
 /* ---- rows ---- */
 
+/* Since the last receipt; before there was one since the first send; before that there is none. */
 static uint64_t silence_of(const struct relay_peer *peer, uint64_t now_us)
 {
-    return now_us - peer->base_us;
+    return peer->base_us ? sub_u64(now_us, peer->base_us) : 0;
 }
 
 /* What came since the row before. The first row tells of a time that nobody has seen. */
@@ -200,7 +202,8 @@ static void receipt(struct pd_turn *turn, const struct pd_sample *sample)
     struct relay_peer *peer = sample->state;
     uint64_t ago_us = sample->silent_us == PD_UNKNOWN ? 0 : sample->silent_us;
 
-    peer->base_us = turn->now_us - min_u64(ago_us, turn->now_us);
+    peer->base_us = max_u64(sub_u64(turn->now_us, ago_us), 1);
+    peer->ours &= sample->in_flight;
     relay_receipt(&peer->counts);
     unsay(turn, sample->peer->index, peer);
     poll_end(turn, sample->peer->index, peer);
@@ -209,12 +212,13 @@ static void receipt(struct pd_turn *turn, const struct pd_sample *sample)
 /* How many errors came since the row before; it is the last count that is told. */
 static uint64_t errors_take(struct relay_peer *peer, const struct pd_row *row)
 {
-    uint64_t errors = row->v[PD_SEND_ERRORS], before = peer->errors_known ? peer->errors_seen : 0;
+    uint32_t errors = (uint32_t)min_u64(row->v[PD_SEND_ERRORS], UINT32_MAX);
+    uint32_t before = peer->errors_known ? peer->errors_seen : 0;
 
-    if (errors == PD_UNKNOWN)
+    if (row->v[PD_SEND_ERRORS] == PD_UNKNOWN)
         return 0;
     peer->errors_known = true;
-    peer->errors_seen = (uint32_t)min_u64(errors, UINT32_MAX);
+    peer->errors_seen = errors;
     return errors >= before ? errors - before : errors;
 }
 
@@ -284,7 +288,7 @@ static int silent_row(struct pd_turn *turn, const struct pd_sample *sample, bool
 
     if (peer->said && turn->host->waits(turn, sample->peer->index))
         return 0;
-    peer->said = false; /* it was refused, or has failed */
+    peer->said = peer->ours = false; /* it was refused, or has failed */
     pending_set(trigger, peer, false);
     if (!looks && !errors) {
         if (sends)
@@ -319,6 +323,8 @@ int peers_row(struct pd_turn *turn, const struct pd_sample *sample)
     peer->known = true;
     if (sample->heard || (first && sample->silent_us != PD_UNKNOWN))
         receipt(turn, sample);
+    else if (!peer->base_us && (sends || (first && peer->sent)))
+        peer->base_us = turn->now_us; /* the first send */
     if (sample->heard || !trigger->obeys || sample->peer->role == PD_ROLE_SERVER ||
         (sample->in_flight && is_ours(peer, turn->now_us)))
         return 0;

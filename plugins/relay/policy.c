@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * relay: direct, or over which relay. A connection over which nothing comes goes over a relay; from
- * one that is dead over the next; and back when the direct way has answered. Pure; what is probed
+ * one that is dead over the next; and back when the direct path has answered. Pure; what is probed
  * and what stands in the files comes as signals (options.h).
  */
 #include "policy.h"
@@ -29,21 +29,22 @@ static const struct pd_option options[] = {
     [RELAY_OPTION_FLIP_AFTER] = {"flip_after", PD_OPTION_INTEGER, "3", 1, 1000,
                                  "misses, or send errors, before a connection goes over a relay"},
     [RELAY_OPTION_CLEAR_AFTER] = {"clear_after", PD_OPTION_INTEGER, "3", 1, 1000,
-                                  "good tries of the direct way in a row before it goes back"},
+                                  "good tries of the direct path in a row before it goes back"},
     [RELAY_OPTION_MAX_SILENCE] = {"max_silence", PD_OPTION_TIME, "8s", 100000, 3600000000,
                                   "nothing received for longer, though the node sends, is a miss"},
     [RELAY_OPTION_MAX_RELAYED] = {"max_relayed", PD_OPTION_INTEGER, "4096", 1, 10000000,
                                   "no more connections than this are sent over relays"},
     [RELAY_OPTION_PIN] = {"pin", PD_OPTION_BOOLEAN, "yes", 0, 0,
                           "who was sent over a relay never goes back by itself"},
-    [RELAY_OPTION_REFRESH] = {"refresh", PD_OPTION_TIME, "60s", 1000000, 86400000000,
-                              "from one look at list_file and the relays to the next"},
+    [RELAY_OPTION_REFRESH] =
+        {"refresh", PD_OPTION_TIME, "60s", 1000000, 86400000000,
+         "from one reading of list_file, and one round of probes, to the next"},
     [RELAY_OPTION_PROBE] = {"probe", PD_OPTION_BOOLEAN, "yes", 0, 0,
                             "measure the relays, from a socket of its own"},
     [RELAY_OPTION_DIRECT_PROBE] = {"direct_probe", PD_OPTION_BOOLEAN, "yes", 0, 0,
-                                   "try the direct way of connections that may go back"},
+                                   "try the direct path of connections that may go back"},
     [RELAY_OPTION_DIRECT_EVERY] = {"direct_every", PD_OPTION_TIME, "20s", 1000000, 86400000000,
-                                   "from one try of the direct way to the next"},
+                                   "from one try of the direct path to the next"},
     {0},
 };
 
@@ -117,7 +118,7 @@ PD_TRIGGER(relay) = {
     .abi = PD_TRIGGER_ABI,
     .size = sizeof(struct pd_trigger),
     .name = "relay",
-    .summary = "nothing comes over the direct way: over a relay, and back",
+    .summary = "nothing comes over the direct path: over a relay, and back",
     .options = options,
     .instance_size = sizeof(struct relay_trigger),
     .peer_size = sizeof(struct relay_peer),

@@ -54,13 +54,13 @@ struct relay_trigger {
     uint32_t n_peers;   /* indexes that were ever seen are below this */
     uint32_t n_relayed; /* connections that go over a relay */
     uint32_t n_pending; /* that were advised to, and do not yet */
-    uint32_t next_try;  /* where the round of tries of the direct way goes on */
+    uint32_t next_try;  /* where the round of tries of the direct path goes on */
     bool timer;
 };
 
 /* What is known of a connection. */
 struct relay_peer {
-    uint64_t base_us;     /* the last receipt on this way, else when it began */
+    uint64_t base_us;     /* the last receipt on this way, else the first send; 0: neither */
     uint32_t sent;        /* bytes_sent in the row before, modulo 2^32 */
     uint32_t errors_seen; /* send_errors in the row before, saturated */
     struct relay_counts counts;
@@ -70,7 +70,9 @@ struct relay_peer {
     uint8_t known : 1, sent_known : 1, errors_known : 1, polled : 1, pending : 1;
     uint8_t said : 1;    /* advised that the way is dead, and it may wait */
     uint8_t advised : 3; /* enum relay_rule: of the last advice */
-    uint16_t tried;      /* a digest of the way last advised, from this way; 0: none */
+    uint8_t ours : 1;    /* that advice may still lead it elsewhere: then it was this trigger */
+    uint16_t tried;      /* a digest of what was no way last: that advised from this way, before
+                            that the relay that was left as dead; 0: none */
     uint16_t via;        /* a digest of the relay in use; 0: direct */
     uint32_t said_s;     /* when that was advised, modulo 2^32 seconds */
 };

@@ -29,7 +29,7 @@ void relay_why_text(const struct relays *relays, const struct relay_target *targ
     size_t n = relays->list.count;
 
     if (!entry) {
-        snprintf(text, RELAY_WHY_TEXT, "back to the direct way, as no other relay is known");
+        snprintf(text, RELAY_WHY_TEXT, "back to the direct path, as no other relay is known");
         return;
     }
     if (target->next)
@@ -140,9 +140,9 @@ static int tell_relayed(const struct relay_trigger *trigger, const struct pd_pee
         return n + snprintf(text + n, size - (size_t)n, "; pinned: it does not go back by itself");
     if (!peer->family)
         return n + snprintf(text + n, size - (size_t)n,
-                            "; its direct address is not known, so the direct way is not tried");
+                            "; its direct address is not known, so the direct path is not tried");
     return n + snprintf(text + n, size - (size_t)n,
-                        "; the direct way answered %u of %" PRIu32 " tries in a row",
+                        "; the direct path answered %u of %" PRIu32 " tries in a row",
                         (unsigned)counts->cleared, trigger->limits.clear_after);
 }
 
@@ -153,7 +153,7 @@ int relay_tell(const void *self, const struct pd_peer *who, const void *state, u
     const struct relay_peer *peer = state;
     const struct relay_counts *counts = &peer->counts;
     const struct relays *relays = &trigger->relays;
-    char silence[DURATION_SIZE];
+    char silence[DURATION_SIZE] = "";
     int n;
 
     if (!trigger->obeys)
@@ -162,11 +162,14 @@ int relay_tell(const void *self, const struct pd_peer *who, const void *state, u
         return snprintf(text, size, "the peer opened the connection: only it may change the way");
     if (counts->relayed)
         return tell_relayed(trigger, who, peer, text, size);
+    if (peer->base_us)
+        duration_text(silence, sub_u64(now_us, peer->base_us));
     n = snprintf(text, size,
-                 "direct, silent for %s; %u of %" PRIu32 " misses, %u of %" PRIu32
+                 "direct, %s%s; %u of %" PRIu32 " misses, %u of %" PRIu32
                  " send errors; it would go over ",
-                 duration_text(silence, sub_u64(now_us, peer->base_us)), (unsigned)counts->misses,
-                 trigger->limits.flip_after, (unsigned)counts->errors, trigger->limits.flip_after);
+                 peer->base_us ? "silent for " : "nothing sent or received yet", silence,
+                 (unsigned)counts->misses, trigger->limits.flip_after, (unsigned)counts->errors,
+                 trigger->limits.flip_after);
     if (relays->pick == RELAY_NO_PICK)
         return n + snprintf(text + n, size - (size_t)n, "no relay, as none is known");
     return n + snprintf(text + n, size - (size_t)n, "relay %.200s (%s)",

@@ -37,8 +37,9 @@ struct rounds {
     size_t n_targets, n_open; /* open: not done yet */
     struct relay_list wanted; /* of the next round */
     bool is_new;              /* and those are not the targets of the last one */
-    bool began;               /* the first wait is over */
-    uint64_t query, asked;    /* whose answer the round under way is; and the next one */
+    bool began;               /* the first wait, until `first_us` */
+    uint64_t first_us;
+    uint64_t query, asked; /* whose answer the round under way is; and the next one */
     uint64_t began_us;
 };
 
@@ -152,7 +153,9 @@ static void schedule(struct rounds *rounds)
         return;
     }
     if (!rounds->began)
-        at_us = now_us + chance_below(min_u64(rounds->config.first_us, refresh_us));
+        rounds->first_us = now_us + chance_below(min_u64(rounds->config.first_us, refresh_us));
+    if (!rounds->began_us)
+        at_us = rounds->first_us; /* whatever the list is by then */
     else if (rounds->is_new)
         at_us = rounds->began_us + GAP_US;
     else

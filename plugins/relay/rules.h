@@ -30,7 +30,7 @@ extern const char *const relay_rule_names[RELAY_RULE_COUNT];
 struct relay_counts {
     uint16_t misses;
     uint16_t errors;  /* saturated at the limit */
-    uint16_t cleared; /* good ones of the direct way, really in a row */
+    uint16_t cleared; /* good ones of the direct path, really in a row */
     uint8_t rule : 3; /* enum relay_rule; of one that is relayed */
     uint8_t relayed : 1;
     uint8_t pinned : 1; /* never goes back by itself */
@@ -53,7 +53,7 @@ bool relay_error_counts(int error);
 /* An authenticated packet came over the way in use. */
 void relay_receipt(struct relay_counts *counts);
 
-/* A try of the direct way of a relayed connection. True: enough good ones in a row, and they are 0
+/* A try of the direct path of a relayed connection. True: enough good ones in a row, and they are 0
  * again. A bad one begins anew. Of a pinned one nothing is counted. */
 bool relay_tried(struct relay_counts *counts, const struct relay_limits *limits, bool good);
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Back to the direct way: who may go back has it tried, again and again, until it has answered
+/* Back to the direct path: who may go back has it tried, again and again, until it has answered
  * often enough in a row. */
 #include "policy.h"
+
+#include "options.h"
 
 #include "util/util.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Tries that are asked for in one turn, and the time to the next ones. */
+/* Tries that are asked for in one turn: as many as the source has at a time. The next ones are
+ * asked for when these are over, else they would be refused, and count as not answered. */
 #define TRIES_MOST   64u
-#define TRIES_GAP_US 100000u
+#define TRIES_GAP_US (RELAY_PROBE_US + 100000u)
 
 void tries_begin(struct pd_turn *turn)
 {
@@ -19,10 +22,13 @@ void tries_begin(struct pd_turn *turn)
     if (trigger->timer || !trigger->direct_probe || !trigger->n_relayed)
         return;
     trigger->timer = true;
-    turn->host->set_timer(turn, turn->now_us + trigger->direct_every_us);
+    turn->host->set_timer(turn,
+                          turn->now_us + (trigger->n_relayed > TRIES_MOST / 2
+                                              ? max_u64(trigger->direct_every_us, TRIES_GAP_US)
+                                              : trigger->direct_every_us));
 }
 
-/* Whose direct way may be tried. */
+/* Whose direct path may be tried. */
 static bool is_tried(struct pd_turn *turn, const struct pd_peer *who, const struct relay_peer *peer)
 {
     return peer->counts.relayed && !peer->counts.pinned && peer->family &&
@@ -85,7 +91,7 @@ static int go_back(struct pd_turn *turn, const struct pd_peer *who, uint64_t rtt
     relay_say_number(&said, "cleared", trigger->limits.clear_after);
     relay_say_number(&said, "direct_rtt_ms", rtt_ns / 1000000);
     snprintf(said.reason, sizeof(said.reason),
-             "the direct way has answered %" PRIu32 " time%s in a row, RTT %" PRIu64
+             "the direct path has answered %" PRIu32 " time%s in a row, RTT %" PRIu64
              " ms: back from relay %.100s",
              trigger->limits.clear_after, trigger->limits.clear_after == 1 ? "" : "s",
              rtt_ns / 1000000, who->path->via);

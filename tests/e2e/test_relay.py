@@ -8,6 +8,7 @@ import socket
 import threading
 import unittest
 
+from case import cases
 from control_case import ControlCase
 
 OPTIONS = {"relays": "a=127.0.0.1:1001 b=127.0.0.1:1002", "probe": "no", "max_silence": "300ms",
@@ -45,6 +46,13 @@ class Answering:
             sock.sendto(b"stop", self.sock.getsockname())
         self.thread.join(10)
         self.sock.close()
+
+
+def fnv1a(data):
+    value = 0x811c9dc5
+    for byte in data:
+        value = (value ^ byte) * 0x01000193 & 0xffffffff
+    return value
 
 
 def acknowledge(data):
@@ -190,7 +198,7 @@ class Relay(ControlCase):
         self.moved(node, "direct", 1)
         decision = dog.wait_record("decision", trigger="relay", verdict="migrate", kind="better")
         self.assertEqual(decision["peer"], "p1@h")
-        self.assertIn("the direct way has answered 3 times in a row", decision["reason"])
+        self.assertIn("the direct path has answered 3 times in a row", decision["reason"])
         self.assertIn("back from relay a", decision["reason"])
         self.assertEqual(decision["evidence"]["rule"], "cleared")
         self.assertGreaterEqual(len(there.got), 3)
@@ -207,8 +215,19 @@ class Relay(ControlCase):
             node.peers[1].told["via"] = "a"
         node.notify("peer_path", conn=1, via="a")
         self.wait_until(lambda: len(there.got) >= 4, "four tries", 30)
-        self.assertIn("the direct way answered 0 of 3 tries", self.ctl(dog, "explain", "p1@h")[0])
+        self.assertIn("the direct path answered 0 of 3 tries", self.ctl(dog, "explain", "p1@h")[0])
         self.assertEqual(node.requests("migrate_peer"), [])
+
+    def test_a_reload_keeps_the_pin(self):
+        node, dog = self.start()
+        self.die(node)
+        self.moved(node, PICK)
+        self.wait_until(lambda: (self.relayed(dog, "p1@h") or {}).get("pinned"), "it is pinned")
+        dog.sections["trigger:relay"]["max_relayed"] = 17
+        dog.write_config()
+        self.ctl(dog, "reload")
+        self.wait_until(lambda: self.relayed(dog, "p1@h")["rule"] == "silence", "it is kept, why")
+        self.assertTrue(self.relayed(dog, "p1@h")["pinned"])
 
     # -- cap ----------------------------------------------------------------------------------
 
@@ -270,6 +289,15 @@ class Relay(ControlCase):
         self.assertEqual([r["relay"] for r in self.relays(dog)["relays"]], ["good"])
         notice = dog.notice("bad-relays")
         self.assertIn(self.BAD["not_an_array"][1], notice["text"])
+
+    @cases({"three": ("627261766f", 3), "five": ("000102030405060708090a0b0c0d0e0f", 5),
+            "seven": ("ff0070617468646f67", 7), "zeros": ("00" * 32, 3), "ones": ("ff" * 32, 3)})
+    def test_the_pick_by_the_key(self, key, count):
+        names = [f"relay-{i}" for i in range(count)]
+        _, dog = self.start({"key": key, "relays": " ".join(
+            f"{name}=192.0.2.{i + 1}:4433" for i, name in enumerate(names))})
+        picked = [relay["relay"] for relay in self.relays(dog)["relays"] if relay["pick"]]
+        self.assertEqual(picked, [names[fnv1a(bytes.fromhex(key)) % count]])
 
     def test_names_that_the_node_does_not_know_are_left_out(self):
         node, dog = self.start()

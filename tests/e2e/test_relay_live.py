@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Direct or over a relay: the real pathdog with the trigger relay, real QUIC nodes on three uplinks, and two
-contrib/udp-relay. The direct way to the peer dies on every uplink, a relay dies, the direct way heals: the connection
+contrib/udp-relay. The direct path to the peer dies on every uplink, a relay dies, the direct path heals: the connection
 stays one and the same, and no byte of it is lost."""
 
 import json

@@ -132,6 +132,26 @@ static void instances_in_another_order(void **state)
     globs_free(nobody);
 }
 
+/* Set anew, an instance gets what the one before would have kept across a restart. */
+static void what_an_instance_knows_is_carried(void **state)
+{
+    struct lab *lab = *state;
+    struct engine_config *config = &lab->next[0], *slower = &lab->next[1];
+
+    *config = *slower = lab->config;
+    lab_peer_up(lab, "gone", 16);
+    lab_peer_up(lab, "a", 17);
+    lab_peer_up(lab, "b", 18);
+    lab_peer_down(lab, 16); /* a place that is free */
+    reload(lab, config);
+    assert_int_equal(lab->poke.restored, 0); /* it goes on */
+    slower->sample_interval_us *= 2;
+    reload(lab, slower);
+    assert_int_equal(lab->poke.stops, 1);
+    assert_int_equal(lab->poke.restored, 2);
+    assert_int_equal(lab->poke.restored_conn, 18);
+}
+
 static void refused(void **state)
 {
     static const struct pd_trigger huge = {.abi = PD_TRIGGER_ABI, .peer_size = 20000};
@@ -150,9 +170,13 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LAB_TEST(what_was_learnt_stays),      LAB_TEST(modes),
-        LAB_TEST(instances_come_and_go),      LAB_TEST(an_instance_that_leaves),
-        LAB_TEST(instances_in_another_order), LAB_TEST(refused),
+        LAB_TEST(what_was_learnt_stays),
+        LAB_TEST(modes),
+        LAB_TEST(instances_come_and_go),
+        LAB_TEST(an_instance_that_leaves),
+        LAB_TEST(instances_in_another_order),
+        LAB_TEST(refused),
+        LAB_TEST(what_an_instance_knows_is_carried),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -284,10 +284,26 @@ static void test_ended_in_the_middle(void **state)
     assert_int_equal(lab->rig->n_signals, 0);
 }
 
+/* Lists that come meanwhile, as the node's does, do not end the first wait. */
+static void test_the_first_wait_stands(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->config.first_us = lab->config.refresh_us = UINT64_C(3600000000);
+    start(lab);
+    assert_int_equal(ask(lab, 1, 1), 0);
+    assert_int_equal(ask(lab, 2, 2), 0);
+    assert_int_equal(ask(lab, 3, 3), 0);
+    rig_run(lab->rig, 50000);
+    assert_int_equal(lab->rig->n_signals, 0);
+    assert_int_equal(lab->relays[0].n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_round, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_first_wait_stands, begin, end),
         cmocka_unit_test_setup_teardown(test_the_next_rounds, begin, end),
         cmocka_unit_test_setup_teardown(test_the_first_one_waits, begin, end),
         cmocka_unit_test_setup_teardown(test_a_new_list, begin, end),

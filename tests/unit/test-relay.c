@@ -399,7 +399,7 @@ static void test_flipped_are_pinned_and_never_go_back(void **state)
     row(&mock, peer, 100 * SECOND, 500, 500, 0);
     silent_until_advised(&mock, peer, 101 * SECOND, 30 * SECOND);
     follow(&mock, peer, "a");
-    assert_int_equal(mock.peers[peer].withdrawn, 1); /* what waits was about the direct way */
+    assert_int_equal(mock.peers[peer].withdrawn, 1); /* what waits was about the direct path */
     mock_clear(&mock);
     mock_time(&mock, 500 * SECOND);
     assert_int_equal(mock.n_queries, 0); /* not tried */
@@ -429,7 +429,7 @@ static void test_pinned_whichever_comes_first(void **state)
     mock_peer_via(&mock, peer, "direct");
     mock_peer_via(&mock, peer, "b"); /* the node's own choice: not pinned */
     assert_string_equal(mock_tell(&mock, peer),
-                        "on relay b (node), 0 of 3 misses; the direct way answered 0 of 3 tries "
+                        "on relay b (node), 0 of 3 misses; the direct path answered 0 of 3 tries "
                         "in a row");
     mock_stop(&mock);
 }
@@ -441,10 +441,52 @@ static void test_a_migration_without_a_relay_keeps_the_pin(void **state)
 
     begin(&mock, OPTIONS);
     peer = add(&mock, "bravo");
-    follow(&mock, peer, "a");
+    mock_peer_via(&mock, peer, "a");
+    mock_migrated(&mock, peer, "a", true);
     mock_migrated(&mock, peer, NULL, false); /* stall: another port */
     mock_peer_via(&mock, peer, "b");         /* by the node */
     assert_non_null(strstr(mock_tell(&mock, peer), "pinned"));
+    mock_stop(&mock);
+}
+
+/* Another trigger, as lease, has it moved to another relay: it is pinned, or not, as before. */
+static void test_the_move_of_another_trigger_keeps_the_pin(void **state)
+{
+    struct mock mock;
+    uint32_t loose, pinned;
+
+    begin(&mock, OPTIONS);
+    loose = add_relayed(&mock, "loose", "a");
+    follow(&mock, loose, "b");
+    assert_string_equal(mock_tell(&mock, loose),
+                        "on relay b (node), 0 of 3 misses; the direct path "
+                        "answered 0 of 3 tries in a row");
+    pinned = add(&mock, "pinned");
+    row(&mock, pinned, 100 * SECOND, 500, 500, 0);
+    assert_true(silent_until_advised(&mock, pinned, 101 * SECOND, 30 * SECOND));
+    follow(&mock, pinned, "a");
+    follow(&mock, pinned, "b");
+    assert_string_equal(mock_tell(&mock, pinned),
+                        "on relay b (silence), 0 of 3 misses; pinned: it does not go back by "
+                        "itself");
+    mock_stop(&mock);
+}
+
+/* Advice that was not carried out pins nothing later. */
+static void test_advice_that_came_to_nothing_pins_nothing(void **state)
+{
+    struct mock mock;
+    uint32_t peer;
+    uint64_t at_us;
+
+    begin(&mock, OPTIONS);
+    peer = add(&mock, "bravo");
+    row(&mock, peer, 100 * SECOND, 500, 500, 0);
+    at_us = silent_until_advised(&mock, peer, 101 * SECOND, 30 * SECOND);
+    row(&mock, peer, at_us + SECOND, 9000, at_us + SECOND, 0); /* heard again */
+    mock_peer_via(&mock, peer, "a");
+    follow(&mock, peer, "b");
+    assert_non_null(strstr(mock_tell(&mock, peer), "on relay b (node)"));
     mock_stop(&mock);
 }
 
@@ -469,7 +511,7 @@ static void test_back_after_three_good_tries_in_a_row(void **state)
     assert_int_equal(last(&mock)->kind, PD_KIND_BETTER);
     assert_string_equal(last(&mock)->via, "direct");
     assert_string_equal(last(&mock)->reason,
-                        "the direct way has answered 3 times in a row, RTT 41 ms: back from relay "
+                        "the direct path has answered 3 times in a row, RTT 41 ms: back from relay "
                         "b");
     assert_string_equal(last(&mock)->evidence,
                         "rule=cleared left=b cleared=3 direct_rtt_ms=41 relays=3");
@@ -559,9 +601,11 @@ static void test_tries_of_many_in_slices(void **state)
     mock_clear(&mock);
     mock_time(&mock, 120 * SECOND);
     assert_int_equal(mock.n_queries, 64);
-    mock_time(&mock, 120 * SECOND + 100 * MS);
+    mock_time(&mock, 122 * SECOND); /* the source has no room before the first ones are over */
+    assert_int_equal(mock.n_queries, 64);
+    mock_time(&mock, 122 * SECOND + 100 * MS);
     assert_int_equal(mock.n_queries, 128);
-    mock_time(&mock, 121 * SECOND);
+    mock_time(&mock, 129 * SECOND);
     assert_int_equal(mock.n_queries, 200);
     mock_stop(&mock);
 }
@@ -577,7 +621,7 @@ static void test_relay_that_is_dead_next_relay(void **state)
     row(&mock, peer, 100 * SECOND, 500, 500, 0);
     at_us = silent_until_advised(&mock, peer, 101 * SECOND, 30 * SECOND);
     follow(&mock, peer, "a");
-    /* the silence of the direct way is not this one's */
+    /* the silence of the direct path is not this one's */
     assert_int_equal(silent_until_advised(&mock, peer, at_us + 500 * MS, 8 * SECOND), 0);
     assert_true(silent_until_advised(&mock, peer, at_us + 9000 * MS, 10 * SECOND));
     assert_int_equal(last(&mock)->kind, PD_KIND_DEAD);
@@ -588,6 +632,56 @@ static void test_relay_that_is_dead_next_relay(void **state)
     mock_stop(&mock);
 }
 
+/* A relay that answers probes and hands on nothing is not gone back to before the others were
+ * tried. */
+static void test_relays_that_are_dead_one_after_the_other(void **state)
+{
+    struct mock mock;
+    uint32_t peer;
+    uint64_t at_us;
+    char been[4] = "";
+
+    begin(&mock, OPTIONS);
+    peer = add(&mock, "bravo");
+    row(&mock, peer, 100 * SECOND, 500, 500, 0);
+    at_us = 101 * SECOND;
+    for (size_t i = 0; i < 3; i++) {
+        const char *via;
+
+        at_us = silent_until_advised(&mock, peer, at_us, 30 * SECOND);
+        assert_true(at_us);
+        via = last(&mock)->via;
+        assert_null(strchr(been, via[0]));
+        been[i] = via[0];
+        follow(&mock, peer, (const char[]){via[0], '\0'});
+    }
+    assert_int_equal(strlen(been), 3);
+    mock_stop(&mock);
+}
+
+/* No receipt, no send: no silence. */
+static void test_silence_begins_with_the_first_send(void **state)
+{
+    struct mock mock;
+    uint32_t peer;
+
+    begin(&mock, OPTIONS);
+    peer = add(&mock, "bravo");
+    row(&mock, peer, 100 * SECOND, 0, 0, 0);
+    row(&mock, peer, 130 * SECOND, 0, 0, 0);
+    assert_non_null(strstr(mock_tell(&mock, peer), "direct, nothing sent or received yet; 0 of 3"));
+    row(&mock, peer, 131 * SECOND, 0, 1200, 0);
+    for (unsigned i = 1; i <= 8; i++)
+        row(&mock, peer, (131 + i) * SECOND, 0, 1200 + i, 0);
+    assert_non_null(strstr(mock_tell(&mock, peer), "direct, silent for 8.0 s; 0 of 3 misses"));
+    row(&mock, peer, 139 * SECOND + 1, 0, 1300, 0);
+    row(&mock, peer, 139 * SECOND + 2, 0, 1400, 0);
+    assert_int_equal(mock.n_advice, 0);
+    row(&mock, peer, 139 * SECOND + 3, 0, 1500, 0);
+    assert_int_equal(mock.n_advice, 1);
+    mock_stop(&mock);
+}
+
 static void test_relay_that_is_dead_and_the_only_one(void **state)
 {
     struct mock mock;
@@ -595,13 +689,14 @@ static void test_relay_that_is_dead_and_the_only_one(void **state)
 
     begin(&mock, "relays=a=192.0.2.1:4433");
     pinned = add(&mock, "pinned");
-    follow(&mock, pinned, "a");
+    mock_peer_via(&mock, pinned, "a");
+    mock_migrated(&mock, pinned, "a", true);
     loose = add_relayed(&mock, "loose", "a");
     assert_int_equal(silent_until_advised(&mock, pinned, 101 * SECOND, 60 * SECOND), 0);
     assert_true(silent_until_advised(&mock, loose, 101 * SECOND, 60 * SECOND));
     assert_string_equal(last(&mock)->via, "direct");
     assert_int_equal(last(&mock)->kind, PD_KIND_DEAD);
-    assert_non_null(strstr(last(&mock)->reason, "back to the direct way"));
+    assert_non_null(strstr(last(&mock)->reason, "back to the direct path"));
     mock_stop(&mock);
 }
 
@@ -692,6 +787,25 @@ static void test_list_of_the_file_is_filtered_and_says_so(void **state)
     mock_stop(&mock);
 }
 
+/* The longest names and addresses, and more of them than one notice names. */
+static void test_left_out_with_long_names(void **state)
+{
+    char fields[1400] = "from=file";
+    struct mock mock;
+    size_t used = strlen(fields);
+
+    begin(&mock, "relays=own=10.0.0.1:1");
+    for (unsigned i = 0; i < 6; i++)
+        used += (size_t)snprintf(fields + used, sizeof(fields) - used,
+                                 " relay=%u%0100u=[fe80:1111:2222:3333:4444:5555:6666:7777%%"
+                                 "abcdefghijklmno]:65535",
+                                 i, 0u);
+    mock_signal(&mock, "list", 0, fields);
+    assert_true(noticed(&mock, "relay-left-out"));
+    assert_non_null(strstr(mock.notices[mock.n_notices - 1].text, "; and 2 more"));
+    mock_stop(&mock);
+}
+
 /* ---- bad options; what is kept; what it costs ---- */
 
 static void test_bad_options(void **state)
@@ -767,17 +881,18 @@ static void test_save_and_restore(void **state)
     assert_int_equal(pathdog_trigger_relay.save(mock.turn.self, &mock.peers[peer].peer,
                                                 mock.peers[peer].state, text, sizeof(text)),
                      0);
-    follow(&mock, peer, "a");
+    mock_peer_via(&mock, peer, "a");
+    mock_migrated(&mock, peer, "a", true);
     assert_true(pathdog_trigger_relay.save(mock.turn.self, &mock.peers[peer].peer,
                                            mock.peers[peer].state, text, sizeof(text)) > 0);
-    assert_string_equal(text, "node pinned " DIRECT);
+    assert_string_equal(text, "operator pinned " DIRECT);
     restore_into(&mock, "a", "silence pinned " DIRECT, 0);
     assert_string_equal(mock_tell(&mock, 1), "on relay a (silence), 0 of 3 misses; pinned: it does "
                                              "not go back by itself");
     restore_into(&mock, "a", "node free " DIRECT, 0);
-    assert_non_null(strstr(mock_tell(&mock, 2), "the direct way answered 0 of 3"));
+    assert_non_null(strstr(mock_tell(&mock, 2), "the direct path answered 0 of 3"));
     restore_into(&mock, NULL, "silence pinned -", 0); /* it went back meanwhile */
-    assert_non_null(strstr(mock_tell(&mock, 3), "direct, silent for"));
+    assert_non_null(strstr(mock_tell(&mock, 3), "direct, nothing sent"));
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         restore_into(&mock, "a", bad[i], -22);
     mock_stop(&mock);
@@ -845,6 +960,7 @@ int main(void)
         cmocka_unit_test(test_silence_asks_for_close_looks),
         cmocka_unit_test(test_silence_of_one_that_sends_nothing_is_no_miss),
         cmocka_unit_test(test_silence_is_the_nodes_own_where_it_says_it),
+        cmocka_unit_test(test_silence_begins_with_the_first_send),
         cmocka_unit_test(test_receipt_ends_the_misses),
         cmocka_unit_test(test_send_errors_lead_over_the_pick),
         cmocka_unit_test(test_send_errors_are_reset_by_a_receipt_only),
@@ -858,16 +974,20 @@ int main(void)
         cmocka_unit_test(test_flipped_are_pinned_and_never_go_back),
         cmocka_unit_test(test_pinned_whichever_comes_first),
         cmocka_unit_test(test_a_migration_without_a_relay_keeps_the_pin),
+        cmocka_unit_test(test_the_move_of_another_trigger_keeps_the_pin),
+        cmocka_unit_test(test_advice_that_came_to_nothing_pins_nothing),
         cmocka_unit_test(test_back_after_three_good_tries_in_a_row),
         cmocka_unit_test(test_without_pin_flipped_ones_go_back),
         cmocka_unit_test(test_direct_address_is_no_relays),
         cmocka_unit_test(test_tries_of_another_connection_do_not_count),
         cmocka_unit_test(test_tries_of_many_in_slices),
         cmocka_unit_test(test_relay_that_is_dead_next_relay),
+        cmocka_unit_test(test_relays_that_are_dead_one_after_the_other),
         cmocka_unit_test(test_relay_that_is_dead_and_the_only_one),
         cmocka_unit_test(test_measured_times_and_hysteresis),
         cmocka_unit_test(test_list_of_the_node_and_its_key),
         cmocka_unit_test(test_list_of_the_file_is_filtered_and_says_so),
+        cmocka_unit_test(test_left_out_with_long_names),
         cmocka_unit_test(test_bad_options),
         cmocka_unit_test(test_speaks),
         cmocka_unit_test(test_save_and_restore),

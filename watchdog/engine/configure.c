@@ -3,7 +3,7 @@
  * Another configuration for a running engine. What was learnt of connections
  * stays. Trigger instances that are set as before go on with their state; a
  * connection that belongs to another instance now is told to the old one as
- * down and to the new one as up.
+ * down and to the new one as up, with what the old one would save of it.
  */
 #include "configure.h"
 
@@ -66,6 +66,71 @@ static struct instance *next_instance(const struct triggers *next,
     size_t chosen = triggers_choose(config, trigger, peer->view.name);
 
     return chosen == TRIGGERS_NONE ? NULL : next->instances[chosen];
+}
+
+/* What an instance that a connection leaves knows of it, for the one of the same kind that it comes
+ * to: as across a restart. */
+struct carried {
+    uint32_t peer;
+    const struct pd_trigger *trigger;
+    char *text;
+};
+
+struct carrying {
+    struct carried *list; /* by the places of the connections */
+    size_t n, capacity;
+};
+
+static void carry(struct carrying *carrying, const struct triggers *now, struct peer *peer,
+                  size_t kind)
+{
+    const struct instance *instance = triggers_instance(now, peer, kind);
+    char text[PD_SAVED_MAX];
+    int length = instance->trigger->save(instance->self, &peer->view,
+                                         peer->slots + now->kinds[kind].offset, text, sizeof(text));
+
+    if (length <= 0 || (unsigned)length >= sizeof(text))
+        return;
+    text[length] = '\0';
+    carrying->list = array_reserve(carrying->list, &carrying->capacity, carrying->n + 1,
+                                   sizeof(*carrying->list));
+    carrying->list[carrying->n++] = (struct carried){
+        .peer = peer->view.index, .trigger = instance->trigger, .text = string_copy(text)};
+}
+
+static void carry_all(struct carrying *carrying, struct engine *engine,
+                      const struct engine_config *config, const struct triggers *next)
+{
+    const struct triggers *now = &engine->triggers;
+    struct peer *peer;
+
+    for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
+        for (size_t kind = 0; kind < now->n_kinds; kind++) {
+            const struct instance *instance = triggers_instance(now, peer, kind);
+
+            if (instance && instance->open && instance->trigger->save &&
+                next_instance(next, config, instance->trigger, peer) != instance)
+                carry(carrying, now, peer, kind);
+        }
+    }
+}
+
+/* `*at`: where the connections before have got to. */
+static void carry_in(const struct carrying *carrying, size_t *at, struct instance *instance,
+                     const struct pd_peer_event *event)
+{
+    while (*at < carrying->n && carrying->list[*at].peer < event->peer->index)
+        (*at)++;
+    for (size_t i = *at; i < carrying->n && carrying->list[i].peer == event->peer->index; i++)
+        if (carrying->list[i].trigger == instance->trigger)
+            instance_restore(instance, event, carrying->list[i].text);
+}
+
+static void carrying_clear(struct carrying *carrying)
+{
+    for (size_t i = 0; i < carrying->n; i++)
+        free(carrying->list[i].text);
+    free(carrying->list);
 }
 
 /* Instances that go on, but without this connection. */
@@ -166,11 +231,13 @@ static void move_table(struct engine *engine, const struct engine_config *config
 }
 
 /* The instances that are new, and the connections that are new to theirs. */
-static void report_joining(struct engine *engine, const bool *started)
+static void report_joining(struct engine *engine, const bool *started,
+                           const struct carrying *carrying)
 {
     const struct triggers *now = &engine->triggers;
     const struct node_state *node = &engine->node;
     struct peer *peer;
+    size_t at = 0;
 
     for (size_t i = 0; i < now->n_instances; i++)
         if (started[i] && node->up) {
@@ -191,6 +258,7 @@ static void report_joining(struct engine *engine, const bool *started)
             peer->slots[kind] = (uint8_t)place;
             event.state = peer->slots + now->kinds[kind].offset;
             instance_peer(now->instances[place], &event);
+            carry_in(carrying, &at, now->instances[place], &event);
         }
     }
 }
@@ -201,10 +269,12 @@ static void change_triggers(struct engine *engine, const struct engine_config *c
 {
     struct triggers *now = &engine->triggers;
     bool *started = memory_new(next->n_instances, sizeof(*started));
+    struct carrying carrying = {0};
     uint32_t *numbers;
 
     for (size_t i = 0; i < next->n_instances; i++)
         next->instances[i] = find_unchanged(engine, config, &config->instances[i]);
+    carry_all(&carrying, engine, config, next);
     report_leaving(engine, config, next);
     numbers = new_numbers(now, next);
     for (size_t i = now->n_instances; i-- > 0;) {
@@ -233,8 +303,9 @@ static void change_triggers(struct engine *engine, const struct engine_config *c
     for (size_t i = 0; i < now->n_instances; i++)
         if (started[i])
             instance_start(now->instances[i]);
-    report_joining(engine, started);
+    report_joining(engine, started, &carrying);
     gate_withdrawn(engine);
+    carrying_clear(&carrying);
     free(started);
 }
 
