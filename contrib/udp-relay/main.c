@@ -159,7 +159,9 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     struct program *program = user;
 
     if (info->ssi_signo == SIGHUP) {
-        if (program->options.members)
+        /* It says that the list is whole. Else that is concluded from two looks that find the same.
+         */
+        for (unsigned i = 0; program->options.members && i < 2; i++)
             members_look(program);
         return 0;
     }
