@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 #define KEY_DIGITS_MAX 128u
@@ -33,7 +34,7 @@ static bool port_is_valid(const char *text)
 static bool address_is_valid(const char *address)
 {
     const char *colon = address ? strrchr(address, ':') : NULL;
-    char host[INET6_ADDRSTRLEN + 2];
+    char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 2], *zone;
     struct in6_addr ip;
     size_t length;
 
@@ -47,6 +48,9 @@ static bool address_is_valid(const char *address)
     if (host[length - 1] != ']')
         return false;
     host[length - 1] = '\0';
+    zone = strchr(host, '%');
+    if (zone && zone[1])
+        *zone = '\0';
     return inet_pton(AF_INET6, host + 1, &ip) == 1;
 }
 

@@ -118,6 +118,7 @@ static void test_relays_that_pathdog_would_skip(void **state)
         "[]:1",
         "[:1",
         "[192.0.2.1]:1",
+        "[fe80::1%]:1",
         "[2001:db8:1111:2222:3333:4444:5555:6666:7777:8888:9999]:1"};
     static const char *const keys[] = {"", "0", "0g", "00 f", "0x00"};
     char key[131];
@@ -128,6 +129,9 @@ static void test_relays_that_pathdog_would_skip(void **state)
         relay.address = addresses[i];
         assert_int_equal(pathdog_node_relays(f->kit, &relay, 1, NULL), -EINVAL);
     }
+    relay.address = "[fe80::1%eth0]:1";
+    assert_int_equal(pathdog_node_relays(f->kit, &relay, 1, NULL), 0);
+    json_decref(kit_get(f));
     relay.address = "[2001:db8::1]:65535";
     relay.speaks = "turn";
     assert_int_equal(pathdog_node_relays(f->kit, &relay, 1, NULL), -EINVAL);
