@@ -263,14 +263,14 @@ int pathdog_node_peer_moved(struct pathdog_node *kit, const struct pathdog_node_
 
 struct pathdog_node_relay {
     const char *relay;   /* its name, as in `via`; not "direct", each once */
-    const char *address; /* "192.0.2.1:4433", "[2001:db8::1]:4433" */
+    const char *address; /* "192.0.2.1:4433", "[2001:db8::1]:4433"; no host name */
     const char *speaks;  /* "reg-ack" or "pilot"; NULL: "reg-ack" */
 };
 
 /* Feature RELAY: the relays that `via` of a migrate may name. Call it when they are known, and when
  * they change; it replaces the earlier list. The kit keeps it, and tells it to each client that
- * subscribes. `key`: this node's key for Pilot's pick, hexadecimal; NULL: none. -EINVAL: not as the
- * contract wants it, or without the feature; the earlier list stays. */
+ * subscribes. `key`: this node's key for Pilot's pick, 1 to 64 bytes in hexadecimal; NULL: none.
+ * -EINVAL: not as the contract wants it, or without the feature; the earlier list stays. */
 int pathdog_node_relays(struct pathdog_node *kit, const struct pathdog_node_relay *relays, size_t n,
                         const char *key);
 

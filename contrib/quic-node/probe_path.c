@@ -158,7 +158,7 @@ void probe_path_begin(struct conn *c, pathdog_node_token token,
 static int answered(const struct path_probe *probe, const uint8_t *data, size_t len)
 {
     ngtcp2_version_cid vc;
-    unsigned try;
+    unsigned sent;
 
     if (probe->relay) {
         enum relay_answer what = relay_said(data, len).what;
@@ -169,10 +169,8 @@ static int answered(const struct path_probe *probe, const uint8_t *data, size_t 
         len < 5 || !(data[0] & 0x80) || vc.dcidlen != PROBE_ID_BYTES ||
         memcmp(vc.dcid, probe->id, PROBE_ID_BYTES - 1) != 0)
         return -1; /* not the answer */
-    try = vc.dcid[PROBE_ID_BYTES - 1];
-    return try < probe->n_sent ? (int)
-    try:
-        -1;
+    sent = vc.dcid[PROBE_ID_BYTES - 1];
+    return sent < probe->n_sent ? (int)sent : -1;
 }
 
 void probe_path_received(struct udp *u, const uint8_t *data, size_t len)

@@ -17,6 +17,7 @@
 #define LOOK_MOST_US   UINT64_C(1000000)
 #define LOOK_LEAST_US  UINT64_C(20000)
 #define EVENTS_AT_ONCE 256u /* told in one turn of the loop */
+#define WARN_EVERY_US  UINT64_C(60000000)
 
 struct program {
     struct options options;
@@ -26,6 +27,8 @@ struct program {
     struct members_file members_file;
     struct control_members members;
     uint64_t events_lost;
+    uint64_t warned_us;                        /* that all wait who may; 0: never */
+    uint64_t warned_refused, warned_displaced; /* what has been told of */
     sd_event *loop;
 };
 
@@ -112,6 +115,30 @@ static void events_tell(struct program *program)
     program->events_lost = lost;
 }
 
+/* Strangers may fill it, and nobody new could be served: that must not be found out by chance. */
+static void waiting_warn(struct program *program, uint64_t now_us)
+{
+    const struct relay *relay = server_lock(program->server);
+    uint64_t refused = relay_count(relay, RELAY_COUNT_REFUSED_PENDING),
+             displaced = relay_count(relay, RELAY_COUNT_ENDED_DISPLACED);
+
+    server_unlock(program->server);
+    if ((refused == program->warned_refused && displaced == program->warned_displaced) ||
+        (program->warned_us && now_us - program->warned_us < WARN_EVERY_US))
+        return;
+    log_line(
+        &program->log, LOG_WARNING,
+        "as many registrations wait for a peer as may, %u: %llu more were refused, and %llu that "
+        "were not renewed gave up their place (sessions: udp-relayctl sessions; limit: 4 * "
+        "max-circuits; who may register: members)",
+        relay_pending_limit(&program->options.relay),
+        (unsigned long long)(refused - program->warned_refused),
+        (unsigned long long)(displaced - program->warned_displaced));
+    program->warned_us = now_us;
+    program->warned_refused = refused;
+    program->warned_displaced = displaced;
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *user)
 {
     struct program *program = user;
@@ -123,6 +150,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *user)
         server_unlock(program->server);
     }
     events_tell(program);
+    waiting_warn(program, server_now_us());
     return again(source, TICK_US);
 }
 
@@ -131,7 +159,9 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     struct program *program = user;
 
     if (info->ssi_signo == SIGHUP) {
-        if (program->options.members)
+        /* It says that the list is whole. Else that is concluded from two looks that find the same.
+         */
+        for (unsigned i = 0; program->options.members && i < 2; i++)
             members_look(program);
         return 0;
     }

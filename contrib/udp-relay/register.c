@@ -12,6 +12,7 @@ static void refuse(struct relay *relay, uint64_t now_us, enum relay_reason reaso
         [RELAY_REASON_FULL] = {RELAY_COUNT_REFUSED_FULL, "ERR:full\n"},
         [RELAY_REASON_DENIED] = {RELAY_COUNT_REFUSED_DENIED, "ERR:denied\n"},
         [RELAY_REASON_LIMIT] = {RELAY_COUNT_REFUSED_LIMIT, "ERR:limit\n"},
+        [RELAY_REASON_PENDING] = {RELAY_COUNT_REFUSED_PENDING, "ERR:limit\n"},
         [RELAY_REASON_RATE] = {RELAY_COUNT_REFUSED_RATE, "ERR:limit\n"},
         [RELAY_REASON_OFF] = {RELAY_COUNT_REFUSED_OFF, "ERR:off\n"},
     };
@@ -40,11 +41,13 @@ static bool take(struct relay *relay, uint64_t now_us, const struct registration
 static void acknowledge(struct relay *relay, uint64_t now_us, uint32_t number,
                         const struct registration *asked, struct relay_out *out)
 {
+    struct session *session = &relay->table.sessions[number / 2];
     struct member *member = table_member(&relay->table, number);
 
     member->heard_us = now_us;
     member->asked = *asked->to;
-    relay->table.sessions[number / 2].active_us = now_us;
+    session->active_us = now_us;
+    table_renew_session(&relay->table, session);
     relay_count_one(relay, RELAY_COUNT_ACKS);
     answer_text(relay, out, "ACK\n", asked->question_size);
 }
@@ -97,12 +100,24 @@ static bool circuit_fits(const struct relay *relay, const struct session *sessio
            (!host || host->n_circuits < most);
 }
 
-static bool registration_fits(const struct relay *relay, const struct endpoint *from)
+/* May that address have one more registration without a peer? Returns why not, or NONE. Where all
+ * places are taken, the one that was not renewed for longest gives up its own: else strangers who
+ * register once would keep everybody out for reservation_ttl. */
+static enum relay_reason registration_fits(struct relay *relay, uint64_t now_us,
+                                           const struct endpoint *from)
 {
     const struct host *host = table_find_ip(&relay->table, from);
+    struct session *oldest;
 
-    return relay->table.n_pending < relay->settings.max_circuits * RELAY_PENDING_FACTOR &&
-           (!host || host->n_pending < RELAY_PENDING_PER_HOST);
+    if (host && host->n_pending >= RELAY_PENDING_PER_HOST)
+        return RELAY_REASON_LIMIT;
+    if (relay->table.n_pending < relay_pending_limit(&relay->settings))
+        return RELAY_REASON_NONE;
+    oldest = table_oldest_waiting(&relay->table);
+    if (!oldest || now_us - oldest->active_us < RELAY_WAIT_SURE_US)
+        return RELAY_REASON_PENDING;
+    session_end(relay, now_us, oldest, RELAY_REASON_DISPLACED);
+    return RELAY_REASON_NONE;
 }
 
 static uint32_t become_first(struct relay *relay, uint64_t now_us, const struct registration *asked)
@@ -156,8 +171,10 @@ void register_new(struct relay *relay, uint64_t now_us, const struct registratio
     } else if (session) {
         if (circuit_fits(relay, session, asked->from))
             number = become_second(relay, now_us, session, asked->from);
-    } else if (registration_fits(relay, asked->from)) {
-        number = become_first(relay, now_us, asked);
+    } else {
+        refused = registration_fits(relay, now_us, asked->from);
+        if (refused == RELAY_REASON_NONE)
+            number = become_first(relay, now_us, asked);
     }
     if (number == NONE)
         refuse(relay, now_us, refused, asked, out);

@@ -19,7 +19,8 @@ struct relay *relay_new(const struct relay_settings *settings, const uint8_t key
     relay->settings = *settings;
     relay->strangers = strangers_new(words);
     if (!relay->strangers ||
-        table_init(&relay->table, settings->max_circuits * (1 + RELAY_PENDING_FACTOR), words) < 0)
+        table_init(&relay->table, settings->max_circuits + relay_pending_limit(settings), words) <
+            0)
         return relay_free(relay);
     return relay;
 }
@@ -54,6 +55,11 @@ uint32_t relay_circuits(const struct relay *relay)
 uint32_t relay_pending(const struct relay *relay)
 {
     return relay->table.n_pending;
+}
+
+uint32_t relay_pending_limit(const struct relay_settings *settings)
+{
+    return settings->max_circuits * RELAY_PENDING_FACTOR;
 }
 
 const struct members *relay_members(const struct relay *relay)
@@ -156,9 +162,11 @@ static size_t receive_member(struct relay *relay, uint64_t now_us, uint32_t numb
                              size_t segment, struct relay_out *out)
 {
     struct session *session = &relay->table.sessions[number / 2];
+    struct member *member = table_member(&relay->table, number);
     struct message message;
 
-    table_member(&relay->table, number)->heard_us = now_us;
+    member->heard_us = now_us;
+    member->asked = *asked->to;
     message_parse(payload, asked->question_size, &message);
     if (message.kind == MESSAGE_REG && is_id_of(session, &message)) {
         struct registration again = *asked;

@@ -20,8 +20,9 @@
 #define RELAY_SILENT_US        UINT64_C(2000000) /* a member may be moved after that */
 #define RELAY_REG_PER_S        20u               /* registrations, per address */
 #define RELAY_REG_BURST        100u
-#define RELAY_PENDING_PER_HOST 16u /* registrations without a peer, per address */
-#define RELAY_PENDING_FACTOR   4u  /* of them in all, times max_circuits */
+#define RELAY_PENDING_PER_HOST 16u                /* registrations without a peer, per address */
+#define RELAY_PENDING_FACTOR   4u                 /* of them in all, times max_circuits */
+#define RELAY_WAIT_SURE_US     UINT64_C(60000000) /* so long it keeps its place in any case */
 #define RELAY_CIRCUITS_MOST    262144u
 #define RELAY_DATAGRAM_MOST    65507u
 
@@ -108,10 +109,12 @@ enum relay_reason {
     RELAY_REASON_TIMEOUT,     /* no activity */
     RELAY_REASON_DURATION,    /* max_duration */
     RELAY_REASON_RESERVATION, /* no peer came in time */
+    RELAY_REASON_DISPLACED,   /* no peer came, and a newer registration needed the place */
     RELAY_REASON_DATA,        /* max_data */
     RELAY_REASON_FULL,        /* the session has its two members */
     RELAY_REASON_DENIED,      /* not in the list of members */
-    RELAY_REASON_LIMIT,       /* of circuits, registrations */
+    RELAY_REASON_LIMIT,       /* of circuits, or an address's of registrations */
+    RELAY_REASON_PENDING,     /* all places of registrations without a peer are taken */
     RELAY_REASON_RATE,        /* of registrations per second */
     RELAY_REASON_OFF,         /* no service */
     RELAY_REASON_BY_REG,      /* of a move */
@@ -150,10 +153,12 @@ enum relay_count {
     RELAY_COUNT_ENDED_TIMEOUT, /* circuits and registrations, by what ended them: */
     RELAY_COUNT_ENDED_DURATION,
     RELAY_COUNT_ENDED_RESERVATION,
+    RELAY_COUNT_ENDED_DISPLACED,
     RELAY_COUNT_ENDED_DENIED,
     RELAY_COUNT_REFUSED_FULL, /* registrations, by reason: */
     RELAY_COUNT_REFUSED_DENIED,
     RELAY_COUNT_REFUSED_LIMIT,
+    RELAY_COUNT_REFUSED_PENDING,
     RELAY_COUNT_REFUSED_RATE,
     RELAY_COUNT_REFUSED_OFF,
     RELAY_COUNT_DROPPED_UNKNOWN, /* datagrams that were not forwarded, by reason: */
@@ -172,6 +177,7 @@ const char *relay_count_name(enum relay_count count);
 uint64_t relay_count(const struct relay *relay, enum relay_count count);
 uint32_t relay_circuits(const struct relay *relay); /* with two members */
 uint32_t relay_pending(const struct relay *relay);  /* with one */
+uint32_t relay_pending_limit(const struct relay_settings *settings);
 
 /* ---- sessions ---- */
 

@@ -27,6 +27,7 @@ static void put_limits(struct buffer *out, const struct options *options)
     put_ms_limit(out, "max_duration_ms", relay->max_duration_us);
     put_u64(out, "max_circuits", relay->max_circuits);
     put_u64(out, "max_circuits_per_address", relay->max_circuits_per_address);
+    put_u64(out, "max_pending", relay_pending_limit(relay));
     put_ms(out, "session_timeout_ms", relay->session_timeout_us);
     put_ms(out, "reservation_ttl_ms", relay->reservation_ttl_us);
     put_u64(out, "buffer_bytes", options->buffer_bytes);
@@ -270,6 +271,8 @@ void report_metrics(struct buffer *out, const struct report *report)
     gauge(out, "circuits_limit", NULL, report->options->relay.max_circuits,
           "How many there may be");
     gauge(out, "pending", NULL, report->pending, "Registrations without a peer");
+    gauge(out, "pending_limit", NULL, relay_pending_limit(&report->options->relay),
+          "How many there may be");
     gauge(out, "members", NULL, report->members->entries, "Entries of the list of members");
     gauge(out, "members_bad_lines", NULL, report->members->bad, "Lines of it that make no sense");
     gauge(out, "table_bytes", "bytes", report->memory_bytes, "Memory of the tables");

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a real udp-relay on loopback addresses and speaks to it as its clients do.
 
-    selftest.py UDP_RELAY QUIC_NODE|none [TEST ...]      needs no root
+    selftest.py UDP_RELAY [TEST ...]      needs no root
 """
 import random
 import socket
@@ -14,7 +14,6 @@ import relay_case
 from relay_case import RelayCase, has_ipv6
 from selftest_limits import Limits, Members  # noqa: F401
 from selftest_program import Program  # noqa: F401
-from selftest_quic import Quic  # noqa: F401
 
 UDP_SEGMENT = 103
 
@@ -167,8 +166,7 @@ class Clients(RelayCase):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    relay_case.PROGRAM, node = sys.argv[1:3]
-    relay_case.QUIC_NODE = None if node == "none" else node
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
+    relay_case.PROGRAM = sys.argv[1]
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)

@@ -109,8 +109,9 @@ class Control(RelayCase):
         self.assertEqual(counters["opened"], 1)
         self.assertEqual(counters["dropped_limit"], 1)
         self.assertEqual(after["sockets"]["received_datagrams"], 5)
+        self.assertEqual(after["limits"]["max_pending"], 4 * 64)
         text = self.ctl()
-        for words in ("circuits   1 of 64; 1 waiting for a peer", "forwarded  1 datagram, 60 bytes",
+        for words in ("circuits   1 of 64; 1 of 256 waiting for a peer", "forwarded  1 datagram, 60 bytes",
                       "dropped    limit 1", "limits     100 bytes each way; any duration", "all may register"):
             self.assertIn(words, text)
 

@@ -47,6 +47,18 @@ class Limits(RelayCase):
         self.assertEqual(got, 1 << 20) # to the last byte
         self.assertEqual(a.ask(bytes(12)), b"ERR:limit\n")
 
+    def test_it_warns_when_as_many_wait_as_may(self):
+        relay = self.relay("--max-circuits", "1")
+        for i in range(4):
+            self.assertEqual(self.client(relay).register("waits %d" % i), b"ACK\n")
+        late = self.client(relay, "127.0.0.2")
+        self.assertEqual(late.register("late"), b"ERR:limit\n")
+        relay.line(r"127\.0\.0\.2:\d+ was refused \(pending\)")
+        relay.line("as many registrations wait for a peer as may, 4: 1 more were refused, and 0")
+        peer = self.client(relay, "127.0.0.2")
+        self.assertEqual(peer.register("waits 0"), b"ACK\n") # who has a peer may come
+        self.assertEqual(late.register("late"), b"ACK\n")
+
     def test_max_duration_ends_it(self):
         relay = self.relay("--max-duration", "2s")
         a, b = self.pair(relay)

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """QUIC through the relay: two real QUIC nodes that know nothing of relays, each with a socket beside it
-that registers for it and passes on what comes."""
+that registers for it and passes on what comes.
+
+    selftest_quic.py UDP_RELAY QUIC_NODE [TEST ...]      needs no root
+"""
 import json
 import os
 import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
+import unittest
 
 import relay_case
 from relay_case import Client, RelayCase
@@ -84,8 +89,6 @@ class Node:
 
 class Quic(RelayCase):
     def test_handshake_stream_and_nat_port_change(self):
-        if not relay_case.QUIC_NODE:
-            self.skipTest("there is no quic-node")
         relay, directory = self.relay(), self.directory()
         server = Node("server", directory, "--listen", "127.0.0.1:0", "--rate", "200000")
         self.addCleanup(server.close)
@@ -117,3 +120,10 @@ class Quic(RelayCase):
         for node in (client, server):
             total = node.total()
             self.assertEqual((total["bytes_lost"], total["bytes_corrupt"]), (0, 0))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    relay_case.PROGRAM, relay_case.QUIC_NODE = sys.argv[1:3]
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

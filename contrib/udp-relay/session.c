@@ -28,6 +28,8 @@ static enum relay_count count_of(enum relay_reason reason)
         return RELAY_COUNT_ENDED_DURATION;
     case RELAY_REASON_RESERVATION:
         return RELAY_COUNT_ENDED_RESERVATION;
+    case RELAY_REASON_DISPLACED:
+        return RELAY_COUNT_ENDED_DISPLACED;
     case RELAY_REASON_DENIED:
         return RELAY_COUNT_ENDED_DENIED;
     default:

@@ -159,9 +159,11 @@ const char *show_status(FILE *out, const char *json, size_t length)
                 ? "; service is off: nobody is registered"
                 : "");
     fprintf(out,
-            "circuits   %" PRIu64 " of %" PRIu64 "; %" PRIu64 " waiting for a peer; tables of %s\n",
+            "circuits   %" PRIu64 " of %" PRIu64 "; %" PRIu64 " of %" PRIu64
+            " waiting for a peer; tables of %s\n",
             number_of(root, "circuits"), number_of(json_object_get(root, "limits"), "max_circuits"),
-            number_of(root, "pending"), bytes_text(text, number_of(root, "memory_bytes")));
+            number_of(root, "pending"), number_of(json_object_get(root, "limits"), "max_pending"),
+            bytes_text(text, number_of(root, "memory_bytes")));
     show_limits(out, json_object_get(root, "limits"));
     show_members(out, json_object_get(root, "members"));
     show_counters(out, counters, json_object_get(root, "sockets"));

@@ -38,6 +38,8 @@ int table_init(struct table *table, uint32_t n_sessions, const uint64_t key[stat
                             .n_places = n_sessions,
                             .free_session = NONE,
                             .free_host = NONE,
+                            .oldest = NONE,
+                            .newest = NONE,
                             .mask = (uint32_t)n_chains - 1};
     table->by_id = array_new(table, n_chains, sizeof(uint32_t));
     table->by_endpoint = array_new(table, n_chains, sizeof(uint32_t));
@@ -144,6 +146,44 @@ static void host_unlink(struct table *table, const struct host *host)
     *link = host->next;
 }
 
+static void wait_link(struct table *table, struct session *session)
+{
+    uint32_t number = table_number(table, session);
+
+    session->older = table->newest;
+    session->newer = NONE;
+    if (table->newest != NONE)
+        table->sessions[table->newest].newer = number;
+    else
+        table->oldest = number;
+    table->newest = number;
+}
+
+static void wait_unlink(struct table *table, const struct session *session)
+{
+    if (session->older != NONE)
+        table->sessions[session->older].newer = session->newer;
+    else
+        table->oldest = session->newer;
+    if (session->newer != NONE)
+        table->sessions[session->newer].older = session->older;
+    else
+        table->newest = session->older;
+}
+
+void table_renew_session(struct table *table, struct session *session)
+{
+    if (session->n_members != 1)
+        return;
+    wait_unlink(table, session);
+    wait_link(table, session);
+}
+
+struct session *table_oldest_waiting(const struct table *table)
+{
+    return table->oldest == NONE ? NULL : &table->sessions[table->oldest];
+}
+
 /* ---- changing ---- */
 
 struct session *table_add_session(struct table *table, const char *id, size_t size)
@@ -217,8 +257,12 @@ struct member *table_add_member(struct table *table, struct session *session,
     member_link(table, number);
     host->n_members++;
     host->members_xor ^= number;
-    if (session->n_members)
+    if (session->n_members) {
         count_session(table, session, (uint32_t)-1);
+        wait_unlink(table, session);
+    } else {
+        wait_link(table, session);
+    }
     session->n_members++;
     count_session(table, session, 1);
     return member;
@@ -252,6 +296,8 @@ void table_remove_session(struct table *table, struct session *session,
     uint32_t number = table_number(table, session);
 
     count_session(table, session, (uint32_t)-1);
+    if (session->n_members == 1)
+        wait_unlink(table, session);
     for (unsigned i = 0; i < session->n_members; i++)
         member_remove(table, number * 2 + i, gone, user);
     session_unlink(table, session);

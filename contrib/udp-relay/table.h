@@ -27,9 +27,10 @@ struct session {
     uint64_t registered_us;
     uint64_t opened_us; /* 0: one member */
     uint64_t active_us;
-    uint32_t list;     /* the list of members that allowed the first one, by its number */
-    uint32_t next;     /* in the chain of its hash, or of free places */
-    uint8_t n_members; /* 0: the place is free */
+    uint32_t list;         /* the list of members that allowed the first one, by its number */
+    uint32_t next;         /* in the chain of its hash, or of free places */
+    uint32_t older, newer; /* where it waits for its second member: in the order of renewal */
+    uint8_t n_members;     /* 0: the place is free */
     uint8_t id_size;
     char id[RELAY_ID_MAX];
 };
@@ -53,6 +54,7 @@ struct table {
     struct session *sessions;
     struct host *hosts;
     uint32_t n_circuits, n_pending;
+    uint32_t oldest, newest; /* of the sessions with one member, by renewal; NONE: there is none */
     size_t memory_bytes;
 };
 
@@ -82,6 +84,10 @@ struct member *table_add_member(struct table *table, struct session *session,
                                 const struct endpoint *at, const struct rate *rate);
 /* To another port of its address. */
 void table_move_member(struct table *table, uint32_t number, const struct endpoint *at);
+/* It has been renewed: of those that wait for their second member it is the newest now. */
+void table_renew_session(struct table *table, struct session *session);
+/* The one that waits and was not renewed for longest. NULL: none waits. */
+struct session *table_oldest_waiting(const struct table *table);
 /* With its members. `gone` is told of each address that has no member any more. */
 void table_remove_session(struct table *table, struct session *session,
                           void (*gone)(void *user, const struct host *host), void *user);

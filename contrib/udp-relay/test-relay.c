@@ -93,6 +93,23 @@ static void what_comes_before_the_second_member_is_dropped(void **state)
     lab_stop(&lab);
 }
 
+static void who_asks_another_address_of_ours_is_served_from_that(void **state)
+{
+    struct endpoint from = lab_client("a:1"), other = lab_client("y:1"), to = lab_client("z:1");
+    struct lab lab;
+
+    lab_start(&lab, NULL);
+    lab_open(&lab, "a:1", "b:2", "x");
+    relay_receive(lab.relay, lab.now_us, &from, &other, "data", 4, 0, &lab.out);
+    assert_int_equal(lab.out.action, RELAY_FORWARD);
+    from = lab_client("b:2");
+    relay_receive(lab.relay, lab.now_us, &from, &to, "back", 4, 0, &lab.out);
+    assert_int_equal(lab.out.action, RELAY_FORWARD);
+    assert_true(ip_equal(&lab.out.from, &other));
+    assert_false(ip_equal(&lab.out.from, &to));
+    lab_stop(&lab);
+}
+
 static void both_families_meet_and_each_is_answered_from_the_address_it_asked(void **state)
 {
     struct lab lab; /* lab_train() looks at the addresses */
@@ -413,6 +430,7 @@ int main(void)
         cmocka_unit_test(ids_differ_by_every_byte_and_case),
         cmocka_unit_test(empty_datagrams_and_the_largest_go_through),
         cmocka_unit_test(what_comes_before_the_second_member_is_dropped),
+        cmocka_unit_test(who_asks_another_address_of_ours_is_served_from_that),
         cmocka_unit_test(both_families_meet_and_each_is_answered_from_the_address_it_asked),
         cmocka_unit_test(fault_a_third_member_gets_an_ack_and_its_data_goes_nowhere),
         cmocka_unit_test(fault_a_member_that_registers_again_from_a_new_port_is_black_holed),

@@ -94,6 +94,62 @@ static void test_relays_that_are_wrong(void **state)
     kit_expect_nothing(f);
 }
 
+/* pathdog would skip the whole list: better said to who calls. */
+static void test_relays_that_pathdog_would_skip(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const addresses[] = {
+        "",
+        ":1",
+        "192.0.2.1",
+        "192.0.2.1:",
+        "192.0.2.1:0",
+        "192.0.2.1:65536",
+        "192.0.2.1:-1",
+        "192.0.2.1:+1",
+        "192.0.2.1:1x",
+        "192.0.2.1:000001",
+        "192.0.2:1",
+        "relay.example:4433",
+        "2001:db8::1",
+        "2001:db8::1:4433",
+        "[2001:db8::1]",
+        "[2001:db8::1:4433",
+        "[]:1",
+        "[:1",
+        "[192.0.2.1]:1",
+        "[fe80::1%]:1",
+        "[2001:db8:1111:2222:3333:4444:5555:6666:7777:8888:9999]:1"};
+    static const char *const keys[] = {"", "0", "0g", "00 f", "0x00"};
+    char key[131];
+    struct pathdog_node_relay relay = {"a", "192.0.2.1:65535", NULL};
+
+    kit_start(f);
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+        relay.address = addresses[i];
+        assert_int_equal(pathdog_node_relays(f->kit, &relay, 1, NULL), -EINVAL);
+    }
+    relay.address = "[fe80::1%eth0]:1";
+    assert_int_equal(pathdog_node_relays(f->kit, &relay, 1, NULL), 0);
+    json_decref(kit_get(f));
+    relay.address = "[2001:db8::1]:65535";
+    relay.speaks = "turn";
+    assert_int_equal(pathdog_node_relays(f->kit, &relay, 1, NULL), -EINVAL);
+    relay.speaks = "";
+    assert_int_equal(pathdog_node_relays(f->kit, &relay, 1, NULL), -EINVAL);
+    relay.speaks = "pilot";
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        assert_int_equal(pathdog_node_relays(f->kit, &relay, 1, keys[i]), -EINVAL);
+    memset(key, 'f', 130);
+    key[130] = '\0';
+    assert_int_equal(pathdog_node_relays(f->kit, &relay, 1, key), -EINVAL);
+    kit_expect_nothing(f);
+    key[128] = '\0';
+    assert_int_equal(pathdog_node_relays(f->kit, &relay, 1, key), 0);
+    json_decref(kit_get(f));
+    kit_expect_nothing(f);
+}
+
 static void test_relays_without_the_feature(void **state)
 {
     struct fixture *f = *state;
@@ -109,6 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_relays, kit_setup_with_relays, kit_teardown),
         cmocka_unit_test_setup_teardown(test_relays_that_are_wrong, kit_setup_with_relays,
+                                        kit_teardown),
+        cmocka_unit_test_setup_teardown(test_relays_that_pathdog_would_skip, kit_setup_with_relays,
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(test_relays_without_the_feature, kit_setup, kit_teardown),
     };
