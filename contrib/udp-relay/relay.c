@@ -57,11 +57,6 @@ uint32_t relay_pending(const struct relay *relay)
     return relay->table.n_pending;
 }
 
-uint32_t relay_pending_limit(const struct relay_settings *settings)
-{
-    return settings->max_circuits * RELAY_PENDING_FACTOR;
-}
-
 const struct members *relay_members(const struct relay *relay)
 {
     return relay->members;

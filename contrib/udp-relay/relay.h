@@ -43,6 +43,12 @@ struct relay_settings {
     bool service; /* false: no registration at all */
 };
 
+/* Registrations without a peer, of all addresses. */
+static inline uint32_t relay_pending_limit(const struct relay_settings *settings)
+{
+    return settings->max_circuits * RELAY_PENDING_FACTOR;
+}
+
 struct members;
 struct relay;
 
@@ -177,7 +183,6 @@ const char *relay_count_name(enum relay_count count);
 uint64_t relay_count(const struct relay *relay, enum relay_count count);
 uint32_t relay_circuits(const struct relay *relay); /* with two members */
 uint32_t relay_pending(const struct relay *relay);  /* with one */
-uint32_t relay_pending_limit(const struct relay_settings *settings);
 
 /* ---- sessions ---- */
 
