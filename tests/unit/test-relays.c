@@ -277,7 +277,9 @@ static void operator_is_told_apart(void **state)
 
     peer_on(lab, 17, "n1");
     lab_command(lab, &(struct event_command){.type = COMMAND_MOVE, .peer = "a", .via = "n1"});
-    expect_decision(lab, 17, VERDICT_MIGRATE); /* who asks gets it, there already or not */
+    /* who asks gets it, there already or not */
+    assert_string_equal(expect_decision(lab, 17, VERDICT_MIGRATE)->reason->s,
+                        "asked by an operator, over relay n1");
     lab_answer_ok(lab, expect_migrate(lab, 17));
     assert_string_equal(lab->poke.change_via, "n1");
     assert_true(lab->poke.change_asked);

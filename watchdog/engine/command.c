@@ -24,14 +24,19 @@ static const char operator_name[] = "operator";
 static void move(struct engine *engine, const struct event_command *command)
 {
     struct peer *peer = command->peer ? peers_find_name(engine, command->peer) : NULL;
-    char reason[128];
+    const char *who = command->who ? command->who : "an operator";
+    char reason[512];
 
     if (!peer) {
         notice_format(engine, PD_LEVEL_WARNING, "unknown-peer", "asked to move %s: no such peer",
                       command->peer ? command->peer : "(no name)");
         return;
     }
-    snprintf(reason, sizeof(reason), "asked by %s", command->who ? command->who : "an operator");
+    if (command->via)
+        snprintf(reason, sizeof(reason), "asked by %s, %s%s", who,
+                 string_equal(command->via, "direct") ? "" : "over relay ", command->via);
+    else
+        snprintf(reason, sizeof(reason), "asked by %s", who);
     advice_give(engine, peer, operator_name,
                 command->by == COMMAND_BY_RECONNECT ? REASON_BY_RECONNECT
                 : command->by == COMMAND_BY_MIGRATE ? REASON_BY_MIGRATE
