@@ -13,6 +13,7 @@
 word(not_connected) -> not_connected;
 word(not_quic_connection) -> not_migratable;
 word(no_conn) -> no_conn;
+word(unknown_shape) -> no_conn;
 word({invalid_state, draining}) -> no_conn;
 word({invalid_state, closed}) -> no_conn;
 word(closed) -> no_conn;

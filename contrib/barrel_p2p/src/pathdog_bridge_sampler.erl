@@ -236,6 +236,7 @@ kind({_Tag, _Conn}) -> look.
 %% Also a late answer counts, if its round is still there.
 take({Tag, #{id := Id} = Conn}, {answer, {ok, Look}}, #{seen := Seen, settings := Settings} = State) ->
     moved(Conn, Look),
+    tell_unknown(Look),
     Before = maps:get(Id, Seen, pathdog_bridge_history:new()),
     Now = pathdog_bridge_call:now_ms(),
     How = case Tag of _ when is_reference(Tag) -> asked; _ -> Tag end,
@@ -254,6 +255,11 @@ tell_stuck(#{node := Node, id := Id}, Streams) ->
     logger:warning("pathdog_bridge: ~b streams of the connection to ~ts (~b) stand still", [
         Streams, Node, Id
     ]).
+
+tell_unknown(#{state := #{unknown := Unknown}}) ->
+    lists:foreach(fun pathdog_bridge_notice:unknown/1, Unknown);
+tell_unknown(_) ->
+    ok.
 
 %% What is not there any more need not be remembered.
 forget(all, Conns, #{seen := Seen} = State) ->

@@ -9,6 +9,8 @@
 %%   on_close   normal | hang
 %%   forbidden  the peer forbids migration
 %%   hole       undefined | where stream 13 waits for what is missing
+%%   again      what was delivered of stream 13 came once more, and is kept; it waits for nothing
+%%   streams    #{stream => record}, whatever that is
 %%   unacked    what is sent and not acknowledged of stream 17: [{offset, bytes, ms ago}]
 %%   lost       what of it was lost and waits to be sent again: [{offset, bytes}]
 %%   handed     bytes of stream 17 that were handed in; what is neither sent nor waits is acknowledged
@@ -28,7 +30,7 @@
     packets_received = 10, packets_sent = 10, data_received = 1000, data_sent = 1000,
     alive = true, on_migrate = ok, measured = true, on_close = normal,
     srtt = 20000, latest = 21000, min = 19000, var = 1000, in_flight = 0,
-    migrations = 0, pings = 0, looks = 0, streams = #{}, forbidden = false
+    migrations = 0, pings = 0, looks = 0, streams = #{13 => stream(#{})}, forbidden = false
 }).
 
 %% Options: for the socket, which is bound to nothing without any; default: that of a test without a network.
@@ -177,6 +179,10 @@ change(lost, Lost, S) ->
 change(handed, Bytes, #state{streams = Streams} = S) ->
     S#state{streams = Streams#{17 => setelement(2, setelement(4, stream(#{}), Bytes), 17)}};
 change(hole, undefined, S) -> S#state{streams = #{13 => stream(#{})}};
+change(again, Delivered, S) ->
+    Buffer = maps:from_keys(lists:seq(0, Delivered, 100), <<"twice">>),
+    S#state{streams = #{13 => setelement(9, stream(Buffer), Delivered + 5)}};
+change(streams, Streams, S) -> S#state{streams = Streams};
 change(hole, Offset, S) -> S#state{streams = #{13 => setelement(9, stream(#{Offset + 9 => <<"late">>}), Offset)}}.
 
 now_ms() -> erlang:monotonic_time(millisecond).
@@ -185,4 +191,4 @@ space(ReceivedMs) -> {pn_space, 1, undefined, undefined, ReceivedMs, [], 0, unde
 
 %% As #stream_state{} of 1.8.1 begins.
 stream(Buffer) ->
-    {stream_state, 13, open, 0, 1000, false, [], false, 0, 1000, false, Buffer, false}.
+    {stream_state, 13, open, 0, 1000, false, [], false, 0, 1000, false, Buffer, false, undefined, 3, false}.
