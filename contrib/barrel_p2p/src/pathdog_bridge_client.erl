@@ -187,6 +187,8 @@ event({forwarded, {moved, Tag, Answer}}, #client{moves = Moves} = State) ->
         {Id, Rest} -> moved(Id, Answer, State#client{moves = Rest});
         error -> State
     end;
+event(renew, State) ->
+    finish(<<"what the node says of itself has changed">>, State);
 event({snapshot, Count}, #client{subscribing = Id} = State) when Id =/= none ->
     answer(Id, [{peers, Count}], State#client{subscribing = none});
 event({peers, Peers}, #client{subscribed = true} = State) ->

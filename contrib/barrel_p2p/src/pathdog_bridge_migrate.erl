@@ -162,6 +162,7 @@ poll(Id, Quic, Before, Pause, Deadline, Settings) ->
     end.
 
 moved(Id, Quic, Deadline, Settings) ->
+    pathdog_bridge_effects:migrated(Id),
     Where = fun() -> {ok, pathdog_bridge_conn:place(Quic, pathdog_bridge_conn:origin(Quic))} end,
     case limited(Where, Deadline, Settings) of
         {ok, #{local := Local} = Place} ->

@@ -243,6 +243,7 @@ take({Tag, #{id := Id} = Conn}, {answer, {ok, Look}}, #{seen := Seen, settings :
     {Row, Verdict, After} = pathdog_bridge_history:seen(Id, Look, Now, How, {Before, Settings}),
     #{push := Send, again := Again, stuck := Stuck} = Verdict,
     Stuck > 0 andalso tell_stuck(Conn, Stuck),
+    Stuck > 0 andalso pathdog_bridge_effects:stuck(Id),
     Next = look_again(Id, Again, State#{seen := Seen#{Id => After}}),
     case Send of
         true -> add_row(round_of(Tag), Row, Next);

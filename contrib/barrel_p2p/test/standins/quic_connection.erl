@@ -5,6 +5,7 @@
 %%   alive      true: packets come in (what was asked for is answered). wire: those that really do; pings are
 %%              sent to the peer's address, and what comes from there counts
 %%   on_migrate ok | black_hole | {error, Term} | hang | {exit, Reason}
+%%   loses      a migration leaves stream 13 waiting for what was lost, as with a peer whose quic is 1.8.1 or older
 %%   measured   an RTT sample was taken
 %%   on_close   normal | hang
 %%   forbidden  the peer forbids migration
@@ -30,7 +31,7 @@
     packets_received = 10, packets_sent = 10, data_received = 1000, data_sent = 1000,
     alive = true, on_migrate = ok, measured = true, on_close = normal,
     srtt = 20000, latest = 21000, min = 19000, var = 1000, in_flight = 0,
-    migrations = 0, pings = 0, looks = 0, streams = #{13 => stream(#{})}, forbidden = false
+    migrations = 0, pings = 0, looks = 0, streams = #{13 => stream(#{})}, forbidden = false, loses = false
 }).
 
 %% Options: for the socket, which is bound to nothing without any; default: that of a test without a network.
@@ -142,9 +143,9 @@ migrate(How, From, #state{socket = Old, migrations = N, alive = Alive} = State) 
     {Socket, _} = case Alive of wire -> open([], State#state.remote_addr); _ -> open() end,
     gen_udp:close(Old),
     Next = case How of ok when Alive =:= wire -> wire; _ -> How =:= ok end,
-    {keep_state,
-        State#state{socket = Socket, migrations = N + 1, alive = Next},
-        [{reply, From, ok}]}.
+    Moved = State#state{socket = Socket, migrations = N + 1, alive = Next},
+    After = case Moved of #state{loses = true} -> change(hole, 1000 + N, Moved); _ -> Moved end,
+    {keep_state, After, [{reply, From, ok}]}.
 
 path_stats(#state{measured = false}) ->
     (path_stats(#state{}))#{srtt => 100000, latest_rtt => 0, min_rtt => 0, rtt_var => 50000};
@@ -159,6 +160,7 @@ change(alive, V, S) -> S#state{alive = V};
 change(on_migrate, V, S) -> S#state{on_migrate = V};
 change(on_close, V, S) -> S#state{on_close = V};
 change(forbidden, V, S) -> S#state{forbidden = V};
+change(loses, V, S) -> S#state{loses = V};
 change(measured, V, S) -> S#state{measured = V};
 change(srtt, V, S) -> S#state{srtt = V, latest = V, min = min(V, S#state.min)};
 change(in_flight, 0, S) -> change(unacked, [], S#state{in_flight = 0});
