@@ -353,6 +353,8 @@ SCENARIOS = [
              third=True, casts=True),
     Scenario("mesh-all", "the same, pathdog beside each", "alpha", down_and_flip, third=True,
              both=True, casts=True, only_with=True),
+    Scenario("mesh-flip", "three nodes that cast, route flip", "alpha", flip, third=True,
+             casts=True),
     Scenario("mesh-once", "the same, dist_auto_connect once", "alpha", down_and_flip, third=True,
              casts=True, kernel="{dist_auto_connect, once}"),
     Scenario("mesh-apart", "the same, connect_all false", "alpha", down_and_flip, third=True,

@@ -117,6 +117,7 @@ line(Line, State) ->
     case pathdog_bridge_protocol:decode(Line) of
         {request, Id, Request} -> request(Id, Request, State);
         {refuse, Id, Word} -> refuse(Id, Word, State);
+        {cancel, Id} -> cancel(Id, State);
         ignore -> State;
         {fatal, Why} -> fatal(Why, State)
     end.
@@ -169,6 +170,11 @@ move(Kind, Id, Move, #client{moves = Moves} = State) ->
     Tag = make_ref(),
     pathdog_bridge_moves:start(Kind, Tag, Move),
     State#client{moves = Moves#{Tag => Id}}.
+
+%% Its answer says how it ended.
+cancel(Id, #client{moves = Moves} = State) ->
+    lists:foreach(fun pathdog_bridge_moves:cancel/1, [Tag || {Tag, I} <- maps:to_list(Moves), I =:= Id]),
+    State.
 
 %% ---- what others say ----
 

@@ -25,6 +25,8 @@ word({not_migratable, _}) -> not_migratable;
 word(inbound) -> not_migratable;
 word(timeout) -> timeout;
 word(busy) -> busy;
+word(old_lives) -> old_lives;
+word(cancelled) -> cancelled;
 word(unknown_via) -> unknown_via;
 word(dial_failed) -> dial_failed;
 word({dial_failed, _}) -> dial_failed;

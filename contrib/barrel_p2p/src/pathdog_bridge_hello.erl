@@ -56,6 +56,7 @@ number(Part) ->
 
 features(#{reconnectable := Which} = Settings) ->
     [<<"reconnect">> || Which =/= none] ++
+        [<<"make_before_break">> || Which =/= none] ++
         [<<"bind">> || pathdog_bridge_bind:missing() =:= []] ++
         [<<"relay">> || pathdog_bridge_relay:is_configured(Settings)] ++
         [<<"probe">>] ++

@@ -26,7 +26,7 @@ run(#{conn := Id, reason := Reason} = Request, Deadline, Settings) ->
             %% first, so that nothing is closed that cannot be dialled from there
             Answer =
                 case options(pathdog_bridge_bind:wanted(Request), Conn, Deadline, Settings) of
-                    {ok, Options} -> close_and_dial(Conn, Options, Deadline, Settings);
+                    {ok, Options} -> if_needed(Request, Conn, Options, Deadline, Settings);
                     {error, _} = Error -> Error
                 end,
             %% only now: a logger that is slow must not hold up the dial
@@ -39,6 +39,18 @@ run(#{conn := Id, reason := Reason} = Request, Deadline, Settings) ->
         {error, Error} ->
             {error, Error}
     end.
+
+if_needed(#{keep_old := true}, #{node := Node} = Conn, Options, Deadline, Settings) ->
+    Where = case pathdog_bridge_relay:is_relayed(Node) of true -> undefined; false -> remote(Conn, Deadline, Settings) end,
+    case pathdog_bridge_need:proven(Conn, {Options, Where}, Deadline, Settings) of
+        ok ->
+            ok = pathdog_bridge_moves:commit(),
+            close_and_dial(Conn, Options, Deadline, Settings);
+        {error, _} = Error ->
+            Error
+    end;
+if_needed(_, Conn, Options, Deadline, Settings) ->
+    close_and_dial(Conn, Options, Deadline, Settings).
 
 %% For the socket of the dial.
 options(none, _, _, _) ->

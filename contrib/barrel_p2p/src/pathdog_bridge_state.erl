@@ -12,7 +12,7 @@
 %% What does not look so is not known: it is left out, and named among what is unknown.
 -module(pathdog_bridge_state).
 
--export([read/2, parts/1, readable/0]).
+-export([read/2, outstanding/2, parts/1, readable/0]).
 -export_type([parts/0, sending/0]).
 
 -define(QUEUES, 8).
@@ -46,6 +46,25 @@ read(Conn, Limit) ->
         State = sys:get_state(Conn, Limit),
         At = pathdog_bridge_call:now_ms(),
         (parts(State))#{at => At}
+    catch
+        _:_ -> none
+    end.
+
+%% The numbers of the packets that are not acknowledged, whatever is in them; the next number; and where streams stand. none: it is not known. Waits as read/2.
+-spec outstanding(pid(), timeout()) ->
+    #{packets := [non_neg_integer()], next := non_neg_integer(), holes := pathdog_bridge_stuck:holes(), pto_ms := non_neg_integer()} | none.
+outstanding(Conn, Limit) ->
+    try
+        {_, Data} = State = sys:get_state(Conn, Limit),
+        [Loss] = [Element || Element <- tuple_to_list(Data), is_tagged(Element, loss_state)],
+        [_, _, Application] = [Element || Element <- tuple_to_list(Data), is_tagged(Element, pn_space)],
+        true = is_integer(element(2, Application)),
+        #{
+            next => element(2, Application),
+            packets => [element(2, Packet) || Packet <- pathdog_bridge_shapes:packets(Loss)],
+            pto_ms => pathdog_bridge_shapes:pto_ms(Loss),
+            holes => maps:get(holes, parts(State))
+        }
     catch
         _:_ -> none
     end.

@@ -20,7 +20,10 @@ all() ->
         the_dial_fails_at_first, the_dial_hangs, a_dial_that_hangs_is_ended,
         a_half_made_connection_is_closed, the_dial_is_slow, the_peer_is_far_away, the_peer_was_quicker, already_reconnected,
         the_view_takes_its_time, the_view_crashes, outside_of_the_view, reconnect_while_it_migrates, the_client_vanishes,
-        ten_in_a_row, reconnect_is_off, only_those_dialled_from_here
+        ten_in_a_row, reconnect_is_off, only_those_dialled_from_here,
+        the_old_one_lives, the_old_one_is_dead, one_that_lives_with_a_hole, one_that_stands_still_already,
+        a_hole_that_is_filled, nobody_listens_there, taken_back, too_late_to_take_back,
+        a_migration_is_taken_back, nothing_to_take_back
     ].
 
 settings(outside_of_the_view) -> [{connections, all}];
@@ -32,6 +35,7 @@ settings(the_old_one_goes_when_dials_fail) -> [{dial_timeout, 50}];
 settings(a_dial_that_hangs_is_ended) -> [{dial_timeout, 10}];
 settings(a_half_made_connection_is_closed) -> [{dial_timeout, 10}];
 settings(the_peer_is_far_away) -> [{dial_timeout, 100}];
+settings(one_that_stands_still_already) -> [{stuck_after, 1}];
 settings(the_dial_fails) -> [{redial_for, 0}];
 settings(_) -> [].
 
@@ -442,3 +446,114 @@ only_those_dialled_from_here(Config) ->
     ?assertMatch(
         #{?BRAVO := #{<<"reconnectable">> := true}, ?CHARLIE := #{<<"reconnectable">> := false}}, Peers
     ).
+
+%% ---- keep_old: only where it is needed ----
+
+keep(Conn, Ms) ->
+    io_lib:format("{\"conn\":~b,\"timeout_ms\":~b,\"reason\":\"test\",\"keep_old\":true}", [Conn, Ms]).
+
+keep_old(Client, Conn) -> bridge:ask(Client, reconnect_peer, keep(Conn, 30000)).
+
+cancel(Client, Id) ->
+    bridge:send_line(Client, io_lib:format("{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":{\"id\":~b}}", [Id])).
+
+%% A flip that cost nothing: nothing is closed, nothing is dialled.
+the_old_one_lives(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    ?REFUSED(-32011, keep_old(Client, Conn)),
+    ?assertEqual([], standin_net:dials()),
+    ?assert(is_process_alive(Quic)),
+    bridge:quiet(Client).
+
+%% It is dead, and the peer's listener answers.
+dead(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    {Listener, Where} = standin_listener:start({127, 0, 0, 1}, 0),
+    quic_connection:move_peer(Quic, Where),
+    quic_connection:set(Quic, #{alive => false}),
+    {Client, Conn, Listener}.
+
+the_old_one_is_dead(Config) ->
+    {Client, Conn, Listener} = dead(Config),
+    #{<<"result">> := #{<<"conn">> := New}} = keep_old(Client, Conn),
+    ?assert(New > Conn),
+    ?assert(length(standin_listener:seen(Listener)) > 0),
+    standin_listener:stop(Listener).
+
+%% Its packets are acknowledged, and one of its streams waits for what is lost.
+one_that_lives_with_a_hole(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{hole => 4212}),
+    #{<<"result">> := #{<<"conn">> := New}} = keep_old(Client, Conn),
+    ?assert(New > Conn).
+
+one_that_stands_still_already(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{hole => 4212}),
+    bridge:wait(fun() ->
+        bridge:post(Client, erlang:unique_integer([positive]), summary, "{}"),
+        pathdog_bridge_sampler:is_stuck(Conn)
+    end),
+    Pings = maps:get(pings, quic_connection:info(Quic)),
+    #{<<"result">> := _} = keep_old(Client, Conn),
+    bridge:wait(fun() -> not is_process_alive(Quic) end),
+    ?assertEqual(0, Pings).
+
+a_hole_that_is_filled(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{hole => 4212}),
+    bridge:post(Client, 5, reconnect_peer, keep(Conn, 30000)),
+    bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) > 0 end),
+    quic_connection:set(Quic, #{hole => undefined}),
+    ?REFUSED(-32011, bridge:answer(Client, 5)).
+
+%% The kernel says so, or nobody answers: nothing is closed.
+nobody_listens_there(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    {Listener, Where} = standin_listener:start({127, 0, 0, 1}, 0),
+    standin_listener:set(Listener, silent),
+    quic_connection:move_peer(Quic, Where),
+    quic_connection:set(Quic, #{alive => false}),
+    ?REFUSED(-32009, keep_old(Client, Conn)),
+    standin_listener:stop(Listener),
+    ?REFUSED(-32009, keep_old(Client, Conn)),
+    ?assertEqual([], standin_net:dials()),
+    ?assert(is_process_alive(Quic)),
+    bridge:quiet(Client).
+
+taken_back(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    bridge:post(Client, 5, reconnect_peer, keep(Conn, 30000)),
+    bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) > 0 end),
+    cancel(Client, 5),
+    ?REFUSED(-32012, bridge:answer(Client, 5)),
+    ?assertMatch(#{<<"result">> := _}, migrate(Client, Conn)).
+
+too_late_to_take_back(Config) ->
+    {Client, Conn, Listener} = dead(Config),
+    standin_net:dial(?B, {wait, 200}),
+    bridge:post(Client, 5, reconnect_peer, keep(Conn, 30000)),
+    bridge:note(Client, peer_down),
+    cancel(Client, 5),
+    ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)),
+    standin_listener:stop(Listener).
+
+a_migration_is_taken_back(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{on_migrate => black_hole}),
+    bridge:post(Client, 5, migrate_peer, params(Conn, 60000)),
+    bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) > 0 end),
+    cancel(Client, 5),
+    ?REFUSED(-32012, bridge:answer(Client, 5)),
+    quic_connection:set(Quic, #{on_migrate => ok}),
+    ?assertMatch(#{<<"result">> := _}, migrate(Client, Conn)).
+
+%% Without keep_old, answered already, or of nobody.
+nothing_to_take_back(Config) ->
+    {Client, Conn, _} = up(client, Config),
+    standin_net:dial(?B, {wait, 100}),
+    bridge:post(Client, 5, reconnect_peer, params(Conn, 30000)),
+    cancel(Client, 5),
+    #{<<"result">> := #{<<"conn">> := New}} = bridge:answer(Client, 5),
+    [cancel(Client, Id) || Id <- [5, 6, 9007199254740991]],
+    ?assertMatch(#{<<"result">> := _}, migrate(Client, New)).

@@ -38,7 +38,7 @@ hello_comes_first(Config) ->
      || Method <- [subscribe, summary, probe]
     ],
     ?assertMatch(
-        #{<<"protocol">> := 1, <<"boot">> := _, <<"features">> := [<<"reconnect">>, <<"bind">>, <<"probe">>, <<"probe_path">>, <<"push">>]},
+        #{<<"protocol">> := 1, <<"boot">> := _, <<"features">> := [<<"reconnect">>, <<"make_before_break">>, <<"bind">>, <<"probe">>, <<"probe_path">>, <<"push">>]},
         bridge:hello(Client)
     ),
     ?assertMatch(#{<<"result">> := #{<<"peers">> := 0}}, bridge:ask(Client, subscribe, "{}")).

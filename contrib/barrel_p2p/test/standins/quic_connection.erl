@@ -26,7 +26,7 @@
 
 %% As in 1.8.1 as far as it goes: three packet number spaces, the eight send queues, the loss state.
 -record(state, {
-    scid = <<"scid">>, pn_initial = space(undefined), pn_handshake = space(undefined), pn_app = space(now_ms()),
+    scid = <<"scid">>, next = 1000000, pn_initial = space(undefined), pn_handshake = space(undefined), pn_app = space(now_ms()),
     loss_state = quic_loss:new(), send_queue = erlang:make_tuple(8, queue:new()), congested = false, role, socket, local_addr, remote_addr, owner,
     packets_received = 10, packets_sent = 10, data_received = 1000, data_sent = 1000,
     alive = true, on_migrate = ok, measured = true, on_close = normal,
@@ -96,11 +96,11 @@ connected({call, From}, get_peer_transport_params, #state{forbidden = Forbidden}
 connected({call, From}, send_ping, #state{pings = N, alive = wire} = State) ->
     #state{socket = Socket, remote_addr = {Ip, Port}} = State,
     _ = gen_udp:send(Socket, Ip, Port, <<"ping">>),
-    {keep_state, State#state{pings = N + 1}, [{reply, From, ok}]};
+    {keep_state, asked(State#state{pings = N + 1}), [{reply, From, ok}]};
 connected(info, {udp, Socket, _, _, _}, #state{socket = Socket} = State) ->
     {keep_state, came(1, State)};
 connected({call, From}, send_ping, #state{pings = N, alive = Alive} = State) ->
-    Next = case Alive of true -> came(1, State); false -> State end,
+    Next = case Alive of true -> came(1, asked(State)); false -> asked(State) end,
     {keep_state, Next#state{pings = N + 1}, [{reply, From, ok}]};
 connected({call, From}, sockname, #state{local_addr = Local} = State) ->
     {keep_state, State, [{reply, From, {ok, Local}}]}; % the one from before a migration
@@ -125,8 +125,21 @@ draining({call, From}, _, State) ->
     {keep_state, State, [{reply, From, {error, {invalid_state, draining}}}]};
 draining(_, _, _) -> keep_state_and_data.
 
-came(N, #state{packets_received = P} = State) ->
-    State#state{packets_received = P + N, pn_app = space(now_ms())}.
+%% A packet with a PING, which waits to be acknowledged; came/2 does that.
+asked(#state{next = Number, loss_state = Loss, pn_app = Space} = State) ->
+    State#state{
+        next = Number + 1,
+        pn_app = setelement(2, Space, Number + 1),
+        loss_state = try quic_loss:on_packet_sent(Loss, Number, 30, true, [ping], now_ms()) catch error:undef -> Loss end
+    }.
+
+came(N, #state{packets_received = P, loss_state = Loss, next = Next} = State) ->
+    State#state{
+        packets_received = P + N,
+        pn_app = setelement(2, space(now_ms()), Next),
+        %% a test may have another quic_loss, of which nothing is known
+        loss_state = try quic_loss:without_pings(Loss) catch error:undef -> Loss end
+    }.
 
 %% An inbound connection shares the listener's socket: the real one closes it, and says ok.
 migrate(_, From, #state{role = server, owner = Owner} = State) ->
@@ -156,6 +169,7 @@ path_stats(#state{srtt = S, latest = L, min = M, var = V, in_flight = I, packets
         bytes_in_flight => I, in_recovery => false, congested => C
     }.
 
+change(alive, true, S) -> came(0, S#state{alive = true});
 change(alive, V, S) -> S#state{alive = V};
 change(on_migrate, V, S) -> S#state{on_migrate = V};
 change(on_close, V, S) -> S#state{on_close = V};
@@ -189,7 +203,7 @@ change(hole, Offset, S) -> S#state{streams = #{13 => setelement(9, stream(#{Offs
 
 now_ms() -> erlang:monotonic_time(millisecond).
 
-space(ReceivedMs) -> {pn_space, 1, undefined, undefined, ReceivedMs, [], 0, undefined, #{}}.
+space(ReceivedMs) -> {pn_space, 1000000, undefined, undefined, ReceivedMs, [], 0, undefined, #{}}.
 
 %% As #stream_state{} of 1.8.1 begins.
 stream(Buffer) ->

@@ -3,7 +3,7 @@
 -module(quic_loss).
 
 -export([new/0, on_packet_sent/6, sent_packets/1, get_pto/1, pto_count/1, smoothed_rtt/1, rtt_var/1]).
--export([with/2, backed_off/2, capped/1]).
+-export([with/2, backed_off/2, capped/1, without_pings/1]).
 
 -record(loss_state, {sent_q = queue:new(), smoothed_rtt = 100, rtt_var = 50, max_ack_delay = 25, pto_count = 0, pto_max = infinity}).
 
@@ -32,6 +32,10 @@ with(Packets, State) ->
         State#loss_state{sent_q = queue:new(), smoothed_rtt = 20, rtt_var = 1},
         Numbered
     ).
+
+%% Those of the test itself, which have been acknowledged.
+without_pings(#loss_state{sent_q = Q} = State) ->
+    State#loss_state{sent_q = queue:filter(fun(P) -> element(2, P) < 1000000 end, Q)}.
 
 backed_off(N, State) -> State#loss_state{pto_count = N}.
 
