@@ -86,6 +86,12 @@ __pathdogctl_interfaces()
     __pathdogctl_words $(cd /sys/class/net 2> /dev/null && echo *)
 }
 
+__pathdogctl_relays()
+{
+    __pathdogctl_words direct $(pathdogctl "${socket[@]}" --json relays 2> /dev/null |
+        grep -o '"relay":"[A-Za-z0-9._@-]*"' | cut -d '"' -f 4 | sort -u)
+}
+
 __pathdogctl_uplinks()
 {
     __pathdogctl_words $(pathdogctl "${socket[@]}" --json uplinks 2> /dev/null |
@@ -101,8 +107,8 @@ __pathdogctl_units()
 _pathdogctl()
 {
     local IFS=$' \t\n' words quote before cur prev command= subject= socket=() i
-    local triggers='route srtt stall tunnel congestion loss send-errors resume operator fallback uplink return shared'
-    local commands='status peers uplinks decisions report explain migrate hold release mode notify reload check
+    local triggers='route srtt stall tunnel congestion loss send-errors resume lease relay exec operator fallback uplink return shared'
+    local commands='status peers uplinks relays decisions report explain migrate hold release mode notify reload check
         help version'
     local verdicts='gone inbound disabled held no-target in-flight merged cooling backing-off damped awaiting observing
         probing queued migrate reconnect superseded expired'
@@ -135,8 +141,9 @@ _pathdogctl()
         --trigger) __pathdogctl_words $triggers; return ;;
         --interface) __pathdogctl_interfaces; return ;;
         --to|--uplink) __pathdogctl_uplinks; return ;;
+        --via) __pathdogctl_relays; return ;;
         --peer|--peers) __pathdogctl_peers; return ;;
-        --instance|--reason|--local|--via|--limit|-n) return ;;
+        --instance|--reason|--local|--limit|-n) return ;;
     esac
 
     if [[ $cur == -* ]]; then

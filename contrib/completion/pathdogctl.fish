@@ -58,6 +58,11 @@ function __pathdogctl_uplinks
     __pathdogctl_ask --json uplinks | string match -rg '^{"uplink":"([A-Za-z0-9._@-]*)"'
 end
 
+function __pathdogctl_relays
+    echo direct
+    __pathdogctl_ask --json relays | string match -arg '"relay":"([A-Za-z0-9._@-]*)"' | sort -u
+end
+
 function __pathdogctl_interfaces
     command ls /sys/class/net 2>/dev/null
 end
@@ -76,6 +81,7 @@ $c -n __pathdogctl_is -l version -d 'print the version'
 $c -n __pathdogctl_is -a status -d 'the state of node, peers and triggers, and what prevents moves'
 $c -n __pathdogctl_is -a peers -d 'the connections'
 $c -n __pathdogctl_is -a uplinks -d 'the interfaces over which peers can be reached'
+$c -n __pathdogctl_is -a relays -d 'the relays, and the connections that go over one'
 $c -n __pathdogctl_is -a decisions -d 'the last decisions of all runs; -f follows'
 $c -n __pathdogctl_is -a report -d 'a summary on one screen'
 $c -n __pathdogctl_is -a explain -d 'why a peer was or was not moved'
@@ -94,17 +100,17 @@ $c -n '__pathdogctl_is mode; and __pathdogctl_count 1' -a 'active observe'
 $c -n '__pathdogctl_is notify; and __pathdogctl_count 1' -a 'rebind up moved down'
 $c -n '__pathdogctl_is notify; and __pathdogctl_count 2' -a '(__pathdogctl_interfaces)'
 $c -n '__pathdogctl_is help; and __pathdogctl_count 1' \
-    -a 'status peers uplinks decisions report explain migrate hold release mode notify reload check help version'
+    -a 'status peers uplinks relays decisions report explain migrate hold release mode notify reload check help version'
 $c -n '__pathdogctl_is check' -F
 
 $c -n '__pathdogctl_is status' -l check -d 'one line, and an exit status'
 $c -n '__pathdogctl_is peers' -l sort -x -a 'worst silent rtt name conn age interface local remote table' -d 'by what'
-$c -n '__pathdogctl_is peers decisions' -s n -l limit -x -d 'at most so many'
+$c -n '__pathdogctl_is peers relays decisions' -s n -l limit -x -d 'at most so many'
 $c -n '__pathdogctl_is decisions' -s f -l follow -d 'go on with those that come'
 $c -n '__pathdogctl_is decisions' -l everything -d 'all kinds of records'
 $c -n '__pathdogctl_is decisions' -l peer -x -a '(__pathdogctl_peers)' -d 'a glob of names'
 $c -n '__pathdogctl_is decisions' -l trigger -x -d 'of this one only' \
-    -a 'route srtt stall tunnel congestion loss send-errors resume operator fallback uplink return shared'
+    -a 'route srtt stall tunnel congestion loss send-errors resume lease relay exec operator fallback uplink return shared'
 $c -n '__pathdogctl_is decisions' -l verdict -x -d 'with this one only' \
     -a 'gone inbound disabled held no-target in-flight merged cooling backing-off damped awaiting observing probing queued migrate reconnect superseded expired'
 $c -n '__pathdogctl_is decisions' -l uplink -x -a '(__pathdogctl_uplinks)' -d 'of this one only'
@@ -118,7 +124,7 @@ $c -n '__pathdogctl_is migrate' -l by -x -a 'migrate reconnect' -d 'by what mean
 $c -n '__pathdogctl_is migrate' -l to -x -a '(__pathdogctl_uplinks)' -d 'to which uplink'
 $c -n '__pathdogctl_is migrate' -l interface -x -a '(__pathdogctl_interfaces)' -d 'where to'
 $c -n '__pathdogctl_is migrate' -l local -x -d 'from which address'
-$c -n '__pathdogctl_is migrate' -l via -x -d 'through whom'
+$c -n '__pathdogctl_is migrate' -l via -x -a '(__pathdogctl_relays)' -d 'through whom'
 $c -n '__pathdogctl_is migrate' -l no-wait -d 'do not wait for the outcome'
 $c -n '__pathdogctl_is hold release' -l all -d 'all peers'
 $c -n '__pathdogctl_is hold release' -l uplink -x -a '(__pathdogctl_uplinks)' -d 'this uplink'

@@ -15,11 +15,12 @@
 #include <unistd.h>
 
 static const char *const column_names[PATHDOG_NODE_N_COLUMNS] = {
-    "conn",        "srtt_us",    "latest_rtt_us",   "min_rtt_us",   "rttvar_us",
-    "rtt_samples", "cwnd_bytes", "in_flight_bytes", "congested",    "in_recovery",
-    "pto_count",   "bytes_sent", "bytes_received",  "packets_lost", "send_errors",
-    "silent_ms",   "unacked_ms", "unacked_bytes",   "acked_bytes",  "packets_sent",
-    "pto_us",
+    "conn",           "srtt_us",       "latest_rtt_us",    "min_rtt_us",
+    "rttvar_us",      "rtt_samples",   "cwnd_bytes",       "in_flight_bytes",
+    "congested",      "in_recovery",   "pto_count",        "bytes_sent",
+    "bytes_received", "packets_lost",  "send_errors",      "silent_ms",
+    "unacked_ms",     "unacked_bytes", "acked_bytes",      "packets_sent",
+    "pto_us",         "lease_ms",      "lease_sent_bytes", "lease_received_bytes",
 };
 
 /* ---- what the node tells ---- */
@@ -353,6 +354,7 @@ struct pathdog_node *pathdog_node_free(struct pathdog_node *kit)
         close(kit->epoll_fd);
     kit_buffer_drop(&kit->rows);
     free(kit->pushes);
+    json_decref(kit->relays);
     free(kit->tokens);
     free(kit->client_uids);
     free(kit->node);

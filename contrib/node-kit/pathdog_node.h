@@ -50,6 +50,9 @@ extern "C" {
 /* Default of config.output_limit_bytes; the contract asks for 1 MiB at least. */
 #define PATHDOG_NODE_OUTPUT_LIMIT_BYTES (16u * 1024u * 1024u)
 
+/* At most so many relays. */
+#define PATHDOG_NODE_RELAYS_MAX 64u
+
 /* What a request may be refused with. What pathdog does then: docs/node-protocol.md. */
 enum pathdog_node_error {
     PATHDOG_NODE_NOT_CONNECTED = -32001,          /* no connection to that peer */
@@ -104,6 +107,10 @@ enum pathdog_node_column {
     PATHDOG_NODE_ACKED_BYTES,   /* counter: how much of it the peer has acknowledged */
     PATHDOG_NODE_PACKETS_SENT,  /* counter: those among which PACKETS_LOST were lost */
     PATHDOG_NODE_PTO_US,        /* RFC 9002 §6.2.1, without back-off */
+    /* What the relay leaves; PATHDOG_NODE_UNKNOWN: no such limit, no relay, or not known. */
+    PATHDOG_NODE_LEASE_MS,             /* until it ends the circuit */
+    PATHDOG_NODE_LEASE_SENT_BYTES,     /* UDP payload that may still be sent over it */
+    PATHDOG_NODE_LEASE_RECEIVED_BYTES, /* and received */
     PATHDOG_NODE_N_COLUMNS,
 };
 #define PATHDOG_NODE_COLUMN(c) (1u << (c))
@@ -253,6 +260,19 @@ int pathdog_node_peer_path(struct pathdog_node *kit, uint64_t conn, const char *
 /* The same with all that a path has: `local`, `remote`, `via` and `interface` of the peer. A change
  * of addresses without an interface tells pathdog that the connection is bound to none. */
 int pathdog_node_peer_moved(struct pathdog_node *kit, const struct pathdog_node_peer *peer);
+
+struct pathdog_node_relay {
+    const char *relay;   /* its name, as in `via`; not "direct", each once */
+    const char *address; /* "192.0.2.1:4433", "[2001:db8::1]:4433" */
+    const char *speaks;  /* "reg-ack" or "pilot"; NULL: "reg-ack" */
+};
+
+/* Feature RELAY: the relays that `via` of a migrate may name. Call it when they are known, and when
+ * they change; it replaces the earlier list. The kit keeps it, and tells it to each client that
+ * subscribes. `key`: this node's key for Pilot's pick, hexadecimal; NULL: none. -EINVAL: not as the
+ * contract wants it, or without the feature; the earlier list stays. */
+int pathdog_node_relays(struct pathdog_node *kit, const struct pathdog_node_relay *relays, size_t n,
+                        const char *key);
 
 /* The column of that name, or -ENOENT. */
 int pathdog_node_column_find(const char *name);

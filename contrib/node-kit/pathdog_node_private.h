@@ -74,6 +74,7 @@ struct pathdog_node {
     struct buffer rows;
     unsigned n_rows;
     struct push *pushes; /* NULL: none yet */
+    json_t *relays;      /* as they are told; NULL: the node has said nothing */
 
     struct token *tokens;
     uint32_t n_tokens, free_token; /* an index + 1; 0: none */

@@ -201,6 +201,8 @@ static int handle_subscribe(struct pathdog_node *kit, json_int_t id)
         return PATHDOG_NODE_BUSY;
     kit->subscribed = true;
     kit->n_listed = 0;
+    if (kit->relays)
+        kit_send_notification(kit, "relays", json_incref(kit->relays));
     if (kit->ops->list_peers) {
         kit->peers = (struct list){.active = true, .id = id};
         return 0;

@@ -76,8 +76,8 @@ static void conn_ready(struct conn *c)
     c->dirty = true;
 }
 
-int conn_dial(struct peer *p, const char *interface, const struct address *local,
-              const char **ret_why)
+int conn_dial(struct peer *p, const struct address *remote, const char *interface,
+              const struct address *local, const char **ret_why)
 {
     struct conn *c = conn_new(p->node, false);
     ngtcp2_transport_params params;
@@ -91,13 +91,13 @@ int conn_dial(struct peer *p, const char *interface, const struct address *local
     *ret_why = "out of memory";
     if (!c)
         return -ENOMEM;
-    r = udp_dial(c, &p->address, interface, local, &u);
+    r = udp_dial(c, remote, interface, local, &u);
     if (r < 0) {
         *ret_why = strerror(-r);
         c->dead = true;
         return r;
     }
-    c->remote = p->address;
+    c->remote = *remote;
     c->local = u->local;
     c->epoch = p->epoch + 1;
     path = (ngtcp2_path){.local = {&u->local.sa, u->local.len},
@@ -177,6 +177,8 @@ static void conn_send_close(struct conn *c, ngtcp2_ccerr *error)
     ngtcp2_ssize n;
 
     ngtcp2_path_storage_zero(&path);
+    if (c->held)
+        return;
     if (ngtcp2_conn_in_closing_period(c->quic) || ngtcp2_conn_in_draining_period(c->quic))
         return;
     n = ngtcp2_conn_write_connection_close(c->quic, &path.path, &pi, data, sizeof(data), error,
@@ -321,6 +323,10 @@ void conn_write(struct conn *c)
     c->dirty = false;
     if (c->dead)
         return;
+    if (c->held) {
+        conn_after(c);
+        return;
+    }
     for (i = 0; i < PACKETS_PER_WRITE && !c->dead && conn_write_one(c); i++)
         ;
     if (c->dead)
@@ -347,7 +353,7 @@ void conn_timer(struct conn *c)
 
     if (c->dead)
         return;
-    if (ngtcp2_conn_get_expiry(c->quic) <= c->node->now_ns) {
+    if (!c->held && ngtcp2_conn_get_expiry(c->quic) <= c->node->now_ns) {
         r = ngtcp2_conn_handle_expiry(c->quic, c->node->now_ns);
         if (r != 0) {
             conn_fail(c, r);
@@ -364,7 +370,9 @@ void conn_timer(struct conn *c)
 /* When conn_timer() has something to do. */
 uint64_t conn_next_ns(struct conn *c)
 {
-    uint64_t next = c->dead ? c->node->now_ns : ngtcp2_conn_get_expiry(c->quic);
+    uint64_t next = c->dead   ? c->node->now_ns
+                    : c->held ? UINT64_MAX
+                              : ngtcp2_conn_get_expiry(c->quic);
 
     for (struct udp *u = c->paths; u; u = u->next)
         if (u->close_at_ns && u->close_at_ns < next)

@@ -5,6 +5,8 @@
 static void conn_opened(struct conn *c)
 {
     c->opened = true;
+    if (c->meet.tried > 0)
+        c->peer->relay.meet_tries = 0;
     if (reconnect_may_begin(c))
         stream_begin(c);
 }
@@ -13,6 +15,8 @@ static void conn_turned(struct conn *c)
 {
     if (c->peer)
         reconnect_check(c->peer);
+    if (!c->dead)
+        meet_check(c);
     if (!c->dead && c->opened && !c->hello_sent && reconnect_may_begin(c)) {
         stream_begin(c);
         c->dirty = true;
@@ -25,6 +29,8 @@ static void conn_turned(struct conn *c)
         path_check(c);
     if (!c->dead)
         probe_path_check(c);
+    if (!c->dead)
+        relay_path_check(c);
     push_check(c);
 }
 
@@ -32,8 +38,11 @@ static uint64_t conn_due_ns(const struct conn *c)
 {
     uint64_t move = migrate_next_ns(c), probe = probe_path_next_ns(c), push = push_next_ns(c);
     uint64_t next = move < probe ? move : probe, dial = reconnect_next_ns(c);
+    uint64_t meet = meet_next_ns(c), relay = relay_path_next_ns(c);
 
     next = next < push ? next : push;
+    next = next < meet ? next : meet;
+    next = next < relay ? next : relay;
     return next < dial ? next : dial;
 }
 

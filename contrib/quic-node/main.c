@@ -67,6 +67,7 @@ static int dials_init(struct node *node)
 
         if (!p)
             return -ENOMEM;
+        p->dial_option = d;
         p->dialled = p->reachable = true;
         p->address = d->address;
         p->redial_at_ns = node->now_ns;
@@ -103,6 +104,12 @@ static int node_init(struct node *node, const struct options *options)
     }
     if (r == 0 && options->socket)
         r = watchdog_init(node, error, sizeof(error));
+    if (r == 0) {
+        r = meet_init(node);
+        if (r < 0 && options->relay_secret)
+            snprintf(error, sizeof(error), "relay secret %s: %s", options->relay_secret,
+                     strerror(-r));
+    }
     if (r == 0)
         r = dials_init(node);
     if (r < 0)
@@ -115,6 +122,8 @@ static void node_free(struct node *node)
     for (struct conn *c = node->conns; c; c = c->next)
         c->dead = true;
     conn_reap(node);
+    stands_free(node);
+    udp_reap(node);
     peers_free(node);
     pathdog_node_free(node->kit);
     tls_free(node);
@@ -143,7 +152,9 @@ static uint64_t node_next_ns(struct node *node, uint64_t end_ns)
 
         next = t < next ? t : next;
     }
-    return next;
+    if (relay_next_ns(node) < next)
+        next = relay_next_ns(node);
+    return stand_next_ns(node) < next ? stand_next_ns(node) : next;
 }
 
 static int node_wait(struct node *node, uint64_t until_ns)
@@ -191,6 +202,9 @@ static void node_turn(struct node *node)
         traffic_make(p);
         traffic_send(p);
     }
+    relay_turn(node);
+    stand_turn(node);
+    agree_turn(node);
     for (struct conn *c = node->conns; c; c = c->next) {
         if (conn_next_ns(c) <= node->now_ns)
             conn_timer(c);

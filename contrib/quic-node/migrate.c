@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moving a connection to a new path (RFC 9000 §9): a new connected socket, validation of the
- * path by the library, our own time limit (the library's is 7 s). Data stays on the old path
- * until the new one is validated, unless the old one is silent.
+ * Moving a connection to a new path (RFC 9000 §9): a new connected socket, where it leads through a
+ * relay a registration there, validation of the path by the library, our own time limit (the
+ * library's is 7 s). Data stays on the old path until the new one is validated, unless the old one
+ * is silent.
  */
 #include "node.h"
 
@@ -36,6 +37,7 @@ static void move_end(struct conn *c, struct udp *u)
         udp_abandon(c, u, linger_ns(c));
     c->move.active = c->move.immediate = false;
     c->move.path = c->move.old = NULL;
+    c->move.register_ns = 0;
     c->move.token = 0;
 }
 
@@ -57,14 +59,22 @@ static int move_allowed(struct conn *c, const char **ret_why)
 static int move_socket(struct conn *c, const struct pathdog_node_migrate *request,
                        const char **ret_why)
 {
+    uint64_t timeout_ns = request->timeout_ms * NS_PER_MS;
+    struct via_target to;
     struct address local;
-    int r;
+    int r = via_target(c, request->via, &to);
 
-    *ret_why = "local is not an address of the peer's family";
+    *ret_why = c->move.why;
+    if (r < 0)
+        return r;
+    *ret_why = to.relay ? "local is not an address of the relay's family"
+                        : "local is not an address of the peer's family";
     if (request->local && (address_parse_host(request->local, &local) < 0 ||
-                           local.sa.sa_family != c->remote.sa.sa_family))
+                           local.sa.sa_family != to.remote->sa.sa_family))
         return PATHDOG_NODE_INVALID_PARAMS;
-    r = udp_dial(c, &c->remote, request->interface, request->local ? &local : NULL, &c->move.path);
+    r = udp_dial(c, to.remote, request->interface, request->local ? &local : NULL, &c->move.path);
+    if (r == 0)
+        r = via_register(c, to.relay, timeout_ns);
     *ret_why = r < 0 ? strerror(-r) : NULL;
     return r < 0 ? PATHDOG_NODE_NO_PATH : 0;
 }
@@ -81,12 +91,12 @@ bool path_dead(struct conn *c, uint64_t pto_ns)
 
 static int move_start(struct conn *c, const struct udp *to, bool immediate, const char **ret_why)
 {
-    struct address local = to->local;
-    ngtcp2_path path = {.local = {&local.sa, local.len}, .remote = {&c->remote.sa, c->remote.len}};
+    struct address local = to->local, remote = to->remote;
+    ngtcp2_path path = {.local = {&local.sa, local.len}, .remote = {&remote.sa, remote.len}};
     int r = immediate ? ngtcp2_conn_initiate_immediate_migration(c->quic, &path, c->node->now_ns)
                       : ngtcp2_conn_initiate_migration(c->quic, &path, c->node->now_ns);
 
-    c->dirty = true;
+    c->dirty = c->dirty || r == 0;
     c->move.result = MOVE_OPEN; /* the library may have told of an earlier one's end */
     *ret_why = r < 0 ? ngtcp2_strerror(r) : NULL;
     switch (r) {
@@ -105,12 +115,26 @@ static int move_start(struct conn *c, const struct udp *to, bool immediate, cons
     }
 }
 
+/* The library is asked for the path. */
+static int move_go(struct conn *c, bool immediate, const char **ret_why)
+{
+    int code = move_start(c, c->move.path, immediate, ret_why);
+
+    c->move.immediate = code == 0 && immediate;
+    c->move.carries = false;
+    c->move.gone_ns = c->node->now_ns;
+    c->move.escalate_ns =
+        immediate ? UINT64_MAX : c->node->now_ns + 2 * ngtcp2_conn_get_pto(c->quic);
+    if (code == 0 && !immediate)
+        frame_probe(c); /* does the old path live? see move_escalate() */
+    return code;
+}
+
 void migrate_begin(struct conn *c, pathdog_node_token token,
                    const struct pathdog_node_migrate *request)
 {
-    uint64_t pto_ns = ngtcp2_conn_get_pto(c->quic), now = c->node->now_ns;
     char from[ADDRESS_TEXT_MAX], to[ADDRESS_TEXT_MAX];
-    bool immediate = path_dead(c, pto_ns);
+    bool immediate = path_dead(c, ngtcp2_conn_get_pto(c->quic));
     const char *why;
     int code = move_allowed(c, &why);
 
@@ -121,26 +145,44 @@ void migrate_begin(struct conn *c, pathdog_node_token token,
     if (c->move.active) /* an earlier one that timed out; the library forgets it too */
         move_end(c, c->move.path);
     code = move_socket(c, request, &why);
-    if (code == 0 && c->move.path)
-        code = move_start(c, c->move.path, immediate, &why);
+    if (code == 0 && !c->move.register_ns)
+        code = move_go(c, immediate, &why);
     if (code < 0) {
         refuse(c, token, code, why);
         move_end(c, c->move.path);
         return;
     }
     c->move.active = true;
-    c->move.immediate = immediate;
-    c->move.carries = false;
     c->move.token = token;
-    c->move.begun_ns = now;
-    c->move.escalate_ns = immediate ? UINT64_MAX : now + 2 * pto_ns;
-    c->move.deadline_ns = now + request->timeout_ms * NS_PER_MS;
-    if (!immediate)
-        frame_probe(c); /* does the old path live? see move_escalate() */
-    event(c->node, "migrate-begun", "peer=%s conn=%llu from=%s to=%s%s reason=\"%s\"",
+    c->move.begun_ns = c->node->now_ns;
+    c->move.deadline_ns = c->move.begun_ns + request->timeout_ms * NS_PER_MS;
+    event(c->node, "migrate-begun", "peer=%s conn=%llu from=%s to=%s via=%s%s reason=\"%s\"",
           c->peer->name, (unsigned long long)c->number, address_text(&c->local, from),
-          address_text(&c->move.path->local, to), immediate ? " immediate=yes" : "",
-          request->reason ? request->reason : "");
+          address_text(&c->move.path->local, to), c->move.relay ? c->move.relay->name : "direct",
+          c->move.immediate ? " immediate=yes" : "", request->reason ? request->reason : "");
+}
+
+/* The relay was asked, and the peer. */
+static void move_registering(struct conn *c)
+{
+    bool dead = path_dead(c, ngtcp2_conn_get_pto(c->quic));
+    struct udp *path = c->move.path;
+    const char *why = c->move.why;
+    bool late = c->move.register_ns <= c->node->now_ns;
+    int r = via_ready(c, dead), code = r;
+
+    if (r == 0)
+        return;
+    if (r > 0)
+        code = move_go(c, dead, &why);
+    if (r > 0 && code == PATHDOG_NODE_NO_PATH && !late) /* an id of the connection is coming */
+        return;
+    via_done(c);
+    if (code == 0)
+        return;
+    refuse(c, c->move.token, code, why);
+    move_end(c, NULL);
+    udp_abandon(c, path, c->node->now_ns);
 }
 
 /*
@@ -155,7 +197,7 @@ static void move_escalate(struct conn *c)
     const char *why;
 
     c->move.escalate_ns = UINT64_MAX;
-    if ((c->last_received_ns > c->move.begun_ns &&
+    if ((c->last_received_ns > c->move.gone_ns &&
          quic_numbers(c->quic, &c->counted).pto_count < PTOS_DEAD) ||
         move_start(c, c->move.path, true, &why) < 0)
         return;
@@ -180,7 +222,8 @@ void migrate_note(struct conn *c, const ngtcp2_path *path, bool success)
 {
     struct address local;
 
-    if (!c->move.active || address_copy(&local, path->local.addr, path->local.addrlen) < 0 ||
+    if (!c->move.active || c->move.register_ns ||
+        address_copy(&local, path->local.addr, path->local.addrlen) < 0 ||
         !address_equal(&local, &c->move.path->local))
         return;
     c->move.result = success ? MOVE_VALIDATED : MOVE_FAILED;
@@ -246,6 +289,8 @@ void migrate_cancel(struct conn *c)
     c->move.escalate_ns = UINT64_MAX;
     if (c->move.immediate)
         return;
+    if (c->move.register_ns)
+        via_done(c);
     move_end(c, NULL);
     udp_abandon(c, path, c->node->now_ns);
 }
@@ -254,6 +299,10 @@ void migrate_check(struct conn *c)
 {
     if (!c->move.active)
         return;
+    if (c->move.register_ns) {
+        move_registering(c);
+        return;
+    }
     if (c->move.immediate && address_equal(&c->received_at, &c->move.path->local))
         c->move.carries = true;
     if (c->move.result == MOVE_VALIDATED)
@@ -269,7 +318,9 @@ uint64_t migrate_next_ns(const struct conn *c)
 {
     uint64_t next = c->move.token ? c->move.deadline_ns : UINT64_MAX;
 
-    if (c->move.active && c->move.escalate_ns < next)
+    if (c->move.active && c->move.register_ns && c->move.register_ns < next)
+        next = c->move.register_ns;
+    else if (c->move.active && !c->move.register_ns && c->move.escalate_ns < next)
         next = c->move.escalate_ns;
     return next;
 }
@@ -278,6 +329,8 @@ void migrate_ended(struct conn *c)
 {
     if (c->move.token)
         pathdog_node_error(c->node->kit, c->move.token, PATHDOG_NODE_NO_CONN, NULL);
+    if (c->move.active && c->move.register_ns)
+        via_done(c);
     c->move.token = 0;
     c->move.active = false;
 }
@@ -286,7 +339,8 @@ void migrate_ended(struct conn *c)
 static void path_left(struct conn *c)
 {
     for (struct udp *u = c->paths; u; u = u->next) {
-        if (!address_equal(&u->local, &c->local) || u->close_at_ns)
+        if (!address_equal(&u->local, &c->local) || !address_equal(&u->remote, &c->remote) ||
+            u->close_at_ns || u->probe)
             continue;
         if (c->move.active && c->move.immediate)
             c->move.old = u;
@@ -296,13 +350,16 @@ static void path_left(struct conn *c)
     }
 }
 
+/* Of the listening socket, as the library has it. */
 static unsigned library_port(const struct conn *c)
 {
     const ngtcp2_path *path = ngtcp2_conn_get_path(c->quic);
-    struct address local;
+    struct address local, remote;
 
-    return address_copy(&local, path->local.addr, path->local.addrlen) < 0 ? 0
-                                                                           : address_port(&local);
+    if (address_copy(&local, path->local.addr, path->local.addrlen) < 0 ||
+        address_copy(&remote, path->remote.addr, path->remote.addrlen) < 0)
+        return 0;
+    return address_port(udp_find(c, &local, &remote) ? &c->node->listen.local : &local);
 }
 
 /* Only then may the local address change. */
@@ -343,7 +400,7 @@ void path_check(struct conn *c)
     if (!c->number || address_copy(&local, path->local.addr, path->local.addrlen) < 0 ||
         address_copy(&remote, path->remote.addr, path->remote.addrlen) < 0)
         return;
-    if (c->server) /* the library's may be another: path_local() */
+    if (c->server && !udp_find(c, &local, &remote)) /* it may have another: path_local() */
         address_set_port(&local, address_port(&c->node->listen.local));
     if (address_equal(&local, &c->local) && address_equal(&remote, &c->remote))
         return;
@@ -357,12 +414,13 @@ void path_check(struct conn *c)
     frame_probe(c); /* its acknowledgement tells what was lost on the old path */
     address_text(&local, local_text);
     address_text(&remote, remote_text);
-    event(c->node, "path", "peer=%s conn=%llu local=%s remote=%s", c->peer->name,
-          (unsigned long long)c->number, local_text, remote_text);
+    event(c->node, "path", "peer=%s conn=%llu local=%s remote=%s via=%s", c->peer->name,
+          (unsigned long long)c->number, local_text, remote_text, relay_via(c));
     if (c->node->kit)
         pathdog_node_peer_moved(c->node->kit,
                                 &(struct pathdog_node_peer){.conn = c->number,
                                                             .local = local_text,
                                                             .remote = remote_text,
+                                                            .via = relay_via(c),
                                                             .interface = udp_interface(c)});
 }

@@ -9,6 +9,7 @@
 #include "address.h"
 #include "ngtcp2_compat.h"
 #include "options.h"
+#include "relay.h"
 #include "unacked.h"
 
 #include <gnutls/gnutls.h>
@@ -44,16 +45,20 @@ struct peer;
 
 /* A UDP socket: the node's listening one (conn is NULL, not connected), or one path of an
  * outgoing connection (connected, so that the kernel picked its source address), or a path that
- * is only tried. */
+ * is only tried, or where a peer's connections come in over a relay (conn is NULL, connected). */
 struct udp {
     int fd;
     struct node *node;
     struct conn *conn;
-    struct address local;
-    char interface[IF_NAMESIZE]; /* that it is bound to; empty: to none */
+    struct address local, remote; /* remote: that it is connected to */
+    char interface[IF_NAMESIZE];  /* that it is bound to; empty: to none */
     struct udp *next;
     uint64_t close_at_ns;     /* an abandoned path; 0: in use */
     struct path_probe *probe; /* it tries a path, and carries nothing of the connection */
+    struct registration *reg; /* at the relay that it is connected to; NULL: that is none */
+    struct stand *stand;      /* NULL: it is none */
+    uint64_t sent_ns;         /* the last datagram */
+    uint64_t sent_bytes, received_bytes;
 };
 
 /* Bytes of the stream, kept until QUIC has them acknowledged; they never move. */
@@ -116,7 +121,14 @@ struct conn {
         char name[256], boot[40], peer_boot[40];
         struct address listen;
         uint64_t epoch, rx_next;
+        bool relays; /* it knows frames R and S */
     } hello;
+
+    struct {           /* a dial through a relay */
+        struct udp *u; /* while it is held */
+        unsigned tried;
+    } meet;
+    bool held; /* nothing is sent yet */
 
     struct {                                 /* rows that are sent unasked */
         uint64_t unacked_gap_ns, unacked_ns; /* 0: none was sent of it; the next one */
@@ -130,10 +142,13 @@ struct conn {
         bool active;
         pathdog_node_token token;
         struct udp *path;
-        struct udp *old; /* immediate: the path that was left, to go back to */
-        bool immediate;  /* data went over before the path was validated */
-        bool carries;    /* so it does: the peer sends to where it was last heard from */
-        uint64_t begun_ns, escalate_ns, deadline_ns;
+        struct udp *old;                  /* immediate: the path that was left, to go back to */
+        const struct relay_option *relay; /* that it goes over */
+        uint64_t register_ns;             /* until when that relay may answer; 0: it has */
+        char why[2 * RELAY_WHY_SIZE];     /* it may not go there */
+        bool immediate;                   /* data went over before the path was validated */
+        bool carries; /* so it does: the peer sends to where it was last heard from */
+        uint64_t begun_ns, gone_ns, escalate_ns, deadline_ns;
         enum { MOVE_OPEN, MOVE_VALIDATED, MOVE_FAILED } result;
     } move;
 };
@@ -146,12 +161,22 @@ struct peer {
     char boot[40]; /* of its process; empty: never met */
     bool dialled;  /* by --dial: redialled when it is lost */
     bool reachable;
-    struct address address; /* to dial; valid if reachable */
+    struct address address;                /* to dial; valid if reachable */
+    const struct dial_option *dial_option; /* NULL: not by --dial */
+    size_t via_at;                         /* which of its ways is dialled */
     struct conn *live;
     struct conn *dial;    /* our own dial under way */
     uint64_t gone_number; /* of the last live one */
     uint64_t epoch;       /* the highest seen */
     uint64_t redial_at_ns, redial_delay_ns;
+
+    struct {                              /* relays that its connections can be moved to */
+        struct peer_relay *at;            /* one for each that this node knows */
+        char key[RELAY_ID_SIZE];          /* of the connections that this node dials */
+        unsigned meet_number;             /* the last that was tried */
+        unsigned meet_window, meet_tries; /* in that window, since one led to the peer */
+        uint64_t lost_ns;                 /* since then there is no connection */
+    } relay;
 
     struct { /* of pathdog's reconnect_peer */
         pathdog_node_token token;
@@ -203,6 +228,10 @@ struct node {
     struct conn *conns;
     struct peer *peers;
     struct udp *closing; /* sockets to close when the turn is over */
+    struct stand *stands;
+    unsigned n_stands;
+    char meet_secret[RELAY_SECRET_SIZE];
+    char probe_key[RELAY_ID_SIZE]; /* of the ids that paths to relays are tried with */
     struct cid_entry *cids[NODE_CID_BUCKETS];
     uint8_t reset_secret[32];
     char boot[20];
@@ -234,12 +263,19 @@ int udp_listen(struct node *node, const struct address *address);
  * address of its own to send from: -EADDRNOTAVAIL. */
 int udp_dial(struct conn *c, const struct address *remote, const char *interface,
              const struct address *local, struct udp **ret);
+/* The same without a connection. */
+int udp_connect(struct node *node, const struct address *remote, const char *interface,
+                const struct address *local, struct udp **ret);
+/* The connected socket of a path; NULL: there is none, or it is the listening one's. */
+struct udp *udp_find(const struct conn *c, const struct address *local,
+                     const struct address *remote);
+void udp_close(struct udp *u);
 void udp_abandon(struct conn *c, struct udp *u, uint64_t close_at_ns);
 /* That the socket of the present path is bound to. NULL: to none. */
 const char *udp_interface(const struct conn *c);
 int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len);
-/* From the listening socket; what it cannot send is not sent. */
-void udp_answer(struct node *node, const ngtcp2_path *path, const uint8_t *data, size_t len);
+/* From a socket that peers come to; what it cannot send is not sent. */
+void udp_answer(struct udp *u, const ngtcp2_path *path, const uint8_t *data, size_t len);
 /* There may be more to read. */
 void udp_again(struct udp *u);
 void udp_expire(struct conn *c);
@@ -250,8 +286,8 @@ void receive(struct udp *u);
 
 /* conn.c */
 /* interface and local may be NULL, as of udp_dial(). */
-int conn_dial(struct peer *p, const char *interface, const struct address *local,
-              const char **ret_why);
+int conn_dial(struct peer *p, const struct address *remote, const char *interface,
+              const struct address *local, const char **ret_why);
 struct conn *conn_accept(struct node *node, const ngtcp2_path *path, const uint8_t *data,
                          size_t len);
 void conn_read(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len);

@@ -34,6 +34,11 @@ enum {
     OPT_STATS,
     OPT_DURATION,
     OPT_QUIET,
+    OPT_RELAY,
+    OPT_VIA,
+    OPT_MEET,
+    OPT_RELAY_SECRET,
+    OPT_RELAY_KEEP_ALIVE,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -59,6 +64,11 @@ static const struct option long_options[] = {
     {"stats", required_argument, NULL, OPT_STATS},
     {"duration", required_argument, NULL, OPT_DURATION},
     {"quiet", no_argument, NULL, OPT_QUIET},
+    {"relay", required_argument, NULL, OPT_RELAY},
+    {"via", required_argument, NULL, OPT_VIA},
+    {"meet", required_argument, NULL, OPT_MEET},
+    {"relay-secret", required_argument, NULL, OPT_RELAY_SECRET},
+    {"relay-keep-alive", required_argument, NULL, OPT_RELAY_KEEP_ALIVE},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {0},
@@ -70,14 +80,23 @@ static const char help_text[] =
     "  --name NAME            this node's name (default: the host's)\n"
     "  --listen ADDR:PORT     accept peers here; [ADDR]:PORT for IPv6\n"
     "  --dial NAME=ADDR:PORT  keep a connection to this peer; may be given several times\n"
+    "  --relay NAME=ADDR:PORT a relay that speaks REG/ACK; connections can be moved over it;\n"
+    "                         may be given several times\n"
+    "  --via NAME             the --dial before it goes through this relay, or \"direct\";\n"
+    "                         several are tried in turn\n"
+    "  --meet PEER=NAME       PEER may dial this node through this relay\n"
+    "  --relay-secret FILE    from which the ids of such meetings are made, at both ends\n"
+    "  --relay-keep-alive TIME\n"
+    "                         register again when nothing was sent for so long (default 15s;\n"
+    "                         0: never)\n"
     "  --socket PATH          serve pathdog here; @NAME for an abstract address\n"
     "  --rate BYTES           checked bytes per second to each peer (default 5000)\n"
     "  --idle                 the same as --rate 0\n"
     "  --backlog BYTES        bytes made but not acknowledged, at most (default 8388608)\n"
     "  --no-redial            do not dial again when a connection is lost\n"
     "  --forbid-migration     announce disable_active_migration to peers\n"
-    "  --features LIST        of reconnect,bind,probe,probe_path,push,make_before_break\n"
-    "                         (default all; \"none\")\n"
+    "  --features LIST        of reconnect,bind,probe,probe_path,push,make_before_break,relay\n"
+    "                         (default all, relay only with --relay; \"none\")\n"
     "  --prefer migrate|reconnect\n"
     "  --max-in-flight N      reported to pathdog\n"
     "  --columns LIST         report only these columns (default all this node has)\n"
@@ -159,6 +178,8 @@ static int add_feature(const char *word, unsigned *mask)
         *mask |= PATHDOG_NODE_PUSH;
     else if (strcmp(word, "make_before_break") == 0)
         *mask |= PATHDOG_NODE_MAKE_BEFORE_BREAK;
+    else if (strcmp(word, "relay") == 0)
+        *mask |= PATHDOG_NODE_RELAY;
     else if (strcmp(word, "none") != 0)
         return -EINVAL;
     return 0;
@@ -222,12 +243,17 @@ static int parse_numeric(int option, const char *name, const char *value, struct
     case OPT_DURATION:
         r = parse_time(value, &o->duration_ms);
         break;
+    case OPT_RELAY_KEEP_ALIVE:
+        r = parse_time(value, &o->relay_keep_alive_ms);
+        break;
     }
     return r < 0 ? complain(name, value, "a time is wanted: 200ms, 5s, 2min") : 0;
 }
 
 static int parse_one(int option, const char *name, const char *value, struct options *o)
 {
+    const char *wrong;
+
     switch (option) {
     case OPT_NAME:
         if (!value[0] || strlen(value) >= sizeof(o->name))
@@ -259,10 +285,24 @@ static int parse_one(int option, const char *name, const char *value, struct opt
     case OPT_QUIET:
         o->quiet = true;
         return 0;
+    case OPT_RELAY_SECRET:
+        o->relay_secret = value;
+        return 0;
+    case OPT_RELAY:
+        wrong = options_relay(value, o);
+        return wrong ? complain(name, value, wrong) : 0;
+    case OPT_VIA:
+        wrong = options_via(value, o);
+        return wrong ? complain(name, value, wrong) : 0;
+    case OPT_MEET:
+        wrong = options_meet(value, o);
+        return wrong ? complain(name, value, wrong) : 0;
     case OPT_FEATURES:
+        o->features_given = true;
         return parse_list(value, add_feature, &o->features) < 0
-                   ? complain(name, value,
-                              "of reconnect,bind,probe,probe_path,push,make_before_break, or none")
+                   ? complain(
+                         name, value,
+                         "of reconnect,bind,probe,probe_path,push,make_before_break,relay, or none")
                    : 0;
     case OPT_COLUMNS:
         return parse_list(value, add_column, &o->columns) < 0
@@ -286,6 +326,7 @@ int options_parse(int argc, char **argv, struct options *ret)
         .idle_timeout_ms = 30000,
         .keep_alive_ms = 10000,
         .dial_timeout_ms = 5000,
+        .relay_keep_alive_ms = 15000,
         .features = PATHDOG_NODE_RECONNECT | PATHDOG_NODE_BIND | PATHDOG_NODE_PROBE |
                     PATHDOG_NODE_PROBE_PATH | PATHDOG_NODE_PUSH | PATHDOG_NODE_MAKE_BEFORE_BREAK,
     };
@@ -310,8 +351,12 @@ int options_parse(int argc, char **argv, struct options *ret)
     }
     if (r == 0 && !o.name[0] && gethostname(o.name, sizeof(o.name) - 1) < 0)
         r = -errno;
-    if (r == 0 && o.listen.len == 0 && o.n_dials == 0) {
-        fprintf(stderr, "quic-node: nothing to do: --listen or --dial is wanted\n");
+    if (r == 0)
+        r = options_relays_find(&o);
+    if (r == 0 && o.n_relays > 0 && !o.features_given)
+        o.features |= PATHDOG_NODE_RELAY;
+    if (r == 0 && o.listen.len == 0 && o.n_dials == 0 && o.n_meets == 0) {
+        fprintf(stderr, "quic-node: nothing to do: --listen, --dial or --meet is wanted\n");
         r = -EINVAL;
     }
     for (size_t i = 0; r == 0 && i < o.n_dials; i++)
@@ -327,5 +372,9 @@ int options_parse(int argc, char **argv, struct options *ret)
 void options_free(struct options *o)
 {
     free(o->dials);
+    free(o->relays);
+    free(o->meets);
     o->dials = NULL;
+    o->relays = NULL;
+    o->meets = NULL;
 }

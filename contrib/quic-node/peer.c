@@ -35,13 +35,19 @@ struct peer *peer_get(struct node *node, const char *name)
     p = calloc(1, sizeof(*p));
     if (!p)
         return NULL;
-    node->n_peers++;
+    p->relay.at = calloc(node->options->n_relays + 1, sizeof(*p->relay.at));
+    if (!p->relay.at) {
+        free(p);
+        return NULL;
+    }
+    relay_random(p->relay.key);
     p->node = node;
     strcpy(p->name, name);
     p->redial_delay_ns = REDIAL_MIN_NS;
     p->redial_at_ns = UINT64_MAX;
     p->next = node->peers;
     node->peers = p;
+    node->n_peers++;
     return p;
 }
 
@@ -65,6 +71,8 @@ static void learn_address(struct conn *c)
     if (c->peer->dialled || a.len == 0)
         return;
     if (address_unspecified(&a)) {
+        if (relay_of(c)) /* it comes from the relay's address */
+            return;
         if (a.sa.sa_family != c->remote.sa.sa_family)
             return;
         a = c->remote;
@@ -116,6 +124,7 @@ void peer_offer(struct conn *c)
     c->dirty = true;
     traffic_resume(p, strcmp(c->hello.peer_boot, c->node->boot) == 0, c->hello.rx_next);
     watchdog_peer_up(c, true);
+    agree_begin(c);
     reconnect_up(p);
 }
 
@@ -146,6 +155,7 @@ void peer_lost(struct conn *c, enum close_code code)
     if (p->live == c) {
         p->live = NULL;
         p->gone_number = c->number;
+        p->relay.lost_ns = c->node->now_ns;
         p->tx_ready = false;
         if (code == CLOSE_SHUTDOWN)
             p->rx_last_ns = 0; /* nothing is expected: no gap grows */
@@ -158,6 +168,7 @@ void peer_lost(struct conn *c, enum close_code code)
     }
     if (p->dial == c) {
         p->dial = NULL;
+        p->via_at++; /* the next of its ways */
         if (!p->live) {
             redial_back_off(p);
             if (code != CLOSE_SUPERSEDED) /* else the one that won is about to come up */
@@ -177,8 +188,9 @@ static void peer_dial(struct peer *p)
     p->redial_at_ns = UINT64_MAX;
     if (p->live || p->dial)
         return;
-    r = conn_dial(p, NULL, NULL, &why);
+    r = meet_dial(p, NULL, NULL, &why);
     if (r < 0) {
+        p->via_at++;
         event(p->node, "dial-failed", "peer=%s to=%s reason=\"%s\"", p->name,
               address_text(&p->address, text), why);
         redial_back_off(p);
@@ -210,6 +222,7 @@ void peers_free(struct node *node)
         struct peer *p = node->peers;
 
         node->peers = p->next;
+        free(p->relay.at);
         free(p);
     }
 }

@@ -7,6 +7,9 @@
  * server must answer it with a Version Negotiation packet that repeats both connection ids
  * (RFC 9000 §6.1, §17.2.1). That shows that datagrams of full size get there, that answers get
  * back, and that they come from somebody who saw the question; it costs the peer no state.
+ *
+ * Where the connection goes over a relay, the path to that relay is tried: it is asked to register
+ * an id of our own, the same for all such tries, and whatever it answers will do.
  */
 #include "node.h"
 
@@ -24,6 +27,7 @@
 struct path_probe {
     struct path_probe *next;
     struct udp *u;
+    const struct relay_option *relay; /* that it goes to; NULL: to the peer */
     pathdog_node_token token;
     uint64_t begun_ns, deadline_ns;
     uint64_t try_ns; /* time between tries */
@@ -54,6 +58,15 @@ static void probe_failed(struct conn *c, struct path_probe *probe, int code, con
     probe_free(c, probe);
 }
 
+static int relay_send(struct conn *c, struct path_probe *probe)
+{
+    char text[RELAY_QUESTION_MAX], id[RELAY_ID_SIZE];
+
+    relay_id_stand(id, c->node->probe_key, probe->relay->name, 0);
+    probe->sent_ns[probe->n_sent++] = c->node->now_ns;
+    return send(probe->u->fd, text, relay_ask_register(text, id), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 /* Returns 0 or -errno. */
 static int probe_send(struct conn *c, struct path_probe *probe)
 {
@@ -61,6 +74,8 @@ static int probe_send(struct conn *c, struct path_probe *probe)
                                  PROBE_VERSION >> 8 & 0xff, PROBE_VERSION & 0xff};
     uint8_t *at = data + 5;
 
+    if (probe->relay)
+        return relay_send(c, probe);
     *at++ = PROBE_ID_BYTES; /* the destination's: it means nothing to the peer */
     random_bytes(at, PROBE_ID_BYTES);
     at += PROBE_ID_BYTES;
@@ -93,9 +108,12 @@ static const struct address *probe_target(const struct conn *c)
 static int probe_open(struct conn *c, const struct pathdog_node_probe_path *request,
                       struct path_probe *probe, const char **ret_why)
 {
+    const struct registration *reg = c->server ? NULL : relay_of(c);
     const struct address *target = probe_target(c);
     struct address local;
     int r;
+
+    probe->relay = reg ? reg->relay : NULL;
 
     *ret_why = "the peer's listening address is not known";
     if (!target)
@@ -136,20 +154,35 @@ void probe_path_begin(struct conn *c, pathdog_node_token token,
         probe_failed(c, probe, code, why);
 }
 
+/* Which try was answered; -1: none. A relay does not say: then it was the last. */
+static int answered(const struct path_probe *probe, const uint8_t *data, size_t len)
+{
+    ngtcp2_version_cid vc;
+    unsigned try;
+
+    if (probe->relay) {
+        enum relay_answer what = relay_said(data, len).what;
+
+        return what == RELAY_ACK || what == RELAY_ERR ? (int)probe->n_sent - 1 : -1;
+    }
+    if (ngtcp2_pkt_decode_version_cid(&vc, data, len, NODE_CID_LEN) != 0 || vc.version != 0 ||
+        len < 5 || !(data[0] & 0x80) || vc.dcidlen != PROBE_ID_BYTES ||
+        memcmp(vc.dcid, probe->id, PROBE_ID_BYTES - 1) != 0)
+        return -1; /* not the answer */
+    try = vc.dcid[PROBE_ID_BYTES - 1];
+    return try < probe->n_sent ? (int)
+    try:
+        -1;
+}
+
 void probe_path_received(struct udp *u, const uint8_t *data, size_t len)
 {
     struct path_probe *probe = u->probe;
     struct conn *c = u->conn;
-    ngtcp2_version_cid vc;
+    int try = answered(probe, data, len);
     uint64_t rtt_us;
-    unsigned try;
 
-    if (ngtcp2_pkt_decode_version_cid(&vc, data, len, NODE_CID_LEN) != 0 || vc.version != 0 ||
-        len < 5 || !(data[0] & 0x80) || vc.dcidlen != PROBE_ID_BYTES ||
-        memcmp(vc.dcid, probe->id, PROBE_ID_BYTES - 1) != 0)
-        return; /* not the answer */
-    try = vc.dcid[PROBE_ID_BYTES - 1];
-    if (try >= probe->n_sent)
+    if (try < 0)
         return;
     rtt_us = (c->node->now_ns - probe->sent_ns[try]) / 1000;
     event(c->node, "path-probe", "peer=%s conn=%llu result=lives rtt_us=%llu", c->peer->name,

@@ -46,20 +46,20 @@ static void version_answer(struct udp *u, const ngtcp2_path *path, const ngtcp2_
     n = ngtcp2_pkt_write_version_negotiation(data, sizeof(data), random, vc->scid, vc->scidlen,
                                              vc->dcid, vc->dcidlen, versions, 1);
     if (n > 0)
-        udp_answer(u->node, path, data, (size_t)n);
+        udp_answer(u, path, data, (size_t)n);
 }
 
-static void listen_datagram(struct udp *u, struct msghdr *msg, const uint8_t *data, size_t len)
+/* Of a socket that has peers' connections: the listening one, or one at a relay. There, nobody but
+ * who came for a meeting begins one. */
+static void server_datagram(struct udp *u, struct address *local, struct address *remote,
+                            const uint8_t *data, size_t len)
 {
-    struct address local = u->local, remote;
+    bool accepts = !u->stand || u->stand->meet;
     ngtcp2_version_cid vc;
     ngtcp2_path path;
     struct conn *c;
 
-    if (address_copy(&remote, msg->msg_name, msg->msg_namelen) < 0)
-        return;
-    local_from_control(msg, &local);
-    path_fill(&path, &local, &remote);
+    path_fill(&path, local, remote);
     switch (ngtcp2_pkt_decode_version_cid(&vc, data, len, NODE_CID_LEN)) {
     case 0:
         break;
@@ -70,12 +70,44 @@ static void listen_datagram(struct udp *u, struct msghdr *msg, const uint8_t *da
         return; /* no QUIC: not our peers */
     }
     c = cid_find(u->node, vc.dcid, vc.dcidlen);
-    if (c && !c->dead)
-        path_local(c, &remote, &local);
-    if (!c)
+    if (c && !c->dead && !u->stand)
+        path_local(c, remote, local);
+    if (!c && accepts)
         c = conn_accept(u->node, &path, data, len);
+    if (c && !c->dead && u->stand)
+        stand_received(u);
     if (c && !c->dead)
         conn_read(c, &path, data, len);
+}
+
+static void datagram(struct udp *u, struct msghdr *msg, const uint8_t *data, size_t len)
+{
+    struct address local = u->local, remote = u->remote;
+    ngtcp2_path path;
+
+    if (u->probe) {
+        probe_path_received(u, data, len);
+        return;
+    }
+    if (u->reg && relay_received(u, data, len))
+        return;
+    if (u->conn) {
+        path_fill(&path, &local, &remote);
+        conn_read(u->conn, &path, data, len);
+        return;
+    }
+    if (!u->stand) {
+        if (address_copy(&remote, msg->msg_name, msg->msg_namelen) < 0)
+            return;
+        local_from_control(msg, &local);
+    }
+    server_datagram(u, &local, &remote, data, len);
+}
+
+/* In this turn it may have been closed. */
+static bool is_read(const struct udp *u)
+{
+    return u->conn ? !u->conn->dead : u->stand || u == &u->node->listen;
 }
 
 void receive(struct udp *u)
@@ -83,9 +115,7 @@ void receive(struct udp *u)
     uint8_t data[2048], control[128];
     int failures = 0;
 
-    for (int i = 0; i < READS_PER_TURN && failures < FAILURES_PER_TURN &&
-                    (u->conn ? !u->conn->dead : u == &u->node->listen);
-         i++) {
+    for (int i = 0; i < READS_PER_TURN && failures < FAILURES_PER_TURN && is_read(u); i++) {
         struct sockaddr_storage from;
         struct iovec iov = {data, sizeof(data)};
         struct msghdr msg = {.msg_name = &from,
@@ -110,16 +140,7 @@ void receive(struct udp *u)
         }
         if (n == 0 || msg.msg_flags & MSG_TRUNC)
             continue;
-        if (u->probe) {
-            probe_path_received(u, data, (size_t)n);
-        } else if (u->conn) {
-            ngtcp2_path path;
-
-            path_fill(&path, &u->local, &u->conn->remote);
-            conn_read(u->conn, &path, data, (size_t)n);
-        } else {
-            listen_datagram(u, &msg, data, (size_t)n);
-        }
+        datagram(u, &msg, data, (size_t)n);
     }
     if (failures < FAILURES_PER_TURN) /* else the next datagram wakes it */
         udp_again(u);

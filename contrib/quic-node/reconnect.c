@@ -93,7 +93,7 @@ void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *reques
     p->reconnect.deadline_ns = c->node->now_ns + request->timeout_ms * NS_PER_MS;
     if (p->dial && bound) /* it goes elsewhere */
         conn_close(p->dial, CLOSE_SUPERSEDED, "superseded");
-    if (!p->dial && conn_dial(p, request->interface, request->local ? &local : NULL, &why) < 0)
+    if (!p->dial && meet_dial(p, request->interface, request->local ? &local : NULL, &why) < 0)
         reconnect_failed(p, why);
 }
 

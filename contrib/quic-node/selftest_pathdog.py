@@ -24,6 +24,7 @@ class Pathdog:
         self.downs = {}
         self.answers = {}
         self.order = []
+        self.relays = None
 
     def close(self):
         self.sock.close()
@@ -50,7 +51,9 @@ class Pathdog:
             return
         params = message["params"]
         self.order.append(message["method"])
-        if message["method"] == "peer_up":
+        if message["method"] == "relays":
+            self.relays = params
+        elif message["method"] == "peer_up":
             self.peers[params["conn"]] = params
         elif message["method"] == "peer_down":
             self.downs[params["conn"]] = self.peers.pop(params["conn"], None)

@@ -58,6 +58,7 @@ static json_t *peer_json(const struct peer *p)
     if (p->live) {
         json_object_set_new(o, "conn", json_integer((json_int_t)p->live->number));
         json_object_set_new(o, "role", json_string(p->live->server ? "server" : "client"));
+        json_object_set_new(o, "via", json_string(relay_via(p->live)));
         json_object_set_new(o, "local", json_string(address_text(&p->live->local, text)));
         json_object_set_new(o, "remote", json_string(address_text(&p->live->remote, text)));
     }

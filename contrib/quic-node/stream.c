@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Frames on the one stream of a connection: type, 16-bit length, body. H is who we are and
- * where to go on, D checked bytes, A how far they came, P a probe. It only looks into H.
+ * where to go on, D checked bytes, A how far they came, P a probe, R and S what is agreed about
+ * relays. It only looks into H.
  */
 #include "node.h"
 
@@ -26,6 +27,8 @@ static void hello_send(struct conn *c)
     if (node->listening)
         json_object_set_new(hello, "listen",
                             json_string(address_text(&node->listen.local, listen)));
+    if (node->options->n_relays > 0)
+        json_object_set_new(hello, "relays", json_true());
     text = json_dumps(hello, JSON_COMPACT);
     json_decref(hello);
     if (text)
@@ -79,6 +82,7 @@ static int hello_parse(struct conn *c, json_t *hello)
         return -EPROTO;
     c->hello.epoch = (uint64_t)json_integer_value(epoch);
     c->hello.rx_next = (uint64_t)json_integer_value(rx_next);
+    c->hello.relays = json_is_true(json_object_get(hello, "relays"));
     return 0;
 }
 
@@ -119,6 +123,10 @@ static int frame_received(struct conn *c, uint8_t type, const uint8_t *body, siz
         return traffic_data(c->peer, body, len);
     if (type == 'P' && len == 0)
         return 0; /* QUIC acknowledges it, that was all */
+    if (type == 'R')
+        return agree_asked(c, body, len);
+    if (type == 'S')
+        return agree_answered(c, body, len);
     if (type != 'A' || len != 8)
         return -EPROTO;
     traffic_ack(c->peer, get_u64(body));

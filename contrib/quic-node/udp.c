@@ -99,15 +99,15 @@ static int udp_bind(int fd, const char *interface, const struct address *local)
     return local && bind(fd, &local->sa, local->len) < 0 ? -errno : 0;
 }
 
-int udp_dial(struct conn *c, const struct address *remote, const char *interface,
-             const struct address *local, struct udp **ret)
+int udp_connect(struct node *node, const struct address *remote, const char *interface,
+                const struct address *local, struct udp **ret)
 {
     struct udp *u = calloc(1, sizeof(*u));
     int r = 0;
 
     if (!u)
         return -ENOMEM;
-    *u = (struct udp){.node = c->node, .conn = c};
+    *u = (struct udp){.node = node, .remote = *remote};
     u->fd = socket(remote->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (u->fd < 0)
         r = -errno;
@@ -129,18 +129,42 @@ int udp_dial(struct conn *c, const struct address *remote, const char *interface
         free(u);
         return r;
     }
+    *ret = u;
+    return 0;
+}
+
+int udp_dial(struct conn *c, const struct address *remote, const char *interface,
+             const struct address *local, struct udp **ret)
+{
+    struct udp *u;
+    int r = udp_connect(c->node, remote, interface, local, &u);
+
+    if (r < 0)
+        return r;
+    u->conn = c;
     u->next = c->paths;
     c->paths = u;
     *ret = u;
     return 0;
 }
 
+struct udp *udp_find(const struct conn *c, const struct address *local,
+                     const struct address *remote)
+{
+    for (struct udp *u = c->paths; u; u = u->next)
+        if (!u->probe && address_equal(&u->local, local) && address_equal(&u->remote, remote))
+            return u;
+    for (struct stand *s = c->server ? c->node->stands : NULL; s; s = s->next)
+        if (s->u && address_equal(&s->u->local, local) && address_equal(&s->u->remote, remote))
+            return s->u;
+    return NULL;
+}
+
 const char *udp_interface(const struct conn *c)
 {
-    for (const struct udp *u = c->paths; u; u = u->next)
-        if (!u->probe && u->interface[0] && address_equal(&u->local, &c->local))
-            return u->interface;
-    return NULL;
+    const struct udp *u = udp_find(c, &c->local, &c->remote);
+
+    return u && u->interface[0] ? u->interface : NULL;
 }
 
 /* The socket goes on receiving until then: the peer may still be sending to it. */
@@ -150,7 +174,6 @@ void udp_abandon(struct conn *c, struct udp *u, uint64_t close_at_ns)
     udp_expire(c);
 }
 
-/* Not closed here: an event for it may be waiting in this turn. */
 void udp_expire(struct conn *c)
 {
     for (struct udp **p = &c->paths; *p;) {
@@ -161,10 +184,17 @@ void udp_expire(struct conn *c)
             continue;
         }
         *p = u->next;
-        u->conn = NULL;
-        u->next = c->node->closing;
-        c->node->closing = u;
+        udp_close(u);
     }
+}
+
+/* Not at once: an event for it may be waiting in this turn. */
+void udp_close(struct udp *u)
+{
+    u->conn = NULL;
+    u->stand = NULL;
+    u->next = u->node->closing;
+    u->node->closing = u;
 }
 
 void udp_reap(struct node *node)
@@ -174,8 +204,17 @@ void udp_reap(struct node *node)
 
         node->closing = u->next;
         close(u->fd);
+        free(u->reg);
         free(u);
     }
+}
+
+static bool is_relay(const struct options *o, const struct address *address)
+{
+    for (size_t i = 0; i < o->n_relays; i++)
+        if (address_equal(&o->relays[i].address, address))
+            return true;
+    return false;
 }
 
 static ssize_t listen_send(struct node *node, const ngtcp2_path *path, struct iovec *iov)
@@ -214,38 +253,57 @@ static ssize_t listen_send(struct node *node, const ngtcp2_path *path, struct io
     return sendmsg(node->listen.fd, &msg, MSG_NOSIGNAL);
 }
 
-void udp_answer(struct node *node, const ngtcp2_path *path, const uint8_t *data, size_t len)
+void udp_answer(struct udp *u, const ngtcp2_path *path, const uint8_t *data, size_t len)
 {
     struct iovec iov = {(void *)(uintptr_t)data, len};
 
-    (void)!listen_send(node, path, &iov);
+    if (u->stand)
+        (void)!send(u->fd, data, len, MSG_NOSIGNAL);
+    else
+        (void)!listen_send(u->node, path, &iov);
+}
+
+/* The socket of a path: one that is connected, or the listening one. Returns as send(2). */
+static ssize_t path_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len)
+{
+    struct iovec iov = {(void *)(uintptr_t)data, len};
+    struct address local, remote;
+    struct udp *u = NULL;
+    ssize_t n;
+
+    if (address_copy(&local, path->local.addr, path->local.addrlen) == 0 &&
+        address_copy(&remote, path->remote.addr, path->remote.addrlen) == 0)
+        u = udp_find(c, &local, &remote);
+    /* A path that was given up: the library has not forgotten it yet. A relay takes nothing from
+     * a socket that it does not know. */
+    if (!u && (!c->server || !c->node->listening || is_relay(c->node->options, &remote))) {
+        errno = ENOTCONN;
+        return -1;
+    }
+    if (!u)
+        return listen_send(c->node, path, &iov);
+    n = send(u->fd, data, len, MSG_NOSIGNAL);
+    /* an ICMP error of an earlier datagram is told once: this one was not sent yet */
+    if (n < 0 && errno == ECONNREFUSED) {
+        c->send_errors++;
+        n = send(u->fd, data, len, MSG_NOSIGNAL);
+    }
+    if (n >= 0) {
+        u->sent_bytes += (uint64_t)n;
+        u->sent_ns = c->node->now_ns;
+    }
+    return n;
 }
 
 int udp_send(struct conn *c, const ngtcp2_path *path, const uint8_t *data, size_t len)
 {
-    struct iovec iov = {(void *)(uintptr_t)data, len};
-    struct address local;
-    struct udp *u = c->paths;
-    ssize_t n = -1;
+    ssize_t n = path_send(c, path, data, len);
 
-    if (c->server) {
-        n = listen_send(c->node, path, &iov);
-    } else if (address_copy(&local, path->local.addr, path->local.addrlen) == 0) {
-        while (u && !address_equal(&u->local, &local))
-            u = u->next;
-        if (!u) /* a path that was given up: the library has not forgotten it yet */
-            return -EADDRNOTAVAIL;
-        n = send(u->fd, data, len, MSG_NOSIGNAL);
-        /* an ICMP error of an earlier datagram is told once: this one was not sent yet */
-        if (n < 0 && errno == ECONNREFUSED) {
-            c->send_errors++;
-            n = send(u->fd, data, len, MSG_NOSIGNAL);
-        }
-    }
     if (n < 0) {
         int r = -errno;
 
-        if (r != -EAGAIN && r != -EWOULDBLOCK && r != -EINTR)
+        /* where there is no socket any more nothing was sent */
+        if (r != -ENOTCONN && r != -EAGAIN && r != -EWOULDBLOCK && r != -EINTR)
             c->send_errors++;
         return r;
     }

@@ -22,14 +22,14 @@ void watchdog_peer_up(struct conn *c, bool first)
         .not_reconnectable = !c->peer->reachable,
         .local = address_text(&c->local, local),
         .remote = address_text(&c->remote, remote),
-        .via = "direct",
+        .via = relay_via(c),
         .interface = udp_interface(c),
     };
 
     if (first)
-        event(c->node, "up", "peer=%s conn=%llu role=%s local=%s remote=%s epoch=%llu%s", peer.peer,
-              (unsigned long long)c->number, c->server ? "server" : "client", local, remote,
-              (unsigned long long)c->epoch,
+        event(c->node, "up", "peer=%s conn=%llu role=%s local=%s remote=%s via=%s epoch=%llu%s",
+              peer.peer, (unsigned long long)c->number, c->server ? "server" : "client", local,
+              remote, peer.via, (unsigned long long)c->epoch,
               params && params->disable_active_migration ? " migration=forbidden" : "");
     if (c->node->kit && pathdog_node_peer_up(c->node->kit, &peer) < 0)
         event(c->node, "bad-name", "conn=%llu", (unsigned long long)c->number);
@@ -58,6 +58,7 @@ static void row_fill(struct conn *c, uint64_t row[PATHDOG_NODE_N_COLUMNS])
 {
     uint64_t now = c->node->now_ns, since = unacked_since_ns(&c->unacked);
     struct quic_numbers q = quic_numbers(c->quic, &c->counted);
+    struct relay_lease lease = relay_lease(c);
     /* the library leaves recovery when a packet sent after its beginning is acknowledged,
      * which is one RTT later */
     bool recovering =
@@ -86,6 +87,9 @@ static void row_fill(struct conn *c, uint64_t row[PATHDOG_NODE_N_COLUMNS])
     row[PATHDOG_NODE_ACKED_BYTES] = c->unacked.acked;
     row[PATHDOG_NODE_PACKETS_SENT] = c->packets_sent;
     row[PATHDOG_NODE_PTO_US] = ngtcp2_conn_get_pto(c->quic) / 1000;
+    row[PATHDOG_NODE_LEASE_MS] = lease.ms;
+    row[PATHDOG_NODE_LEASE_SENT_BYTES] = lease.sent_bytes;
+    row[PATHDOG_NODE_LEASE_RECEIVED_BYTES] = lease.received_bytes;
 }
 
 static void row_report(struct pathdog_node *kit, pathdog_node_token token, struct conn *c)
@@ -206,6 +210,23 @@ static const struct pathdog_node_ops ops = {
     .client = on_client,
 };
 
+/* Told to each pathdog that comes. */
+static int relays_tell(struct node *node)
+{
+    struct pathdog_node_relay relays[RELAYS_MAX];
+    char texts[RELAYS_MAX][ADDRESS_TEXT_MAX];
+    const struct options *o = node->options;
+
+    for (size_t i = 0; i < o->n_relays; i++)
+        relays[i] = (struct pathdog_node_relay){
+            .relay = o->relays[i].name,
+            .address = address_text(&o->relays[i].address, texts[i]),
+        };
+    return o->features & PATHDOG_NODE_RELAY
+               ? pathdog_node_relays(node->kit, relays, o->n_relays, NULL)
+               : 0;
+}
+
 int watchdog_init(struct node *node, char *ret_error, size_t error_size)
 {
     const struct options *o = node->options;
@@ -224,6 +245,8 @@ int watchdog_init(struct node *node, char *ret_error, size_t error_size)
     struct epoll_event ev = {.events = EPOLLIN};
     int r = pathdog_node_new(&config, &node->kit, ret_error, error_size);
 
+    if (r == 0)
+        r = relays_tell(node);
     if (r < 0)
         return r;
     ev.data.ptr = node->kit;

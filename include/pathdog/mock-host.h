@@ -48,6 +48,7 @@ struct mock_advice {
     uint64_t cause;
     char reason[512];
     char evidence[512]; /* "name=value name=value" */
+    char via[256];      /* "": none */
 };
 
 struct mock_query {
@@ -103,6 +104,15 @@ uint32_t mock_peer_up(struct mock *mock, const char *name, const char *local, co
 void mock_peer_set(struct mock *mock, uint32_t peer, const char *local, const char *remote);
 void mock_peer_change(struct mock *mock, uint32_t peer, enum pd_peer_change change);
 void mock_peer_down(struct mock *mock, uint32_t peer);
+
+/* PD_PEER_MIGRATED by a request that named this relay (or "direct"; NULL: none). What the node says
+ * of it is a mock_peer_via before or after that. */
+void mock_migrated(struct mock *mock, uint32_t peer, const char *via, bool asked);
+/* PD_PEER_PATH: it goes over that relay now, or "direct". */
+void mock_peer_via(struct mock *mock, uint32_t peer, const char *via);
+
+/* What the node says of relays. */
+void mock_relays(struct mock *mock, const struct pd_relays *relays);
 
 void mock_node(struct mock *mock, uint32_t uid);
 

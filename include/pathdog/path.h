@@ -40,6 +40,12 @@ enum pd_column {
     PD_ACKED_BYTES,   /* counter: so much of it the peer has acknowledged */
     PD_PACKETS_SENT,  /* counter of this connection, as PD_PACKETS_LOST is */
     PD_PTO_US,        /* the stack's probe timeout, without back-off */
+    /* What is left on the relay that it goes over, and when nothing is known of a limit: unknown.
+     */
+    PD_LEASE_MS,             /* until the relay ends it */
+    PD_LEASE_SENT_BYTES,     /* payload that may still be sent over the relay */
+    PD_LEASE_RECEIVED_BYTES, /* payload that may still be received over it */
+    PD_LEASE_BYTES,          /* the least of these two, of nodes that do not tell them apart */
     PD_COLUMN_COUNT
 };
 

@@ -87,6 +87,27 @@ struct pd_peer_event {
     enum pd_peer_change change;
     const struct pd_peer *peer;
     void *state; /* this trigger's state of the peer: `peer_size` bytes, zeroed at PD_PEER_UP */
+    /* of PD_PEER_MIGRATED: what the request asked for. The node may have told it before this, or
+     * tell it later: what is in force is peer->path->via */
+    const char *via; /* NULL: it named none */
+    bool asked;      /* by an operator */
+};
+
+/* A relay that connections may go over. */
+struct pd_relay {
+    const char *name;    /* as in `via`, never "direct" */
+    const char *address; /* in its usual form, with a port */
+    const char *speaks;  /* "reg-ack" or "pilot" */
+};
+
+/* What the node says of relays; all of it, each time. */
+struct pd_relays {
+    bool obeys; /* it has the feature "relay": it obeys `via` */
+    bool told;  /* it has sent a list, maybe an empty one; false: it leaves that to others */
+    const struct pd_relay *list;
+    size_t n;
+    const uint8_t *key; /* of the node, for a choice that differs between nodes; NULL: not told */
+    size_t n_key;
 };
 
 /*
@@ -259,6 +280,27 @@ struct pd_host {
 /* The longest text that `save` and `tell` may write, with its NUL. */
 #define PD_SAVED_MAX 512u
 
+/* For operators: a relay that a trigger knows. Texts live until the trigger's next callback. */
+struct pd_relay_report {
+    struct pd_relay relay;
+    const char *from;     /* who named it: "config", "node", "file", "cache" */
+    const char *left_out; /* why no connection is sent over it; NULL: it may be used */
+    uint64_t rtt_ns;      /* PD_UNKNOWN: not known */
+    const char *error;    /* why not, as of the last probe; NULL: none failed */
+    uint64_t probed_us;   /* when it was probed last; 0: never */
+    bool pick;            /* the next connection that needs a relay goes over this one */
+    const char *why;      /* of the pick: why this one; else NULL */
+};
+
+/* For operators: a connection that goes over a relay. Of several triggers each says what it
+ * knows. */
+struct pd_relayed_report {
+    bool pinned;      /* it does not go back by itself */
+    const char *rule; /* what sent it there: "silence", "operator", …; NULL: not known */
+    /* what is left of its lease there; PD_UNKNOWN: not known, or no limit */
+    uint64_t lease_ms, lease_sent_bytes, lease_received_bytes;
+};
+
 /*
  * A callback returns 0, or a negative errno: that counts against the instance,
  * and after a few the instance is closed and the reason recorded. Any callback
@@ -266,7 +308,7 @@ struct pd_host {
  */
 struct pd_trigger {
     uint32_t abi;     /* PD_TRIGGER_ABI */
-    uint32_t size;    /* sizeof(struct pd_trigger) */
+    uint32_t size;    /* sizeof(struct pd_trigger): later members may be missing in an older one */
     const char *name; /* [a-z][a-z0-9-]{0,31}, the file's name without .so */
     const char *summary;
     const struct pd_option *options; /* ended by a NULL name; NULL: none */
@@ -302,7 +344,23 @@ struct pd_trigger {
     /* It finds every path on which nothing comes any more, whatever the cause (a black
      * hole, too). Where no open instance does, "pathdogctl status" says so. */
     bool finds_dead;
+
+    /* From here on: newer than the first descriptors of this ABI, which end at PD_TRIGGER_SIZE_MIN.
+     * A trigger that was built with these lacks them. */
+
+    /* What the node says of relays: after each `node`, and whenever it sends another list. */
+    int (*relays)(struct pd_turn *turn, const struct pd_relays *relays);
+
+    /* For operators ("pathdogctl relays"), as `tell`: the relay at that place, in the trigger's
+     * own order, false where there are no more; and why a connection is on a relay and what is left
+     * there, false where it is on none. What is not known is left as it is given. */
+    bool (*tell_relay)(const void *self, size_t place, struct pd_relay_report *ret);
+    bool (*tell_relayed)(const void *self, const struct pd_peer *peer, const void *state,
+                         struct pd_relayed_report *ret);
 };
+
+/* The least `size` of a descriptor. */
+#define PD_TRIGGER_SIZE_MIN offsetof(struct pd_trigger, relays)
 
 /* Defines the descriptor: PD_TRIGGER(srtt) = { .abi = PD_TRIGGER_ABI, … };
  * A static build (tests, replay) links many triggers and so needs many names. */

@@ -2,12 +2,9 @@
 /*
  * The tunnel trigger's source: a datagram socket that messages come to. The
  * kernel says who may write to it, and who wrote. Decides nothing: what it hands
- * on is what was said, and the addresses of the tunnel that was named. Those are
- * kept by rtnetlink: to ask the kernel for all addresses with each message would let
- * whoever writes messages hold up the loop.
+ * on is what was said, and the addresses of the tunnel that was named.
  */
-#include "../ip-text.h"
-#include "message.h"
+#include "../messages/addresses.h"
 #include "netlink/netlink-listen.h"
 #include "options.h"
 
@@ -23,9 +20,7 @@
 #include <unistd.h>
 
 /* Datagrams read before other events have their turn. */
-#define READ_SLICE 8u
-/* Addresses of one interface that are handed on. */
-#define ADDRESSES_MAX 64u
+#define READ_SLICE    8u
 #define DEFAULT_GROUP "pathdog"
 
 struct tunnel_source {
@@ -39,46 +34,16 @@ struct tunnel_source {
 
 /* ---- what is said ---- */
 
-/* "10.8.0.2 fd00::1"; "" if there is no such interface. */
-static void addresses_of(const struct tunnel_source *source, const char *tunnel, char *text,
-                         size_t size)
-{
-    struct netlink_state *state =
-        source->listener ? netlink_listener_state(source->listener) : NULL;
-    const struct link_state *link = state ? state_link_named(state, tunnel) : NULL;
-    const struct link_address *addresses;
-    size_t count = 0, length = 0;
-
-    text[0] = '\0';
-    if (!link)
-        return;
-    addresses = state_addresses_of(state, link->index, &count);
-    for (size_t i = 0; i < count && i < ADDRESSES_MAX; i++) {
-        char one[IP_TEXT_SIZE];
-
-        ip_format(one, addresses[i].family, addresses[i].bytes);
-        length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "", one);
-    }
-}
-
-static void message_emit(struct tunnel_source *source, const struct message *message,
+static void message_from(struct tunnel_source *source, const struct message *message,
                          const struct ucred *sender)
 {
-    char addresses[ADDRESSES_MAX * IP_TEXT_SIZE];
-    struct pd_field fields[] = {
-        {"event", message->event, 0}, {"tunnel", message->tunnel, 0},
-        {"peers", message->peers, 0}, {"reason", message->reason, 0},
-        {"addresses", addresses, 0},  {"pid", NULL, (uint64_t)sender->pid},
-        {"uid", NULL, sender->uid},   {"gid", NULL, sender->gid},
-    };
-    struct pd_signal signal = {
-        .kind = "notice",
-        .fields = fields,
-        .n_fields = ARRAY_SIZE(fields),
+    const struct pd_field who[] = {
+        {"pid", NULL, (uint64_t)sender->pid},
+        {"uid", NULL, sender->uid},
+        {"gid", NULL, sender->gid},
     };
 
-    addresses_of(source, message->tunnel, addresses, sizeof(addresses));
-    source->host->emit(source->host, &signal);
+    message_emit(source->host, source->listener, message, who, ARRAY_SIZE(who));
 }
 
 static void message_refuse(struct tunnel_source *source, const char *error,
@@ -138,7 +103,7 @@ static bool datagram_read(struct tunnel_source *source)
     if (message_parse(source->datagram, (size_t)n, &message, &error) < 0)
         message_refuse(source, error, &sender);
     else
-        message_emit(source, &message, &sender);
+        message_from(source, &message, &sender);
     return true;
 }
 
@@ -156,9 +121,7 @@ static int messages_ready(sd_event_source *io, int fd, uint32_t revents, void *u
     (void)io;
     (void)fd;
     (void)revents;
-    /* Who brings a tunnel up says so at once: its address may still wait to be read. */
-    if (source->listener)
-        netlink_listener_read(source->listener);
+    addresses_update(source->listener);
     for (size_t i = 0; i < READ_SLICE && datagram_read(source); i++)
         ;
     return 0;
@@ -225,7 +188,7 @@ static void tunnel_source_stop(void *self)
         return;
     retry_clear(&source->reading);
     source->io = sd_event_source_disable_unref(source->io);
-    netlink_listener_free(source->listener);
+    addresses_forget(source->listener);
     unix_socket_close(&source->socket);
     free(source);
 }
@@ -263,15 +226,7 @@ static int tunnel_source_start(struct pd_source_host *host, const struct pd_star
         tunnel_source_stop(source);
         return r;
     }
-    r = netlink_listener_new(host, NETLINK_WANT_ADDRESSES, &(struct netlink_handlers){0},
-                             &source->listener);
-    if (r < 0) {
-        snprintf(
-            text, sizeof(text),
-            "cannot open an rtnetlink socket, so TUNNEL does not match peers by their address: %s",
-            strerror(-r));
-        host->notice(host, PD_LEVEL_ERROR, "netlink-failed", text);
-    }
+    addresses_listen(host, &source->listener);
     *ret_self = source;
     return 0;
 }

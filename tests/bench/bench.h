@@ -121,7 +121,7 @@ uint64_t switches_of(pid_t pid); /* voluntary, of all threads */
 
 /* ---- node.c: the node that pathdog talks to ---- */
 
-#define COLUMNS_MAX 20u
+#define COLUMNS_MAX 24u
 
 struct node {
     int listener;

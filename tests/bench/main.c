@@ -21,7 +21,7 @@ static struct options given = {
     .interval_ms = 5000,
     .seconds = 10,
     .name_bytes = 24,
-    .columns = COLUMNS_MAX,
+    .columns = 20,
     .addresses = true,
 };
 const struct options *const options = &given;
@@ -56,7 +56,7 @@ static const char help_text[] =
     "  --log-level LEVEL  pathdog's --log-level (default info)\n"
     "  --journald HOW     works, slow, stands or gone: the stand-in for journald (late)\n"
     "  --records N        made a second, beside those of flips (late)\n"
-    "  --columns N        of a row: the first N (default 20, all that there are)\n"
+    "  --columns N        of a row: the first N (default 20; there are 24)\n"
     "  --name-bytes N     length of a peer's name, 8 to 80 (default 24)\n"
     "  --no-addresses     peers without local and remote\n"
     "  --preload LIBRARY  count-malloc.so: count allocations instead of time\n"

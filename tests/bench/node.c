@@ -23,10 +23,30 @@
 #define SLOWER_US    430000
 
 static const char *const columns[COLUMNS_MAX] = {
-    "srtt_us",    "latest_rtt_us",   "min_rtt_us",   "rttvar_us",    "rtt_samples",
-    "cwnd_bytes", "in_flight_bytes", "congested",    "in_recovery",  "pto_count",
-    "bytes_sent", "bytes_received",  "packets_lost", "send_errors",  "silent_ms",
-    "unacked_ms", "unacked_bytes",   "acked_bytes",  "packets_sent", "pto_us",
+    "srtt_us",
+    "latest_rtt_us",
+    "min_rtt_us",
+    "rttvar_us",
+    "rtt_samples",
+    "cwnd_bytes",
+    "in_flight_bytes",
+    "congested",
+    "in_recovery",
+    "pto_count",
+    "bytes_sent",
+    "bytes_received",
+    "packets_lost",
+    "send_errors",
+    "silent_ms",
+    "unacked_ms",
+    "unacked_bytes",
+    "acked_bytes",
+    "packets_sent",
+    "pto_us",
+    "lease_ms",
+    "lease_sent_bytes",
+    "lease_received_bytes",
+    "lease_bytes",
 };
 
 /* ---- what is told ---- */
@@ -67,6 +87,10 @@ static void row_add(struct bytes *text, uint64_t conn, uint32_t round, bool slow
         790000 + conn % 90000 + 51000 * (uint64_t)round,
         700 + conn % 80 + 45 * (uint64_t)round,
         srtt + 29000 + conn % 600,
+        1800000 - 5000 * (uint64_t)round % 1700000 - conn % 9000,
+        1073741824 - conn % 90000 - 52000 * (uint64_t)round,
+        1073741824 - conn % 80000 - 48000 * (uint64_t)round,
+        1073741824 - conn % 90000 - 52000 * (uint64_t)round,
     };
 
     for (uint32_t i = 0; i <= options->columns; i++) {

@@ -11,13 +11,13 @@ from node import PATIENCE
 from watchdog import config_text, daemon, plugins, replay_program, run_tool
 
 # Options of each trigger that must be listed, if it is built; those always built first.
-ALWAYS = ("srtt", "route", "tunnel", "stall", "congestion", "loss", "send-errors", "resume")
+ALWAYS = ("srtt", "route", "tunnel", "stall", "congestion", "loss", "send-errors", "resume", "lease", "exec", "relay")
 OPTIONS = {
     "srtt": ("threshold", "strikes", "recover", "factor"), "route": ("settle", "ignore"),
     "tunnel": ("socket",), "resume": ("min_sleep",),
     "stall": ("pto_multiple", "silence", "misses"), "congestion": ("cwnd_fraction",),
-    "relay": ("flip_after", "clear_after", "max_relayed"), "send-errors": (), "loss": ("threshold", "strikes"), "lease": (),
-    "exec": (),
+    "relay": ("flip_after", "clear_after", "max_relayed"), "send-errors": (), "loss": ("threshold", "strikes"), "lease": ("max_data", "max_duration", "relays", "lead", "repeat", "stay"),
+    "exec": ("command", "user", "interval", "timeout"),
 }
 
 

@@ -76,6 +76,7 @@ def environment(**more):
     env = {k: v for k, v in os.environ.items()
            if k not in ("NOTIFY_SOCKET", "INVOCATION_ID", "WATCHDOG_USEC", "WATCHDOG_PID",
                         "JOURNAL_STREAM", "RUNTIME_DIRECTORY", "STATE_DIRECTORY")}
+    env["PATHDOG_EXEC_HELPER"] = os.path.join(build_directory(), "plugins/exec/pathdog-exec")
     env["DBUS_SYSTEM_BUS_ADDRESS"] = ""  # no bus: what this machine's NetworkManager says is no test's matter
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99")
     env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1:exitcode=98")

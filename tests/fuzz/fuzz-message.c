@@ -2,7 +2,7 @@
 /* Any datagram as a message: what is read is clean, and is read the same from how it is written. */
 #include "fuzz.h"
 
-#include "tunnel/message.h"
+#include "messages/message.h"
 
 static void check_same(const struct message *message)
 {

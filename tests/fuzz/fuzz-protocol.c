@@ -71,6 +71,21 @@ static void act(struct fuzz *fuzz, char what)
     protocol_send(fuzz->protocol, fuzz->now_us, &action, 1);
 }
 
+static void check_relays(const struct event_relays *relays)
+{
+    MUST(relays->n <= RELAYS_MAX);
+    MUST(!relays->key || (*relays->key && strlen(relays->key) <= 2 * (size_t)RELAY_KEY_MAX));
+    for (size_t i = 0; i < relays->n; i++) {
+        const struct pd_relay *relay = &relays->list[i];
+        struct pd_address address;
+
+        MUST(*relay->name && strlen(relay->name) <= 255 && strcmp(relay->name, "direct") != 0);
+        MUST(text_is_printable(relay->name, strlen(relay->name)));
+        MUST(address_parse(relay->address, &address) == 0 && address.family && address.port);
+        MUST(!strcmp(relay->speaks, "reg-ack") || !strcmp(relay->speaks, "pilot"));
+    }
+}
+
 static void check_address(const char *text)
 {
     struct pd_address address;
@@ -140,6 +155,9 @@ static void check_event(struct fuzz *fuzz, const struct event *event)
         break;
     case EVENT_PROBED:
         check_probed(fuzz, &event->probed);
+        break;
+    case EVENT_RELAYS:
+        check_relays(&event->relays);
         break;
     case EVENT_NOTICE:
         MUST(event->notice.count >= 1 && *event->notice.what && *event->notice.text);

@@ -34,7 +34,7 @@ class Node(ScriptedNode):
 
     def __init__(self, path):
         super().__init__(path, features=["reconnect", "bind", "probe", "probe_path", "push",
-                                         "make_before_break"],
+                                         "make_before_break", "relay"],
                          netns=os.stat("/proc/self/ns/net").st_ino)
         self.twist = None
         self.output_max = MIB
@@ -43,10 +43,18 @@ class Node(ScriptedNode):
             peer = self.add(name, conn, tell=False, role=role, local=f"192.0.2.1:{9000 + conn}",
                             remote="[2001:db8::1]:443", migratable=role == "client", via="direct")
             peer.set(rtt_samples=200, unacked_ms=12, unacked_bytes=900, acked_bytes=70000,
-                     packets_sent=300, packets_lost=2, pto_us=50000)
-        self.columns += ["unacked_ms", "unacked_bytes", "acked_bytes", "packets_sent", "packets_lost", "pto_us"]
+                     packets_sent=300, packets_lost=2, pto_us=50000,
+                     lease_bytes=4000, lease_sent_bytes=4000, lease_received_bytes=None)
+        self.columns += ["unacked_ms", "unacked_bytes", "acked_bytes", "packets_sent", "packets_lost", "pto_us",
+                         "lease_bytes", "lease_sent_bytes", "lease_received_bytes"]
         self.on("migrate_peer", self.migrate)
         self.on("cancel", self.cancel)
+
+    def do_subscribe(self, request):
+        request.link.notify("relays", key="616c706861", relays=[
+            {"relay": "home", "address": "192.0.2.9:4433"},
+            {"relay": "away", "address": "[2001:db8::9]:4433", "speaks": "pilot"}])
+        super().do_subscribe(request)
 
     def wait_moved(self, request, seconds=0.05):
         """A move takes a little, and the reader goes on meanwhile."""

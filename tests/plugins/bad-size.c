@@ -2,4 +2,4 @@
 /* Defect: a descriptor of another size. */
 #include "fixture.h"
 
-FIXTURE(PD_TRIGGER_ABI, FIXTURE_SIZE - 8, "bad-size", "a fixture", NULL, 0, 0);
+FIXTURE(PD_TRIGGER_ABI, (uint32_t)PD_TRIGGER_SIZE_MIN - 8, "bad-size", "a fixture", NULL, 0, 0);

@@ -62,6 +62,9 @@ PD_TRIGGER(cpp) = {
     .restore = nullptr,
     .tell = tell,
     .finds_dead = true,
+    .relays = nullptr,
+    .tell_relay = nullptr,
+    .tell_relayed = nullptr,
 };
 
 PD_SOURCE(cpp) = {

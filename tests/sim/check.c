@@ -317,7 +317,7 @@ static void check_decision(struct sim *sim, const struct record_decision *record
     if (asked) {
         check_asked(sim, record, decision);
         if (was == SIM_UNSEEN)
-            given_up_check(sim, request_of(sim, record->request)->peer, record);
+            given_up_check(sim, request_of(sim, record->request), record);
     } else if (record->verdict == VERDICT_QUEUED) {
         set_decision(decision, SIM_QUEUED);
         sim->queued++;

@@ -53,9 +53,10 @@ void given_up_unsure(struct sim *sim)
 }
 
 /* Decided just now, by the rule: not in the queue, nor by what was prescribed. */
-void given_up_check(struct sim *sim, const struct sim_peer *peer,
+void given_up_check(struct sim *sim, const struct sim_request *request,
                     const struct record_decision *record)
 {
+    const struct sim_peer *peer = request->peer;
     bool poked = !strncmp(record->trigger, "poke", 4) || !strncmp(record->trigger, "prod", 4);
     bool network = record->kind == PD_KIND_MOVED || record->kind == PD_KIND_DEAD;
     bool dialable = (sim->features & NODE_RECONNECT) && peer->reconnectable && !peer->undialable;

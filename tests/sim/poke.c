@@ -154,10 +154,26 @@ static int poke_peer(struct pd_turn *turn, const struct pd_peer_event *event)
     poke->changes[event->change]++;
     poke->change = event->change;
     poke->change_conn = event->peer->conn;
+    snprintf(poke->change_via, sizeof(poke->change_via), "%s", event->via ? event->via : "-");
+    poke->change_asked = event->asked;
     if (event->change == PD_PEER_UP)
         poke->state_was_zero = state->mark == 0;
     state->mark = event->peer->conn;
     return run(turn, POKE_IN_PEER);
+}
+
+static int poke_relays(struct pd_turn *turn, const struct pd_relays *relays)
+{
+    struct poke *poke = ((struct instance_state *)turn->self)->poke;
+
+    poke->relays = *relays;
+    poke->relays_told++;
+    poke->first_key = relays->n_key ? relays->key[0] : 0;
+    poke->first_relay[0] = '\0';
+    if (relays->n)
+        snprintf(poke->first_relay, sizeof(poke->first_relay), "%s %s %s", relays->list[0].name,
+                 relays->list[0].address, relays->list[0].speaks);
+    return 0;
 }
 
 static int poke_sample(struct pd_turn *turn, const struct pd_sample *sample)
@@ -211,7 +227,7 @@ static int poke_restore(struct pd_turn *turn, const struct pd_peer_event *event,
     .instance_size = sizeof(struct instance_state), .peer_size = sizeof(struct peer_state),        \
     .start = poke_start, .stop = poke_stop, .node = poke_node, .peer = poke_peer,                  \
     .sample = poke_sample, .signal = poke_signal, .timer = poke_timer, .save = poke_save,          \
-    .restore = poke_restore
+    .restore = poke_restore, .relays = poke_relays
 
 PD_TRIGGER(poke) = {POKE_DESCRIPTOR("poke")};
 PD_TRIGGER(prod) = {POKE_DESCRIPTOR("prod")};

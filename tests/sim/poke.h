@@ -65,6 +65,12 @@ struct poke {
     struct pd_signal signal;
     enum pd_peer_change change;
     uint64_t change_conn;
+    char change_via[64]; /* of PD_PEER_MIGRATED; "-": NULL */
+    bool change_asked;
+    struct pd_relays relays; /* without what it points to */
+    char first_relay[64];    /* its first one, "name address speaks"; "" */
+    uint8_t first_key;       /* its key's first byte */
+    uint64_t relays_told;    /* counted */
     uint64_t timer_us;
     uint64_t restored_conn; /* whose text came back, and was as it had been saved */
     uint64_t restored;      /* counted, with those that were not */

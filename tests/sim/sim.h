@@ -227,7 +227,7 @@ void check_taken_back(struct sim *sim);
 /* given-up.c */
 void given_up_init(struct sim *sim);
 void given_up_unsure(struct sim *sim);
-void given_up_check(struct sim *sim, const struct sim_peer *peer,
+void given_up_check(struct sim *sim, const struct sim_request *request,
                     const struct record_decision *record);
 
 /* check-uplinks.c: the same, of what has to do with uplinks. */

@@ -116,6 +116,19 @@ static void peer_path(struct sim *sim)
     sim->event.peer_path.via = pick(sim, 3) ? NULL : "relay-1";
 }
 
+static void node_relays(struct sim *sim)
+{
+    static const struct pd_relay list[] = {{"relay-1", "192.0.2.1:1", "reg-ack"},
+                                           {"relay-2", "192.0.2.2:2", "pilot"}};
+
+    sim->event.type = EVENT_RELAYS;
+    sim->event.relays = (struct event_relays){
+        .list = list,
+        .n = pick(sim, ARRAY_SIZE(list) + 1),
+        .key = pick(sim, 2) ? "616c706861" : NULL,
+    };
+}
+
 static void answer(struct sim *sim)
 {
     static const int64_t codes[] = {
@@ -302,6 +315,8 @@ void world_next(struct sim *sim)
         peer_up(sim);
     } else if (pick(sim, 800) == 0) {
         pick(sim, 5) ? node_down(sim) : node_up(sim);
+    } else if (pick(sim, 400) == 0) {
+        node_relays(sim);
     } else if (pick(sim, 500) == 0) {
         sim->event.type = EVENT_NOTICE;
         sim->event.notice = (struct event_notice){PD_LEVEL_WARNING, "bad-row", "text", 3};

@@ -17,9 +17,11 @@ import traceback
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../e2e"))
 
 import box
+import commands
 import flood
 import history
 import manual
+import relay
 import sandbox
 import shells
 from box import configure, drop_in, journal, main_pid, mark, sh, show, wait, wait_entry, wait_node
@@ -340,8 +342,8 @@ def test_a_stop_is_clean():
 
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 # Beside the first one: others, and then what is left of it at the end.
-TESTS[-1:-1] = (sandbox.TESTS + flood.TESTS[:-1] + history.TESTS + shells.TESTS + flood.TESTS[-1:] +
-               manual.TESTS)
+TESTS[-1:-1] = (sandbox.TESTS + commands.TESTS + flood.TESTS[:-1] + history.TESTS + shells.TESTS + flood.TESTS[-1:] +
+               manual.TESTS + relay.TESTS)
 
 
 def main():

@@ -8,7 +8,7 @@ import box
 
 PAGES = {"pathdog": 8, "pathdogctl": 1, "pathdog-replay": 1, "pathdog.conf": 5, "pathdog-trigger": 7,
          "pathdog-verdicts": 7, "pathdog-records": 7, "pathdog-journal-fields": 7,
-         "pathdog-node-protocol": 7, "pathdog-node-check": 1}
+         "pathdog-node-protocol": 7, "pathdog-node-check": 1, "udp-relay": 8, "udp-relayctl": 1}
 
 
 def text_of(name):
@@ -24,10 +24,11 @@ def missing(words, text):
 
 
 def test_the_manual_has_every_option_of_the_programs():
-    for program in ("pathdog", "pathdogctl", "pathdog-replay", "pathdog-node-check"):
+    for program in ("pathdog", "pathdogctl", "pathdog-replay", "pathdog-node-check", "udp-relay",
+                    "udp-relayctl"):
         said = box.sh(program, "--help").stdout
         words = re.findall(r"--[a-z][a-z-]+", said)
-        if program == "pathdogctl":
+        if program.endswith("ctl"):
             words += re.findall(r"^  ([a-z]+)", said, re.M)
         assert len(words) > 3, said
         assert not missing(words, text_of(program)), missing(words, text_of(program))
@@ -53,7 +54,7 @@ def test_every_page_is_installed_and_names_only_pages_that_are():
     for name in PAGES:
         text = text_of(name)
         assert "NAME" in text and len(text) > 1000, name
-        named = set(re.findall(r"\b(pathdog[\w.-]*)\((\d)\)", text))
+        named = set(re.findall(r"\b((?:pathdog|udp-relay)[\w.-]*)\((\d)\)", text))
         wrong = [page for page, number in named if PAGES.get(page) != int(number)]
         assert not wrong, (name, wrong)
 

@@ -77,7 +77,7 @@ def files(directory):
 
 # Where Debian has such things; the triggers are in a directory by architecture.
 PLACES = ("etc/pathdog/pathdog.conf.example", "usr/bin/pathdog", "usr/bin/pathdog-replay",
-          "usr/bin/pathdog-node-check", "usr/share/man/man1/pathdog-node-check.1",
+          "usr/bin/pathdog-node-check", "usr/libexec/pathdog/pathdog-exec", "usr/share/man/man1/pathdog-node-check.1",
           "usr/share/doc/pathdog/docs/node-protocol.schema.json",
           "usr/bin/pathdogctl", "usr/include/pathdog/trigger.h",
           "usr/lib/systemd/catalog/pathdog.catalog", "usr/lib/systemd/system/pathdog.service",
@@ -92,6 +92,11 @@ PLACES = ("etc/pathdog/pathdog.conf.example", "usr/bin/pathdog", "usr/bin/pathdo
           "usr/share/man/man7/pathdog-verdicts.7", "usr/share/man/man7/pathdog-records.7",
           "usr/share/man/man7/pathdog-journal-fields.7",
           "usr/share/man/man7/pathdog-node-protocol.7", "usr/share/man/man8/pathdog.8",
+          "usr/bin/udp-relay", "usr/bin/udp-relayctl", "usr/lib/systemd/system/udp-relay.service",
+          "usr/lib/systemd/system/udp-relay.socket", "usr/lib/sysusers.d/udp-relay.conf",
+          "usr/share/bash-completion/completions/udp-relay",
+          "usr/share/bash-completion/completions/udp-relayctl", "usr/share/man/man1/udp-relayctl.1",
+          "usr/share/man/man8/udp-relay.8",
           "usr/share/pkgconfig/pathdog.pc", "usr/share/doc/pathdog/README.md",
           "usr/share/doc/pathdog/docs/records.md")
 
@@ -100,7 +105,7 @@ def misplaced(destination):
     """What is not where Debian expects it, or is where nothing should be."""
     there = [name for name in files(destination) if os.path.isfile(os.path.join(destination, name))]
     return sorted(set(PLACES) - set(there)) + [
-        name for name in there if not re.match("usr/(bin|include|lib|share)/|etc/pathdog/[^/]*$", name)]
+        name for name in there if not re.match("usr/(bin|include|lib|libexec|share)/|etc/pathdog/[^/]*$", name)]
 
 
 def uninstall_leaves(directory, destination, log):

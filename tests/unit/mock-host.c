@@ -84,6 +84,7 @@ static int host_advise(struct pd_turn *turn, uint32_t peer, const struct pd_advi
     *kept = (struct mock_advice){.peer = peer, .kind = advice->kind, .cause = advice->cause};
     snprintf(kept->reason, sizeof(kept->reason), "%s", advice->reason);
     fields_text(kept->evidence, sizeof(kept->evidence), advice->evidence, advice->n_evidence);
+    snprintf(kept->via, sizeof(kept->via), "%s", advice->via ? advice->via : "");
     return 0;
 }
 
@@ -414,18 +415,45 @@ uint32_t mock_peer_up(struct mock *mock, const char *name, const char *local, co
     return peer;
 }
 
-void mock_peer_change(struct mock *mock, uint32_t peer, enum pd_peer_change change)
+static void peer_change(struct mock *mock, uint32_t peer, enum pd_peer_change change,
+                        const char *via, bool asked)
 {
     struct pd_peer_event event = {
         .change = change,
         .peer = mock_pointers(&mock->peers[peer]),
         .state = mock->peers[peer].state,
+        .via = via,
+        .asked = asked,
     };
 
     if (change == PD_PEER_PATH || change == PD_PEER_MIGRATED || change == PD_PEER_TOLD)
         mock->peers[peer].outstanding_since_us = 0;
     if (mock->trigger->peer)
         mock_check(mock->trigger->peer(&mock->turn, &event));
+}
+
+void mock_peer_change(struct mock *mock, uint32_t peer, enum pd_peer_change change)
+{
+    peer_change(mock, peer, change, NULL, false);
+}
+
+void mock_migrated(struct mock *mock, uint32_t peer, const char *via, bool asked)
+{
+    peer_change(mock, peer, PD_PEER_MIGRATED, via, asked);
+}
+
+void mock_peer_via(struct mock *mock, uint32_t peer, const char *via)
+{
+    struct mock_peer *found = &mock->peers[peer];
+
+    snprintf(found->via, sizeof(found->via), "%s", via);
+    mock_peer_change(mock, peer, PD_PEER_PATH);
+}
+
+void mock_relays(struct mock *mock, const struct pd_relays *relays)
+{
+    if (mock->trigger->relays)
+        mock_check(mock->trigger->relays(&mock->turn, relays));
 }
 
 void mock_peer_down(struct mock *mock, uint32_t peer)

@@ -143,17 +143,28 @@ static struct pathdog_node_config config_of(struct fixture *f)
     };
 }
 
-int kit_setup(void **state)
+static int setup(void **state, unsigned features)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     struct pathdog_node_config config = config_of(f);
 
+    config.features |= features;
     f->fd = -1;
     f->input = malloc(4 * 1024 * 1024);
     assert_int_equal(pathdog_node_new(&config, &f->kit, NULL, 0), 0);
     kit_adopt(f);
     *state = f;
     return 0;
+}
+
+int kit_setup(void **state)
+{
+    return setup(state, 0);
+}
+
+int kit_setup_with_relays(void **state)
+{
+    return setup(state, PATHDOG_NODE_RELAY);
 }
 
 int kit_teardown(void **state)

@@ -31,6 +31,7 @@ struct fixture {
 /* A new client, which replaces the old one. */
 void kit_adopt(struct fixture *f);
 int kit_setup(void **state);
+int kit_setup_with_relays(void **state); /* feature RELAY */
 int kit_teardown(void **state);
 /* Writes all of it, letting the kit read meanwhile. False: the kit closed. */
 bool kit_put(struct fixture *f, const char *data, size_t len);

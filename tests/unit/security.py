@@ -4,14 +4,16 @@
 each bound has the number of the source.
 
 security.py SOURCE_ROOT"""
-import ast
 import os
 import re
 import sys
 import unittest
 
 TOP = sys.argv[1]
-TEST = re.compile(r"`((?:hostile|e2e|unit|systemd|fuzz|node-check)/[^`]+)`")
+sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
+
+from named import TEST, rows, exists  # noqa: E402
+
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "bytes": 1, "": 1}
 TIMES_US = {"ms": 1000, "s": 10**6}
 
@@ -23,36 +25,6 @@ def read(name):
 
 def section(heading):
     return read("docs/security.md").split(f"\n## {heading}\n")[1].split("\n## ")[0]
-
-
-def rows(text):
-    """The cells of all rows, without heads and rulers."""
-    lines = text.splitlines()
-    heads = {i - 1 for i, line in enumerate(lines) if line.startswith("| ---")}
-    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for i, line in enumerate(lines)
-            if line.startswith("| ") and i not in heads and not line.startswith("| ---")]
-
-
-def defined(path):
-    """What a Python file defines: "name", "Class.name"."""
-    found = set()
-    for node in ast.parse(read(path)).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            found |= {f"{node.name}.{member.name}" for member in node.body
-                      if isinstance(member, ast.FunctionDef)}
-    return found
-
-
-def exists(name):
-    folder, rest = name.split("/")
-    path = f"tests/{folder}/{rest}"
-    if os.path.exists(os.path.join(TOP, path)) or os.path.exists(os.path.join(TOP, path + ".c")):
-        return True
-    module, _, member = rest.partition(".")
-    path = f"tests/{folder}/{module}.py"
-    return os.path.exists(os.path.join(TOP, path)) and member in defined(path)
 
 
 def constant(path, name):
@@ -70,12 +42,12 @@ class Security(unittest.TestCase):
         for promise, *tests in promises:
             names = TEST.findall(" ".join(tests))
             self.assertTrue(names, f"no test: {promise}")
-            self.assertEqual([name for name in names if not exists(name)], [], promise)
+            self.assertEqual([name for name in names if not exists(TOP, name)], [], promise)
 
     def test_nothing_else_exists(self):
         for name in ("hostile/test_control.Abuse.test_that_is_not_there", "hostile/test_none.A.b",
                      "unit/test-none", "hostile/test_control.Nobody"):
-            self.assertFalse(exists(name), name)
+            self.assertFalse(exists(TOP, name), name)
 
     def test_each_bound_is_the_one_of_the_source(self):
         bounds = rows(section("Bounds"))

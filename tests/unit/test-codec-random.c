@@ -196,6 +196,16 @@ static void fill_interfaces(struct random *random, struct event_interfaces *ret)
     *ret = (struct event_interfaces){list, n};
 }
 
+static void fill_relays(struct random *random, struct event_relays *ret)
+{
+    size_t n = below(random, 5);
+    struct pd_relay *list = arena_new(&random->arena, n, sizeof(*list));
+
+    for (size_t i = 0; i < n; i++)
+        list[i] = (struct pd_relay){any_text(random), any_text(random), any_text(random)};
+    *ret = (struct event_relays){list, n, any_bool(random) ? "00ffaB" : NULL};
+}
+
 static void any_event(struct random *random, struct event *ret)
 {
     memset(ret, 0, sizeof(*ret));
@@ -241,6 +251,9 @@ static void any_event(struct random *random, struct event *ret)
         ret->probed = (struct event_probed){any_u64(random), any_bool(random), any_u64(random),
                                             (int64_t)any(random), any_optional(random)};
         break;
+    case EVENT_RELAYS:
+        fill_relays(random, &ret->relays);
+        break;
     case EVENT_RESTORE:
         fill_restore(random, &ret->restore);
         break;
@@ -252,6 +265,18 @@ static void any_event(struct random *random, struct event *ret)
 }
 
 /* ---- comparison, by hand: the table that is under test must not evaluate itself ---- */
+
+static bool same_relays(const struct event_relays *a, const struct event_relays *b)
+{
+    if (a->n != b->n || !string_equal(a->key, b->key))
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!string_equal(a->list[i].name, b->list[i].name) ||
+            !string_equal(a->list[i].address, b->list[i].address) ||
+            !string_equal(a->list[i].speaks, b->list[i].speaks))
+            return false;
+    return true;
+}
 
 static bool same_fields(const struct event_signal *a, const struct event_signal *b)
 {
@@ -400,6 +425,8 @@ static bool same(const struct event *a, const struct event *b)
         return a->probed.probe == b->probed.probe && a->probed.ok == b->probed.ok &&
                a->probed.rtt_us == b->probed.rtt_us && a->probed.code == b->probed.code &&
                string_equal(a->probed.message, b->probed.message);
+    case EVENT_RELAYS:
+        return same_relays(&a->relays, &b->relays);
     case EVENT_RESTORE:
         return same_restore(&a->restore, &b->restore);
     case EVENT_SNAPSHOT:

@@ -305,31 +305,94 @@ static void whose_budget(void **state)
 
 static void where_to(void **state)
 {
-    static const struct pd_advice advice = {
-        .kind = PD_KIND_MOVED,
-        .reason = "r",
-        .interface = "up1",
-        .local = "10.0.2.2",
-        .via = "relay-1",
-    };
     const struct lab_action *action;
     struct lab lab;
 
     (void)state;
     for (uint32_t features = 0; features < 16; features++) {
+        const struct pd_advice advice = {
+            .kind = PD_KIND_MOVED,
+            .reason = "r",
+            .interface = "up1",
+            .local = "10.0.2.2",
+            .via = "relay-1",
+        };
+
         lab_init(&lab);
         lab.features = features;
         lab_begin(&lab);
         lab_peer_up(&lab, "a", 17);
         lab_advise_full(&lab, 17, &advice);
         action = lab_next_move(&lab);
-        assert_string_equal(action->reason, "r");
-        assert_int_equal(action->timeout_ms, 5000);
-        assert_string_equal(action->interface, features & NODE_BIND ? "up1" : "");
-        assert_string_equal(action->local, features & NODE_BIND ? "10.0.2.2" : "");
-        assert_string_equal(action->via, features & NODE_RELAY ? "relay-1" : "");
+        if (features & NODE_RELAY) {
+            assert_string_equal(action->reason, "r");
+            assert_int_equal(action->timeout_ms, 5000);
+            assert_string_equal(action->interface, features & NODE_BIND ? "up1" : "");
+            assert_string_equal(action->local, features & NODE_BIND ? "10.0.2.2" : "");
+            assert_string_equal(action->via, "relay-1");
+        } else {
+            assert_null(action); /* it would not go there */
+        }
         lab_end(&lab);
     }
+}
+
+/* Where advice leads over a relay. */
+static void lab_advise_via(struct lab *lab, enum pd_kind kind, const char *via)
+{
+    const struct pd_advice advice = {.kind = kind, .reason = "r", .via = via};
+
+    lab_advise_full(lab, 17, &advice);
+}
+
+static void over_relays(void **state)
+{
+    struct lab lab;
+
+    (void)state;
+    lab_init(&lab);
+    lab.features = NODE_RELAY | NODE_RECONNECT;
+    lab_begin(&lab);
+    lab_peer_told(
+        &lab,
+        &(struct event_peer_up){
+            .peer = "a", .conn = 17, .via = "relay-1", .migratable = true, .reconnectable = true});
+    /* There it is already; a new circuit over the same one is something else. */
+    lab_advise_via(&lab, PD_KIND_DEAD, "relay-1");
+    expect_decision(&lab, 17, VERDICT_NO_TARGET);
+    lab_advise_via(&lab, PD_KIND_MOVED, "relay-1");
+    expect_decision(&lab, 17, VERDICT_MIGRATE);
+    lab_answer_ok(&lab, expect_migrate(&lab, 17));
+    lab_skip(&lab);
+    /* Nothing validates a path of a connection that the peer has forgotten. */
+    lab_step(&lab, POKE_GIVEN_UP, 17)->number = 1;
+    lab_signal(&lab);
+    lab_advise_via(&lab, PD_KIND_MOVED, "relay-2");
+    expect_decision(&lab, 17, VERDICT_RECONNECT);
+    lab_end(&lab);
+}
+
+/* Where the node has no path to the relay, and then does not know it. */
+static void refused_by_a_relay(void **state)
+{
+    struct lab lab;
+
+    (void)state;
+    lab_init(&lab);
+    lab.features = NODE_RELAY;
+    lab_begin(&lab);
+    lab_peer_up(&lab, "a", 17);
+    lab_advise_via(&lab, PD_KIND_MOVED, "relay-1");
+    for (int attempt = 0; attempt < 3; attempt++) {
+        lab_answer_error(&lab, expect_migrate(&lab, 17), -32007);
+        lab_time(&lab, 2 * SEC);
+    }
+    expect_no_move(&lab);
+    lab_advise_via(&lab, PD_KIND_MOVED, "relay-1"); /* what the trigger says is not held back */
+    lab_answer_error(&lab, expect_migrate(&lab, 17), -32008);
+    lab_time(&lab, 9 * SEC);
+    expect_no_move(&lab);
+    lab_end(&lab);
 }
 
 /* What became impossible while it waited is not asked. */
@@ -363,6 +426,8 @@ int main(void)
         FULL_TEST(one_turn),
         cmocka_unit_test(whose_budget),
         cmocka_unit_test(where_to),
+        cmocka_unit_test(over_relays),
+        cmocka_unit_test(refused_by_a_relay),
         FULL_TEST(impossible_meanwhile),
     };
 

@@ -156,8 +156,9 @@ static void test_without_the_feature(void **state)
 /* All columns in one row, by their names. */
 static void test_every_column(void **state)
 {
-    static const char *const names[] = {"unacked_ms", "unacked_bytes", "acked_bytes",
-                                        "packets_sent", "pto_us"};
+    static const char *const names[] = {
+        "unacked_ms", "unacked_bytes", "acked_bytes",      "packets_sent",
+        "pto_us",     "lease_ms",      "lease_sent_bytes", "lease_received_bytes"};
     struct fixture *f = *state;
     static const struct pathdog_node_ops ops = {0};
     struct pathdog_node_config config = {.node = "n",

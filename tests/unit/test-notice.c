@@ -89,7 +89,8 @@ static void of_a_trigger(void **state)
 
 static void what_operators_did_is_said_each_time(void **state)
 {
-    static const char *const kinds[] = {"reloaded", "restart-needed", "hold", "release", "mode"};
+    static const char *const kinds[] = {"reloaded", "restart-needed", "hold",
+                                        "release",  "mode",           "exec-stderr"};
     struct lab *lab = *state;
 
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {

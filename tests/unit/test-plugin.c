@@ -122,11 +122,16 @@ static void test_bad(void **state)
     };
     struct lab *lab = *state;
     CLEANUP_FREE char *size =
-        string_format("/bad-size.so: its descriptor has %zu bytes; this pathdog's has %zu",
-                      sizeof(struct pd_trigger) - 8, sizeof(struct pd_trigger));
+        string_format("/bad-size.so: its descriptor has %zu bytes; this pathdog takes %zu to %zu",
+                      PD_TRIGGER_SIZE_MIN - 8, PD_TRIGGER_SIZE_MIN, sizeof(struct pd_trigger));
+    CLEANUP_FREE char *more = string_format(
+        "/bad-size-more.so: its descriptor has %zu bytes; this pathdog takes %zu to %zu",
+        sizeof(struct pd_trigger) + 8, PD_TRIGGER_SIZE_MIN, sizeof(struct pd_trigger));
 
     lab_add(lab, "bad-size");
     refused(lab, "bad-size", size);
+    lab_add(lab, "bad-size-more");
+    refused(lab, "bad-size-more", more);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         CLEANUP_FREE char *words = string_format("/%s.so: %s", rows[i].name, rows[i].words);
 
@@ -136,6 +141,22 @@ static void test_bad(void **state)
     /* A refused one must not be taken for the next: its descriptor's number is
      * free again, and the loader goes by names. */
     test_good(state);
+}
+
+/* Built before the last members of this ABI were added: they are absent, whatever stands there. */
+static void test_older(void **state)
+{
+    struct lab *lab = *state;
+    CLEANUP_FREE char *error = NULL;
+    const struct pd_trigger *trigger;
+
+    lab_add(lab, "good-older");
+    trigger = plugins_find(lab->plugins, lab->directory, "good-older", &error);
+    assert_non_null(trigger);
+    assert_string_equal(trigger->name, "good-older");
+    assert_null(trigger->relays);
+    assert_null(trigger->tell_relay);
+    assert_null(trigger->tell_relayed);
 }
 
 static void test_files(void **state)
@@ -442,6 +463,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_good, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_older, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_directories_above, setup, teardown),

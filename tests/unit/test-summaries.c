@@ -88,10 +88,31 @@ static void test_flags(void **state)
 static void test_every_column(void **state)
 {
     static const char *const names[] = {
-        "srtt_us",    "latest_rtt_us",   "min_rtt_us",   "rttvar_us",    "rtt_samples",
-        "cwnd_bytes", "in_flight_bytes", "congested",    "in_recovery",  "pto_count",
-        "bytes_sent", "bytes_received",  "packets_lost", "send_errors",  "silent_ms",
-        "unacked_ms", "unacked_bytes",   "acked_bytes",  "packets_sent", "pto_us"};
+        "srtt_us",
+        "latest_rtt_us",
+        "min_rtt_us",
+        "rttvar_us",
+        "rtt_samples",
+        "cwnd_bytes",
+        "in_flight_bytes",
+        "congested",
+        "in_recovery",
+        "pto_count",
+        "bytes_sent",
+        "bytes_received",
+        "packets_lost",
+        "send_errors",
+        "silent_ms",
+        "unacked_ms",
+        "unacked_bytes",
+        "acked_bytes",
+        "packets_sent",
+        "pto_us",
+        "lease_ms",
+        "lease_sent_bytes",
+        "lease_received_bytes",
+        "lease_bytes",
+    };
 
     assert_int_equal(ARRAY_SIZE(names), PD_COLUMN_COUNT);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plugins/tunnel/policy.c, and plugins/tunnel/message.c, which reads what it is told.
+ * plugins/tunnel/policy.c, and plugins/messages/message.c, which reads what it is told.
  */
 #include "check.h"
 
-#include "tunnel/message.h"
+#include "messages/message.h"
 #include <pathdog/mock-host.h>
 
 #include "util/utf8.h"

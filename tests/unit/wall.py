@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The engine's wall: what its static library may ask of others, and no floating point.
+"""The wall of a pure core: what its static library may ask of others, and no floating point.
 
-wall.py LIBRARY ... -- LIBRARY ...: the first are the engine's rooms, the others what they may link.
+wall.py [FUNCTION] LIBRARY ... -- LIBRARY ...: the first are the core's rooms, the others what they may
+link. FUNCTION is one that the core has (the engine's engine_handle where none is named).
 Exit status 77 (skipped) where the build is instrumented or there is no objdump."""
 import re
 import subprocess
@@ -11,8 +12,8 @@ import sys
 # All that the core needs of libc: memory, strings, and text made in memory.
 ALLOWED = {
     "abort", "calloc", "free", "malloc", "posix_memalign", "reallocarray", "realloc", "strdup",
-    "bcmp", "memcmp", "memcpy", "memmove", "memset", "stpcpy", "strchr", "strcmp", "strlen", "strncmp", "strspn",
-    "strrchr", "strcpy", "strnlen", "bsearch", "qsort",
+    "bcmp", "memchr", "memcmp", "memcpy", "memmove", "memset", "stpcpy", "strchr", "strcmp", "strlen", "strncmp", "strspn",
+    "strrchr", "strcpy", "strnlen", "strpbrk", "bsearch", "qsort",
     "snprintf", "vsnprintf", "strerrorname_np",
     "__snprintf_chk", "__vsnprintf_chk", "__memcpy_chk", "__memset_chk", "__stpcpy_chk",
     "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_", "inet_pton", "inet_ntop",
@@ -47,6 +48,7 @@ def symbols(libraries):
 def main():
     middle = sys.argv.index("--")
     rooms, others = sys.argv[1:middle], sys.argv[middle + 1:]
+    known = "engine_handle" if rooms[0].endswith(".a") else rooms.pop(0)
     try:
         undefined, defined = symbols(rooms)
         assembly = run("objdump", "-d", "--no-show-raw-insn", *rooms)
@@ -56,8 +58,8 @@ def main():
     if any(name.startswith(("__asan_", "__ubsan_", "__sanitizer_", "__gcov_")) for name in undefined):
         print("skipped: the build is instrumented")
         return 77
-    if len(defined) < 50 or "engine_handle" not in defined:
-        print("not the engine, or nm says nothing of it")
+    if len(defined) < 50 or known not in defined:
+        print(f"no core with {known}, or nm says nothing of it")
         return 1
     defined |= symbols(others)[1]
     bad = []

@@ -285,6 +285,25 @@ static bool both_of(const json_t *columns, const json_t *row, const char *a, con
     return true;
 }
 
+/* lease_bytes is the least of both directions, where those are told as well. */
+static void lease_lint(struct report *report, uint64_t conn, const json_t *columns,
+                       const json_t *row)
+{
+    static const char *const directions[] = {"lease_sent_bytes", "lease_received_bytes"};
+    json_int_t v[2];
+
+    for (size_t i = 0; i < ARRAY_SIZE(directions); i++) {
+        if (!both_of(columns, row, "lease_bytes", directions[i], v))
+            continue;
+        report_seen(report, CHECK_AGREE);
+        if (v[0] > v[1])
+            report_fault(report, CHECK_AGREE,
+                         "conn %" PRIu64 " has lease_bytes %" JSON_INTEGER_FORMAT
+                         " and %s %" JSON_INTEGER_FORMAT ": it is the least of both directions",
+                         conn, v[0], directions[i], v[1]);
+    }
+}
+
 /* What cannot both be true, whatever happens to the connection. */
 static void agree_lint(struct report *report, uint64_t conn, const json_t *columns,
                        const json_t *row)
@@ -316,6 +335,7 @@ static void agree_lint(struct report *report, uint64_t conn, const json_t *colum
                          ": a probe timeout is longer than the RTT (RFC 9002 section 6.2.1)",
                          conn, v[0], v[1]);
     }
+    lease_lint(report, conn, columns, row);
 }
 
 static void row_lint(struct book *book, struct report *report, const json_t *columns, size_t at,

@@ -72,7 +72,7 @@ struct checker {
     char *gone;     /* why the node cannot be asked any more; NULL: it can */
 
     char *boot, *node, *implementation; /* as the first hello told it */
-    bool can_reconnect, can_bind, can_probe, can_probe_path, can_push, can_keep;
+    bool can_reconnect, can_bind, can_probe, can_probe_path, can_push, can_keep, can_relay;
 };
 
 /* ---- client.c: bytes and lines ---- */

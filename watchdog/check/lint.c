@@ -7,6 +7,7 @@
 #include <net/if.h>
 
 #include "../node/decode.h"
+#include "../node/relays.h"
 #include "../util/address.h"
 #include "../util/clock.h"
 #include "../util/printable.h"
@@ -119,6 +120,7 @@ static void features_lint(struct checker *checker, const json_t *features)
         checker->can_probe |= string_equal(json_string_value(feature), "probe");
         checker->can_probe_path |= string_equal(json_string_value(feature), "probe_path");
         checker->can_push |= string_equal(json_string_value(feature), "push");
+        checker->can_relay |= string_equal(json_string_value(feature), "relay");
         checker->can_keep |= string_equal(json_string_value(feature), "make_before_break");
     }
 }
@@ -261,6 +263,23 @@ static void summaries(struct checker *checker, struct client *client, const json
         book_summaries(&checker->book, report_of(checker), params, rows_max(checker, client));
 }
 
+/* The same rules as pathdog's own: it takes a list as a whole, or not at all. */
+static void relays(struct checker *checker, struct client *client, const json_t *params)
+{
+    struct relays_room *room = memory_new(1, sizeof(*room));
+    struct report *report = report_of(checker);
+    struct event_relays event;
+    struct problem problem;
+
+    (void)client;
+    report_seen(report, CHECK_RELAYS);
+    if (!checker->can_relay)
+        report_fault(report, CHECK_RELAYS, "relays came without the feature \"relay\"");
+    if (relays_decode(params, &event, room, &problem))
+        report_fault(report, CHECK_RELAYS, "\"%s\" %s", problem.member, problem.what);
+    free(room);
+}
+
 static void notification(struct checker *checker, struct client *client,
                          const struct message *message)
 {
@@ -268,10 +287,8 @@ static void notification(struct checker *checker, struct client *client,
         const char *name;
         void (*look)(struct checker *checker, struct client *client, const json_t *params);
     } methods[] = {
-        {"peer_up", peer_up},
-        {"peer_down", peer_down},
-        {"peer_path", peer_path},
-        {"summaries", summaries},
+        {"peer_up", peer_up}, {"peer_down", peer_down}, {"peer_path", peer_path},
+        {"relays", relays},   {"summaries", summaries},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {

@@ -89,6 +89,7 @@ static const struct {
     [CHECK_PEER_CONN] = {"peer-conn", "conn is an integer from 1 to 2^53-1"},
     [CHECK_PEER_ROLE] = {"peer-role", "role is client or server"},
     [CHECK_PEER_MEMBERS] = {"peer-members", "members of notifications have their types"},
+    [CHECK_RELAYS] = {"relays", "relays has at most 64 entries, each a name once and an address"},
     [CHECK_ADDRESSES] = {"addresses", "addresses are numeric, with a port"},
     [CHECK_CONN_NAME] = {"conn-name", "a conn keeps its peer"},
     [CHECK_CONN_AGAIN] = {"conn-again", "a conn is never used again"},

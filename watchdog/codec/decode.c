@@ -239,6 +239,31 @@ static int get_interfaces(const struct decoding *d, const json_t *list,
     return 0;
 }
 
+/* The key is already there: what is not one could not be read by the engine. */
+static int get_relays(const struct decoding *d, const json_t *list, struct event_relays *ret)
+{
+    struct pd_relay *relays;
+    const json_t *object;
+    size_t i;
+
+    if (ret->key && (!*ret->key || strlen(ret->key) % 2 ||
+                     strspn(ret->key, "0123456789abcdefABCDEF") != strlen(ret->key)))
+        return decoding_wrong(d, "\"key\" is not an even number of hexadecimal digits");
+    if (!json_is_array(list) || json_array_size(list) > RELAYS_MAX)
+        return decoding_wrong(d, "\"relays\" is not an array of at most %u", RELAYS_MAX);
+    relays = arena_new(d->arena, json_array_size(list), sizeof(*relays));
+    json_array_foreach(list, i, object)
+    {
+        if (decode_text(d, json_object_get(object, "relay"), "relay", &relays[i].name) ||
+            decode_text(d, json_object_get(object, "address"), "address", &relays[i].address) ||
+            decode_text(d, json_object_get(object, "speaks"), "speaks", &relays[i].speaks))
+            return -EBADMSG;
+    }
+    ret->list = relays;
+    ret->n = json_array_size(list);
+    return 0;
+}
+
 /* ---- lines ---- */
 
 static int get_event(const struct decoding *d, const json_t *root, struct event *ret)
@@ -267,6 +292,8 @@ static int get_event(const struct decoding *d, const json_t *root, struct event 
         return get_fields(d, root, &ret->signal);
     if (ret->type == EVENT_INTERFACES)
         return get_interfaces(d, json_object_get(root, "interfaces"), &ret->interfaces);
+    if (ret->type == EVENT_RELAYS)
+        return get_relays(d, json_object_get(root, "relays"), &ret->relays);
     if (ret->type == EVENT_RESTORE)
         return learnt_decode(d, json_object_get(root, "learnt"), &ret->restore);
     return ret->type == EVENT_SAMPLES ? get_samples(d, root, &ret->samples) : 0;

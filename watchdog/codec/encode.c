@@ -143,6 +143,19 @@ static void put_interfaces(struct buffer *out, const struct event_interfaces *in
     put_close(out, "]");
 }
 
+static void put_relays(struct buffer *out, const struct event_relays *relays)
+{
+    put_open(out, "relays", "[");
+    for (size_t i = 0; i < relays->n; i++) {
+        put_open(out, NULL, "{");
+        encode_text(out, "relay", relays->list[i].name);
+        encode_text(out, "address", relays->list[i].address);
+        encode_text(out, "speaks", relays->list[i].speaks);
+        put_close(out, "}");
+    }
+    put_close(out, "]");
+}
+
 void event_encode(struct buffer *out, const struct event *event)
 {
     const struct event_format *format = event_format(event->type);
@@ -161,6 +174,8 @@ void event_encode(struct buffer *out, const struct event *event)
         put_samples(out, &event->samples);
     else if (event->type == EVENT_INTERFACES)
         put_interfaces(out, &event->interfaces);
+    else if (event->type == EVENT_RELAYS)
+        put_relays(out, &event->relays);
     else if (event->type == EVENT_RESTORE) {
         put_name(out, "learnt");
         learnt_encode(out, &event->restore);

@@ -129,6 +129,11 @@ static const struct member notice[] = {
     END,
 };
 
+static const struct member relays[] = {
+    M(OPTIONAL, relays.key, "key"),
+    END,
+};
+
 static const struct member none[] = {END};
 
 static const struct event_format formats[EVENT_TYPE_COUNT] = {
@@ -147,6 +152,7 @@ static const struct event_format formats[EVENT_TYPE_COUNT] = {
     [EVENT_NOTICE] = {"notice", notice},
     [EVENT_INTERFACES] = {"interfaces", none},
     [EVENT_PROBED] = {"probed", probed},
+    [EVENT_RELAYS] = {"relays", relays},
     [EVENT_RESTORE] = {"restore", none},
 };
 

@@ -196,7 +196,9 @@ int ini_read(struct ini *ini, const char *file, const char *text, size_t n_bytes
         .file = ini_own(ini, string_copy(file)),
         .at = text,
         .end = text + n_bytes,
+        .section = ini->outside,
         .first_entry = ini->n_entries,
+        .section_entry = ini->n_entries,
     };
 
     if (n_bytes > INI_FILE_BYTES)

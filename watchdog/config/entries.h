@@ -29,6 +29,7 @@ struct ini {
     size_t n_entries, capacity;
     void **owned; /* every string of the entries */
     size_t n_owned, owned_capacity;
+    const char *outside; /* section of what stands before the first; NULL: refused there */
 };
 
 /* Appends what `text` says. A section that opens twice, or a key that is set

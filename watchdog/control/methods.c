@@ -39,6 +39,7 @@ static const struct method {
       {"match", PARAM_TEXT, false},
       {"prefix", PARAM_TEXT, false},
       {"names", PARAM_FLAG, false}}},
+    {"relays", answer_relays, {{"after", PARAM_NUMBER, false}}},
     {"uplinks", answer_uplinks, {{"after", PARAM_NUMBER, false}}},
     {"resolve", answer_resolve, {{"peer", PARAM_NAME, true}, {"after", PARAM_NUMBER, false}}},
     {"explain", answer_explain, {{"peer", PARAM_NAME, true}}},

@@ -199,6 +199,7 @@ void answer_count(struct request *request);
 void answer_peers(struct request *request);
 void answer_resolve(struct request *request);
 void answer_explain(struct request *request);
+void answer_relays(struct request *request);
 void answer_uplinks(struct request *request);
 void answer_decisions(struct request *request);
 void command_migrate(struct request *request);

@@ -140,6 +140,7 @@ enum ctl_status command_status(struct ctl *ctl);
 enum ctl_status command_peers(struct ctl *ctl);
 enum ctl_status command_names(struct ctl *ctl);
 enum ctl_status command_decisions(struct ctl *ctl);
+enum ctl_status command_relays(struct ctl *ctl);
 enum ctl_status command_report(struct ctl *ctl);
 enum ctl_status command_explain(struct ctl *ctl);
 enum ctl_status command_uplinks(struct ctl *ctl);

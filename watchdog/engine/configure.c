@@ -15,6 +15,7 @@
 #include "stages/gate.h"
 #include "state.h"
 #include "triggers/instance.h"
+#include "triggers/relays.h"
 #include "triggers/triggers.h"
 #include "uplinks/react.h"
 
@@ -172,11 +173,13 @@ static void report_joining(struct engine *engine, const bool *started)
     struct peer *peer;
 
     for (size_t i = 0; i < now->n_instances; i++)
-        if (started[i] && node->up)
+        if (started[i] && node->up) {
             instance_node(now->instances[i],
                           &(struct pd_node_event){.node = node->name ? node->name->s : "",
                                                   .uid = node->uid,
                                                   .same_boot = true});
+            relays_tell(engine, now->instances[i]);
+        }
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         for (size_t kind = 0; kind < now->n_kinds; kind++) {
             struct pd_peer_event event = {.change = PD_PEER_UP, .peer = &peer->view};

@@ -24,6 +24,7 @@
 #include "stages/gate.h"
 #include "stages/migration.h"
 #include "state.h"
+#include "triggers/relays.h"
 #include "triggers/triggers.h"
 #include "uplinks/members.h"
 #include "uplinks/react.h"
@@ -104,6 +105,7 @@ void connection_node_up(struct engine *engine, const struct event_node_up *event
                               .uid = event->uid,
                               .same_boot = same_boot,
                           });
+    relays_node_up(engine, same_boot);
 }
 
 void connection_node_down(struct engine *engine, const struct event_node_down *event)

@@ -67,6 +67,7 @@
 #include "stages/row.h"
 #include "state.h"
 #include "triggers/instance.h"
+#include "triggers/relays.h"
 #include "triggers/triggers.h"
 #include "uplinks/react.h"
 #include "uplinks/return.h"
@@ -222,6 +223,7 @@ struct engine *engine_free(struct engine *engine)
     if (!engine)
         return NULL;
     triggers_stop(engine);
+    relays_clear(engine);
     admit_clear(engine);
     connections_free(engine);
     for (size_t i = 0; i < engine->n_advice; i++)
@@ -258,7 +260,8 @@ static void answered(struct engine *engine, const struct event_answer *answer)
     struct answered led = migration_answer(engine, answer);
 
     if (led.moved)
-        triggers_peer(engine, led.moved, PD_PEER_MIGRATED);
+        triggers_migrated(engine, led.moved, led.reason);
+    reason_unref(led.reason);
     gate_withdrawn(engine);
     outcome_succeeded(engine, &led);
 }
@@ -315,6 +318,9 @@ static void dispatch(struct engine *engine, const struct event *event)
         break;
     case EVENT_PROBED:
         react_probed(engine, &event->probed);
+        break;
+    case EVENT_RELAYS:
+        relays_take(engine, &event->relays);
         break;
     case EVENT_RESTORE:
         learnt_restore(engine, &event->restore);

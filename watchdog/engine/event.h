@@ -7,7 +7,7 @@
 #ifndef ENGINE_EVENT_H
 #define ENGINE_EVENT_H
 
-#include <pathdog/path.h>
+#include <pathdog/trigger.h>
 
 #include "learnt.h"
 
@@ -27,6 +27,7 @@ enum event_type {
     EVENT_NOTICE,       /* the shell saw something an operator should know */
     EVENT_INTERFACES,   /* the host's possible uplinks, all of them: another, or changed */
     EVENT_PROBED,       /* the answer to a probe_path */
+    EVENT_RELAYS,       /* the node's list of relays */
     EVENT_RESTORE, /* what the run before this one had learnt; before the first EVENT_NODE_UP */
     EVENT_TYPE_COUNT
 };
@@ -189,6 +190,16 @@ struct event_interfaces {
     size_t n;
 };
 
+#define RELAYS_MAX    64u /* in one list */
+#define RELAY_KEY_MAX 64u /* bytes */
+
+/* In the place of the list before. */
+struct event_relays {
+    const struct pd_relay *list; /* each name and address checked, no name twice */
+    size_t n;
+    const char *key; /* of the node, an even number of hexadecimal digits; NULL: absent */
+};
+
 struct event {
     enum event_type type;
     uint64_t now_us;      /* CLOCK_MONOTONIC, never less than the event's before */
@@ -207,6 +218,7 @@ struct event {
         struct event_notice notice;
         struct event_interfaces interfaces;
         struct event_probed probed;
+        struct event_relays relays;
         struct learnt restore;
     };
 };

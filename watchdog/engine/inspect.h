@@ -81,6 +81,33 @@ bool inspect_uplink(const struct engine *engine, uint64_t now_us, size_t place,
 bool inspect_uplink_find(const struct engine *engine, uint64_t now_us, const char *name,
                          struct inspect_uplink *ret);
 
+/* ---- relays ---- */
+
+struct inspect_relay {
+    const char *trigger; /* instance; NULL: no trigger knows relays, the node has named it */
+    struct pd_relay_report report;
+    uint64_t probed_ago_us; /* INSPECT_NEVER: never */
+};
+
+/* Where a walk over all relays of all triggers is; zeroed at its beginning. */
+struct inspect_relay_walk {
+    size_t instance, place;
+    bool any; /* one has come so far */
+};
+
+/* False: there are no more. */
+bool inspect_relay(const struct engine *engine, uint64_t now_us, struct inspect_relay_walk *walk,
+                   struct inspect_relay *ret);
+
+struct inspect_relayed {
+    const char *trigger; /* that says why; NULL: none does */
+    struct pd_relayed_report report;
+};
+
+/* What triggers say of the connection at that place of the table, which goes over a relay. False:
+ * there is none, or it does not. */
+bool inspect_relayed(const struct engine *engine, uint32_t index, struct inspect_relayed *ret);
+
 /* ---- peers ---- */
 
 enum inspect_state {

@@ -30,6 +30,7 @@
 #include "stages/fate.h"
 #include "stages/gate.h"
 #include "triggers/instance.h"
+#include "triggers/relays.h"
 #include "triggers/triggers.h"
 #include "uplinks/groups.h"
 #include "uplinks/uplinks.h"
@@ -119,6 +120,7 @@ struct engine {
     struct pool repeat_pool;
     /* triggers */
     struct triggers triggers;
+    struct node_relays relays; /* triggers/relays.c */
     /* uplinks */
     struct uplinks uplinks;
     struct groups groups;

@@ -78,9 +78,10 @@ int plugin_check(const struct pd_trigger *trigger, const char *name, char **ret_
     if (trigger->abi != PD_TRIGGER_ABI)
         return error_set(ret_error, -EINVAL, "was built for trigger ABI %u; this pathdog has %u",
                          trigger->abi, PD_TRIGGER_ABI);
-    if (trigger->size != sizeof(*trigger))
-        return error_set(ret_error, -EINVAL, "its descriptor has %u bytes; this pathdog's has %zu",
-                         trigger->size, sizeof(*trigger));
+    if (trigger->size < PD_TRIGGER_SIZE_MIN || trigger->size > sizeof(*trigger))
+        return error_set(ret_error, -EINVAL,
+                         "its descriptor has %u bytes; this pathdog takes %zu to %zu",
+                         trigger->size, PD_TRIGGER_SIZE_MIN, sizeof(*trigger));
     if (!is_name(trigger->name, '-'))
         return error_set(ret_error, -EINVAL, "its name \"%.40s\" is not [a-z][a-z0-9-]{0,31}",
                          trigger->name ? trigger->name : "");

@@ -23,7 +23,7 @@
 
 struct plugin {
     char *directory, *name;
-    const struct pd_trigger *trigger;
+    struct pd_trigger *trigger; /* a copy: what an older one lacks is zero there */
     const struct pd_source *source;
     void *handle;
     int fd; /* open as long as it is loaded: the loader knows it by /proc/self/fd/N */
@@ -48,6 +48,7 @@ struct plugins *plugins_free(struct plugins *plugins)
 
         dlclose(plugin->handle);
         close(plugin->fd);
+        free(plugin->trigger);
         free(plugin->directory);
         free(plugin->name);
     }
@@ -232,6 +233,15 @@ static void unload(void *handle, int fd, const char *path)
         close(fd);
 }
 
+/* With all members that this pathdog knows. */
+static struct pd_trigger *whole_trigger(const struct pd_trigger *trigger)
+{
+    struct pd_trigger *whole = memory_new(1, sizeof(*whole));
+
+    memcpy(whole, trigger, trigger->size);
+    return whole;
+}
+
 static int load_plugin(const char *directory, const char *name, struct plugin *ret_plugin,
                        char **ret_error)
 {
@@ -269,7 +279,7 @@ static int load_plugin(const char *directory, const char *name, struct plugin *r
     *ret_plugin = (struct plugin){
         .directory = string_copy(directory),
         .name = string_copy(name),
-        .trigger = trigger,
+        .trigger = whole_trigger(trigger),
         .source = source,
         .handle = handle,
         .fd = fd,

@@ -18,6 +18,7 @@ static const char *const kinds[NOTICE_KIND_COUNT] = {
     [NOTICE_BAD_SUMMARIES] = "bad-summaries",
     [NOTICE_BAD_ROW] = "bad-row",
     [NOTICE_BAD_ADDRESS] = "bad-address",
+    [NOTICE_BAD_RELAYS] = "bad-relays",
     [NOTICE_BAD_ANSWER] = "bad-answer",
     [NOTICE_UNKNOWN_ANSWER] = "unknown-answer",
     [NOTICE_EARLY_MESSAGE] = "early-message",

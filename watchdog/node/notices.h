@@ -21,6 +21,7 @@ enum notice_kind {
     NOTICE_BAD_SUMMARIES,
     NOTICE_BAD_ROW,
     NOTICE_BAD_ADDRESS,
+    NOTICE_BAD_RELAYS,
     NOTICE_BAD_ANSWER,
     NOTICE_UNKNOWN_ANSWER,
     NOTICE_EARLY_MESSAGE, /* before hello was answered */

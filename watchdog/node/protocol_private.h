@@ -12,6 +12,7 @@
 #include "path-probes.h"
 #include "pending.h"
 #include "protocol.h"
+#include "relays.h"
 #include "requests.h"
 #include "summaries-scan.h"
 #include "summaries.h"
@@ -56,6 +57,7 @@ struct protocol {
     struct summaries_scan scan;
     struct notices notices;
     struct scratch scratch;
+    struct relays_room relays;
     char reason[NOTICE_TEXT_MAX];
 };
 

@@ -309,14 +309,25 @@ static void summaries(struct protocol *protocol, const struct reported *reported
     report_samples(protocol);
 }
 
+/* One that is not as it should be changes nothing: the list before stays. */
+static void relays(struct protocol *protocol, const struct reported *reported)
+{
+    struct event event = {.type = EVENT_RELAYS};
+    struct problem problem;
+
+    if (relays_decode(reported->message.params, &event.relays, &protocol->relays, &problem)) {
+        malformed(protocol, NOTICE_BAD_RELAYS, "relays", &problem, reported);
+        return;
+    }
+    report_event(protocol, event);
+}
+
 static const struct {
     const char *name;
     void (*handle)(struct protocol *protocol, const struct reported *reported);
 } methods[] = {
-    {"summaries", summaries},
-    {"peer_up", peer_up},
-    {"peer_down", peer_down},
-    {"peer_path", peer_path},
+    {"summaries", summaries}, {"peer_up", peer_up}, {"peer_down", peer_down},
+    {"peer_path", peer_path}, {"relays", relays},
 };
 
 void received_notification(struct protocol *protocol, const struct reported *reported)

@@ -33,6 +33,10 @@ static const char *const names[PD_COLUMN_COUNT] = {
     [PD_ACKED_BYTES] = "acked_bytes",
     [PD_PACKETS_SENT] = "packets_sent",
     [PD_PTO_US] = "pto_us",
+    [PD_LEASE_MS] = "lease_ms",
+    [PD_LEASE_SENT_BYTES] = "lease_sent_bytes",
+    [PD_LEASE_RECEIVED_BYTES] = "lease_received_bytes",
+    [PD_LEASE_BYTES] = "lease_bytes",
 };
 
 const char *column_name(enum pd_column column)

@@ -13,9 +13,10 @@
 
 #define MINUTE_US 60000000u
 
-/* What operators did: the last of them does not stand for those before it. */
-static const char *const always[] = {"hold",   "mode",     "release",
-                                     "reload", "reloaded", "restart-needed"};
+/* What operators did, and the lines that a command wrote (the trigger exec bounds them itself): the
+ * last of them does not stand for those before it. */
+static const char *const always[] = {"hold",     "mode",           "release",    "reload",
+                                     "reloaded", "restart-needed", "exec-stderr"};
 
 static void write_notice(struct engine *engine, enum pd_level level, struct text *what,
                          struct text *text, uint64_t count)

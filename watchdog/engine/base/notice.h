@@ -2,7 +2,7 @@
 /*
  * Notices: what an operator should know that is no decision. Each kind, of each trigger
  * instance, is said once at first and then at most once a minute, with its count; errors,
- * and what operators did, always.
+ * what operators did, and what a command of the trigger exec wrote, always.
  */
 #ifndef ENGINE_NOTICE_H
 #define ENGINE_NOTICE_H

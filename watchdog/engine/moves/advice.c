@@ -17,6 +17,8 @@ enum by advice_choose_by(const struct engine *engine, const struct peer *peer, e
                                 ? engine->node.prefer_reconnect || peer->given_up
                                 : engine->config->prefer == PREFER_RECONNECT;
 
+    if (by == REASON_BY_MIGRATE && kind != PD_KIND_OPERATOR && peer->given_up)
+        by = REASON_BY_RULE; /* over a relay: no path helps where the peer has forgotten it */
     if (by != REASON_BY_RULE)
         return by == REASON_BY_RECONNECT ? BY_RECONNECT : BY_MIGRATE;
     return prefer_reconnect && kind_is_network(kind) && peer_movable(engine, peer, BY_RECONNECT)

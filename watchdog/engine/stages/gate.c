@@ -139,7 +139,7 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
     else if (verdict == VERDICT_INBOUND && reason->kind == PD_KIND_DEAD &&
              peer_movable(engine, peer, BY_RECONNECT))
         advice_remember(engine, peer, reason, verdict, NEVER);
-    else if (verdict == VERDICT_NO_TARGET && !reason->no_target)
+    else if (verdict == VERDICT_NO_TARGET && !reason->no_target && !reason->via)
         advice_remember(engine, peer, reason, verdict, asked_again_us(engine, peer));
     else if (verdict == VERDICT_IN_FLIGHT ||
              (verdict == VERDICT_GONE && peer->state == PEER_UNREPORTED))
@@ -148,7 +148,7 @@ static void remember_refused(struct engine *engine, struct peer *peer, struct re
         advice_remember(engine, peer, reason, verdict,
                         waiting_damped_until_us(engine, peer, reason->kind,
                                                 reason_proves(reason, "unreachable"), by));
-    else if (verdict == VERDICT_BACKING_OFF && reason->by != REASON_BY_RULE)
+    else if (verdict == VERDICT_BACKING_OFF && reason->by != REASON_BY_RULE && !reason->repeated)
         advice_remember(engine, peer, reason, verdict,
                         waiting_backoff_until_us(peer->moves, reason->kind, by));
 }

@@ -154,12 +154,14 @@ static struct answered succeeded(struct engine *engine, struct move *move,
         return_moved(engine, peer, destination, interface, reason->kind == PD_KIND_OPERATOR);
     if (reconnected || answer->validated)
         react_left(engine, destination);
-    reason_unref(reason);
     destination_unref(destination);
-    if (!peer)
+    if (!peer) {
+        reason_unref(reason);
         return (struct answered){0};
+    }
     return (struct answered){
         .moved = reconnected && !redialled ? NULL : peer,
+        .reason = reason,
         .done = peer,
         .same = same,
         .settles = settles,

@@ -10,10 +10,11 @@
 
 /* What an answer leaves for others to do. */
 struct answered {
-    struct peer *moved; /* NULL, or: its path is another one, by a request of ours */
-    struct peer *done;  /* NULL, or: its request succeeded */
-    bool same;          /* that is the connection which was asked for, not one that followed */
-    bool settles;       /* as the move */
+    struct peer *moved;    /* NULL, or: its path is another one, by a request of ours */
+    struct reason *reason; /* of `moved`: a reference, for the caller to let go of; NULL: none */
+    struct peer *done;     /* NULL, or: its request succeeded */
+    bool same;             /* that is the connection which was asked for, not one that followed */
+    bool settles;          /* as the move */
     enum outcome outcome;
 };
 

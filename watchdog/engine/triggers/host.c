@@ -68,6 +68,7 @@ static int host_advise(struct pd_turn *turn, uint32_t index, const struct pd_adv
     struct triggers *triggers = &engine->triggers;
     struct peer *peer = peer_of(engine, index);
     const char *name = instance->name;
+    enum reason_by by;
 
     if (!peer)
         return -EINVAL;
@@ -82,9 +83,10 @@ static int host_advise(struct pd_turn *turn, uint32_t index, const struct pd_adv
         return -EINVAL;
     if (!evidence_readable(advice->evidence, advice->n_evidence))
         return -EINVAL;
-    if (!triggers->last || !reason_equal(triggers->last, name, REASON_BY_RULE, advice)) {
+    by = advice->via ? REASON_BY_MIGRATE : REASON_BY_RULE; /* a reconnect goes over no relay */
+    if (!triggers->last || !reason_equal(triggers->last, name, by, advice)) {
         reason_unref(triggers->last);
-        triggers->last = reason_new(name, REASON_BY_RULE, advice);
+        triggers->last = reason_new(name, by, advice);
     }
     CONTAINER_OF(turn, struct host_turn, pd)->advised = true;
     advice_note(engine, peer, reason_ref(triggers->last), false);

@@ -129,6 +129,14 @@ void instance_peer(struct instance *instance, const struct pd_peer_event *event)
         returned(instance, "peer", instance->trigger->peer(&turn.pd, event));
 }
 
+void instance_relays(struct instance *instance, const struct pd_relays *relays)
+{
+    struct host_turn turn = host_turn(instance);
+
+    if (instance->open && instance->trigger->relays)
+        returned(instance, "relays", instance->trigger->relays(&turn.pd, relays));
+}
+
 void instance_restore(struct instance *instance, const struct pd_peer_event *event,
                       const char *text)
 {

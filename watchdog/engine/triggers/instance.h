@@ -37,6 +37,7 @@ struct instance *instance_free(struct instance *instance);
 
 void instance_node(struct instance *instance, const struct pd_node_event *event);
 void instance_peer(struct instance *instance, const struct pd_peer_event *event);
+void instance_relays(struct instance *instance, const struct pd_relays *relays);
 void instance_restore(struct instance *instance, const struct pd_peer_event *event,
                       const char *text);
 void instance_due(struct deadline *deadline); /* the timer that it set */

@@ -174,15 +174,31 @@ static struct instance *member(struct engine *engine, struct peer *peer, size_t 
     return instance;
 }
 
-void triggers_peer(struct engine *engine, struct peer *peer, enum pd_peer_change change)
+static void tell_peer(struct engine *engine, struct peer *peer, const struct pd_peer_event *told)
 {
     for (size_t i = 0; i < engine->triggers.n_kinds; i++) {
-        struct pd_peer_event event = {.change = change, .peer = &peer->view};
+        struct pd_peer_event event = *told;
         struct instance *instance = member(engine, peer, i, &event.state);
 
         if (instance)
             instance_peer(instance, &event);
     }
+}
+
+void triggers_peer(struct engine *engine, struct peer *peer, enum pd_peer_change change)
+{
+    tell_peer(engine, peer, &(struct pd_peer_event){.change = change, .peer = &peer->view});
+}
+
+void triggers_migrated(struct engine *engine, struct peer *peer, const struct reason *reason)
+{
+    tell_peer(engine, peer,
+              &(struct pd_peer_event){
+                  .change = PD_PEER_MIGRATED,
+                  .peer = &peer->view,
+                  .via = reason ? reason->via : NULL,
+                  .asked = reason && reason->kind == PD_KIND_OPERATOR,
+              });
 }
 
 size_t triggers_save(const struct engine *engine, struct peer *peer, struct learnt_saved *ret_saved,

@@ -65,6 +65,8 @@ void triggers_node(struct engine *engine, const struct pd_node_event *event);
 /* Chooses the instance of each kind for a new connection. */
 void triggers_adopt(struct engine *engine, struct peer *peer);
 void triggers_peer(struct engine *engine, struct peer *peer, enum pd_peer_change change);
+/* PD_PEER_MIGRATED, by a request for this reason; NULL: which one is not known any more. */
+void triggers_migrated(struct engine *engine, struct peer *peer, const struct reason *reason);
 
 /* What this run's triggers say of a connection for the next, at most
  * LEARNT_SAVED_MAX texts, each of PD_SAVED_MAX bytes of `texts`. Nothing is changed. */

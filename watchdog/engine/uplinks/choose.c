@@ -290,6 +290,26 @@ static void say_silent(const struct choosing *choosing)
         group_name(choosing->engine, group, text, sizeof(text)));
 }
 
+/* Where it cannot go over the relay that the advice names. An operator is asked to know. */
+static bool is_no_relay(const struct choosing *choosing)
+{
+    const char *via = choosing->reason->via, *now = choosing->peer->view.path->via;
+    bool obeys = choosing->engine->node.features & NODE_RELAY;
+    bool same = string_equal(via, now ? now : "direct");
+    /* A new circuit over the relay in use, before that one ends. */
+    bool anew = same && !string_equal(via, "direct") && choosing->reason->kind == PD_KIND_MOVED;
+
+    if (!via || choosing->reason->kind == PD_KIND_OPERATOR || (obeys && (!same || anew)))
+        return false;
+    choosing->ret->no_target = true;
+    if (obeys)
+        say(choosing->ret, "the connection is %s%s already",
+            string_equal(via, "direct") ? "" : "on ", via);
+    else
+        say(choosing->ret, "the node does not offer the feature \"relay\"");
+    return true;
+}
+
 static bool choose(const struct engine *engine, const struct peer *peer,
                    const struct reason *reason, const struct uplink *tried, enum attempt attempt,
                    struct choice *ret)
@@ -304,6 +324,8 @@ static bool choose(const struct engine *engine, const struct peer *peer,
                                 .ret = ret};
 
     *ret = (struct choice){.from = peer->uplink};
+    if (is_no_relay(&choosing))
+        return true;
     if ((!uplinks_chosen(engine) || !choosing.from) && is_silent(&choosing)) {
         say_silent(&choosing);
         return true;

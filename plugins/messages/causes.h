@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The causes of the tunnel trigger: one for each message, but a flood of messages is no
+ * The causes of messages: one for each, but a flood of messages is no
  * flood of records. Above a measure they have none, and how many of them there were, and
  * of which tunnel, is counted and said. Pure.
  */
-#ifndef TUNNEL_CAUSES_H
-#define TUNNEL_CAUSES_H
+#ifndef MESSAGES_CAUSES_H
+#define MESSAGES_CAUSES_H
 
 #include <pathdog/trigger.h>
 
 /* Tunnels that are counted by their name. */
-#define TUNNEL_SUPPRESSED_MAX 6u
+#define SUPPRESSED_TUNNELS_MAX 6u
 
-struct tunnel_causes {
+struct message_causes {
     uint32_t opened; /* less those that time has given back */
     uint64_t opened_us;
     struct { /* messages without one, since the start */
         char tunnel[48];
         uint64_t count;
-    } suppressed[TUNNEL_SUPPRESSED_MAX];
+    } suppressed[SUPPRESSED_TUNNELS_MAX];
     uint64_t suppressed_others;
 };
 
-/* For one message. Returns 0 if it has none. */
-uint64_t tunnel_cause_open(struct pd_turn *turn, struct tunnel_causes *causes, const char *reason,
-                           const char *tunnel);
+/* For one message. Returns 0 if it has none, and the notice `what` is given. */
+uint64_t message_cause_open(struct pd_turn *turn, struct message_causes *causes, const char *reason,
+                            const char *tunnel, const char *what);
 
 /* Cuts a text that fills `size` bytes, but not within a character. */
-void tunnel_text_cut(char *text, size_t size);
+void message_text_cut(char *text, size_t size);
 
 #endif

@@ -3,8 +3,8 @@
  * A message: what somebody else tells pathdog about a path, in lines of
  * KEY=VALUE in the style of sd_notify(3). Pure; fuzzed.
  */
-#ifndef NOTICE_H
-#define NOTICE_H
+#ifndef MESSAGES_MESSAGE_H
+#define MESSAGES_MESSAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

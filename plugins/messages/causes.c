@@ -10,7 +10,7 @@
 #define OPENED_MOST 64u
 #define BACK_US     6000000u
 
-void tunnel_text_cut(char *text, size_t size)
+void message_text_cut(char *text, size_t size)
 {
     size_t length = strlen(text);
 
@@ -23,7 +23,7 @@ void tunnel_text_cut(char *text, size_t size)
     text[length] = '\0';
 }
 
-static bool may_open(struct tunnel_causes *causes, uint64_t now_us)
+static bool may_open(struct message_causes *causes, uint64_t now_us)
 {
     uint64_t back = (now_us - causes->opened_us) / BACK_US;
 
@@ -40,13 +40,13 @@ static bool may_open(struct tunnel_causes *causes, uint64_t now_us)
     return true;
 }
 
-static void suppressed_count(struct tunnel_causes *causes, const char *tunnel)
+static void suppressed_count(struct message_causes *causes, const char *tunnel)
 {
     char name[sizeof(causes->suppressed[0].tunnel)];
 
     snprintf(name, sizeof(name), "%.*s", (int)sizeof(name) - 1, *tunnel ? tunnel : "no tunnel");
-    tunnel_text_cut(name, sizeof(name));
-    for (size_t i = 0; i < TUNNEL_SUPPRESSED_MAX; i++) {
+    message_text_cut(name, sizeof(name));
+    for (size_t i = 0; i < SUPPRESSED_TUNNELS_MAX; i++) {
         if (causes->suppressed[i].count && strcmp(causes->suppressed[i].tunnel, name) != 0)
             continue;
         memcpy(causes->suppressed[i].tunnel, name, sizeof(name));
@@ -58,28 +58,29 @@ static void suppressed_count(struct tunnel_causes *causes, const char *tunnel)
 
 /* One for each of them: the host counts them, and says the last one, once a minute and at the
  * end. So the sums are never reset. */
-static void suppressed_say(struct pd_turn *turn, const struct tunnel_causes *causes)
+static void suppressed_say(struct pd_turn *turn, const struct message_causes *causes,
+                           const char *what)
 {
-    char text[TUNNEL_SUPPRESSED_MAX * 80 + 160];
+    char text[SUPPRESSED_TUNNELS_MAX * 80 + 160];
     int n = snprintf(
         text, sizeof(text),
         "messages come faster than causes are recorded; messages without a cause since the start:");
 
-    for (size_t i = 0; i < TUNNEL_SUPPRESSED_MAX && causes->suppressed[i].count; i++)
+    for (size_t i = 0; i < SUPPRESSED_TUNNELS_MAX && causes->suppressed[i].count; i++)
         n += snprintf(text + n, sizeof(text) - (size_t)n, "%s %" PRIu64 " of %s", i ? "," : "",
                       causes->suppressed[i].count, causes->suppressed[i].tunnel);
     if (causes->suppressed_others)
         snprintf(text + n, sizeof(text) - (size_t)n, ", %" PRIu64 " of others",
                  causes->suppressed_others);
-    turn->host->notice(turn, PD_LEVEL_WARNING, "tunnel-folded", text);
+    turn->host->notice(turn, PD_LEVEL_WARNING, what, text);
 }
 
-uint64_t tunnel_cause_open(struct pd_turn *turn, struct tunnel_causes *causes, const char *reason,
-                           const char *tunnel)
+uint64_t message_cause_open(struct pd_turn *turn, struct message_causes *causes, const char *reason,
+                            const char *tunnel, const char *what)
 {
     if (may_open(causes, turn->now_us))
         return turn->host->open_cause(turn, reason);
     suppressed_count(causes, tunnel);
-    suppressed_say(turn, causes);
+    suppressed_say(turn, causes, what);
     return 0;
 }
