@@ -197,8 +197,7 @@ peer(Node) ->
 
 %% Its role is not known, so nothing is risked.
 a_wedged_controller(Config) ->
-    Ctrl = standin_net:up(?B, server),
-    erlang:suspend_process(Ctrl),
+    Ctrl = bridge:wedged(?B, server),
     {Client, #{?BRAVO := #{<<"conn">> := Conn}}} = bridge:subscribed(Config),
     ?REFUSED(-32004, migrate(Client, Conn, 5000)),
     erlang:resume_process(Ctrl),
