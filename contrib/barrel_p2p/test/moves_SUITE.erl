@@ -31,6 +31,9 @@ settings(reconnect_is_off) -> [{reconnectable, none}];
 settings(only_those_dialled_from_here) -> [{reconnectable, client}];
 settings(a_wedged_controller) -> [{call_timeout, 2000}];
 settings(reconnected_in_order) -> [{close_timeout, 60000}]; % else a pause has it killed
+settings(the_old_one_is_kept_until_then) -> [{dial_timeout, 30000}];
+settings(a_hole_that_is_filled) -> [{stuck_after, 60000}];
+settings(taken_back) -> [{stuck_after, 60000}];
 settings(the_old_one_goes_when_dials_fail) -> [{dial_timeout, 50}];
 settings(a_dial_that_hangs_is_ended) -> [{dial_timeout, 10}];
 settings(a_half_made_connection_is_closed) -> [{dial_timeout, 10}];
@@ -236,11 +239,13 @@ reconnected_in_order(Config) ->
 %% Else the peer would dial this node at once, and refuse our own dial.
 the_old_one_is_kept_until_then(Config) ->
     {Client, Conn, Quic} = up(client, Config),
-    standin_net:dial(?B, {wait, 200}),
-    bridge:post(Client, 5, reconnect_peer, params(Conn, 30000)),
+    Setup = spawn(fun wait_for_ever/0),
+    standin_net:dial(?B, {stuck, Setup}),
+    bridge:post(Client, 5, reconnect_peer, params(Conn, 60000)),
     bridge:note(Client, peer_down),
     bridge:wait(fun() -> standin_net:dials() =/= [] end),
     ?assertMatch(#{role := client}, quic_connection:info(Quic)),
+    exit(Setup, kill), % the next dial is a good one
     ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)),
     bridge:wait(fun() -> not is_process_alive(Quic) end).
 
@@ -501,7 +506,7 @@ one_that_stands_still_already(Config) ->
 a_hole_that_is_filled(Config) ->
     {Client, Conn, Quic} = up(client, Config),
     quic_connection:set(Quic, #{hole => 4212}),
-    bridge:post(Client, 5, reconnect_peer, keep(Conn, 30000)),
+    bridge:post(Client, 5, reconnect_peer, keep(Conn, 120000)), % half of it is for the look
     bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) > 0 end),
     quic_connection:set(Quic, #{hole => undefined}),
     ?REFUSED(-32011, bridge:answer(Client, 5)).
@@ -520,8 +525,10 @@ nobody_listens_there(Config) ->
     ?assert(is_process_alive(Quic)),
     bridge:quiet(Client).
 
+%% While it is looked at: a hole makes that last.
 taken_back(Config) ->
     {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{hole => 4212}),
     bridge:post(Client, 5, reconnect_peer, keep(Conn, 30000)),
     bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) > 0 end),
     cancel(Client, 5),
