@@ -7,6 +7,7 @@
 
 -export([main/0, up/1, role/1, connection/1, forbid/1, wedge/1, stacks/0]).
 -export([pings/3, mark/0, report/0, stop_pings/0]).
+-export([casts/2, sinks/0, sent/0, stop_casts/0]).
 
 -define(ECHOES, 64).
 -define(CALL_MS, 2000).
@@ -14,6 +15,7 @@
 %%% The command line
 
 main() ->
+    register(pdlab_sink, spawn(fun() -> sink(#{}) end)),
     [register(echo_name(N), spawn(fun echo/0)) || N <- lists:seq(1, ?ECHOES)],
     io:setopts([binary, {encoding, utf8}]),
     io:put_chars("@ready\n"),
@@ -182,7 +184,10 @@ heard({report, From, Reference}, Now, #{last := Last, longest := Longest} = Stat
 heard(_, _, State) ->
     State.
 
-mark() -> ask(mark), ok.
+mark() ->
+    pdlab_sink ! mark,
+    ask(mark),
+    ok.
 
 report() -> ask(report).
 
@@ -197,5 +202,70 @@ ask(What) ->
     ],
     [receive {Reference, Answer} -> Answer after ?CALL_MS -> exit(ping_silent) end
      || Reference <- Asked].
+
+%%% Casts: ordinary messages, which connect by themselves and are counted one by one
+
+%% To the sink of each of these nodes a message every IntervalMs, as gen_server:cast/2 sends it.
+casts(Nodes, IntervalMs) ->
+    Pids = [spawn(fun() -> cast(Node, IntervalMs * 1000, now_us(), 1) end) || Node <- Nodes],
+    persistent_term:put(pdlab_casts, lists:zip(Nodes, Pids)),
+    length(Pids).
+
+cast(Node, Interval, Next, Number) ->
+    receive
+        {stop, From, Reference} -> From ! {Reference, Number - 1};
+        {sent, From, Reference} ->
+            From ! {Reference, Number - 1},
+            cast(Node, Interval, Next, Number)
+    after max(0, (Next - now_us()) div 1000) ->
+        gen_server:cast({pdlab_sink, Node}, {node(), Number}),
+        cast(Node, Interval, max(Next + Interval, now_us()), Number + 1)
+    end.
+
+%% node => how many were sent to it. After stop_casts/0 there are no more.
+sent() -> ask_casts(sent).
+stop_casts() -> ask_casts(stop).
+
+ask_casts(What) ->
+    maps:from_list([
+        begin
+            Reference = make_ref(),
+            Pid ! {What, self(), Reference},
+            {Node, receive {Reference, Number} -> Number after ?CALL_MS -> exit(cast_silent) end}
+        end
+     || {Node, Pid} <- persistent_term:get(pdlab_casts, [])
+    ]).
+
+%% node => what came from it: how many, how many twice or late, the longest time without since the last mark, how
+%% long nothing has come now.
+sinks() ->
+    pdlab_sink ! {report, self()},
+    receive {pdlab_sink, Report} -> Report after ?CALL_MS -> exit(sink_silent) end.
+
+sink(Froms) ->
+    receive
+        {'$gen_cast', {From, Number}} ->
+            Now = now_us(),
+            New = #{count => 0, last => Now, highest => 0, odd => 0, gap => 0},
+            #{count := Count, last := Last, highest := Highest, odd := Odd, gap := Gap} = Old = maps:get(From, Froms, New),
+            sink(Froms#{From => Old#{
+                count := Count + 1, last := Now, highest := max(Highest, Number), gap := max(Gap, Now - Last),
+                odd := Odd + case Number > Highest of true -> 0; false -> 1 end
+            }});
+        {report, Pid} ->
+            Now = now_us(),
+            Pid ! {pdlab_sink, maps:map(
+                fun(_, #{count := Count, odd := Odd, gap := Gap, last := Last}) ->
+                    #{count => Count, odd => Odd, gap_us => max(Gap, Now - Last), quiet_us => Now - Last}
+                end,
+                Froms
+            )},
+            sink(Froms);
+        mark ->
+            Now = now_us(),
+            sink(maps:map(fun(_, One) -> One#{gap := 0, last := Now} end, Froms));
+        _ ->
+            sink(Froms)
+    end.
 
 now_us() -> erlang:monotonic_time(microsecond).

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from stage import LabError, NODES, PATIENCE_S, node_name
 
 PING_MS = 20
+CAST_MS = 10
 FLIPS = 10
+LOST_S = 30  # what says nothing for so long after what happened is lost
+SETTLE_S = 2  # until the last casts are there
 FLIP_PACE_S = 0.3
 IN_STEP_US = 500_000
 
@@ -26,6 +29,8 @@ class Result:
     frozen_pairs: int = 0
     asked: list = field(default_factory=list)
     fallback: bool = False
+    lost_peers: list = field(default_factory=list)  # "from to", of those that cast
+    lost_messages: int = 0
 
 
 class NotReady(LabError):
@@ -50,7 +55,7 @@ class Play:
         dialled = self.scenario.dialler == "alpha"
         for name in self.peers:
             self.stage.start_node(name, [] if dialled else ["alpha"],
-                                  bridge=name in self.watched())
+                                  bridge=name in self.watched(), kernel=self.scenario.kernel)
         if self.scenario.third:
             self.meet()
         self.start_alpha()
@@ -63,7 +68,7 @@ class Play:
         """The nodes with a pathdog beside them."""
         if not self.with_pathdog:
             return []
-        return ["alpha", "bravo"] if self.scenario.both else ["alpha"]
+        return ["alpha", *self.peers] if self.scenario.both else ["alpha"]
 
     def meet(self):
         """Before alpha comes: else both dial each other at once, as soon as both know alpha, and
@@ -76,7 +81,7 @@ class Play:
     def start_alpha(self):
         dialled = self.scenario.dialler == "alpha"
         self.alpha = self.stage.start_node("alpha", self.peers if dialled else [],
-                                           bridge=self.with_pathdog)
+                                           bridge=self.with_pathdog, kernel=self.scenario.kernel)
         for name in self.peers:
             caller, other = (self.alpha, name) if dialled else (self.stage.nodes[name], "alpha")
             caller.ask(f"barrel_p2p:join('{node_name(other)}')")
@@ -97,7 +102,7 @@ class Play:
 
     def wait_known(self, name="alpha"):
         """Until pathdog has the peers with a row each: then it knows their ways out, too."""
-        peers = self.peers if name == "alpha" else ["alpha"]
+        peers = [other for other in ["alpha", *self.peers] if other != name]
         deadline = time.monotonic() + PATIENCE_S
         while not self.known(name, peers):
             if time.monotonic() > deadline:
@@ -128,6 +133,9 @@ class Play:
         return done.stdout if done.returncode == 0 else ""
 
     def start_pings(self):
+        if self.scenario.casts:
+            self.start_casts()
+            return
         self.alpha.ask(f"pdlab:pings({self.peer}, {self.settings.pairs}, {PING_MS})")
         self.wait_in_step(50)
 
@@ -138,6 +146,59 @@ class Play:
             if time.monotonic() > deadline:
                 raise LabError("the pings do not get going")
             time.sleep(0.1)
+
+    # ---- casts between all of them ----
+
+    def all_nodes(self):
+        return ["alpha", *self.peers]
+
+    def start_casts(self):
+        for name in self.all_nodes():
+            others = ", ".join(f"'{node_name(other)}'" for other in self.all_nodes()
+                               if other != name)
+            self.stage.nodes[name].ask(f"pdlab:casts([{others}], {CAST_MS})")
+        deadline = time.monotonic() + PATIENCE_S
+        while not all(lane["count"] > 50 for lane in self.lanes().values()):
+            if time.monotonic() > deadline:
+                raise LabError(f"the casts do not get going: {self.lanes()}")
+            time.sleep(0.1)
+
+    def lanes(self):
+        """(from, to) → what came; nothing yet counts as quiet."""
+        nothing = {"count": 0, "odd": 0, "gap_us": 0, "quiet_us": 10 ** 9}
+        found = {}
+        for to in self.all_nodes():
+            sink = self.stage.nodes[to].ask("pdlab:sinks()")
+            for name in self.all_nodes():
+                if name != to:
+                    found[name, to] = sink.get(node_name(name), nothing)
+        return found
+
+    def watch_casts(self):
+        """Until all casts are there again and nothing more can come, or for LOST_S."""
+        began = time.monotonic()
+        while True:
+            lanes = self.lanes()
+            if self.settings.keep and not self.stacks and any(
+                    lane["quiet_us"] > 3_000_000 for lane in lanes.values()):
+                self.stacks = {name: node.ask("pdlab:stacks()")
+                               for name, node in self.stage.nodes.items()}
+            elapsed = time.monotonic() - began
+            silent = [key for key, lane in lanes.items() if lane["quiet_us"] >= IN_STEP_US]
+            if elapsed >= LOST_S or elapsed >= self.settings.watch_s and not silent:
+                break
+            time.sleep(0.1)
+        sent = {name: self.stage.nodes[name].ask("pdlab:stop_casts()")
+                for name in self.all_nodes()}
+        time.sleep(SETTLE_S)
+        after = self.lanes()
+        result = self.result([], [{"gap_us": lanes[key]["gap_us"]} for key in lanes])
+        result.lost_peers = sorted(f"{name} {to}" for name, to in silent)
+        result.frozen = bool(silent)
+        result.frozen_pairs = len(silent)
+        result.lost_messages = sum(sent[name][node_name(to)] - after[name, to]["count"]
+                                   for name, to in lanes if (name, to) not in silent)
+        return result
 
     def watch(self):
         """Until every pair has been answered again and nothing more can come, or is frozen."""
@@ -187,10 +248,11 @@ def samples(play):
             f" [maps:get(role, F), Q =:= pdlab:connection('{node_name(name)}'),"
             " pathdog_bridge_conn:address(pathdog_bridge_conn:remote(Q)),"
             " lists:sort(maps:keys(pathdog_bridge_state:read(Q, 2000))),"
+            " maps:get(unknown, pathdog_bridge_state:read(Q, 2000)),"
             " pathdog_bridge_state:readable()] end")
         _, port, address = NODES[name]
-        parts = ["at", "holes", "pto_count", "pto_us", "received_ms", "sending"]
-        if found != ["client", True, f"{address}:{port}", parts, True]:
+        parts = ["at", "holes", "pto_count", "pto_us", "received_ms", "sending", "unknown"]
+        if found != ["client", True, f"{address}:{port}", parts, [], True]:
             raise LabError(f"the bridge finds {found} behind {name}")
 
 
@@ -253,9 +315,15 @@ class Scenario:
     dialler: str
     event: object
     third: bool = False
-    both: bool = False  # a pathdog beside bravo, too
+    both: bool = False  # a pathdog beside the others, too
+    casts: bool = False  # between all nodes, instead of the ping
+    kernel: str = ""  # more of kernel's environment
     config: dict = field(default_factory=dict)
     only_with: bool = False
+
+    @property
+    def lanes(self):
+        return "lanes" if self.casts else "pairs"
 
 
 SCENARIOS = [
@@ -279,6 +347,18 @@ SCENARIOS = [
     Scenario("silent-dialler", "up0 dies silently, with two uplinks, alpha dialled", "alpha",
              die_silently),
     Scenario("silent-acceptor", "the same, bravo dialled", "bravo", die_silently),
+    Scenario("mesh", "three nodes that cast, link down and flip", "alpha", down_and_flip,
+             third=True, casts=True),
+    Scenario("mesh-acceptor", "the same, the others dialled alpha", "bravo", down_and_flip,
+             third=True, casts=True),
+    Scenario("mesh-all", "the same, pathdog beside each", "alpha", down_and_flip, third=True,
+             both=True, casts=True, only_with=True),
+    Scenario("mesh-flip", "three nodes that cast, route flip", "alpha", flip, third=True,
+             casts=True),
+    Scenario("mesh-once", "the same, dist_auto_connect once", "alpha", down_and_flip, third=True,
+             casts=True, kernel="{dist_auto_connect, once}"),
+    Scenario("mesh-apart", "the same, connect_all false", "alpha", down_and_flip, third=True,
+             casts=True, kernel="{connect_all, false}"),
     Scenario("ten-flips", f"ten times link down and flip, every {int(FLIP_PACE_S * 1000)} ms",
              "alpha", ten_flips),
 ]
@@ -294,7 +374,7 @@ def play(stage, settings, scenario, with_pathdog):
             raise NotReady(str(error)) from error
         one.alpha.ask("pdlab:mark()")
         scenario.event(one)
-        result = one.watch()
+        result = one.watch_casts() if scenario.casts else one.watch()
         if settings.keep and (result.frozen or result.gap_ms > settings.keep_over_ms):
             keep(one, result)
         return result

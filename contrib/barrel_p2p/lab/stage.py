@@ -298,13 +298,13 @@ class Stage:
         run(self.erlang.command({HERE: "lab", self.directory: "run"},
                                 ["erlc", "-o", f"{INSIDE}/run/ebin", f"{INSIDE}/lab/pdlab.erl"]))
 
-    def sys_config(self, name, contacts):
+    def sys_config(self, name, contacts, kernel=""):
         addresses = ", ".join(f"{{'{node_name(other)}', {{\"{where[2]}\", {where[1]}}}}}"
                               for other, where in NODES.items())
         names = ", ".join(f"'{node_name(contact)}'" for contact in contacts)
         at = f"{INSIDE}/run/{name}"
         return f"""[
-{{kernel, [{{net_setuptime, 2}}, {{prevent_overlapping_partitions, false}},
+{{kernel, [{{net_setuptime, 2}}, {{prevent_overlapping_partitions, false}}, {kernel}
     {{logger_level, info}}, {{logger, [{{handler, default, logger_std_h,
     #{{config => #{{file => "{at}/log"}}}}}}]}}]}},
 {{quic, [{{dist, [{{nodes, [{addresses}]}}]}}]}},
@@ -317,11 +317,11 @@ class Stage:
 ].
 """
 
-    def start_node(self, name, contacts=(), bridge=False):
+    def start_node(self, name, contacts=(), bridge=False, kernel=""):
         directory = os.path.join(self.directory, name)
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, "sys.config"), "w") as file:
-            file.write(self.sys_config(name, contacts))
+            file.write(self.sys_config(name, contacts, kernel + "," if kernel else ""))
         at = f"{INSIDE}/run/{name}"
         applications = ["barrel_p2p"] + (["pathdog_bridge"] if bridge else [])
         started = ", ".join(f"{{ok, _}} = application:ensure_all_started({a})"

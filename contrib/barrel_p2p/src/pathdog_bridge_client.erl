@@ -117,6 +117,7 @@ line(Line, State) ->
     case pathdog_bridge_protocol:decode(Line) of
         {request, Id, Request} -> request(Id, Request, State);
         {refuse, Id, Word} -> refuse(Id, Word, State);
+        {cancel, Id} -> cancel(Id, State);
         ignore -> State;
         {fatal, Why} -> fatal(Why, State)
     end.
@@ -170,6 +171,11 @@ move(Kind, Id, Move, #client{moves = Moves} = State) ->
     pathdog_bridge_moves:start(Kind, Tag, Move),
     State#client{moves = Moves#{Tag => Id}}.
 
+%% Its answer says how it ended.
+cancel(Id, #client{moves = Moves} = State) ->
+    lists:foreach(fun pathdog_bridge_moves:cancel/1, [Tag || {Tag, I} <- maps:to_list(Moves), I =:= Id]),
+    State.
+
 %% ---- what others say ----
 
 summary(push, {rows, Rows}, State) ->
@@ -187,6 +193,8 @@ event({forwarded, {moved, Tag, Answer}}, #client{moves = Moves} = State) ->
         {Id, Rest} -> moved(Id, Answer, State#client{moves = Rest});
         error -> State
     end;
+event(renew, State) ->
+    finish(<<"what the node says of itself has changed">>, State);
 event({snapshot, Count}, #client{subscribing = Id} = State) when Id =/= none ->
     answer(Id, [{peers, Count}], State#client{subscribing = none});
 event({peers, Peers}, #client{subscribed = true} = State) ->

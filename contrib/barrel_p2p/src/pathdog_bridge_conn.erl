@@ -11,7 +11,8 @@
 %%   a map                with `conn` and `role`, should the record become one
 %% In a record, element 2 is the connection and element 3 the role. Where they are not, the record
 %% is searched for a process that was started as quic_connection and for the word client or server;
-%% no process is asked what it is. Everything here may wait: call it within pathdog_bridge_call.
+%% no process is asked what it is. What fits none of this is unknown. Everything here may wait: call it within
+%% pathdog_bridge_call.
 -module(pathdog_bridge_conn).
 
 -export([find/2, from_state/1, local/1, origin/1, same/2, remote/1, interface/1, place/1, place/2, socket/1, bound/1, address/1]).
@@ -21,11 +22,11 @@
 -type address() :: {inet:ip_address(), inet:port_number()}.
 -type place() :: #{local := address() | undefined, remote := address() | undefined, interface := binary() | undefined}.
 
--spec find(pid(), timeout()) -> {ok, found()} | {error, no_conn}.
+-spec find(pid(), timeout()) -> {ok, found()} | {error, no_conn | unknown_shape}.
 find(Controller, Limit) ->
     from_state(sys:get_state(Controller, Limit)).
 
--spec from_state(term()) -> {ok, found()} | {error, no_conn}.
+-spec from_state(term()) -> {ok, found()} | {error, no_conn | unknown_shape}.
 from_state({StateName, Data}) when is_atom(StateName), is_tuple(Data); is_map(Data) ->
     from_data(Data);
 from_state(Data) ->
@@ -35,19 +36,19 @@ from_data(#{conn := Conn, role := Role}) ->
     checked(Conn, Role);
 from_data(Record) when is_tuple(Record), tuple_size(Record) >= 3, is_atom(element(1, Record)) ->
     case checked(element(2, Record), element(3, Record)) of
-        {ok, Found} -> {ok, Found};
-        {error, no_conn} -> search(tl(tuple_to_list(Record)))
+        {error, unknown_shape} -> search(tl(tuple_to_list(Record)));
+        Checked -> Checked
     end;
 from_data(_) ->
-    {error, no_conn}.
+    {error, unknown_shape}.
 
-%% More than one candidate is none: a guess could close the connection of another peer.
+%% More than one candidate is unknown: a guess could close the connection of another peer.
 search(Fields) ->
     Conns = lists:usort([Pid || Pid <- Fields, is_pid(Pid), is_connection(Pid)]),
     Roles = [Role || Role <- Fields, Role =:= client orelse Role =:= server],
     case {Conns, Roles} of
         {[Conn], [Role]} -> checked(Conn, Role);
-        _ -> {error, no_conn}
+        _ -> {error, unknown_shape}
     end.
 
 checked(Conn, Role) when is_pid(Conn), Role =:= client orelse Role =:= server ->
@@ -56,7 +57,7 @@ checked(Conn, Role) when is_pid(Conn), Role =:= client orelse Role =:= server ->
         false -> {error, no_conn}
     end;
 checked(_, _) ->
-    {error, no_conn}.
+    {error, unknown_shape}.
 
 is_connection(Pid) when node(Pid) =:= node() ->
     case process_info(Pid, dictionary) of

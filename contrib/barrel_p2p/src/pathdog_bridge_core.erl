@@ -26,6 +26,7 @@ init(Settings) ->
         worker(Module, Settings)
      || Module <- [
             pathdog_bridge_peers,
+            pathdog_bridge_effects,
             pathdog_bridge_options,
             pathdog_bridge_redial,
             pathdog_bridge_sampler,

@@ -52,17 +52,27 @@ connect(Node) ->
 -spec pending(node()) -> pid() | undefined.
 pending(Node) ->
     try ets:lookup(sys_dist, Node) of
+        [] ->
+            undefined;
         [Connection] when
-            element(1, Connection) =:= connection,
-            element(4, Connection) =:= pending,
-            is_pid(element(5, Connection))
+            element(1, Connection) =:= connection, is_atom(element(4, Connection)), is_pid(element(5, Connection))
         ->
-            element(5, Connection);
+            case element(4, Connection) of
+                pending -> element(5, Connection);
+                _ -> undefined
+            end;
+        [Connection] when element(1, Connection) =:= connection, element(4, Connection) =/= pending ->
+            undefined;
         _ ->
-            undefined
+            not_known()
     catch
-        error:badarg -> undefined
+        error:badarg when node() =:= nonode@nohost -> undefined;
+        error:badarg -> not_known()
     end.
+
+not_known() ->
+    pathdog_bridge_notice:unknown(dials),
+    undefined.
 
 -spec disconnect(node()) -> term().
 disconnect(Node) ->

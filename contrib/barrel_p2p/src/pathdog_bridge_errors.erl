@@ -13,6 +13,7 @@
 word(not_connected) -> not_connected;
 word(not_quic_connection) -> not_migratable;
 word(no_conn) -> no_conn;
+word(unknown_shape) -> no_conn;
 word({invalid_state, draining}) -> no_conn;
 word({invalid_state, closed}) -> no_conn;
 word(closed) -> no_conn;
@@ -24,6 +25,8 @@ word({not_migratable, _}) -> not_migratable;
 word(inbound) -> not_migratable;
 word(timeout) -> timeout;
 word(busy) -> busy;
+word(old_lives) -> old_lives;
+word(cancelled) -> cancelled;
 word(unknown_via) -> unknown_via;
 word(dial_failed) -> dial_failed;
 word({dial_failed, _}) -> dial_failed;

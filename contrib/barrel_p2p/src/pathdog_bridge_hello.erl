@@ -28,7 +28,7 @@ answer(#{dist := Dist, prefer := Prefer, max_in_flight := Max} = Settings) ->
 
 -spec prefer(auto | migrate | reconnect, string() | undefined) -> migrate | reconnect.
 prefer(auto, Version) ->
-    case is_losing(Version) of
+    case is_losing(Version) orelse pathdog_bridge_effects:has_learned() of
         true -> reconnect;
         false -> migrate
     end;
@@ -38,7 +38,7 @@ prefer(Given, _) ->
 %% Is a migration that changes the address not to be made? Who prefers migrations has it so.
 -spec loses(pathdog_bridge_settings:settings()) -> boolean().
 loses(#{prefer := Prefer}) ->
-    Prefer =/= migrate andalso is_losing(version(quic)).
+    Prefer =/= migrate andalso (is_losing(version(quic)) orelse pathdog_bridge_effects:has_learned()).
 
 is_losing(undefined) -> true;
 is_losing(Version) -> numbers(Version) =< ?LOSES_UP_TO.
@@ -56,6 +56,7 @@ number(Part) ->
 
 features(#{reconnectable := Which} = Settings) ->
     [<<"reconnect">> || Which =/= none] ++
+        [<<"make_before_break">> || Which =/= none] ++
         [<<"bind">> || pathdog_bridge_bind:missing() =:= []] ++
         [<<"relay">> || pathdog_bridge_relay:is_configured(Settings)] ++
         [<<"probe">>] ++

@@ -4,7 +4,7 @@
 %% is to be looked at again. Pure.
 -module(pathdog_bridge_history).
 
--export([new/0, seen/5]).
+-export([new/0, seen/5, is_stuck/1]).
 -export_type([history/0, verdict/0]).
 
 %% pathdog wants to be told after four probe timeouts, and not before half a second.
@@ -34,6 +34,10 @@ new() ->
         told => none,
         congested => unknown
     }.
+
+-spec is_stuck(history()) -> boolean().
+is_stuck(#{stuck := Stuck}) ->
+    Stuck.
 
 %% How: asked if the row is sent in any case, else whether it must be pushed.
 -spec seen(pos_integer(), pathdog_bridge_summary:look(), integer(), asked | overdue | failed, {history(), pathdog_bridge_settings:settings()}) ->

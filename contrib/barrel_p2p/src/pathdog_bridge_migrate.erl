@@ -14,6 +14,7 @@
 >>).
 -define(POLL_FIRST, 5).
 -define(POLL_MAX, 50).
+-define(BACK, 200). % for the way back, where the new one was not proven
 
 -spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
 run(#{conn := Id} = Request, Deadline, Settings) ->
@@ -126,29 +127,47 @@ bind_new(Quic, Interface, ok) ->
             {error, no_conn}
     end.
 
-%% The adapter below the connection moves, not the connection; only what comes in shows it.
+%% The adapter below the connection moves, not the connection; only what comes in over the new way shows it. If nothing
+%% does, it goes back.
 switch(Id, Node, Quic, Via, Deadline, Settings) ->
+    Was = pathdog_bridge_relay:via(Node),
+    Before = pathdog_bridge_relay:received(Node, Via),
     case pathdog_bridge_relay:switch(Node, Via, Deadline) of
-        ok -> prove(Id, Quic, Deadline, Settings);
-        {error, Reason} -> {error, Reason}
+        {ok, Now} ->
+            Came = fun() ->
+                Before =:= unknown orelse pathdog_bridge_relay:received(Node, Now) > Before
+            end,
+            case prove(Id, Quic, Came, Deadline, Settings) of
+                {ok, _} = Proven ->
+                    ok = pathdog_bridge_relay:settled(Node, Now),
+                    Proven;
+                {error, _} = Error ->
+                    _ = Was =/= Now andalso pathdog_bridge_relay:switch(Node, Was, pathdog_bridge_call:now_ms() + ?BACK),
+                    Error
+            end;
+        {error, Reason} ->
+            {error, Reason}
     end.
 
 %% What is counted from here on came over the new path. The ping makes the peer say something.
 prove(Id, Quic, Deadline, Settings) ->
+    prove(Id, Quic, fun() -> true end, Deadline, Settings).
+
+prove(Id, Quic, Came, Deadline, Settings) ->
     case received(Quic, Deadline, Settings) of
         {ok, Before} ->
             _ = limited(fun() -> quic:send_ping(Quic) end, Deadline, Settings),
-            Proven = poll(Id, Quic, Before, ?POLL_FIRST, Deadline, Settings),
+            Proven = poll(Id, Quic, {Before, Came}, ?POLL_FIRST, Deadline, Settings),
             Proven =:= {error, timeout} andalso pathdog_bridge_sampler:failed(Id),
             Proven;
         {error, Reason} ->
             {error, Reason}
     end.
 
-poll(Id, Quic, Before, Pause, Deadline, Settings) ->
+poll(Id, Quic, {Before, Came} = Proof, Pause, Deadline, Settings) ->
     Left = pathdog_bridge_call:left(Deadline),
-    case Left > 0 andalso received(Quic, Deadline, Settings) of
-        {ok, Now} when Now > Before ->
+    case Left > 0 andalso came(received(Quic, Deadline, Settings), Before, Came) of
+        true ->
             moved(Id, Quic, Deadline, Settings);
         {error, Reason} when Reason =/= timeout ->
             {error, Reason};
@@ -158,10 +177,14 @@ poll(Id, Quic, Before, Pause, Deadline, Settings) ->
             receive
             after min(Pause, Left) -> ok
             end,
-            poll(Id, Quic, Before, min(2 * Pause, ?POLL_MAX), Deadline, Settings)
+            poll(Id, Quic, Proof, min(2 * Pause, ?POLL_MAX), Deadline, Settings)
     end.
 
+came({ok, Now}, Before, Came) when Now > Before -> Came() orelse {ok, Now};
+came(Other, _, _) -> Other.
+
 moved(Id, Quic, Deadline, Settings) ->
+    pathdog_bridge_effects:migrated(Id),
     Where = fun() -> {ok, pathdog_bridge_conn:place(Quic, pathdog_bridge_conn:origin(Quic))} end,
     case limited(Where, Deadline, Settings) of
         {ok, #{local := Local} = Place} ->

@@ -5,10 +5,9 @@
 -module(pathdog_bridge_moves).
 -behaviour(gen_server).
 
--export([start_link/1, start/3]).
+-export([start_link/1, start/3, cancel/1, commit/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
--type kind() :: migrate | reconnect | probe_path.
 -type answer() :: {ok, [{atom(), term()}]} | {error, term()}.
 -export_type([answer/0]).
 
@@ -22,9 +21,19 @@ start_link(Settings) ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, Settings, []).
 
 %% The caller gets {pathdog_bridge, {forwarded, {moved, Tag, Answer}}}, once.
--spec start(kind(), term(), map()) -> ok.
+-spec start(migrate | reconnect | probe_path, term(), map()) -> ok.
 start(Kind, Tag, Request) ->
     gen_server:cast(?MODULE, {start, Kind, self(), Tag, Request}).
+
+%% Ends it, if it can still be ended; then its answer is {error, cancelled}.
+-spec cancel(term()) -> ok.
+cancel(Tag) ->
+    gen_server:cast(?MODULE, {cancel, Tag}).
+
+%% Called by a move: from now on it cannot be taken back. Does not return if it was.
+-spec commit() -> ok.
+commit() ->
+    gen_server:call(?MODULE, commit, infinity).
 
 -spec init(pathdog_bridge_settings:settings()) -> {ok, map()}.
 init(Settings) ->
@@ -32,6 +41,15 @@ init(Settings) ->
     {ok, #{settings => Settings, moves => #{}, busy => #{}}}.
 
 -spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
+handle_call(commit, {Pid, _}, #{moves := Moves} = State) ->
+    Committed = maps:map(
+        fun
+            (_, {P, Client, Tag, Conn, need}) when P =:= Pid -> {P, Client, Tag, Conn, reconnect};
+            (_, Move) -> Move
+        end,
+        Moves
+    ),
+    {reply, ok, State#{moves := Committed}};
 handle_call(_Request, _From, State) ->
     {reply, {error, unknown_request}, State}.
 
@@ -43,6 +61,15 @@ handle_cast({start, Kind, Client, Tag, Request}, State) ->
             {noreply, State};
         false ->
             {noreply, begin_move(Kind, Client, Tag, Request, State)}
+    end;
+handle_cast({cancel, Tag}, #{moves := Moves} = State) ->
+    case [{Monitor, Pid} || {Monitor, {Pid, _, T, _, Kind}} <- maps:to_list(Moves), T =:= Tag, Kind =/= reconnect] of
+        [{Monitor, Pid}] ->
+            demonitor(Monitor, [flush]),
+            exit(Pid, kill),
+            {noreply, ended(Monitor, {error, cancelled}, State)};
+        [] ->
+            {noreply, State}
     end;
 handle_cast(_Message, State) ->
     {noreply, State}.
@@ -66,9 +93,13 @@ begin_move(Kind, Client, Tag, #{conn := Conn, timeout_ms := Limit} = Request, St
     {Pid, Monitor} = spawn_monitor(fun() -> exit({answer, guarded(Work)}) end),
     erlang:send_after(Limit - Margin div 2, self(), {over, Monitor}),
     State#{
-        moves := Moves#{Monitor => {Pid, Client, Tag, Conn, Kind}},
+        %% need: a reconnect that has closed nothing yet
+        moves := Moves#{Monitor => {Pid, Client, Tag, Conn, phase(Kind, Request)}},
         busy := case Kind of probe_path -> Busy; _ -> Busy#{Conn => true} end
     }.
+
+phase(reconnect, #{keep_old := true}) -> need;
+phase(Kind, _) -> Kind.
 
 -spec handle_info(term(), map()) -> {noreply, map()}.
 handle_info({'DOWN', Monitor, process, _, Reason}, #{moves := Moves} = State) ->
@@ -103,6 +134,7 @@ ended(Monitor, Answer, #{moves := Moves, busy := Busy} = State) ->
 
 too_late(migrate) -> timeout;
 too_late(probe_path) -> timeout;
+too_late(need) -> dial_failed;
 too_late(reconnect) -> dial_failed.
 
 %% By way of the peers, so that it comes after the notifications that belong to it.

@@ -7,7 +7,7 @@
 -behaviour(gen_server).
 
 -export([start_link/1, subscribe/1, more/1, connections/1, lookup/1, await/4, leaving/2, path/2, via/2]).
--export([forward/2, refresh/0]).
+-export([forward/2, refresh/0, renew/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 -export_type([event/0]).
 
@@ -19,6 +19,7 @@
     | {peer_down, [{atom(), term()}]}
     | {peer_path, [{atom(), term()}]}
     | {snapshot, non_neg_integer()}
+    | renew
     | {forwarded, term()}.
 
 -define(SNAPSHOT_LIMIT, 3000).
@@ -76,6 +77,11 @@ via(Node, Via) ->
 forward(Client, Message) ->
     gen_server:cast(?MODULE, {forward, Client, Message}).
 
+%% What hello says has changed: the client has to ask again.
+-spec renew() -> ok.
+renew() ->
+    gen_server:cast(?MODULE, renew).
+
 -spec refresh() -> ok.
 refresh() ->
     gen_server:cast(?MODULE, refresh).
@@ -131,6 +137,9 @@ handle_cast({via, Node, Via}, State) ->
     {noreply, seen_via(Node, Via, State)};
 handle_cast({forward, Client, Message}, State) ->
     Client ! {pathdog_bridge, {forwarded, Message}},
+    {noreply, State};
+handle_cast(renew, #{client := Client} = State) ->
+    ok = tell(Client, renew),
     {noreply, State};
 handle_cast(refresh, State) ->
     {noreply, refresh(State)};

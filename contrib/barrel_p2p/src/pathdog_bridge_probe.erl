@@ -9,7 +9,7 @@
 %% connected to the peer's address: what comes in there is the answer to that one packet.
 -module(pathdog_bridge_probe).
 
--export([run/3, is_answer/1]).
+-export([run/3, ask/3, is_answer/1]).
 
 -define(TRIES, 4). % evenly over the time
 -define(BYTES, 1452). % what quic_dist sends at most
@@ -51,6 +51,16 @@ from(Request, {ok, Remote}, Deadline) ->
             end
     end.
 
+%% Does the listener there answer, from a socket with these options? Within the limit.
+-spec ask([gen_udp:open_option()], {inet:ip_address(), inet:port_number()}, non_neg_integer()) ->
+    pathdog_bridge_moves:answer().
+ask(Options, Remote, Limit) ->
+    Ask = fun() -> begin_tries(Options, Remote, pathdog_bridge_call:now_ms() + Limit) end,
+    case pathdog_bridge_call:run(Ask, Limit + 100) of
+        {ok, Answer} -> Answer;
+        {error, Reason} -> {error, Reason}
+    end.
+
 begin_tries(Options, {Ip, _} = Remote, Deadline) ->
     Family = case tuple_size(Ip) of 4 -> inet; 8 -> inet6 end,
     try_once(#{}, #{
@@ -65,7 +75,7 @@ try_once(Sent, #{options := Options, remote := Remote} = Probe) ->
     case gen_udp:open(0, Options) of
         {ok, Socket} ->
             Now = erlang:monotonic_time(microsecond),
-            case ask(Socket, Remote) of
+            case question(Socket, Remote) of
                 ok -> wait(Sent#{Socket => Now}, Probe);
                 {error, Reason} -> {error, Reason}
             end;
@@ -73,7 +83,7 @@ try_once(Sent, #{options := Options, remote := Remote} = Probe) ->
             {error, Reason}
     end.
 
-ask(Socket, {Ip, Port}) ->
+question(Socket, {Ip, Port}) ->
     case gen_udp:connect(Socket, Ip, Port) of
         ok -> gen_udp:send(Socket, question());
         {error, Reason} -> {error, Reason}

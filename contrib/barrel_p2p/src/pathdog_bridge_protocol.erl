@@ -27,7 +27,7 @@
 -type word() ::
     not_connected | no_conn | peer_disable_migration | timeout | not_migratable | busy
     | no_path | unknown_via | dial_failed | unsupported_protocol
-    | failed | invalid_request | method_not_found | invalid_params.
+    | old_lives | cancelled | failed | invalid_request | method_not_found | invalid_params.
 
 -define(CONN_MAX, 9007199254740991).
 -define(CONNS_MAX, 4096).
@@ -41,7 +41,7 @@
 
 %% fatal: the connection is to be closed. ignore: nothing is to be answered.
 -spec decode(binary()) ->
-    {request, id(), request()} | {refuse, id(), word()} | ignore | {fatal, not_json | not_an_object}.
+    {request, id(), request()} | {refuse, id(), word()} | {cancel, id()} | ignore | {fatal, not_json | not_an_object}.
 decode(Line) ->
     case parse(Line) of
         {ok, Message} when is_map(Message) -> message(Message);
@@ -72,7 +72,7 @@ blank(Rest) -> Rest =:= <<>>.
 message(#{<<"method">> := Method} = Message) ->
     case Message of
         #{<<"id">> := Id} -> request(id(Id), Method, Message);
-        _ -> ignore % a notification; pathdog has none
+        _ -> notified(Method, params(maps:get(<<"params">>, Message, null)))
     end;
 message(#{<<"id">> := _} = Message) when
     is_map_key(<<"result">>, Message); is_map_key(<<"error">>, Message)
@@ -82,6 +82,10 @@ message(#{<<"id">> := Id}) ->
     {refuse, known(id(Id)), invalid_request};
 message(_) ->
     {refuse, null, invalid_request}.
+
+%% pathdog's only one
+notified(<<"cancel">>, #{<<"id">> := Id}) when is_integer(Id); is_binary(Id) -> {cancel, Id};
+notified(_, _) -> ignore.
 
 id(Id) when is_integer(Id) -> Id;
 id(Id) when is_binary(Id), byte_size(Id) =< ?ID_MAX -> Id;
@@ -152,12 +156,14 @@ move(Id, Method, Params) ->
     Via = value(<<"via">>, Params, undefined),
     Interface = value(<<"interface">>, Params, undefined),
     Local = host(value(<<"local">>, Params, undefined)),
+    Keep = value(<<"keep_old">>, Params, false),
     Good =
         is_conn(Conn) andalso
             is_integer(Timeout) andalso Timeout >= 1 andalso
             is_binary(Reason) andalso
             (Via =:= undefined orelse is_binary(Via)) andalso
             (Interface =:= undefined orelse is_binary(Interface) andalso Interface =/= <<>>) andalso
+            is_boolean(Keep) andalso
             Local =/= bad,
     case Good of
         true ->
@@ -167,7 +173,8 @@ move(Id, Method, Params) ->
                 reason => Reason,
                 via => Via,
                 interface => Interface,
-                local => Local
+                local => Local,
+                keep_old => Keep
             },
             {request, Id, {Method, Move}};
         false ->
@@ -263,6 +270,8 @@ code(no_path) -> -32007;
 code(unknown_via) -> -32008;
 code(dial_failed) -> -32009;
 code(unsupported_protocol) -> -32010;
+code(old_lives) -> -32011;
+code(cancelled) -> -32012;
 code(failed) -> -32000;
 code(invalid_request) -> -32600;
 code(method_not_found) -> -32601;

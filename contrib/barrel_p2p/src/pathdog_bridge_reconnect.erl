@@ -1,7 +1,10 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% One clean close and new dial. The close goes through quic, so that the peer sees it:
-%% erlang:disconnect_node/1 is not seen by the peer and leaves the QUIC connection open at both ends.
-%% Only a connection that does not close any more is torn down by force.
+%% One new dial in the place of a connection. The peer must not hear of the old one's end before it hears of the new
+%% one. Else its own processes, which send, have it dial this node at once, at an address that may be dead; that dial
+%% is pending for seconds, and again and again; and while it is, the peer refuses ours if its name is the greater
+%% one. So this node forgets the peer (erlang:disconnect_node/1, which the peer does not see) and dials. To the peer
+%% it is still connected: its net_kernel takes the new connection in the place of the old one when the handshake is
+%% done, and ends the old one itself. Only then, or when dials have failed, the old one is closed through quic.
 -module(pathdog_bridge_reconnect).
 
 -export([run/3]).
@@ -13,6 +16,8 @@
 -define(STATS_MAX, 50).
 -define(DIAL_RTTS, 16).
 -define(DIAL_MIN, 50).
+-define(FORGET, 500).
+-define(CLOSE_FROM, 4). % the third attempt: each takes twice as long as the one before
 
 -spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
 run(#{conn := Id, reason := Reason} = Request, Deadline, Settings) ->
@@ -21,7 +26,7 @@ run(#{conn := Id, reason := Reason} = Request, Deadline, Settings) ->
             %% first, so that nothing is closed that cannot be dialled from there
             Answer =
                 case options(pathdog_bridge_bind:wanted(Request), Conn, Deadline, Settings) of
-                    {ok, Options} -> close_and_dial(Conn, Options, Deadline, Settings);
+                    {ok, Options} -> if_needed(Request, Conn, Options, Deadline, Settings);
                     {error, _} = Error -> Error
                 end,
             %% only now: a logger that is slow must not hold up the dial
@@ -34,6 +39,18 @@ run(#{conn := Id, reason := Reason} = Request, Deadline, Settings) ->
         {error, Error} ->
             {error, Error}
     end.
+
+if_needed(#{keep_old := true}, #{node := Node} = Conn, Options, Deadline, Settings) ->
+    Where = case pathdog_bridge_relay:is_relayed(Node) of true -> undefined; false -> remote(Conn, Deadline, Settings) end,
+    case pathdog_bridge_need:proven(Conn, {Options, Where}, Deadline, Settings) of
+        ok ->
+            ok = pathdog_bridge_moves:commit(),
+            close_and_dial(Conn, Options, Deadline, Settings);
+        {error, _} = Error ->
+            Error
+    end;
+if_needed(_, Conn, Options, Deadline, Settings) ->
+    close_and_dial(Conn, Options, Deadline, Settings).
 
 %% For the socket of the dial.
 options(none, _, _, _) ->
@@ -63,24 +80,50 @@ remote(#{remote := Seen} = Conn, Deadline, #{dist := Dist, call_timeout := Timeo
     end.
 
 close_and_dial(#{id := Id, node := Node, ctrl := Ctrl, quic := Quic}, Options, Deadline, Settings) ->
-    Dist = maps:get(dist, Settings),
     Join = belongs(Node, Settings),
     Attempt = attempt(Quic, Settings),
-    Monitor = monitor(process, Ctrl),
     After = pathdog_bridge_call:left(Deadline) + ?REDIAL_AFTER,
     pathdog_bridge_redial:add(Node, Join, ways(bound(Quic), Options), After),
     pathdog_bridge_peers:leaving(Id, <<"reconnect">>),
-    close(Quic, Settings),
-    Close = maps:get(close_timeout, Settings),
-    Grace = min(Close, pathdog_bridge_call:left(Deadline) div 3),
-    case gone(Monitor, Ctrl, Grace) of
-        true -> ok;
-        false -> force(Dist, Node, Ctrl, Quic, Monitor, Deadline, Settings)
-    end,
+    Closer = closer(Quic, Settings),
+    forget(Node, Ctrl, Deadline, Settings),
     Peer = #{
-        id => Id, node => Node, old => Ctrl, join => Join, attempt => Attempt, options => Options
+        id => Id, node => Node, old => Ctrl, join => Join, attempt => Attempt, options => Options,
+        closer => Closer
     },
-    again(Peer, Deadline, Settings).
+    Answer = again(Peer, Deadline, Settings),
+    Closer ! close,
+    Answer.
+
+%% The controller's end is what makes the VM forget; it is not told of the disconnect.
+forget(Node, Ctrl, Deadline, #{dist := Dist, call_timeout := Limit}) ->
+    Monitor = monitor(process, Ctrl),
+    _ = pathdog_bridge_call:run(fun() -> Dist:disconnect(Node) end, min(Limit, pathdog_bridge_call:left(Deadline))),
+    exit(Ctrl, kill),
+    receive
+        {'DOWN', Monitor, process, Ctrl, _} -> ok
+    after ?FORGET -> ok
+    end.
+
+%% Closes the old connection when it is told to, or when who reconnects is no more.
+closer(undefined, _) ->
+    spawn(fun() -> ok end);
+closer(Quic, Settings) ->
+    Worker = self(),
+    spawn(fun() ->
+        Monitor = monitor(process, Worker),
+        receive
+            close -> ok;
+            {'DOWN', Monitor, process, Worker, _} -> ok
+        end,
+        Gone = monitor(process, Quic),
+        close(Quic, Settings),
+        receive
+            {'DOWN', Gone, process, Quic, _} -> ok
+        after maps:get(close_timeout, Settings) ->
+            exit(Quic, kill)
+        end
+    end).
 
 %% How long the first dial may take. A peer that is far away needs longer: QUIC's handshake, the
 %% authentication's and the distribution's are some eight round trips.
@@ -117,26 +160,9 @@ belongs(Node, #{dist := Dist, call_timeout := Limit}) ->
     end.
 
 %% quic:close/2 is a cast, but that is its own business.
-close(undefined, _) ->
-    ok;
 close(Quic, #{call_timeout := Limit}) ->
     _ = pathdog_bridge_call:run(fun() -> quic:close(Quic, normal) end, Limit),
     ok.
-
-gone(Monitor, Ctrl, Limit) ->
-    receive
-        {'DOWN', Monitor, process, Ctrl, _} -> true
-    after Limit -> false
-    end.
-
-force(Dist, Node, Ctrl, Quic, Monitor, Deadline, #{call_timeout := Limit}) ->
-    logger:warning("pathdog_bridge: the connection to ~ts does not close; torn down", [Node]),
-    _ = pathdog_bridge_call:run(fun() -> Dist:disconnect(Node) end, Limit),
-    is_pid(Quic) andalso exit(Quic, kill),
-    case gone(Monitor, Ctrl, min(Limit, pathdog_bridge_call:left(Deadline) div 2)) of
-        true -> ok;
-        false -> exit(Ctrl, kill)
-    end.
 
 %% (The dialler never returns: it is ended.)
 -dialyzer({no_return, again/3}).
@@ -165,7 +191,9 @@ again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
 -spec dial(map(), pos_integer(), pos_integer(), integer(), pathdog_bridge_settings:settings()) ->
     no_return().
 dial(Peer, Pause, Attempt, Deadline, #{dist := Dist} = Settings) ->
-    #{node := Node, old := Old, options := Options} = Peer,
+    #{node := Node, old := Old, options := Options, closer := Closer, attempt := First} = Peer,
+    %% what the peer has is of no use to it, and it may be what keeps it from taking the new one
+    Attempt >= ?CLOSE_FROM * First andalso (Closer ! close),
     Limit = min(Attempt, pathdog_bridge_call:left(Deadline)),
     %% one that would be ended at once is not begun
     Limit >= min(Attempt, ?DIAL_MIN) orelse wait_for_the_end(),

@@ -6,7 +6,7 @@
 -module(pathdog_bridge_relay).
 -behaviour(gen_server).
 
--export([start_link/1, via/1, is_relayed/1, switch/3, before_dial/1, is_configured/1]).
+-export([start_link/1, via/1, is_relayed/1, switch/3, received/2, settled/2, before_dial/1, is_configured/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(CALL_LIMIT, 2000).
@@ -32,26 +32,38 @@ via(Node) ->
 is_relayed(Node) ->
     read({via, Node}) =/= none.
 
-%% Waits, in the caller's process.
--spec switch(node(), pathdog_relay:via() | undefined, integer()) -> ok | {error, term()}.
+%% Waits, in the caller's process. Where it is then counts only when settled/2 says so.
+-spec switch(node(), pathdog_relay:via() | undefined, integer()) -> {ok, pathdog_relay:via()} | {error, term()}.
 switch(Node, Via, Deadline) ->
+    Limit = pathdog_bridge_call:left(Deadline),
+    %% so that it can still say itself what went wrong
+    Inner = Limit - min(100, Limit div 4),
+    case called(fun(Module, State) -> Module:switch(Node, Via, Inner, State) end, Limit) of
+        {ok, {ok, Now}} -> {ok, Now};
+        {ok, {error, Reason}} -> {error, Reason};
+        {error, Failure} -> {error, Failure}
+    end.
+
+%% How much came over Via; unknown if the module does not say.
+-spec received(node(), pathdog_relay:via() | undefined) -> non_neg_integer() | unknown.
+received(Node, Via) ->
+    Over = case Via of undefined -> via(Node); _ -> Via end,
+    case called(fun(Module, State) -> Module:received(Node, Over, State) end, ?CALL_LIMIT) of
+        {ok, Count} when is_integer(Count) -> Count;
+        _ -> unknown
+    end.
+
+%% The switch was proven.
+-spec settled(node(), pathdog_relay:via()) -> ok.
+settled(Node, Now) ->
+    _ = called(fun(Module, State) -> Module:proven(Node, Now, State) end, ?CALL_LIMIT),
+    gen_server:cast(?MODULE, {via, Node, Now}),
+    pathdog_bridge_peers:via(Node, Now).
+
+called(Fun, Limit) ->
     case read(module) of
-        {ok, {Module, State}} ->
-            Limit = pathdog_bridge_call:left(Deadline),
-            %% so that it can still say itself what went wrong
-            Inner = Limit - min(100, Limit div 4),
-            Switch = fun() -> Module:switch(Node, Via, Inner, State) end,
-            case pathdog_bridge_call:run(Switch, Limit) of
-                {ok, {ok, Now}} ->
-                    gen_server:cast(?MODULE, {via, Node, Now}),
-                    pathdog_bridge_peers:via(Node, Now);
-                {ok, {error, Reason}} ->
-                    {error, Reason};
-                {error, Failure} ->
-                    {error, Failure}
-            end;
-        none ->
-            {error, unknown_via}
+        {ok, {Module, State}} -> pathdog_bridge_call:run(fun() -> Fun(Module, State) end, Limit);
+        none -> {error, unknown_via}
     end.
 
 -spec before_dial(node()) -> ok.

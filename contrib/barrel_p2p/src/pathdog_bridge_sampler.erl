@@ -9,9 +9,10 @@
 -module(pathdog_bridge_sampler).
 -behaviour(gen_server).
 
--export([start_link/1, round/2, taken/1, probe/1, watch/1, failed/1]).
+-export([start_link/1, round/2, taken/1, probe/1, watch/1, failed/1, is_stuck/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
+-define(CALL_LIMIT, 1000).
 -define(ROWS, 256). % rows of one line
 -define(GATHER_MS, 10). % how long a row waits for others
 -define(WAITING_MAX, 8192).
@@ -50,6 +51,12 @@ taken(Tag) ->
 probe(Conns) ->
     gen_server:cast(?MODULE, {probe, Conns}).
 
+%% Do streams of this connection stand still, by the last look at it?
+-spec is_stuck(pos_integer()) -> boolean().
+is_stuck(Id) ->
+    Ask = fun() -> gen_server:call(?MODULE, {is_stuck, Id}, ?CALL_LIMIT) end,
+    pathdog_bridge_call:run(Ask, ?CALL_LIMIT) =:= {ok, true}.
+
 %% ---- the process ----
 
 -spec init(pathdog_bridge_settings:settings()) -> {ok, map()}.
@@ -71,6 +78,9 @@ init(Settings) ->
     }}.
 
 -spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
+handle_call({is_stuck, Id}, _From, #{seen := Seen} = State) ->
+    Is = case Seen of #{Id := History} -> pathdog_bridge_history:is_stuck(History); _ -> false end,
+    {reply, Is, State};
 handle_call(_Request, _From, State) ->
     {reply, {error, unknown_request}, State}.
 
@@ -236,12 +246,14 @@ kind({_Tag, _Conn}) -> look.
 %% Also a late answer counts, if its round is still there.
 take({Tag, #{id := Id} = Conn}, {answer, {ok, Look}}, #{seen := Seen, settings := Settings} = State) ->
     moved(Conn, Look),
+    tell_unknown(Look),
     Before = maps:get(Id, Seen, pathdog_bridge_history:new()),
     Now = pathdog_bridge_call:now_ms(),
     How = case Tag of _ when is_reference(Tag) -> asked; _ -> Tag end,
     {Row, Verdict, After} = pathdog_bridge_history:seen(Id, Look, Now, How, {Before, Settings}),
     #{push := Send, again := Again, stuck := Stuck} = Verdict,
     Stuck > 0 andalso tell_stuck(Conn, Stuck),
+    Stuck > 0 andalso pathdog_bridge_effects:stuck(Id),
     Next = look_again(Id, Again, State#{seen := Seen#{Id => After}}),
     case Send of
         true -> add_row(round_of(Tag), Row, Next);
@@ -254,6 +266,11 @@ tell_stuck(#{node := Node, id := Id}, Streams) ->
     logger:warning("pathdog_bridge: ~b streams of the connection to ~ts (~b) stand still", [
         Streams, Node, Id
     ]).
+
+tell_unknown(#{state := #{unknown := Unknown}}) ->
+    lists:foreach(fun pathdog_bridge_notice:unknown/1, Unknown);
+tell_unknown(_) ->
+    ok.
 
 %% What is not there any more need not be remembered.
 forget(all, Conns, #{seen := Seen} = State) ->

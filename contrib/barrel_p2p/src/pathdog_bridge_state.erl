@@ -4,17 +4,15 @@
 %% message from the connection's process; all the work on it is done by the caller.
 %%
 %% The state is a record of many elements, whose places change from version to version. So the parts are
-%% found by their own tags, which are the same in quic 1.6.0 to 1.8.1:
+%% found by their own tags:
 %%   #loss_state{}    the packets that were sent; only quic_loss looks into it
-%%   #sent_packet{}   {_, PacketNumber, SentMs, AckEliciting, InFlight, Size, Frames}
-%%   #stream_state{}  element 2 the stream, 4 the offset behind what was handed in to be sent, 9 the offset up to
-%%                    which all came in, 12 a map of what came in beyond
+%%   #stream_state{}  in one of the maps; only pathdog_bridge_shapes looks into it
 %%   #pn_space{}      three of them, 1-RTT last; element 5 is when the last packet came
 %%   the send queue   a tuple of eight queues, of {stream_data | retransmit_stream, Stream, Offset, Data, Fin, Size}
-%% What does not look so is not known, and is left out.
+%% What does not look so is not known: it is left out, and named among what is unknown.
 -module(pathdog_bridge_state).
 
--export([read/2, parts/1, readable/0]).
+-export([read/2, outstanding/2, parts/1, readable/0]).
 -export_type([parts/0, sending/0]).
 
 -define(QUEUES, 8).
@@ -36,7 +34,8 @@
     sending => sending(),
     received_ms => integer(),
     pto_us => non_neg_integer(),
-    pto_count => non_neg_integer()
+    pto_count => non_neg_integer(),
+    unknown := [pathdog_bridge_notice:what()]
 }.
 -type place() :: {Stream :: non_neg_integer(), Offset :: non_neg_integer()}.
 
@@ -51,61 +50,80 @@ read(Conn, Limit) ->
         _:_ -> none
     end.
 
+%% The numbers of the packets that are not acknowledged, whatever is in them; the next number; and where streams stand. none: it is not known. Waits as read/2.
+-spec outstanding(pid(), timeout()) ->
+    #{packets := [non_neg_integer()], next := non_neg_integer(), holes := pathdog_bridge_stuck:holes(), pto_ms := non_neg_integer()} | none.
+outstanding(Conn, Limit) ->
+    try
+        {_, Data} = State = sys:get_state(Conn, Limit),
+        [Loss] = [Element || Element <- tuple_to_list(Data), is_tagged(Element, loss_state)],
+        [_, _, Application] = [Element || Element <- tuple_to_list(Data), is_tagged(Element, pn_space)],
+        true = is_integer(element(2, Application)),
+        #{
+            next => element(2, Application),
+            packets => [element(2, Packet) || Packet <- pathdog_bridge_shapes:packets(Loss)],
+            pto_ms => pathdog_bridge_shapes:pto_ms(Loss),
+            holes => maps:get(holes, parts(State))
+        }
+    catch
+        _:_ -> none
+    end.
+
 -spec parts(term()) -> parts().
-parts({StateName, Data}) when is_atom(StateName), is_tuple(Data) ->
+parts({StateName, Data}) when is_atom(StateName), is_tuple(Data), tuple_size(Data) > 0, element(1, Data) =:= state ->
     Elements = tuple_to_list(Data),
-    Streams = lists:append([maps:values(E) || E <- Elements, is_map(E)]),
-    Holes = #{holes => [hole(Stream) || Stream <- Streams, has_hole(Stream)]},
-    maps:merge(maps:merge(Holes, received(Elements)), sent(Elements, Streams));
+    Streams = pathdog_bridge_shapes:streams(lists:append([maps:values(E) || E <- Elements, is_map(E)])),
+    All = [holes(Streams), received(Elements), sent(Elements, Streams)],
+    Unknown = [What || {unknown, What} <- All],
+    lists:foldl(
+        fun(Part, Parts) -> maps:merge(Parts, Part) end,
+        #{holes => [], unknown => Unknown},
+        [Part || Part <- All, is_map(Part)]
+    );
 parts(_) ->
-    #{holes => []}.
+    #{holes => [], unknown => [state]}.
 
 %% Does this version of quic keep what was sent as it is known here? Its own functions say so.
 -spec readable() -> boolean().
 readable() ->
-    Frames = [{stream, 4, 10, <<"data">>, false}],
-    try
-        Loss = quic_loss:on_packet_sent(quic_loss:new(), 7, 100, true, Frames, 1000),
-        is_integer(pto_us(Loss)) andalso places(Loss) =:= #{{4, 10} => {1000, 4}}
-    catch
-        error:_ -> false
-    end.
+    pathdog_bridge_shapes:loss() =/= none.
 
 %% ---- what came in ----
 
-has_hole(Stream) when is_tuple(Stream), tuple_size(Stream) >= 12 ->
-    element(1, Stream) =:= stream_state andalso is_integer(element(9, Stream)) andalso
-        is_map(element(12, Stream)) andalso map_size(element(12, Stream)) > 0;
-has_hole(_) ->
-    false.
-
-hole(Stream) ->
-    {element(2, Stream), element(9, Stream)}.
+%% Where a stream stands, and something beyond is there.
+holes(unknown) ->
+    {unknown, streams};
+holes(Streams) ->
+    #{holes => [{Id, Delivered} || #{id := Id, delivered := Delivered, waits := true} <- Streams]}.
 
 received(Elements) ->
-    case [Space || Space <- Elements, is_tuple(Space), tuple_size(Space) >= 5, element(1, Space) =:= pn_space] of
-        [_, _, Application] when is_integer(element(5, Application)) ->
+    case [Space || Space <- Elements, is_tagged(Space, pn_space)] of
+        [_, _, Application] when tuple_size(Application) >= 5, is_integer(element(5, Application)) ->
             #{received_ms => element(5, Application)};
+        [_, _, Application] when tuple_size(Application) >= 5, element(5, Application) =:= undefined ->
+            #{};
         _ ->
-            #{}
+            {unknown, received}
     end.
 
 %% ---- what was sent ----
 
+sent(_, unknown) ->
+    {unknown, sent};
 sent(Elements, Streams) ->
     case {[Loss || Loss <- Elements, is_tagged(Loss, loss_state)], [Q || Q <- Elements, is_send_queue(Q)]} of
         {[Loss], [Queue]} ->
             try
                 #{
-                    pto_us => pto_us(Loss),
+                    pto_us => 1000 * pathdog_bridge_shapes:pto_ms(Loss),
                     pto_count => quic_loss:pto_count(Loss),
                     sending => sending(places(Loss), entries(Queue), Streams)
                 }
             catch
-                error:_ -> #{}
+                error:_ -> {unknown, sent}
             end;
         _ ->
-            #{}
+            {unknown, sent}
     end.
 
 is_tagged(Term, Tag) ->
@@ -115,10 +133,6 @@ is_send_queue(Term) ->
     is_tuple(Term) andalso tuple_size(Term) =:= ?QUEUES andalso
         lists:all(fun queue:is_queue/1, tuple_to_list(Term)).
 
-%% Of the stack's timer without its back-off.
-pto_us(Loss) ->
-    1000 * (quic_loss:get_pto(Loss) bsr quic_loss:pto_count(Loss)).
-
 %% A probe repeats the oldest data in a packet of its own: the earlier one counts, and each byte once.
 -spec places(term()) -> #{place() => {integer(), non_neg_integer()}}.
 places(Loss) ->
@@ -127,7 +141,7 @@ places(Loss) ->
             lists:foldl(fun(Frame, Into) -> place(Frame, Ms, Into) end, Places, Frames)
         end,
         #{},
-        maps:values(quic_loss:sent_packets(Loss))
+        pathdog_bridge_shapes:packets(Loss)
     ).
 
 place({stream, Stream, Offset, Data, _Fin}, Ms, Places) ->
@@ -178,13 +192,6 @@ older(Oldest, undefined) -> Oldest;
 older(none, Ms) -> Ms;
 older(Oldest, Ms) -> min(Oldest, Ms).
 
-acked(Stream, Unsent, Into) when is_tuple(Stream), tuple_size(Stream) >= 12 ->
-    case {element(1, Stream), element(2, Stream), element(4, Stream)} of
-        {stream_state, Id, Handed} when is_integer(Handed) ->
-            #{unacked := Bytes} = Before = maps:get(Id, Into, idle()),
-            Into#{Id => Before#{acked => max(0, Handed - maps:get(Id, Unsent, 0) - Bytes)}};
-        _ ->
-            Into
-    end;
-acked(_, _, Into) ->
-    Into.
+acked(#{id := Id, handed := Handed}, Unsent, Into) ->
+    #{unacked := Bytes} = Before = maps:get(Id, Into, idle()),
+    Into#{Id => Before#{acked => max(0, Handed - maps:get(Id, Unsent, 0) - Bytes)}}.

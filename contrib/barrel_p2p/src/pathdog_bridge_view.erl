@@ -26,6 +26,9 @@ look(Ctrl, Limit) ->
             Place = pathdog_bridge_conn:place(Quic, pathdog_bridge_conn:origin(Quic)),
             Place#{quic => Quic, role => Role};
         {error, no_conn} ->
+            none;
+        {error, unknown_shape} ->
+            pathdog_bridge_notice:unknown(controller),
             none
     end.
 

@@ -21,6 +21,15 @@
 %% Over what the peer is reached now, `<<"direct">>` or a relay's name. Must not wait.
 -callback via(node(), State :: term()) -> via().
 
+%% How many datagrams of the peer came over Via so far. A switch is proven by them only; without this function by
+%% packets of whatever way.
+-callback received(node(), via(), State :: term()) -> non_neg_integer().
+
+%% The switch to Via was proven: from now on via/2 is to say it. (Without this function switch/4 has to see to it.)
+-callback proven(node(), via(), State :: term()) -> ok.
+
+-optional_callbacks([received/3, proven/3]).
+
 %% Go over Via from now on; `undefined`: stay there, on a fresh local port. May wait for Limit ms.
 -callback switch(node(), via() | undefined, Limit :: non_neg_integer(), State :: term()) ->
     {ok, via()} | {error, unknown_via | not_connected | no_path | term()}.

@@ -13,7 +13,7 @@
 -module(pathdog_relay_reg).
 -behaviour(pathdog_relay).
 
--export([init/1, relayed/1, connect_options/2, via/2, switch/4]).
+-export([init/1, relayed/1, connect_options/2, via/2, switch/4, received/3, proven/3]).
 
 -define(DIRECT, <<"direct">>).
 
@@ -43,33 +43,34 @@ door(#{id := Id, relay := Relay, port := Port}, Relays) ->
 relayed(#{peers := Peers}) ->
     maps:keys(Peers).
 
-%% A path of its own for each attempt: it ends with the connection, or with who asked for it when it
-%% was never used.
+%% One path for all connections to a peer, so that it registers once at each relay. Called by the keeper only.
 -spec connect_options(node(), map()) -> {ok, map()} | {error, term()}.
-connect_options(Node, #{relays := Relays, peers := Peers, table := Table} = State) ->
-    #{Node := #{id := Id}} = Peers,
+connect_options(Node, #{table := Table} = State) ->
+    Path =
+        case ets:lookup(Table, {path, Node}) of
+            [{_, Pid}] -> Pid;
+            [] -> begin_path(Node, State)
+        end,
     Ref = make_ref(),
-    Path = pathdog_relay_reg_path:start(#{
-        node => Node,
-        id => Id,
-        relays => Relays,
-        via => via(Node, State),
-        ref => Ref,
-        table => Table,
-        keeper => self()
-    }),
     Adapter = #{
         socket_ref => Ref,
-        send_fun => fun(Ip, Port, Data) -> pathdog_relay_reg_path:send(Path, Ip, Port, Data) end,
-        close_fun => fun() -> pathdog_relay_reg_path:close(Path) end
+        send_fun => fun(Ip, Port, Data) -> pathdog_relay_reg_path:send(Path, Ref, Ip, Port, Data) end,
+        close_fun => fun() -> pathdog_relay_reg_path:close(Path, Ref) end
     },
     {ok, #{socket_backend => adapter, socket_adapter => Adapter}}.
+
+begin_path(Node, #{relays := Relays, peers := Peers, table := Table} = State) ->
+    #{Node := #{id := Id}} = Peers,
+    Path = pathdog_relay_reg_path:start(#{
+        id => Id, relays => Relays, via => via(Node, State), keeper => self()
+    }),
+    ets:insert(Table, {{path, Node}, Path}),
+    Path.
 
 -spec via(node(), map()) -> pathdog_relay:via().
 via(Node, #{table := Table}) ->
     ets:lookup_element(Table, {via, Node}, 2).
 
-%% The way that was proven to lead to a relay is the one that the next connection takes as well.
 -spec switch(node(), pathdog_relay:via() | undefined, non_neg_integer(), map()) ->
     {ok, pathdog_relay:via()} | {error, term()}.
 switch(Node, undefined, Limit, State) ->
@@ -85,12 +86,20 @@ to(Node, Via, Port, Limit, #{table := Table}) ->
     case ets:lookup(Table, {path, Node}) of
         [{_, Path}] ->
             case pathdog_relay_reg_path:switch(Path, Via, Port, Limit) of
-                ok ->
-                    ets:insert(Table, {{via, Node}, Via}),
-                    {ok, Via};
+                ok -> {ok, Via};
                 {error, Reason} ->
                     {error, Reason}
             end;
         [] ->
             {error, not_connected}
     end.
+
+-spec received(node(), pathdog_relay:via(), map()) -> non_neg_integer().
+received(Node, Via, #{table := Table}) ->
+    pathdog_relay_reg_path:received(ets:lookup_element(Table, {path, Node}, 2), Via).
+
+%% The next connection begins there as well.
+-spec proven(node(), pathdog_relay:via(), map()) -> ok.
+proven(Node, Via, #{table := Table}) ->
+    ets:insert(Table, {{via, Node}, Via}),
+    ok.

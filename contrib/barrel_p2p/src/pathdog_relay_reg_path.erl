@@ -1,11 +1,12 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% The datagrams of one connection: out over the direct path or over a relay, in from whichever they
+%% The datagrams to one peer: out over the direct path or over a relay, in from whichever they
 %% come. It changes between them while the connection runs; the far end sees an ordinary change of
 %% address and validates it.
 %%
 %% A relay's member that registers again from another port is acknowledged and then forgotten: so a
-%% socket that is registered is kept for as long as the connection lives, and a fresh port sends data
-%% without registering.
+%% socket that is registered is kept for as long as the relay module lives, for all connections to that peer, one
+%% after the other and, in a reconnect, two at once; and a fresh port sends data without registering. What comes in
+%% goes to each connection that there is: QUIC knows its own packets.
 %%
 %% Only what comes from the relay's own address counts, and an ACK may be forged even so: after it data
 %% is sent, and the registration is repeated, seldom when data has come in over the relay, which is
@@ -13,7 +14,7 @@
 -module(pathdog_relay_reg_path).
 -behaviour(gen_server).
 
--export([start/1, send/4, close/1, switch/4]).
+-export([start/1, send/5, close/2, switch/4, received/2]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(AGAIN_MS, 200). % until the next REG, while there is no answer
@@ -28,14 +29,20 @@ start(Args) ->
     {ok, Path} = gen_server:start(?MODULE, Args, []),
     Path.
 
-%% Called in the connection's process, by quic: this is how the path learns whose it is.
--spec send(pid(), inet:ip_address(), inet:port_number(), iodata()) -> ok.
-send(Path, Ip, Port, Data) ->
-    gen_server:cast(Path, {send, self(), {Ip, Port}, Data}).
+%% Called in the connection's process, by quic: this is how the path learns whose it is. Ref: as what its datagrams
+%% come to it.
+-spec send(pid(), reference(), inet:ip_address(), inet:port_number(), iodata()) -> ok.
+send(Path, Ref, Ip, Port, Data) ->
+    gen_server:cast(Path, {send, self(), Ref, {Ip, Port}, Data}).
 
--spec close(pid()) -> ok.
-close(Path) ->
-    gen_server:cast(Path, close).
+-spec close(pid(), reference()) -> ok.
+close(Path, Ref) ->
+    gen_server:cast(Path, {close, Ref}).
+
+%% How many datagrams of the other end came over Via.
+-spec received(pid(), pathdog_relay:via()) -> non_neg_integer().
+received(Path, Via) ->
+    gen_server:call(Path, {received, Via}).
 
 %% ok: the relay acknowledged. That is no proof of a path; only what comes in is.
 -spec switch(pid(), pathdog_relay:via(), kept | fresh, non_neg_integer()) -> ok | {error, term()}.
@@ -51,14 +58,14 @@ switch(Path, Via, Port, Limit) ->
 
 -spec init(map()) -> {ok, map()}.
 init(#{via := Via, keeper := Keeper} = Args) ->
-    Keeping = monitor(process, Keeper),
+    _ = monitor(process, Keeper),
     {ok,
         use(Via, kept, Args#{
             %% via => {socket, direct | {registering, timer} | {registered, timer, pause} | ported}
             %% ported: from a fresh port, where data comes first
             sockets => #{},
-            conn => undefined,
-            owner => Keeping,
+            conns => #{}, % ref => the connection's process
+            received => #{}, % via => datagrams
             peer => undefined,
             held => [],
             waiting => []
@@ -66,7 +73,9 @@ init(#{via := Via, keeper := Keeper} = Args) ->
 
 -spec handle_call(term(), gen_server:from(), map()) ->
     {reply, term(), map()} | {noreply, map()}.
-handle_call({switch, _, _}, _From, #{conn := undefined} = State) ->
+handle_call({received, Via}, _From, #{received := Received} = State) ->
+    {reply, maps:get(Via, Received, 0), State};
+handle_call({switch, _, _}, _From, #{conns := Conns} = State) when map_size(Conns) =:= 0 ->
     {reply, {error, not_connected}, State};
 handle_call({switch, Via, Port}, From, #{waiting := Waiting} = State0) ->
     State1 = use(Via, Port, State0#{via := Via}),
@@ -75,16 +84,16 @@ handle_call({switch, Via, Port}, From, #{waiting := Waiting} = State0) ->
         false -> {noreply, State1#{waiting := [{From, Via} | Waiting]}}
     end.
 
--spec handle_cast(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
-handle_cast({send, Conn, Peer, Data}, State) ->
-    {noreply, out(Data, owned(Conn, State#{peer := Peer}))};
-handle_cast(close, State) ->
-    {stop, normal, State}.
+-spec handle_cast(term(), map()) -> {noreply, map()}.
+handle_cast({send, Conn, Ref, Peer, Data}, State) ->
+    {noreply, out(Data, known(Conn, Ref, State#{peer := Peer}))};
+handle_cast({close, Ref}, #{conns := Conns} = State) ->
+    {noreply, State#{conns := maps:remove(Ref, Conns)}}.
 
 -spec handle_info(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
 handle_info({udp, Socket, Ip, Port, Data}, #{sockets := Sockets} = State) ->
     case [Via || {Via, {S, _}} <- maps:to_list(Sockets), S =:= Socket] of
-        [?DIRECT] -> {noreply, in(Ip, Port, Data, State)};
+        [?DIRECT] -> {noreply, in(Ip, Port, Data, counted(?DIRECT, State))};
         [Via] -> {noreply, from_relay(Via, {Ip, Port}, Data, State)};
         [] -> {noreply, State}
     end;
@@ -97,18 +106,22 @@ handle_info({again, Via, Timer}, #{sockets := Sockets} = State) ->
             {noreply, registered(Via, Socket, min(2 * Pause, ?REFRESH_MS), State)};
         _ -> {noreply, State}
     end;
-handle_info({'DOWN', Owner, process, _, _}, #{owner := Owner} = State) ->
+handle_info({'DOWN', _, process, Keeper, _}, #{keeper := Keeper} = State) ->
     {stop, normal, State};
+handle_info({'DOWN', _, process, Conn, _}, #{conns := Conns} = State) ->
+    {noreply, State#{conns := maps:filter(fun(_, Pid) -> Pid =/= Conn end, Conns)}};
 handle_info(_Message, State) ->
     {noreply, State}.
 
-%% From the first datagram on it lives as long as the connection.
-owned(Conn, #{conn := Conn} = State) ->
+known(Conn, Ref, #{conns := Conns} = State) when is_map_key(Ref, Conns) ->
+    #{Ref := Conn} = Conns,
     State;
-owned(Conn, #{owner := Before, table := Table, node := Node} = State) ->
-    demonitor(Before, [flush]),
-    ets:insert(Table, {{path, Node}, self()}),
-    State#{conn := Conn, owner := monitor(process, Conn)}.
+known(Conn, Ref, #{conns := Conns} = State) ->
+    _ = monitor(process, Conn),
+    State#{conns := Conns#{Ref => Conn}}.
+
+counted(Via, #{received := Received} = State) ->
+    State#{received := Received#{Via => maps:get(Via, Received, 0) + 1}}.
 
 %% ---- sockets ----
 
@@ -188,7 +201,7 @@ heard(Via, Socket, {registering, _}, <<"ACK\n">>, State) ->
 heard(_, _, _, <<"ACK\n">>, State) ->
     State;
 heard(Via, Socket, How, Data, #{peer := Peer} = State) ->
-    Proven = proven(Via, Socket, How, State),
+    Proven = counted(Via, proven(Via, Socket, How, State)),
     case Peer of
         {Ip, Port} -> in(Ip, Port, Data, Proven);
         undefined -> Proven
@@ -212,6 +225,6 @@ acknowledged(Via, #{waiting := Waiting, held := Held} = State) ->
     end.
 
 %% As a socket of its own would give it.
-in(Ip, Port, Data, #{conn := Conn, ref := Ref} = State) ->
-    is_pid(Conn) andalso (Conn ! {udp, Ref, Ip, Port, Data}),
+in(Ip, Port, Data, #{conns := Conns} = State) ->
+    maps:foreach(fun(Ref, Conn) -> Conn ! {udp, Ref, Ip, Port, Data} end, Conns),
     State.

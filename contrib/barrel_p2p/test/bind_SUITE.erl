@@ -268,7 +268,7 @@ cannot(Client, Conn, Quic) ->
         pathdog_bridge_bind:missing()
     ),
     #{<<"features">> := Features} = bridge:hello(Client),
-    ?assertEqual([<<"reconnect">>, <<"probe">>, <<"probe_path">>, <<"push">>], Features),
+    ?assertEqual([<<"reconnect">>, <<"make_before_break">>, <<"probe">>, <<"probe_path">>, <<"push">>], Features),
     Port = port(Quic),
     ?assertMatch(#{<<"result">> := _}, ask(Client, migrate_peer, Conn, on("up9"))),
     ?assertNotEqual(Port, port(Quic)),
@@ -427,5 +427,5 @@ quic_that_is_silent(Config) ->
     ok = application:load({application, quic, [{vsn, "1.6.5"}, {applications, [kernel, stdlib]}]}),
     {Client, Conn, _, _} = real(client, Config),
     #{<<"features">> := Features} = bridge:hello(Client),
-    ?assertEqual([<<"reconnect">>, <<"bind">>, <<"probe">>, <<"push">>], Features),
+    ?assertEqual([<<"reconnect">>, <<"make_before_break">>, <<"bind">>, <<"probe">>, <<"push">>], Features),
     ?REFUSED(-32601, ask(Client, probe_path, Conn, "")).

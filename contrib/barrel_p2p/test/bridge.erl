@@ -5,7 +5,8 @@
 
 -export([start/1, start/2, stop/1, path/1, wait/1, wait/2]).
 -export([connect/1, raw/1, try_raw/1, hello/1, subscribed/1, send/2, send_line/2, ask/3, ask/4, post/4]).
--export([answer/2, note/2, note/3, closed/1, close/1, quiet/1, conns/2, nodes/1]).
+-export([answer/2, note/2, note/3, closed/1, close/1, quiet/1, conns/2, nodes/1, wedged/2]).
+-export([listen/0, said/1, log/2]).
 
 -define(LIMIT, 60000).
 
@@ -31,6 +32,7 @@ boot(Settings) ->
     {ok, _} = application:ensure_all_started(pathdog_bridge).
 
 stop(Config) ->
+    _ = logger:remove_handler(?MODULE),
     _ = application:stop(pathdog_bridge),
     catch standin_net:stop(),
     os:cmd("rm -rf " ++ proplists:get_value(dir, Config)),
@@ -52,6 +54,29 @@ wait(Fun, What, End) ->
             wait(Fun, What, End);
         Value ->
             Value
+    end.
+
+%% ---- what is logged ----
+
+%% From now on, by whatever process of this VM. stop/1 ends it.
+listen() ->
+    _ = logger:remove_handler(?MODULE),
+    ok = logger:add_handler(?MODULE, ?MODULE, #{config => self()}).
+
+log(#{msg := {report, _}}, _) -> ok;
+log(#{msg := {string, Text}}, #{config := Pid}) -> Pid ! {?MODULE, said, unicode:characters_to_binary(Text)};
+log(#{msg := {Format, Args}}, #{config := Pid}) ->
+    Pid ! {?MODULE, said, unicode:characters_to_binary(io_lib:format(Format, Args))}.
+
+%% What was said until now with Part in it.
+said(Part) ->
+    receive
+        {?MODULE, said, Text} ->
+            case binary:match(Text, Part) of
+                nomatch -> said(Part);
+                _ -> [Text | said(Part)]
+            end
+    after 0 -> []
     end.
 
 %% ---- the client ----
@@ -176,3 +201,12 @@ quiet({_, Reader} = Client) ->
 conns(Peers, Name) -> maps:get(<<"conn">>, maps:get(Name, Peers)).
 
 nodes(N) -> [list_to_atom("n" ++ integer_to_list(I) ++ "@127.0.0.1") || I <- lists:seq(1, N)].
+
+%% A connection whose controller answers nobody, from the first: the bridge takes note of it only when it is wedged,
+%% else it has looked at it already, or is just about it.
+wedged(Node, Role) ->
+    ok = sys:suspend(pathdog_bridge_peers, ?LIMIT),
+    Ctrl = standin_net:up(Node, Role),
+    true = erlang:suspend_process(Ctrl),
+    ok = sys:resume(pathdog_bridge_peers, ?LIMIT),
+    Ctrl.

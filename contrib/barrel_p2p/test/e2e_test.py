@@ -116,6 +116,11 @@ class Together(unittest.TestCase):
     def conn(self, dog, name, nth=-1):
         return [r["conn"] for r in dog.records("peer", state="up", peer=name)][nth]
 
+    def dies(self, node, *names):
+        """Nothing comes in any more over what there is to these peers: without a proof of need nothing is closed."""
+        for name in names:
+            node.set(name, alive="false")
+
     def wait(self, predicate, what, deadline=20):
         end = time.monotonic() + deadline * PATIENCE
         while not predicate():
@@ -236,6 +241,7 @@ class Together(unittest.TestCase):
     def test_moved_is_reconnected(self):
         node, dog = self.pair()
         first = self.conn(dog, "b@h")
+        self.dies(node, "b@h")
         dog.moved()
         dog.decision("reconnect", peer="b@h", conn=first)
         outcome = dog.outcome("reconnected", peer="b@h")
@@ -245,8 +251,19 @@ class Together(unittest.TestCase):
         self.assertEqual(dog.effect(peer="b@h")["effect"], "better")
         self.assertEqual(node.tell("lists:usort(standin_net:joined())"), "[b@h]")
 
+    def test_one_that_lives_is_kept(self):
+        """Moved, and the old path still works: nothing is closed, nothing is dialled."""
+        node, dog = self.pair()
+        first = self.conn(dog, "b@h")
+        dog.moved()
+        dog.decision("reconnect", peer="b@h", conn=first)
+        dog.outcome("old-lives", peer="b@h", conn=first)
+        self.assertEqual(node.tell("standin_net:dials()"), "[]")
+        self.assertEqual(dog.records("peer", state="down"), [])
+
     def test_inbound_is_reconnected(self):
         node, dog = self.pair(peers=(("b@h", "server"),))
+        self.dies(node, "b@h")
         dog.moved()
         outcome = dog.outcome("reconnected", peer="b@h")
         up = dog.wait_record("peer", state="up", conn=outcome["conn_new"])
@@ -270,8 +287,9 @@ class Together(unittest.TestCase):
         self.assertEqual(dog.effect(conn=outcome["conn_new"])["effect"], "better")
 
     def test_the_dial_fails(self):
-        node, dog = self.pair(watchdog={"migrate_timeout": "500ms"})
+        node, dog = self.pair(watchdog={"migrate_timeout": "2s"})
         node.tell("standin_net:dial('b@h', false)")
+        self.dies(node, "b@h")
         dog.moved()
         error = dog.outcome("dial-failed", peer="b@h")["error"]
         self.assertEqual(error["code"], -32009)
@@ -281,6 +299,7 @@ class Together(unittest.TestCase):
     def test_a_storm(self):
         names = [f"p{n}@h" for n in range(100)]
         node, dog = self.pair(peers=tuple((name, "client") for name in names))
+        self.dies(node, *names)
         dog.moved()
         for name in names:
             dog.outcome("reconnected", peer=name, deadline=60)
@@ -306,6 +325,7 @@ class Together(unittest.TestCase):
         self.assertNotEqual(dog.wait_record("node", nth=2, state="up")["boot"], boot)
         node.up("b@h")
         dog.wait_record("peer", nth=2, state="up", peer="b@h")
+        self.dies(node, "b@h")
         dog.moved()
         dog.outcome("reconnected", peer="b@h")
 
@@ -324,6 +344,7 @@ class Together(unittest.TestCase):
         node.tell("exit(whereis(pathdog_bridge_peers), kill)")
         dog.wait_record("node", nth=2, state="up")
         dog.wait_record("peer", nth=2, state="up", peer="b@h")
+        self.dies(node, "b@h")
         dog.moved()
         dog.outcome("reconnected", peer="b@h")
 

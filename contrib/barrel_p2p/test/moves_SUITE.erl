@@ -15,21 +15,30 @@ all() ->
         old_packets_are_no_proof, every_error, a_call_that_never_returns, it_dies_meanwhile,
         it_closes_meanwhile, unknown_numbers, one_at_a_time, many_at_once, a_wedged_one,
         a_wedged_controller, via_without_relays,
-        reconnected_in_order, reconnected_though_inbound, it_does_not_close, the_dial_fails, it_goes_on_dialling,
+        reconnected_in_order, the_old_one_is_kept_until_then, the_old_one_goes_when_dials_fail,
+        reconnected_though_inbound, it_does_not_close, the_dial_fails, it_goes_on_dialling,
         the_dial_fails_at_first, the_dial_hangs, a_dial_that_hangs_is_ended,
         a_half_made_connection_is_closed, the_dial_is_slow, the_peer_is_far_away, the_peer_was_quicker, already_reconnected,
         the_view_takes_its_time, the_view_crashes, outside_of_the_view, reconnect_while_it_migrates, the_client_vanishes,
-        ten_in_a_row, reconnect_is_off, only_those_dialled_from_here
+        ten_in_a_row, reconnect_is_off, only_those_dialled_from_here,
+        the_old_one_lives, the_old_one_is_dead, one_that_lives_with_a_hole, one_that_stands_still_already,
+        a_hole_that_is_filled, nobody_listens_there, taken_back, too_late_to_take_back,
+        a_migration_is_taken_back, nothing_to_take_back
     ].
 
 settings(outside_of_the_view) -> [{connections, all}];
 settings(reconnect_is_off) -> [{reconnectable, none}];
 settings(only_those_dialled_from_here) -> [{reconnectable, client}];
 settings(a_wedged_controller) -> [{call_timeout, 2000}];
-settings(reconnected_in_order) -> [{close_timeout, 60000}]; % else a pause tears it down
+settings(reconnected_in_order) -> [{close_timeout, 60000}]; % else a pause has it killed
+settings(the_old_one_is_kept_until_then) -> [{dial_timeout, 30000}];
+settings(a_hole_that_is_filled) -> [{stuck_after, 60000}];
+settings(taken_back) -> [{stuck_after, 60000}];
+settings(the_old_one_goes_when_dials_fail) -> [{dial_timeout, 50}];
 settings(a_dial_that_hangs_is_ended) -> [{dial_timeout, 10}];
 settings(a_half_made_connection_is_closed) -> [{dial_timeout, 10}];
 settings(the_peer_is_far_away) -> [{dial_timeout, 100}];
+settings(one_that_stands_still_already) -> [{stuck_after, 1}];
 settings(the_dial_fails) -> [{redial_for, 0}];
 settings(_) -> [].
 
@@ -191,8 +200,7 @@ peer(Node) ->
 
 %% Its role is not known, so nothing is risked.
 a_wedged_controller(Config) ->
-    Ctrl = standin_net:up(?B, server),
-    erlang:suspend_process(Ctrl),
+    Ctrl = bridge:wedged(?B, server),
     {Client, #{?BRAVO := #{<<"conn">> := Conn}}} = bridge:subscribed(Config),
     ?REFUSED(-32004, migrate(Client, Conn, 5000)),
     erlang:resume_process(Ctrl),
@@ -211,7 +219,7 @@ via_without_relays(Config) ->
 
 reconnected_in_order(Config) ->
     {{_, Reader} = Client, Conn, Quic} = up(client, Config),
-    Monitor = monitor(process, standin_net:ctrl(?B)),
+    Monitor = monitor(process, Quic),
     bridge:post(Client, 5, reconnect_peer, params(Conn, 30000)),
     [Down, Up, Answer] = [receive {line, Reader, Line} -> Line end || _ <- [1, 2, 3]],
     ?assertEqual(
@@ -223,11 +231,32 @@ reconnected_in_order(Config) ->
     ?assert(New > Conn),
     %% the peer was told, the dial was one, and the view has it again
     receive
-        {'DOWN', Monitor, process, _, Reason} ->
-            ?assertEqual({shutdown, {connection_closed, normal}}, Reason)
+        {'DOWN', Monitor, process, _, Reason} -> ?assertEqual(normal, Reason)
     end,
     ?assertNotEqual(Quic, standin_net:quic(?B)),
     ?assertEqual([?B], lists:usort(standin_net:joined())).
+
+%% Else the peer would dial this node at once, and refuse our own dial.
+the_old_one_is_kept_until_then(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    Setup = spawn(fun wait_for_ever/0),
+    standin_net:dial(?B, {stuck, Setup}),
+    bridge:post(Client, 5, reconnect_peer, params(Conn, 60000)),
+    bridge:note(Client, peer_down),
+    bridge:wait(fun() -> standin_net:dials() =/= [] end),
+    ?assertMatch(#{role := client}, quic_connection:info(Quic)),
+    exit(Setup, kill), % the next dial is a good one
+    ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)),
+    bridge:wait(fun() -> not is_process_alive(Quic) end).
+
+the_old_one_goes_when_dials_fail(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    standin_net:dial(?B, false),
+    bridge:post(Client, 5, reconnect_peer, params(Conn, 60000)),
+    bridge:wait(fun() -> not is_process_alive(Quic) end),
+    ?assert(length(standin_net:dials()) >= 3),
+    standin_net:dial(?B, ok),
+    ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)).
 
 reconnected_though_inbound(Config) ->
     {Client, Conn, _} = up(server, Config),
@@ -421,3 +450,116 @@ only_those_dialled_from_here(Config) ->
     ?assertMatch(
         #{?BRAVO := #{<<"reconnectable">> := true}, ?CHARLIE := #{<<"reconnectable">> := false}}, Peers
     ).
+
+%% ---- keep_old: only where it is needed ----
+
+keep(Conn, Ms) ->
+    io_lib:format("{\"conn\":~b,\"timeout_ms\":~b,\"reason\":\"test\",\"keep_old\":true}", [Conn, Ms]).
+
+keep_old(Client, Conn) -> bridge:ask(Client, reconnect_peer, keep(Conn, 30000)).
+
+cancel(Client, Id) ->
+    bridge:send_line(Client, io_lib:format("{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":{\"id\":~b}}", [Id])).
+
+%% A flip that cost nothing: nothing is closed, nothing is dialled.
+the_old_one_lives(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    ?REFUSED(-32011, keep_old(Client, Conn)),
+    ?assertEqual([], standin_net:dials()),
+    ?assert(is_process_alive(Quic)),
+    bridge:quiet(Client).
+
+%% It is dead, and the peer's listener answers.
+dead(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    {Listener, Where} = standin_listener:start({127, 0, 0, 1}, 0),
+    quic_connection:move_peer(Quic, Where),
+    quic_connection:set(Quic, #{alive => false}),
+    {Client, Conn, Listener}.
+
+the_old_one_is_dead(Config) ->
+    {Client, Conn, Listener} = dead(Config),
+    #{<<"result">> := #{<<"conn">> := New}} = keep_old(Client, Conn),
+    ?assert(New > Conn),
+    ?assert(length(standin_listener:seen(Listener)) > 0),
+    standin_listener:stop(Listener).
+
+%% Its packets are acknowledged, and one of its streams waits for what is lost.
+one_that_lives_with_a_hole(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{hole => 4212}),
+    #{<<"result">> := #{<<"conn">> := New}} = keep_old(Client, Conn),
+    ?assert(New > Conn).
+
+one_that_stands_still_already(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{hole => 4212}),
+    bridge:wait(fun() ->
+        bridge:post(Client, erlang:unique_integer([positive]), summary, "{}"),
+        pathdog_bridge_sampler:is_stuck(Conn)
+    end),
+    Pings = maps:get(pings, quic_connection:info(Quic)),
+    #{<<"result">> := _} = keep_old(Client, Conn),
+    bridge:wait(fun() -> not is_process_alive(Quic) end),
+    ?assertEqual(0, Pings).
+
+a_hole_that_is_filled(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{hole => 4212}),
+    bridge:post(Client, 5, reconnect_peer, keep(Conn, 120000)), % half of it is for the look
+    bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) > 0 end),
+    quic_connection:set(Quic, #{hole => undefined}),
+    ?REFUSED(-32011, bridge:answer(Client, 5)).
+
+%% The kernel says so, or nobody answers: nothing is closed.
+nobody_listens_there(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    {Listener, Where} = standin_listener:start({127, 0, 0, 1}, 0),
+    standin_listener:set(Listener, silent),
+    quic_connection:move_peer(Quic, Where),
+    quic_connection:set(Quic, #{alive => false}),
+    ?REFUSED(-32009, keep_old(Client, Conn)),
+    standin_listener:stop(Listener),
+    ?REFUSED(-32009, keep_old(Client, Conn)),
+    ?assertEqual([], standin_net:dials()),
+    ?assert(is_process_alive(Quic)),
+    bridge:quiet(Client).
+
+%% While it is looked at: a hole makes that last.
+taken_back(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{hole => 4212}),
+    bridge:post(Client, 5, reconnect_peer, keep(Conn, 30000)),
+    bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) > 0 end),
+    cancel(Client, 5),
+    ?REFUSED(-32012, bridge:answer(Client, 5)),
+    ?assertMatch(#{<<"result">> := _}, migrate(Client, Conn)).
+
+too_late_to_take_back(Config) ->
+    {Client, Conn, Listener} = dead(Config),
+    standin_net:dial(?B, {wait, 200}),
+    bridge:post(Client, 5, reconnect_peer, keep(Conn, 30000)),
+    bridge:note(Client, peer_down),
+    cancel(Client, 5),
+    ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)),
+    standin_listener:stop(Listener).
+
+a_migration_is_taken_back(Config) ->
+    {Client, Conn, Quic} = up(client, Config),
+    quic_connection:set(Quic, #{on_migrate => black_hole}),
+    bridge:post(Client, 5, migrate_peer, params(Conn, 60000)),
+    bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) > 0 end),
+    cancel(Client, 5),
+    ?REFUSED(-32012, bridge:answer(Client, 5)),
+    quic_connection:set(Quic, #{on_migrate => ok}),
+    ?assertMatch(#{<<"result">> := _}, migrate(Client, Conn)).
+
+%% Without keep_old, answered already, or of nobody.
+nothing_to_take_back(Config) ->
+    {Client, Conn, _} = up(client, Config),
+    standin_net:dial(?B, {wait, 100}),
+    bridge:post(Client, 5, reconnect_peer, params(Conn, 30000)),
+    cancel(Client, 5),
+    #{<<"result">> := #{<<"conn">> := New}} = bridge:answer(Client, 5),
+    [cancel(Client, Id) || Id <- [5, 6, 9007199254740991]],
+    ?assertMatch(#{<<"result">> := _}, migrate(Client, New)).

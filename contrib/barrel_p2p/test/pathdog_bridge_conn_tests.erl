@@ -19,15 +19,15 @@ find_test_() ->
             {"a gen_statem with a map", ?_assertEqual(Client, From({connected, #{conn => Conn, role => client}}))},
             {"moved within the record",
                 ?_assertEqual(Server, From({connected, {state, 0, undefined, Other, server, Conn}}))},
-            {"no pid at all", ?_assertEqual({error, no_conn}, From({connected, {state, 1, client}}))},
+            {"no pid at all", ?_assertEqual({error, unknown_shape}, From({connected, {state, 1, client}}))},
             {"a pid that is no connection, elsewhere",
-                ?_assertEqual({error, no_conn}, From({connected, {state, 0, Other, client}}))},
-            {"no role", ?_assertEqual({error, no_conn}, From({connected, {state, Conn, undefined, 0}}))},
+                ?_assertEqual({error, unknown_shape}, From({connected, {state, 0, Other, client}}))},
+            {"no role", ?_assertEqual({error, unknown_shape}, From({connected, {state, Conn, undefined, 0}}))},
             {"two roles: no guess",
-                ?_assertEqual({error, no_conn}, From({connected, {state, 0, client, server, Conn}}))},
-            {"something else", ?_assertEqual({error, no_conn}, From(hello))},
-            {"an empty tuple", ?_assertEqual({error, no_conn}, From({}))},
-            {"a state name alone", ?_assertEqual({error, no_conn}, From({connected, 7}))}
+                ?_assertEqual({error, unknown_shape}, From({connected, {state, 0, client, server, Conn}}))},
+            {"something else", ?_assertEqual({error, unknown_shape}, From(hello))},
+            {"an empty tuple", ?_assertEqual({error, unknown_shape}, From({}))},
+            {"a state name alone", ?_assertEqual({error, unknown_shape}, From({connected, 7}))}
         ]
     end}.
 
@@ -41,7 +41,7 @@ stop({_, _, Ctrl}) -> gen_statem:stop(Ctrl).
 two_connections_are_none_test() ->
     {ok, A} = quic_connection:start_link(client, ?REMOTE, undefined),
     {ok, B} = quic_connection:start_link(client, ?REMOTE, undefined),
-    ?assertEqual({error, no_conn}, pathdog_bridge_conn:from_state({connected, {state, 0, A, B, client}})),
+    ?assertEqual({error, unknown_shape}, pathdog_bridge_conn:from_state({connected, {state, 0, A, B, client}})),
     [quic:close(C, normal) || C <- [A, B]].
 
 a_dead_one_is_none_test() ->

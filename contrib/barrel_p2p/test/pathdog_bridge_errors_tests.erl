@@ -11,6 +11,7 @@ words_test_() ->
             {not_connected, not_connected},
             {not_connected, {exit, {{nodedown, a@b}, Call}}},
             {no_conn, no_conn},
+            {no_conn, unknown_shape},
             {no_conn, {invalid_state, draining}},
             {no_conn, {invalid_state, closed}},
             {no_conn, {exit, {noproc, Call}}},

@@ -16,7 +16,7 @@ move(Conn, Ms, Reason, Via) ->
 move(Conn, Ms, Reason, Via, Interface, Local) ->
     #{
         conn => Conn, timeout_ms => Ms, reason => Reason, via => Via,
-        interface => Interface, local => Local
+        interface => Interface, local => Local, keep_old => false
     }.
 
 requests_test_() ->
@@ -119,6 +119,10 @@ ids_test_() ->
 
 not_requests_test_() ->
     [
+        ?_assertEqual({cancel, 5}, decode("{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":{\"id\":5}}")),
+        ?_assertEqual(ignore, decode("{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":{\"id\":null}}")),
+        ?_assertEqual(ignore, decode("{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":[5]}")),
+        ?_assertEqual(ignore, decode("{\"jsonrpc\":\"2.0\",\"method\":\"cancel\"}")),
         ?_assertEqual(ignore, decode("{\"jsonrpc\":\"2.0\",\"method\":\"subscribe\"}")),
         ?_assertEqual(ignore, decode("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}")),
         ?_assertEqual(ignore, decode("{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{}}")),

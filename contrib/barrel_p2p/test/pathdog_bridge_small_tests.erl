@@ -50,7 +50,7 @@ hello_test() ->
     Hello = maps:from_list(pathdog_bridge_hello:answer(Settings)),
     {ok, Target} = file:read_link("/proc/self/ns/net"),
     ?assertMatch(
-        #{protocol := 1, node := <<"alpha@127.0.0.1">>, features := [<<"reconnect">>, <<"bind">>, <<"probe">>, <<"push">>],
+        #{protocol := 1, node := <<"alpha@127.0.0.1">>, features := [<<"reconnect">>, <<"make_before_break">>, <<"bind">>, <<"probe">>, <<"push">>],
           prefer := <<"reconnect">>, max_in_flight := 64}, Hello),
     ?assertEqual(Target, "net:[" ++ integer_to_list(maps:get(netns, Hello)) ++ "]"),
     ?assert(is_binary(maps:get(boot, Hello))).
@@ -63,7 +63,7 @@ features_test() ->
     end,
     ?assertEqual([<<"bind">>, <<"probe">>, <<"push">>], Features([{reconnectable, none}])),
     ?assertEqual([<<"bind">>, <<"probe">>], Features([{reconnectable, none}, {push, false}])),
-    ?assertEqual([<<"reconnect">>, <<"bind">>, <<"relay">>, <<"probe">>, <<"push">>], Features([{relay, {x, y}}])).
+    ?assertEqual([<<"reconnect">>, <<"make_before_break">>, <<"bind">>, <<"relay">>, <<"probe">>, <<"push">>], Features([{relay, {x, y}}])).
 
 %% ---- boot ----
 

@@ -38,7 +38,7 @@ hello_comes_first(Config) ->
      || Method <- [subscribe, summary, probe]
     ],
     ?assertMatch(
-        #{<<"protocol">> := 1, <<"boot">> := _, <<"features">> := [<<"reconnect">>, <<"bind">>, <<"probe">>, <<"probe_path">>, <<"push">>]},
+        #{<<"protocol">> := 1, <<"boot">> := _, <<"features">> := [<<"reconnect">>, <<"make_before_break">>, <<"bind">>, <<"probe">>, <<"probe_path">>, <<"push">>]},
         bridge:hello(Client)
     ),
     ?assertMatch(#{<<"result">> := #{<<"peers">> := 0}}, bridge:ask(Client, subscribe, "{}")).
@@ -185,8 +185,7 @@ barrel_p2p_comes_later(Config) ->
 %% The others are told in time; it is told as one that nobody can migrate, and again when it woke up.
 a_wedged_controller(Config) ->
     standin_net:up(?C, client),
-    Ctrl = standin_net:up(?B, client),
-    erlang:suspend_process(Ctrl),
+    Ctrl = bridge:wedged(?B, client),
     {Client, Peers} = bridge:subscribed(Config),
     ?assertMatch(
         #{?CHARLIE := #{<<"migratable">> := true}, ?BRAVO := #{<<"migratable">> := false}}, Peers

@@ -14,8 +14,9 @@ all() ->
         options_are_there_before_the_first_dial, again_after_a_failed_dial, again_after_a_connection,
         owned_by_who_stays, only_for_relayed_peers, told, unknown_via, over_the_relay, there_and_back,
         a_relay_that_is_silent, a_relay_that_wakes_up, an_ack_of_somebody_else, data_of_somebody_else,
-        an_ack_is_no_proof, data_is_a_proof, a_door_and_its_acks, a_fresh_port, a_fresh_port_at_a_relay, registered_once, the_path_ends_with_its_connection,
+        an_ack_is_no_proof, data_is_a_proof, a_door_and_its_acks, a_fresh_port, a_fresh_port_at_a_relay, registered_once, the_path_stays_for_the_next_connection,
         an_unused_path_ends_with_its_keeper, migrate_peer_switches, a_switch_into_a_black_hole,
+        a_relay_that_forwards_nothing,
         not_connected_yet, an_inbound_one_does_not_switch, bad_arguments
     ].
 
@@ -35,6 +36,7 @@ init_per_testcase(Case, Config) ->
 
 via(over_the_relay) -> <<"eu">>;
 via(told) -> <<"eu">>;
+via(the_path_stays_for_the_next_connection) -> <<"eu">>;
 via(registered_once) -> <<"eu">>;
 via(a_relay_that_is_silent) -> <<"us">>;
 via(a_relay_that_wakes_up) -> <<"us">>;
@@ -121,8 +123,12 @@ exchange(#{send_fun := Send, socket_ref := Ref} = Adapter, Text, Config) ->
     after 200 -> exchange(Adapter, Text, Config)
     end.
 
+%% Switched and proven, as far as the datagrams go.
 switch(Via) ->
-    pathdog_bridge_relay:switch(?B, Via, pathdog_bridge_call:now_ms() + 60000).
+    case pathdog_bridge_relay:switch(?B, Via, pathdog_bridge_call:now_ms() + 60000) of
+        {ok, Now} -> pathdog_bridge_relay:settled(?B, Now);
+        Error -> Error
+    end.
 
 %% ---- connect options ----
 
@@ -357,18 +363,31 @@ path() ->
 
 lookup(Key) -> ets:lookup_element(pathdog_bridge_relay, Key, 2).
 
-the_path_ends_with_its_connection(Config) ->
-    Adapter = options(),
+%% A connection that ends leaves the socket, and with it the registration, to the next one.
+the_path_stays_for_the_next_connection(Config) ->
     Self = self(),
-    Conn = spawn(fun() ->
-        exchange(Adapter, <<"one">>, Config),
-        Self ! ready,
-        receive stop -> ok end
-    end),
-    receive ready -> ok end,
-    Monitor = monitor(process, path()),
-    Conn ! stop,
-    receive {'DOWN', Monitor, process, _, normal} -> ok after 60000 -> ct:fail(left_behind) end.
+    Talk = fun(Adapter, Text) ->
+        Pid = spawn(fun() ->
+            exchange(Adapter, Text, Config),
+            Self ! {ready, self()},
+            receive stop -> ok end
+        end),
+        receive {ready, Pid} -> Pid end
+    end,
+    First = Talk(options(), <<"one">>),
+    Path = path(),
+    Second = Talk(options(), <<"two">>),
+    Monitor = monitor(process, First),
+    First ! stop,
+    receive {'DOWN', Monitor, process, _, _} -> ok end,
+    bridge:wait(fun() -> [Second] =:= maps:values(maps:get(conns, sys:get_state(Path))) end),
+    Third = Talk(options(), <<"three">>),
+    ?assertEqual(Path, path()),
+    Texts = [<<"one">>, <<"two">>, <<"three">>],
+    ?assertMatch([_], lists:usort([Port || {data, Data, Port} <- log(Config), lists:member(Data, Texts)])),
+    %% and nobody has registered from anywhere else but the door
+    ?assertEqual(2, length(lists:usort([Port || {reg, _, Port} <- log(Config)]))),
+    [Pid ! stop || Pid <- [Second, Third]].
 
 an_unused_path_ends_with_its_keeper(_Config) ->
     bridge:wait(fun is_registered/0),
@@ -402,9 +421,14 @@ migrate(Client, Conn, Via, Ms) ->
 
 migrate_peer_switches(Config) ->
     {Client, Conn, Adapter} = connected(client, Config),
-    #{<<"result">> := #{<<"validated">> := true}} = migrate(Client, Conn, "eu", 60000),
-    ?assertMatch(#{<<"conn">> := Conn, <<"via">> := <<"eu">>}, bridge:note(Client, peer_path)),
-    exchange(Adapter, <<"two">>, Config),
+    bridge:post(Client, 5, migrate_peer, io_lib:format("{\"conn\":~b,\"timeout_ms\":60000,\"via\":\"eu\"}", [Conn])),
+    %% what quic sends, and what its peer answers: only what comes over the relay counts
+    bridge:wait(fun() ->
+        exchange(Adapter, <<"two">>, Config),
+        lists:member(<<"two">>, relayed(Config))
+    end),
+    #{<<"result">> := #{<<"validated">> := true}} = bridge:answer(Client, 5),
+    bridge:wait(fun() -> maps:get(<<"via">>, bridge:note(Client, peer_path)) =:= <<"eu">> end),
     ?assert(lists:member(<<"two">>, relayed(Config))),
     ?assertMatch(#{migrations := 0}, quic_connection:info(standin_net:quic(?B))),
     ?assertMatch(#{<<"error">> := #{<<"code">> := -32008}}, migrate(Client, Conn, "mars", 60000)).
@@ -414,6 +438,19 @@ a_switch_into_a_black_hole(Config) ->
     {Client, Conn, _} = connected(client, Config),
     quic_connection:set(standin_net:quic(?B), #{alive => false}),
     ?assertMatch(#{<<"error">> := #{<<"code">> := -32004}}, migrate(Client, Conn, "eu", 5000)).
+
+%% It acknowledges. What still comes over the old way is no proof; the connection stays there, and so will the next one.
+a_relay_that_forwards_nothing(Config) ->
+    {Client, Conn, Adapter} = connected(client, Config),
+    Deaf = proplists:get_value(deaf, Config),
+    bridge:post(Client, 5, migrate_peer, io_lib:format("{\"conn\":~b,\"timeout_ms\":1500,\"via\":\"us\"}", [Conn])),
+    {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000),
+    ok = gen_udp:send(Deaf, Ip, Port, <<"ACK\n">>),
+    ?assertMatch(#{<<"error">> := #{<<"code">> := -32004}}, bridge:answer(Client, 5)),
+    ?assertEqual(<<"direct">>, pathdog_bridge_relay:via(?B)),
+    {Module, State} = lookup(module),
+    ?assertEqual(<<"direct">>, Module:via(?B, State)),
+    exchange(Adapter, <<"two">>, Config).
 
 not_connected_yet(Config) ->
     standin_net:up(?B, client),

@@ -14,13 +14,16 @@ all() ->
         rows_of_all, rows_of_some, no_rows, many_rows, never_measured, one_wedged_delays_nobody,
         a_wedged_one_costs_two_messages, more_wedged_than_places, it_wakes_up, one_that_drains,
         one_that_dies, one_at_a_time, probe, probe_and_ask, two_clients_at_once, probe_a_wedged_one, a_flood_of_probes,
-        a_stream_that_stands_still, a_hole_that_moves, streams_not_looked_at
+        a_stream_that_stands_still, a_hole_that_moves, delivered_once_more, streams_of_an_unknown_shape,
+        streams_not_looked_at
     ].
 
 settings(more_wedged_than_places) -> [{summary_parallel, 2}, {sample_timeout, 50}];
 settings(a_wedged_one_costs_two_messages) -> [{sample_timeout, 100}];
 settings(it_wakes_up) -> [{sample_timeout, 100}];
 settings(a_stream_that_stands_still) -> [{stuck_after, 1}];
+settings(delivered_once_more) -> [{stuck_after, 1}];
+settings(streams_of_an_unknown_shape) -> [{stuck_after, 1}];
 settings(a_hole_that_moves) -> [{stuck_after, 1}];
 settings(streams_not_looked_at) -> [{stuck_after, 0}];
 settings(_) -> [].
@@ -249,15 +252,34 @@ a_hole_that_moves(Config) ->
         lists:seq(1, 20)
     ).
 
-streams_not_looked_at(Config) ->
+%% A healthy connection: it is not taken for one that stands still, however long that is in the buffer.
+delivered_once_more(Config) ->
     {Client, B, _, Quic} = two(Config),
-    quic_connection:set(Quic, #{hole => 4212}),
+    quic_connection:set(Quic, #{again => 4212}),
+    progress(Client, B).
+
+%% As a later quic may have them: they are not judged, and that is said once.
+streams_of_an_unknown_shape(Config) ->
+    {Client, B, _, Quic} = two(Config),
+    _ = persistent_term:erase({pathdog_bridge_notice, {unknown, streams}}),
+    bridge:listen(),
+    quic_connection:set(Quic, #{streams => #{13 => {stream_state, 13, #{4212 => <<"late">>}}}}),
+    progress(Client, B),
+    ?assertMatch([<<"pathdog_bridge: quic 1.8.1 keeps streams ", _/binary>>], bridge:said(<<"keeps streams">>)).
+
+%% 20 looks, each with more than the one before.
+progress(Client, Conn) ->
     lists:foldl(
         fun(_, Before) ->
-            {Bytes, _} = received(Client, B),
+            {Bytes, _} = received(Client, Conn),
             ?assert(Bytes > Before),
             Bytes
         end,
         0,
         lists:seq(1, 20)
     ).
+
+streams_not_looked_at(Config) ->
+    {Client, B, _, Quic} = two(Config),
+    quic_connection:set(Quic, #{hole => 4212}),
+    progress(Client, B).

@@ -5,10 +5,13 @@
 %%   alive      true: packets come in (what was asked for is answered). wire: those that really do; pings are
 %%              sent to the peer's address, and what comes from there counts
 %%   on_migrate ok | black_hole | {error, Term} | hang | {exit, Reason}
+%%   loses      a migration leaves stream 13 waiting for what was lost, as with a peer whose quic is 1.8.1 or older
 %%   measured   an RTT sample was taken
 %%   on_close   normal | hang
 %%   forbidden  the peer forbids migration
 %%   hole       undefined | where stream 13 waits for what is missing
+%%   again      what was delivered of stream 13 came once more, and is kept; it waits for nothing
+%%   streams    #{stream => record}, whatever that is
 %%   unacked    what is sent and not acknowledged of stream 17: [{offset, bytes, ms ago}]
 %%   lost       what of it was lost and waits to be sent again: [{offset, bytes}]
 %%   handed     bytes of stream 17 that were handed in; what is neither sent nor waits is acknowledged
@@ -23,12 +26,12 @@
 
 %% As in 1.8.1 as far as it goes: three packet number spaces, the eight send queues, the loss state.
 -record(state, {
-    scid = <<"scid">>, pn_initial = space(undefined), pn_handshake = space(undefined), pn_app = space(now_ms()),
+    scid = <<"scid">>, next = 1000000, pn_initial = space(undefined), pn_handshake = space(undefined), pn_app = space(now_ms()),
     loss_state = quic_loss:new(), send_queue = erlang:make_tuple(8, queue:new()), congested = false, role, socket, local_addr, remote_addr, owner,
     packets_received = 10, packets_sent = 10, data_received = 1000, data_sent = 1000,
     alive = true, on_migrate = ok, measured = true, on_close = normal,
     srtt = 20000, latest = 21000, min = 19000, var = 1000, in_flight = 0,
-    migrations = 0, pings = 0, looks = 0, streams = #{}, forbidden = false
+    migrations = 0, pings = 0, looks = 0, streams = #{13 => stream(#{})}, forbidden = false, loses = false
 }).
 
 %% Options: for the socket, which is bound to nothing without any; default: that of a test without a network.
@@ -93,11 +96,11 @@ connected({call, From}, get_peer_transport_params, #state{forbidden = Forbidden}
 connected({call, From}, send_ping, #state{pings = N, alive = wire} = State) ->
     #state{socket = Socket, remote_addr = {Ip, Port}} = State,
     _ = gen_udp:send(Socket, Ip, Port, <<"ping">>),
-    {keep_state, State#state{pings = N + 1}, [{reply, From, ok}]};
+    {keep_state, asked(State#state{pings = N + 1}), [{reply, From, ok}]};
 connected(info, {udp, Socket, _, _, _}, #state{socket = Socket} = State) ->
     {keep_state, came(1, State)};
 connected({call, From}, send_ping, #state{pings = N, alive = Alive} = State) ->
-    Next = case Alive of true -> came(1, State); false -> State end,
+    Next = case Alive of true -> came(1, asked(State)); false -> asked(State) end,
     {keep_state, Next#state{pings = N + 1}, [{reply, From, ok}]};
 connected({call, From}, sockname, #state{local_addr = Local} = State) ->
     {keep_state, State, [{reply, From, {ok, Local}}]}; % the one from before a migration
@@ -122,8 +125,21 @@ draining({call, From}, _, State) ->
     {keep_state, State, [{reply, From, {error, {invalid_state, draining}}}]};
 draining(_, _, _) -> keep_state_and_data.
 
-came(N, #state{packets_received = P} = State) ->
-    State#state{packets_received = P + N, pn_app = space(now_ms())}.
+%% A packet with a PING, which waits to be acknowledged; came/2 does that.
+asked(#state{next = Number, loss_state = Loss, pn_app = Space} = State) ->
+    State#state{
+        next = Number + 1,
+        pn_app = setelement(2, Space, Number + 1),
+        loss_state = try quic_loss:on_packet_sent(Loss, Number, 30, true, [ping], now_ms()) catch error:undef -> Loss end
+    }.
+
+came(N, #state{packets_received = P, loss_state = Loss, next = Next} = State) ->
+    State#state{
+        packets_received = P + N,
+        pn_app = setelement(2, space(now_ms()), Next),
+        %% a test may have another quic_loss, of which nothing is known
+        loss_state = try quic_loss:without_pings(Loss) catch error:undef -> Loss end
+    }.
 
 %% An inbound connection shares the listener's socket: the real one closes it, and says ok.
 migrate(_, From, #state{role = server, owner = Owner} = State) ->
@@ -140,9 +156,9 @@ migrate(How, From, #state{socket = Old, migrations = N, alive = Alive} = State) 
     {Socket, _} = case Alive of wire -> open([], State#state.remote_addr); _ -> open() end,
     gen_udp:close(Old),
     Next = case How of ok when Alive =:= wire -> wire; _ -> How =:= ok end,
-    {keep_state,
-        State#state{socket = Socket, migrations = N + 1, alive = Next},
-        [{reply, From, ok}]}.
+    Moved = State#state{socket = Socket, migrations = N + 1, alive = Next},
+    After = case Moved of #state{loses = true} -> change(hole, 1000 + N, Moved); _ -> Moved end,
+    {keep_state, After, [{reply, From, ok}]}.
 
 path_stats(#state{measured = false}) ->
     (path_stats(#state{}))#{srtt => 100000, latest_rtt => 0, min_rtt => 0, rtt_var => 50000};
@@ -153,10 +169,12 @@ path_stats(#state{srtt = S, latest = L, min = M, var = V, in_flight = I, packets
         bytes_in_flight => I, in_recovery => false, congested => C
     }.
 
+change(alive, true, S) -> came(0, S#state{alive = true});
 change(alive, V, S) -> S#state{alive = V};
 change(on_migrate, V, S) -> S#state{on_migrate = V};
 change(on_close, V, S) -> S#state{on_close = V};
 change(forbidden, V, S) -> S#state{forbidden = V};
+change(loses, V, S) -> S#state{loses = V};
 change(measured, V, S) -> S#state{measured = V};
 change(srtt, V, S) -> S#state{srtt = V, latest = V, min = min(V, S#state.min)};
 change(in_flight, 0, S) -> change(unacked, [], S#state{in_flight = 0});
@@ -177,12 +195,16 @@ change(lost, Lost, S) ->
 change(handed, Bytes, #state{streams = Streams} = S) ->
     S#state{streams = Streams#{17 => setelement(2, setelement(4, stream(#{}), Bytes), 17)}};
 change(hole, undefined, S) -> S#state{streams = #{13 => stream(#{})}};
+change(again, Delivered, S) ->
+    Buffer = maps:from_keys(lists:seq(0, Delivered, 100), <<"twice">>),
+    S#state{streams = #{13 => setelement(9, stream(Buffer), Delivered + 5)}};
+change(streams, Streams, S) -> S#state{streams = Streams};
 change(hole, Offset, S) -> S#state{streams = #{13 => setelement(9, stream(#{Offset + 9 => <<"late">>}), Offset)}}.
 
 now_ms() -> erlang:monotonic_time(millisecond).
 
-space(ReceivedMs) -> {pn_space, 1, undefined, undefined, ReceivedMs, [], 0, undefined, #{}}.
+space(ReceivedMs) -> {pn_space, 1000000, undefined, undefined, ReceivedMs, [], 0, undefined, #{}}.
 
 %% As #stream_state{} of 1.8.1 begins.
 stream(Buffer) ->
-    {stream_state, 13, open, 0, 1000, false, [], false, 0, 1000, false, Buffer, false}.
+    {stream_state, 13, open, 0, 1000, false, [], false, 0, 1000, false, Buffer, false, undefined, 3, false}.

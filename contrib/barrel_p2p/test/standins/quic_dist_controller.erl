@@ -21,6 +21,9 @@ init({start, Role, Remote}) ->
     init({start, Role, Remote, default});
 init({start, Role, Remote, Options}) ->
     {ok, Conn} = quic_connection:start_link(Role, Remote, self(), Options),
+    %% it lives on when its controller is killed, as the real one does
+    unlink(Conn),
+    monitor(process, Conn),
     init({Conn, Role});
 init({Conn, Role}) ->
     Input = spawn_link(fun() -> receive stop -> ok end end),
@@ -32,11 +35,12 @@ init({Conn, Role}) ->
 connected(enter, _, _) -> keep_state_and_data;
 connected(info, {quic, Conn, {closed, Reason}}, #state{conn = Conn}) ->
     {stop, {shutdown, {connection_closed, Reason}}};
+connected(info, {'DOWN', _, process, Conn, Reason}, #state{conn = Conn}) ->
+    {stop, Reason};
 connected(info, {quic, Conn, listener_closed}, #state{conn = Conn}) ->
     standin_net:listener_closed(),
     keep_state_and_data;
 connected(_, _, _) -> keep_state_and_data.
 
 terminate(_, _, #state{conn = Conn}) ->
-    unlink(Conn),
     quic:close(Conn, normal).

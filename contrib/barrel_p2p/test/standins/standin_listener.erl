@@ -11,7 +11,8 @@ start(Ip, Port) ->
     Self = self(),
     Pid = spawn(fun() ->
         Family = case tuple_size(Ip) of 4 -> inet; 8 -> inet6 end,
-        {ok, Socket} = gen_udp:open(Port, [binary, Family, {ip, Ip}, {active, true}]),
+        %% room for what a hundred peers ask at once: else a busy machine drops most, each time they ask again
+        {ok, Socket} = gen_udp:open(Port, [binary, Family, {ip, Ip}, {active, true}, {recbuf, 1024 * 1024}]),
         {ok, Where} = inet:sockname(Socket),
         Self ! {self(), Where},
         loop(Socket, reset, [])

@@ -7,7 +7,7 @@
 
 %% for tests
 -export([start/0, stop/0, up/2, up/3, down/1, quic/1, ctrl/1, dial/2, dials/0, set_view/2]).
--export([listens/2, dialled_with/0]).
+-export([somebody_listens/0, listens/2, dialled_with/0]).
 -export([listener_closed/0, is_listener_open/0, hint/1, silent/1, joined/0]).
 %% for the bridge
 -export([name/0, controllers/0, controller/1, monitor/0, connect/1, pending/1, disconnect/1]).
@@ -44,6 +44,10 @@ dials() -> gen_server:call(?MODULE, dials, ?LIMIT).
 %% Where Node listens, for a test with a network: connections to it have a socket bound to nothing, or as
 %% the dial was asked for, and live by what comes in there.
 listens(Node, Where) -> gen_server:call(?MODULE, {listens, Node, Where}, ?LIMIT).
+%% From now on all peers are at one address, where somebody answers probes.
+somebody_listens() ->
+    {_, Where} = standin_listener:start({127, 0, 0, 1}, 0),
+    gen_server:call(?MODULE, {remote, Where}, ?LIMIT).
 %% The options of the sockets of all dials.
 dialled_with() -> gen_server:call(?MODULE, dialled_with, ?LIMIT).
 set_view(Node, InView) -> gen_server:call(barrel_p2p_hyparview, {set, Node, InView}, ?LIMIT).
@@ -101,6 +105,8 @@ handle_call({dial, Node, How}, _From, #{dials := Dials} = State) ->
     {reply, ok, State#{dials := Dials#{Node => How}}};
 handle_call(dials, _From, #{dialled := Dialled} = State) ->
     {reply, lists:reverse(Dialled), State};
+handle_call({remote, Where}, _From, State) ->
+    {reply, ok, State#{remote => Where}};
 handle_call({listens, Node, Where}, _From, #{listens := Listens} = State) ->
     {reply, ok, State#{listens := Listens#{Node => Where}}};
 handle_call({address, Node}, _From, #{listens := Listens} = State) ->
@@ -192,7 +198,7 @@ connected(Node, Role, #{nodes := Nodes, subscribers := Subscribers, listens := L
     Start =
         case Listens of
             #{Node := Remote} -> {start, Role, Remote, Options};
-            _ -> {start, Role, {{127, 0, 0, 1}, 20000 + erlang:phash2(Node, 20000)}}
+            _ -> {start, Role, maps:get(remote, State, {{127, 0, 0, 1}, 20000 + erlang:phash2(Node, 20000)})}
         end,
     {ok, Ctrl} = quic_dist_controller:start(Start, Role),
     erlang:monitor(process, Ctrl),

@@ -8,6 +8,7 @@
 main() ->
     ok = io:setopts([binary, {encoding, unicode}]),
     {ok, _} = standin_net:start(),
+    ok = standin_net:somebody_listens(),
     ok = application:load(pathdog_bridge),
     Settings = os:getenv("BRIDGE_SETTINGS", "[]"),
     [
