@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plugins/lease/policy.c and saved.c: when a circuit is a new one, and what is told and kept of it.
- */
+/* plugins/lease/policy.c and saved.c: when a circuit is a new one; what is told and kept of it. */
 #include "lease-rig.h"
 
 #include <errno.h>
