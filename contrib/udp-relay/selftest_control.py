@@ -17,6 +17,7 @@ import unittest
 import relay_case
 from relay_case import RelayCase
 
+sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, whichever Python this is
 try:
     from prometheus_client.openmetrics.parser import text_string_to_metric_families
 except ImportError:
