@@ -26,7 +26,7 @@ struct exec_config {
 struct exec_source {
     struct pd_source_host *host;
     struct exec_config config;
-    char *helper; /* config.helper, owned */
+    char *helper;                      /* config.helper, owned */
     struct netlink_listener *listener; /* NULL: the kernel does not tell */
     sd_event_source *timer;
     char **words;
