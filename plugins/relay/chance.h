@@ -26,9 +26,12 @@ static inline void chance_fill(uint8_t *out, size_t length)
 /* From 0 to `below` - 1; 0 where that is 0. */
 static inline uint64_t chance_below(uint64_t below)
 {
-    uint64_t number;
+    uint8_t bytes[sizeof(uint64_t)] = {0};
+    uint64_t number = 0;
 
-    chance_fill((uint8_t *)&number, sizeof(number));
+    chance_fill(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        number = number << 8 | bytes[i];
     return below ? number % below : 0;
 }
 

@@ -267,11 +267,14 @@ static int load_plugin(const char *directory, const char *name, struct plugin *r
     }
     trigger = dlsym(handle, "pathdog_trigger");
     source = dlsym(handle, "pathdog_source");
-    r = trigger ? plugin_check(trigger, name, &wrong)
-                : error_set(&wrong, -EINVAL, "has no symbol pathdog_trigger");
+    r = -EINVAL;
+    if (trigger)
+        r = plugin_check(trigger, name, &wrong);
+    else
+        error_set(&wrong, -EINVAL, "has no symbol pathdog_trigger");
     if (r >= 0 && source)
         r = plugin_check_source(source, &wrong);
-    if (r < 0) {
+    if (r < 0 || !trigger) {
         error_set(ret_error, 0, "%s/%s.so: %s", directory, name, wrong);
         unload(handle, fd, path);
         return r;
