@@ -5,7 +5,7 @@
 %% Knows nothing of pathdog; only the lab uses it, never a release.
 -module(pdlab).
 
--export([main/0, up/1, role/1, connection/1, forbid/1, wedge/1, stacks/0]).
+-export([main/0, up/1, role/1, connection/1, state/2, forbid/1, wedge/1, stacks/0]).
 -export([pings/3, mark/0, report/0, pause/0, stop_pings/0]).
 -export([casts/2, sinks/0, sent/0, stop_casts/0]).
 
@@ -78,6 +78,11 @@ forbid(Node) ->
         ?CALL_MS
     ),
     ok.
+
+%% A field of a connection's state.
+state(Connection, Field) ->
+    {_, Data} = sys:get_state(Connection, ?CALL_MS),
+    element(field(quic_connection, state, Field), Data).
 
 %% As a process that is stuck: it answers nothing, not even system messages.
 wedge(Node) ->

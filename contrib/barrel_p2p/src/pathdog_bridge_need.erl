@@ -24,7 +24,9 @@
 proven(#{quic := undefined}, Way, Deadline, _) ->
     answers(Way, none, Deadline);
 proven(#{quic := Quic, id := Id, node := Node} = Conn, Way, Deadline, Settings) ->
-    case is_gone(Conn, interfaces()) orelse pathdog_bridge_sampler:is_stuck(Id) of
+    %% a relay's socket goes on from another address
+    Gone = not pathdog_bridge_relay:is_relayed(Node) andalso is_gone(Conn, interfaces()),
+    case Gone orelse pathdog_bridge_sampler:is_stuck(Id) of
         true ->
             ok;
         false ->

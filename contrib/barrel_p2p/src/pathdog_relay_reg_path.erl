@@ -125,7 +125,10 @@ handle_info({udp, Socket, Ip, Port, Data}, #{sockets := Sockets} = State) ->
 handle_info({again, Via, Timer}, #{sockets := Sockets} = State) ->
     case Sockets of
         #{Via := {Socket, {registering, Timer}}} ->
-            {noreply, register_at(Via, Socket, State)};
+            case is_wanted(Via, State) of
+                true -> {noreply, register_at(Via, Socket, State)};
+                false -> {noreply, State} % when it is used again
+            end;
         #{Via := {Socket, {registered, Timer, Pause}}} ->
             reg(Via, Socket, State),
             {noreply, registered(Via, Socket, min(2 * Pause, ?REFRESH_MS), State)};
@@ -214,6 +217,7 @@ came(_, State) ->
 
 use(Via, Port, #{sockets := Sockets} = State) ->
     case {Sockets, Port} of
+        {#{Via := {Socket, {registering, _}}}, kept} -> register_at(Via, Socket, State);
         {#{Via := _}, kept} -> State;
         {#{Via := {Old, How}}, fresh} ->
             Socket = open(Via, State),
@@ -224,6 +228,9 @@ use(Via, Port, #{sockets := Sockets} = State) ->
         {_, _} ->
             register_at(Via, open(Via, State), State)
     end.
+
+is_wanted(Via, #{via := Via}) -> true;
+is_wanted(Via, #{waiting := Waiting}) -> lists:keymember(Via, 2, Waiting).
 
 fresh({registered, _, _}) -> ported;
 fresh(How) -> How.
