@@ -5,8 +5,8 @@
 %% Knows nothing of pathdog; only the lab uses it, never a release.
 -module(pdlab).
 
--export([main/0, up/1, role/1, connection/1, forbid/1, wedge/1, stacks/0]).
--export([pings/3, mark/0, report/0, stop_pings/0]).
+-export([main/0, up/1, role/1, connection/1, state/2, forbid/1, wedge/1, stacks/0]).
+-export([pings/3, mark/0, report/0, pause/0, stop_pings/0]).
 -export([casts/2, sinks/0, sent/0, stop_casts/0]).
 
 -define(ECHOES, 64).
@@ -78,6 +78,11 @@ forbid(Node) ->
         ?CALL_MS
     ),
     ok.
+
+%% A field of a connection's state.
+state(Connection, Field) ->
+    {_, Data} = sys:get_state(Connection, ?CALL_MS),
+    element(field(quic_connection, state, Field), Data).
 
 %% As a process that is stuck: it answers nothing, not even system messages.
 wedge(Node) ->
@@ -154,7 +159,7 @@ ping_start(To, IntervalMs) ->
     First = Now + rand:uniform(IntervalMs * 1000),
     ping(#{
         to => To, interval => IntervalMs * 1000, next => First,
-        sequence => 0, last => Now, longest => 0, answered => 0, marked => 0
+        sequence => 0, last => Now, longest => 0, answered => 0, marked => 0, paused => false
     }).
 
 ping(#{next := Next} = State) ->
@@ -163,7 +168,7 @@ ping(#{next := Next} = State) ->
         Message -> ping(heard(Message, now_us(), State))
     after Wait ->
         #{to := To, interval := Interval, sequence := Sequence} = State,
-        _ = erlang:send(To, {ping, self(), Sequence}, [noconnect, nosuspend]),
+        _ = maps:get(paused, State) =/= false orelse erlang:send(To, {ping, self(), Sequence}, [noconnect, nosuspend]),
         ping(State#{next := max(Next + Interval, now_us()), sequence := Sequence + 1})
     end.
 
@@ -172,12 +177,18 @@ heard({pong, Sequence}, Now, #{last := Last, longest := Longest} = State) ->
     #{answered := Answered, marked := Marked} = State,
     Counts = if Sequence >= Marked -> 1; true -> 0 end,
     State#{last := Now, longest := max(Longest, Now - Last), answered := Answered + Counts};
+%% From now on none is sent.
+heard({pause, From, Reference}, _Now, #{sequence := Sequence} = State) ->
+    From ! {Reference, ok},
+    State#{paused := {Sequence}, interval := 60 * 1000000};
 heard({mark, From, Reference}, _Now, #{sequence := Sequence} = State) ->
     From ! {Reference, ok},
     State#{longest := 0, answered := 0, marked := Sequence};
 heard({report, From, Reference}, Now, #{last := Last, longest := Longest} = State) ->
-    #{answered := Answered} = State,
+    #{answered := Answered, marked := Marked, paused := Paused} = State,
+    Sent = case Paused of {Sequence} -> Sequence; false -> Marked + Answered end,
     From ! {Reference, #{
+        unanswered => Sent - Marked - Answered,
         gap_us => max(Longest, Now - Last), quiet_us => Now - Last, answered => Answered
     }},
     State;
@@ -190,6 +201,10 @@ mark() ->
     ok.
 
 report() -> ask(report).
+
+pause() ->
+    ask(pause),
+    ok.
 
 ask(What) ->
     Asked = [

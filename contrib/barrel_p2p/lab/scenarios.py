@@ -9,6 +9,8 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
+import relays
+import starts
 from stage import LabError, NODES, PATIENCE_S, node_name
 
 PING_MS = 20
@@ -52,10 +54,15 @@ class Play:
 
     def open(self):
         self.stage.network.reset()
+        if self.scenario.relay:
+            if not self.settings.relay:
+                raise LabError("there is no udp-relay; --relay PATH")
+            self.stage.relays = relays.Relays(self.stage, self.settings.relay)
         dialled = self.scenario.dialler == "alpha"
         for name in self.peers:
             self.stage.start_node(name, [] if dialled else ["alpha"],
-                                  bridge=name in self.watched(), kernel=self.scenario.kernel)
+                                  bridge=name in self.watched() or bool(self.scenario.relay),
+                                  kernel=self.scenario.kernel, relay=self.relay(name))
         if self.scenario.third:
             self.meet()
         self.start_alpha()
@@ -63,6 +70,10 @@ class Play:
             self.stage.start_pathdog(name, self.config(name))
             self.wait_known(name)
         self.start_pings()
+
+    def relay(self, name):
+        one = self.scenario
+        return relays.settings(name, one.relay, one.doors) if one.relay else ""
 
     def watched(self):
         """The nodes with a pathdog beside them."""
@@ -80,8 +91,10 @@ class Play:
 
     def start_alpha(self):
         dialled = self.scenario.dialler == "alpha"
-        self.alpha = self.stage.start_node("alpha", self.peers if dialled else [],
-                                           bridge=self.with_pathdog, kernel=self.scenario.kernel)
+        # over a relay the bridge's options have to be there before the first dial
+        contacts = self.peers if dialled and not self.scenario.relay else []
+        self.alpha = self.stage.start_node("alpha", contacts, bridge=self.with_pathdog,
+                                           kernel=self.scenario.kernel, relay=self.relay("alpha"))
         for name in self.peers:
             caller, other = (self.alpha, name) if dialled else (self.stage.nodes[name], "alpha")
             caller.ask(f"barrel_p2p:join('{node_name(other)}')")
@@ -98,7 +111,8 @@ class Play:
                 "state_directory": directory, **self.scenario.config}
         if self.settings.plugins:
             keys["plugin_directory"] = self.settings.plugins
-        return "[watchdog]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+        more = "[trigger:relay]\n" if self.scenario.relay else ""
+        return "[watchdog]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items()) + more
 
     def wait_known(self, name="alpha"):
         """Until pathdog has the peers with a row each: then it knows their ways out, too."""
@@ -216,7 +230,9 @@ class Play:
                 return self.result(frozen, pairs)
             if elapsed >= self.settings.watch_s and all(
                     pair["quiet_us"] < IN_STEP_US and pair["answered"] > 0 for pair in pairs):
-                return self.result([], pairs)
+                result = self.result([], pairs)
+                result.lost_messages = relays.lost(self) if self.scenario.relay else 0
+                return result
             time.sleep(0.1)
 
     def result(self, frozen, pairs):
@@ -320,6 +336,9 @@ class Scenario:
     kernel: str = ""  # more of kernel's environment
     config: dict = field(default_factory=dict)
     only_with: bool = False
+    relay: str = ""  # where bravo is reached at first
+    doors: tuple = ()
+    start: str = ""  # nothing else happens: whom the nodes name as contacts
 
     @property
     def lanes(self):
@@ -361,6 +380,10 @@ SCENARIOS = [
              casts=True, kernel="{connect_all, false}"),
     Scenario("ten-flips", f"ten times link down and flip, every {int(FLIP_PACE_S * 1000)} ms",
              "alpha", ten_flips),
+    *(Scenario(name, text, "alpha", event, only_with=True, relay=via, doors=doors)
+      for name, text, via, event, doors in relays.SCENARIOS),
+    *(Scenario(name, text, "", None, start=which, kernel=kernel)
+      for name, text, which, kernel in starts.SCENARIOS),
 ]
 
 
@@ -368,6 +391,10 @@ def play(stage, settings, scenario, with_pathdog):
     """One run; raises LabError if the lab itself failed."""
     one = Play(stage, settings, scenario, with_pathdog)
     try:
+        if scenario.start:
+            ms, missing, view = starts.start(one)
+            return Result(scenario.name, with_pathdog, bool(missing), ms, lost_peers=missing,
+                          asked=[f"not in the view: {pair}" for pair in view])
         try:
             one.open()
         except LabError as error:

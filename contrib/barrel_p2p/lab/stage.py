@@ -280,6 +280,7 @@ class Stage:
         self.erlang = Erlang(settings.root, settings.p2p, settings.bridge)
         self.nodes = {}
         self.pathdogs = {}
+        self.relays = None
 
     def __enter__(self):
         try:
@@ -298,7 +299,7 @@ class Stage:
         run(self.erlang.command({HERE: "lab", self.directory: "run"},
                                 ["erlc", "-o", f"{INSIDE}/run/ebin", f"{INSIDE}/lab/pdlab.erl"]))
 
-    def sys_config(self, name, contacts, kernel=""):
+    def sys_config(self, name, contacts, kernel="", relay=""):
         addresses = ", ".join(f"{{'{node_name(other)}', {{\"{where[2]}\", {where[1]}}}}}"
                               for other, where in NODES.items())
         names = ", ".join(f"'{node_name(contact)}'" for contact in contacts)
@@ -308,7 +309,7 @@ class Stage:
     {{logger_level, info}}, {{logger, [{{handler, default, logger_std_h,
     #{{config => #{{file => "{at}/log"}}}}}}]}}]}},
 {{quic, [{{dist, [{{nodes, [{addresses}]}}]}}]}},
-{{pathdog_bridge, [{{socket, "{at}/pathdog.sock"}}{self.settings.bridge_env}]}},
+{{pathdog_bridge, [{{socket, "{at}/pathdog.sock"}}{self.settings.bridge_env}{relay}]}},
 {{barrel_p2p, [{{listen_port, {NODES[name][1]}}}, {{dist_cookie, {COOKIE}}},
     {{contact_nodes, [{names}]}}, {{contact_retry_ms, 5000}},
     {{auth_key_dir, "{at}/keys"}}, {{quic_cert_dir, "{at}/quic"}},
@@ -317,11 +318,11 @@ class Stage:
 ].
 """
 
-    def start_node(self, name, contacts=(), bridge=False, kernel=""):
+    def start_node(self, name, contacts=(), bridge=False, kernel="", relay=""):
         directory = os.path.join(self.directory, name)
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, "sys.config"), "w") as file:
-            file.write(self.sys_config(name, contacts, kernel + "," if kernel else ""))
+            file.write(self.sys_config(name, contacts, kernel + "," if kernel else "", relay))
         at = f"{INSIDE}/run/{name}"
         applications = ["barrel_p2p"] + (["pathdog_bridge"] if bridge else [])
         started = ", ".join(f"{{ok, _}} = application:ensure_all_started({a})"
@@ -362,6 +363,9 @@ class Stage:
         self.pathdogs = {}
         for name in list(self.nodes):
             self.kill_node(name)
+        if self.relays:
+            self.relays.stop()
+            self.relays = None
         for name in NODES:
             for part in ("log", "stderr", "reminders", "maps", "pathdog.sock", "state.json",
                          "recording", "pathdog.err"):
@@ -379,5 +383,7 @@ class Stage:
     def close(self):
         for process in [*self.pathdogs.values(), *self.nodes.values()]:
             process.stop(signal.SIGKILL)
+        if self.relays:
+            self.relays.stop()
         self.network.close()
         shutil.rmtree(self.directory, ignore_errors=True)

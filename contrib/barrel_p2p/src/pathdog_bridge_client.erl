@@ -140,7 +140,7 @@ request(Id, _, #client{greeted = false} = State) ->
 request(Id, subscribe, #client{subscribing = none} = State) ->
     pathdog_bridge_peers:subscribe(self()),
     pathdog_bridge_sampler:watch(self()),
-    State#client{subscribing = Id, subscribed = true};
+    relays(State#client{subscribing = Id, subscribed = true});
 request(Id, subscribe, State) ->
     refuse(Id, busy, State);
 request(Id, {summary, Which}, #client{summary = none} = State) ->
@@ -162,6 +162,12 @@ request(Id, {probe_path, Move}, State) ->
     case pathdog_bridge_hello:probes_paths() of
         true -> move(probe_path, Id, Move, State);
         false -> refuse(Id, method_not_found, State)
+    end.
+
+relays(State) ->
+    case pathdog_bridge_relay:relays() of
+        undefined -> State;
+        Relays -> send(pathdog_bridge_protocol:notification(<<"relays">>, Relays), State)
     end.
 
 move(_Kind, Id, _Move, #client{moves = Moves} = State) when map_size(Moves) >= ?MOVES_MAX ->

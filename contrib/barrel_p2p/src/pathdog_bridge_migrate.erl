@@ -130,7 +130,6 @@ bind_new(Quic, Interface, ok) ->
 %% The adapter below the connection moves, not the connection; only what comes in over the new way shows it. If nothing
 %% does, it goes back.
 switch(Id, Node, Quic, Via, Deadline, Settings) ->
-    Was = pathdog_bridge_relay:via(Node),
     Before = pathdog_bridge_relay:received(Node, Via),
     case pathdog_bridge_relay:switch(Node, Via, Deadline) of
         {ok, Now} ->
@@ -142,6 +141,8 @@ switch(Id, Node, Quic, Via, Deadline, Settings) ->
                     ok = pathdog_bridge_relay:settled(Node, Now),
                     Proven;
                 {error, _} = Error ->
+                    %% read now: the module may have left a dead way meanwhile
+                    Was = pathdog_bridge_relay:via(Node),
                     _ = Was =/= Now andalso pathdog_bridge_relay:switch(Node, Was, pathdog_bridge_call:now_ms() + ?BACK),
                     Error
             end;

@@ -23,15 +23,21 @@
 ) -> ok | {error, old_lives | {dial_failed, term()}}.
 proven(#{quic := undefined}, Way, Deadline, _) ->
     answers(Way, none, Deadline);
-proven(#{quic := Quic, id := Id} = Conn, Way, Deadline, Settings) ->
-    case is_gone(Conn, interfaces()) orelse pathdog_bridge_sampler:is_stuck(Id) of
+proven(#{quic := Quic, id := Id, node := Node} = Conn, Way, Deadline, Settings) ->
+    %% a relay's socket goes on from another address
+    Gone = not pathdog_bridge_relay:is_relayed(Node) andalso is_gone(Conn, interfaces()),
+    case Gone orelse pathdog_bridge_sampler:is_stuck(Id) of
         true ->
             ok;
         false ->
             First = look(Quic),
             _ = pathdog_bridge_call:run(fun() -> quic:send_ping(Quic) end, ?DEAD_MIN_MS),
             Now = pathdog_bridge_call:now_ms(),
-            Watch = #{quic => Quic, begun => Now, first => First, settings => Settings},
+            Watch = #{
+                quic => Quic, begun => Now, first => First, settings => Settings,
+                %% over relays the way below it is changed, if that is dead
+                patience => pathdog_bridge_relay:patience(Node)
+            },
             %% half of the time is the dial's
             case watch(Watch, Now + pathdog_bridge_call:left(Deadline) div 2) of
                 lives -> {error, old_lives};
@@ -79,13 +85,13 @@ watch(#{quic := Quic, begun := Begun} = Watch, End) ->
         Verdict -> Verdict
     end.
 
-judge(Next, Ms, #{first := First, settings := #{stuck_after := After}}) ->
+judge(Next, Ms, #{first := First, patience := Patience, settings := #{stuck_after := After}}) ->
     Slow = max(?DEAD_MIN_MS, ?PTOS * pto_ms(Next)),
     Stood = max(After, Slow),
     case {is_acknowledged(First, Next), After > 0 andalso holes(Next) =/= []} of
         {true, true} when Ms >= Stood -> stuck;
         {true, false} when Ms >= ?LIVES_MS -> lives;
-        {false, _} when Ms >= Slow -> dead;
+        {false, _} when Ms >= Slow, Ms >= Patience -> dead;
         _ -> wait
     end.
 

@@ -6,7 +6,7 @@
 -module(pathdog_bridge_relay).
 -behaviour(gen_server).
 
--export([start_link/1, via/1, is_relayed/1, switch/3, received/2, settled/2, before_dial/1, is_configured/1]).
+-export([start_link/1, via/1, is_relayed/1, switch/3, received/2, settled/2, relays/0, patience/1, before_dial/1, is_configured/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(CALL_LIMIT, 2000).
@@ -66,6 +66,22 @@ called(Fun, Limit) ->
         none -> {error, unknown_via}
     end.
 
+%% What pathdog is told of them, if the module says which there are.
+-spec relays() -> [{atom(), term()}] | undefined.
+relays() ->
+    case read(relays) of
+        {ok, Relays} -> Relays;
+        none -> undefined
+    end.
+
+%% ms; 0 where the peer is not relayed, or the module has none.
+-spec patience(node()) -> non_neg_integer().
+patience(Node) ->
+    case is_relayed(Node) andalso read(patience) of
+        {ok, Ms} -> Ms;
+        _ -> 0
+    end.
+
 -spec before_dial(node()) -> ok.
 before_dial(Node) ->
     case is_relayed(Node) of
@@ -93,12 +109,19 @@ init(#{relay := {Module, Args}, dist := Dist} = Settings) ->
         {ok, Relay} ->
             ?MODULE = ets:new(?MODULE, [named_table, protected, {read_concurrency, true}]),
             ets:insert(?MODULE, {module, {Module, Relay}}),
+            erlang:function_exported(Module, relays, 1) andalso
+                ets:insert(?MODULE, {relays, [{relays, [told(One) || One <- Module:relays(Relay)]}]}),
+            erlang:function_exported(Module, patience, 1) andalso
+                ets:insert(?MODULE, {patience, Module:patience(Relay)}),
             _ = Dist:monitor(),
             self() ! tick,
             {ok, #{settings => Settings, module => Module, relay => Relay, failed => #{}}};
         {error, Reason} ->
             {stop, {relay, Module, Reason}}
     end.
+
+told(#{relay := Name, address := Address} = Relay) ->
+    [{relay, Name}, {address, pathdog_bridge_conn:address(Address)}, {speaks, maps:get(speaks, Relay, undefined)}].
 
 -spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
 handle_call({register, Node}, _From, State) ->

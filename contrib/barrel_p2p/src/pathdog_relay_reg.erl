@@ -4,44 +4,94 @@
 %% It keeps which way each peer is reached; the datagrams are pathdog_relay_reg_path's.
 %%
 %%   {relay, {pathdog_relay_reg, #{
-%%       relays => #{<<"eu">> => {{192, 0, 2, 9}, 4433}},
+%%       relays => [{<<"eu">>, {{192, 0, 2, 9}, 4433}}, {<<"us">>, {{198, 51, 100, 9}, 4433}}],
 %%       peers => #{'bravo@10.0.0.2' => #{id => <<"alpha-bravo">>, via => <<"eu">>}},
-%%       doors => [#{id => <<"charlie-alpha">>, relay => <<"eu">>, port => 9100}]}}}
+%%       doors => [#{id => <<"charlie-alpha">>, relays => [<<"eu">>, <<"us">>], port => 9100}]}}}
 %%
-%% `peers` are dialled by this node; a door is the other end: what comes over the relay in that
-%% session is handed to this node's own listener.
+%% `peers` are dialled by this node; a door is the other end: what comes over its relays in that
+%% session is handed to this node's own listener. The order of the relays is that in which they are tried.
 -module(pathdog_relay_reg).
 -behaviour(pathdog_relay).
 
--export([init/1, relayed/1, connect_options/2, via/2, switch/4, received/3, proven/3]).
+-export([init/1, relayed/1, relays/1, connect_options/2, via/2, switch/4, received/3, proven/3, patience/1]).
 
 -define(DIRECT, <<"direct">>).
+-define(DEAD_AFTER, 500).
+-define(SOME_TRIES_MS, 200).
+-define(RELAYS_MAX, 64).
+-define(NAME_MAX, 255).
 
 -spec init(term()) -> {ok, map()} | {error, term()}.
-init(#{relays := Relays, peers := Peers} = Args) ->
-    case [Node || {Node, Peer} <- maps:to_list(Peers), not good(Peer, Relays)] of
-        [] ->
-            Table = ets:new(?MODULE, [public, set, {read_concurrency, true}]),
-            maps:foreach(fun(Node, #{via := Via}) -> ets:insert(Table, {{via, Node}, Via}) end, Peers),
-            Doors = [door(Door, Relays) || Door <- maps:get(doors, Args, [])],
-            {ok, #{relays => Relays, peers => Peers, table => Table, doors => Doors}};
-        Bad ->
-            {error, {bad_peers, Bad}}
+init(#{relays := Given} = Args) when is_map(Given) ->
+    init(Args#{relays := maps:to_list(Given)});
+init(#{peers := Peers} = Args) when not is_map_key(doors, Args) ->
+    init(Args#{peers := Peers, doors => []});
+init(#{relays := Relays, peers := Peers, doors := Doors} = Args) when is_list(Relays), is_map(Peers), is_list(Doors) ->
+    DeadAfter = maps:get(dead_after, Args, ?DEAD_AFTER),
+    Names = [Name || {Name, _} <- Relays],
+    Checks = [
+        {bad_relays, [Relay || Relay <- Relays, not is_relay(Relay)] ++ Names -- lists:usort(Names)},
+        {too_many_relays, [length(Relays) || length(Relays) > ?RELAYS_MAX]},
+        {bad_peers, [Node || {Node, Peer} <- maps:to_list(Peers), not is_peer(Peer, Names)]},
+        {bad_doors, [Door || Door <- Doors, not is_door(Door, Names)]},
+        {bad_dead_after, [DeadAfter || not (is_integer(DeadAfter) andalso DeadAfter >= 100)]}
+    ],
+    case [Check || {_, [_ | _]} = Check <- Checks] of
+        [] -> {ok, begun(#{relays => Relays, peers => Peers, dead_after => DeadAfter}, Doors)};
+        [Bad | _] -> {error, Bad}
     end;
 init(_) ->
     {error, badarg}.
 
-good(#{id := Id, via := Via}, Relays) ->
-    is_binary(Id) andalso Id =/= <<>> andalso (Via =:= ?DIRECT orelse is_map_key(Via, Relays));
-good(_, _) ->
+begun(#{relays := Relays, peers := Peers} = State, Doors) ->
+    Table = ets:new(?MODULE, [public, set, {read_concurrency, true}]),
+    maps:foreach(fun(Node, #{via := Via}) -> ets:insert(Table, {{via, Node}, Via}) end, Peers),
+    Addresses = maps:from_list(Relays),
+    [
+        pathdog_relay_reg_door:start_link(Id, [maps:get(Name, Addresses) || Name <- at(Door)], Port)
+     || #{id := Id, port := Port} = Door <- Doors
+    ],
+    State#{table => Table, addresses => Addresses}.
+
+is_relay({Name, {Ip, Port}}) when is_binary(Name), Name =/= ?DIRECT, byte_size(Name) >= 1, byte_size(Name) =< ?NAME_MAX ->
+    case unicode:characters_to_list(Name) of
+        Text when is_list(Text) -> lists:all(fun(C) -> C >= 32 andalso C =/= 127 end, Text) andalso
+            inet:ntoa(Ip) =/= {error, einval} andalso is_port_number(Port);
+        _ -> false
+    end;
+is_relay(_) ->
     false.
 
-door(#{id := Id, relay := Relay, port := Port}, Relays) ->
-    pathdog_relay_reg_door:start_link(Id, maps:get(Relay, Relays), Port).
+is_port_number(Port) -> is_integer(Port) andalso Port >= 1 andalso Port =< 65535.
+
+is_id(Id) -> is_binary(Id) andalso Id =/= <<>>.
+
+is_peer(#{id := Id, via := Via}, Names) -> is_id(Id) andalso (Via =:= ?DIRECT orelse lists:member(Via, Names));
+is_peer(_, _) -> false.
+
+is_door(#{id := Id, port := Port} = Door, Names) ->
+    At = at(Door),
+    is_id(Id) andalso is_port_number(Port) andalso is_list(At) andalso At =/= [] andalso At -- Names =:= [];
+is_door(_, _) ->
+    false.
+
+%% The relays of a door.
+at(#{relays := Names}) -> Names;
+at(#{relay := Name}) -> [Name];
+at(_) -> [].
 
 -spec relayed(map()) -> [node()].
 relayed(#{peers := Peers}) ->
     maps:keys(Peers).
+
+-spec relays(map()) -> [pathdog_relay:relay()].
+relays(#{relays := Relays}) ->
+    [#{relay => Name, address => Address, speaks => <<"reg-ack">>} || {Name, Address} <- Relays].
+
+%% From the first relay over all others to direct, and what a packet needs there.
+-spec patience(map()) -> non_neg_integer().
+patience(#{relays := Relays, dead_after := Ms}) ->
+    length(Relays) * (Ms + ?SOME_TRIES_MS) + Ms.
 
 %% One path for all connections to a peer, so that it registers once at each relay. Called by the keeper only.
 -spec connect_options(node(), map()) -> {ok, map()} | {error, term()}.
@@ -59,10 +109,11 @@ connect_options(Node, #{table := Table} = State) ->
     },
     {ok, #{socket_backend => adapter, socket_adapter => Adapter}}.
 
-begin_path(Node, #{relays := Relays, peers := Peers, table := Table} = State) ->
+begin_path(Node, #{relays := Relays, addresses := Addresses, peers := Peers, table := Table} = State) ->
     #{Node := #{id := Id}} = Peers,
     Path = pathdog_relay_reg_path:start(#{
-        id => Id, relays => Relays, via => via(Node, State), keeper => self()
+        id => Id, relays => Addresses, via => via(Node, State), keeper => self(), node => Node,
+        ways => [Name || {Name, _} <- Relays] ++ [?DIRECT], dead_after => maps:get(dead_after, State)
     }),
     ets:insert(Table, {{path, Node}, Path}),
     Path.
@@ -75,8 +126,8 @@ via(Node, #{table := Table}) ->
     {ok, pathdog_relay:via()} | {error, term()}.
 switch(Node, undefined, Limit, State) ->
     to(Node, via(Node, State), fresh, Limit, State);
-switch(Node, Via, Limit, #{relays := Relays} = State) when
-    Via =:= ?DIRECT; is_map_key(Via, Relays)
+switch(Node, Via, Limit, #{addresses := Addresses} = State) when
+    Via =:= ?DIRECT; is_map_key(Via, Addresses)
 ->
     to(Node, Via, kept, Limit, State);
 switch(_, _, _, _) ->

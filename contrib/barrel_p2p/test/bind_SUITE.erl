@@ -325,6 +325,7 @@ relayed_ones_are_not_bound(Config) ->
         ?assertNotEqual(nomatch, string:find(no_path(ask(Client, Method, Conn, on("lo"))), "relay"))
      || Method <- [migrate_peer, reconnect_peer, probe_path]
     ],
+    #{<<"relays">> := [_]} = bridge:note(Client, relays),
     bridge:quiet(Client).
 
 %% ---- probe_path ----

@@ -6,6 +6,7 @@ PATHDOG_BUILD: meson's build directory; BRIDGE_BUILD: where test/run has compile
 What the daemon does is checked as tests/e2e checks it: records, exit status, invariants, replay.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -181,6 +182,25 @@ class Together(unittest.TestCase):
             bad, seen = schema.Schema().conversation(schema.read_trace(trace))
             self.assertEqual(bad[:5], [])
             self.assertIn("peer_up", seen)
+
+    def test_the_relays_are_known(self):
+        """Those of the bridge's relay module, to pathdogctl and to the trigger."""
+        module = ("{pathdog_relay_reg, #{relays => [{<<\"home\">>, {{127,0,0,1}, 4433}}, "
+                  "{<<\"away\">>, {{127,0,0,1}, 4434}}], peers => #{}}}")
+        _, dog = self.pair(f"[{{relay, {module}}}]", triggers={"relay": {"probe": "no"}})
+
+        def known():
+            done = subprocess.run([program("pathdogctl", "PATHDOGCTL"), "--socket", dog.control,
+                                   "--json", "relays"], stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True)
+            if done.returncode != 0:
+                return []
+            return [(one["relay"], one["address"], one["from"])
+                    for one in json.loads(done.stdout)["relays"]]
+
+        dog.wait_for(lambda: len(known()) == 2, what="two relays")
+        self.assertEqual(known(), [("home", "127.0.0.1:4433", "node"),
+                                   ("away", "127.0.0.1:4434", "node")])
 
     # -- samples, and a migration -------------------------------------------------------------
 

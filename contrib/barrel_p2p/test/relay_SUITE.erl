@@ -28,7 +28,8 @@ init_per_testcase(Case, Config) ->
     Args = #{
         relays => #{<<"eu">> => {?LOCALHOST, Port}, <<"us">> => {?LOCALHOST, DeafPort}},
         peers => #{?B => #{id => <<"alpha-bravo">>, via => via(Case)}},
-        doors => [#{id => <<"alpha-bravo">>, relay => <<"eu">>, port => ListenerPort}]
+        doors => [#{id => <<"alpha-bravo">>, relay => <<"eu">>, port => ListenerPort}],
+        dead_after => 600000
     },
     Settings = [{relay, {pathdog_relay_reg, Args}}, {relay_interval, 10}],
     [{relay, Relay}, {echo, ListenerPort}, {helpers, [Relay, Listener]}, {deaf, Deaf}, {args, Args}
@@ -299,10 +300,13 @@ reg_until(Socket, Port, End) ->
 a_door_and_its_acks(Config) ->
     Deaf = proplists:get_value(deaf, Config),
     {ok, DeafPort} = inet:port(Deaf),
-    Door = pathdog_relay_reg_door:start_link(<<"alpha-bravo">>, {?LOCALHOST, DeafPort}, 9),
+    Door = pathdog_relay_reg_door:start_link(<<"alpha-bravo">>, [{?LOCALHOST, DeafPort}], 9),
     {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000),
     Other = somebody_else(),
-    Pause = fun() -> maps:get(pause, sys:get_state(Door)) end,
+    Pause = fun() ->
+        [#{pause := Ms}] = maps:values(maps:get(ends, sys:get_state(Door))),
+        Ms
+    end,
     ok = gen_udp:send(Other, Ip, Port, <<"ACK\n">>),
     {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000),
     ?assertEqual(1000, Pause()),
@@ -467,4 +471,23 @@ bad_arguments(Config) ->
     ?assertMatch({error, {bad_peers, [?B]}}, Try(#{id => <<>>, via => <<"eu">>})),
     ?assertMatch({error, {bad_peers, [?B]}}, Try(#{id => <<"x">>, via => <<"mars">>})),
     ?assertMatch({error, {bad_peers, [?B]}}, Try(#{id => "x", via => <<"eu">>})),
+    Relay = fun(Name, Address) -> pathdog_relay_reg:init(Args#{relays := [{<<"eu">>, {?LOCALHOST, 9}}, {Name, Address}]}) end,
+    [
+        ?assertMatch({error, {bad_relays, [_]}}, Relay(Name, Address))
+     || {Name, Address} <- [
+            {<<"direct">>, {?LOCALHOST, 9}}, {<<>>, {?LOCALHOST, 9}}, {<<"a\n">>, {?LOCALHOST, 9}}, {<<255>>, {?LOCALHOST, 9}},
+            {"us", {?LOCALHOST, 9}}, {binary:copy(<<"a">>, 256), {?LOCALHOST, 9}}, {<<"eu">>, {?LOCALHOST, 10}},
+            {<<"us">>, {?LOCALHOST, 0}}, {<<"us">>, {?LOCALHOST, 65536}}, {<<"us">>, {{1, 2, 3}, 9}}, {<<"us">>, "host:9"}
+        ]
+    ],
+    Many = [{integer_to_binary(N), {?LOCALHOST, N}} || N <- lists:seq(1, 65)],
+    ?assertEqual({error, {too_many_relays, [65]}}, pathdog_relay_reg:init(Args#{relays := Many, peers := #{}, doors := []})),
+    [
+        ?assertEqual({error, {bad_doors, [Door]}}, pathdog_relay_reg:init(Args#{doors := [Door]}))
+     || Door <- [
+            #{id => <<"x">>, relays => [], port => 9}, #{id => <<"x">>, relays => [<<"mars">>], port => 9}, #{id => <<"x">>, port => 9},
+            #{id => <<"x">>, relays => [<<"eu">>], port => 0}, #{id => <<>>, relays => [<<"eu">>], port => 9}, door
+        ]
+    ],
+    ?assertEqual({error, {bad_dead_after, [99]}}, pathdog_relay_reg:init(Args#{dead_after := 99})),
     ?assertEqual({error, badarg}, pathdog_relay_reg:init([])).
