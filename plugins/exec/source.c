@@ -61,9 +61,10 @@ static void on_word(void *user, const struct helper_word *word)
         break;
     case HELPER_STARTED:
         source->started = true;
-        if (!source->stopping)
-            source->stuck_at_us =
-                source->closed ? add_u64(clock_us(CLOCK_MONOTONIC), source->config.closed_us) : 0;
+        if (source->stopping) /* what it wrote was read before this word, and was too much */
+            break;
+        source->stuck_at_us =
+            source->closed ? add_u64(clock_us(CLOCK_MONOTONIC), source->config.closed_us) : 0;
         snprintf(text, sizeof(text), "runs, pid %d", (int)source->pid);
         run_state(source, text);
         run_timer(source);
