@@ -198,6 +198,25 @@ class Relays(WithRelays):
     def test_relay_when_the_direct_path_is_dead_old_relay(self):
         self.check_direct_is_dead(True)
 
+    def test_relay_after_tries_of_the_direct_path(self):
+        """The connection ids of the last tries are kept: a relay works after any number of them."""
+        self.relay("A")
+        a, b, pa, pb, ca, cb = self.pair_with("A", alpha=["--rate", "50000"])
+        self.flows(a)
+        self.stands(b, "A")
+        self.cut("down1")
+        pa.pump(lambda: pa.row(ca)["silent_ms"] > 500, 10, "silence")
+        for _ in range(6):
+            answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 300})
+            self.assertIn("error", answer)
+        self.assertEqual(answer["error"]["code"], -32007)
+        self.assertRegex(answer["error"]["message"], "the last connection ids are kept")
+        self.moves(pa, ca, "A")
+        self.flows(a)
+        self.flows(b)
+        self.finish(a, b)
+        self.assertEqual(a.total["connections"], 1)
+
     def check_dies(self, old):
         """The connection stays up on a relay that is gone, and moves away from it."""
         relay = self.relay("A", old=old)

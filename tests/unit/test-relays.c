@@ -253,6 +253,23 @@ static void takes_the_place_of_another_port(void **state)
     expect_no_move(lab);
 }
 
+/* Of two that say in one turn that the path is dead, the one that names a relay is asked, though
+ * the other one was first. */
+static void goes_first_within_a_turn(void **state)
+{
+    struct lab *lab = *state;
+
+    peer_on(lab, 17, "direct");
+    lab_step(lab, POKE_ADVISE, 17)->advice =
+        (struct pd_advice){.kind = PD_KIND_DEAD, .reason = "another port"};
+    lab_step(lab, POKE_ADVISE, 17)->advice =
+        (struct pd_advice){.kind = PD_KIND_DEAD, .reason = "over", .via = "n1"};
+    lab_signal(lab);
+    assert_string_equal(lab_find_action(lab, ACTION_MIGRATE)->via, "n1");
+    (void)expect_migrate(lab, 17);
+    expect_no_move(lab);
+}
+
 static void is_not_backed_off_for_another_port(void **state)
 {
     struct lab *lab = *state;
@@ -317,6 +334,7 @@ int main(void)
         RELAY_TEST(no_target_where_it_is_there_already),
         RELAY_TEST(from_relay_to_relay),
         RELAY_TEST(takes_the_place_of_another_port),
+        RELAY_TEST(goes_first_within_a_turn),
         RELAY_TEST(is_not_backed_off_for_another_port),
         RELAY_TEST(operator_is_told_apart),
         RELAY_TEST(unknown_via_is_not_retried),
