@@ -106,9 +106,11 @@ static int node_init(struct node *node, const struct options *options)
         r = watchdog_init(node, error, sizeof(error));
     if (r == 0) {
         r = meet_init(node);
-        if (r < 0 && options->relay_secret)
+        if (r < 0 && r != -ENOMEM && options->relay_secret)
             snprintf(error, sizeof(error), "relay secret %s: %s", options->relay_secret,
-                     strerror(-r));
+                     r == -EINVAL  ? "it is empty, or has a NUL byte"
+                     : r == -EFBIG ? "it is longer than 256 bytes"
+                                   : strerror(-r));
     }
     if (r == 0)
         r = dials_init(node);

@@ -14,25 +14,28 @@
 /* The text of a file, without white space at its end. */
 static int secret_read(const char *path, char ret[static RELAY_SECRET_SIZE])
 {
+    char text[4096];
     FILE *file = fopen(path, "re");
     size_t n;
     int r = 0;
 
     if (!file)
         return -errno;
-    n = fread(ret, 1, RELAY_SECRET_SIZE, file);
+    n = fread(text, 1, sizeof(text), file);
     if (ferror(file))
         r = -EIO;
-    else if (n == RELAY_SECRET_SIZE)
-        r = -EFBIG;
     (void)fclose(file);
-    while (r == 0 && n > 0 && strchr(" \t\r\n", ret[n - 1]))
+    while (n > 0 && memchr(" \t\r\n", text[n - 1], 4))
         n--;
-    if (r == 0 && (n == 0 || memchr(ret, '\0', n)))
+    if (r == 0 && n >= RELAY_SECRET_SIZE)
+        r = -EFBIG;
+    if (r == 0 && (n == 0 || memchr(text, '\0', n)))
         r = -EINVAL;
-    if (r == 0)
-        ret[n] = '\0';
-    return r;
+    if (r < 0)
+        return r;
+    memcpy(ret, text, n);
+    ret[n] = '\0';
+    return 0;
 }
 
 int meet_init(struct node *node)

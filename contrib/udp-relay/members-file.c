@@ -69,17 +69,24 @@ static enum members_look judge(struct members_file *file, int fd, struct members
                            : "it has no entry");
 }
 
+/* What is there can be no list. The one before may come back, the same file: that is news then. */
+static enum members_look no_list(struct members_file *file, const char *why)
+{
+    file->judged = (struct stat){0};
+    return fault(file, why);
+}
+
 static enum members_look look(struct members_file *file, int fd, struct members **ret)
 {
     struct stat now;
     bool settled;
 
     if (fstat(fd, &now) < 0)
-        return fault(file, strerror(errno));
+        return no_list(file, strerror(errno));
     if (!S_ISREG(now.st_mode))
-        return fault(file, "it is no regular file");
+        return no_list(file, "it is no regular file");
     if (now.st_size > (off_t)MEMBERS_TEXT_MAX)
-        return fault(file, "it is larger than 4 MiB");
+        return no_list(file, "it is larger than 4 MiB");
     settled = !file->looked || same(&now, &file->seen);
     file->seen = now;
     if (!settled || same(&now, &file->judged))

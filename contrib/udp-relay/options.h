@@ -17,7 +17,7 @@ struct options {
     struct endpoint bind;        /* with the port; :: is both families */
     uint32_t buffer_bytes;       /* --buffer-size: 1 to 64K and more; see relay and server.h */
     uint64_t acl_refresh_us;     /* at least 100 ms */
-    uint32_t workers;  /* --workers: sockets and threads; 0: one for each core, at most 8 */
+    uint32_t workers;  /* --threads: sockets and threads; 0: one for each core, at most 8 */
     bool offload;      /* --offload yes|no: GRO and GSO where the kernel has them */
     enum log_kind log; /* --log text|journal; by default journal where stderr goes to it */
     char *members;     /* --members; NULL: none */
