@@ -224,6 +224,8 @@ static bool take_reading(struct files *files, const struct file_result *result)
 
 static void take_saving(struct files *files, const struct file_result *result)
 {
+    if (result->save_error)
+        files->saved_us = 0; /* again after the next reading */
     say(files, &files->said_save, PD_LEVEL_WARNING, "relay-cache",
         result->save_error ? string_format("not saved: %s", result->save_text) : NULL,
         "the cache of relays could be saved again");

@@ -248,6 +248,8 @@ void host_instance_closed(struct instance *instance)
     if (!instance->said_given_up && !instance->said_no_route)
         return;
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
+        if (!triggers_state(instance, peer)) /* another instance's of the same trigger */
+            continue;
         peer_set_given_up(peer, peer->given_up && !instance->said_given_up);
         peer_set_unrouted(peer, peer->unrouted && !instance->said_no_route);
     }
