@@ -350,7 +350,7 @@ static int lease_tell(const void *self, const struct pd_peer *who, const void *s
 
     (void)self;
     if (!peer->ends_us && relay)
-        return snprintf(text, size, "no row since it is on relay %.255s", relay);
+        return snprintf(text, size, "no row since the connection is on relay %.255s", relay);
     if (!peer->ends_us)
         return snprintf(text, size, "on no relay");
     return lease_report(text, size, &peer->left,

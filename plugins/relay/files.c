@@ -215,7 +215,7 @@ static bool take_reading(struct files *files, const struct file_result *result)
         return begin_saving(files, take_list(files, result));
     say(files, &files->said_list, PD_LEVEL_WARNING, "relay-list",
         string_format("%s; %s", result->list_text,
-                      files->read ? "the list before it stays" : "it has no relays yet"),
+                      files->read ? "the list before it stays" : "no relay is known from it yet"),
         NULL);
     if (!files->read && !files->failed_first)
         take_cache(files, result);

@@ -56,7 +56,7 @@ static const char *word_take(struct relay_list *list, const char *word, size_t l
     struct relay_entry *entry = &list->entries[list->count];
 
     if (length >= sizeof(copy))
-        return "it is too long";
+        return "the entry is too long";
     if (list->count == RELAY_LIST_MAX)
         return "there are more than 64";
     memcpy(copy, word, length);

@@ -56,7 +56,7 @@ static void test_another_relay_begins_anew(void **state)
         counters(&mock, i * 900000, 0);
     assert_int_equal(mock.n_advice, 0); /* 16.5 s at 180 kB/s */
     mock_peer_via(&mock, 0, "B");
-    assert_string_equal(mock_tell(&mock, 0), "no row since it is on relay B");
+    assert_string_equal(mock_tell(&mock, 0), "no row since the connection is on relay B");
     counters(&mock, 7200000, 0);
     assert_string_equal(mock_tell(&mock, 0),
                         "9.1 MB to send, 10.0 MB to receive and 55.0 s left on relay B, at this "

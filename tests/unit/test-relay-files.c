@@ -188,7 +188,8 @@ static void test_it_comes_later(void **state)
     struct lab *lab = *state;
 
     start(lab);
-    expect_notice(lab, 1, "4 relay-list: ", "No such file or directory; it has no relays yet");
+    expect_notice(lab, 1,
+                  "4 relay-list: ", "No such file or directory; no relay is known from it yet");
     expect_notice(lab, 2, "5 relay-cache: ", "No such file or directory");
     assert_int_equal(lab->rig->n_signals, 0);
     list_write(lab, "eu=192.0.2.1:4433\n");
