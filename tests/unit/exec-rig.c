@@ -70,7 +70,7 @@ int rig_begin(void **state)
     strcpy(rig->directory, "/tmp/test-exec-XXXXXX");
     assert_non_null(mkdtemp(rig->directory));
     assert_int_equal(chmod(rig->directory, 0755), 0);
-    /* as the source has it; a test that waits for one of these shortens it */
+    /* longer than anything here takes: a test that waits for one of these shortens it */
     rig->config = (struct exec_config){
         .helper = rig->helper,
         .open_us = 60 * RIG_SECOND,
