@@ -10,6 +10,9 @@
 %%            of its bytes may stand behind it
 %%   1.10.0   the same                                            by packet number space: sent_packets/2,
 %%                                                                persistent_congestion_pto/1
+%% In all of them a packet number space is {pn_space, Next, Acked, Highest, ReceivedMs, Ranges, …}, what waits to be sent is in
+%% eight queues, and a packet is {sent_packet, Number, SentMs, AckEliciting, InFlight, Size, Frames}. The sources of 1.6.0 to
+%% 1.8.1 were read whole, of 1.8.2 to shortly after 1.10.0 quic_loss, the state's record and the buffers; of 2.0 to 3.x nothing could be had.
 %%
 %% A version alone proves nothing: a record counts as known if each of its elements is what it should be, and
 %% quic_loss if it gives back what it was given. What is not so is unknown, and nothing is read from it: a stream
@@ -20,7 +23,7 @@
 %% something that is missing.
 -module(pathdog_bridge_shapes).
 
--export([streams/1, packets/1, pto_ms/1, loss/0]).
+-export([streams/1, space/1, packets/1, pto_ms/1, loss/0]).
 -export_type([stream/0]).
 
 -type stream() :: #{
@@ -85,6 +88,35 @@ beyond([{Offset, Data} | More], Delivered, Beyond) when is_integer(Offset), Offs
     beyond(More, Delivered, Beyond orelse Offset > Delivered);
 beyond(_, _, _) ->
     unknown.
+
+%% ---- packet numbers ----
+
+%% Of the elements of a state, the packet number space of 1-RTT, which is the last of three: the number of the next packet,
+%% and when the last one came, if one did.
+-spec space([term()]) -> #{next := non_neg_integer(), received => integer()} | unknown.
+space(Elements) ->
+    case [Term || Term <- Elements, is_tuple(Term), tuple_size(Term) > 0, element(1, Term) =:= pn_space] of
+        [_, _, Space] when tuple_size(Space) >= 6 -> one_space(Space);
+        _ -> unknown
+    end.
+
+one_space(Space) ->
+    {pn_space, Next, Acked, Highest, Ms, Ranges} = list_to_tuple(lists:sublist(tuple_to_list(Space), 6)),
+    Fits =
+        is_offset(Next) andalso is_none_or(fun is_offset/1, Acked) andalso is_none_or(fun is_offset/1, Highest) andalso
+            is_list(Ranges) andalso lists:all(fun is_range/1, Ranges),
+    case Ms of
+        _ when not Fits -> unknown;
+        undefined -> #{next => Next};
+        _ when is_integer(Ms) -> #{next => Next, received => Ms};
+        _ -> unknown
+    end.
+
+is_none_or(_, undefined) -> true;
+is_none_or(Is, Term) -> Is(Term).
+
+is_range({From, To}) -> is_offset(From) andalso is_offset(To);
+is_range(_) -> false.
 
 %% ---- what was sent ----
 
