@@ -86,6 +86,10 @@ space_test_() ->
     Known = space(-77),
     [
         {"a packet came", ?_assertEqual(#{next => 12, received => -77}, Of(Known))},
+        {"all three", ?_assertEqual([#{next => 12, received => 1}, #{next => 0}, #{next => 12, received => -77}],
+            pathdog_bridge_shapes:spaces([space(1), Fresh, 7, Known]))},
+        {"one of the others is not known", ?_assertEqual(unknown,
+            pathdog_bridge_shapes:spaces([space(1), {pn_space, 1}, Known]))},
         {"nothing yet", ?_assertEqual(#{next => 0}, Of(Fresh))},
         {"its end is another", ?_assertEqual(#{next => 12, received => 5}, Of({pn_space, 12, 7, 9, 5, []}))}
     ] ++ [
