@@ -125,8 +125,8 @@ class Clients(RelayCase):
         """By data, and by REG; nobody moves who is not silent."""
         relay = self.relay()
         a, b = self.pair(relay, one="127.0.0.1", other="127.0.0.2")
-        self.passes(a, b)
         began = time.monotonic()
+        self.passes(a, b)
         moved = self.client(relay, "127.0.0.1")
         while True: # its data is not heeded until the old port has been silent for 2 s
             moved.send(b"data from a new port")
