@@ -5,10 +5,10 @@
 %% Knows nothing of pathdog; only the lab uses it, never a release.
 -module(pdlab).
 
--export([main/0, up/1, role/1, controller/1, connection/1, state/2, part/4, with/5, forbid/1, wedge/1, stacks/0]).
--export([within/2, inside/3, at/2, running/1]).
+-export([main/0, up/1, role/1, connection/1, state/2, forbid/1, wedge/1, stacks/0]).
 -export([pings/3, mark/0, report/0, pause/0, stop_pings/0]).
 -export([casts/2, sinks/0, sent/0, stop_casts/0]).
+-export([controller/1, part/4, with/5, within/2, inside/3, at/2, running/1]).
 
 -define(ECHOES, 64).
 -define(CALL_MS, 2000).
@@ -85,6 +85,47 @@ state(Connection, Field) ->
     {_, Data} = sys:get_state(Connection, ?CALL_MS),
     element(field(quic_connection, state, Field), Data).
 
+%% As a process that is stuck: it answers nothing, not even system messages.
+wedge(Node) ->
+    Connection = connection(Node),
+    Parent = self(),
+    spawn(fun() ->
+        true = erlang:suspend_process(Connection),
+        Parent ! wedged,
+        %% a suspended process goes on when the one that suspended it ends
+        timer:sleep(infinity)
+    end),
+    receive wedged -> ok after ?CALL_MS -> exit(not_wedged) end.
+
+%% Where everybody is who has to do with the distribution; for what is kept of a bad run.
+stacks() ->
+    Modules = [net_kernel, dist_util, quic_dist, quic_dist_controller, barrel_p2p_dist_auth_stream,
+        pathdog_bridge_reconnect, pathdog_bridge_redial],
+    [
+        text({Pid, Info})
+     || Pid <- processes(),
+        Info <- [process_info(Pid, [registered_name, messages, current_stacktrace])],
+        is_list(Info),
+        lists:any(
+            fun(Call) -> lists:member(element(1, Call), Modules) end,
+            proplists:get_value(current_stacktrace, Info)
+        )
+    ].
+
+field(Module, Record, Name) ->
+    {ok, {_, [{abstract_code, {_, Forms}}]}} =
+        beam_lib:chunks(code:which(Module), [abstract_code]),
+    [Fields] = [F || {attribute, _, record, {R, F}} <- Forms, R =:= Record],
+    Names = [field_name(Field) || Field <- Fields],
+    [Place] = [I || {I, N} <- lists:enumerate(2, Names), N =:= Name],
+    Place.
+
+field_name({typed_record_field, Field, _}) -> field_name(Field);
+field_name({record_field, _, {atom, _, Name}}) -> Name;
+field_name({record_field, _, {atom, _, Name}, _}) -> Name.
+
+%%% For the faults
+
 %% An element of a record, whose name and place are those of the module's own debug information; and the record with it.
 part(Module, Record, Field, Term) -> element(field(Module, Record, Field), Term).
 with(Module, Record, Field, Value, Term) -> setelement(field(Module, Record, Field), Term, Value).
@@ -131,45 +172,6 @@ running(Module) ->
         lists:keymember(Module, 1, Stack) orelse
             lists:any(fun({'$initial_call', {M, _, _}}) -> M =:= Module; (_) -> false end, Dictionary)
     ].
-
-%% As a process that is stuck: it answers nothing, not even system messages.
-wedge(Node) ->
-    Connection = connection(Node),
-    Parent = self(),
-    spawn(fun() ->
-        true = erlang:suspend_process(Connection),
-        Parent ! wedged,
-        %% a suspended process goes on when the one that suspended it ends
-        timer:sleep(infinity)
-    end),
-    receive wedged -> ok after ?CALL_MS -> exit(not_wedged) end.
-
-%% Where everybody is who has to do with the distribution; for what is kept of a bad run.
-stacks() ->
-    Modules = [net_kernel, dist_util, quic_dist, quic_dist_controller, barrel_p2p_dist_auth_stream,
-        pathdog_bridge_reconnect, pathdog_bridge_redial],
-    [
-        text({Pid, Info})
-     || Pid <- processes(),
-        Info <- [process_info(Pid, [registered_name, messages, current_stacktrace])],
-        is_list(Info),
-        lists:any(
-            fun(Call) -> lists:member(element(1, Call), Modules) end,
-            proplists:get_value(current_stacktrace, Info)
-        )
-    ].
-
-field(Module, Record, Name) ->
-    {ok, {_, [{abstract_code, {_, Forms}}]}} =
-        beam_lib:chunks(code:which(Module), [abstract_code]),
-    [Fields] = [F || {attribute, _, record, {R, F}} <- Forms, R =:= Record],
-    Names = [field_name(Field) || Field <- Fields],
-    [Place] = [I || {I, N} <- lists:enumerate(2, Names), N =:= Name],
-    Place.
-
-field_name({typed_record_field, Field, _}) -> field_name(Field);
-field_name({record_field, _, {atom, _, Name}}) -> Name;
-field_name({record_field, _, {atom, _, Name}, _}) -> Name.
 
 %%% The ping
 
