@@ -10,6 +10,7 @@
 %% pathdog wants to be told after four probe timeouts, and not before half a second.
 -define(PUSH_PTOS, 4).
 -define(PUSH_MIN_MS, 500).
+-define(SILENT_MIN_MS, 100).
 -define(AGAIN_MIN_MS, 20). % so that nothing that is just not due yet is looked at in a circle
 
 -opaque history() :: #{
@@ -68,8 +69,17 @@ holes(#{path := Path} = Look, NowMs, #{stuck_after := After}, #{stuck := WasStuc
             false -> pathdog_bridge_stuck:limit_ms(max(1, After), Path)
         end,
     Holes = case Look of #{state := #{holes := Seen}} when After > 0 -> Seen; _ -> [] end,
-    {Stuck, Next} = pathdog_bridge_stuck:seen(Holes, NowMs, Limit, Memory),
+    Before = case is_silent(Look) of true -> pathdog_bridge_stuck:new(); false -> Memory end,
+    {Stuck, Next} = pathdog_bridge_stuck:seen(Holes, NowMs, Limit, Before),
     {length(Holes), History#{stuck := Stuck, holes := Next}}.
+
+%% While nothing comes at all no hole is filled either: the path is what is dead.
+is_silent(#{state := #{at := At, received_ms := Last, pto_us := Pto}, books := #{since := Since}}) when
+    is_integer(Last), is_integer(Pto), is_integer(Since)
+->
+    At - max(Last, Since) >= max(?SILENT_MIN_MS, ?PUSH_PTOS * Pto div 1000);
+is_silent(_) ->
+    false.
 
 row(Row, NowMs, #{stuck := true, row := Before, holes := Holes}) when is_list(Before) ->
     pathdog_bridge_summary:stuck_row(Before, Row, pathdog_bridge_stuck:age_ms(NowMs, Holes));

@@ -18,6 +18,8 @@
 -define(DIRECT, <<"direct">>).
 -define(DEAD_AFTER, 500).
 -define(SOME_TRIES_MS, 200).
+-define(NUMBERS, 3). % this node's addresses at a relay, one after the other
+-define(NUMBERS_MAX, 8).
 -define(RELAYS_MAX, 64).
 -define(NAME_MAX, 255).
 
@@ -28,27 +30,29 @@ init(#{peers := Peers} = Args) when not is_map_key(doors, Args) ->
     init(Args#{peers := Peers, doors => []});
 init(#{relays := Relays, peers := Peers, doors := Doors} = Args) when is_list(Relays), is_map(Peers), is_list(Doors) ->
     DeadAfter = maps:get(dead_after, Args, ?DEAD_AFTER),
+    Numbers = maps:get(numbers, Args, ?NUMBERS),
     Names = [Name || {Name, _} <- Relays],
     Checks = [
         {bad_relays, [Relay || Relay <- Relays, not is_relay(Relay)] ++ Names -- lists:usort(Names)},
         {too_many_relays, [length(Relays) || length(Relays) > ?RELAYS_MAX]},
         {bad_peers, [Node || {Node, Peer} <- maps:to_list(Peers), not is_peer(Peer, Names)]},
         {bad_doors, [Door || Door <- Doors, not is_door(Door, Names)]},
-        {bad_dead_after, [DeadAfter || not (is_integer(DeadAfter) andalso DeadAfter >= 100)]}
+        {bad_dead_after, [DeadAfter || not (is_integer(DeadAfter) andalso DeadAfter >= 100)]},
+        {bad_numbers, [Numbers || not (is_integer(Numbers) andalso Numbers >= 1 andalso Numbers =< ?NUMBERS_MAX)]}
     ],
     case [Check || {_, [_ | _]} = Check <- Checks] of
-        [] -> {ok, begun(#{relays => Relays, peers => Peers, dead_after => DeadAfter}, Doors)};
+        [] -> {ok, begun(#{relays => Relays, peers => Peers, dead_after => DeadAfter, numbers => Numbers}, Doors)};
         [Bad | _] -> {error, Bad}
     end;
 init(_) ->
     {error, badarg}.
 
-begun(#{relays := Relays, peers := Peers} = State, Doors) ->
+begun(#{relays := Relays, peers := Peers, numbers := Numbers} = State, Doors) ->
     Table = ets:new(?MODULE, [public, set, {read_concurrency, true}]),
     maps:foreach(fun(Node, #{via := Via}) -> ets:insert(Table, {{via, Node}, Via}) end, Peers),
     Addresses = maps:from_list(Relays),
     [
-        pathdog_relay_reg_door:start_link(Id, [maps:get(Name, Addresses) || Name <- at(Door)], Port)
+        pathdog_relay_reg_door:start_link(Id, [maps:get(Name, Addresses) || Name <- at(Door)], Numbers, Port)
      || #{id := Id, port := Port} = Door <- Doors
     ],
     State#{table => Table, addresses => Addresses}.
@@ -113,7 +117,8 @@ begin_path(Node, #{relays := Relays, addresses := Addresses, peers := Peers, tab
     #{Node := #{id := Id}} = Peers,
     Path = pathdog_relay_reg_path:start(#{
         id => Id, relays => Addresses, via => via(Node, State), keeper => self(), node => Node,
-        ways => [Name || {Name, _} <- Relays] ++ [?DIRECT], dead_after => maps:get(dead_after, State)
+        ways => [Name || {Name, _} <- Relays] ++ [?DIRECT], dead_after => maps:get(dead_after, State),
+        numbers => maps:get(numbers, State)
     }),
     ets:insert(Table, {{path, Node}, Path}),
     Path.

@@ -300,7 +300,7 @@ reg_until(Socket, Port, End) ->
 a_door_and_its_acks(Config) ->
     Deaf = proplists:get_value(deaf, Config),
     {ok, DeafPort} = inet:port(Deaf),
-    Door = pathdog_relay_reg_door:start_link(<<"alpha-bravo">>, [{?LOCALHOST, DeafPort}], 9),
+    Door = pathdog_relay_reg_door:start_link(<<"alpha-bravo">>, [{?LOCALHOST, DeafPort}], 1, 9),
     {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000),
     Other = somebody_else(),
     Pause = fun() ->
@@ -390,7 +390,7 @@ the_path_stays_for_the_next_connection(Config) ->
     Texts = [<<"one">>, <<"two">>, <<"three">>],
     ?assertMatch([_], lists:usort([Port || {data, Data, Port} <- log(Config), lists:member(Data, Texts)])),
     %% and nobody has registered from anywhere else but the door
-    ?assertEqual(2, length(lists:usort([Port || {reg, _, Port} <- log(Config)]))),
+    ?assertEqual(2, length(lists:usort([Port || {reg, <<"alpha-bravo">>, Port} <- log(Config)]))),
     [Pid ! stop || Pid <- [Second, Third]].
 
 an_unused_path_ends_with_its_keeper(_Config) ->

@@ -86,18 +86,19 @@ start_udp(Loop) ->
     end),
     receive {Pid, Port} -> {Pid, Port} end.
 
-small_relay() -> start_udp(fun(Socket) -> relay(Socket, []) end).
+small_relay() -> start_udp(fun(Socket) -> relay(Socket, #{}) end).
 
-%% Of one session.
-relay(Socket, Members) ->
+relay(Socket, Sessions) ->
     receive
-        {udp, Socket, Ip, Port, <<"REG:", _/binary>>} ->
+        {udp, Socket, Ip, Port, <<"REG:", Id/binary>>} ->
             gen_udp:send(Socket, Ip, Port, <<"ACK\n">>),
-            relay(Socket, lists:usort([{Ip, Port} | Members]));
+            relay(Socket, Sessions#{Id => lists:usort([{Ip, Port} | maps:get(Id, Sessions, [])])});
         {udp, Socket, Ip, Port, Data} ->
-            lists:member({Ip, Port}, Members) andalso
-                [gen_udp:send(Socket, Member, Data) || Member <- Members, Member =/= {Ip, Port}],
-            relay(Socket, Members);
+            [
+                gen_udp:send(Socket, Member, Data)
+             || Members <- maps:values(Sessions), lists:member({Ip, Port}, Members), Member <- Members -- [{Ip, Port}]
+            ],
+            relay(Socket, Sessions);
         {die, From} ->
             gen_udp:close(Socket),
             From ! {self(), ended}
@@ -193,6 +194,8 @@ path() ->
     [{_, Path}] = ets:lookup(Table, {path, ?B}),
     Path.
 
+in_use() -> pathdog_relay_reg_ways:via(maps:get(ways, sys:get_state(path()))).
+
 came(Via) -> pathdog_relay_reg_path:received(path(), Via).
 
 die(Relay, Config) ->
@@ -268,7 +271,7 @@ to_a_dead_one_by_request(Config) ->
     die(us, Config),
     {error, no_path} = pathdog_bridge_relay:switch(?B, <<"us">>, pathdog_bridge_call:now_ms() + 300),
     _ = talk(Adapter, <<"two">>, Config),
-    bridge:wait(fun() -> maps:get(via, sys:get_state(path())) =:= <<"eu">> end),
+    bridge:wait(fun() -> in_use() =:= <<"eu">> end),
     ?assertEqual(0, came(<<"direct">>)),
     ?assertEqual(<<"eu">>, pathdog_bridge_relay:via(?B)).
 
@@ -282,7 +285,7 @@ one_that_was_left_is_where_the_next_begins(Config) ->
         exit(Listener, kill),
         bridge:wait(fun() ->
             ok = Send(?LOCALHOST, proplists:get_value(port, Config), <<"x">>),
-            maps:get(via, sys:get_state(path())) =/= <<"eu">>
+            in_use() =/= <<"eu">>
         end),
         Self ! {self(), left}
     end),
@@ -290,7 +293,7 @@ one_that_was_left_is_where_the_next_begins(Config) ->
     bridge:wait(fun() -> maps:size(maps:get(conns, sys:get_state(path()))) =:= 0 end),
     #{send_fun := Send} = options(),
     ok = Send(?LOCALHOST, proplists:get_value(port, Config), <<"x">>),
-    ?assertMatch(#{via := <<"eu">>}, sys:get_state(path())),
+    ?assertEqual(<<"eu">>, in_use()),
     ?assertEqual(<<"eu">>, pathdog_bridge_relay:via(?B)).
 
 %% What is sent together is one try, and so is what is sent once and needs no answer.
@@ -299,7 +302,7 @@ acknowledgements_are_no_tries(Config) ->
     _ = talk(Adapter, <<"one">>, Config),
     {Nobody, Port} = start_udp(fun(_) -> receive stop -> ok end end),
     [ok = Send(?LOCALHOST, Port, <<"x">>) || _ <- lists:seq(1, 100)],
-    ?assertMatch(#{tries := {1, _, none}, via := <<"eu">>}, sys:get_state(path())),
+    ?assertMatch(#{ways := #{tries := {1, _}, via := <<"eu">>}}, sys:get_state(path())),
     Nobody ! stop.
 
 %% As long as that may take, and no 100 ms: with keep_old nothing is closed that lives over the next relay.
