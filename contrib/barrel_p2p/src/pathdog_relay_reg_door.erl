@@ -37,7 +37,7 @@ init({Id, Relays, Numbers, Port}) ->
             numbers => Numbers,
             listener => {{127, 0, 0, 1}, Port},
             inside => Inside,
-            places => maps:from_list([{Relay, {0, local(Relay)}} || Relay <- Relays]), % {half, our address there}
+            places => maps:from_list([{Relay, {0, pathdog_relay_reg_socket:local(Relay)}} || Relay <- Relays]), % {half, our address there}
             ends => #{}, % the socket towards a relay => what is known of it
             latest => undefined % the one that data came over last
         }, Relays)}.
@@ -45,15 +45,11 @@ init({Id, Relays, Numbers, Port}) ->
 opened(Relay, #{id := Id, numbers := Count, places := Places, ends := Ends} = State) ->
     #{Relay := {Half, _}} = Places,
     New = maps:from_list([
-        {open(Relay), end_at(Relay, pathdog_relay_reg_ids:id(Id, Number))}
+        {pathdog_relay_reg_socket:open(Relay), end_at(Relay, pathdog_relay_reg_ids:id(Id, Number))}
      || Number <- pathdog_relay_reg_ids:numbers(Half, Count)
     ]),
     [self() ! {again, Socket} || Socket <- maps:keys(New)],
     State#{ends := maps:merge(Ends, New)}.
-
-open({Ip, _}) ->
-    {ok, Socket} = gen_udp:open(0, [binary, {active, true}, pathdog_relay_reg_path:family(Ip)]),
-    Socket.
 
 %% acknowledged: since the last REG; heard: when data came
 end_at(Relay, Id) ->
@@ -100,15 +96,9 @@ again(Socket, #{relay := Relay, id := Id, pause := Pause} = End, Now) ->
 is_asked(#{heard := never}, _) -> true;
 is_asked(#{heard := Heard, pause := Pause}, Now) -> Now - Heard =< Pause orelse Now - Heard >= ?FORGOTTEN_MS.
 
-local(Relay) ->
-    case pathdog_relay_reg_asks:local(Relay) of
-        {ok, Ip} -> Ip;
-        unknown -> unknown
-    end.
-
 %% Of one relay.
 looked({Relay, {Half, Known}}, #{places := Places, ends := Ends} = State) ->
-    case local(Relay) of
+    case pathdog_relay_reg_socket:local(Relay) of
         unknown ->
             State;
         Known ->

@@ -13,12 +13,12 @@
 %% the only proof. So a forged ACK costs a second.
 %%
 %% A way that is dead is left by itself, since nobody else can while a dial is under way: for the next one in the
-%% list, and that is told when something came over it. When it is suspect, this node registers with all relays at once
-%% and asks their hosts, so that those that are dead as well are left out.
+%% list, and that is told when something came over it. When it is suspect, this node registers with all relays at once,
+%% so that those that are dead as well are left out.
 -module(pathdog_relay_reg_path).
 -behaviour(gen_server).
 
--export([start/1, send/5, close/2, switch/4, received/2, kind/1, family/1]).
+-export([start/1, send/5, close/2, switch/4, received/2, kind/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(AGAIN_MS, 200). % until the next REG, while there is no answer
@@ -65,10 +65,6 @@ kind(<<"ACK\n">>) -> ack;
 kind(<<"ERR:", _/binary>> = Data) when byte_size(Data) =< ?ERR_MAX -> refusal;
 kind(_) -> data.
 
--spec family(inet:ip_address()) -> inet | inet6.
-family(Ip) when tuple_size(Ip) =:= 4 -> inet;
-family(_) -> inet6.
-
 %% ---- the process ----
 
 -spec init(map()) -> {ok, map()}.
@@ -82,7 +78,7 @@ init(#{via := Via, keeper := Keeper, ways := Ways, dead_after := DeadAfter} = Ar
             %% ported: from a fresh port, where data comes first
             sockets => #{},
             places => #{}, % relay => {half, current number, the numbers and their addresses}
-            asks => pathdog_relay_reg_asks:new(),
+            suspect => false, % nothing comes: relays are asked
             conns => #{}, % ref => the connection's process
             received => #{}, % via => datagrams
             peer => undefined,
@@ -116,11 +112,8 @@ handle_info({udp, Socket, Ip, Port, Data}, State) ->
         {Via, _} = Key -> {noreply, from_relay(Key, Via, {Ip, Port}, Data, State)};
         none -> {noreply, State}
     end;
-handle_info({udp_error, Socket, Reason}, #{asks := Asks} = State) ->
-    case pathdog_relay_reg_asks:of_socket(Socket, Asks) of
-        {ok, Via} when Reason =:= econnrefused -> {noreply, left(refused(Via, State))};
-        _ -> {noreply, State}
-    end;
+handle_info({udp_error, Socket, econnrefused}, State) ->
+    {noreply, refused(key_of(Socket, State), State)};
 handle_info({again, Key, Timer}, #{sockets := Sockets} = State) ->
     case Sockets of
         #{Key := {Socket, {registering, Timer}}} ->
@@ -182,20 +175,26 @@ dead({nothing, Ways}, State) -> State#{ways := Ways};
 dead({leave, Ways}, State) -> next_way(State#{ways := Ways}).
 
 %% Is our address at the relay another one? Then with another id. Else all relays are asked.
-suspect(#{ways := Ways, relays := Relays, asks := Asks} = State) ->
+suspect(#{ways := Ways, relays := Relays} = State) ->
     Via = pathdog_relay_reg_ways:via(Ways),
     case pathdog_relay_reg_ways:is_relay(Via) andalso number(Via, State) =/= number(Via, placed(Via, State)) of
         true ->
             woken(use(Via, kept, State#{ways := pathdog_relay_reg_ways:again(Ways)}));
         false ->
-            Asked = maps:fold(fun pathdog_relay_reg_asks:ask/3, Asks, Relays),
-            lists:foldl(fun(Relay, Next) -> use(Relay, kept, Next) end, State#{asks := Asked}, maps:keys(Relays))
+            left(lists:foldl(fun(Relay, Next) -> use(Relay, kept, Next) end, State#{suspect := true}, maps:keys(Relays)))
     end.
 
-refused(Via, #{ways := Ways} = State) ->
-    State#{ways := pathdog_relay_reg_ways:refused(Via, Ways)}.
+%% Its host says that nobody is there. The way in use is left when nothing has come for a while.
+refused({Via, _} = Key, #{ways := Ways} = State) when Via =/= ?DIRECT ->
+    case is_current(Key, State) of
+        true -> left(State#{ways := pathdog_relay_reg_ways:refused(Via, Ways)});
+        false -> State
+    end;
+refused(_, State) ->
+    State.
 
-%% Its host says that nobody is there, or it is known now where else to go.
+left(#{suspect := false} = State) ->
+    State;
 left(#{ways := Ways} = State) ->
     case pathdog_relay_reg_ways:leave(Ways) of
         yes ->
@@ -227,12 +226,12 @@ woken(#{conns := Conns} = State) ->
     State.
 
 %% Over the one in use: it lives.
-came(Via, #{ways := Ways, node := Node, asks := Asks} = State) ->
+came(Via, #{ways := Ways, node := Node} = State) ->
     {Moved, Next} = pathdog_relay_reg_ways:came(Via, Ways),
     %% not from here: it asks this module
     Moved =:= moved andalso spawn(fun() -> pathdog_bridge_relay:settled(Node, Via) end),
     case pathdog_relay_reg_ways:via(Ways) of
-        Via -> State#{ways := Next, asks := pathdog_relay_reg_asks:close(Asks)};
+        Via -> State#{ways := Next, suspect := false};
         _ -> State#{ways := Next}
     end.
 
@@ -251,12 +250,12 @@ is_current({Via, _} = Key, State) -> Key =:= key(Via, State).
 %% Where there is no route now, it stays.
 placed(Via, #{places := Places, relays := Relays, numbers := Count} = State) ->
     {Half, _, Had} = maps:get(Via, Places, {0, 0, []}),
-    case pathdog_relay_reg_asks:local(maps:get(Via, Relays)) of
-        {ok, Local} ->
-            {Number, Has} = pathdog_relay_reg_ids:place(Local, Half, Count, Had),
-            State#{places := Places#{Via => {Half, Number, Has}}};
+    case pathdog_relay_reg_socket:local(maps:get(Via, Relays)) of
         unknown ->
-            State
+            State;
+        Local ->
+            {Number, Has} = pathdog_relay_reg_ids:place(Local, Half, Count, Had),
+            State#{places := Places#{Via => {Half, Number, Has}}}
     end.
 
 %% The relay lives and nothing comes: the other end may be registered with the other half of the numbers.
@@ -310,18 +309,23 @@ key_of(Socket, #{sockets := Sockets}) ->
     end.
 
 %% In use, asked for, or to be known about.
-is_wanted({Via, _} = Key, #{ways := Ways, waiting := Waiting, asks := Asks} = State) ->
+is_wanted({Via, _} = Key, #{ways := Ways, waiting := Waiting, suspect := Suspect} = State) ->
     is_current(Key, State) andalso
-        (pathdog_relay_reg_ways:via(Ways) =:= Via orelse lists:keymember(Via, 2, Waiting) orelse
-            Asks =/= pathdog_relay_reg_asks:new()).
+        (pathdog_relay_reg_ways:via(Ways) =:= Via orelse lists:keymember(Via, 2, Waiting) orelse Suspect).
 
 fresh({registering, _} = How) -> How;
 fresh(_) -> ported.
 
-%% Bound to no address, so that it follows the host's routes. One that was there is closed after it.
+%% The direct one is bound to no address, so that it follows the host's routes. What was there is closed after it.
 opened({Via, _} = Key, How, #{relays := Relays, sockets := Sockets} = State) ->
-    Family = case Relays of #{Via := {Ip, _}} -> family(Ip); _ -> inet end,
-    {ok, Socket} = gen_udp:open(0, [binary, {active, true}, Family]),
+    Socket =
+        case Relays of
+            #{Via := Address} ->
+                pathdog_relay_reg_socket:open(Address);
+            _ ->
+                {ok, Direct} = gen_udp:open(0, [binary, {active, true}]),
+                Direct
+        end,
     case Sockets of
         #{Key := {Old, _}} -> gen_udp:close(Old);
         _ -> ok
@@ -334,9 +338,8 @@ register_at(Key, Socket, #{sockets := Sockets} = State) ->
     State#{sockets := Sockets#{Key := {Socket, {registering, Timer}}}}.
 
 reg({Via, Number}, Socket, #{relays := Relays, id := Id}) ->
-    #{Via := {Ip, Port}} = Relays,
-    _ = gen_udp:send(Socket, Ip, Port, [<<"REG:">>, pathdog_relay_reg_ids:id(Id, Number), <<"\n">>]),
-    ok.
+    #{Via := Relay} = Relays,
+    ok = sent(gen_udp:send(Socket, Relay, [<<"REG:">>, pathdog_relay_reg_ids:id(Id, Number), <<"\n">>]), Socket).
 
 registered(Key, Socket, Pause, #{sockets := Sockets} = State) ->
     Timer = again(Key, Pause),
@@ -370,10 +373,17 @@ out(Data, #{ways := Ways, sockets := Sockets, held := Held, peer := Peer, relays
         {_, {registering, _}} ->
             State;
         {_, _} ->
-            #{Via := {Ip, Port}} = Relays,
-            _ = gen_udp:send(Socket, Ip, Port, Data),
+            #{Via := Relay} = Relays,
+            ok = sent(gen_udp:send(Socket, Relay, Data), Socket),
             State
     end.
+
+%% The kernel says it either by a message or here.
+sent({error, econnrefused}, Socket) ->
+    self() ! {udp_error, Socket, econnrefused},
+    ok;
+sent(_, _) ->
+    ok.
 
 from_relay(Key, Via, From, Data, #{relays := Relays, sockets := Sockets} = State) ->
     #{Key := {Socket, How}} = Sockets,

@@ -4,8 +4,8 @@
 %%
 %% Dead is a way over which nothing has come in spite of three tries, for so long. Tries are at least TRY_MS from each
 %% other (what is sent together counts once, acknowledgements at the end of a burst too). With the second one the way is
-%% suspect: then all relays are asked at once, so that it is known, when the way is left, which of them live. One that is refused by
-%% its own host is left at once.
+%% suspect: then all relays are asked at once, so that it is known, when the way is left, which of them live. One of which
+%% its host says that nobody is there is left then.
 -module(pathdog_relay_reg_ways).
 
 -export([new/3, via/1, settled/1, begun/1, to/2, again/1, tried/2, late/2, came/2, lives/2, refused/2, leave/1, hurry/2, next/1, is_relay/1]).
