@@ -5,11 +5,13 @@
 %%
 %%   {relay, {pathdog_relay_reg, #{
 %%       relays => [{<<"eu">>, {{192, 0, 2, 9}, 4433}}, {<<"us">>, {{198, 51, 100, 9}, 4433}}],
-%%       peers => #{'bravo@10.0.0.2' => #{id => <<"alpha-bravo">>, via => <<"eu">>}},
-%%       doors => [#{id => <<"charlie-alpha">>, relays => [<<"eu">>, <<"us">>], port => 9100}]}}}
+%%       peers => #{'bravo@10.0.0.2' => #{id => <<"alpha-bravo">>, via => <<"eu">>, direct => {{10, 0, 0, 2}, 9101}}},
+%%       doors => [#{id => <<"charlie-alpha">>, relays => [<<"eu">>, <<"us">>], port => 9100, direct => 9101}]}}}
 %%
 %% `peers` are dialled by this node; a door is the other end: what comes over its relays in that
 %% session is handed to this node's own listener. The order of the relays is that in which they are tried.
+%% `direct`, which may be left out, is a port of the door's own for the direct path: it speaks as a relay does, so that this way can be
+%% asked whether it lives, and a change to it is none to quic.
 -module(pathdog_relay_reg).
 -behaviour(pathdog_relay).
 
@@ -41,7 +43,7 @@ init(#{relays := Relays, peers := Peers, doors := Doors} = Args) when is_list(Re
         {bad_numbers, [Numbers || not (is_integer(Numbers) andalso Numbers >= 1 andalso Numbers =< ?NUMBERS_MAX)]}
     ],
     case [Check || {_, [_ | _]} = Check <- Checks] of
-        [] -> {ok, begun(#{relays => Relays, peers => Peers, dead_after => DeadAfter, numbers => Numbers}, Doors)};
+        [] -> begun(#{relays => Relays, peers => Peers, dead_after => DeadAfter, numbers => Numbers}, Doors);
         [Bad | _] -> {error, Bad}
     end;
 init(_) ->
@@ -51,31 +53,52 @@ begun(#{relays := Relays, peers := Peers, numbers := Numbers} = State, Doors) ->
     Table = ets:new(?MODULE, [public, set, {read_concurrency, true}]),
     maps:foreach(fun(Node, #{via := Via}) -> ets:insert(Table, {{via, Node}, Via}) end, Peers),
     Addresses = maps:from_list(Relays),
-    [
-        pathdog_relay_reg_door:start_link(Id, [maps:get(Name, Addresses) || Name <- at(Door)], Numbers, Port)
-     || #{id := Id, port := Port} = Door <- Doors
-    ],
-    State#{table => Table, addresses => Addresses}.
+    case open_doors(Doors, []) of
+        {ok, Open} ->
+            [
+                pathdog_relay_reg_door:start_link(Id, [maps:get(Name, Addresses) || Name <- at(Door)], Numbers, Port, Direct)
+             || {#{id := Id, port := Port} = Door, Direct} <- Open
+            ],
+            {ok, State#{table => Table, addresses => Addresses}};
+        {error, _} = Error ->
+            Error
+    end.
 
-is_relay({Name, {Ip, Port}}) when is_binary(Name), Name =/= ?DIRECT, byte_size(Name) >= 1, byte_size(Name) =< ?NAME_MAX ->
+%% Those that are for the direct path, too.
+open_doors([], Open) ->
+    {ok, Open};
+open_doors([#{direct := Port} = Door | Doors], Open) ->
+    case gen_udp:open(Port, [binary, {active, false}]) of
+        {ok, Socket} -> open_doors(Doors, [{Door, Socket} | Open]);
+        {error, Reason} -> {error, {door, Port, Reason}}
+    end;
+open_doors([Door | Doors], Open) ->
+    open_doors(Doors, [{Door, none} | Open]).
+
+is_relay({Name, Address}) when is_binary(Name), Name =/= ?DIRECT, byte_size(Name) >= 1, byte_size(Name) =< ?NAME_MAX ->
     case unicode:characters_to_list(Name) of
-        Text when is_list(Text) -> lists:all(fun(C) -> C >= 32 andalso C =/= 127 end, Text) andalso
-            inet:ntoa(Ip) =/= {error, einval} andalso is_port_number(Port);
+        Text when is_list(Text) -> lists:all(fun(C) -> C >= 32 andalso C =/= 127 end, Text) andalso is_address(Address);
         _ -> false
     end;
 is_relay(_) ->
     false.
 
+is_address({Ip, Port}) -> inet:ntoa(Ip) =/= {error, einval} andalso is_port_number(Port);
+is_address(_) -> false.
+
 is_port_number(Port) -> is_integer(Port) andalso Port >= 1 andalso Port =< 65535.
 
 is_id(Id) -> is_binary(Id) andalso Id =/= <<>>.
 
-is_peer(#{id := Id, via := Via}, Names) -> is_id(Id) andalso (Via =:= ?DIRECT orelse lists:member(Via, Names));
+is_peer(#{id := Id, via := Via} = Peer, Names) ->
+    is_id(Id) andalso (Via =:= ?DIRECT orelse lists:member(Via, Names)) andalso
+        (not is_map_key(direct, Peer) orelse is_address(maps:get(direct, Peer)));
 is_peer(_, _) -> false.
 
 is_door(#{id := Id, port := Port} = Door, Names) ->
     At = at(Door),
-    is_id(Id) andalso is_port_number(Port) andalso is_list(At) andalso At =/= [] andalso At -- Names =:= [];
+    is_id(Id) andalso is_port_number(Port) andalso is_list(At) andalso At =/= [] andalso At -- Names =:= [] andalso
+        (not is_map_key(direct, Door) orelse is_port_number(maps:get(direct, Door)));
 is_door(_, _) ->
     false.
 
@@ -114,9 +137,9 @@ connect_options(Node, #{table := Table} = State) ->
     {ok, #{socket_backend => adapter, socket_adapter => Adapter}}.
 
 begin_path(Node, #{relays := Relays, addresses := Addresses, peers := Peers, table := Table} = State) ->
-    #{Node := #{id := Id}} = Peers,
+    #{Node := #{id := Id} = Peer} = Peers,
     Path = pathdog_relay_reg_path:start(#{
-        id => Id, relays => Addresses, via => via(Node, State), keeper => self(), node => Node,
+        id => Id, relays => case Peer of #{direct := At} -> Addresses#{?DIRECT => At}; _ -> Addresses end, via => via(Node, State), keeper => self(), node => Node,
         ways => [Name || {Name, _} <- Relays] ++ [?DIRECT], dead_after => maps:get(dead_after, State),
         numbers => maps:get(numbers, State)
     }),

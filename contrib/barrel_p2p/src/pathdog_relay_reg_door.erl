@@ -8,10 +8,12 @@
 %% At each relay it is registered with each of the ids that the other end may come with (pathdog_relay_reg_ids). One that was used and
 %% is not any more is left alone until the relay has forgotten it: each registration would keep the other end's old address in it. When
 %% this node's own address at a relay is another one, the ids are those of the other half.
+%%
+%% It may have a port of its own for the direct path, where it speaks as a relay does.
 -module(pathdog_relay_reg_door).
 -behaviour(gen_server).
 
--export([start_link/4]).
+-export([start_link/5]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(AGAIN_MS, 1000). % until the next REG, while there is no answer; doubling after an ACK
@@ -19,16 +21,22 @@
 -define(REFRESH_MS, 60000).
 -define(FORGOTTEN_MS, 370000). % and one that is not used was registered again for a minute at most
 -define(LOOK_MS, 1000). % at our own address
+-define(MEMBERS_MAX, 8).
 
 -type address() :: {inet:ip_address(), inet:port_number()}.
 
--spec start_link(binary(), [address(), ...], pos_integer(), inet:port_number()) -> pid().
-start_link(Id, Relays, Numbers, Port) ->
-    {ok, Door} = gen_server:start_link(?MODULE, {Id, Relays, Numbers, Port}, []),
+%% Direct: the socket for the direct path, which becomes its own.
+-spec start_link(binary(), [address(), ...], pos_integer(), inet:port_number(), gen_udp:socket() | none) -> pid().
+start_link(Id, Relays, Numbers, Port, Direct) ->
+    {ok, Door} = gen_server:start_link(?MODULE, {Id, Relays, Numbers, Port, Direct}, []),
+    Direct =:= none orelse begin
+        ok = gen_udp:controlling_process(Direct, Door),
+        ok = inet:setopts(Direct, [{active, true}])
+    end,
     Door.
 
--spec init({binary(), [address(), ...], pos_integer(), inet:port_number()}) -> {ok, map()}.
-init({Id, Relays, Numbers, Port}) ->
+-spec init({binary(), [address(), ...], pos_integer(), inet:port_number(), gen_udp:socket() | none}) -> {ok, map()}.
+init({Id, Relays, Numbers, Port, Direct}) ->
     {ok, Inside} = gen_udp:open(0, [binary, {active, true}, {ip, {127, 0, 0, 1}}]),
     erlang:send_after(?LOOK_MS, self(), look),
     {ok,
@@ -39,7 +47,9 @@ init({Id, Relays, Numbers, Port}) ->
             inside => Inside,
             places => maps:from_list([{Relay, {0, pathdog_relay_reg_socket:local(Relay)}} || Relay <- Relays]), % {half, our address there}
             ends => #{}, % the socket towards a relay => what is known of it
-            latest => undefined % the one that data came over last
+            direct => Direct,
+            members => [], % who registered there, the latest first
+            latest => none % {socket, address} that data came over last
         }, Relays)}.
 
 opened(Relay, #{id := Id, numbers := Count, places := Places, ends := Ends} = State) ->
@@ -75,6 +85,8 @@ handle_info(look, #{places := Places} = State) ->
 handle_info({udp, Inside, Ip, Port, Data}, #{inside := Inside, listener := {Ip, Port}} = State) ->
     ok = out(Data, State),
     {noreply, State};
+handle_info({udp, Direct, Ip, Port, Data}, #{direct := Direct} = State) ->
+    {noreply, directly({Ip, Port}, Data, State)};
 handle_info({udp, Socket, Ip, Port, Data}, #{ends := Ends} = State) ->
     case Ends of
         #{Socket := #{relay := {Ip, Port}} = End} -> {noreply, heard(Socket, End, Data, State)};
@@ -115,28 +127,42 @@ looked({Relay, {Half, Known}}, #{places := Places, ends := Ends} = State) ->
 %% An ACK is no proof, it may be forged: so the next REG comes soon, and later ones less and less so.
 heard(Socket, #{acknowledged := false, pause := Pause} = End, <<"ACK\n">>, #{ends := Ends} = State) ->
     State#{ends := Ends#{Socket := End#{acknowledged := true, pause := min(2 * Pause, ?REFRESH_MS)}}};
-heard(Socket, End, Data, #{ends := Ends, inside := Inside, listener := Listener, latest := Latest} = State) ->
+heard(Socket, #{relay := Relay} = End, Data, #{ends := Ends} = State) ->
     case pathdog_relay_reg_path:kind(Data) of
-        data ->
-            _ = gen_udp:send(Inside, Listener, Data),
-            Latest =:= Socket orelse other_way(Inside),
-            State#{ends := Ends#{Socket := End#{pause := ?REFRESH_MS, heard := now_ms()}}, latest := Socket};
-        _ ->
-            State
+        data -> came({Socket, Relay}, Data, State#{ends := Ends#{Socket := End#{pause := ?REFRESH_MS, heard := now_ms()}}});
+        _ -> State
     end.
+
+%% As a relay would take it: who knows an id is a member. Others are not heard, so that nobody else gets what goes out.
+directly(From, <<"REG:", Given/binary>>, #{direct := Direct, id := Id, numbers := Count, members := Members} = State) ->
+    Numbers = pathdog_relay_reg_ids:numbers(0, Count) ++ pathdog_relay_reg_ids:numbers(1, Count),
+    case lists:member(string:trim(Given, trailing, "\n"), [pathdog_relay_reg_ids:id(Id, Number) || Number <- Numbers]) of
+        true ->
+            _ = gen_udp:send(Direct, From, <<"ACK\n">>),
+            State#{members := lists:sublist([From | lists:delete(From, Members)], ?MEMBERS_MAX)};
+        false ->
+            State
+    end;
+directly(From, Data, #{direct := Direct, members := Members} = State) ->
+    case lists:member(From, Members) of
+        true -> came({Direct, From}, Data, State);
+        false -> State
+    end.
+
+came(Way, Data, #{inside := Inside, listener := Listener, latest := Latest} = State) ->
+    _ = gen_udp:send(Inside, Listener, Data),
+    Latest =:= Way orelse other_way(Inside),
+    State#{latest := Way}.
 
 %% What this node's connections had under way when the other end changed its way may be lost.
 other_way(Inside) ->
     {ok, {_, Port}} = inet:sockname(Inside),
     pathdog_bridge_relay:wake_from({{127, 0, 0, 1}, Port}).
 
-out(Data, #{latest := Latest, ends := Ends}) ->
-    case Ends of
-        #{Latest := #{relay := Relay}} ->
-            _ = gen_udp:send(Latest, Relay, Data),
-            ok;
-        _ ->
-            ok
-    end.
+out(_, #{latest := none}) ->
+    ok;
+out(Data, #{latest := {Socket, Address}}) ->
+    _ = gen_udp:send(Socket, Address, Data),
+    ok.
 
 now_ms() -> erlang:monotonic_time(millisecond).

@@ -68,12 +68,13 @@ kind(_) -> data.
 %% ---- the process ----
 
 -spec init(map()) -> {ok, map()}.
-init(#{via := Via, keeper := Keeper, ways := Ways, dead_after := DeadAfter} = Args) ->
+init(#{via := Via, keeper := Keeper, ways := Ways, relays := Relays, dead_after := DeadAfter} = Args) ->
     _ = monitor(process, Keeper),
     Known = maps:with([id, numbers, relays, node, keeper], Args),
     {ok,
         use(Via, kept, Known#{
-            ways => pathdog_relay_reg_ways:new(Via, Ways, DeadAfter),
+            ways => pathdog_relay_reg_ways:new(Via, Ways, maps:keys(Relays), DeadAfter),
+            %% relays: with direct, if the other end has a door for that, which speaks the same
             %% {via, number} => {socket, direct | {registering, timer} | {registered, timer, pause} | ported}
             %% ported: from a fresh port, where data comes first
             sockets => #{},
@@ -106,10 +107,10 @@ handle_cast({close, Ref}, #{conns := Conns} = State) ->
     {noreply, State#{conns := maps:remove(Ref, Conns)}}.
 
 -spec handle_info(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
-handle_info({udp, Socket, Ip, Port, Data}, State) ->
+handle_info({udp, Socket, Ip, Port, Data}, #{relays := Relays} = State) ->
     case key_of(Socket, State) of
-        {?DIRECT, _} -> {noreply, in(Ip, Port, Data, counted(?DIRECT, State))};
-        {Via, _} = Key -> {noreply, from_relay(Key, Via, {Ip, Port}, Data, State)};
+        {Via, _} = Key when is_map_key(Via, Relays) -> {noreply, from_relay(Key, Via, {Ip, Port}, Data, State)};
+        {Via, _} -> {noreply, in(Ip, Port, Data, counted(Via, State))};
         none -> {noreply, State}
     end;
 handle_info({udp_error, Socket, econnrefused}, State) ->
@@ -177,7 +178,7 @@ dead({leave, Ways}, State) -> next_way(State#{ways := Ways}).
 %% Is our address at the relay another one? Then with another id. Else all relays are asked.
 suspect(#{ways := Ways, relays := Relays} = State) ->
     Via = pathdog_relay_reg_ways:via(Ways),
-    case pathdog_relay_reg_ways:is_relay(Via) andalso number(Via, State) =/= number(Via, placed(Via, State)) of
+    case is_map_key(Via, Relays) andalso number(Via, State) =/= number(Via, placed(Via, State)) of
         true ->
             woken(use(Via, kept, State#{ways := pathdog_relay_reg_ways:again(Ways)}));
         false ->
@@ -185,7 +186,7 @@ suspect(#{ways := Ways, relays := Relays} = State) ->
     end.
 
 %% Its host says that nobody is there. The way in use is left when nothing has come for a while.
-refused({Via, _} = Key, #{ways := Ways} = State) when Via =/= ?DIRECT ->
+refused({Via, _} = Key, #{ways := Ways, relays := Relays} = State) when is_map_key(Via, Relays) ->
     case is_current(Key, State) of
         true -> left(State#{ways := pathdog_relay_reg_ways:refused(Via, Ways)});
         false -> State
@@ -285,22 +286,29 @@ is_full({Via, Number} = Key, #{places := Places, sockets := Sockets} = State) ->
 
 %% ---- sockets ----
 
-use(?DIRECT, kept, #{sockets := #{{?DIRECT, 0} := _}} = State) ->
-    State;
-use(?DIRECT, _, State) ->
-    opened({?DIRECT, 0}, direct, State);
+%% The direct one, where the other end has no door of its own for it.
+use(Via, Port, #{relays := Relays, sockets := Sockets} = State) when not is_map_key(Via, Relays) ->
+    case Sockets of
+        #{{Via, 0} := _} when Port =:= kept -> State;
+        _ -> opened({Via, 0}, direct, State)
+    end;
 use(Via, Port, State0) ->
     #{sockets := Sockets} = State = placed(Via, State0),
     Key = key(Via, State),
     IsFresh = Port =:= fresh andalso Key =:= key(Via, State0),
     case Sockets of
+        #{Key := _} when IsFresh, Via =:= ?DIRECT -> newly(Key, State);
         #{Key := {_, How}} when IsFresh -> opened(Key, fresh(How), State);
         #{Key := {_, ported}} -> State;
         #{Key := {Socket, {registering, _}}} -> register_at(Key, Socket, State);
         %% it may have forgotten us: data come behind it
         #{Key := {Socket, _}} -> reg(Key, Socket, State), registered(Key, Socket, ?UNPROVEN_MS, State);
-        _ -> #{sockets := #{Key := {Socket, _}}} = Opened = opened(Key, idle, State), register_at(Key, Socket, Opened)
+        _ -> newly(Key, State)
     end.
+
+newly(Key, State) ->
+    #{sockets := #{Key := {Socket, _}}} = Opened = opened(Key, idle, State),
+    register_at(Key, Socket, Opened).
 
 key_of(Socket, #{sockets := Sockets}) ->
     case [Key || {Key, {S, _}} <- maps:to_list(Sockets), S =:= Socket] of
@@ -363,16 +371,16 @@ out(Data, #{ways := Ways, sockets := Sockets, held := Held, peer := Peer, relays
     Via = pathdog_relay_reg_ways:via(Ways),
     Key = key(Via, State),
     #{Key := {Socket, How}} = Sockets,
-    case {Via, How} of
-        {?DIRECT, _} ->
+    case How of
+        direct ->
             {Ip, Port} = Peer,
             _ = gen_udp:send(Socket, Ip, Port, Data),
             State;
-        {_, {registering, _}} when length(Held) < ?HELD_MAX ->
+        {registering, _} when length(Held) < ?HELD_MAX ->
             State#{held := [Data | Held]};
-        {_, {registering, _}} ->
+        {registering, _} ->
             State;
-        {_, _} ->
+        _ ->
             #{Via := Relay} = Relays,
             ok = sent(gen_udp:send(Socket, Relay, Data), Socket),
             State

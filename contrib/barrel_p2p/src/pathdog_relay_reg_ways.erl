@@ -8,13 +8,12 @@
 %% its host says that nobody is there is left then.
 -module(pathdog_relay_reg_ways).
 
--export([new/3, via/1, settled/1, begun/1, to/2, again/1, tried/2, late/2, came/2, lives/2, refused/2, leave/1, hurry/2, next/1, is_relay/1]).
+-export([new/4, via/1, settled/1, begun/1, to/2, again/1, tried/2, late/2, came/2, lives/2, refused/2, leave/1, hurry/2, next/1]).
 -export_type([ways/0]).
 
--define(DIRECT, <<"direct">>).
 -define(TRY_MS, 100).
 -define(TRIES, 3).
--define(DIRECT_TIMES, 4). % direct is left so many times later than a relay: pathdog may know better
+-define(DIRECT_TIMES, 4). % direct, if it does not answer, is left so many times later than a relay: pathdog may know better
 
 -type via() :: pathdog_relay:via().
 -opaque ways() :: #{
@@ -28,14 +27,15 @@
     episode := non_neg_integer(), % what timers are for
     lives := [via()], % relays that answered since
     refused := [via()], % relays whose hosts said that nobody is there
+    answer := [via()], % ways that can be asked whether they live
     dead_after := pos_integer()
 }.
 
--spec new(via(), [via()], pos_integer()) -> ways().
-new(Via, Ways, DeadAfter) ->
+-spec new(via(), [via()], [via()], pos_integer()) -> ways().
+new(Via, Ways, Answer, DeadAfter) ->
     #{
         ways => Ways, via => Via, settled => Via, left => others(Via, Ways), by_itself => false, tries => {0, 0},
-        waited => false, episode => 0, lives => [], refused => [], dead_after => DeadAfter
+        waited => false, episode => 0, lives => [], refused => [], answer => Answer, dead_after => DeadAfter
     }.
 
 -spec via(ways()) -> via().
@@ -43,9 +43,6 @@ via(#{via := Via}) -> Via.
 
 -spec settled(ways()) -> via().
 settled(#{settled := Via}) -> Via.
-
--spec is_relay(via()) -> boolean().
-is_relay(Via) -> Via =/= ?DIRECT.
 
 %% A connection is the first one after none: it begins where the last one was.
 -spec begun(ways()) -> ways().
@@ -76,8 +73,11 @@ tried(Now, #{tries := {1, _}, episode := Episode} = W) ->
 tried(Now, #{tries := {Count, _}, waited := Waited} = W) ->
     {case Waited of true -> leave; false -> nothing end, W#{tries := {Count + 1, Now}}}.
 
-dead_after(#{via := ?DIRECT, dead_after := Ms}) -> ?DIRECT_TIMES * Ms;
-dead_after(#{dead_after := Ms}) -> Ms.
+dead_after(#{via := Via, answer := Answer, dead_after := Ms}) ->
+    case lists:member(Via, Answer) of
+        true -> Ms;
+        false -> ?DIRECT_TIMES * Ms
+    end.
 
 -spec late(non_neg_integer(), ways()) -> {nothing | leave, ways()}.
 late(Episode, #{episode := Episode, tries := {Count, _}} = W) when Count >= ?TRIES -> {leave, W};
@@ -135,8 +135,8 @@ next(#{left := Left, via := Via, lives := Lives} = W) ->
     Was = case lists:member(Via, Lives) of true -> lives; false -> silent end,
     {Was, again(W#{via := Next, left := lists:delete(Next, Left), by_itself := true})}.
 
-class(Way, #{lives := Lives, refused := Refused}) ->
-    case {Way =:= ?DIRECT orelse lists:member(Way, Lives), lists:member(Way, Refused)} of
+class(Way, #{lives := Lives, refused := Refused, answer := Answer}) ->
+    case {lists:member(Way, Lives) orelse not lists:member(Way, Answer), lists:member(Way, Refused)} of
         {true, _} -> 0;
         {_, false} -> 1;
         {_, true} -> 2

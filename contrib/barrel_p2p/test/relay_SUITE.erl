@@ -300,7 +300,7 @@ reg_until(Socket, Port, End) ->
 a_door_and_its_acks(Config) ->
     Deaf = proplists:get_value(deaf, Config),
     {ok, DeafPort} = inet:port(Deaf),
-    Door = pathdog_relay_reg_door:start_link(<<"alpha-bravo">>, [{?LOCALHOST, DeafPort}], 1, 9),
+    Door = pathdog_relay_reg_door:start_link(<<"alpha-bravo">>, [{?LOCALHOST, DeafPort}], 1, 9, none),
     {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000),
     Other = somebody_else(),
     Pause = fun() ->
