@@ -26,6 +26,7 @@
 %% Sessions end after 300 s without activity; a member may register again from the same port.
 -define(REFRESH_MS, 60000).
 -define(ERR_MAX, 20). % bytes of a relay's refusal; a packet of QUIC is longer
+-define(LOOK_MS, 25). % until our own address is looked at, when nothing comes
 -define(HELD_MAX, 32). % datagrams kept while a relay has not answered; QUIC sends the rest again
 -define(DIRECT, <<"direct">>).
 
@@ -133,6 +134,11 @@ handle_info({again, Key, Timer}, #{sockets := Sockets} = State) ->
         _ -> {noreply, State}
     end;
 %% What is asked of the ways.
+handle_info({look, Episode}, #{ways := Ways} = State) ->
+    case pathdog_relay_reg_ways:is_quiet(Episode, Ways) of
+        true -> {noreply, looked(State)};
+        false -> {noreply, State}
+    end;
 handle_info({late, Episode}, #{ways := Ways} = State) ->
     {noreply, dead(pathdog_relay_reg_ways:late(Episode, Ways), State)};
 handle_info({hurry, Episode}, #{ways := Ways} = State) ->
@@ -165,6 +171,9 @@ counted(Via, #{received := Received} = State) ->
 
 tried(#{ways := Ways} = State) ->
     case pathdog_relay_reg_ways:tried(erlang:monotonic_time(millisecond), Ways) of
+        {{first, Episode}, Next} ->
+            erlang:send_after(?LOOK_MS, self(), {look, Episode}),
+            State#{ways := Next};
         {{suspect, {Ms, Episode}}, Next} ->
             erlang:send_after(Ms, self(), {late, Episode}),
             suspect(State#{ways := Next});
@@ -175,15 +184,16 @@ tried(#{ways := Ways} = State) ->
 dead({nothing, Ways}, State) -> State#{ways := Ways};
 dead({leave, Ways}, State) -> next_way(State#{ways := Ways}).
 
-%% Is our address at the relay another one? Then with another id. Else all relays are asked.
-suspect(#{ways := Ways, relays := Relays} = State) ->
+%% Is our address at the relay another one? Then with another id.
+looked(#{ways := Ways, relays := Relays} = State) ->
     Via = pathdog_relay_reg_ways:via(Ways),
     case is_map_key(Via, Relays) andalso number(Via, State) =/= number(Via, placed(Via, State)) of
-        true ->
-            woken(use(Via, kept, State#{ways := pathdog_relay_reg_ways:again(Ways)}));
-        false ->
-            left(lists:foldl(fun(Relay, Next) -> use(Relay, kept, Next) end, State#{suspect := true}, maps:keys(Relays)))
+        true -> woken(use(Via, kept, State#{ways := pathdog_relay_reg_ways:again(Ways)}));
+        false -> State
     end.
+
+suspect(#{relays := Relays} = State) ->
+    left(lists:foldl(fun(Relay, Next) -> use(Relay, kept, Next) end, State#{suspect := true}, maps:keys(Relays))).
 
 %% Its host says that nobody is there. The way in use is left when nothing has come for a while.
 refused({Via, _} = Key, #{ways := Ways, relays := Relays} = State) when is_map_key(Via, Relays) ->

@@ -8,7 +8,7 @@
 %% its host says that nobody is there is left then.
 -module(pathdog_relay_reg_ways).
 
--export([new/4, via/1, settled/1, begun/1, to/2, again/1, tried/2, late/2, came/2, lives/2, refused/2, leave/1, hurry/2, next/1]).
+-export([new/4, via/1, settled/1, begun/1, to/2, again/1, tried/2, is_quiet/2, late/2, came/2, lives/2, refused/2, leave/1, hurry/2, next/1]).
 -export_type([ways/0]).
 
 -define(TRY_MS, 100).
@@ -62,10 +62,12 @@ to(Via, #{settled := Settled, ways := Ways} = W) ->
 again(#{episode := Episode} = W) ->
     W#{tries := {0, 0}, waited := false, episode := Episode + 1}.
 
-%% Something is sent. suspect: it is to be asked, and late/2 called after so many ms.
--spec tried(integer(), ways()) -> {nothing | leave | {suspect, {pos_integer(), non_neg_integer()}}, ways()}.
-tried(Now, #{tries := {0, _}} = W) ->
-    {nothing, W#{tries := {1, Now}}};
+%% Something is sent. first: since something came; is_quiet/2 is of use a little later. suspect: it is to be asked, and late/2 called after
+%% so many ms.
+-spec tried(integer(), ways()) ->
+    {nothing | leave | {first, non_neg_integer()} | {suspect, {pos_integer(), non_neg_integer()}}, ways()}.
+tried(Now, #{tries := {0, _}, episode := Episode} = W) ->
+    {{first, Episode}, W#{tries := {1, Now}}};
 tried(Now, #{tries := {_, Last}} = W) when Now - Last < ?TRY_MS ->
     {nothing, W};
 tried(Now, #{tries := {1, _}, episode := Episode} = W) ->
@@ -78,6 +80,10 @@ dead_after(#{via := Via, answer := Answer, dead_after := Ms}) ->
         true -> Ms;
         false -> ?DIRECT_TIMES * Ms
     end.
+
+%% Has nothing come since then?
+-spec is_quiet(non_neg_integer(), ways()) -> boolean().
+is_quiet(Episode, #{episode := Now}) -> Episode =:= Now.
 
 -spec late(non_neg_integer(), ways()) -> {nothing | leave, ways()}.
 late(Episode, #{episode := Episode, tries := {Count, _}} = W) when Count >= ?TRIES -> {leave, W};
@@ -133,7 +139,7 @@ next(#{left := [], via := Via, ways := Ways} = W) ->
 next(#{left := Left, via := Via, lives := Lives} = W) ->
     {_, Next} = lists:min([{{class(Way, W), Place}, Way} || {Place, Way} <- lists:enumerate(Left)]),
     Was = case lists:member(Via, Lives) of true -> lives; false -> silent end,
-    {Was, again(W#{via := Next, left := lists:delete(Next, Left), by_itself := true})}.
+    {Was, again(W#{via := Next, left := lists:delete(Next, Left), by_itself := true, lives := []})}.
 
 class(Way, #{lives := Lives, refused := Refused, answer := Answer}) ->
     case {lists:member(Way, Lives) orelse not lists:member(Way, Answer), lists:member(Way, Refused)} of
