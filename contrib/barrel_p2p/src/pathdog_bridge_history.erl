@@ -45,7 +45,7 @@ is_stuck(#{stuck := Stuck}) ->
     {pathdog_bridge_summary:row(), verdict(), history()}.
 seen(Id, Look, NowMs, How, {#{stuck := WasStuck} = History0, Settings}) ->
     {Booked, History1} = book(Look, History0),
-    {Stuck, History2} = holes(Look, NowMs, Settings, History1),
+    {Stuck, History2} = holes(Booked, NowMs, Settings, History1),
     Row = row(pathdog_bridge_summary:row(Id, Booked), NowMs, History2),
     {Push, Again, History3} = push(Booked, History2),
     Sent = How =:= asked orelse How =:= failed orelse Push,
