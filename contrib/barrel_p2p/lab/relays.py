@@ -155,6 +155,7 @@ def flip_in_a_hole(play):
 def flip_there_and_back(play):
     flip_in_a_hole(play)
     play.stage.network.link_up("up0")
+    play.stage.network.wait_up("up0")
     play.stage.network.down_and_flip("up1", "up0")
     before = came(play)
     play.alpha.wait_until(f"pathdog_bridge_relay:received({play.peer}, <<\"eu\">>) > {before + 100}", "it goes on at eu")
