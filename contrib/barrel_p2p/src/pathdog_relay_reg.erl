@@ -67,10 +67,15 @@ begun(#{relays := Relays, peers := Peers, numbers := Numbers} = State, Doors) ->
 %% Those that are for the direct path, too.
 open_doors([], Open) ->
     {ok, Open};
-open_doors([#{direct := Port} = Door | Doors], Open) ->
-    case gen_udp:open(Port, [binary, {active, false}]) of
+open_doors([#{direct := At} = Door | Doors], Open) ->
+    {Options, Port} =
+        case At of
+            {Ip, Given} -> {[pathdog_relay_reg_socket:family(Ip), {ip, Ip}], Given};
+            Given -> {[], Given}
+        end,
+    case gen_udp:open(Port, [binary, {active, false} | Options]) of
         {ok, Socket} -> open_doors(Doors, [{Door, Socket} | Open]);
-        {error, Reason} -> {error, {door, Port, Reason}}
+        {error, Reason} -> {error, {door, At, Reason}}
     end;
 open_doors([Door | Doors], Open) ->
     open_doors(Doors, [{Door, none} | Open]).
@@ -98,9 +103,13 @@ is_peer(_, _) -> false.
 is_door(#{id := Id, port := Port} = Door, Names) ->
     At = at(Door),
     is_id(Id) andalso is_port_number(Port) andalso is_list(At) andalso At =/= [] andalso At -- Names =:= [] andalso
-        (not is_map_key(direct, Door) orelse is_port_number(maps:get(direct, Door)));
+        is_own(maps:get(direct, Door, 1));
 is_door(_, _) ->
     false.
+
+%% Of this node: a port of all its IPv4 addresses, or one address.
+is_own(Port) when is_integer(Port) -> is_port_number(Port);
+is_own(At) -> is_address(At).
 
 %% The relays of a door.
 at(#{relays := Names}) -> Names;

@@ -3,7 +3,7 @@
 %% ({udp_error, Socket, econnrefused}), and what is sent comes from the address with which the relay knows it, or not at all.
 -module(pathdog_relay_reg_socket).
 
--export([open/1, local/1]).
+-export([open/1, local/1, family/1]).
 
 -type address() :: {inet:ip_address(), inet:port_number()}.
 
@@ -25,5 +25,6 @@ local({Ip, Port}) ->
         {error, _} -> unknown
     end.
 
+-spec family(inet:ip_address()) -> inet | inet6.
 family(Ip) when tuple_size(Ip) =:= 4 -> inet;
 family(_) -> inet6.
