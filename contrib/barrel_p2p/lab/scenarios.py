@@ -73,7 +73,7 @@ class Play:
 
     def relay(self, name):
         one = self.scenario
-        return relays.settings(name, one.relay, one.doors) if one.relay else ""
+        return relays.settings(name, one.relay, one.doors, one.direct) if one.relay else ""
 
     def watched(self):
         """The nodes with a pathdog beside them."""
@@ -338,6 +338,7 @@ class Scenario:
     only_with: bool = False
     relay: str = ""  # where bravo is reached at first
     doors: tuple = ()
+    direct: bool = False  # a door for the direct path, too
     start: str = ""  # nothing else happens: whom the nodes name as contacts
 
     @property
@@ -380,8 +381,9 @@ SCENARIOS = [
              casts=True, kernel="{connect_all, false}"),
     Scenario("ten-flips", f"ten times link down and flip, every {int(FLIP_PACE_S * 1000)} ms",
              "alpha", ten_flips),
-    *(Scenario(name, text, "alpha", event, only_with=True, relay=via, doors=doors)
-      for name, text, via, event, doors in relays.SCENARIOS),
+    *(Scenario(name, text, "alpha", event, only_with=True, relay=via, doors=doors,
+                direct=direct)
+      for name, text, via, event, doors, direct in relays.SCENARIOS),
     *(Scenario(name, text, "", None, start=which, kernel=kernel)
       for name, text, which, kernel in starts.SCENARIOS),
 ]

@@ -112,6 +112,14 @@ class Network:
     def link_up(self, up):
         self.batch("host", f"link set {up} up")
 
+    def wait_up(self, up):
+        """The kernel says so up to a second later, and nothing is sent over it before."""
+        deadline = time.monotonic() + PATIENCE_S
+        while "state UP" not in run(["ip", "-n", self.name("host"), "link", "show", up]):
+            if time.monotonic() > deadline:
+                raise LabError(f"{up} does not come up")
+            time.sleep(0.02)
+
     def reset(self):
         self.batch("net", "neigh flush dev up0 nud permanent", "rule flush",
                    "rule add priority 32766 lookup main")
