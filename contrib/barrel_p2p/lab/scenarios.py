@@ -33,6 +33,7 @@ class Result:
     fallback: bool = False
     lost_peers: list = field(default_factory=list)  # "from to", of those that cast
     lost_messages: int = 0
+    load: float = 0.0  # of the machine, at the end
 
 
 class NotReady(LabError):
@@ -49,6 +50,7 @@ class Play:
         self.with_pathdog = with_pathdog
         self.alpha = None
         self.stacks = None
+        self.casting = set()
         self.peer = f"'{node_name('bravo')}'"
         self.peers = ["bravo"] + (["charlie"] if scenario.third else [])
 
@@ -61,7 +63,7 @@ class Play:
         dialled = self.scenario.dialler == "alpha"
         for name in self.peers:
             self.stage.start_node(name, [] if dialled else ["alpha"],
-                                  bridge=name in self.watched() or bool(self.scenario.relay),
+                                  bridge=self.with_pathdog,
                                   kernel=self.scenario.kernel, relay=self.relay(name))
         if self.scenario.third:
             self.meet()
@@ -102,6 +104,8 @@ class Play:
             self.alpha.wait_until(f"pdlab:up('{node_name(name)}')", f"{name} is up")
             self.stage.nodes[name].wait_until(f"pdlab:up('{node_name('alpha')}')", "alpha is up")
             role = self.alpha.ask(f"pdlab:role('{node_name(name)}')")
+            if name in self.casting:
+                continue  # it dials by itself
             if role != ("client" if dialled else "server"):
                 raise LabError(f"alpha is the {role} of {name}, which is not what was asked for")
 
@@ -168,18 +172,35 @@ class Play:
 
     def start_casts(self):
         for name in self.all_nodes():
-            others = ", ".join(f"'{node_name(other)}'" for other in self.all_nodes()
-                               if other != name)
-            self.stage.nodes[name].ask(f"pdlab:casts([{others}], {CAST_MS})")
+            self.start_casts_of(name)
+        self.wait_lanes(50)
+
+    def start_casts_of(self, name):
+        others = ", ".join(f"'{node_name(other)}'" for other in self.all_nodes() if other != name)
+        if not self.scenario.once:
+            self.stage.nodes[name].ask("pdlab:connect_again()")
+        self.stage.nodes[name].ask(f"pdlab:casts([{others}], {CAST_MS})")
+        self.casting.add(name)
+
+    def mark(self):
+        """What is measured begins now; of casts with the next one of each lane, so that none that
+        is under way is counted, or missed."""
+        self.alpha.ask("pdlab:mark()")
+        if self.scenario.casts:
+            for name in self.peers:
+                self.stage.nodes[name].ask("pdlab:mark()")
+            self.wait_lanes(1)
+
+    def wait_lanes(self, count):
         deadline = time.monotonic() + PATIENCE_S
-        while not all(lane["count"] > 50 for lane in self.lanes().values()):
+        while not all(lane["count"] >= count for lane in self.lanes().values()):
             if time.monotonic() > deadline:
-                raise LabError(f"the casts do not get going: {self.lanes()}")
-            time.sleep(0.1)
+                raise NotReady(f"the casts do not get going: {self.lanes()}")
+            time.sleep(0.02)
 
     def lanes(self):
         """(from, to) → what came; nothing yet counts as quiet."""
-        nothing = {"count": 0, "odd": 0, "gap_us": 0, "quiet_us": 10 ** 9}
+        nothing = {"count": 0, "before": 0, "odd": 0, "gap_us": 0, "quiet_us": 10 ** 9}
         found = {}
         for to in self.all_nodes():
             sink = self.stage.nodes[to].ask("pdlab:sinks()")
@@ -210,8 +231,9 @@ class Play:
         result.lost_peers = sorted(f"{name} {to}" for name, to in silent)
         result.frozen = bool(silent)
         result.frozen_pairs = len(silent)
-        result.lost_messages = sum(sent[name][node_name(to)] - after[name, to]["count"]
-                                   for name, to in lanes if (name, to) not in silent)
+        result.lost_messages = sum(
+            sent[name][node_name(to)] - after[name, to]["before"] - after[name, to]["count"]
+            for name, to in lanes if (name, to) not in silent)
         return result
 
     def watch(self):
@@ -237,7 +259,8 @@ class Play:
 
     def result(self, frozen, pairs):
         result = Result(self.scenario.name, self.with_pathdog, bool(frozen),
-                        max(pair["gap_us"] for pair in pairs) / 1000, len(frozen))
+                        max(pair["gap_us"] for pair in pairs) / 1000, len(frozen),
+                        load=os.getloadavg()[0])
         if self.with_pathdog:
             records = [record for pathdog in self.stage.pathdogs.values()
                        for record in list(pathdog.records)]
@@ -293,9 +316,24 @@ def restart_then_down_and_flip(play):
     play.start_alpha()
     if play.with_pathdog:
         play.wait_known()
-    play.start_pings()
-    play.alpha.ask("pdlab:mark()")
+    if play.scenario.casts:
+        play.start_casts_of("alpha")
+        play.wait_lanes(50)
+    else:
+        play.start_pings()
+    play.mark()
     down_and_flip(play)
+
+
+def far_ends_first(play):
+    """They close their connections and cast, so they dial alpha where it cannot be reached; and only
+    then alpha has another way."""
+    play.stage.network.down("up0")
+    for name in play.peers:
+        play.stage.nodes[name].ask(f"pdlab:close('{node_name('alpha')}')")
+    for name in play.peers:
+        play.stage.nodes[name].wait_until(f"pdlab:dials('{node_name('alpha')}')", "it dials alpha")
+    flip(play)
 
 
 def peer_restart(play):
@@ -333,6 +371,7 @@ class Scenario:
     third: bool = False
     both: bool = False  # a pathdog beside the others, too
     casts: bool = False  # between all nodes, instead of the ping
+    once: bool = False  # which do not connect by themselves, as barrel_p2p has it
     kernel: str = ""  # more of kernel's environment
     config: dict = field(default_factory=dict)
     only_with: bool = False
@@ -344,6 +383,8 @@ class Scenario:
     def lanes(self):
         return "lanes" if self.casts else "pairs"
 
+
+APART = "{connect_all, false}"  # as it is recommended for three nodes
 
 SCENARIOS = [
     Scenario("samples", "nothing happens: samples arrive", "alpha", samples, only_with=True),
@@ -371,13 +412,25 @@ SCENARIOS = [
     Scenario("mesh-acceptor", "the same, the others dialled alpha", "bravo", down_and_flip,
              third=True, casts=True),
     Scenario("mesh-all", "the same, pathdog beside each", "alpha", down_and_flip, third=True,
-             both=True, casts=True, only_with=True),
+             both=True, casts=True, kernel=APART, only_with=True),
     Scenario("mesh-flip", "three nodes that cast, route flip", "alpha", flip, third=True,
-             casts=True),
-    Scenario("mesh-once", "the same, dist_auto_connect once", "alpha", down_and_flip, third=True,
-             casts=True, kernel="{dist_auto_connect, once}"),
-    Scenario("mesh-apart", "the same, connect_all false", "alpha", down_and_flip, third=True,
-             casts=True, kernel="{connect_all, false}"),
+             casts=True, kernel=APART),
+    Scenario("mesh-once", "three nodes that cast, link down and flip, dist_auto_connect once", "alpha",
+             down_and_flip, third=True, casts=True, kernel=APART, once=True),
+    Scenario("mesh-apart", "three nodes that cast, link down and flip, connect_all false", "alpha", down_and_flip, third=True,
+             casts=True, kernel=APART),
+    Scenario("mesh-far", "the same, the others close first, and dial alpha where it is not", "alpha",
+             far_ends_first, third=True, casts=True, kernel=APART),
+    Scenario("mesh-far-acceptor", "the same, the others dialled alpha", "bravo", far_ends_first,
+             third=True, casts=True, kernel=APART),
+    Scenario("mesh-silent", "three nodes that cast, up0 dies silently", "alpha", die_silently,
+             third=True, casts=True, kernel=APART),
+    Scenario("mesh-silent-all", "the same, pathdog beside each", "alpha", die_silently, third=True,
+             both=True, casts=True, kernel=APART, only_with=True),
+    Scenario("mesh-restart", "three nodes that cast, alpha restarts, then link down and flip",
+             "alpha", restart_then_down_and_flip, third=True, casts=True, kernel=APART),
+    Scenario("mesh-ten-flips", "three nodes that cast, ten times link down and flip", "alpha",
+             ten_flips, third=True, casts=True, kernel=APART),
     Scenario("ten-flips", f"ten times link down and flip, every {int(FLIP_PACE_S * 1000)} ms",
              "alpha", ten_flips),
     *(Scenario(name, text, "alpha", event, only_with=True, relay=via, doors=doors)
@@ -399,7 +452,7 @@ def play(stage, settings, scenario, with_pathdog):
             one.open()
         except LabError as error:
             raise NotReady(str(error)) from error
-        one.alpha.ask("pdlab:mark()")
+        one.mark()
         scenario.event(one)
         result = one.watch_casts() if scenario.casts else one.watch()
         if settings.keep and (result.frozen or result.gap_ms > settings.keep_over_ms):

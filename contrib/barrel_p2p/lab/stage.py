@@ -108,6 +108,9 @@ class Network:
         self.batch("net", "neigh replace 10.0.1.2 lladdr 02:00:00:00:00:99 dev up0 nud permanent",
                    "rule add iif up0 priority 50 blackhole")
 
+    def down(self, up):
+        self.batch("host", f"link set {up} down")
+
     def link_up(self, up):
         self.batch("host", f"link set {up} up")
 
