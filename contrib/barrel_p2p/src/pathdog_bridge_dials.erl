@@ -4,8 +4,8 @@
 %%   that were told to end      by net_kernel, for the peer's dial, or by their own timer, and did not: net_kernel waits for them, and
 %%                              does nothing else meanwhile
 %%   that were refused          the peer has a dial of its own. They would wait for that one to come in; if it does not, for ever
-%%   that have no answer        nobody is there. Only where the peer's own dial would be refused. Then none is begun for a
-%%                              while, so that the peer gets its turn: messages to it wait, and whoever dials it is refused
+%%   that have no answer        nobody is there. Only of a peer that was connected, and whose own dial would be refused. Then none is
+%%                              begun for a while, so that the peer gets its turn: messages to it wait, and dials of it fail
 %% It must not dial.
 -module(pathdog_bridge_dials).
 -behaviour(gen_server).
@@ -44,6 +44,7 @@ init(#{hold_for := HoldFor} = Settings) ->
     {ok, #{
         settings => Settings,
         holds => HoldFor > 0 andalso pathdog_bridge_hold:possible(),
+        known => #{}, % node => [], who was connected
         seen => #{}, % the process that dials => #{since, told, refused, ended}
         silent => #{} % node => #{answer, hold: how long the next time; until, reserved: if it is held}
     }}.
@@ -70,8 +71,15 @@ terminate(_, _) ->
 
 look(Now, #{settings := #{dist := Dist}, seen := Before} = State) ->
     Dials = Dist:dials(),
+    Up = Dist:controllers(),
     Seen = maps:from_list([{Setup, maps:get(Setup, Before, #{since => Now})} || {_, Setup} <- Dials]),
-    lists:foldl(fun(Dial, Into) -> judge(Dial, Now, Into) end, (held(Now, Dials, State))#{seen := Seen}, Dials).
+    lists:foldl(fun(Dial, Into) -> judge(Dial, Now, Into) end, (held(Now, Up, Dials, know(Up, State)))#{seen := Seen}, Dials).
+
+know(Up, #{known := Known} = State) ->
+    case [Node || {Node, _} <- Up, not is_map_key(Node, Known)] of
+        [] -> State;
+        New -> State#{known := lists:foldl(fun(Node, Into) -> Into#{Node => []} end, Known, New)}
+    end.
 
 %% ---- one dial ----
 
@@ -102,7 +110,8 @@ refused({Node, Setup}, #{since := Since} = Dial, Now, #{seen := Seen} = State) -
             State#{seen := Seen#{Setup := Dial#{refused => Now}}}
     end.
 
-answered({Node, Setup}, #{since := Since}, Now, #{settings := #{dist := Dist}, holds := true, silent := Silent} = State) ->
+answered({Node, Setup}, #{since := Since}, Now, #{holds := true, known := Known} = State) when is_map_key(Node, Known) ->
+    #{settings := #{dist := Dist}, silent := Silent} = State,
     #{answer := Limit} = maps:get(Node, Silent, first(State)),
     Waits =
         Now - Since >= Limit andalso Dist:name() > Node andalso not pathdog_bridge_relay:is_relayed(Node) andalso
@@ -150,10 +159,9 @@ hold(Node, Now, #{settings := #{hold_for := For}, silent := Silent} = State) ->
     }}}.
 
 %% Who is connected has answered.
-held(_, _, #{silent := Silent} = State) when map_size(Silent) =:= 0 ->
+held(_, _, _, #{silent := Silent} = State) when map_size(Silent) =:= 0 ->
     State;
-held(Now, Dials, #{settings := #{dist := Dist}, silent := Silent} = State) ->
-    Up = Dist:controllers(),
+held(Now, Up, Dials, #{settings := #{dist := Dist}, silent := Silent} = State) ->
     Left = maps:filtermap(
         fun(Node, Entry) ->
             case {lists:keymember(Node, 1, Up), Entry} of
