@@ -5,7 +5,7 @@
 %% Knows nothing of pathdog; only the lab uses it, never a release.
 -module(pdlab).
 
--export([main/0, up/1, role/1, connection/1, state/2, forbid/1, wedge/1, close/1, dials/1]).
+-export([main/0, connected/1, up/1, role/1, connection/1, state/2, forbid/1, wedge/1, close/1, dials/1]).
 -export([connect_again/0, stacks/0]).
 -export([pings/3, mark/0, report/0, pause/0, stop_pings/0]).
 -export([casts/2, sinks/0, sent/0, stop_casts/0]).
@@ -56,9 +56,12 @@ text(Term) -> unicode:characters_to_binary(io_lib:format("~0tp", [Term])).
 
 %%% What the node knows of its peers
 
+connected(Node) ->
+    lists:member(Node, nodes()).
+
 %% Both that it is connected and that HyParView has it.
 up(Node) ->
-    lists:member(Node, nodes()) andalso lists:member(Node, barrel_p2p:active_view()).
+    connected(Node) andalso lists:member(Node, barrel_p2p:active_view()).
 
 controller(Node) ->
     {Node, Controller} = lists:keyfind(Node, 1, erlang:system_info(dist_ctrl)),

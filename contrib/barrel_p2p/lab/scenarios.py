@@ -52,7 +52,10 @@ class Play:
         self.stacks = None
         self.casting = set()
         self.peer = f"'{node_name('bravo')}'"
-        self.peers = ["bravo"] + (["charlie"] if scenario.third else [])
+        self.peers = ["bravo"] + (["charlie"] if scenario.third or scenario.casts else [])
+        # what is recommended for three nodes
+        self.kernel = scenario.kernel or ("{connect_all, false}" if scenario.casts else "")
+        self.up = "connected" if scenario.casts else "up"
 
     def open(self):
         self.stage.network.reset()
@@ -64,8 +67,8 @@ class Play:
         for name in self.peers:
             self.stage.start_node(name, [] if dialled else ["alpha"],
                                   bridge=self.with_pathdog,
-                                  kernel=self.scenario.kernel, relay=self.relay(name))
-        if self.scenario.third:
+                                  kernel=self.kernel, relay=self.relay(name))
+        if len(self.peers) > 1:
             self.meet()
         self.start_alpha()
         for name in self.watched():
@@ -75,7 +78,9 @@ class Play:
 
     def relay(self, name):
         one = self.scenario
-        return relays.settings(name, one.relay, one.doors) if one.relay else ""
+        if one.relay:
+            return relays.settings(name, one.relay, one.doors)
+        return ", {connections, all}" if one.casts else ""
 
     def watched(self):
         """The nodes with a pathdog beside them."""
@@ -88,21 +93,21 @@ class Play:
         that alone makes net_kernel stand still for seconds (quic 1.8)."""
         bravo, charlie = self.stage.nodes["bravo"], self.stage.nodes["charlie"]
         charlie.ask(f"barrel_p2p:join({self.peer})")
-        charlie.wait_until(f"pdlab:up({self.peer})", "bravo is up")
-        bravo.wait_until(f"pdlab:up('{node_name('charlie')}')", "charlie is up")
+        charlie.wait_until(f"pdlab:{self.up}({self.peer})", "bravo is up")
+        bravo.wait_until(f"pdlab:{self.up}('{node_name('charlie')}')", "charlie is up")
 
     def start_alpha(self):
         dialled = self.scenario.dialler == "alpha"
         # over a relay the bridge's options have to be there before the first dial
         contacts = self.peers if dialled and not self.scenario.relay else []
         self.alpha = self.stage.start_node("alpha", contacts, bridge=self.with_pathdog,
-                                           kernel=self.scenario.kernel, relay=self.relay("alpha"))
+                                           kernel=self.kernel, relay=self.relay("alpha"))
         for name in self.peers:
             caller, other = (self.alpha, name) if dialled else (self.stage.nodes[name], "alpha")
             caller.ask(f"barrel_p2p:join('{node_name(other)}')")
         for name in self.peers:
-            self.alpha.wait_until(f"pdlab:up('{node_name(name)}')", f"{name} is up")
-            self.stage.nodes[name].wait_until(f"pdlab:up('{node_name('alpha')}')", "alpha is up")
+            self.alpha.wait_until(f"pdlab:{self.up}('{node_name(name)}')", f"{name} is up")
+            self.stage.nodes[name].wait_until(f"pdlab:{self.up}('{node_name('alpha')}')", "alpha is up")
             role = self.alpha.ask(f"pdlab:role('{node_name(name)}')")
             if name in self.casting:
                 continue  # it dials by itself
@@ -384,8 +389,6 @@ class Scenario:
         return "lanes" if self.casts else "pairs"
 
 
-APART = "{connect_all, false}"  # as it is recommended for three nodes
-
 SCENARIOS = [
     Scenario("samples", "nothing happens: samples arrive", "alpha", samples, only_with=True),
     Scenario("flip-dialler", "route flip, alpha dialled", "alpha", flip),
@@ -407,30 +410,28 @@ SCENARIOS = [
     Scenario("silent-dialler", "up0 dies silently, with two uplinks, alpha dialled", "alpha",
              die_silently),
     Scenario("silent-acceptor", "the same, bravo dialled", "bravo", die_silently),
-    Scenario("mesh", "three nodes that cast, link down and flip", "alpha", down_and_flip,
-             third=True, casts=True),
-    Scenario("mesh-acceptor", "the same, the others dialled alpha", "bravo", down_and_flip,
-             third=True, casts=True),
-    Scenario("mesh-all", "the same, pathdog beside each", "alpha", down_and_flip, third=True,
-             both=True, casts=True, kernel=APART, only_with=True),
-    Scenario("mesh-flip", "three nodes that cast, route flip", "alpha", flip, third=True,
-             casts=True, kernel=APART),
-    Scenario("mesh-once", "three nodes that cast, link down and flip, dist_auto_connect once", "alpha",
-             down_and_flip, third=True, casts=True, kernel=APART, once=True),
-    Scenario("mesh-apart", "three nodes that cast, link down and flip, connect_all false", "alpha", down_and_flip, third=True,
-             casts=True, kernel=APART),
-    Scenario("mesh-far", "the same, the others close first, and dial alpha where it is not", "alpha",
-             far_ends_first, third=True, casts=True, kernel=APART),
-    Scenario("mesh-far-acceptor", "the same, the others dialled alpha", "bravo", far_ends_first,
-             third=True, casts=True, kernel=APART),
+    Scenario("mesh", "three nodes that cast, link down and flip, alpha dialled", "alpha", down_and_flip,
+             casts=True),
+    Scenario("mesh-acceptor", "the same, the others dialled", "bravo", down_and_flip, casts=True),
+    Scenario("mesh-all", "the same, alpha dialled, pathdog beside each", "alpha", down_and_flip,
+             both=True, casts=True, only_with=True),
+    Scenario("mesh-once", "the same, with barrel_p2p's dist_auto_connect", "alpha", down_and_flip,
+             casts=True, once=True),
+    Scenario("mesh-global", "the same, with connect_all", "alpha", down_and_flip, casts=True,
+             kernel="{connect_all, true}"),
+    Scenario("mesh-flip", "three nodes that cast, route flip", "alpha", flip, casts=True),
+    Scenario("mesh-far", "three nodes that cast, the others close first and dial where alpha is not",
+             "alpha", far_ends_first, casts=True),
+    Scenario("mesh-far-acceptor", "the same, the others dialled", "bravo", far_ends_first,
+             casts=True),
     Scenario("mesh-silent", "three nodes that cast, up0 dies silently", "alpha", die_silently,
-             third=True, casts=True, kernel=APART),
-    Scenario("mesh-silent-all", "the same, pathdog beside each", "alpha", die_silently, third=True,
-             both=True, casts=True, kernel=APART, only_with=True),
+             casts=True),
+    Scenario("mesh-silent-all", "the same, pathdog beside each", "alpha", die_silently, both=True,
+             casts=True, only_with=True),
     Scenario("mesh-restart", "three nodes that cast, alpha restarts, then link down and flip",
-             "alpha", restart_then_down_and_flip, third=True, casts=True, kernel=APART),
+             "alpha", restart_then_down_and_flip, casts=True),
     Scenario("mesh-ten-flips", "three nodes that cast, ten times link down and flip", "alpha",
-             ten_flips, third=True, casts=True, kernel=APART),
+             ten_flips, casts=True),
     Scenario("ten-flips", f"ten times link down and flip, every {int(FLIP_PACE_S * 1000)} ms",
              "alpha", ten_flips),
     *(Scenario(name, text, "alpha", event, only_with=True, relay=via, doors=doors)
