@@ -36,13 +36,14 @@ is_held(Node) ->
     end.
 
 -spec init(pathdog_bridge_settings:settings()) -> {ok, map()}.
-init(#{hold_for := HoldFor} = Settings) ->
+init(#{hold_for := HoldFor, dist := Dist} = Settings) ->
     process_flag(trap_exit, true),
     pathdog_bridge_hold:release(),
     ?MODULE = ets:new(?MODULE, [named_table, protected]),
     self() ! look,
     {ok, #{
         settings => Settings,
+        guard => guard(self(), Dist),
         holds => HoldFor > 0 andalso pathdog_bridge_hold:possible(),
         known => #{}, % node => [], who was connected
         seen => #{}, % the process that dials => #{since, told, refused, ended}
@@ -161,16 +162,16 @@ hold(Node, Now, #{settings := #{hold_for := For}, silent := Silent} = State) ->
 %% Who is connected has answered.
 held(_, _, _, #{silent := Silent} = State) when map_size(Silent) =:= 0 ->
     State;
-held(Now, Up, Dials, #{settings := #{dist := Dist}, silent := Silent} = State) ->
+held(Now, Up, Dials, #{silent := Silent} = State) ->
     Left = maps:filtermap(
         fun(Node, Entry) ->
             case {lists:keymember(Node, 1, Up), Entry} of
                 {true, _} ->
-                    let_go(Node),
+                    let_go(Node, State),
                     false;
                 {false, #{until := Until, reserved := Reserved}} ->
                     Dialled = lists:keymember(Node, 1, Dials),
-                    {true, held_one(Node, Dialled, Now >= Until, Reserved, Entry, Dist)};
+                    {true, held_one(Node, Dialled, Now >= Until, Reserved, Entry, State)};
                 {false, _} ->
                     true
             end
@@ -180,15 +181,39 @@ held(Now, Up, Dials, #{settings := #{dist := Dist}, silent := Silent} = State) -
     State#{silent := Left}.
 
 %% A dial that is under way has taken over what was reserved.
-held_one(Node, Dialled, true, Reserved, Entry, Dist) ->
-    let_go(Node),
-    Dialled orelse Reserved =:= none orelse Dist:unreserve(Node, Reserved),
+held_one(Node, Dialled, true, Reserved, Entry, #{settings := #{dist := Dist}} = State) ->
+    let_go(Node, State),
+    Dialled orelse unreserve(Node, Reserved, Dist),
     maps:without([until, reserved], Entry);
 held_one(_, true, false, _, Entry, _) ->
     Entry;
-held_one(Node, false, false, _, Entry, Dist) ->
-    Entry#{reserved := Dist:reserve(Node)}.
+held_one(Node, false, false, _, Entry, #{settings := #{dist := Dist}, guard := Guard}) ->
+    Reserved = Dist:reserve(Node),
+    Guard ! {reserved, Node, Reserved},
+    Entry#{reserved := Reserved}.
 
-let_go(Node) ->
+unreserve(_, none, _) -> ok;
+unreserve(Node, Reserved, Dist) -> Dist:pending(Node) =:= undefined andalso Dist:unreserve(Node, Reserved).
+
+let_go(Node, #{guard := Guard}) ->
     pathdog_bridge_hold:release(Node),
-    ets:delete(?MODULE, Node).
+    ets:delete(?MODULE, Node),
+    Guard ! {let_go, Node}.
+
+%% However this process ends: nobody stays held, and what waits for a peer must not wait for ever.
+guard(Dials, Dist) ->
+    spawn(fun() ->
+        %% else it were killed with the application
+        group_leader(whereis(init), self()),
+        monitor(process, Dials),
+        guarding(#{}, Dist)
+    end).
+
+guarding(Reserved, Dist) ->
+    receive
+        {reserved, Node, Of} -> guarding(Reserved#{Node => Of}, Dist);
+        {let_go, Node} -> guarding(maps:remove(Node, Reserved), Dist);
+        {'DOWN', _, process, _, _} ->
+            pathdog_bridge_hold:release(),
+            maps:foreach(fun(Node, Of) -> unreserve(Node, Of, Dist) end, Reserved)
+    end.

@@ -14,13 +14,13 @@ all() ->
         told_by_its_timer, told_by_net_kernel, it_ends_by_itself, refused, refused_for_a_moment,
         nobody_answers, it_is_held_and_let_go, held_ever_longer, it_comes_by_itself, somebody_dials_it_meanwhile,
         who_answers_is_not_held, who_never_answered_is_not_held, the_greater_one_is_not_held, what_is_not_known_is_not_held, holding_is_off,
-        the_bridge_ends, what_one_before_left, a_reconnect_waits, two_at_once, barred
+        the_bridge_ends, it_is_killed, what_one_before_left, a_reconnect_waits, two_at_once, barred
     ].
 
 settings(it_is_held_and_let_go) -> [{hold_for, 200}];
 settings(held_ever_longer) -> [{hold_for, 20}];
-settings(somebody_dials_it_meanwhile) -> [{hold_for, 500}];
-settings(a_reconnect_waits) -> [{hold_for, 300}];
+settings(somebody_dials_it_meanwhile) -> [{hold_for, 5000}];
+settings(a_reconnect_waits) -> [{hold_for, 300}, {dial_timeout, 60000}];
 settings(holding_is_off) -> [{hold_for, 0}];
 settings(_) -> [{hold_for, 60000}].
 
@@ -56,6 +56,11 @@ setup(Node, Changes) ->
     first_setup(Node, Changes).
 
 first_setup(Node, Changes) ->
+    {Setup, _, _} = Dial = dialler(Changes),
+    ok = standin_net:dialling(Node, Setup),
+    Dial.
+
+dialler(Changes) ->
     Self = self(),
     Setup = spawn(fun() ->
         process_flag(trap_exit, true),
@@ -65,7 +70,6 @@ first_setup(Node, Changes) ->
         receive stop -> ok end
     end),
     Quic = receive {Setup, Q} -> Q after 60000 -> error(no_setup) end,
-    ok = standin_net:dialling(Node, Setup),
     {Setup, Quic, monitor(process, Setup)}.
 
 ended({Setup, _, Monitor}) ->
@@ -73,9 +77,14 @@ ended({Setup, _, Monitor}) ->
 
 is_ended({Setup, _, _}) -> not is_process_alive(Setup).
 
-%% It has been looked at a few times more.
-looked() ->
-    [begin sys:get_state(pathdog_bridge_dials), timer:sleep(60) end || _ <- lists:seq(1, 8)],
+%% It has been looked at for longer than anything here is waited for, or it is gone.
+looked({Setup, _, _}) ->
+    true = bridge:wait(fun() ->
+        case maps:get(seen, sys:get_state(pathdog_bridge_dials)) of
+            #{Setup := #{since := Since}} -> erlang:monotonic_time(millisecond) - Since >= 600;
+            _ -> not is_process_alive(Setup)
+        end
+    end),
     ok.
 
 %% ---- those that were told, and those that were refused ----
@@ -97,7 +106,7 @@ it_ends_by_itself(_) ->
     {Setup, _, _} = Dial = setup(?GREATER, #{}),
     Setup ! stop,
     ?assertEqual(normal, ended(Dial)),
-    looked(),
+    looked(Dial),
     ?assertEqual([], bridge:said(<<"dial of">>)).
 
 %% What it has made of a connection is closed through quic, so that the peer hears of it.
@@ -129,7 +138,7 @@ refused_for_a_moment(_) ->
     standin_net:stands(Setup, refused),
     Setup ! stop,
     ?assertEqual(normal, ended(Dial)),
-    looked(),
+    looked(Dial),
     ?assertEqual([], bridge:said(<<"dial of">>)).
 
 %% ---- those without an answer ----
@@ -192,14 +201,14 @@ the_greater_one_is_not_held(_) -> not_held(?GREATER, #{answered => false}).
 holding_is_off(_) -> not_held(?LESSER, #{answered => false}).
 
 not_held(Node, Changes) ->
-    Dial = setup(Node, Changes),
-    not_held(Node, Dial, looked()).
+    nobody_held(Node, setup(Node, Changes)).
 
 %% Else a node that waits for its contact to be started would be in its own way.
 who_never_answered_is_not_held(_) ->
-    not_held(?LESSER, first_setup(?LESSER, #{answered => false}), looked()).
+    nobody_held(?LESSER, first_setup(?LESSER, #{answered => false})).
 
-not_held(Node, Dial, ok) ->
+nobody_held(Node, Dial) ->
+    looked(Dial),
     ?assertNot(is_ended(Dial)),
     ?assertNot(pathdog_bridge_dials:is_held(Node)),
     ?assertEqual([?REAL], nodes_known()).
@@ -209,7 +218,7 @@ what_is_not_known_is_not_held(_) ->
     was_up(?LESSER),
     Setup = spawn(fun() -> receive stop -> ok end end),
     standin_net:dialling(?LESSER, Setup),
-    looked(),
+    looked({Setup, none, none}),
     ?assert(is_process_alive(Setup)),
     ?assertNot(pathdog_bridge_dials:is_held(?LESSER)).
 
@@ -218,7 +227,16 @@ the_bridge_ends(_) ->
     bridge:wait(fun() -> is_held(?LESSER) end),
     application:stop(pathdog_bridge),
     ?assertEqual([?REAL], nodes_known()),
-    ?assertNot(pathdog_bridge_dials:is_held(?LESSER)).
+    ?assertNot(pathdog_bridge_dials:is_held(?LESSER)),
+    ?assert(bridge:wait(fun() -> standin_net:reserved() =:= [] end)).
+
+%% Not even then waits anybody for ever.
+it_is_killed(_) ->
+    ended(setup(?LESSER, #{answered => false})),
+    bridge:wait(fun() -> is_held(?LESSER) andalso standin_net:reserved() =:= [?LESSER] end),
+    exit(whereis(pathdog_bridge_dials), kill),
+    ?assert(bridge:wait(fun() -> nodes_known() =:= [?REAL] end)),
+    ?assert(bridge:wait(fun() -> standin_net:reserved() =:= [] end)).
 
 what_one_before_left(_) ->
     ?assertEqual([?REAL], nodes_known()).
@@ -228,14 +246,13 @@ a_reconnect_waits(Config) ->
     standin_net:up(?LESSER, client),
     {Client, Peers} = bridge:subscribed(Config),
     Conn = bridge:conns(Peers, atom_to_binary(?LESSER)),
-    standin_net:dial(?LESSER, hang),
+    {Setup, _, _} = Dial = dialler(#{answered => false}),
+    standin_net:dial(?LESSER, {stuck, Setup}),
     bridge:post(Client, 5, reconnect_peer, io_lib:format("{\"conn\":~b,\"timeout_ms\":60000,\"reason\":\"test\"}", [Conn])),
-    bridge:wait(fun() -> standin_net:dialled() =/= [] end),
-    ended(first_setup(?LESSER, #{answered => false})),
-    bridge:wait(fun() -> pathdog_bridge_dials:is_held(?LESSER) orelse length(standin_net:dialled()) > 1 end),
-    standin_net:dial(?LESSER, ok),
+    ended(Dial),
     ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)),
-    ?assertEqual([?REAL], nodes_known()).
+    ?assertEqual([?LESSER, ?LESSER], standin_net:dialled()),
+    ?assert(bridge:wait(fun() -> nodes_known() =:= [?REAL] end)).
 
 two_at_once(_) ->
     Other = 'adam@127.0.0.1',
