@@ -291,7 +291,7 @@ class Together(unittest.TestCase):
 
     def test_a_dead_one_falls_back(self):
         """A migration into a black hole, and the peer owes something: closed and dialled again."""
-        node, dog = self.pair("[{prefer, migrate}]", watchdog={"migrate_timeout": "500ms"})
+        node, dog = self.pair("[{prefer, migrate}]", watchdog={"migrate_timeout": "2s"})
         node.set("b@h", on_migrate="black_hole", in_flight=1200)
         dog.moved()
         dog.decision("reconnect", peer="b@h", trigger="fallback")
