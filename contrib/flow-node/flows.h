@@ -67,6 +67,7 @@ struct flow {
     char name[FLOW_NAME_SIZE];
     char interface[IF_NAMESIZE]; /* it was moved there; "": it goes where the routes lead */
     bool forwarded;
+    char lan[IF_NAMESIZE];                       /* of a forwarded one: where it comes from */
     struct flow_entry entry;                     /* as of sampled_us */
     bool there;                                  /* there was an entry at the last look */
     uint64_t before_bytes[2], before_packets[2]; /* of the entries before this one */

@@ -31,6 +31,7 @@ void move_begin(struct move *move, uint64_t token, const char *from, const char 
         .until_us = now_us + timeout_us,
     };
     begins_at(move, place, look);
+    memcpy(move->before, look->seen_at, sizeof(move->before));
     snprintf(move->from, sizeof(move->from), "%s", from);
     snprintf(move->to, sizeof(move->to), "%s", to);
 }

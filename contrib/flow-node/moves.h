@@ -30,7 +30,9 @@ struct move {
     enum move_state state;
     uint64_t token;                          /* of the request */
     char from[IF_NAMESIZE], to[IF_NAMESIZE]; /* "": where the routes lead */
+    bool committed;                          /* the caller's: the kernel has it */
     uint8_t place[16];                       /* the address that the server is to see */
+    uint8_t before[16];                      /* that it saw when the move was asked for */
     uint64_t begun_us, return_us, until_us;
     /* When it was set or put back: */
     uint64_t sent_packets; /* of the flow */
