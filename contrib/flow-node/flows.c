@@ -401,14 +401,14 @@ void flow_missing(struct flow *flow, uint64_t now_us)
     flow->sampled_us = now_us;
 }
 
-bool flow_has_ended(const struct flow *flow, uint64_t now_us)
+bool flow_has_ended(const struct flow_settings *settings, const struct flow *flow, uint64_t now_us)
 {
     uint64_t idle_us = now_us - max_u64(flow->sent_us, max_u64(flow->received_us, flow->first_us));
 
     if (flow->there || flow->move.state != MOVE_NONE)
         return false;
     return flow->state != FLOW_TOLD ||
-           idle_us >= (flow->interface[0] ? FLOW_END_MOVED_US : FLOW_END_IDLE_US);
+           idle_us >= settings->end_us * (flow->interface[0] ? FLOW_END_MOVED_FACTOR : 1u);
 }
 
 /* ---- rows ---- */

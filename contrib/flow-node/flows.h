@@ -15,13 +15,13 @@
 #include "moves.h"
 #include "tuple.h"
 
-#define FLOW_UNKNOWN     UINT64_MAX
-#define FLOW_LIMIT_MOST  (1u << 18)
-#define FLOW_PORTS_MOST  64u
-#define FLOW_NAME_SIZE   256u /* the contract's limit of a peer's name, and a NUL */
-#define FLOW_END_IDLE_US UINT64_C(30000000)
-/* A moved one that sends nothing has no entry until it does, and would lose its way. */
-#define FLOW_END_MOVED_US UINT64_C(120000000)
+#define FLOW_UNKNOWN    UINT64_MAX
+#define FLOW_LIMIT_MOST (1u << 18)
+#define FLOW_PORTS_MOST 64u
+#define FLOW_NAME_SIZE  256u /* the contract's limit of a peer's name, and a NUL */
+/* One that was moved has no entry until it sends something, and would lose its way: so many times
+ * end_us. */
+#define FLOW_END_MOVED_FACTOR 4u
 
 enum flow_direction {
     FLOW_SENT, /* towards the server */
@@ -39,6 +39,7 @@ struct flow_settings {
     size_t n_ports; /* 0: every port */
     uint32_t limit; /* told at a time */
     uint64_t min_age_us, min_bytes;
+    uint64_t end_us; /* one without an entry, and without a packet for so long, has ended */
     uint64_t key[2]; /* secret, of the hash */
 };
 
@@ -113,7 +114,7 @@ struct flow *flows_adopt(struct flows *flows, const struct flow_entry *entry, co
                          uint64_t now_us);
 /* It has no entry now. */
 void flow_missing(struct flow *flow, uint64_t now_us);
-bool flow_has_ended(const struct flow *flow, uint64_t now_us);
+bool flow_has_ended(const struct flow_settings *settings, const struct flow *flow, uint64_t now_us);
 
 /* The next one in state FLOW_READY; NULL: there is none. */
 struct flow *flows_ready(const struct flows *flows);

@@ -10,18 +10,16 @@
 #define RETURN_NUMERATOR   3u
 #define RETURN_DENOMINATOR 5u
 
-static void begins_at(struct move *move, const uint8_t place[static 16],
-                      const struct move_look *look)
+static void begins_at(struct move *move, const struct move_look *look)
 {
-    memcpy(move->place, place, sizeof(move->place));
     move->sent_packets = look->sent_packets;
     move->received = look->there ? look->received : 0;
     move->id = look->there ? look->id : 0;
 }
 
 void move_begin(struct move *move, uint64_t token, const char *from, const char *to,
-                const uint8_t place[static 16], const struct move_look *look, uint64_t now_us,
-                uint64_t timeout_us)
+                const char *way, const uint8_t place[static 16], const struct move_look *look,
+                uint64_t now_us, uint64_t timeout_us)
 {
     *move = (struct move){
         .state = MOVE_SET,
@@ -30,18 +28,19 @@ void move_begin(struct move *move, uint64_t token, const char *from, const char 
         .return_us = now_us + timeout_us / RETURN_DENOMINATOR * RETURN_NUMERATOR,
         .until_us = now_us + timeout_us,
     };
-    begins_at(move, place, look);
+    begins_at(move, look);
+    memcpy(move->place, place, sizeof(move->place));
     memcpy(move->before, look->seen_at, sizeof(move->before));
+    snprintf(move->way, sizeof(move->way), "%s", way);
     snprintf(move->from, sizeof(move->from), "%s", from);
     snprintf(move->to, sizeof(move->to), "%s", to);
 }
 
-void move_put_back(struct move *move, const uint8_t place[static 16], const struct move_look *look,
-                   uint64_t now_us)
+void move_put_back(struct move *move, const struct move_look *look, uint64_t now_us)
 {
     move->state = MOVE_RETURNED;
     move->begun_us = now_us;
-    begins_at(move, place, look);
+    begins_at(move, look);
 }
 
 void move_end(struct move *move)
@@ -68,8 +67,10 @@ static bool is_answered(const struct move *move, const struct move_look *look)
 {
     uint64_t before = look->id == move->id ? move->received : 0;
 
-    return look->there && look->received > before &&
-           !memcmp(look->seen_at, move->place, sizeof(move->place));
+    if (!look->there || look->received <= before)
+        return false;
+    return move->state == MOVE_RETURNED ? !memcmp(look->seen_at, move->before, sizeof(move->before))
+                                        : look->on_way;
 }
 
 enum move_verdict move_look(const struct move *move, const struct move_look *look, uint64_t now_us)

@@ -43,6 +43,7 @@ struct move {
 /* What is seen of the flow at one moment. */
 struct move_look {
     bool there;            /* it has an entry */
+    bool on_way;           /* the server sees it at an address of move.way */
     bool others;           /* other flows at move.place were answered since begun_us */
     uint32_t id;           /* of the entry */
     uint8_t seen_at[16];   /* of the entry */
@@ -59,13 +60,13 @@ enum move_verdict {
     MOVE_FORBIDDEN, /* put back, and it is answered again: the server does not follow */
 };
 
+/* `way`: the uplink, `place`: its address; `to`: "" where the routes lead there. */
 void move_begin(struct move *move, uint64_t token, const char *from, const char *to,
-                const uint8_t place[static 16], const struct move_look *look, uint64_t now_us,
-                uint64_t timeout_us);
+                const char *way, const uint8_t place[static 16], const struct move_look *look,
+                uint64_t now_us, uint64_t timeout_us);
 enum move_verdict move_look(const struct move *move, const struct move_look *look, uint64_t now_us);
-/* It goes the way of before, which ends at the address `place`. */
-void move_put_back(struct move *move, const uint8_t place[static 16], const struct move_look *look,
-                   uint64_t now_us);
+/* It goes the way of before: it is on its way where the server sees it at move.before. */
+void move_put_back(struct move *move, const struct move_look *look, uint64_t now_us);
 void move_end(struct move *move);
 
 /* ---- what flows show of each other ---- */

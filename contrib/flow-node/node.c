@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "node_private.h"
@@ -70,6 +72,30 @@ static void on_cancel(struct pathdog_node *kit, pathdog_node_token token, void *
     steer_cancel(user, token);
 }
 
+/* ---- only one ---- */
+
+/* Of two processes the second must not touch what the first has set up. An abstract address belongs
+ * to the network namespace, as the table does, and goes with its process. */
+static int lock(struct node *node, char *error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int n = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "flow-node/%s",
+                     node->options->table);
+    int r;
+
+    node->lock_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (node->lock_fd >= 0 &&
+        bind(node->lock_fd, (const struct sockaddr *)(const void *)&address,
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0)
+        return 0;
+    r = -errno;
+    snprintf(error, ERROR_SIZE,
+             r == -EADDRINUSE ? "another flow-node has the table %s of this network namespace"
+                              : "the table %s cannot be taken",
+             node->options->table);
+    return r;
+}
+
 /* ---- the kit ---- */
 
 static int kit_new(struct node *node, char *error)
@@ -113,6 +139,7 @@ static int kernel_new(struct node *node, char *error)
         .mark_mask = options->mark_mask,
         .route_table = options->route_table,
         .rule_priority = options->rule_priority,
+        .protocol = MOVER_PROTOCOL,
         .uplinks = (const char *const *)options->uplinks.at,
         .n_uplinks = options->uplinks.n,
     };
@@ -133,6 +160,7 @@ int node_new(const struct options *options, struct log *log, uint64_t now_us, st
     int r;
 
     *ret = NULL;
+    node->lock_fd = -1;
     node->options = options;
     node->settings = options->flows;
     node->log = log;
@@ -141,7 +169,8 @@ int node_new(const struct options *options, struct log *log, uint64_t now_us, st
     if (r >= 0 && getrandom(node->settings.key, sizeof(node->settings.key), 0) !=
                       (ssize_t)sizeof(node->settings.key))
         r = -errno;
-    /* The socket first: of two processes the second must not touch what the first has set up. */
+    if (r >= 0)
+        r = lock(node, error);
     if (r >= 0)
         r = kit_new(node, error);
     if (r >= 0)
@@ -169,6 +198,8 @@ struct node *node_free(struct node *node)
     owners_free(node->owners);
     flows_free(node->flows);
     moves_free(node->moves);
+    if (node->lock_fd >= 0)
+        close(node->lock_fd);
     free(node);
     return NULL;
 }

@@ -23,6 +23,7 @@ struct node {
     struct conntrack *conntrack;
     struct owners *owners;
     struct mover *mover;
+    int lock_fd;
     uint64_t now_us;
     size_t n_moving;  /* flows with a move under way */
     bool uncommitted; /* the mover has collected something */

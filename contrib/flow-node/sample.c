@@ -153,7 +153,7 @@ static void asking_do(struct asking *asking)
         log_line(node->log, LOG_WARNING, "conntrack did not answer: %s", strerror(-r));
     node->warned_conntrack = r;
     for (size_t i = 0; r >= 0 && i < asking->n; i++)
-        if (flow_has_ended(asking->flows[i], node->now_us))
+        if (flow_has_ended(&node->settings, asking->flows[i], node->now_us))
             end(node, asking->flows[i], "idle");
     free(asking->flows);
     free(asking->tuples);

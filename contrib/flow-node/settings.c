@@ -60,6 +60,7 @@ static const struct setting settings[] = {
     NUMBER("max-flows", PD_OPTION_INTEGER, SETTING_U32, flows.limit, "16384", 1, FLOW_LIMIT_MOST, "N", "told at a time"),
     NUMBER("min-age", PD_OPTION_TIME, SETTING_U64, flows.min_age_us, "5s", 0, DAY, "TIME", "younger ones are not told"),
     NUMBER("min-bytes", PD_OPTION_SIZE, SETTING_U64, flows.min_bytes, "4K", 0, UINT64_C(1) << 50, "SIZE", "nor those that carried less"),
+    NUMBER("end-after", PD_OPTION_TIME, SETTING_U64, flows.end_us, "30s", SECOND / 10, DAY, "TIME", "one that conntrack has forgotten has ended so long after its last packet; a moved one four times as long"),
     NUMBER("sample-interval", PD_OPTION_TIME, SETTING_U64, sample_us, "100ms", SECOND / 100, 10 * SECOND, "TIME", "how often the told ones are looked at; more seldom where that takes long"),
     TEXT("table", SETTING_TABLE, table, "pathdog_flows", "NAME", "our table of nftables"),
     TEXT("mark-mask", SETTING_MASK, mark_mask, "0x1f000000", "MASK", "bits of the packets' mark that are ours"),

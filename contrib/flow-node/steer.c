@@ -32,6 +32,8 @@ static struct move_look look_of(const struct node *node, const struct flow *flow
     };
 
     memcpy(look.seen_at, flow->entry.seen_at, sizeof(look.seen_at));
+    look.on_way = look.there && flow->move.state == MOVE_SET &&
+                  mover_is_on(node->mover, flow->move.way, flow->tuple.family, look.seen_at);
     return look;
 }
 
@@ -49,10 +51,12 @@ static void route_of(struct node *node, const struct flow *flow, char ret[static
 
 /* Do the routes lead it there, with an address that belongs there? Others' masquerade sees to that
  * for what is forwarded. */
-static bool goes_by_routes(const struct flow *flow, const char *route, const struct uplink *uplink)
+static bool goes_by_routes(const struct node *node, const struct flow *flow, const char *route,
+                           const struct uplink *uplink)
 {
     return !strcmp(route, uplink->name) &&
-           (flow->forwarded || !memcmp(flow->tuple.saddr, uplink->address, 16));
+           (flow->forwarded ||
+            mover_is_on(node->mover, uplink->name, flow->tuple.family, flow->tuple.saddr));
 }
 
 /* Returns 0, or the code of the refusal, with the reason. */
@@ -121,7 +125,7 @@ void steer_migrate(struct node *node, pathdog_node_token token,
         (void)pathdog_node_error(node->kit, token, r, why);
         return;
     }
-    to = goes_by_routes(flow, route, &uplink) ? "" : uplink.name;
+    to = goes_by_routes(node, flow, route, &uplink) ? "" : uplink.name;
     r = mover_set(node->mover, &flow->tuple, *to ? to : NULL);
     if (r < 0) {
         snprintf(why, sizeof(why), "it cannot be moved to %s: %s", uplink.name, strerror(-r));
@@ -130,7 +134,7 @@ void steer_migrate(struct node *node, pathdog_node_token token,
     }
     snprintf(before, sizeof(before), "%s", flow->interface);
     look = look_of(node, flow);
-    move_begin(&flow->move, token, before, to, uplink.address, &look, node->now_us,
+    move_begin(&flow->move, token, before, to, uplink.name, uplink.address, &look, node->now_us,
                (uint64_t)request->timeout_ms * 1000);
     node->n_moving++;
     set(node, flow, to);
@@ -185,12 +189,9 @@ static void end_forbidden(struct node *node, struct flow *flow)
 
 static void end_put_back(struct node *node, struct flow *flow, const struct move_look *look)
 {
-    uint8_t before[16];
-
-    memcpy(before, flow->move.before, sizeof(before));
     put_back(node, flow);
     if (look->others && node->now_us < flow->move.until_us) {
-        move_put_back(&flow->move, before, look, node->now_us);
+        move_put_back(&flow->move, look, node->now_us);
         return;
     }
     answer_error(node, flow, PATHDOG_NODE_TIMEOUT, NULL);
@@ -280,7 +281,7 @@ void steer_commit(struct node *node)
         flows_at(node->flows, i)->move.committed = true;
 }
 
-static void on_lost(const struct flow_tuple *tuple, const char *interface, void *user)
+static void on_lost(void *user, const struct flow_tuple *tuple, const char *interface)
 {
     struct node *node = user;
     struct flow *flow = flows_find(node->flows, tuple);
@@ -297,7 +298,7 @@ static void on_lost(const struct flow_tuple *tuple, const char *interface, void 
     tell_path(node, flow);
 }
 
-static void on_notice(const char *text, void *user)
+static void on_notice(void *user, const char *text)
 {
     struct node *node = user;
 
@@ -322,7 +323,7 @@ struct adoption {
     size_t n, tuples_capacity, interfaces_capacity, n_kept;
 };
 
-static void on_each(const struct flow_tuple *tuple, const char *interface, void *user)
+static void on_each(void *user, const struct flow_tuple *tuple, const char *interface)
 {
     struct adoption *adoption = user;
 
@@ -351,9 +352,10 @@ static void on_adopted(size_t i, const struct flow_entry *entry, void *user)
 void steer_adopt(struct node *node)
 {
     struct adoption adoption = {.node = node};
-    int r = mover_each(node->mover, on_each, &adoption);
+    int r = 0;
 
-    if (r >= 0 && adoption.n)
+    mover_each(node->mover, on_each, &adoption);
+    if (adoption.n)
         r = conntrack_get(node->conntrack, adoption.tuples, adoption.n, on_adopted, &adoption);
     if (r < 0)
         log_line(node->log, LOG_WARNING, "what was moved before cannot be read: %s", strerror(-r));

@@ -21,6 +21,7 @@ static const struct flow_settings defaults = {
     .limit = 16,
     .min_age_us = 5 * SECOND,
     .min_bytes = 4096,
+    .end_us = 30 * SECOND,
     .key = {1, 2},
 };
 
@@ -492,15 +493,15 @@ static void test_when_one_has_ended(void **state)
     struct flow *flow = told(flows, &entry, SECOND);
 
     (void)state;
-    assert_false(flow_has_ended(flow, 1000 * SECOND)); /* it has its entry */
+    assert_false(flow_has_ended(&defaults, flow, 1000 * SECOND)); /* it has its entry */
     flow_missing(flow, 2 * SECOND);
-    assert_false(flow_has_ended(flow, SECOND + FLOW_END_IDLE_US - 1));
-    assert_true(flow_has_ended(flow, SECOND + FLOW_END_IDLE_US));
+    assert_false(flow_has_ended(&defaults, flow, SECOND + defaults.end_us - 1));
+    assert_true(flow_has_ended(&defaults, flow, SECOND + defaults.end_us));
     strcpy(flow->interface, "up1");
-    assert_false(flow_has_ended(flow, SECOND + FLOW_END_IDLE_US));
-    assert_true(flow_has_ended(flow, SECOND + FLOW_END_MOVED_US));
+    assert_false(flow_has_ended(&defaults, flow, SECOND + defaults.end_us));
+    assert_true(flow_has_ended(&defaults, flow, SECOND + 4 * defaults.end_us));
     flow->move.state = MOVE_SET;
-    assert_false(flow_has_ended(flow, SECOND + FLOW_END_MOVED_US));
+    assert_false(flow_has_ended(&defaults, flow, SECOND + 4 * defaults.end_us));
     flows_free(flows);
 }
 

@@ -25,7 +25,7 @@ static struct move begun(void)
     struct move move;
 
     memcpy(look.seen_at, old_place, sizeof(look.seen_at));
-    move_begin(&move, TOKEN, "", "up1", new_place, &look, BEGUN, TIMEOUT);
+    move_begin(&move, TOKEN, "", "up1", "up1", new_place, &look, BEGUN, TIMEOUT);
     return move;
 }
 
@@ -34,6 +34,7 @@ static struct move_look look_at(const uint8_t *place, uint32_t id, uint64_t rece
     struct move_look look = {.there = true, .id = id, .received = received, .sent_packets = sent};
 
     memcpy(look.seen_at, place, sizeof(look.seen_at));
+    look.on_way = place == new_place;
     return look;
 }
 
@@ -85,7 +86,7 @@ static void test_a_move_to_where_it_is(void **state)
     struct move move;
 
     (void)state;
-    move_begin(&move, TOKEN, "up1", "up1", new_place, &look, BEGUN, TIMEOUT);
+    move_begin(&move, TOKEN, "up1", "up1", "up1", new_place, &look, BEGUN, TIMEOUT);
     assert_int_equal(move_look(&move, &look, BEGUN + MS), MOVE_GOES_ON);
     look.received = 21;
     assert_int_equal(move_look(&move, &look, BEGUN + MS), MOVE_PROVEN);
@@ -125,7 +126,7 @@ static void test_answered_again_when_put_back_is_forbidden(void **state)
 
     (void)state;
     look.others = true;
-    move_put_back(&move, old_place, &look, BEGUN + 3000 * MS);
+    move_put_back(&move, &look, BEGUN + 3000 * MS);
     assert_int_equal(move.state, MOVE_RETURNED);
     assert_int_equal(move.token, TOKEN);
     assert_int_equal(move_look(&move, &look, BEGUN + 3001 * MS), MOVE_GOES_ON);
