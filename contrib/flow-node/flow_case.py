@@ -153,7 +153,7 @@ class Node:
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
         if wait:
-            self.line("tells of flows at")
+            self.line("ready: ")
 
     def _read(self):
         for line in self.process.stderr:

@@ -16,6 +16,12 @@
 /* One try may be a CONNECTION_CLOSE, which nothing answers (RFC 9000 §10.2). */
 #define TRIES_ENOUGH 2u
 
+/* So many answers say how long one takes; an old longest one is forgotten by parts. */
+#define ANSWERS_ENOUGH 8u
+#define ANSWERS_DECAY  32u
+/* RFC 9002 §6.2.1: the peer may wait so long with an acknowledgement. */
+#define MAX_ACK_DELAY_US UINT64_C(25000)
+
 struct flows {
     const struct flow_settings *settings;
     struct flow **buckets, **short_buckets;
@@ -310,13 +316,33 @@ static void take_sent(struct flow *flow, uint64_t n, uint64_t now_us)
         flow->since_us = now_us;
 }
 
+/* What was sent is answered: in how long at most? After a move that says nothing of the way. */
+static void take_answer(struct flow *flow, uint64_t now_us)
+{
+    uint64_t took_us = now_us - flow->asked_us;
+
+    flow->asked_us = 0;
+    if (flow->move.state != MOVE_NONE)
+        return;
+    if (took_us > flow->answer_us)
+        flow->answer_us = took_us;
+    else
+        flow->answer_us -= (flow->answer_us - took_us) / ANSWERS_DECAY;
+    flow->n_answers += flow->n_answers < ANSWERS_ENOUGH;
+}
+
 static void take_ages(struct flow *flow, const struct flow_entry *entry, uint64_t sent,
                       uint64_t received, uint64_t now_us)
 {
     bool first = !flow->sampled_us;
 
-    if (!first && sent)
+    if (!first && sent) {
         flow->sent_us = now_us;
+        if (!flow->asked_us)
+            flow->asked_us = flow->sampled_us;
+    }
+    if (!first && received && flow->asked_us)
+        take_answer(flow, now_us);
     if (first || received) {
         flow->received_us = now_us;
         flow->answer_packets = first ? entry->packets[FLOW_RECEIVED] : received;
@@ -430,9 +456,12 @@ void flow_row(const struct flow_settings *settings, const struct flow *flow, str
 {
     const struct flow_port *port = flow_port_find(settings, flow->tuple.dport);
 
-    *ret = (struct flow_row){FLOW_UNKNOWN, FLOW_UNKNOWN, FLOW_UNKNOWN, FLOW_UNKNOWN, FLOW_UNKNOWN};
+    *ret = (struct flow_row){FLOW_UNKNOWN, FLOW_UNKNOWN, FLOW_UNKNOWN,
+                             FLOW_UNKNOWN, FLOW_UNKNOWN, FLOW_UNKNOWN};
     if (!flow->entry.counted)
         return;
+    if (flow->n_answers >= ANSWERS_ENOUGH)
+        ret->pto_us = max_u64(flow->answer_us, port ? port->answers_us : 0) + MAX_ACK_DELAY_US;
     ret->bytes_received = flow->before_bytes[FLOW_RECEIVED] + flow->entry.bytes[FLOW_RECEIVED];
     ret->silent_us = flow->sampled_us - flow->received_us;
     ret->unacked_us = unacked_of(settings, flow);

@@ -80,6 +80,10 @@ struct flow {
     uint64_t since_us;       /* the first one that awaits an answer was sent; 0: none */
     unsigned tries;          /* intervals in which such were sent */
     uint64_t pushed_us;      /* unacked age of the last push; 0: none */
+    /* How long answers take: */
+    uint64_t asked_us;  /* the sample before the first packet that was sent since; 0: none was */
+    uint64_t answer_us; /* the longest time of late, as far as samples can tell */
+    unsigned n_answers;
     struct move move;
     struct flow *next, *next_short;
 };
@@ -87,6 +91,7 @@ struct flow {
 struct flow_row {
     uint64_t bytes_sent, bytes_received, packets_sent; /* FLOW_UNKNOWN: not known */
     uint64_t silent_us, unacked_us;
+    uint64_t pto_us; /* within this time it was answered, with the least that RFC 9002 adds */
 };
 
 struct flows;

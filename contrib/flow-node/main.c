@@ -94,8 +94,8 @@ static int run(struct program *program)
         return complain(program, r, text);
     r = loop_new(program);
     if (r >= 0) {
-        log_line(&program->log, LOG_INFO, "tells of flows at %s", program->options.socket);
-        sd_notifyf(0, "READY=1\nSTATUS=Tells of flows at %s", program->options.socket);
+        log_line(&program->log, LOG_INFO, "ready: flows are told at %s", program->options.socket);
+        sd_notifyf(0, "READY=1\nSTATUS=Flows are told at %s", program->options.socket);
         r = sd_event_loop(program->loop);
     }
     sd_notify(0, "STOPPING=1");

@@ -117,6 +117,7 @@ static int kit_new(struct node *node, char *error)
         .columns = PATHDOG_NODE_COLUMN(PATHDOG_NODE_BYTES_SENT) |
                    PATHDOG_NODE_COLUMN(PATHDOG_NODE_BYTES_RECEIVED) |
                    PATHDOG_NODE_COLUMN(PATHDOG_NODE_PACKETS_SENT) |
+                   PATHDOG_NODE_COLUMN(PATHDOG_NODE_PTO_US) |
                    PATHDOG_NODE_COLUMN(PATHDOG_NODE_SILENT_MS) |
                    PATHDOG_NODE_COLUMN(PATHDOG_NODE_UNACKED_MS),
         .output_limit_bytes = OUTPUT_LIMIT,

@@ -98,8 +98,8 @@ static void address_decode(const struct nlmsghdr *message, struct rtnl_event *re
         return;
     flags = attribute_u32(attributes[IFA_FLAGS], address.ifa_flags);
     ret->index = address.ifa_index;
-    ret->usable = address.ifa_scope == RT_SCOPE_UNIVERSE &&
-                  !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
+    ret->usable =
+        address.ifa_scope == RT_SCOPE_UNIVERSE && !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
     ret->kind = RTNL_ADDRESS;
 }
 

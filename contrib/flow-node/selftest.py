@@ -41,7 +41,7 @@ class Told(Case):
         self.assertFalse(peer["reconnectable"])
         self.assertNotIn("interface", peer)
         row = pathdog.row(conn)
-        self.assertEqual(set(row), {"conn", "bytes_sent", "bytes_received", "packets_sent", "silent_ms", "unacked_ms"})
+        self.assertEqual(set(row), {"conn", "bytes_sent", "bytes_received", "packets_sent", "pto_us", "silent_ms", "unacked_ms"})
         self.assertGreater(row["bytes_sent"], 1000)
         client.more(20)
         later = pathdog.row(conn)

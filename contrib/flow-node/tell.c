@@ -5,8 +5,9 @@
 
 #include "util/util.h"
 
-/* RFC 9002's timer of a flow is not known: as long as the protocol wants at least. */
-#define PUSH_US UINT64_C(500000)
+/* As docs/node-protocol.md wants it. */
+#define PUSH_US   UINT64_C(500000)
+#define PUSH_PTOS 4u
 
 const char *tell_local(char out[static TUPLE_END_SIZE], const struct flow *flow)
 {
@@ -73,6 +74,7 @@ static void row_fill(const struct node *node, const struct flow *flow,
     row[PATHDOG_NODE_PACKETS_SENT] = known.packets_sent;
     row[PATHDOG_NODE_SILENT_MS] = ms_of(known.silent_us);
     row[PATHDOG_NODE_UNACKED_MS] = ms_of(known.unacked_us);
+    row[PATHDOG_NODE_PTO_US] = known.pto_us;
 }
 
 int tell_row(struct node *node, pathdog_node_token token, const struct flow *flow)
@@ -85,12 +87,14 @@ int tell_row(struct node *node, pathdog_node_token token, const struct flow *flo
 
 void tell_unanswered(struct node *node, struct flow *flow)
 {
-    uint64_t row[PATHDOG_NODE_N_COLUMNS];
+    uint64_t row[PATHDOG_NODE_N_COLUMNS], least_us;
     struct flow_row known;
 
     flow_row(&node->settings, flow, &known);
-    if (known.unacked_us == FLOW_UNKNOWN || !known.unacked_us ||
-        known.unacked_us < max_u64(PUSH_US, 2 * flow->pushed_us))
+    if (known.unacked_us == FLOW_UNKNOWN || !known.unacked_us)
+        return;
+    least_us = known.pto_us == FLOW_UNKNOWN ? 0 : PUSH_PTOS * known.pto_us;
+    if (known.unacked_us < max_u64(max_u64(PUSH_US, least_us), 2 * flow->pushed_us))
         return;
     row_fill(node, flow, row);
     if (pathdog_node_push(node->kit, row) >= 0)

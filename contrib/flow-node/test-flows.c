@@ -455,6 +455,51 @@ static void test_a_protocol_that_takes_its_time(void **state)
     flows_free(flows);
 }
 
+/* Told where it has been seen often enough: the longest of late, and what RFC 9002 adds. */
+static void test_how_long_an_answer_takes(void **state)
+{
+    struct flows *flows = flows_new(&defaults);
+    struct flow_entry entry = entry_of(CLIENT);
+    uint64_t now_us = SECOND;
+    struct flow *flow = told(flows, &entry, now_us);
+    struct flow_row row;
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        flow_row(&defaults, flow, &row);
+        assert_true(row.pto_us == FLOW_UNKNOWN);
+        carry(&entry, FLOW_SENT, 1);
+        carry(&entry, FLOW_RECEIVED, 1);
+        flows_sample(flows, &entry, now_us += EVERY);
+    }
+    flow_row(&defaults, flow, &row);
+    assert_int_equal(row.pto_us, EVERY + 25 * MS);
+    flows_sample(flows, &entry, now_us += 10 * SECOND); /* idle: that is no wait */
+    carry(&entry, FLOW_SENT, 1);
+    flows_sample(flows, &entry, now_us += EVERY);
+    carry(&entry, FLOW_RECEIVED, 1);
+    flows_sample(flows, &entry, now_us += EVERY);
+    flow_row(&defaults, flow, &row);
+    assert_int_equal(row.pto_us, 2 * EVERY + 25 * MS);
+    for (unsigned i = 0; i < 400; i++) {
+        carry(&entry, FLOW_SENT, 1);
+        carry(&entry, FLOW_RECEIVED, 1);
+        flows_sample(flows, &entry, now_us += EVERY);
+    }
+    flow_row(&defaults, flow, &row);
+    assert_true(row.pto_us < EVERY + 26 * MS); /* it is forgotten */
+    /* A move's time is none of the way's. */
+    carry(&entry, FLOW_SENT, 1);
+    flows_sample(flows, &entry, now_us += EVERY);
+    flow->move.state = MOVE_SET;
+    carry(&entry, FLOW_RECEIVED, 1);
+    flows_sample(flows, &entry, now_us += 3 * SECOND);
+    flow_row(&defaults, flow, &row);
+    assert_true(row.pto_us < EVERY + 26 * MS);
+    flow->move.state = MOVE_NONE;
+    flows_free(flows);
+}
+
 /* ---- entries that come and go ---- */
 
 static void test_counters_go_on_with_a_new_entry(void **state)
@@ -555,6 +600,7 @@ int main(void)
         cmocka_unit_test(test_repeated_sending_without_an_answer),
         cmocka_unit_test(test_more_than_could_be_acknowledgements),
         cmocka_unit_test(test_a_protocol_that_takes_its_time),
+        cmocka_unit_test(test_how_long_an_answer_takes),
         cmocka_unit_test(test_counters_go_on_with_a_new_entry),
         cmocka_unit_test(test_when_one_has_ended),
         cmocka_unit_test(test_one_that_was_moved_before_the_start),
