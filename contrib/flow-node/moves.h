@@ -30,6 +30,7 @@ struct move {
     enum move_state state;
     uint64_t token;                          /* of the request */
     char from[IF_NAMESIZE], to[IF_NAMESIZE]; /* "": where the routes lead */
+    char way[IF_NAMESIZE];                   /* the uplink, also where the routes lead there */
     bool committed;                          /* the caller's: the kernel has it */
     uint8_t place[16];                       /* the address that the server is to see */
     uint8_t before[16];                      /* that it saw when the move was asked for */
