@@ -91,9 +91,9 @@ static void batch_open(struct element_batch *batch, enum element_set set, uint8_
     mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, element_set_name(set, family));
     batch->message = (size_t)((uint8_t *)message - batch->data);
     if (listed)
-        batch->list = (size_t)((uint8_t *)mnl_attr_nest_start(message,
-                                                              NFTA_SET_ELEM_LIST_ELEMENTS) -
-                               batch->data);
+        batch->list =
+            (size_t)((uint8_t *)mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS) -
+                     batch->data);
     batch->set = set;
     batch->family = family;
     batch->type = type;
@@ -251,10 +251,8 @@ static bool key_read(const struct nlattr *value, uint8_t family, struct flow_tup
     bytes = mnl_attr_get_payload(value);
     memcpy(&sport, bytes + 2 * size, sizeof(sport));
     memcpy(&dport, bytes + 2 * size + 4, sizeof(dport));
-    *ret = (struct flow_tuple){.family = family,
-                               .protocol = IPPROTO_UDP,
-                               .sport = ntohs(sport),
-                               .dport = ntohs(dport)};
+    *ret = (struct flow_tuple){
+        .family = family, .protocol = IPPROTO_UDP, .sport = ntohs(sport), .dport = ntohs(dport)};
     memcpy(ret->saddr, bytes, size);
     memcpy(ret->daddr, bytes + size, size);
     return true;
@@ -329,8 +327,8 @@ enum ruleset_news ruleset_decode(const struct nlmsghdr *message, const char *tab
 
 static bool is_plain(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-';
 }
 
 const char *chain_name(char out[static CHAIN_NAME_SIZE], const char *interface)
@@ -338,7 +336,8 @@ const char *chain_name(char out[static CHAIN_NAME_SIZE], const char *interface)
     size_t at = (size_t)snprintf(out, CHAIN_NAME_SIZE, "to_");
 
     for (size_t i = 0; i < IFNAMSIZ - 1 && interface[i]; i++)
-        at += (size_t)snprintf(out + at, CHAIN_NAME_SIZE - at, is_plain(interface[i]) ? "%c" : "_%02x",
+        at += (size_t)snprintf(out + at, CHAIN_NAME_SIZE - at,
+                               is_plain(interface[i]) ? "%c" : "_%02x",
                                (unsigned)(unsigned char)interface[i]);
     return out;
 }

@@ -13,8 +13,8 @@
 struct entry {
     const struct flow_tuple *flow;
     bool found;
-    uint32_t id;              /* as the kernel writes it */
-    struct flow_tuple reply;  /* a packet from the server, as it arrives */
+    uint32_t id;             /* as the kernel writes it */
+    struct flow_tuple reply; /* a packet from the server, as it arrives */
 };
 
 #define ENTRY_REQUEST_MAX 256u

@@ -12,11 +12,11 @@
 struct mover;
 
 struct mover_settings {
-    const char *table;         /* nftables, family inet */
-    uint32_t mark_mask;        /* bits of the packets' mark that are ours, side by side */
-    uint32_t route_table;      /* uplink n has table route_table + n */
-    uint32_t rule_priority;    /* and rule_priority + 1 */
-    uint8_t protocol;          /* routing protocol number of our routes and rules */
+    const char *table;          /* nftables, family inet */
+    uint32_t mark_mask;         /* bits of the packets' mark that are ours, side by side */
+    uint32_t route_table;       /* uplink n has table route_table + n */
+    uint32_t rule_priority;     /* and rule_priority + 1 */
+    uint8_t protocol;           /* routing protocol number of our routes and rules */
     const char *const *uplinks; /* NULL, 0: every interface with a default route */
     size_t n_uplinks;
 };

@@ -18,9 +18,9 @@
 
 /* The kernel takes a whole batch at once, and answers each conntrack request with a buffer of its
  * own, of which so many at a time fit the socket's. */
-#define SOCKET_BYTES  (64 << 20)
+#define SOCKET_BYTES   (64 << 20)
 #define ENTRIES_ATONCE 128u
-#define READ_BYTES    65536u
+#define READ_BYTES     65536u
 
 struct nfnl {
     int fd, news_fd;
@@ -164,8 +164,7 @@ static void list_message(void *user, const struct nlmsghdr *message)
 }
 
 int nfnl_list(struct nfnl *nfnl, const char *table, uint8_t family,
-              void (*each)(void *user, const struct flow_tuple *key, const char *chain),
-              void *user)
+              void (*each)(void *user, const struct flow_tuple *key, const char *chain), void *user)
 {
     struct list_reader reader = {family, each, user};
     _Alignas(NLMSG_ALIGNTO) uint8_t buffer[512];

@@ -84,9 +84,9 @@ void rules_begin(struct rules *rules)
 
 void rules_take(struct rules *rules, const struct rtnl_event *event)
 {
-    if (event->kind != RTNL_RULE && (event->kind != RTNL_ROUTE ||
-                                     (!table_is_ours(rules, event->table) &&
-                                      !(is_ours(rules, event) && event->is_default))))
+    if (event->kind != RTNL_RULE &&
+        (event->kind != RTNL_ROUTE ||
+         (!table_is_ours(rules, event->table) && !(is_ours(rules, event) && event->is_default))))
         return;
     rules->found = array_reserve(rules->found, &rules->found_capacity, rules->n_found + 1,
                                  sizeof(*rules->found));

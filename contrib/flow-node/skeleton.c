@@ -129,9 +129,8 @@ void skeleton_chain(const struct skeleton *skeleton, struct buffer *out, const c
     char chain[CHAIN_NAME_SIZE];
 
     chain_name(chain, interface);
-    text_put(out,
-             "add chain inet %s %s\nflush chain inet %s %s\nadd rule inet %s %s ", skeleton->table,
-             chain, skeleton->table, chain, skeleton->table, chain);
+    text_put(out, "add chain inet %s %s\nflush chain inet %s %s\nadd rule inet %s %s ",
+             skeleton->table, chain, skeleton->table, chain, skeleton->table, chain);
     chain_rule_put(skeleton, out, mark);
     text_put(out, "\n");
 }

@@ -12,7 +12,8 @@ struct skeleton {
 };
 
 /* The whole table in the place of what has its name: with the chains of these uplinks and the
- * elements of these flows. `next` returns one flow after the other with its interface, then NULL. */
+ * elements of these flows. `next` returns one flow after the other with its interface, then NULL.
+ */
 void skeleton_write(const struct skeleton *skeleton, struct buffer *out,
                     const char *(*uplink)(void *user, unsigned i, uint32_t *ret_mark),
                     const struct flow_tuple *(*next)(void *user, const char **ret_interface),
