@@ -23,6 +23,8 @@ static size_t address_size(uint8_t family)
 static void attributes_sort(const struct nlattr *first, size_t size, const struct nlattr **ret,
                             size_t count)
 {
+    const struct nlattr *attr; /* the name that the macro below has for it */
+
     memset(ret, 0, count * sizeof(*ret));
     mnl_attr_for_each_payload((const void *)first, size)
     {
@@ -150,7 +152,7 @@ static void multipath_decode(const struct nlattr *multipath, struct rtnl_event *
                         ARRAY_SIZE(attributes));
         if (!(hop.rtnh_flags & RTNH_F_DEAD))
             hop_decode(ret, (uint32_t)hop.rtnh_ifindex, attributes);
-        if (MNL_ALIGN(hop.rtnh_len) >= left)
+        if ((size_t)MNL_ALIGN(hop.rtnh_len) >= left)
             return;
         at += MNL_ALIGN(hop.rtnh_len);
         left -= MNL_ALIGN(hop.rtnh_len);
