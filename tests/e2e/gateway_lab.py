@@ -93,6 +93,10 @@ class GatewayLab(Lab):
         return f"10.9.0.{FIRST + n}" if family == 4 else f"fd09::{FIRST + n:x}"
 
 
+def endpoint(host, port=PORT):
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Program:
     """A program in a part of the lab; its lines are kept."""
 
@@ -118,7 +122,7 @@ class Program:
         return [line for line in self.lines if text in line]
 
     def stop(self, number=signal.SIGTERM):
-        """Its exit status."""
+        """What is wrong with its end."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
@@ -128,7 +132,7 @@ class Program:
             status = self.process.wait()
         self.reader.join(10)
         self.process.stdout.close()
-        return status
+        return [f"{self.name}: exit status {status}: {self.lines[-20:]}"] if status else []
 
 
 class Traffic:
@@ -138,19 +142,22 @@ class Traffic:
         self.lab, self.stats_of = lab, {}
         quic = program("quic-node", "QUIC_NODE")
         common = ("--rate", str(rate), "--idle-timeout", idle_timeout, "--quiet", "--stats")
-        anywhere = f"0.0.0.0:{PORT}" if family == 4 else f"[::]:{PORT}"
+        anywhere = endpoint("0.0.0.0" if family == 4 else "::")
         self.server = Program(lab, "peer", "server", quic, "--name", "server", "--listen", anywhere, *common,
                               self.path("server"), *server, ready="ready")
-        self.server.wait_ready()
         self.clients = []
-        for n in range(clients):
-            host = lab.server(n, family)
-            address = f"[{host}]:{PORT}" if family == 6 else f"{host}:{PORT}"
-            name = f"c{n:02}"
-            self.clients.append(Program(lab, "lan", name, quic, "--name", name, "--dial", f"server={address}",
-                                        "--no-redial", *common, self.path(name), *client, ready="ready"))
-        for client in self.clients:
-            client.wait_ready()
+        try:
+            self.server.wait_ready()
+            for n in range(clients):
+                name = f"c{n:02}"
+                self.clients.append(Program(lab, "lan", name, quic, "--name", name, "--dial",
+                                            f"server={endpoint(lab.server(n, family))}", "--no-redial",
+                                            *common, self.path(name), *client, ready="ready"))
+            for each in self.clients:
+                each.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
 
     def path(self, name):
         return os.path.join(self.lab.directory, f"{name}.json")
@@ -183,13 +190,12 @@ class Traffic:
             return {"up": False, "gap_ms": None, "moves": 0, "verified": 0, "bad": 0, "remote": None}
         return {"up": bool(own["up"] and other["up"]) and own["connections"] == other["connections"] == 1,
                 "gap_ms": max(own["gap_ms"], other["gap_ms"]), "moves": other["peer_moves"],
-                "verified": min(own["bytes_verified"], other["bytes_verified"]), "remote": other["remote"],
+                "verified": min(own["bytes_verified"], other["bytes_verified"]), "remote": other.get("remote"),
                 "bad": sum(end[key] for end in (own, other) for key in ("bytes_lost", "bytes_corrupt"))}
 
     def stop(self):
         """What is wrong with their end."""
-        statuses = {each.name: each.stop() for each in (*self.clients, self.server)}
-        return [f"{name}: exit status {status}" for name, status in statuses.items() if status]
+        return [wrong for each in (*self.clients, self.server) for wrong in each.stop()]
 
 
 def uplink_of_address(remote):
