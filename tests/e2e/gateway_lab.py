@@ -100,12 +100,12 @@ def endpoint(host, port=PORT):
 class Program:
     """A program in a part of the lab; its lines are kept."""
 
-    def __init__(self, lab, part, name, *words, ready=None):
+    def __init__(self, lab, part, name, *words, ready=None, env=None):
         self.name, self.lines = name, []
         self.ready = threading.Event()
         self.process = subprocess.Popen(
             [*lab.prefix(part), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, env=environment())
+            stderr=subprocess.STDOUT, text=True, env=environment(**(env or {})))
         self.reader = threading.Thread(target=self._read, args=(ready,), daemon=True)
         self.reader.start()
 

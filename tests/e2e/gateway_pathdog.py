@@ -1,6 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
-"""flow-node and pathdog on the gateway of gateway_lab."""
+"""flow-node and pathdog on the gateway of gateway_lab, with and without a test around them."""
+
+import os
+import threading
+import time
+
+from gateway_lab import PORT, Program
+from node import PATIENCE
+from watchdog import Watchdog, program
+
+UPLINKS = {"uplink:up0": {"class": "primary"}, "uplink:up1": {"class": "spare"}, "uplink:lte": {"class": "metered"}}
+TRIGGERS = {"stall": {}, "route": {}, "send-errors": {}, "srtt": {}, "loss": {}}
+DEFAULTS = {"sample_interval": "1s", "close_interval": None, "migrate_timeout": None, "effect_window": None,
+            "fallback_after": None}
+
+
+class FlowNode(Program):
+    """Its socket is `path`. Flows are told at once, however short they are."""
+
+    def __init__(self, lab, *words, ports=str(PORT), part="host", wrap=(), env=None):
+        self.path = os.path.join(lab.directory, "flow-node.sock")
+        super().__init__(lab, part, "flow-node", *wrap, program("flow-node", "FLOW_NODE"), "--socket", self.path,
+                         "--ports", ports, "--min-age", "0", "--min-bytes", "0", *words, ready="ready", env=env)
+
+    def wait_said(self, text, deadline=15):
+        """The first line with this text."""
+        end = time.monotonic() + deadline * PATIENCE
+        while not self.said(text):
+            assert time.monotonic() < end, f"flow-node has not said {text!r}: {self.lines[-30:]}"
+            time.sleep(0.02)
+        return self.said(text)[0]
 
 
 class GatewayPathdog:
-    pass
+    """Both of them, for who measures."""
+
+    def __init__(self, lab):
+        self.flow_node = FlowNode(lab)
+        self.flow_node.wait_ready()
+        self.dog = Watchdog(lab.directory, self.flow_node, threading.Condition(), DEFAULTS, TRIGGERS,
+                            prefix=lab.prefix("host"))
+        self.dog.sections.update(UPLINKS)
+        self.dog.start()
+
+    def wait_peers(self, count):
+        self.dog.wait_for(lambda: len({r["peer"] for r in self.dog.records("peer", state="up")}) >= count, 30,
+                          f"{count} flows are seen")
+
+    @property
+    def lines(self):
+        return [f"{r.get('peer')}: {r.get('trigger')} {r.get('kind')} {r.get('verdict')} {r.get('reason')}"
+                for r in self.dog.records("decision")] + \
+               [f"{r['uplink']} is {r['change']}: {r['reason']}" for r in self.dog.records("uplink")]
+
+    def stop(self):
+        bad = self.dog.finish()
+        self.dog.destroy()
+        return bad + self.flow_node.stop()
