@@ -76,7 +76,7 @@ class GatewayStage(Stage):
 
     def start_flow_node(self):
         self.start("flow-node", "host", os.path.join(self.build, "contrib/flow-node/flow-node"),
-                   "--socket", os.path.join(self.directory, "flow-node.sock"), "--ports", "443,8443",
+                   "--socket", os.path.join(self.directory, "flow-node.sock"), "--ports", "443,8443", "--lan", "lan",
                    "--min-age", "1s", "--min-bytes", "0")
         self.wait_for("flow-node", lambda line: line.startswith("ready"), "being ready")
 

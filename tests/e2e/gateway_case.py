@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -13,19 +14,15 @@ from control_case import ctl_program
 from gateway_lab import PORT, GatewayLab, Traffic, uplink_of_address
 from gateway_pathdog import DEFAULTS, TRIGGERS, UPLINKS, FlowNode
 from node import PATIENCE
+from three_uplinks import UPLINKS as LAB_UPLINKS
 from watchdog import environment, program
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib", "demo"))
-from stage import Metronome  # noqa: E402 (it is found there)
+CONTRIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib")
+sys.path += [os.path.join(CONTRIB, "demo"), os.path.join(CONTRIB, "netshim")]
+from lab_case import namespace  # noqa: E402 (these are found there)
+from stage import Metronome  # noqa: E402
 
 BYSTANDER = 5000  # a port that nobody has chosen
-
-
-def missing():
-    """Why these tests cannot run here, or None."""
-    with contextlib.suppress(RuntimeError):
-        return None if program("flow-node", "FLOW_NODE") and program("quic-node", "QUIC_NODE") else None
-    return "flow-node or quic-node is not built"
 
 
 class GatewayCase(Case):
@@ -155,12 +152,22 @@ class GatewayCase(Case):
     # -- who has not been chosen -------------------------------------------------------------------
 
     def bystander(self):
-        """A UDP flow to another port, which begins now: (send, its entry's lines)."""
-        n = self.clients  # the last address of the LAN and the last server have no client yet
-        done = subprocess.run(
-            [*self.lab.prefix("lan"), sys.executable, "-c",
-             "import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
-             f"s.sendto(b'x', ('{self.lab.server(n)}', {BYSTANDER}))\nprint(s.getsockname()[1])"],
-            capture_output=True, text=True, timeout=15 * PATIENCE)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return self.lab.entries(BYSTANDER)
+        """A UDP socket in the LAN whose flow, to another port, has an entry from now on."""
+        n = self.clients  # no client uses this address of the LAN
+        with namespace(self.lab.names["lan"]):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(sock.close)
+        sock.connect((self.lab.server(n), BYSTANDER))
+        sock.send(b"x")
+        self.assert_bystander(sock)
+        return sock
+
+    def assert_bystander(self, sock, uplink="up0"):
+        """What it sends goes where the routes lead, by masquerade of the router's own."""
+        with contextlib.suppress(ConnectionRefusedError):
+            sock.send(b"x")
+        own = f" sport={sock.getsockname()[1]} "
+        entries = [line for line in self.lab.entries(BYSTANDER) if own in line]
+        self.assertEqual(len(entries), 1, entries)
+        self.assertIn(f" dst=10.0.{LAB_UPLINKS[uplink]}.2 ", entries[0])
+        self.assertIn("mark=0 ", entries[0])

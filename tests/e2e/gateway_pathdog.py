@@ -2,6 +2,7 @@
 """flow-node and pathdog on the gateway of gateway_lab, with and without a test around them."""
 
 import os
+import socket
 import threading
 import time
 
@@ -16,12 +17,23 @@ DEFAULTS = {"sample_interval": "1s", "close_interval": None, "migrate_timeout": 
 
 
 class FlowNode(Program):
-    """Its socket is `path`. Flows are told at once, however short they are."""
+    """Its socket is `path`. Flows of the LAN are told at once, however short they are."""
 
-    def __init__(self, lab, *words, ports=str(PORT), part="host", wrap=(), env=None):
+    def __init__(self, lab, *words, ports=str(PORT), wrap=(), env=None):
         self.path = os.path.join(lab.directory, "flow-node.sock")
-        super().__init__(lab, part, "flow-node", *wrap, program("flow-node", "FLOW_NODE"), "--socket", self.path,
-                         "--ports", ports, "--min-age", "0", "--min-bytes", "0", *words, ready="ready", env=env)
+        super().__init__(lab, "host", "flow-node", *wrap, program("flow-node", "FLOW_NODE"), "--socket", self.path,
+                         "--ports", ports, "--lan", "lan", "--min-age", "0", "--min-bytes", "0", *words, env=env)
+
+    def wait_ready(self):
+        """It serves its socket."""
+        end = time.monotonic() + 15 * PATIENCE
+        while not self._serves():
+            assert time.monotonic() < end and self.process.poll() is None, f"it does not serve: {self.lines[-20:]}"
+            time.sleep(0.01)
+
+    def _serves(self):
+        with socket.socket(socket.AF_UNIX) as sock:
+            return sock.connect_ex(self.path) == 0
 
     def wait_said(self, text, deadline=15):
         """The first line with this text."""

@@ -136,6 +136,16 @@ static unsigned long fill(unsigned long n_flows, in_addr_t source, in_addr_t tar
     return n;
 }
 
+static void flush(void)
+{
+    struct nfct_handle *handle = nfct_open(CONNTRACK, 0);
+    uint8_t family = AF_UNSPEC;
+
+    if (!handle || nfct_query(handle, NFCT_Q_FLUSH, &family) < 0)
+        fail("flush connection tracking");
+    nfct_close(handle);
+}
+
 int main(int argc, char **argv)
 {
     bool sends = argc == 6 && !strcmp(argv[1], "send"),
@@ -143,9 +153,14 @@ int main(int argc, char **argv)
     struct in_addr source, target;
     unsigned long n_flows;
 
+    if (argc == 2 && !strcmp(argv[1], "flush")) {
+        flush();
+        return 0;
+    }
     if ((!sends && !fills) || inet_pton(AF_INET, argv[3], &source) != 1 ||
         inet_pton(AF_INET, argv[4], &target) != 1) {
-        fprintf(stderr, "flow-flood: send FLOWS SOURCE TARGET PORT | fill FLOWS SOURCE TARGET\n");
+        fprintf(stderr,
+                "flow-flood: send FLOWS SOURCE TARGET PORT | fill FLOWS SOURCE TARGET | flush\n");
         return 2;
     }
     n_flows = strtoul(argv[2], NULL, 10);
