@@ -66,8 +66,8 @@ class GatewayCase(Case):
     def begin(self):
         """From here on gaps count."""
         self.traffic.measure()
+        self.traffic.gaps.clear()
         self.metronome.take_ms()
-        self.begun, self.late_ms = time.monotonic(), 0.0
 
     # -- the end ---------------------------------------------------------------------------------
 
@@ -146,12 +146,13 @@ class GatewayCase(Case):
         self.wait_until(flowed, "bytes flow on all flows", deadline)
 
     def gap_ms(self):
-        """The longest at either end of any flow since begin() or the last call that measured."""
-        return max(flow["gap_ms"] for flow in self.traffic.measure().values())
+        """The longest at either end of any flow since begin()."""
+        self.traffic.measure()
+        return max(self.traffic.gaps.values())
 
     # -- who has not been chosen -------------------------------------------------------------------
 
-    def bystander(self):
+    def bystander(self, mark=0):
         """A UDP socket in the LAN whose flow, to another port, has an entry from now on."""
         n = self.clients  # no client uses this address of the LAN
         with namespace(self.lab.names["lan"]):
@@ -159,10 +160,10 @@ class GatewayCase(Case):
         self.addCleanup(sock.close)
         sock.connect((self.lab.server(n), BYSTANDER))
         sock.send(b"x")
-        self.assert_bystander(sock)
+        self.assert_bystander(sock, mark=mark)
         return sock
 
-    def assert_bystander(self, sock, uplink="up0"):
+    def assert_bystander(self, sock, uplink="up0", mark=0):
         """What it sends goes where the routes lead, by masquerade of the router's own."""
         with contextlib.suppress(ConnectionRefusedError):
             sock.send(b"x")
@@ -170,4 +171,4 @@ class GatewayCase(Case):
         entries = [line for line in self.lab.entries(BYSTANDER) if own in line]
         self.assertEqual(len(entries), 1, entries)
         self.assertIn(f" dst=10.0.{LAB_UPLINKS[uplink]}.2 ", entries[0])
-        self.assertIn("mark=0 ", entries[0])
+        self.assertIn(f" mark={mark} ", entries[0])

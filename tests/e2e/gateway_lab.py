@@ -139,7 +139,8 @@ class Traffic:
     """quic-node, as plain clients in the LAN and as their server: none knows of pathdog."""
 
     def __init__(self, lab, clients, rate, family=4, server=(), client=(), idle_timeout="30s"):
-        self.lab, self.stats_of = lab, {}
+        self.lab = lab
+        self.gaps = {}  # {client: the longest in ms}, since it was last cleared
         quic = program("quic-node", "QUIC_NODE")
         common = ("--rate", str(rate), "--idle-timeout", idle_timeout, "--quiet", "--stats")
         anywhere = endpoint("0.0.0.0" if family == 4 else "::")
@@ -171,8 +172,11 @@ class Traffic:
             each.process.send_signal(signal.SIGUSR1)
         said = {each.name: self._read(each) for each in programs}
         at_server = {peer["peer"]: peer for peer in said["server"]["peers"]}
-        return {client.name: self._both(said[client.name]["peers"], at_server.get(client.name))
-                for client in self.clients}
+        flows = {client.name: self._both(said[client.name]["peers"], at_server.get(client.name))
+                 for client in self.clients}
+        for name, flow in flows.items():
+            self.gaps[name] = max(self.gaps.get(name, 0), flow["gap_ms"] or 0)
+        return flows
 
     def _read(self, each):
         end = time.monotonic() + 15 * PATIENCE

@@ -5,6 +5,7 @@ with fifty clients, and measures."""
 
 import os
 import sys
+import time
 import unittest
 
 import netns
@@ -15,6 +16,8 @@ from gateway_lab import Program
 UNUSABLE = netns.usable()
 FAILOVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "score", "gateway", "failover.py")
 FAMILIES = {"IPv4": 4, "IPv6": 6}
+PTO_MS = 150  # of quic-node, at an RTT of 40 ms
+SLACK_MS = 2000  # CI is noisy, and has sanitizers
 
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
@@ -67,15 +70,19 @@ class Reach(GatewayCase):
     one_way_ms = 20
 
     def test_a_dead_path_under_load(self):
+        """Nothing here is tight: the numbers of docs/flows.md are those that are printed on a quiet machine."""
         for name in ("up0", "up1", "lte"):
             self.lab.wires[name].set("delay", f"{self.one_way_ms}ms")
         self.live()
         self.lab.dead("up0")
+        dead_s = time.time()
         self.wait_on("up1")
-        # the first decision of which something came
         asked = self.pathdog.records("decision", verdict="migrate", target="up1")[0]
-        dead_s = asked["time_us"] / 1e6 - self.dead_at_s
-        self.assertGreater(dead_s, 0)
+        detection_ms = 1000 * (asked["time_us"] / 1e6 - dead_s)
+        gap_ms, late_ms = self.gap_ms(), self.metronome.take_ms()
+        print(f"# {self.id().split('.')[-1]}: detected after {detection_ms:.0f} ms ({asked['reason']}), gap {gap_ms:.0f} ms; "
+              f"machine late {late_ms:.0f} ms", file=sys.stderr, flush=True)
+        self.assertLess(gap_ms, max(detection_ms, 0) + 2 * PTO_MS + SLACK_MS + 5 * late_ms)
 
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)

@@ -13,7 +13,7 @@ table ip nat {
         fib daddr type local counter jump DOCKER
     }
     chain OUTPUT {
-        type nat hook output priority dstnat; policy accept;
+        type nat hook output priority -100; policy accept;
         ip daddr != 127.0.0.0/8 fib daddr type local counter jump DOCKER
     }
     chain POSTROUTING {

@@ -5,7 +5,6 @@ who was not chosen was not touched."""
 
 import os
 import signal
-import time
 import unittest
 
 import measure
@@ -132,18 +131,19 @@ class Others(Flows):
         self.wait_flow()
         self.assertEqual(set(self.on().values()), {"up1"})
 
-    @cases({"Docker": rulesets.DOCKER, "firewalld": rulesets.FIREWALLD, "mwan3": ROUTER + rulesets.MWAN3})
-    def test_a_firewall_of_others(self, ruleset):
+    @cases({"Docker": (rulesets.DOCKER, (), 0), "firewalld": (rulesets.FIREWALLD, (), 0),
+            "mwan3": (ROUTER + rulesets.MWAN3, rulesets.MWAN3_RULES, 0x100)})
+    def test_a_firewall_of_others(self, ruleset, rules, mark):
+        """Its marks stay what they are; what has not been chosen stays where it is."""
         self.lab.nft("host", "flush ruleset\n" + ruleset)
-        if ruleset.endswith(rulesets.MWAN3):
-            for rule in rulesets.MWAN3_RULES:
-                self.lab.ip("host", "rule", "add", *rule.split())
+        for rule in rules:
+            self.lab.ip("host", "rule", "add", *rule.split())
         self.before = self.lab.policy()
         self.live()
-        bystander = self.bystander()
+        bystander = self.bystander(mark)
         self.lab.dead("up0")
         self.wait_on("up1")
-        self.assert_bystander(bystander)
+        self.assert_bystander(bystander, mark=mark)
 
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
@@ -213,7 +213,6 @@ class Killed(Flows):
             self.pathdog.node = self.node_there
         self.wait_flow()
         self.wait_peers()
-        time.sleep(0)
 
 
 if __name__ == "__main__":
