@@ -103,7 +103,7 @@ class Others(Flows):
         self.wait_flow()
         self.assertEqual(set(self.on().values()), {"up1"})
 
-    def test_the_ruleset_is_flushed_for_ever(self):
+    def test_the_ruleset_is_flushed_again_and_again(self):
         """Another program that fights for it: it does not become a busy loop, and says so once in a while."""
         self.moved()
         for _ in range(20):
@@ -157,8 +157,8 @@ class Uplinks(Flows):
         self.wait_on("lte", 60)
         self.lab.link("up1", "up")
 
-    def test_one_is_deleted_with_flows_on_it(self):
-        """An interface that goes for ever, as a modem that is pulled out."""
+    def test_one_goes_down_with_flows_on_it(self):
+        """As a modem that is pulled out."""
         self.live()
         self.lab.dead("up0")
         self.wait_on("up1")
