@@ -31,7 +31,7 @@
 struct conntrack {
     const struct flow_settings *settings;
     struct mnl_socket *asks, *dumps;
-    uint32_t sequence, dump_sequence; /* the last one; of the part that is under way */
+    uint32_t sequence, dump_sequence;
     bool dumping, whole;
     bool unfiltered; /* the kernel knows no filter */
     unsigned part;   /* of the dump that is under way: a family, and a port */
@@ -202,9 +202,9 @@ static int part_begin(struct conntrack *conntrack)
                                                   : AF_INET;
     struct nlmsghdr *message = request(conntrack, buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);
 
+    conntrack->dump_sequence = message->nlmsg_seq;
     if (!conntrack->unfiltered)
         put_filter(conntrack, message);
-    conntrack->dump_sequence = message->nlmsg_seq;
     return mnl_socket_sendto(conntrack->dumps, message, message->nlmsg_len) < 0 ? -errno : 0;
 }
 
@@ -239,8 +239,8 @@ static int dump_message(struct reading *reading, const struct nlmsghdr *message)
     struct conntrack *conntrack = reading->conntrack;
     struct flow_entry entry;
 
-    if (message->nlmsg_seq != conntrack->dump_sequence && message->nlmsg_type == NLMSG_DONE)
-        return 0;
+    if (message->nlmsg_seq != conntrack->dump_sequence)
+        return 0; /* of one that was given up */
     if (message->nlmsg_flags & NLM_F_DUMP_INTR)
         conntrack->whole = false;
     if (message->nlmsg_type == NLMSG_DONE)
