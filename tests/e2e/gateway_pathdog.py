@@ -27,11 +27,11 @@ class FlowNode(Program):
     def wait_ready(self):
         """It serves its socket."""
         end = time.monotonic() + 15 * PATIENCE
-        while not self._serves():
+        while not self.serves():
             assert time.monotonic() < end and self.process.poll() is None, f"it does not serve: {self.lines[-20:]}"
             time.sleep(0.01)
 
-    def _serves(self):
+    def serves(self):
         with socket.socket(socket.AF_UNIX) as sock:
             return sock.connect_ex(self.path) == 0
 
@@ -61,9 +61,17 @@ class GatewayPathdog:
 
     @property
     def lines(self):
-        return [f"{r.get('peer')}: {r.get('trigger')} {r.get('kind')} {r.get('verdict')} {r.get('reason')}"
-                for r in self.dog.records("decision")] + \
-               [f"{r['uplink']} is {r['change']}: {r['reason']}" for r in self.dog.records("uplink")]
+        """What both of them said, with seconds from the start of pathdog."""
+        records, lines = self.dog.records(), []
+        for r in records:
+            at = f"{(r['time_us'] - records[0]['time_us']) / 1e6:8.3f} {r.get('peer', '')}"
+            if r["record"] == "decision":
+                lines.append(f"{at} {r['trigger']} {r['kind']} {r['verdict']} to {r.get('target')}: {r['reason']}")
+            elif r["record"] == "outcome":
+                lines.append(f"{at} {r['outcome']} after {r['elapsed_us'] / 1000:.0f} ms {r.get('error') or ''}")
+            elif r["record"] == "uplink":
+                lines.append(f"{at}{r['uplink']} is {r['change']}: {r['reason']}")
+        return self.flow_node.lines + lines
 
     def stop(self):
         bad = self.dog.finish()
