@@ -26,6 +26,7 @@ from stage import Metronome  # noqa: E402 (it is found there)
 DEAD_S = 1.5 + SAMPLE_S
 DEAD_INBOUND_S = 6 + DEAD_S
 
+
 class QuicNode:
     """contrib/quic-node in a namespace."""
 
