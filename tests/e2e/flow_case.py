@@ -154,12 +154,11 @@ class FlowCase(UplinksCase):
 
     def check_move(self, first="up0", to="up1"):
         """pathdog has asked for it, flow-node has done it, and both say why."""
-        moved = [r for r in self.said("outcome") if r["outcome"] == "migrated" and r.get("target") == to]
-        self.assertTrue(moved, self.story())
-        why = [r for r in self.said("decision", peer=moved[0]["peer"]) if r["verdict"] == "migrate"][0]
+        moved = self.wait_said("outcome", "the flow is moved", outcome="migrated", target=to)
+        why = self.said("decision", peer=moved["peer"], verdict="migrate")[0]
         self.assertEqual((why["uplink"], why["target"], why["kind"]), (first, to, "dead"))
         self.assertRegex(why["reason"], r"no progress for \d+ ms")
-        return moved[0]["peer"]
+        return moved["peer"]
 
     def tell(self, what, **more):
         """One line on standard error for who reads the numbers."""

@@ -70,7 +70,9 @@ class FlowLab(Lab):
     def namespace(self, part):
         super().namespace(part)
         if part == "host":
-            self.sysctl(part, "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+            # the last two as flow-node's unit sets them
+            self.sysctl(part, "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
+                        "net.netfilter.nf_conntrack_acct=1", "net.netfilter.nf_conntrack_timestamp=1")
 
     def uplink(self, name, n):
         """The peer answers with the address of its service also where a program does not choose one: WireGuard follows

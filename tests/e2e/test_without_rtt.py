@@ -39,7 +39,7 @@ class Outside:
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
 class WithoutRtt(ControlCase):
-    def start(self, flows, **watchdog):
+    def start(self, flows):
         """{conn: does it send?}"""
         self.alive = {"up0", "up1"}
         host = netns.Host()
@@ -54,7 +54,7 @@ class WithoutRtt(ControlCase):
                      remote="203.0.113.1:443")
         node.on("summary", self.summary)
         node.on("migrate_peer", self.migrate)
-        dog = self.dog(node, {"fallback_after": None, "effect_window": "2s", **watchdog}, {"stall": {}}, start=False,
+        dog = self.dog(node, {"fallback_after": None, "effect_window": "2s", "cooldown": "5s"}, {"stall": {}}, start=False,
                        prefix=host.prefix)
         dog.sections.update(SECTIONS)
         dog.start()
@@ -95,7 +95,7 @@ class WithoutRtt(ControlCase):
             self.alive.add("up0")
         # Nobody is left there whose packets would prove it: one goes back, and the other follows.
         for conn in (1, 2):
-            dog.outcome("migrated", nth=2, conn=conn, deadline=60)
+            dog.outcome("migrated", nth=2, conn=conn, deadline=40)
             self.assertEqual(self.flows[conn].uplink, "up0")
 
     def test_idle(self):
