@@ -113,15 +113,16 @@ static bool counters_read(const struct nlattr *nest, uint64_t *ret_bytes, uint64
            number64(ret_packets, at[CTA_COUNTERS_PACKETS]);
 }
 
-static uint64_t age_read(const struct nlattr *nest, uint64_t real_ns)
+static void age_read(const struct nlattr *nest, uint64_t real_ns, struct flow_entry *ret)
 {
     const struct nlattr *at[CTA_TIMESTAMP_MAX + 1];
-    uint64_t start_ns;
+    uint64_t start_ns = 0;
 
-    if (!nest_read(nest, at, CTA_TIMESTAMP_MAX) || !number64(&start_ns, at[CTA_TIMESTAMP_START]) ||
-        !start_ns)
-        return FLOW_UNKNOWN;
-    return real_ns > start_ns ? (real_ns - start_ns) / 1000 : 0;
+    if (nest_read(nest, at, CTA_TIMESTAMP_MAX))
+        (void)number64(&start_ns, at[CTA_TIMESTAMP_START]);
+    ret->start_ns = start_ns;
+    if (start_ns)
+        ret->age_us = real_ns > start_ns ? (real_ns - start_ns) / 1000 : 0;
 }
 
 /* ---- the whole ---- */
@@ -176,7 +177,7 @@ int entry_decode(const struct nlmsghdr *message, const struct flow_settings *set
     first = first == FLOW_SENT ? FLOW_RECEIVED : FLOW_SENT;
     ret->counted =
         counters_read(at[CTA_COUNTERS_REPLY], &ret->bytes[first], &ret->packets[first]) && counted;
-    ret->age_us = age_read(at[CTA_TIMESTAMP], real_ns);
+    age_read(at[CTA_TIMESTAMP], real_ns, ret);
     number32(&ret->id, at[CTA_ID]);
     return 0;
 }

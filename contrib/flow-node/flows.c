@@ -274,13 +274,16 @@ void flows_each_older(struct flows *flows, uint64_t sampled_us,
 
 /* ---- what a sample says ---- */
 
-/* Where the entry is another one, or began to count anew, what the one before counted is kept. */
+/* Where the entry is another one, what the one before counted is kept. Its id may be the same,
+ * where it has the same place in the kernel's memory. */
 static void take_counters(struct flow *flow, const struct flow_entry *entry)
 {
     const struct flow_entry *before = &flow->entry;
     bool anew = flow->sampled_us &&
                 (entry->id != before->id || entry->bytes[FLOW_SENT] < before->bytes[FLOW_SENT] ||
-                 entry->bytes[FLOW_RECEIVED] < before->bytes[FLOW_RECEIVED]);
+                 entry->bytes[FLOW_RECEIVED] < before->bytes[FLOW_RECEIVED] ||
+                 entry->start_ns != before->start_ns || entry->seen_port != before->seen_port ||
+                 memcmp(entry->seen_at, before->seen_at, sizeof(entry->seen_at)) != 0);
 
     for (size_t i = 0; anew && i < ARRAY_SIZE(before->bytes); i++) {
         flow->before_bytes[i] += before->bytes[i];

@@ -49,8 +49,9 @@ struct flow_entry {
     uint8_t seen_at[16]; /* its source as the server sees it */
     uint16_t seen_port;
     uint32_t id;
-    bool counted;    /* bytes and packets are known */
-    uint64_t age_us; /* FLOW_UNKNOWN: the kernel keeps no time */
+    bool counted;      /* bytes and packets are known */
+    uint64_t age_us;   /* FLOW_UNKNOWN: the kernel keeps no time */
+    uint64_t start_ns; /* when it began, by the kernel's clock; 0: the same */
     uint64_t bytes[2], packets[2];
 };
 

@@ -15,6 +15,7 @@ static void begins_at(struct move *move, const struct move_look *look)
     move->sent_packets = look->sent_packets;
     move->received = look->there ? look->received : 0;
     move->id = look->there ? look->id : 0;
+    memcpy(move->seen_at, look->seen_at, sizeof(move->seen_at));
 }
 
 void move_begin(struct move *move, uint64_t token, const char *from, const char *to,
@@ -62,10 +63,13 @@ static enum move_verdict look_set(const struct move *move, const struct move_loo
     return MOVE_GOES_ON;
 }
 
-/* What came on the entry of before, which the way of before made, proves nothing of this one. */
+/* What came on the entry of before, which the way of before made, proves nothing of this one. The
+ * kernel makes its id of the entry's address in memory, so that the next one may have it again. */
 static bool is_answered(const struct move *move, const struct move_look *look)
 {
-    uint64_t before = look->id == move->id ? move->received : 0;
+    bool same = look->id == move->id && look->received >= move->received &&
+                !memcmp(look->seen_at, move->seen_at, sizeof(move->seen_at));
+    uint64_t before = same ? move->received : 0;
 
     if (!look->there || look->received <= before)
         return false;

@@ -37,8 +37,9 @@ struct move {
     uint64_t begun_us, return_us, until_us;
     /* When it was set or put back: */
     uint64_t sent_packets; /* of the flow */
-    uint64_t received;     /* packets, of the entry `id` */
+    uint64_t received;     /* packets, of its entry then */
     uint32_t id;
+    uint8_t seen_at[16];
 };
 
 /* What is seen of the flow at one moment. */

@@ -531,6 +531,28 @@ static void test_counters_go_on_with_a_new_entry(void **state)
     flows_free(flows);
 }
 
+/* With the id of the one before, and with more packets than it had. */
+static void test_a_new_entry_that_looks_like_the_old_one(void **state)
+{
+    struct flows *flows = flows_new(&defaults);
+    struct flow_entry entry = entry_of(CLIENT);
+    struct flow *flow = told(flows, &entry, SECOND);
+    struct flow_row row;
+
+    (void)state;
+    carry(&entry, FLOW_SENT, 5);
+    carry(&entry, FLOW_RECEIVED, 5);
+    entry.seen_at[0]++;
+    flows_sample(flows, &entry, SECOND + EVERY);
+    flow_row(&defaults, flow, &row);
+    assert_int_equal(row.packets_sent, 25);
+    entry.start_ns++;
+    flows_sample(flows, &entry, SECOND + 2 * EVERY);
+    flow_row(&defaults, flow, &row);
+    assert_int_equal(row.packets_sent, 40);
+    flows_free(flows);
+}
+
 static void test_when_one_has_ended(void **state)
 {
     struct flows *flows = flows_new(&defaults);
@@ -602,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_a_protocol_that_takes_its_time),
         cmocka_unit_test(test_how_long_an_answer_takes),
         cmocka_unit_test(test_counters_go_on_with_a_new_entry),
+        cmocka_unit_test(test_a_new_entry_that_looks_like_the_old_one),
         cmocka_unit_test(test_when_one_has_ended),
         cmocka_unit_test(test_one_that_was_moved_before_the_start),
         cmocka_unit_test(test_ports),

@@ -64,6 +64,8 @@ static void test_an_answer_on_the_new_way_proves_it(void **state)
     assert_int_equal(move_look(&move, &look, BEGUN + MS), MOVE_GOES_ON); /* sent, no answer yet */
     look.received = 1;
     assert_int_equal(move_look(&move, &look, BEGUN + 2 * MS), MOVE_PROVEN);
+    look.id = 5; /* in the same place of the kernel's memory */
+    assert_int_equal(move_look(&move, &look, BEGUN + 2 * MS), MOVE_PROVEN);
     look.there = false;
     assert_int_equal(move_look(&move, &look, BEGUN + 2 * MS), MOVE_GOES_ON);
 }
