@@ -5,10 +5,10 @@ import hashlib
 import os
 import random
 import re
-import shutil
 import subprocess
 import time
 
+from flow_lab import SERVER
 from node import PATIENCE
 
 NAME = "server.test"
@@ -65,6 +65,10 @@ class Server:
                 f"{self.name} does not say {pattern!r}: {self.log()[-3000:]}"
             time.sleep(0.02)
 
+    def has_seen(self, address):
+        """Does its own log say that the connection was at this address of the client?"""
+        return re.search(self.SEEN.format(re.escape(address)), self.log()) is not None
+
     def stop(self):
         """What is wrong with its end."""
         early = self.process.poll()
@@ -105,9 +109,12 @@ http {{
 
 class Nginx(Server):
     """QUIC only, so that nobody falls back to TCP. One worker: the kernel hands a packet from a new address to any of
-    several, which do not know the connection, unless `quic_bpf` is on."""
+    several, which do not know the connection, unless `quic_bpf` is on. Its access log has the address at which a
+    request began, so what it says at level `info` has to do for the second: the path that it has validated."""
 
-    def __init__(self, lab, directory, root, certificate):
+    SEEN = r"(h3 {0} 200 |quic path seq:\d+ addr:\[?{0}\]?:\d+ successfully validated)"
+
+    def __init__(self, lab, directory, root, certificate, family):
         self.access_path = os.path.join(directory, "access.log")
         path = os.path.join(directory, "nginx.conf")
         with open(path, "w") as file:
@@ -115,27 +122,19 @@ class Nginx(Server):
         super().__init__(lab, directory, "nginx", ["nginx", "-c", path, "-e", "stderr"])
         self.wait_log("start worker process")
 
-    def requests(self):
-        """What it has answered: (number of the connection, protocol, address, status, bytes, path)."""
-        with open(self.access_path) as file:
-            return [tuple(line.split()) for line in file]
-
-    def validated(self):
-        """Addresses at which it has validated a path, after the first one, by the number of the connection."""
-        return re.findall(r"\*(\d+) quic path seq:\d+ addr:(\S+):\d+ successfully validated", self.log())
+    def log(self):
+        text = super().log()
+        if os.path.exists(self.access_path):
+            with open(self.access_path) as file:
+                text += file.read()
+        return text
 
 
 class Gtlsserver(Server):
-    """ngtcp2's. It says on standard error what it does."""
+    """ngtcp2's. Of each packet it says where it came from."""
 
-    def __init__(self, lab, directory, root, certificate, address):
+    SEEN = r"Received packet: local=\S+ remote=\[{0}\]:"
+
+    def __init__(self, lab, directory, root, certificate, family):
         super().__init__(lab, directory, "gtlsserver",
-                         ["gtlsserver", address, "443", certificate[1], certificate[0], "-d", root])
-
-
-def nginx_lacks():
-    """Why nginx cannot serve HTTP/3, or None."""
-    if not shutil.which("nginx"):
-        return "there is no nginx"
-    said = subprocess.run(["nginx", "-V"], capture_output=True, text=True).stderr
-    return None if "http_v3_module" in said else "this nginx has no HTTP/3"
+                         ["gtlsserver", SERVER[family], "443", certificate[1], certificate[0], "-d", root])
