@@ -232,6 +232,9 @@ class Wiretap(Packets):
         with self.lock:
             return {name: dict(ways) for name, ways in self.seen.items()}
 
+    def packets(self):
+        return sum(sum(ways.values()) for ways in self.connections().values())
+
     def on_both(self, first, second):
         """The connections that came from both of these addresses."""
         return [name for name, ways in self.connections().items() if first in ways and second in ways]

@@ -102,6 +102,8 @@ http {{
         ssl_certificate {certificate};
         ssl_certificate_key {key};
         root {root};
+        dav_methods PUT;
+        client_max_body_size 0;
     }}
 }}
 """
@@ -112,7 +114,7 @@ class Nginx(Server):
     several, which do not know the connection, unless `quic_bpf` is on. Its access log has the address at which a
     request began, so what it says at level `info` has to do for the second: the path that it has validated."""
 
-    SEEN = r"(h3 {0} 200 |quic path seq:\d+ addr:\[?{0}\]?:\d+ successfully validated)"
+    SEEN = r"(h3 {0} 20[01] |quic path seq:\d+ addr:\[?{0}\]?:\d+ successfully validated)"
 
     def __init__(self, lab, directory, root, certificate, family):
         self.access_path = os.path.join(directory, "access.log")
