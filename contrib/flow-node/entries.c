@@ -82,35 +82,49 @@ static bool attribute_copy(const struct nlattr *attribute, void *ret, size_t siz
     return true;
 }
 
+static bool tuple_read(const struct nlattr *nest, const struct flow_tuple *like,
+                       struct flow_tuple *ret)
+{
+    const struct nlattr *ip = nested(nest, CTA_TUPLE_IP), *proto = nested(nest, CTA_TUPLE_PROTO);
+    bool v4 = like->family == 4;
+
+    *ret = (struct flow_tuple){.family = like->family, .protocol = like->protocol};
+    if (!attribute_copy(nested(ip, v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC), ret->saddr,
+                        address_size(like->family)) ||
+        !attribute_copy(nested(ip, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST), ret->daddr,
+                        address_size(like->family)) ||
+        !attribute_copy(nested(proto, CTA_PROTO_SRC_PORT), &ret->sport, sizeof(ret->sport)) ||
+        !attribute_copy(nested(proto, CTA_PROTO_DST_PORT), &ret->dport, sizeof(ret->dport)))
+        return false;
+    ret->sport = ntohs(ret->sport);
+    ret->dport = ntohs(ret->dport);
+    return true;
+}
+
 int entry_read(const struct nlmsghdr *message, struct entry *entry)
 {
-    const struct nlattr *attribute, *reply = NULL, *id = NULL, *ip, *proto;
-    struct flow_tuple found = {.family = entry->flow->family, .protocol = entry->flow->protocol};
-    bool v4 = found.family == 4;
+    const struct nlattr *attribute, *original = NULL, *reply = NULL, *id = NULL;
+    struct flow_tuple there, back;
+    uint32_t number;
 
     if (message->nlmsg_type >> 8 != NFNL_SUBSYS_CTNETLINK ||
         mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
         return -EBADMSG;
     mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
     {
-        if (mnl_attr_get_type(attribute) == CTA_TUPLE_REPLY)
+        if (mnl_attr_get_type(attribute) == CTA_TUPLE_ORIG)
+            original = attribute;
+        else if (mnl_attr_get_type(attribute) == CTA_TUPLE_REPLY)
             reply = attribute;
         else if (mnl_attr_get_type(attribute) == CTA_ID)
             id = attribute;
     }
-    ip = nested(reply, CTA_TUPLE_IP);
-    proto = nested(reply, CTA_TUPLE_PROTO);
-    if (!attribute_copy(id, &entry->id, sizeof(entry->id)) ||
-        !attribute_copy(nested(ip, v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC), found.saddr,
-                        address_size(found.family)) ||
-        !attribute_copy(nested(ip, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST), found.daddr,
-                        address_size(found.family)) ||
-        !attribute_copy(nested(proto, CTA_PROTO_SRC_PORT), &found.sport, sizeof(found.sport)) ||
-        !attribute_copy(nested(proto, CTA_PROTO_DST_PORT), &found.dport, sizeof(found.dport)))
+    if (!attribute_copy(id, &number, sizeof(number)) ||
+        !tuple_read(original, entry->flow, &there) || !tuple_read(reply, entry->flow, &back))
         return -EBADMSG;
-    found.sport = ntohs(found.sport);
-    found.dport = ntohs(found.dport);
-    entry->reply = found;
+    /* One that a packet of the server made has the directions the other way round. */
+    entry->reply = tuple_is_equal(&there, entry->flow) ? back : there;
+    entry->id = number;
     entry->found = true;
     return 0;
 }

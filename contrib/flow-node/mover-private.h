@@ -40,7 +40,9 @@ struct mover {
     struct uplink *known; /* as the handlers know them */
     size_t n_known, known_capacity;
     bool strict_told[RULES_NUMBERS_MAX + 1];
-    char clash_told[256], route_error_told[256];
+    uint64_t clashes[16]; /* hashes of those that were told */
+    size_t n_clashes;
+    char route_error_told[256];
 };
 
 /* mover-table.c: the table as a whole, with every flow where it is wanted. */

@@ -30,7 +30,7 @@ static void tell_lost(void *user, const struct flow_tuple *flow, const char *int
     printf("lost %s %s\n", tuple_text_full(text, flow), interface);
 }
 
-static void tell_uplink(void *user, const struct uplink *uplink, bool there)
+static void print_uplink(const char *word, const struct uplink *uplink, bool there)
 {
     char address[INET6_ADDRSTRLEN], gateway[INET6_ADDRSTRLEN] = "-";
 
@@ -38,8 +38,13 @@ static void tell_uplink(void *user, const struct uplink *uplink, bool there)
     if (uplink->gateway_family)
         inet_ntop(uplink->gateway_family == 4 ? AF_INET : AF_INET6, uplink->gateway, gateway,
                   sizeof(gateway));
-    printf("uplink %s %u %s %s %s\n", uplink->name, (unsigned)uplink->family,
+    printf("%s %s %u %s %s %s\n", word, uplink->name, (unsigned)uplink->family,
            there ? "there" : "gone", address, gateway);
+}
+
+static void tell_uplink(void *user, const struct uplink *uplink, bool there)
+{
+    print_uplink("uplink", uplink, there);
 }
 
 static void tell_notice(void *user, const char *text)
@@ -93,7 +98,7 @@ static void uplinks(struct mover *mover)
     const struct uplink *list = mover_uplinks(mover, &n_uplinks);
 
     for (size_t i = 0; i < n_uplinks; i++)
-        tell_uplink(NULL, &list[i], true);
+        print_uplink("has", &list[i], true);
     printf("end %zu\n", n_uplinks);
 }
 

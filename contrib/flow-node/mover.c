@@ -16,6 +16,7 @@
 #include "mover-private.h"
 #include "netlink-socket.h"
 #include "util/clock.h"
+#include "util/hash.h"
 #include "util/util.h"
 
 /* So many news at a time; the rest is there the next time. */
@@ -96,6 +97,17 @@ static void numbers_drop(struct mover *mover)
     }
 }
 
+/* While the table was not there, moved flows went by the host's routes, and may have made entries
+ * there that keep them from being masqueraded: all are looked at. */
+static int flows_check(struct mover *mover, char *ret_error, size_t error_size)
+{
+    for (struct moved_flow *flow = moved_next(&mover->moved, NULL); flow;
+         flow = moved_next(&mover->moved, flow))
+        if (flow->present)
+            mover_set(mover, &flow->flow.tuple, rules_interface(mover->rules, flow->present));
+    return mover_commit(mover, ret_error, error_size);
+}
+
 static int mover_start(struct mover *mover, char *ret_error, size_t error_size)
 {
     uint64_t key[2];
@@ -123,6 +135,8 @@ static int mover_start(struct mover *mover, char *ret_error, size_t error_size)
     r = mover_routes_apply(mover, ret_error, error_size);
     if (r >= 0)
         r = mover_table_set_up(mover, ret_error, error_size);
+    if (r >= 0)
+        r = flows_check(mover, ret_error, error_size);
     mover->routes_due = true; /* the handlers are told of all uplinks */
     return r;
 }
@@ -402,14 +416,27 @@ static void text_tell(const struct listener *listener, char *told, size_t size, 
         notice(listener, "%s", text);
 }
 
-static void clash_tell(struct mover *mover, const struct listener *listener)
+/* Each that was not there the last time. */
+static void clashes_tell(struct mover *mover, const struct listener *listener)
 {
-    char text[sizeof(mover->clash_told)] = "";
-    size_t at = 0;
+    uint64_t hashes[ARRAY_SIZE(mover->clashes)];
+    size_t at = 0, n_hashes = 0;
+    char text[256];
 
-    if (!rules_clash(mover->rules, &at, text, sizeof(text)))
-        *text = '\0';
-    text_tell(listener, mover->clash_told, sizeof(mover->clash_told), text);
+    while (n_hashes < ARRAY_SIZE(hashes) && rules_clash(mover->rules, &at, text, sizeof(text))) {
+        uint64_t hash = hash_text(HASH_START, text);
+        bool told = false;
+
+        for (size_t i = 0; i < mover->n_clashes; i++)
+            told = told || mover->clashes[i] == hash;
+        for (size_t i = 0; i < n_hashes; i++)
+            told = told || hashes[i] == hash;
+        if (!told)
+            notice(listener, "%s", text);
+        hashes[n_hashes++] = hash;
+    }
+    memcpy(mover->clashes, hashes, n_hashes * sizeof(*hashes));
+    mover->n_clashes = n_hashes;
 }
 
 static void uplinks_tell(struct mover *mover, const struct listener *listener)
@@ -453,7 +480,7 @@ static int routes_follow(struct mover *mover, const struct listener *listener)
     if (mover_routes_apply(mover, error, sizeof(error)) >= 0)
         *error = '\0';
     text_tell(listener, mover->route_error_told, sizeof(mover->route_error_told), error);
-    clash_tell(mover, listener);
+    clashes_tell(mover, listener);
     uplinks_tell(mover, listener);
     return 0;
 }
@@ -465,7 +492,8 @@ static void table_follow(struct mover *mover, const struct listener *listener, u
     char error[256];
 
     mover->table_due = false;
-    if (mover_table_set_up(mover, error, sizeof(error)) < 0) {
+    if (mover_table_set_up(mover, error, sizeof(error)) < 0 ||
+        flows_check(mover, error, sizeof(error)) < 0) {
         notice(listener, "table inet %s cannot be set up again: %s", mover->settings.table, error);
         mover->table_due = true;
         mover->table_at_us = now_us + 5 * MOVER_PAUSE_US;
