@@ -134,11 +134,13 @@ class FlowCase(UplinksCase):
 
     # -- what happens to a flow -------------------------------------------------------------------------
 
-    def wait_flow(self, port=None):
-        """The only flow to this port, as pathdog knows it: its name."""
+    def wait_flow(self, server=None):
+        """The flow to this address and port, or to the port of the stage, as pathdog knows it: its name."""
+        server = server or f":{self.port}"
+
         def found():
-            return [r["peer"] for r in self.pathdog.records("peer", state="up") if f":{port or self.port}" in r["peer"]]
-        self.wait_until(found, f"a flow to port {port or self.port} is told")
+            return [r["peer"] for r in self.pathdog.records("peer", state="up") if f"{server}#" in r["peer"]]
+        self.wait_until(found, f"a flow to {server} is told")
         return found()[-1]
 
     def leave(self, *names, to="up1", deadline=40):

@@ -198,6 +198,7 @@ class Wiretap(Packets):
         self.wireguard = wireguard
         self.ids = set()  # that clients have put into their long headers: their own first one, then the server's
         self.seen = {}  # {connection ID: {address: packets}}
+        self.sources = {}  # {port of the client: addresses}, since it was last cleared
         self.tried = set()  # (address, port) of each handshake that was begun
         super().__init__(lab, "peer", [f"gw{n}" for n in UPLINKS.values()], family)
 
@@ -207,6 +208,7 @@ class Wiretap(Packets):
         if not self.wireguard and payload[0] & 0x80:
             self._long_header(source, sport, payload)
             return
+        self.sources.setdefault(sport, set()).add(source)
         name = self._index(payload) if self.wireguard else self._connection(payload)
         if name:
             ways = self.seen.setdefault(name, {})
