@@ -17,14 +17,25 @@
 #define LINE_SIZE 1024u
 #define ID_SIZE   (RELAY_ID_MAX * PRINTABLE_GROWTH + 1)
 
-static void text_write(struct log *log, const char *text)
+static bool line_write(const char *text)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
     char line[LINE_SIZE + 16];
     int length = snprintf(line, sizeof(line), "udp-relay: %s\n", text);
 
-    if (poll(&out, 1, 0) < 1 || !(out.revents & POLLOUT) ||
-        write(STDERR_FILENO, line, (size_t)length) < 0)
+    return poll(&out, 1, 0) == 1 && out.revents & POLLOUT &&
+           write(STDERR_FILENO, line, (size_t)length) >= 0;
+}
+
+static void text_write(struct log *log, const char *text)
+{
+    char before[96];
+
+    snprintf(before, sizeof(before), "standard error was not read: %llu lines are lost",
+             (unsigned long long)log->lost);
+    if (log->lost && line_write(before))
+        log->lost = 0;
+    if (log->lost || !line_write(text))
         log->lost++;
 }
 

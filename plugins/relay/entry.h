@@ -45,6 +45,9 @@ const char *relay_entry_parse(const char *text, size_t length, struct relay_entr
 /* Writes it as relay_entry_parse reads it, always with what it speaks. Returns the length. */
 size_t relay_entry_format(const struct relay_entry *entry, char out[static RELAY_ENTRY_MAX]);
 
+/* The same relays in the same order? Whether what one speaks was written does not count. */
+bool relay_list_is_equal(const struct relay_list *a, const struct relay_list *b);
+
 /* NULL: there is none of that name. */
 const struct relay_entry *relay_list_find(const struct relay_list *list, const char *name);
 

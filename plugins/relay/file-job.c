@@ -217,12 +217,31 @@ static int job_call(void *user)
     return 0;
 }
 
+/* The child was killed, and what it had of the result is worth nothing. */
+static void job_lost(struct file_job *job)
+{
+    struct file_result *result = &job->result;
+
+    free(result->list_text);
+    free(result->cache_text);
+    free(result->save_text);
+    *result = (struct file_result){.watch = -EBADF};
+    if (job->task.list)
+        result->list_error = error_set(&result->list_text, -ECHILD,
+                                       "%s: the process that reads it was killed", job->task.list);
+    if (job->task.save.length)
+        result->save_error =
+            error_set(&result->save_text, -ECHILD, "%s: the process that writes it was killed",
+                      job->task.cache);
+}
+
 static void *job_run(void *user)
 {
     struct file_job *job = user;
     const uint64_t one = 1;
 
-    (void)disk_call(job_call, job, job->task.inotify_fd);
+    if (disk_call(job_call, job, job->task.inotify_fd) < 0)
+        job_lost(job);
     (void)!write(job->done_fd, &one, sizeof(one));
     if (atomic_exchange(&job->state, JOB_DONE) == JOB_LEFT)
         job_clear(job);

@@ -143,18 +143,6 @@ static bool begin_saving(struct files *files, bool another)
     return true;
 }
 
-static bool list_equal(const struct relay_list *a, const struct relay_list *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->entries[i].name, b->entries[i].name) != 0 ||
-            strcmp(a->entries[i].address_text, b->entries[i].address_text) != 0 ||
-            a->entries[i].speaks != b->entries[i].speaks)
-            return false;
-    return true;
-}
-
 static void take_watch(struct files *files, const struct file_result *result)
 {
     char *text = NULL;
@@ -195,7 +183,7 @@ static void take_cache(struct files *files, const struct file_result *result)
 static bool take_list(struct files *files, const struct file_result *result)
 {
     const struct relay_list *list = &result->list.list;
-    bool another = !files->read || !list_equal(&files->list, list);
+    bool another = !files->read || !relay_list_is_equal(&files->list, list);
 
     say(files, &files->said_list, PD_LEVEL_WARNING, "relay-list", string_copy(result->list_text),
         "the list of relays is whole again");

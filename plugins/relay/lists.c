@@ -4,6 +4,7 @@
 
 #include "options.h"
 
+#include "util/hex.h"
 #include "util/util.h"
 
 #include <stdio.h>
@@ -26,23 +27,15 @@ uint16_t relay_digest(const char *via)
 
 /* ---- options ---- */
 
-static uint8_t hex_digit(char c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
-
 static const char *key_take(struct relays *relays, const char *text)
 {
     size_t length = text ? strlen(text) : 0;
 
     if (!length)
         return NULL;
-    if (length % 2 || length > 2 * (size_t)RELAY_KEY_BYTES ||
-        strspn(text, "0123456789abcdefABCDEF") != length)
+    if (!hex_is_bytes(text, length, RELAY_KEY_BYTES))
         return "key: not an even number of hexadecimal digits, 2 to 128";
-    relays->n_key = length / 2;
-    for (size_t i = 0; i < relays->n_key; i++)
-        relays->key[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+    relays->n_key = hex_take(text, length, relays->key, RELAY_KEY_BYTES);
     return NULL;
 }
 
@@ -196,18 +189,6 @@ static void carry(struct relays *relays, const struct relay_list *list,
     }
 }
 
-static bool same_list(const struct relay_list *a, const struct relay_list *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->entries[i].name, b->entries[i].name) != 0 ||
-            strcmp(a->entries[i].address_text, b->entries[i].address_text) != 0 ||
-            a->entries[i].speaks != b->entries[i].speaks)
-            return false;
-    return true;
-}
-
 static void ask_probes(struct pd_turn *turn, struct relays *relays)
 {
     char(*texts)[RELAY_ENTRY_MAX] = memory_new(relays->list.count, sizeof(*texts));
@@ -249,9 +230,9 @@ void relays_merge(struct pd_turn *turn, struct relays *relays)
                    take_left_out, relays);
     carry(relays, &before->list, before->seen);
     pick_again(relays, taken ? &before->taken : NULL);
-    if (!same_list(&relays->list, &before->list))
+    if (!relay_list_is_equal(&relays->list, &before->list))
         ask_probes(turn, relays);
-    if (!same_list(&relays->left_out, &before->left_out))
+    if (!relay_list_is_equal(&relays->left_out, &before->left_out))
         say_left_out(turn, relays);
     free(before);
 }

@@ -234,6 +234,8 @@ int rounds_ask(struct rounds *rounds, const struct pd_query *query)
 {
     struct relay_list *list = &rounds->wanted;
 
+    rounds->asked = 0;
+    rounds->is_new = false;
     list->count = 0;
     for (size_t i = 1; i < query->n_fields && list->count < RELAY_LIST_MAX; i++) {
         const struct pd_field *field = &query->fields[i];

@@ -6,13 +6,14 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATIENCE_US UINT64_C(20000000)
+#define PATIENCE_US UINT64_C(60000000)
 
 /* ---- the host ---- */
 
@@ -58,9 +59,9 @@ struct rig *rig_new(void)
     return rig;
 }
 
-void rig_free(struct rig *rig)
+static int remove_directory(const char *path)
 {
-    DIR *directory = opendir(rig->directory);
+    DIR *directory = opendir(path);
     const struct dirent *entry;
 
     while (directory && (entry = readdir(directory)))
@@ -68,7 +69,20 @@ void rig_free(struct rig *rig)
             (void)unlinkat(dirfd(directory), entry->d_name, 0);
     if (directory)
         closedir(directory);
-    assert_int_equal(rmdir(rig->directory), 0); /* no temporary file was left */
+    return rmdir(path);
+}
+
+/* No temporary file is left; what is just being saved still has one, and has its name afterwards.
+ */
+void rig_free(struct rig *rig)
+{
+    uint64_t until_us = clock_us(CLOCK_MONOTONIC) + PATIENCE_US;
+
+    while (remove_directory(rig->directory) < 0) {
+        assert_int_equal(errno, ENOTEMPTY);
+        assert_true(clock_us(CLOCK_MONOTONIC) < until_us);
+        usleep(2000);
+    }
     sd_event_unref(rig->host.loop);
     free(rig);
 }
@@ -108,6 +122,11 @@ void rig_wait_signals(struct rig *rig, unsigned n)
 void rig_wait_notices(struct rig *rig, unsigned n)
 {
     rig_wait_for(rig, is_reached, &(struct count){&rig->n_notices, n});
+}
+
+void rig_wait_asked(struct rig *rig, const struct answerer *answerer, unsigned n)
+{
+    rig_wait_for(rig, is_reached, &(struct count){&answerer->n, n});
 }
 
 void rig_run(struct rig *rig, uint64_t us)

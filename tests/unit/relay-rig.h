@@ -25,10 +25,12 @@ struct rig {
 struct rig *rig_new(void);
 void rig_free(struct rig *rig); /* the directory must be empty but for what rig_write made */
 
-/* Runs the loop until that many signals or notices came; fails after 20 s. */
+/* Runs the loop until that many signals or notices came; fails after a minute. */
 void rig_wait_signals(struct rig *rig, unsigned n);
 void rig_wait_notices(struct rig *rig, unsigned n);
 void rig_wait_for(struct rig *rig, bool (*is_so)(void *user), void *user);
+struct answerer;
+void rig_wait_asked(struct rig *rig, const struct answerer *answerer, unsigned n);
 
 /* Runs the loop for so long: for what must not happen. */
 void rig_run(struct rig *rig, uint64_t us);

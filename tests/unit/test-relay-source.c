@@ -41,7 +41,6 @@ static int end(void **state)
     struct lab *lab = *state;
 
     pathdog_source.stop(lab->source);
-    rig_run(lab->rig, 20000);
     rig_free(lab->rig);
     free(lab);
     return 0;

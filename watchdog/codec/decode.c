@@ -7,6 +7,7 @@
 
 #include "../engine/base/names.h"
 #include "../node/summaries.h"
+#include "../util/hex.h"
 #include "codec.h"
 #include "learnt-text.h"
 #include "members.h"
@@ -246,9 +247,9 @@ static int get_relays(const struct decoding *d, const json_t *list, struct event
     const json_t *object;
     size_t i;
 
-    if (ret->key && (!*ret->key || strlen(ret->key) % 2 ||
-                     strspn(ret->key, "0123456789abcdefABCDEF") != strlen(ret->key)))
-        return decoding_wrong(d, "\"key\" is not an even number of hexadecimal digits");
+    if (ret->key && !hex_is_bytes(ret->key, strlen(ret->key), RELAY_KEY_MAX))
+        return decoding_wrong(d, "\"key\" is not an even number of hexadecimal digits, 2 to %u",
+                              2 * RELAY_KEY_MAX);
     if (!json_is_array(list) || json_array_size(list) > RELAYS_MAX)
         return decoding_wrong(d, "\"relays\" is not an array of at most %u", RELAYS_MAX);
     relays = arena_new(d->arena, json_array_size(list), sizeof(*relays));

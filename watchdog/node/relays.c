@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "../util/hex.h"
 #include "../util/printable.h"
 #include "../util/util.h"
 
@@ -95,8 +96,7 @@ static const char *key_take(const json_t *value, const char **ret)
     *ret = NULL;
     if (!value || json_is_null(value))
         return NULL;
-    if (!length || length % 2 || length > 2 * (size_t)RELAY_KEY_MAX ||
-        strspn(key, "0123456789abcdefABCDEF") != length)
+    if (!hex_is_bytes(key, length, RELAY_KEY_MAX))
         return "is not an even number of hexadecimal digits, 2 to 128";
     *ret = key;
     return NULL;

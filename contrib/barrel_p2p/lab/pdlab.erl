@@ -5,7 +5,8 @@
 %% Knows nothing of pathdog; only the lab uses it, never a release.
 -module(pdlab).
 
--export([main/0, up/1, role/1, connection/1, state/2, forbid/1, wedge/1, stacks/0]).
+-export([main/0, up/1, role/1, controller/1, connection/1, state/2, part/4, with/5, forbid/1, wedge/1, stacks/0]).
+-export([within/2, inside/3, at/2, running/1]).
 -export([pings/3, mark/0, report/0, pause/0, stop_pings/0]).
 -export([casts/2, sinks/0, sent/0, stop_casts/0]).
 
@@ -83,6 +84,53 @@ forbid(Node) ->
 state(Connection, Field) ->
     {_, Data} = sys:get_state(Connection, ?CALL_MS),
     element(field(quic_connection, state, Field), Data).
+
+%% An element of a record, whose name and place are those of the module's own debug information; and the record with it.
+part(Module, Record, Field, Term) -> element(field(Module, Record, Field), Term).
+with(Module, Record, Field, Value, Term) -> setelement(field(Module, Record, Field), Term, Value).
+
+%% What Fun returns, or none if it takes longer.
+within(Ms, Fun) ->
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({returns, Fun()}) end),
+    receive
+        {'DOWN', Monitor, process, _, {returns, Value}} -> Value;
+        {'DOWN', Monitor, process, _, Reason} -> exit(Reason)
+    after Ms ->
+        exit(Pid, kill),
+        demonitor(Monitor, [flush]),
+        none
+    end.
+
+%% A function that a module does not export, in a copy of it.
+inside(Module, Function, Args) ->
+    {ok, {_, [{abstract_code, {_, Forms}}]}} = beam_lib:chunks(code:which(Module), [abstract_code]),
+    Copy = list_to_atom("pdlab_" ++ atom_to_list(Module)),
+    Renamed = [case Form of {attribute, Line, module, _} -> {attribute, Line, module, Copy}; _ -> Form end || Form <- Forms],
+    {ok, Copy, Binary} = compile:forms(Renamed, [export_all, nowarn_export_all]),
+    {module, Copy} = code:load_binary(Copy, "", Binary),
+    apply(Copy, Function, Args).
+
+%% Calls Fun at that system time, as exactly as it can be done.
+at(Ms, Fun) ->
+    spawn(fun() ->
+        timer:sleep(max(0, Ms - 5 - erlang:system_time(millisecond))),
+        spin(Ms),
+        Fun()
+    end),
+    ok.
+
+spin(Ms) -> erlang:system_time(millisecond) >= Ms orelse spin(Ms).
+
+%% The processes that have Module somewhere in what they do, or were started as it.
+running(Module) ->
+    [
+        Pid
+     || Pid <- processes(),
+        [{current_stacktrace, Stack}, {dictionary, Dictionary}] <-
+            [process_info(Pid, [current_stacktrace, dictionary])],
+        lists:keymember(Module, 1, Stack) orelse
+            lists:any(fun({'$initial_call', {M, _, _}}) -> M =:= Module; (_) -> false end, Dictionary)
+    ].
 
 %% As a process that is stuck: it answers nothing, not even system messages.
 wedge(Node) ->

@@ -25,6 +25,7 @@ NODES = {"alpha": ("host", PORT, "10.0.1.2"),
 # Where everything is found by what runs in the lab, in the chroot or without one: a directory that
 # every system has, so that none need be made.
 INSIDE = "/mnt"
+OVERLAPPING = "{prevent_overlapping_partitions, false},"
 
 
 class LabError(Exception):
@@ -305,7 +306,7 @@ class Stage:
         names = ", ".join(f"'{node_name(contact)}'" for contact in contacts)
         at = f"{INSIDE}/run/{name}"
         return f"""[
-{{kernel, [{{net_setuptime, 2}}, {{prevent_overlapping_partitions, false}}, {kernel}
+{{kernel, [{{net_setuptime, 2}}, {"" if "prevent_overlapping" in kernel else OVERLAPPING} {kernel}
     {{logger_level, info}}, {{logger, [{{handler, default, logger_std_h,
     #{{config => #{{file => "{at}/log"}}}}}}]}}]}},
 {{quic, [{{dist, [{{nodes, [{addresses}]}}]}}]}},

@@ -22,8 +22,6 @@
     | renew
     | {forwarded, term()}.
 
--define(SNAPSHOT_LIMIT, 3000).
--define(PART, 256). % peers of the snapshot that a client gets at a time
 -define(CALL_LIMIT, 5000). % to this process, which never waits
 
 %% ---- for the others ----
@@ -97,7 +95,7 @@ init(Settings) ->
         dist => maps:get(dist, Settings),
         table => pathdog_bridge_table:new(),
         client => undefined, % {pid, monitor}
-        snapshot => undefined, % see begin_snapshot/2
+        snapshot => undefined, % see pathdog_bridge_told:subscribe/2
         waiters => [], % {From, node, id, deadline}
         refreshing => no, % no | yes | again
         resolving => 0,
@@ -110,26 +108,25 @@ handle_call({connections, Which}, _From, #{table := Table} = State) ->
     Chosen =
         case Which of
             all -> pathdog_bridge_table:all(Table);
-            _ -> [Conn || Id <- lists:usort(Which), (Conn = conn(Id, State)) =/= undefined]
+            _ -> [Conn || Id <- lists:usort(Which), (Conn = pathdog_bridge_told:conn(Id, State)) =/= undefined]
         end,
     {reply, [C || #{told := true, quic := Quic} = C <- Chosen, is_pid(Quic)], State};
 handle_call({lookup, Id}, _From, #{table := Table} = State) ->
     {reply, pathdog_bridge_table:find(Id, Table), State};
-handle_call({await, Node, Id, Deadline}, From, #{waiters := Waiters} = State) ->
-    Waiter = {From, Node, Id, Deadline},
-    {noreply, serve_waiters(State#{waiters := [Waiter | Waiters]})};
+handle_call({await, Node, Id, Deadline}, From, State) ->
+    {noreply, pathdog_bridge_told:await({From, Node, Id, Deadline}, State)};
 handle_call(_Request, _From, State) ->
     {reply, {error, unknown_request}, State}.
 
 -spec handle_cast(term(), map()) -> {noreply, map()}.
 handle_cast({subscribe, Client}, State) ->
-    {noreply, begin_snapshot(Client, State)};
-handle_cast({more, Client}, #{client := {Client, _}, snapshot := #{} = Snapshot} = State) ->
-    {noreply, check_snapshot(feed(State#{snapshot := Snapshot#{hungry := true}}))};
+    {noreply, refresh(pathdog_bridge_told:subscribe(Client, State))};
+handle_cast({more, Client}, #{client := {Client, _}, snapshot := #{}} = State) ->
+    {noreply, pathdog_bridge_told:more(State)};
 handle_cast({leaving, Id, Reason}, State) ->
-    case conn(Id, State) of
+    case pathdog_bridge_told:conn(Id, State) of
         undefined -> {noreply, State};
-        Conn -> {noreply, put_conn(Conn#{reason := Reason}, State)}
+        Conn -> {noreply, pathdog_bridge_told:put_conn(Conn#{reason := Reason}, State)}
     end;
 handle_cast({path, Id, Place}, State) ->
     {noreply, seen_at(Id, Place, State)};
@@ -138,8 +135,8 @@ handle_cast({via, Node, Via}, State) ->
 handle_cast({forward, Client, Message}, State) ->
     Client ! {pathdog_bridge, {forwarded, Message}},
     {noreply, State};
-handle_cast(renew, #{client := Client} = State) ->
-    ok = tell(Client, renew),
+handle_cast(renew, State) ->
+    ok = pathdog_bridge_told:event(renew, State),
     {noreply, State};
 handle_cast(refresh, State) ->
     {noreply, refresh(State)};
@@ -160,10 +157,10 @@ handle_info({{resolved, Id}, Result}, #{resolving := N} = State) ->
 handle_info({'DOWN', Monitor, process, Pid, Reason}, State) ->
     {noreply, down(Monitor, Pid, Reason, State)};
 handle_info({snapshot_limit, Timer}, #{snapshot := #{timer := Timer}} = State) ->
-    {noreply, check_snapshot(tell_late(State))};
+    {noreply, pathdog_bridge_told:late(State)};
 handle_info(tick, #{settings := #{refresh_interval := Interval}} = State) ->
     erlang:send_after(Interval, self(), tick),
-    {noreply, resolve_again(prune_waiters(refresh(State)))};
+    {noreply, resolve_again(pathdog_bridge_told:prune(refresh(State)))};
 handle_info(watch, State) ->
     {noreply, watch(State)};
 handle_info({watched, Result}, State) ->
@@ -217,7 +214,7 @@ refreshed(Result, #{refreshing := Wanted} = State0) ->
         end,
     case Wanted of
         again -> refresh(State2);
-        yes -> check_snapshot(State2#{refreshed => true})
+        yes -> pathdog_bridge_told:check(State2#{refreshed => true})
     end.
 
 take_over(View, #{table := Table} = State0) ->
@@ -278,7 +275,7 @@ next_resolution(#{resolving := N, queue := Queue, settings := Settings} = State)
     #{summary_parallel := Parallel, call_timeout := Limit} = Settings,
     case queue:out(Queue) of
         {{value, Id}, Rest} when N < Parallel ->
-            case conn(Id, State) of
+            case pathdog_bridge_told:conn(Id, State) of
                 #{ctrl := Ctrl} ->
                     Look = fun() -> pathdog_bridge_view:look(Ctrl, Limit) end,
                     pathdog_bridge_call:async({resolved, Id}, Look, Limit),
@@ -291,12 +288,12 @@ next_resolution(#{resolving := N, queue := Queue, settings := Settings} = State)
     end.
 
 resolved(Id, Result, State) ->
-    case {conn(Id, State), Result} of
+    case {pathdog_bridge_told:conn(Id, State), Result} of
         {undefined, _} -> State;
         {Conn, {ok, Found}} when is_map(Found) ->
-            tell_up(maps:merge(Conn, Found#{state => known}), State);
+            pathdog_bridge_told:up(maps:merge(Conn, Found#{state => known}), State);
         %% tried again at the ticks; until then it is told as one that nobody can migrate
-        {#{state := resolving} = Conn, _} -> tell_up(Conn#{state := unknown}, State);
+        {#{state := resolving} = Conn, _} -> pathdog_bridge_told:up(Conn#{state := unknown}, State);
         _ -> State
     end.
 
@@ -305,83 +302,27 @@ resolve_again(#{table := Table} = State) ->
     lists:foldl(fun resolve_again/2, State, pathdog_bridge_table:all(Table)).
 
 resolve_again(#{id := Id, state := unknown, retry := {1, Next}} = Conn, State) ->
-    resolve(Id, put_conn(Conn#{retry := {Next, 2 * Next}}, State));
+    resolve(Id, pathdog_bridge_told:put_conn(Conn#{retry := {Next, 2 * Next}}, State));
 resolve_again(#{state := unknown, retry := {Ticks, Next}} = Conn, State) ->
-    put_conn(Conn#{retry := {Ticks - 1, Next}}, State);
+    pathdog_bridge_told:put_conn(Conn#{retry := {Ticks - 1, Next}}, State);
 resolve_again(_, State) ->
     State.
 
-conn(Id, #{table := Table}) ->
-    pathdog_bridge_table:get(Id, Table).
-
-put_conn(Conn, #{table := Table} = State) ->
-    State#{table := pathdog_bridge_table:put(Conn, Table)}.
-
-%% ---- telling ----
-
-tell_up(#{id := Id} = Conn, #{client := Client, snapshot := Snapshot} = State0) ->
-    State1 = serve_waiters(put_conn(Conn#{told := true}, State0)),
-    case Snapshot of
-        #{waiting := #{Id := _}} ->
-            State1;
-        #{waiting := Waiting, queue := Queue} ->
-            Longer = Snapshot#{waiting := Waiting#{Id => up}, queue := queue:in(Id, Queue)},
-            check_snapshot(feed(State1#{snapshot := Longer}));
-        undefined ->
-            tell(Client, {peer_up, up(Conn, State1)}),
-            State1
-    end.
-
-up(#{id := Id, name := Name, role := Role} = Conn, #{settings := #{reconnectable := Which}}) ->
-    [{peer, Name}, {conn, Id}, {role, word(Role)}] ++ place(Conn) ++ [
-        {migratable, Role =:= client},
-        {reconnectable, Which =:= all orelse (Which =:= client andalso Role =:= client)}
-    ].
-
-%% Told as a whole: without an interface it is bound to none.
-place(#{local := Local, remote := Remote, via := Via, interface := Interface}) ->
-    [
-        {local, pathdog_bridge_conn:address(Local)},
-        {remote, pathdog_bridge_conn:address(Remote)},
-        {via, Via},
-        {interface, Interface}
-    ].
-
-word(server) -> <<"server">>;
-word(client) -> <<"client">>;
-word(undefined) -> undefined.
-
-tell(undefined, _Event) ->
-    ok;
-tell({Client, _}, Event) ->
-    Client ! {pathdog_bridge, Event},
-    ok.
-
-%% Of a connection that the client does not know of yet, nothing is told but that it is up.
-tell_of(#{told := false}, _Event, _State) ->
-    ok;
-tell_of(#{id := Id}, _Event, #{snapshot := #{waiting := Waiting}}) when is_map_key(Id, Waiting) ->
-    ok;
-tell_of(_Conn, Event, #{client := Client}) ->
-    tell(Client, Event).
+%% ---- where they are ----
 
 seen_at(Id, #{local := Local, remote := Remote, interface := Interface} = Place, State) ->
-    case conn(Id, State) of
+    case pathdog_bridge_told:conn(Id, State) of
         undefined -> State;
         #{local := Local, remote := Remote, interface := Interface} -> State;
-        Conn -> tell_path(maps:merge(Conn, Place), State)
+        Conn -> pathdog_bridge_told:path(maps:merge(Conn, Place), State)
     end.
 
 seen_via(Node, Via, #{table := Table} = State) ->
     case pathdog_bridge_table:of_node(Node, Table) of
         undefined -> State;
         #{via := Via} -> State;
-        Conn -> tell_path(Conn#{via := Via}, State)
+        Conn -> pathdog_bridge_told:path(Conn#{via := Via}, State)
     end.
-
-tell_path(#{id := Id} = Conn, State) ->
-    ok = tell_of(Conn, {peer_path, [{conn, Id} | place(Conn)]}, State),
-    put_conn(Conn, State).
 
 %% ---- going ----
 
@@ -391,7 +332,7 @@ down(Monitor, Pid, Reason, #{table := Table, client := Client} = State) ->
             self() ! watch,
             maps:remove(events, State);
         {undefined, _} when Client =:= {Pid, Monitor} ->
-            cancel_snapshot(State#{client := undefined});
+            pathdog_bridge_told:unsubscribe(State);
         {undefined, _} ->
             State;
         {Conn, _} ->
@@ -402,102 +343,8 @@ why({connection_closed, Reason}) -> pathdog_bridge_errors:text(Reason);
 why({shutdown, Reason}) -> why(Reason);
 why(Reason) -> pathdog_bridge_errors:text(Reason).
 
-retire(#{id := Id, mon := Monitor, reason := Given} = Conn, Reason, #{table := Table} = State) ->
+retire(#{mon := Monitor, reason := Given} = Conn, Reason, #{table := Table} = State) ->
     demonitor(Monitor, [flush]),
     Text = case Given of undefined -> Reason; _ -> Given end,
-    ok = tell_of(Conn, {peer_down, [{conn, Id}, {reason, Text}]}, State),
-    check_snapshot(State#{table := pathdog_bridge_table:remove(Conn, Table)}).
-
-%% ---- who waits for a new connection ----
-
-serve_waiters(#{waiters := Waiters, table := Table} = State) ->
-    State#{waiters := [Waiter || Waiter <- Waiters, not served(Waiter, Table)]}.
-
-served({From, Node, Id, _}, Table) ->
-    case pathdog_bridge_table:of_node(Node, Table) of
-        #{id := Newer, told := true} = Conn when Newer > Id ->
-            gen_server:reply(From, {ok, Conn}),
-            true;
-        _ ->
-            false
-    end.
-
-%% Those who asked are gone by then.
-prune_waiters(#{waiters := Waiters} = State) ->
-    Now = pathdog_bridge_call:now_ms(),
-    State#{waiters := [W || {_, _, _, Deadline} = W <- Waiters, Deadline > Now]}.
-
-%% ---- the snapshot ----
-
-%% The list is made anew first, so that it is from after the subscription. It ends when all that
-%% were there then are told, or after a while: a wedged one must not hold up the others. However long
-%% it is, the client has only a part of it at a time.
-begin_snapshot(Client, State0) ->
-    State1 = cancel_snapshot(State0),
-    case maps:get(client, State1) of
-        undefined -> ok;
-        {_, Old} -> demonitor(Old, [flush])
-    end,
-    #{table := Table} = State1,
-    Ids = [Id || #{id := Id, told := true} <- pathdog_bridge_table:all(Table)],
-    Timer = make_ref(),
-    erlang:send_after(?SNAPSHOT_LIMIT, self(), {snapshot_limit, Timer}),
-    Snapshot = #{
-        timer => Timer,
-        over => false, % the limit has passed: nobody is waited for any more
-        hungry => true, % the client has room for a part
-        queue => queue:from_list(Ids), % those to be told, in this order
-        waiting => maps:from_keys(Ids, up) % the same
-    },
-    State2 = State1#{client := {Client, monitor(process, Client)}, snapshot := Snapshot},
-    feed(refresh(maps:remove(refreshed, State2))).
-
-feed(#{snapshot := #{hungry := true, queue := Queue, waiting := Waiting} = Snapshot} = State) ->
-    {Part, RestQueue, RestWaiting} = part(?PART, Queue, Waiting, State, []),
-    Part =:= [] orelse tell(maps:get(client, State), {peers, Part}),
-    State#{snapshot := Snapshot#{
-        hungry := Part =:= [], queue := RestQueue, waiting := RestWaiting
-    }};
-feed(State) ->
-    State.
-
-%% As they are now; those that have gone meanwhile were never told.
-part(0, Queue, Waiting, _, Part) ->
-    {lists:reverse(Part), Queue, Waiting};
-part(N, Queue, Waiting, State, Part) ->
-    case queue:out(Queue) of
-        {empty, _} ->
-            {lists:reverse(Part), Queue, Waiting};
-        {{value, Id}, Rest} ->
-            Told =
-                case conn(Id, State) of
-                    undefined -> Part;
-                    Conn -> [up(Conn, State) | Part]
-                end,
-            part(N - 1, Rest, maps:remove(Id, Waiting), State, Told)
-    end.
-
-check_snapshot(#{snapshot := #{over := Over, waiting := Waiting}, table := Table} = State) when
-    map_size(Waiting) =:= 0
-->
-    Fresh = maps:is_key(refreshed, State) andalso pathdog_bridge_table:untold(Table) =:= 0,
-    case Over orelse Fresh of
-        true -> end_snapshot(State);
-        false -> State
-    end;
-check_snapshot(State) ->
-    State.
-
-tell_late(#{table := Table, snapshot := Snapshot} = State0) ->
-    lists:foldl(
-        fun(Conn, State) -> tell_up(Conn#{state := unknown}, State) end,
-        State0#{snapshot := Snapshot#{over := true}},
-        [Conn || #{told := false} = Conn <- pathdog_bridge_table:all(Table)]
-    ).
-
-end_snapshot(#{table := Table, client := Client} = State) ->
-    tell(Client, {snapshot, length(pathdog_bridge_table:all(Table))}),
-    State#{snapshot := undefined}.
-
-cancel_snapshot(State) ->
-    State#{snapshot := undefined}.
+    ok = pathdog_bridge_told:down(Conn, Text, State),
+    pathdog_bridge_told:check(State#{table := pathdog_bridge_table:remove(Conn, Table)}).

@@ -10,6 +10,12 @@
 %%            of its bytes may stand behind it
 %%   1.10.0   the same                                            by packet number space: sent_packets/2,
 %%                                                                persistent_congestion_pto/1
+%% In all of them a packet number space is {pn_space, Next, Acked, Highest, ReceivedMs, Ranges, …}, what waits to be
+%% sent is in eight queues, and a packet is {sent_packet, Number, SentMs, AckEliciting, InFlight, Size, Frames}.
+%%
+%% Compared with the sources of 1.6.0, 1.6.5, 1.7.1, 1.8.0 and 1.8.1, which are the same in all of this, and run on
+%% 1.8.1; of 1.8.2 and of the time shortly after 1.10.0 with quic_loss, the state's record and the reassembly buffer.
+%% The stream's record from 1.9.0 on was not to be had, hence both forms of it; nothing was of 2.0 to 3.1.
 %%
 %% A version alone proves nothing: a record counts as known if each of its elements is what it should be, and
 %% quic_loss if it gives back what it was given. What is not so is unknown, and nothing is read from it: a stream
@@ -20,7 +26,7 @@
 %% something that is missing.
 -module(pathdog_bridge_shapes).
 
--export([streams/1, packets/1, pto_ms/1, loss/0]).
+-export([streams/1, spaces/1, space/1, packets/1, pto_ms/1, loss/0]).
 -export_type([stream/0]).
 
 -type stream() :: #{
@@ -29,6 +35,7 @@
     delivered := non_neg_integer(),
     waits := boolean() % something came in beyond what was delivered
 }.
+-type space() :: #{next := non_neg_integer(), received => integer()}.
 -type loss() :: whole | spaces.
 
 -define(PTO_MAX_MS, 5000). % of quic from 1.8.2 on, with the back-off
@@ -85,6 +92,46 @@ beyond([{Offset, Data} | More], Delivered, Beyond) when is_integer(Offset), Offs
     beyond(More, Delivered, Beyond orelse Offset > Delivered);
 beyond(_, _, _) ->
     unknown.
+
+%% ---- packet numbers ----
+
+%% Of the elements of a state, the three packet number spaces, 1-RTT last: the number of the next packet, and when the last one
+%% came, if one did.
+-spec spaces([term()]) -> [space()] | unknown.
+spaces(Elements) ->
+    Spaces = [one_space(Term) || Term <- Elements, is_tuple(Term), tuple_size(Term) > 0, element(1, Term) =:= pn_space],
+    case length(Spaces) =:= 3 andalso not lists:member(unknown, Spaces) of
+        true -> Spaces;
+        false -> unknown
+    end.
+
+%% That of 1-RTT.
+-spec space([term()]) -> space() | unknown.
+space(Elements) ->
+    case spaces(Elements) of
+        unknown -> unknown;
+        Spaces -> lists:last(Spaces)
+    end.
+
+one_space(Space) when tuple_size(Space) >= 6 ->
+    {pn_space, Next, Acked, Highest, Ms, Ranges} = list_to_tuple(lists:sublist(tuple_to_list(Space), 6)),
+    Fits =
+        is_offset(Next) andalso is_none_or(fun is_offset/1, Acked) andalso is_none_or(fun is_offset/1, Highest) andalso
+            is_list(Ranges) andalso lists:all(fun is_range/1, Ranges),
+    case Ms of
+        _ when not Fits -> unknown;
+        undefined -> #{next => Next};
+        _ when is_integer(Ms) -> #{next => Next, received => Ms};
+        _ -> unknown
+    end;
+one_space(_) ->
+    unknown.
+
+is_none_or(_, undefined) -> true;
+is_none_or(Is, Term) -> Is(Term).
+
+is_range({From, To}) -> is_offset(From) andalso is_offset(To);
+is_range(_) -> false.
 
 %% ---- what was sent ----
 

@@ -7,7 +7,7 @@
 %% found by their own tags:
 %%   #loss_state{}    the packets that were sent; only quic_loss looks into it
 %%   #stream_state{}  in one of the maps; only pathdog_bridge_shapes looks into it
-%%   #pn_space{}      three of them, 1-RTT last; element 5 is when the last packet came
+%%   #pn_space{}      three of them, 1-RTT last; only pathdog_bridge_shapes looks into them
 %%   the send queue   a tuple of eight queues, of {stream_data | retransmit_stream, Stream, Offset, Data, Fin, Size}
 %% What does not look so is not known: it is left out, and named among what is unknown.
 -module(pathdog_bridge_state).
@@ -57,10 +57,9 @@ outstanding(Conn, Limit) ->
     try
         {_, Data} = State = sys:get_state(Conn, Limit),
         [Loss] = [Element || Element <- tuple_to_list(Data), is_tagged(Element, loss_state)],
-        [_, _, Application] = [Element || Element <- tuple_to_list(Data), is_tagged(Element, pn_space)],
-        true = is_integer(element(2, Application)),
+        #{next := Next} = pathdog_bridge_shapes:space(tuple_to_list(Data)),
         #{
-            next => element(2, Application),
+            next => Next,
             packets => [element(2, Packet) || Packet <- pathdog_bridge_shapes:packets(Loss)],
             pto_ms => pathdog_bridge_shapes:pto_ms(Loss),
             holes => maps:get(holes, parts(State))
@@ -97,13 +96,10 @@ holes(Streams) ->
     #{holes => [{Id, Delivered} || #{id := Id, delivered := Delivered, waits := true} <- Streams]}.
 
 received(Elements) ->
-    case [Space || Space <- Elements, is_tagged(Space, pn_space)] of
-        [_, _, Application] when tuple_size(Application) >= 5, is_integer(element(5, Application)) ->
-            #{received_ms => element(5, Application)};
-        [_, _, Application] when tuple_size(Application) >= 5, element(5, Application) =:= undefined ->
-            #{};
-        _ ->
-            {unknown, received}
+    case pathdog_bridge_shapes:space(Elements) of
+        #{received := Ms} -> #{received_ms => Ms};
+        #{next := _} -> #{};
+        unknown -> {unknown, received}
     end.
 
 %% ---- what was sent ----
@@ -150,7 +146,9 @@ place({stream, Stream, Offset, Data, _Fin}, Ms, Places) ->
         #{Place := {Earlier, _}} when Earlier =< Ms -> Places;
         _ -> Places#{Place => {Ms, iolist_size(Data)}}
     end;
-place(_, _, Places) ->
+place(Frame, _, Places) when element(1, Frame) =/= stream ->
+    Places;
+place(Frame, _, Places) when not is_tuple(Frame) ->
     Places.
 
 entries(Queue) ->
@@ -166,7 +164,7 @@ sending(Places, Entries, Streams) ->
         fun
             ({stream_data, Stream, _, _, _, Size}, Sum) ->
                 Sum#{Stream => maps:get(Stream, Sum, 0) + Size};
-            (_, Sum) ->
+            ({retransmit_stream, _, _, _, _, _}, Sum) ->
                 Sum
         end,
         #{},

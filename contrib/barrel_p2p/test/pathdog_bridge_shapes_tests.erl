@@ -76,6 +76,37 @@ unknown_test_() ->
         ]
     ] ++ [{"none at all", ?_assertEqual(unknown, pathdog_bridge_shapes:streams([7, #{}]))}].
 
+%% ---- packet numbers ----
+
+space(Ms) -> {pn_space, 12, 7, 9, Ms, [{8, 9}, {0, 6}], 0, undefined, #{}}.
+
+space_test_() ->
+    Fresh = {pn_space, 0, undefined, undefined, undefined, [], 0, undefined, #{}},
+    Of = fun(Last) -> pathdog_bridge_shapes:space([7, space(1), {}, #{}, space(2), <<>>, Last]) end,
+    Known = space(-77),
+    [
+        {"a packet came", ?_assertEqual(#{next => 12, received => -77}, Of(Known))},
+        {"all three", ?_assertEqual([#{next => 12, received => 1}, #{next => 0}, #{next => 12, received => -77}],
+            pathdog_bridge_shapes:spaces([space(1), Fresh, 7, Known]))},
+        {"one of the others is not known", ?_assertEqual(unknown,
+            pathdog_bridge_shapes:spaces([space(1), {pn_space, 1}, Known]))},
+        {"nothing yet", ?_assertEqual(#{next => 0}, Of(Fresh))},
+        {"its end is another", ?_assertEqual(#{next => 12, received => 5}, Of({pn_space, 12, 7, 9, 5, []}))}
+    ] ++ [
+        {What, ?_assertEqual(unknown, Of(Space))}
+     || {What, Space} <- [
+            {"short", {pn_space, 12, 7, 9, 5}},
+            {"an element less", list_to_tuple(lists:delete(7, tuple_to_list(Known)))},
+            {"one more before", list_to_tuple(insert(2, 0, tuple_to_list(Known)))},
+            {"one more before the time", list_to_tuple(insert(4, 0, tuple_to_list(Known)))},
+            {"a time of another kind", setelement(5, Known, {0, 77})},
+            {"ranges of another kind", setelement(6, Known, [8, 9])},
+            {"ranges in a tree", setelement(6, Known, gb_trees:empty())},
+            {"no number", setelement(2, Known, undefined)},
+            {"there are only two", {pn_spaces, 12}}
+        ]
+    ].
+
 %% ---- what was sent ----
 
 whole_test() ->

@@ -104,6 +104,12 @@ parts_test_() ->
         {"no send queue", ?_assertEqual({Came, [sent]}, Parts(Spaces ++ [Loss]))},
         {"two send queues", ?_assertEqual({Came, [sent]}, Parts(Spaces ++ [Loss, queues([]), queues([])]))},
         {"another loss state", ?_assertEqual({Came, [sent]}, Parts(Spaces ++ [{loss_state, 1, 2}, queues([])]))},
+        {"a stream frame of another shape", ?_assertEqual({Came, [sent]}, Parts(Spaces ++ [
+            sent([{50, [{stream, 4, 700, <<"x">>, false, more}]}]), queues([])]))},
+        {"what waits in the queue is of another shape", ?_assertEqual({Came, [sent]}, Parts(Spaces ++ [
+            sent([]), queues([{stream_data, 4, 700, <<"x">>, false}])]))},
+        {"what waits is of another kind", ?_assertEqual({Came, [sent]}, Parts(Spaces ++ [
+            sent([]), queues([{stream_run, 4, 700, <<"x">>, false, 1}])]))},
         {"packets of another shape", ?_assertEqual({Came, [sent]}, Parts(Spaces ++ [
             setelement(2, sent([]), queue:from_list([{sent_packet, 1, 2}])), queues([])]))}
     ].

@@ -5,16 +5,11 @@
 #include "../state.h"
 #include "instance.h"
 
-static uint8_t digit(char c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
+#include "../../util/hex.h"
 
 static void take_key(struct node_relays *relays, const char *key)
 {
-    relays->n_key = key ? min_u64(strlen(key) / 2, RELAY_KEY_MAX) : 0;
-    for (size_t i = 0; i < relays->n_key; i++)
-        relays->key[i] = (uint8_t)(digit(key[2 * i]) << 4 | digit(key[2 * i + 1]));
+    relays->n_key = key ? hex_take(key, strlen(key), relays->key, RELAY_KEY_MAX) : 0;
 }
 
 static void forget(struct node_relays *relays)
