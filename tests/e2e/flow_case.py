@@ -10,21 +10,11 @@ import sys
 import threading
 import time
 
-import netns
 from flow_lab import Arrivals, FlowLab, Wiretap
 from node import PATIENCE
 from three_uplinks import address
 from uplinks_case import SECTIONS, TRIGGERS, WATCHDOG, UplinksCase
 from watchdog import environment, program
-
-
-def usable():
-    """Why these tests cannot run, or None."""
-    try:
-        program("flow-node", "FLOW_NODE")
-    except RuntimeError:
-        return "flow-node is not built: its libraries are missing"
-    return netns.usable()
 
 
 class FlowNode:

@@ -14,7 +14,6 @@ import os
 import select
 import socket
 import struct
-import subprocess
 import threading
 import time
 
@@ -273,12 +272,3 @@ class Arrivals(Packets):
     def over(self, uplink):
         with self.lock:
             return self.count[uplink]
-
-
-def conntrack_usable():
-    """Why not, or None."""
-    try:
-        subprocess.run(["conntrack", "--version"], capture_output=True)
-    except OSError:
-        return "needs conntrack"
-    return None

@@ -6,14 +6,15 @@ import os
 import subprocess
 import unittest
 
+import netns
 from case import cases
 from chromium import Chromium, program
-from flow_case import FlowCase, usable
+from flow_case import FlowCase
 from flow_lab import SERVER
 from servers import MIB, NAME, Gtlsserver, Nginx, certificate, make_file, sha256
 from three_uplinks import address
 
-UNUSABLE = usable()
+UNUSABLE = netns.usable()
 HTTPS = 443
 
 

@@ -4,12 +4,13 @@ silently, the tunnel is moved from outside, and TCP goes on."""
 
 import unittest
 
+import netns
 import wireguard
 from case import cases
-from flow_case import FlowCase, usable
+from flow_case import FlowCase
 from three_uplinks import address
 
-UNUSABLE = usable()
+UNUSABLE = netns.usable()
 
 
 @unittest.skipIf(UNUSABLE, UNUSABLE)
