@@ -45,10 +45,13 @@ is_held(Node) ->
 
 %% Whoever is dialled here was connected before.
 was_up(Node) ->
-    standin_net:up(Node, client),
-    bridge:wait(fun() -> is_map_key(Node, maps:get(known, sys:get_state(pathdog_bridge_dials))) end),
+    is_up(Node),
     standin_net:down(Node),
     bridge:wait(fun() -> not lists:keymember(Node, 1, standin_net:controllers()) end).
+
+is_up(Node) ->
+    standin_net:up(Node, client),
+    bridge:wait(fun() -> is_map_key(Node, maps:get(known, sys:get_state(pathdog_bridge_dials))) end).
 
 %% A process that dials, as quic_dist's: it traps exits, and has the connection linked to it.
 setup(Node, Changes) ->
@@ -243,7 +246,7 @@ what_one_before_left(_) ->
 
 %% Its dial would fail at once, and lose what waits to be sent.
 a_reconnect_waits(Config) ->
-    standin_net:up(?LESSER, client),
+    is_up(?LESSER),
     {Client, Peers} = bridge:subscribed(Config),
     Conn = bridge:conns(Peers, atom_to_binary(?LESSER)),
     {Setup, _, _} = Dial = dialler(#{answered => false}),
