@@ -139,6 +139,8 @@ handle_info({look, Episode}, #{ways := Ways} = State) ->
         true -> {noreply, looked(State)};
         false -> {noreply, State}
     end;
+handle_info({half, Episode}, #{ways := Ways} = State) ->
+    {noreply, dead(pathdog_relay_reg_ways:half(Episode, Ways), State)};
 handle_info({late, Episode}, #{ways := Ways} = State) ->
     {noreply, dead(pathdog_relay_reg_ways:late(Episode, Ways), State)};
 handle_info({hurry, Episode}, #{ways := Ways} = State) ->
@@ -175,6 +177,7 @@ tried(#{ways := Ways} = State) ->
             erlang:send_after(?LOOK_MS, self(), {look, Episode}),
             State#{ways := Next};
         {{suspect, {Ms, Episode}}, Next} ->
+            erlang:send_after(Ms div 2, self(), {half, Episode}),
             erlang:send_after(Ms, self(), {late, Episode}),
             suspect(State#{ways := Next});
         Tried ->

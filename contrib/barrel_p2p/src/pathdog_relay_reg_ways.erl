@@ -8,7 +8,7 @@
 %% its host says that nobody is there is left then.
 -module(pathdog_relay_reg_ways).
 
--export([new/4, via/1, settled/1, begun/1, to/2, again/1, tried/2, is_quiet/2, late/2, came/2, lives/2, refused/2, leave/1, hurry/2, next/1]).
+-export([new/4, via/1, settled/1, begun/1, to/2, again/1, tried/2, is_quiet/2, half/2, late/2, came/2, lives/2, refused/2, leave/1, hurry/2, next/1]).
 -export_type([ways/0]).
 
 -define(TRY_MS, 100).
@@ -62,8 +62,8 @@ to(Via, #{settled := Settled, ways := Ways} = W) ->
 again(#{episode := Episode} = W) ->
     W#{tries := {0, 0}, waited := false, episode := Episode + 1}.
 
-%% Something is sent. first: since something came; is_quiet/2 is of use a little later. suspect: it is to be asked, and late/2 called after
-%% so many ms.
+%% Something is sent. first: since something came; is_quiet/2 is of use a little later. suspect: it is to be asked, and half/2 called after half of so many ms, late/2 after
+%% all of them.
 -spec tried(integer(), ways()) ->
     {nothing | leave | {first, non_neg_integer()} | {suspect, {pos_integer(), non_neg_integer()}}, ways()}.
 tried(Now, #{tries := {0, _}, episode := Episode} = W) ->
@@ -80,6 +80,19 @@ dead_after(#{via := Via, answer := Answer, dead_after := Ms}) ->
         true -> Ms;
         false -> ?DIRECT_TIMES * Ms
     end.
+
+%% Half of that time is over. Where another relay has answered meanwhile, and this one has not, it need not be waited for any longer.
+-spec half(non_neg_integer(), ways()) -> {nothing | leave, ways()}.
+half(Episode, #{episode := Episode, tries := {Count, _}, via := Via, lives := Lives, left := Left, answer := Answer} = W) when
+    Count >= ?TRIES
+->
+    Answers = [Way || Way <- Left, lists:member(Way, Lives)],
+    case lists:member(Via, Answer) andalso not lists:member(Via, Lives) andalso Answers =/= [] of
+        true -> {leave, W};
+        false -> {nothing, W}
+    end;
+half(_, W) ->
+    {nothing, W}.
 
 %% Has nothing come since then?
 -spec is_quiet(non_neg_integer(), ways()) -> boolean().

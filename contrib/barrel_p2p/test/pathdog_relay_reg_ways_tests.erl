@@ -46,6 +46,19 @@ late_test() ->
     {nothing, Other} = ?W:came(?US, Three),
     ?assertMatch({leave, _}, ?W:late(Episode, Other)).
 
+half_test() ->
+    {[_, {suspect, {_, Episode}}, _], W} = sent([0, 100, 200], new(?EU)),
+    Half = fun(Ways) -> element(1, ?W:half(Episode, Ways)) end,
+    ?assertEqual(nothing, Half(W)), % nobody has answered
+    ?assertEqual(leave, Half(?W:lives(?US, W))),
+    ?assertEqual(nothing, Half(?W:lives(?EU, ?W:lives(?US, W)))),
+    ?assertEqual(nothing, Half(?W:lives(?US, element(2, sent([0, 100], new(?EU)))))), % two tries
+    {nothing, Came} = ?W:came(?EU, ?W:lives(?US, W)),
+    ?assertEqual(nothing, Half(Came)),
+    %% direct cannot be asked: that it does not answer says nothing
+    {[_, {suspect, {_, Other}}, _], Direct} = sent([0, 100, 200], new(?DIRECT)),
+    ?assertMatch({nothing, _}, ?W:half(Other, ?W:lives(?US, Direct))).
+
 %% Where to, one after the other.
 next_test_() ->
     To = fun(W) -> {_, Next} = ?W:next(W), ?W:via(Next) end,
