@@ -48,7 +48,7 @@ class Paths:
         a, b, pa, pb, ca, cb = self.pair()
         self.down2_drops()
         paths = pa.order.count("peer_path")
-        dead = [pa.send("probe_path", {"conn": ca, "timeout_ms": 400, "interface": "up2"})
+        dead = [pa.send("probe_path", {"conn": ca, "timeout_ms": 3000, "interface": "up2"})
                 for _ in range(9)]
         codes = [pa.wait(id)["error"]["code"] for id in dead]
         self.assertEqual(sorted(codes), [-32006] + 8 * [-32004])  # no more than 8 at a time

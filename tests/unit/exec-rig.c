@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATIENCE_US (30 * RIG_SECOND)
+#define PATIENCE_US (60 * RIG_SECOND)
 
 static struct exec_rig *rig_of(struct pd_source_host *host)
 {
@@ -70,8 +70,14 @@ int rig_begin(void **state)
     strcpy(rig->directory, "/tmp/test-exec-XXXXXX");
     assert_non_null(mkdtemp(rig->directory));
     assert_int_equal(chmod(rig->directory, 0755), 0);
-    rig->config = (struct exec_config){rig->helper, RIG_SECOND / 5, 10 * RIG_SECOND, RIG_SECOND * 5,
-                                       RIG_SECOND / 5};
+    /* longer than anything here takes: a test that waits for one of these shortens it */
+    rig->config = (struct exec_config){
+        .helper = rig->helper,
+        .open_us = 60 * RIG_SECOND,
+        .start_us = 60 * RIG_SECOND,
+        .stop_us = 60 * RIG_SECOND,
+        .closed_us = 60 * RIG_SECOND,
+    };
     rig->host =
         (struct pd_source_host){.size = sizeof(rig->host), .emit = rig_emit, .notice = rig_notice};
     assert_true(sd_event_new(&rig->host.loop) >= 0);
@@ -87,6 +93,8 @@ int rig_end(void **state)
     rig_stop(rig);
     sd_event_unref(rig->host.loop);
     snprintf(command, sizeof(command), "%s/command", rig->directory);
+    unlink(command);
+    snprintf(command, sizeof(command), "%s/go", rig->directory);
     unlink(command);
     assert_int_equal(rmdir(rig->directory), 0);
     free(rig);
@@ -105,6 +113,17 @@ void rig_script(struct exec_rig *rig, const char *text)
     assert_int_equal(fclose(file), 0);
     assert_int_equal(chmod(path, 0755), 0);
     rig_start(rig, path);
+}
+
+void rig_go(struct exec_rig *rig)
+{
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/go", rig->directory);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
 }
 
 void rig_start(struct exec_rig *rig, const char *command)

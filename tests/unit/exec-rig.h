@@ -31,6 +31,9 @@ int rig_end(void **state);
 
 /* Writes a shell script into the directory, to be run as the command. */
 void rig_script(struct exec_rig *rig, const char *text);
+/* What a script may wait with until rig_go. */
+#define RIG_UNTIL_GO "while [ ! -e \"${0%/*}/go\" ]; do sleep 0.05; done"
+void rig_go(struct exec_rig *rig);
 /* Runs this command line. */
 void rig_start(struct exec_rig *rig, const char *command);
 void rig_stop(struct exec_rig *rig);

@@ -2,6 +2,9 @@
 /* plugins/exec/source.c: what commands write, and how they start and end; with real ones. */
 #include "exec-rig.h"
 
+#include "exec/wire.h"
+
+#include "util/clock.h"
 #include "util/util.h"
 
 #include <signal.h>
@@ -126,9 +129,12 @@ static void test_half_a_message(void **state)
 {
     struct exec_rig *rig = *state;
 
-    rig_script(rig, "printf 'EVENT=up\\nTUNNEL=w'; sleep 2; printf 'g0\\n\\n'; exec sleep 1000");
+    rig->config.open_us = RIG_SECOND / 5;
+    rig_script(rig, "printf 'EVENT=up\\nTUNNEL=w'; " RIG_UNTIL_GO
+                    "; printf 'g0\\n\\n'; exec sleep 1000");
     rig_wait(rig, rig->notices, "has not ended it: an empty line ends a message");
     assert_int_equal(rig->n_messages, 0);
+    rig_go(rig);
     rig_wait(rig, rig->messages, "up|wg0||\n"); /* it is only reported */
     assert_int_equal(rig->n_notices, 1);
 }
@@ -136,15 +142,23 @@ static void test_half_a_message(void **state)
 static void test_one_that_says_nothing(void **state)
 {
     struct exec_rig *rig = *state;
+    uint64_t stopped_us;
 
-    rig->values[EXEC_OPTION_TIMEOUT].number = RIG_SECOND;
-    rig_script(rig, "trap 'exit 0' TERM; for i in 1 2 3 4 5 6; do echo; sleep 0.3; done\n"
-                    "echo alive >&2; while :; do sleep 0.1; done");
+    rig->values[EXEC_OPTION_TIMEOUT].number = 3 * RIG_SECOND;
+    rig_script(rig,
+               "trap 'exit 0' TERM; for i in 1 2 3 4 5 6 7 8 9 10 11; do echo; sleep 0.3; done\n"
+               "echo alive >&2; while :; do sleep 0.1; done");
     rig_wait(rig, rig->notices, "exec-stderr: ");
     assert_null(strstr(rig->notices, "exec-stuck")); /* an empty line is a sign of life */
     rig_wait(rig, rig->notices, "exec-stuck: ");
-    assert_non_null(strstr(rig->notices, " wrote nothing for 1 s (its timeout): it is stopped"));
-    rig_wait(rig, rig->states, "is being stopped\nhas ended with status 0\n");
+    assert_non_null(strstr(rig->notices, " wrote nothing for 3 s (its timeout): it is stopped"));
+    stopped_us = rig->source->stuck_at_us - rig->config.stop_us;
+    rig_wait(rig, rig->states, "is being stopped\n");
+    while (rig->source->runner.running)
+        rig_run(rig, 1000);
+    /* where it got no time within its second, it was killed */
+    if (!strstr(rig->states, "is being stopped\nhas ended with status 0\n"))
+        assert_true(clock_us(CLOCK_MONOTONIC) - stopped_us >= HELPER_GRACE_US);
     assert_null(strstr(rig->notices, "exec-ended")); /* said once is enough */
 }
 
@@ -152,6 +166,7 @@ static void test_one_that_closes_its_output(void **state)
 {
     struct exec_rig *rig = *state;
 
+    rig->config.closed_us = RIG_SECOND / 5;
     rig_script(rig, "exec >/dev/null; exec sleep 1000");
     rig_wait(rig, rig->notices, "exec-stuck: ");
     assert_non_null(strstr(rig->notices, " closed its standard output and goes on: it is stopped"));

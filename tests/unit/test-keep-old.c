@@ -113,6 +113,25 @@ static void not_where_it_must_leave(void **state)
     }
 }
 
+/* Over a relay the node itself goes on from another address: that an uplink went proves nothing. */
+static void over_a_relay(void **state)
+{
+    (void)state;
+    for (unsigned direct = 0; direct < 2; direct++) {
+        struct lab lab;
+
+        uplinks_init(&lab, KEEPS | NODE_BIND);
+        lab.prefer_reconnect = true;
+        uplinks_begin(&lab);
+        lab_event(&lab, &(struct event){.type = EVENT_PEER_PATH,
+                                        .peer_path = {.conn = 1, .via = direct ? "direct" : "eu"}});
+        uplinks_host(&lab, "up0");
+        uplinks_led(&lab, 1, "up1");
+        assert_int_equal(reconnect(&lab, 1)->keep_old, !direct);
+        lab_end(&lab);
+    }
+}
+
 /* Nothing failed: no back-off, no further attempt, and the gap before the next is as it was. */
 static void the_old_one_lives(void **state)
 {
@@ -289,6 +308,7 @@ int main(void)
         KEEP_TEST(not_without_the_feature),
         KEEP_TEST(not_where_it_must_leave),
         KEEP_TEST(the_old_one_lives),
+        KEEP_TEST(over_a_relay),
         KEEP_TEST(it_dies_after_all),
         KEEP_TEST(what_came_meanwhile),
         KEEP_TEST(to_what_did_not_ask),

@@ -10,6 +10,7 @@ from stage import LabError, NODES, PATIENCE_S, Process, node_name
 ADDRESS = "10.9.0.1"
 PORTS = {"eu": 4433, "us": 4434}
 ID = "alpha-bravo"
+DIRECT = 9109  # the door's port for the direct path
 SETTLE_S = 2  # until the last pings are answered
 
 
@@ -50,13 +51,15 @@ class Relays:
             os.unlink(process.errors)
 
 
-def settings(name, via, doors):
-    """Of the bridge of that node."""
+def settings(name, via, doors, direct):
+    """Of the bridge of that node. direct: bravo has a door for the direct path, too."""
     listed = ", ".join(f"{{<<\"{relay}\">>, {{{{{ADDRESS.replace('.', ',')}}}, {port}}}}}"
                        for relay, port in PORTS.items())
-    peers = f"'{node_name('bravo')}' => #{{id => <<\"{ID}\">>, via => <<\"{via}\">>}}"
+    at = f", direct => {{{{{NODES['bravo'][2].replace('.', ',')}}}, {DIRECT}}}" if direct else ""
+    peers = f"'{node_name('bravo')}' => #{{id => <<\"{ID}\">>, via => <<\"{via}\">>{at}}}"
     names = ", ".join(f"<<\"{relay}\">>" for relay in doors)
-    door = f"#{{id => <<\"{ID}\">>, relays => [{names}], port => {NODES['bravo'][1]}}}"
+    at = f", direct => {DIRECT}" if direct else ""
+    door = f"#{{id => <<\"{ID}\">>, relays => [{names}], port => {NODES['bravo'][1]}{at}}}"
     ours = f"peers => #{{{peers}}}" if name == "alpha" else f"peers => #{{}}, doors => [{door}]"
     return f", {{relay, {{pathdog_relay_reg, #{{relays => [{listed}], {ours}}}}}}}"
 
@@ -125,22 +128,56 @@ def both_die(play):
     wait_via(play, "direct")
 
 
+def both_stop(play):
+    play.stage.relays.signal("us", signal.SIGSTOP)
+    play.stage.relays.signal("eu", signal.SIGSTOP)
+    wait_via(play, "direct")
+
+
 def flip(play):
-    """The member's address is another one: eu refuses it, its old one is still there."""
+    """The member's address is another one: eu refuses its id, the old one is still there."""
     play.stage.network.down_and_flip("up0", "up1")
 
 
-# name, text, where it begins, what happens, where bravo has doors
+def came(play):
+    """How many datagrams of bravo's came over eu."""
+    return play.alpha.ask(f"pathdog_bridge_relay:received({play.peer}, <<\"eu\">>)")
+
+
+def flip_in_a_hole(play):
+    """At us nobody is, and at eu the old address blocks the id: it goes on at eu with another one."""
+    flip(play)
+    before = came(play)
+    play.alpha.wait_until(f"pathdog_bridge_relay:received({play.peer}, <<\"eu\">>) > {before + 100}", "it goes on at eu")
+    wait_via(play, "eu")
+
+
+def flip_there_and_back(play):
+    flip_in_a_hole(play)
+    play.stage.network.link_up("up0")
+    play.stage.network.wait_up("up0")
+    play.stage.network.down_and_flip("up1", "up0")
+    before = came(play)
+    play.alpha.wait_until(f"pathdog_bridge_relay:received({play.peer}, <<\"eu\">>) > {before + 100}", "it goes on at eu")
+    wait_via(play, "eu")
+
+
+# name, text, where it begins, what happens, where bravo has doors, and whether it has one for the direct path
 SCENARIOS = [
-    ("relay-relay", "from one relay to another", "eu", move_to("us"), ("eu", "us")),
-    ("relay-dies", "the relay dies", "eu", dies, ("eu", "us")),
-    ("relay-stops", "the relay stops, without an error", "eu", stops, ("eu", "us")),
-    ("relays-die", "both relays die, direct is left", "eu", both_die, ("eu", "us")),
-    ("relay-hole", "to a relay that forwards nothing", "eu", move_to_a_hole, ("eu",)),
-    ("relay-direct", "from a relay to direct", "eu", move_to("direct"), ("eu", "us")),
-    ("direct-relay", "from direct to a relay", "direct", move_to("eu"), ("eu", "us")),
-    ("relay-flip", "link down and flip, over a relay", "eu", flip, ("eu", "us")),
-    ("relay-reconnect", "a reconnect over a relay", "eu", reconnect, ("eu", "us")),
+    ("relay-relay", "from one relay to another", "eu", move_to("us"), ("eu", "us"), True),
+    ("relay-dies", "the relay dies", "eu", dies, ("eu", "us"), True),
+    ("relay-stops", "the relay stops, without an error", "eu", stops, ("eu", "us"), True),
+    ("relays-die", "both relays die, direct is left", "eu", both_die, ("eu", "us"), True),
+    ("relays-stop", "both relays stop, direct is left", "eu", both_stop, ("eu", "us"), True),
+    ("relays-die-plain", "both relays die, no door for direct", "eu", both_die, ("eu", "us"), False),
+    ("relay-hole", "to a relay that forwards nothing", "eu", move_to_a_hole, ("eu",), True),
+    ("relay-direct", "from a relay to direct", "eu", move_to("direct"), ("eu", "us"), True),
+    ("direct-relay", "from direct to a relay", "direct", move_to("eu"), ("eu", "us"), True),
+    ("relay-direct-plain", "from a relay to direct, no door for it", "eu", move_to("direct"), ("eu", "us"), False),
+    ("relay-flip", "link down and flip, over a relay", "eu", flip, ("eu", "us"), True),
+    ("relay-flip-one", "link down and flip, there is no other relay", "eu", flip_in_a_hole, ("eu",), True),
+    ("relay-flip-back", "link down and flip, and back again", "eu", flip_there_and_back, ("eu",), True),
+    ("relay-reconnect", "a reconnect over a relay", "eu", reconnect, ("eu", "us"), True),
 ]
 
 

@@ -10,6 +10,7 @@
 %% pathdog wants to be told after four probe timeouts, and not before half a second.
 -define(PUSH_PTOS, 4).
 -define(PUSH_MIN_MS, 500).
+-define(SILENT_MIN_MS, 100).
 -define(AGAIN_MIN_MS, 20). % so that nothing that is just not due yet is looked at in a circle
 
 -opaque history() :: #{
@@ -44,7 +45,7 @@ is_stuck(#{stuck := Stuck}) ->
     {pathdog_bridge_summary:row(), verdict(), history()}.
 seen(Id, Look, NowMs, How, {#{stuck := WasStuck} = History0, Settings}) ->
     {Booked, History1} = book(Look, History0),
-    {Stuck, History2} = holes(Look, NowMs, Settings, History1),
+    {Stuck, History2} = holes(Booked, NowMs, Settings, History1),
     Row = row(pathdog_bridge_summary:row(Id, Booked), NowMs, History2),
     {Push, Again, History3} = push(Booked, History2),
     Sent = How =:= asked orelse How =:= failed orelse Push,
@@ -68,8 +69,17 @@ holes(#{path := Path} = Look, NowMs, #{stuck_after := After}, #{stuck := WasStuc
             false -> pathdog_bridge_stuck:limit_ms(max(1, After), Path)
         end,
     Holes = case Look of #{state := #{holes := Seen}} when After > 0 -> Seen; _ -> [] end,
-    {Stuck, Next} = pathdog_bridge_stuck:seen(Holes, NowMs, Limit, Memory),
+    Before = case is_silent(Look) of true -> pathdog_bridge_stuck:new(); false -> Memory end,
+    {Stuck, Next} = pathdog_bridge_stuck:seen(Holes, NowMs, Limit, Before),
     {length(Holes), History#{stuck := Stuck, holes := Next}}.
+
+%% While nothing comes at all no hole is filled either: the path is what is dead.
+is_silent(#{state := #{at := At, received_ms := Last, pto_us := Pto}, books := #{since := Since}}) when
+    is_integer(Last), is_integer(Pto), is_integer(Since)
+->
+    At - max(Last, Since) >= max(?SILENT_MIN_MS, ?PUSH_PTOS * Pto div 1000);
+is_silent(_) ->
+    false.
 
 row(Row, NowMs, #{stuck := true, row := Before, holes := Holes}) when is_list(Before) ->
     pathdog_bridge_summary:stuck_row(Before, Row, pathdog_bridge_stuck:age_ms(NowMs, Holes));

@@ -35,6 +35,7 @@ proven(#{quic := Quic, id := Id, node := Node} = Conn, Way, Deadline, Settings) 
             Now = pathdog_bridge_call:now_ms(),
             Watch = #{
                 quic => Quic, begun => Now, first => First, settings => Settings,
+                holes => pathdog_bridge_stuck:new(),
                 %% over relays the way below it is changed, if that is dead
                 patience => pathdog_bridge_relay:patience(Node)
             },
@@ -79,21 +80,26 @@ watch(#{quic := Quic, begun := Begun} = Watch, End) ->
     end,
     Next = look(Quic),
     Now = pathdog_bridge_call:now_ms(),
-    case judge(Next, Now - Begun, Watch) of
-        wait when Now >= End -> dead;
-        wait -> watch(Watch, End);
-        Verdict -> Verdict
+    case judge(Next, Now, Now - Begun, Watch) of
+        {wait, _} when Now >= End -> dead;
+        {wait, Holes} -> watch(Watch#{holes := Holes}, End);
+        {Verdict, _} -> Verdict
     end.
 
-judge(Next, Ms, #{first := First, patience := Patience, settings := #{stuck_after := After}}) ->
+%% A hole counts from the first acknowledgement on: before it nothing could fill it.
+judge(Next, Now, Ms, #{first := First, patience := Patience, holes := Memory, settings := #{stuck_after := After}}) ->
     Slow = max(?DEAD_MIN_MS, ?PTOS * pto_ms(Next)),
-    Stood = max(After, Slow),
-    case {is_acknowledged(First, Next), After > 0 andalso holes(Next) =/= []} of
-        {true, true} when Ms >= Stood -> stuck;
-        {true, false} when Ms >= ?LIVES_MS -> lives;
-        {false, _} when Ms >= Slow, Ms >= Patience -> dead;
-        _ -> wait
-    end.
+    Lives = is_acknowledged(First, Next),
+    Holes = if Lives, After > 0 -> holes(Next); true -> [] end,
+    {Stuck, Seen} = pathdog_bridge_stuck:seen(Holes, Now, max(1, max(After, Slow)), Memory),
+    Verdict =
+        if
+            Stuck -> stuck;
+            Lives, Holes =:= [], Ms >= ?LIVES_MS -> lives;
+            not Lives, Ms >= Slow, Ms >= Patience -> dead;
+            true -> wait
+        end,
+    {Verdict, Seen}.
 
 %% One of the packets that were sent since is.
 is_acknowledged(#{next := From}, #{next := To, packets := Packets}) ->

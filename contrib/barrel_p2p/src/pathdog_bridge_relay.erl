@@ -6,7 +6,7 @@
 -module(pathdog_bridge_relay).
 -behaviour(gen_server).
 
--export([start_link/1, via/1, is_relayed/1, switch/3, received/2, settled/2, relays/0, patience/1, before_dial/1, is_configured/1]).
+-export([start_link/1, via/1, is_relayed/1, switch/3, received/2, settled/2, wake/1, wake_from/1, relays/0, patience/1, before_dial/1, is_configured/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(CALL_LIMIT, 2000).
@@ -60,6 +60,26 @@ settled(Node, Now) ->
     gen_server:cast(?MODULE, {via, Node, Now}),
     pathdog_bridge_peers:via(Node, Now).
 
+%% Each of these connections sends a PING. Does not wait.
+-spec wake([pid()]) -> ok.
+wake(Connections) ->
+    Ping = fun(Quic) -> pathdog_bridge_call:run(fun() -> quic:send_ping(Quic) end, ?CALL_LIMIT) end,
+    lists:foreach(fun(Quic) -> spawn(fun() -> Ping(Quic) end) end, Connections).
+
+%% Those of the connections of which the peer has this address. Does not wait.
+-spec wake_from(pathdog_bridge_table:address()) -> ok.
+wake_from(Remote) ->
+    Limit = ?CALL_LIMIT,
+    Find = fun(Controller) ->
+        case pathdog_bridge_conn:find(Controller, Limit) of
+            {ok, #{conn := Quic}} -> pathdog_bridge_conn:remote(Quic) =:= Remote andalso wake([Quic]);
+            {error, _} -> ok
+        end
+    end,
+    {ok, Dist} = read(dist),
+    Controllers = [Controller || {_, Controller} <- Dist:controllers()],
+    lists:foreach(fun(One) -> spawn(fun() -> pathdog_bridge_call:run(fun() -> Find(One) end, Limit) end) end, Controllers).
+
 called(Fun, Limit) ->
     case read(module) of
         {ok, {Module, State}} -> pathdog_bridge_call:run(fun() -> Fun(Module, State) end, Limit);
@@ -108,7 +128,7 @@ init(#{relay := {Module, Args}, dist := Dist} = Settings) ->
     case Module:init(Args) of
         {ok, Relay} ->
             ?MODULE = ets:new(?MODULE, [named_table, protected, {read_concurrency, true}]),
-            ets:insert(?MODULE, {module, {Module, Relay}}),
+            ets:insert(?MODULE, [{module, {Module, Relay}}, {dist, Dist}]),
             erlang:function_exported(Module, relays, 1) andalso
                 ets:insert(?MODULE, {relays, [{relays, [told(One) || One <- Module:relays(Relay)]}]}),
             erlang:function_exported(Module, patience, 1) andalso

@@ -5,11 +5,13 @@
 %%
 %%   {relay, {pathdog_relay_reg, #{
 %%       relays => [{<<"eu">>, {{192, 0, 2, 9}, 4433}}, {<<"us">>, {{198, 51, 100, 9}, 4433}}],
-%%       peers => #{'bravo@10.0.0.2' => #{id => <<"alpha-bravo">>, via => <<"eu">>}},
-%%       doors => [#{id => <<"charlie-alpha">>, relays => [<<"eu">>, <<"us">>], port => 9100}]}}}
+%%       peers => #{'bravo@10.0.0.2' => #{id => <<"alpha-bravo">>, via => <<"eu">>, direct => {{10, 0, 0, 2}, 9101}}},
+%%       doors => [#{id => <<"charlie-alpha">>, relays => [<<"eu">>, <<"us">>], port => 9100, direct => 9101}]}}}
 %%
 %% `peers` are dialled by this node; a door is the other end: what comes over its relays in that
 %% session is handed to this node's own listener. The order of the relays is that in which they are tried.
+%% `direct`, which may be left out, is a port of the door's own for the direct path: it speaks as a relay does, so that this way can be
+%% asked whether it lives, and a change to it is none to quic.
 -module(pathdog_relay_reg).
 -behaviour(pathdog_relay).
 
@@ -18,6 +20,8 @@
 -define(DIRECT, <<"direct">>).
 -define(DEAD_AFTER, 500).
 -define(SOME_TRIES_MS, 200).
+-define(NUMBERS, 3). % this node's addresses at a relay, one after the other
+-define(NUMBERS_MAX, 8).
 -define(RELAYS_MAX, 64).
 -define(NAME_MAX, 255).
 
@@ -28,52 +32,84 @@ init(#{peers := Peers} = Args) when not is_map_key(doors, Args) ->
     init(Args#{peers := Peers, doors => []});
 init(#{relays := Relays, peers := Peers, doors := Doors} = Args) when is_list(Relays), is_map(Peers), is_list(Doors) ->
     DeadAfter = maps:get(dead_after, Args, ?DEAD_AFTER),
+    Numbers = maps:get(numbers, Args, ?NUMBERS),
     Names = [Name || {Name, _} <- Relays],
     Checks = [
         {bad_relays, [Relay || Relay <- Relays, not is_relay(Relay)] ++ Names -- lists:usort(Names)},
         {too_many_relays, [length(Relays) || length(Relays) > ?RELAYS_MAX]},
         {bad_peers, [Node || {Node, Peer} <- maps:to_list(Peers), not is_peer(Peer, Names)]},
         {bad_doors, [Door || Door <- Doors, not is_door(Door, Names)]},
-        {bad_dead_after, [DeadAfter || not (is_integer(DeadAfter) andalso DeadAfter >= 100)]}
+        {bad_dead_after, [DeadAfter || not (is_integer(DeadAfter) andalso DeadAfter >= 100)]},
+        {bad_numbers, [Numbers || not (is_integer(Numbers) andalso Numbers >= 1 andalso Numbers =< ?NUMBERS_MAX)]}
     ],
     case [Check || {_, [_ | _]} = Check <- Checks] of
-        [] -> {ok, begun(#{relays => Relays, peers => Peers, dead_after => DeadAfter}, Doors)};
+        [] -> begun(#{relays => Relays, peers => Peers, dead_after => DeadAfter, numbers => Numbers}, Doors);
         [Bad | _] -> {error, Bad}
     end;
 init(_) ->
     {error, badarg}.
 
-begun(#{relays := Relays, peers := Peers} = State, Doors) ->
+begun(#{relays := Relays, peers := Peers, numbers := Numbers} = State, Doors) ->
     Table = ets:new(?MODULE, [public, set, {read_concurrency, true}]),
     maps:foreach(fun(Node, #{via := Via}) -> ets:insert(Table, {{via, Node}, Via}) end, Peers),
     Addresses = maps:from_list(Relays),
-    [
-        pathdog_relay_reg_door:start_link(Id, [maps:get(Name, Addresses) || Name <- at(Door)], Port)
-     || #{id := Id, port := Port} = Door <- Doors
-    ],
-    State#{table => Table, addresses => Addresses}.
+    case open_doors(Doors, []) of
+        {ok, Open} ->
+            [
+                pathdog_relay_reg_door:start_link(Id, [maps:get(Name, Addresses) || Name <- at(Door)], Numbers, Port, Direct)
+             || {#{id := Id, port := Port} = Door, Direct} <- Open
+            ],
+            {ok, State#{table => Table, addresses => Addresses}};
+        {error, _} = Error ->
+            Error
+    end.
 
-is_relay({Name, {Ip, Port}}) when is_binary(Name), Name =/= ?DIRECT, byte_size(Name) >= 1, byte_size(Name) =< ?NAME_MAX ->
+%% Those that are for the direct path, too.
+open_doors([], Open) ->
+    {ok, Open};
+open_doors([#{direct := At} = Door | Doors], Open) ->
+    {Options, Port} =
+        case At of
+            {Ip, Given} -> {[pathdog_relay_reg_socket:family(Ip), {ip, Ip}], Given};
+            Given -> {[], Given}
+        end,
+    case gen_udp:open(Port, [binary, {active, false} | Options]) of
+        {ok, Socket} -> open_doors(Doors, [{Door, Socket} | Open]);
+        {error, Reason} -> {error, {door, At, Reason}}
+    end;
+open_doors([Door | Doors], Open) ->
+    open_doors(Doors, [{Door, none} | Open]).
+
+is_relay({Name, Address}) when is_binary(Name), Name =/= ?DIRECT, byte_size(Name) >= 1, byte_size(Name) =< ?NAME_MAX ->
     case unicode:characters_to_list(Name) of
-        Text when is_list(Text) -> lists:all(fun(C) -> C >= 32 andalso C =/= 127 end, Text) andalso
-            inet:ntoa(Ip) =/= {error, einval} andalso is_port_number(Port);
+        Text when is_list(Text) -> lists:all(fun(C) -> C >= 32 andalso C =/= 127 end, Text) andalso is_address(Address);
         _ -> false
     end;
 is_relay(_) ->
     false.
 
+is_address({Ip, Port}) -> inet:ntoa(Ip) =/= {error, einval} andalso is_port_number(Port);
+is_address(_) -> false.
+
 is_port_number(Port) -> is_integer(Port) andalso Port >= 1 andalso Port =< 65535.
 
 is_id(Id) -> is_binary(Id) andalso Id =/= <<>>.
 
-is_peer(#{id := Id, via := Via}, Names) -> is_id(Id) andalso (Via =:= ?DIRECT orelse lists:member(Via, Names));
+is_peer(#{id := Id, via := Via} = Peer, Names) ->
+    is_id(Id) andalso (Via =:= ?DIRECT orelse lists:member(Via, Names)) andalso
+        (not is_map_key(direct, Peer) orelse is_address(maps:get(direct, Peer)));
 is_peer(_, _) -> false.
 
 is_door(#{id := Id, port := Port} = Door, Names) ->
     At = at(Door),
-    is_id(Id) andalso is_port_number(Port) andalso is_list(At) andalso At =/= [] andalso At -- Names =:= [];
+    is_id(Id) andalso is_port_number(Port) andalso is_list(At) andalso At =/= [] andalso At -- Names =:= [] andalso
+        is_own(maps:get(direct, Door, 1));
 is_door(_, _) ->
     false.
+
+%% Of this node: a port of all its IPv4 addresses, or one address.
+is_own(Port) when is_integer(Port) -> is_port_number(Port);
+is_own(At) -> is_address(At).
 
 %% The relays of a door.
 at(#{relays := Names}) -> Names;
@@ -110,10 +146,11 @@ connect_options(Node, #{table := Table} = State) ->
     {ok, #{socket_backend => adapter, socket_adapter => Adapter}}.
 
 begin_path(Node, #{relays := Relays, addresses := Addresses, peers := Peers, table := Table} = State) ->
-    #{Node := #{id := Id}} = Peers,
+    #{Node := #{id := Id} = Peer} = Peers,
     Path = pathdog_relay_reg_path:start(#{
-        id => Id, relays => Addresses, via => via(Node, State), keeper => self(), node => Node,
-        ways => [Name || {Name, _} <- Relays] ++ [?DIRECT], dead_after => maps:get(dead_after, State)
+        id => Id, relays => case Peer of #{direct := At} -> Addresses#{?DIRECT => At}; _ -> Addresses end, via => via(Node, State), keeper => self(), node => Node,
+        ways => [Name || {Name, _} <- Relays] ++ [?DIRECT], dead_after => maps:get(dead_after, State),
+        numbers => maps:get(numbers, State)
     }),
     ets:insert(Table, {{path, Node}, Path}),
     Path.

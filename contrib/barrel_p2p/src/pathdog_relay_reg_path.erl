@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 %% The datagrams to one peer: out over the direct path or over a relay, in from whichever they
 %% come. It changes between them while the connection runs; the far end sees an ordinary change of
-%% address and validates it.
+%% address and validates it. pathdog_relay_reg_ways says when, pathdog_relay_reg_ids with which id.
 %%
 %% A relay's member that registers again from another port is acknowledged and then forgotten: so a
 %% socket that is registered is kept for as long as the relay module lives, for all connections to that peer, one
@@ -10,25 +10,23 @@
 %%
 %% Only what comes from the relay's own address counts, and an ACK may be forged even so: after it data
 %% is sent, and the registration is repeated, seldom when data has come in over the relay, which is
-%% the only proof. So a forged ACK costs a second, and a relay that was restarted a minute.
+%% the only proof. So a forged ACK costs a second.
 %%
 %% A way that is dead is left by itself, since nobody else can while a dial is under way: for the next one in the
-%% list, and that is told when something came over it. Dead is: three tries, and nothing since. Tries are at least
-%% TRY_MS from each other (what is sent together counts once, acknowledgements at the end of a burst too).
+%% list, and that is told when something came over it. When it is suspect, this node registers with all relays at once,
+%% so that those that are dead as well are left out.
 -module(pathdog_relay_reg_path).
 -behaviour(gen_server).
 
--export([start/1, send/5, close/2, switch/4, received/2, kind/1, family/1]).
+-export([start/1, send/5, close/2, switch/4, received/2, kind/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(AGAIN_MS, 200). % until the next REG, while there is no answer
 -define(UNPROVEN_MS, 1000). % after the ACK, doubling
 %% Sessions end after 300 s without activity; a member may register again from the same port.
 -define(REFRESH_MS, 60000).
--define(TRY_MS, 100).
--define(TRIES, 3).
--define(DIRECT_TIMES, 4). % direct is left so many times later than a relay: pathdog may know better
 -define(ERR_MAX, 20). % bytes of a relay's refusal; a packet of QUIC is longer
+-define(LOOK_MS, 25). % until our own address is looked at, when nothing comes
 -define(HELD_MAX, 32). % datagrams kept while a relay has not answered; QUIC sends the rest again
 -define(DIRECT, <<"direct">>).
 
@@ -68,26 +66,23 @@ kind(<<"ACK\n">>) -> ack;
 kind(<<"ERR:", _/binary>> = Data) when byte_size(Data) =< ?ERR_MAX -> refusal;
 kind(_) -> data.
 
--spec family(inet:ip_address()) -> inet | inet6.
-family(Ip) when tuple_size(Ip) =:= 4 -> inet;
-family(_) -> inet6.
-
 %% ---- the process ----
 
 -spec init(map()) -> {ok, map()}.
-init(#{via := Via, keeper := Keeper} = Args) ->
+init(#{via := Via, keeper := Keeper, ways := Ways, relays := Relays, dead_after := DeadAfter} = Args) ->
     _ = monitor(process, Keeper),
+    Known = maps:with([id, numbers, relays, node, keeper], Args),
     {ok,
-        use(Via, kept, Args#{
-            %% via => {socket, direct | {registering, timer} | {registered, timer, pause} | ported}
+        use(Via, kept, Known#{
+            ways => pathdog_relay_reg_ways:new(Via, Ways, maps:keys(Relays), DeadAfter),
+            %% relays: with direct, if the other end has a door for that, which speaks the same
+            %% {via, number} => {socket, direct | {registering, timer} | {registered, timer, pause} | ported}
             %% ported: from a fresh port, where data comes first
             sockets => #{},
+            places => #{}, % relay => {half, current number, the numbers and their addresses}
+            suspect => false, % nothing comes: relays are asked
             conns => #{}, % ref => the connection's process
             received => #{}, % via => datagrams
-            settled => Via, % the last one in use over which something came
-            left => others(Via, maps:get(ways, Args)), % where to go from here, if it is dead
-            by_itself => false, % it was left for another one
-            tries => none, % since something came: {how many, last, timer}
             peer => undefined,
             held => [],
             waiting => []
@@ -99,11 +94,8 @@ handle_call({received, Via}, _From, #{received := Received} = State) ->
     {reply, maps:get(Via, Received, 0), State};
 handle_call({switch, _, _}, _From, #{conns := Conns} = State) when map_size(Conns) =:= 0 ->
     {reply, {error, not_connected}, State};
-handle_call({switch, Via, Port}, From, #{waiting := Waiting} = State0) ->
-    #{settled := Settled, ways := Ways} = State0,
-    %% if nothing comes over it: back, first of all
-    Left = [Settled || Settled =/= Via] ++ others(Via, Ways) -- [Settled],
-    State1 = use(Via, Port, fresh_tries(State0#{via := Via, left := Left, by_itself := false})),
+handle_call({switch, Via, Port}, From, #{ways := Ways, waiting := Waiting} = State0) ->
+    State1 = use(Via, Port, State0#{ways := pathdog_relay_reg_ways:to(Via, Ways)}),
     case ready(Via, State1) of
         true -> {reply, ok, State1};
         false -> {noreply, State1#{waiting := [{From, Via} | Waiting]}}
@@ -116,29 +108,46 @@ handle_cast({close, Ref}, #{conns := Conns} = State) ->
     {noreply, State#{conns := maps:remove(Ref, Conns)}}.
 
 -spec handle_info(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
-handle_info({udp, Socket, Ip, Port, Data}, #{sockets := Sockets} = State) ->
-    case [Via || {Via, {S, _}} <- maps:to_list(Sockets), S =:= Socket] of
-        [?DIRECT] -> {noreply, in(Ip, Port, Data, counted(?DIRECT, State))};
-        [Via] -> {noreply, from_relay(Via, {Ip, Port}, Data, State)};
-        [] -> {noreply, State}
+handle_info({udp, Socket, Ip, Port, Data}, #{relays := Relays} = State) ->
+    case key_of(Socket, State) of
+        {Via, _} = Key when is_map_key(Via, Relays) -> {noreply, from_relay(Key, Via, {Ip, Port}, Data, State)};
+        {Via, _} -> {noreply, in(Ip, Port, Data, counted(Via, State))};
+        none -> {noreply, State}
     end;
-handle_info({again, Via, Timer}, #{sockets := Sockets} = State) ->
+handle_info({udp_error, Socket, econnrefused}, State) ->
+    {noreply, refused(key_of(Socket, State), State)};
+handle_info({again, Key, Timer}, #{sockets := Sockets} = State) ->
     case Sockets of
-        #{Via := {Socket, {registering, Timer}}} ->
-            case is_wanted(Via, State) of
-                true -> {noreply, register_at(Via, Socket, State)};
+        #{Key := {Socket, {registering, Timer}}} ->
+            case is_wanted(Key, State) of
+                true -> {noreply, register_at(Key, Socket, State)};
                 false -> {noreply, State} % when it is used again
             end;
-        #{Via := {Socket, {registered, Timer, Pause}}} ->
-            reg(Via, Socket, State),
-            {noreply, registered(Via, Socket, min(2 * Pause, ?REFRESH_MS), State)};
+        #{Key := {Socket, {registered, Timer, Pause}}} ->
+            case is_current(Key, State) of
+                true ->
+                    reg(Key, Socket, State),
+                    {noreply, registered(Key, Socket, min(2 * Pause, ?REFRESH_MS), State)};
+                false ->
+                    {noreply, State#{sockets := Sockets#{Key := {Socket, idle}}}}
+            end;
         _ -> {noreply, State}
     end;
-handle_info({dead, Timer}, #{tries := {Count, _, Timer}} = State) when Count >= ?TRIES ->
-    {noreply, next_way(State)};
-%% It is waited for the third one.
-handle_info({dead, Timer}, #{tries := {Count, Last, Timer}} = State) ->
-    {noreply, State#{tries := {Count, Last, over}}};
+%% What is asked of the ways.
+handle_info({look, Episode}, #{ways := Ways} = State) ->
+    case pathdog_relay_reg_ways:is_quiet(Episode, Ways) of
+        true -> {noreply, looked(State)};
+        false -> {noreply, State}
+    end;
+handle_info({half, Episode}, #{ways := Ways} = State) ->
+    {noreply, dead(pathdog_relay_reg_ways:half(Episode, Ways), State)};
+handle_info({late, Episode}, #{ways := Ways} = State) ->
+    {noreply, dead(pathdog_relay_reg_ways:late(Episode, Ways), State)};
+handle_info({hurry, Episode}, #{ways := Ways} = State) ->
+    case pathdog_relay_reg_ways:hurry(Episode, Ways) of
+        yes -> {noreply, next_way(State)};
+        no -> {noreply, State}
+    end;
 handle_info({'DOWN', _, process, Keeper, _}, #{keeper := Keeper} = State) ->
     {stop, normal, State};
 handle_info({'DOWN', _, process, Conn, _}, #{conns := Conns} = State) ->
@@ -149,15 +158,10 @@ handle_info(_Message, State) ->
 known(Conn, Ref, #{conns := Conns} = State) when is_map_key(Ref, Conns) ->
     #{Ref := Conn} = Conns,
     State;
-known(Conn, Ref, #{conns := Conns} = State) when map_size(Conns) =:= 0 ->
-    #{settled := Settled, via := Via, ways := Ways} = State,
+known(Conn, Ref, #{conns := Conns, ways := Ways} = State) when map_size(Conns) =:= 0 ->
     _ = monitor(process, Conn),
-    First = State#{conns := #{Ref => Conn}},
-    %% the first one after none begins where the last one was
-    case Via of
-        Settled -> fresh_tries(First);
-        _ -> use(Settled, kept, fresh_tries(First#{via := Settled, left := others(Settled, Ways), by_itself := false}))
-    end;
+    Begun = pathdog_relay_reg_ways:begun(Ways),
+    use(pathdog_relay_reg_ways:via(Begun), kept, State#{conns := #{Ref => Conn}, ways := Begun});
 known(Conn, Ref, #{conns := Conns} = State) ->
     _ = monitor(process, Conn),
     State#{conns := Conns#{Ref => Conn}}.
@@ -167,160 +171,290 @@ counted(Via, #{received := Received} = State) ->
 
 %% ---- which way ----
 
-%% In the order of the list, from the one behind Via on.
-others(Via, Ways) ->
-    {Before, From} = lists:splitwith(fun(Way) -> Way =/= Via end, Ways),
-    (From -- [Via]) ++ Before.
-
-fresh_tries(State) ->
-    State#{tries := none}.
-
-tried(#{tries := Tries, via := Via} = State) ->
-    Now = erlang:monotonic_time(millisecond),
-    case Tries of
-        none -> State#{tries := {1, Now, none}};
-        {_, Last, _} when Now - Last < ?TRY_MS -> State;
-        {1, _, _} ->
-            Timer = make_ref(),
-            erlang:send_after(dead_after(Via, State), self(), {dead, Timer}),
-            State#{tries := {2, Now, Timer}};
-        {_, _, over} -> next_way(State);
-        {Count, _, Timer} -> State#{tries := {Count + 1, Now, Timer}}
+tried(#{ways := Ways} = State) ->
+    case pathdog_relay_reg_ways:tried(erlang:monotonic_time(millisecond), Ways) of
+        {{first, Episode}, Next} ->
+            erlang:send_after(?LOOK_MS, self(), {look, Episode}),
+            State#{ways := Next};
+        {{suspect, {Ms, Episode}}, Next} ->
+            erlang:send_after(Ms div 2, self(), {half, Episode}),
+            erlang:send_after(Ms, self(), {late, Episode}),
+            suspect(State#{ways := Next});
+        Tried ->
+            dead(Tried, State)
     end.
 
-dead_after(?DIRECT, #{dead_after := Ms}) -> ?DIRECT_TIMES * Ms;
-dead_after(_, #{dead_after := Ms}) -> Ms.
+dead({nothing, Ways}, State) -> State#{ways := Ways};
+dead({leave, Ways}, State) -> next_way(State#{ways := Ways}).
 
-next_way(#{left := [], via := Via, ways := Ways} = State) ->
-    case others(Via, Ways) of
-        [] -> fresh_tries(State);
-        Left -> next_way(State#{left := Left})
+%% Is our address at the relay another one? Then with another id.
+looked(#{ways := Ways, relays := Relays} = State) ->
+    Via = pathdog_relay_reg_ways:via(Ways),
+    case is_map_key(Via, Relays) andalso number(Via, State) =/= number(Via, placed(Via, State)) of
+        true -> woken(use(Via, kept, State#{ways := pathdog_relay_reg_ways:again(Ways)}));
+        false -> State
+    end.
+
+suspect(#{relays := Relays} = State) ->
+    left(lists:foldl(fun(Relay, Next) -> use(Relay, kept, Next) end, State#{suspect := true}, maps:keys(Relays))).
+
+%% Its host says that nobody is there. The way in use is left when nothing has come for a while.
+refused({Via, _} = Key, #{ways := Ways, relays := Relays} = State) when is_map_key(Via, Relays) ->
+    case is_current(Key, State) of
+        true -> left(State#{ways := pathdog_relay_reg_ways:refused(Via, Ways)});
+        false -> State
     end;
-next_way(#{left := [Next | Left], via := Via, node := Node} = State) ->
-    logger:notice("pathdog_bridge: nothing comes from ~ts over ~ts, now over ~ts", [Node, Via, Next]),
-    Moved = use(Next, kept, fresh_tries(State#{via := Next, left := Left, by_itself := true})),
-    %% what waited for the old one's answer
-    case ready(Next, Moved) of
-        true -> flushed(Moved);
-        false -> Moved
+refused(_, State) ->
+    State.
+
+left(#{suspect := false} = State) ->
+    State;
+left(#{ways := Ways} = State) ->
+    case pathdog_relay_reg_ways:leave(Ways) of
+        yes ->
+            next_way(State);
+        {wait, Episode} ->
+            erlang:send_after(?AGAIN_MS, self(), {hurry, Episode}),
+            State;
+        no ->
+            State
     end.
+
+next_way(#{ways := Ways, node := Node} = State) ->
+    case pathdog_relay_reg_ways:next(Ways) of
+        none ->
+            State#{ways := pathdog_relay_reg_ways:again(Ways)};
+        {Was, Next} ->
+            {Old, New} = {pathdog_relay_reg_ways:via(Ways), pathdog_relay_reg_ways:via(Next)},
+            logger:notice("pathdog_bridge: nothing comes from ~ts over ~ts, now over ~ts", [Node, Old, New]),
+            Turned = case Was of lives -> turned(Old, State); silent -> State end,
+            Moved = use(New, kept, Turned#{ways := Next}),
+            %% what waited for the old one's answer
+            woken(case ready(New, Moved) of true -> flushed(Moved); false -> Moved end)
+    end.
+
+%% A connection whose window is full of what was lost sends nothing more by itself, and waits for its probe timeout, if it may
+%% send even then. A PING is sent in any case, and its acknowledgement shows what was lost.
+woken(#{conns := Conns} = State) ->
+    pathdog_bridge_relay:wake(maps:values(Conns)),
+    State.
 
 %% Over the one in use: it lives.
-came(Via, #{via := Via, ways := Ways, by_itself := Moved, node := Node} = State) ->
+came(Via, #{ways := Ways, node := Node} = State) ->
+    {Moved, Next} = pathdog_relay_reg_ways:came(Via, Ways),
     %% not from here: it asks this module
-    Moved andalso spawn(fun() -> pathdog_bridge_relay:settled(Node, Via) end),
-    fresh_tries(State#{settled := Via, left := others(Via, Ways), by_itself := false});
-came(_, State) ->
-    State.
+    Moved =:= moved andalso spawn(fun() -> pathdog_bridge_relay:settled(Node, Via) end),
+    case pathdog_relay_reg_ways:via(Ways) of
+        Via -> State#{ways := Next, suspect := false};
+        _ -> State#{ways := Next}
+    end.
+
+%% ---- with which id ----
+
+number(Via, #{places := Places}) ->
+    case Places of
+        #{Via := {_, Number, _}} -> Number;
+        _ -> 0
+    end.
+
+key(Via, State) -> {Via, number(Via, State)}.
+
+is_current({Via, _} = Key, State) -> Key =:= key(Via, State).
+
+%% Where there is no route now, it stays.
+placed(Via, #{places := Places, relays := Relays, numbers := Count} = State) ->
+    {Half, _, Had} = maps:get(Via, Places, {0, 0, []}),
+    case pathdog_relay_reg_socket:local(maps:get(Via, Relays)) of
+        unknown ->
+            State;
+        Local ->
+            {Number, Has} = pathdog_relay_reg_ids:place(Local, Half, Count, Had),
+            State#{places := Places#{Via => {Half, Number, Has}}}
+    end.
+
+%% The relay lives and nothing comes: the other end may be registered with the other half of the numbers.
+turned(Via, #{places := Places} = State) ->
+    case Places of
+        #{Via := {Half, Number, Had}} ->
+            State#{places := Places#{Via := {pathdog_relay_reg_ids:other(Half), Number, Had}}};
+        _ ->
+            State
+    end.
+
+%% Somebody else has it, or we, from an address that was ours.
+is_full({Via, Number} = Key, #{places := Places, sockets := Sockets} = State) ->
+    #{Via := {Half, _, Had}} = Places,
+    Full = State#{
+        places := Places#{Via := {Half, Number, pathdog_relay_reg_ids:full(Number, Had)}},
+        sockets := case Sockets of
+            #{Key := {Socket, {registering, _}}} -> Sockets#{Key := {Socket, idle}};
+            _ -> Sockets
+        end
+    },
+    #{places := #{Via := {_, Other, _}}} = Placed = placed(Via, Full),
+    case Other =:= Number orelse pathdog_relay_reg_ids:is_full(Other, Had) of
+        true -> State; % all are: again with this one, until it is time for another way
+        false -> use(Via, kept, Placed)
+    end.
 
 %% ---- sockets ----
 
-use(Via, Port, #{sockets := Sockets} = State) ->
-    case {Sockets, Port} of
-        {#{Via := {Socket, {registering, _}}}, kept} -> register_at(Via, Socket, State);
-        {#{Via := _}, kept} -> State;
-        {#{Via := {Old, How}}, fresh} ->
-            Socket = open(Via, State),
-            gen_udp:close(Old),
-            State#{sockets := Sockets#{Via := {Socket, fresh(How)}}};
-        {_, _} when Via =:= ?DIRECT ->
-            State#{sockets := Sockets#{Via => {open(Via, State), direct}}};
-        {_, _} ->
-            register_at(Via, open(Via, State), State)
+%% The direct one, where the other end has no door of its own for it.
+use(Via, Port, #{relays := Relays, sockets := Sockets} = State) when not is_map_key(Via, Relays) ->
+    case Sockets of
+        #{{Via, 0} := _} when Port =:= kept -> State;
+        _ -> opened({Via, 0}, direct, State)
+    end;
+use(Via, Port, State0) ->
+    #{sockets := Sockets} = State = placed(Via, State0),
+    Key = key(Via, State),
+    IsFresh = Port =:= fresh andalso Key =:= key(Via, State0),
+    case Sockets of
+        #{Key := _} when IsFresh, Via =:= ?DIRECT -> newly(Key, State);
+        #{Key := {_, How}} when IsFresh -> opened(Key, fresh(How), State);
+        #{Key := {_, ported}} -> State;
+        #{Key := {Socket, {registering, _}}} -> register_at(Key, Socket, State);
+        %% it may have forgotten us: data come behind it
+        #{Key := {Socket, _}} -> reg(Key, Socket, State), registered(Key, Socket, ?UNPROVEN_MS, State);
+        _ -> newly(Key, State)
     end.
 
-is_wanted(Via, #{via := Via}) -> true;
-is_wanted(Via, #{waiting := Waiting}) -> lists:keymember(Via, 2, Waiting).
+newly(Key, State) ->
+    #{sockets := #{Key := {Socket, _}}} = Opened = opened(Key, idle, State),
+    register_at(Key, Socket, Opened).
 
-fresh({registered, _, _}) -> ported;
-fresh(How) -> How.
+key_of(Socket, #{sockets := Sockets}) ->
+    case [Key || {Key, {S, _}} <- maps:to_list(Sockets), S =:= Socket] of
+        [Key] -> Key;
+        [] -> none
+    end.
 
-%% Bound to no address, so that it follows the host's routes.
-open(Via, #{relays := Relays}) ->
-    Family = case Relays of #{Via := {Ip, _}} -> family(Ip); _ -> inet end,
-    {ok, Socket} = gen_udp:open(0, [binary, {active, true}, Family]),
-    Socket.
+%% In use, asked for, or to be known about.
+is_wanted({Via, _} = Key, #{ways := Ways, waiting := Waiting, suspect := Suspect} = State) ->
+    is_current(Key, State) andalso
+        (pathdog_relay_reg_ways:via(Ways) =:= Via orelse lists:keymember(Via, 2, Waiting) orelse Suspect).
 
-register_at(Via, Socket, #{sockets := Sockets} = State) ->
-    reg(Via, Socket, State),
-    Timer = again(Via, ?AGAIN_MS),
-    State#{sockets := Sockets#{Via => {Socket, {registering, Timer}}}}.
+fresh({registering, _} = How) -> How;
+fresh(_) -> ported.
 
-reg(Via, Socket, #{relays := Relays, id := Id}) ->
-    #{Via := {Ip, Port}} = Relays,
-    _ = gen_udp:send(Socket, Ip, Port, [<<"REG:">>, Id, <<"\n">>]),
-    ok.
+%% The direct one is bound to no address, so that it follows the host's routes. What was there is closed after it.
+opened({Via, _} = Key, How, #{relays := Relays, sockets := Sockets} = State) ->
+    Socket =
+        case Relays of
+            #{Via := Address} ->
+                pathdog_relay_reg_socket:open(Address);
+            _ ->
+                {ok, Direct} = gen_udp:open(0, [binary, {active, true}]),
+                Direct
+        end,
+    case Sockets of
+        #{Key := {Old, _}} -> gen_udp:close(Old);
+        _ -> ok
+    end,
+    State#{sockets := Sockets#{Key => {Socket, How}}}.
 
-registered(Via, Socket, Pause, #{sockets := Sockets} = State) ->
-    Timer = again(Via, Pause),
-    State#{sockets := Sockets#{Via := {Socket, {registered, Timer, Pause}}}}.
+register_at(Key, Socket, #{sockets := Sockets} = State) ->
+    reg(Key, Socket, State),
+    Timer = again(Key, ?AGAIN_MS),
+    State#{sockets := Sockets#{Key := {Socket, {registering, Timer}}}}.
 
-again(Via, Pause) ->
+reg({Via, Number}, Socket, #{relays := Relays, id := Id}) ->
+    #{Via := Relay} = Relays,
+    ok = sent(gen_udp:send(Socket, Relay, [<<"REG:">>, pathdog_relay_reg_ids:id(Id, Number), <<"\n">>]), Socket).
+
+registered(Key, Socket, Pause, #{sockets := Sockets} = State) ->
+    Timer = again(Key, Pause),
+    State#{sockets := Sockets#{Key := {Socket, {registered, Timer, Pause}}}}.
+
+again(Key, Pause) ->
     Timer = make_ref(),
-    erlang:send_after(Pause, self(), {again, Via, Timer}),
+    erlang:send_after(Pause, self(), {again, Key, Timer}),
     Timer.
 
-ready(Via, #{sockets := Sockets}) ->
+ready(Via, #{sockets := Sockets} = State) ->
+    Key = key(Via, State),
     case Sockets of
-        #{Via := {_, {registering, _}}} -> false;
-        #{Via := _} -> true
+        #{Key := {_, {registering, _}}} -> false;
+        #{Key := _} -> true
     end.
 
 %% ---- datagrams ----
 
-out(Data, #{via := Via, sockets := Sockets, held := Held, peer := Peer, relays := Relays} = State) ->
-    #{Via := {Socket, How}} = Sockets,
-    case {Via, How} of
-        {?DIRECT, _} ->
+out(Data, #{ways := Ways, sockets := Sockets, held := Held, peer := Peer, relays := Relays} = State) ->
+    Via = pathdog_relay_reg_ways:via(Ways),
+    Key = key(Via, State),
+    #{Key := {Socket, How}} = Sockets,
+    case How of
+        direct ->
             {Ip, Port} = Peer,
             _ = gen_udp:send(Socket, Ip, Port, Data),
             State;
-        {_, {registering, _}} when length(Held) < ?HELD_MAX ->
+        {registering, _} when length(Held) < ?HELD_MAX ->
             State#{held := [Data | Held]};
-        {_, {registering, _}} ->
+        {registering, _} ->
             State;
-        {_, _} ->
-            #{Via := {Ip, Port}} = Relays,
-            _ = gen_udp:send(Socket, Ip, Port, Data),
+        _ ->
+            #{Via := Relay} = Relays,
+            ok = sent(gen_udp:send(Socket, Relay, Data), Socket),
             State
     end.
 
-from_relay(Via, From, Data, #{relays := Relays, sockets := Sockets} = State) ->
-    case {Relays, Sockets} of
-        {#{Via := From}, #{Via := {Socket, How}}} -> heard(Via, Socket, How, kind(Data), Data, State);
+%% The kernel says it either by a message or here.
+sent({error, econnrefused}, Socket) ->
+    self() ! {udp_error, Socket, econnrefused},
+    ok;
+sent(_, _) ->
+    ok.
+
+from_relay(Key, Via, From, Data, #{relays := Relays, sockets := Sockets} = State) ->
+    #{Key := {Socket, How}} = Sockets,
+    case Relays of
+        #{Via := From} -> heard(Key, Socket, How, kind(Data), Data, State);
         _ -> State % somebody else knows our port
     end.
 
-heard(Via, Socket, {registering, _}, ack, _, State) ->
-    acknowledged(Via, registered(Via, Socket, ?UNPROVEN_MS, State));
-heard(_, _, _, ack, _, State) ->
-    State;
-%% It does not know us any more, or does not want us: the registration is repeated, as long as that may take.
-heard(_, _, {registering, _}, refusal, _, State) ->
-    State;
-heard(Via, Socket, _, refusal, _, State) ->
-    register_at(Via, Socket, State);
-heard(Via, Socket, How, data, Data, #{peer := Peer} = State) ->
-    Proven = counted(Via, proven(Via, Socket, How, State)),
+heard(Key, Socket, {registering, _}, ack, _, State) ->
+    said(Key, acknowledged(Key, registered(Key, Socket, ?UNPROVEN_MS, State)));
+heard(Key, _, _, ack, _, State) ->
+    said(Key, State);
+%% With another id, if the relay says that this one is taken; else the registration is repeated, as long as that may take.
+heard(Key, _, {registering, _}, refusal, <<"ERR:full", _/binary>>, State) ->
+    said(Key, case is_current(Key, State) of true -> is_full(Key, State); false -> State end);
+heard(Key, _, {registering, _}, refusal, _, State) ->
+    said(Key, State);
+%% It does not know us any more, or does not want us.
+heard(Key, Socket, _, refusal, _, State) ->
+    said(Key, register_at(Key, Socket, State));
+heard({Via, _} = Key, Socket, How, data, Data, #{peer := Peer} = State) ->
+    %% what comes with an id that was left is no proof of the one in use
+    Proven =
+        case is_current(Key, State) of
+            true -> counted(Via, proven(Key, Socket, How, State));
+            false -> State
+        end,
     case Peer of
         {Ip, Port} -> in(Ip, Port, Data, Proven);
         undefined -> Proven
     end.
 
+%% The relay itself lives.
+said({Via, _}, #{ways := Ways} = State) ->
+    left(State#{ways := pathdog_relay_reg_ways:lives(Via, Ways)}).
+
 %% The other end's data came over it: we are registered, from this port.
 proven(_, _, {registered, _, ?REFRESH_MS}, State) ->
     State;
-proven(Via, Socket, {registering, _}, State) ->
-    acknowledged(Via, registered(Via, Socket, ?REFRESH_MS, State));
-proven(Via, Socket, _, State) ->
-    registered(Via, Socket, ?REFRESH_MS, State).
+proven(Key, Socket, {registering, _}, State) ->
+    acknowledged(Key, registered(Key, Socket, ?REFRESH_MS, State));
+proven(Key, Socket, _, State) ->
+    registered(Key, Socket, ?REFRESH_MS, State).
 
-acknowledged(Via, #{waiting := Waiting} = State) ->
-    {Here, Others} = lists:partition(fun({_, For}) -> For =:= Via end, Waiting),
+acknowledged({Via, _} = Key, #{waiting := Waiting, ways := Ways} = State) ->
+    {Here, Others} = lists:partition(fun({_, For}) -> For =:= Via andalso is_current(Key, State) end, Waiting),
     [gen_server:reply(From, ok) || {From, _} <- Here],
     Open = State#{waiting := Others},
-    case Open of
-        #{via := Via} -> flushed(Open);
+    case key(pathdog_relay_reg_ways:via(Ways), Open) of
+        Key -> flushed(Open);
         _ -> Open
     end.
 

@@ -79,3 +79,18 @@ stuck_test() ->
     {_, B} = Seen(overdue, 400, 2, A),
     {Row, _} = Seen(asked, 600, 3, B),
     ?assertEqual(#{<<"bytes_received">> => Told, <<"unacked_ms">> => 600}, Row).
+
+%% While nothing comes no hole is filled: how long that was does not count.
+dead_is_not_stuck_test() ->
+    Seen = fun(Ms, Received, History) ->
+        #{state := State} = Look = look(Ms, 100),
+        With = Look#{state := State#{holes => [{13, 42}], received_ms => Received}},
+        {_, #{stuck := Stuck}, Next} = pathdog_bridge_history:seen(7, With, Ms, asked, {History, ?SETTINGS}),
+        {Stuck, Next}
+    end,
+    {0, A} = Seen(100, 100, pathdog_bridge_history:new()),
+    {0, B} = Seen(700, 100, A), % dead
+    {0, C} = Seen(1300, 100, B),
+    {0, D} = Seen(1400, 1399, C), % it is not any more
+    {0, E} = Seen(1700, 1699, D),
+    {1, _} = Seen(1900, 1899, E).

@@ -300,7 +300,7 @@ reg_until(Socket, Port, End) ->
 a_door_and_its_acks(Config) ->
     Deaf = proplists:get_value(deaf, Config),
     {ok, DeafPort} = inet:port(Deaf),
-    Door = pathdog_relay_reg_door:start_link(<<"alpha-bravo">>, [{?LOCALHOST, DeafPort}], 9),
+    Door = pathdog_relay_reg_door:start_link(<<"alpha-bravo">>, [{?LOCALHOST, DeafPort}], 1, 9, none),
     {ok, {Ip, Port, ?REG}} = gen_udp:recv(Deaf, 0, 60000),
     Other = somebody_else(),
     Pause = fun() ->
@@ -390,7 +390,7 @@ the_path_stays_for_the_next_connection(Config) ->
     Texts = [<<"one">>, <<"two">>, <<"three">>],
     ?assertMatch([_], lists:usort([Port || {data, Data, Port} <- log(Config), lists:member(Data, Texts)])),
     %% and nobody has registered from anywhere else but the door
-    ?assertEqual(2, length(lists:usort([Port || {reg, _, Port} <- log(Config)]))),
+    ?assertEqual(2, length(lists:usort([Port || {reg, <<"alpha-bravo">>, Port} <- log(Config)]))),
     [Pid ! stop || Pid <- [Second, Third]].
 
 an_unused_path_ends_with_its_keeper(_Config) ->
@@ -489,5 +489,23 @@ bad_arguments(Config) ->
             #{id => <<"x">>, relays => [<<"eu">>], port => 0}, #{id => <<>>, relays => [<<"eu">>], port => 9}, door
         ]
     ],
+    [
+        ?assertEqual({error, {bad_numbers, [Numbers]}}, pathdog_relay_reg:init(Args#{numbers => Numbers}))
+     || Numbers <- [0, 9, -1, 1.5, three]
+    ],
+    Direct = fun(At) -> #{id => <<"x">>, relays => [<<"eu">>], port => 9, direct => At} end,
+    [
+        ?assertEqual({error, {bad_doors, [Direct(At)]}}, pathdog_relay_reg:init(Args#{doors := [Direct(At)]}))
+     || At <- [0, 65536, "9101", {?LOCALHOST, 0}, {<<"127.0.0.1">>, 9101}, {1, 2, 3}]
+    ],
+    [
+        ?assertMatch({error, {bad_peers, [_]}}, Try(#{id => <<"x">>, via => <<"eu">>, direct => At}))
+     || At <- [9101, {?LOCALHOST, 0}, {"127.0.0.1", 9101}]
+    ],
+    {ok, Taken} = gen_udp:open(0, [{ip, ?LOCALHOST}]),
+    {ok, Port} = inet:port(Taken),
+    At = {?LOCALHOST, Port},
+    ?assertEqual({error, {door, At, eaddrinuse}}, pathdog_relay_reg:init(Args#{doors := [Direct(At)]})),
+    gen_udp:close(Taken),
     ?assertEqual({error, {bad_dead_after, [99]}}, pathdog_relay_reg:init(Args#{dead_after := 99})),
     ?assertEqual({error, badarg}, pathdog_relay_reg:init([])).

@@ -18,7 +18,9 @@ small() ->
     [
         from_relay_to_relay, a_relay_dies, all_relays_die, the_first_one_is_dead, direct_is_dead, a_reconnect,
         to_a_dead_one_by_request, one_that_was_left_is_where_the_next_begins, acknowledgements_are_no_tries,
-        a_reconnect_waits_for_another_way, relays_are_told
+        a_reconnect_waits_for_another_way, a_hole_of_before_is_no_reason, relays_are_told, refused_is_left_at_once,
+        another_address_has_another_id, all_relays_die_and_there_is_a_door, strangers_at_the_door_for_direct,
+        a_used_id_is_left_alone, the_door_has_another_address
     ].
 
 real() ->
@@ -28,6 +30,7 @@ real() ->
             [
                 real_from_relay_to_relay, real_a_relay_dies, real_all_relays_die, real_the_first_one_is_dead,
                 real_direct_is_dead, real_a_reconnect, real_to_a_dead_one_by_request, real_a_full_session,
+                real_an_id_that_is_taken, real_all_relays_die_and_there_is_a_door, real_another_address_has_another_id,
                 real_a_relay_that_forgets
             ]
     end.
@@ -46,6 +49,9 @@ real_direct_is_dead(Config) -> direct_is_dead(Config).
 real_a_reconnect(Config) -> a_reconnect(Config).
 real_to_a_dead_one_by_request(Config) -> to_a_dead_one_by_request(Config).
 
+real_all_relays_die_and_there_is_a_door(Config) -> all_relays_die_and_there_is_a_door(Config).
+real_another_address_has_another_id(Config) -> another_address_has_another_id(Config).
+
 via(direct_is_dead) -> <<"direct">>;
 via(real_direct_is_dead) -> <<"direct">>;
 via(_) -> <<"eu">>.
@@ -55,18 +61,40 @@ init_per_testcase(Case, Config) ->
     {Eu, EuPort} = Start(),
     {Us, UsPort} = Start(),
     {Listener, ListenerPort} = start_udp(fun listener/1),
+    Relays = case Case of real_a_full_session -> [<<"us">>]; _ -> [<<"eu">>, <<"us">>] end,
+    Direct = free_port(),
+    {ToDirect, ForDirect} =
+        case has_door(Case) of
+            true -> {#{direct => {?LOCALHOST, Direct}}, #{direct => Direct}};
+            false -> {#{}, #{}}
+        end,
     Args = #{
         relays => [{<<"eu">>, {?LOCALHOST, EuPort}}, {<<"us">>, {?LOCALHOST, UsPort}}],
-        peers => #{?B => #{id => ?ID, via => via(Case)}},
-        doors => [#{id => ?ID, relays => [<<"eu">>, <<"us">>], port => ListenerPort} || Case =/= real_a_full_session]
-            ++ [#{id => ?ID, relays => [<<"us">>], port => ListenerPort} || Case =:= real_a_full_session],
+        peers => #{?B => ToDirect#{id => ?ID, via => via(Case)}},
+        doors => [ForDirect#{id => ?ID, relays => Relays, port => ListenerPort}],
         dead_after => dead_after(Case)
     },
-    Case =:= real_a_full_session andalso fill(EuPort),
-    [{eu, Eu}, {us, Us}, {eu_port, EuPort}, {us_port, UsPort}, {port, ListenerPort}, {helpers, [Eu, Us, Listener]}
-     | bridge:start([{relay, {pathdog_relay_reg, Args}}, {relay_interval, 10}], Config)].
+    lists:member(Case, [real_a_full_session, real_an_id_that_is_taken]) andalso fill(EuPort),
+    [{eu, Eu}, {us, Us}, {eu_port, EuPort}, {us_port, UsPort}, {port, ListenerPort}, {helpers, [Eu, Us, Listener]},
+     {direct, Direct} | bridge:start([{relay, {pathdog_relay_reg, Args}}, {relay_interval, 10} | settings(Case)], Config)].
+
+settings(a_hole_of_before_is_no_reason) -> [{stuck_after, 2000}];
+settings(_) -> [].
+
+has_door(Case) -> lists:suffix("door_for_direct", atom_to_list(Case)) orelse lists:suffix("there_is_a_door", atom_to_list(Case)).
+
+free_port() ->
+    {ok, Socket} = gen_udp:open(0, []),
+    {ok, Port} = inet:port(Socket),
+    gen_udp:close(Socket),
+    Port.
 
 dead_after(real_a_relay_that_forgets) -> 600000;
+dead_after(refused_is_left_at_once) -> 600000;
+dead_after(a_hole_of_before_is_no_reason) -> 600000;
+dead_after(another_address_has_another_id) -> 600000;
+dead_after(real_another_address_has_another_id) -> 600000;
+dead_after(real_an_id_that_is_taken) -> 600000;
 dead_after(a_reconnect_waits_for_another_way) -> 600000;
 dead_after(_) -> ?DEAD_AFTER.
 
@@ -86,18 +114,19 @@ start_udp(Loop) ->
     end),
     receive {Pid, Port} -> {Pid, Port} end.
 
-small_relay() -> start_udp(fun(Socket) -> relay(Socket, []) end).
+small_relay() -> start_udp(fun(Socket) -> relay(Socket, #{}) end).
 
-%% Of one session.
-relay(Socket, Members) ->
+relay(Socket, Sessions) ->
     receive
-        {udp, Socket, Ip, Port, <<"REG:", _/binary>>} ->
+        {udp, Socket, Ip, Port, <<"REG:", Id/binary>>} ->
             gen_udp:send(Socket, Ip, Port, <<"ACK\n">>),
-            relay(Socket, lists:usort([{Ip, Port} | Members]));
+            relay(Socket, Sessions#{Id => lists:usort([{Ip, Port} | maps:get(Id, Sessions, [])])});
         {udp, Socket, Ip, Port, Data} ->
-            lists:member({Ip, Port}, Members) andalso
-                [gen_udp:send(Socket, Member, Data) || Member <- Members, Member =/= {Ip, Port}],
-            relay(Socket, Members);
+            [
+                gen_udp:send(Socket, Member, Data)
+             || Members <- maps:values(Sessions), lists:member({Ip, Port}, Members), Member <- Members -- [{Ip, Port}]
+            ],
+            relay(Socket, Sessions);
         {die, From} ->
             gen_udp:close(Socket),
             From ! {self(), ended}
@@ -193,6 +222,8 @@ path() ->
     [{_, Path}] = ets:lookup(Table, {path, ?B}),
     Path.
 
+in_use() -> pathdog_relay_reg_ways:via(maps:get(ways, sys:get_state(path()))).
+
 came(Via) -> pathdog_relay_reg_path:received(path(), Via).
 
 die(Relay, Config) ->
@@ -268,7 +299,7 @@ to_a_dead_one_by_request(Config) ->
     die(us, Config),
     {error, no_path} = pathdog_bridge_relay:switch(?B, <<"us">>, pathdog_bridge_call:now_ms() + 300),
     _ = talk(Adapter, <<"two">>, Config),
-    bridge:wait(fun() -> maps:get(via, sys:get_state(path())) =:= <<"eu">> end),
+    bridge:wait(fun() -> in_use() =:= <<"eu">> end),
     ?assertEqual(0, came(<<"direct">>)),
     ?assertEqual(<<"eu">>, pathdog_bridge_relay:via(?B)).
 
@@ -282,7 +313,7 @@ one_that_was_left_is_where_the_next_begins(Config) ->
         exit(Listener, kill),
         bridge:wait(fun() ->
             ok = Send(?LOCALHOST, proplists:get_value(port, Config), <<"x">>),
-            maps:get(via, sys:get_state(path())) =/= <<"eu">>
+            in_use() =/= <<"eu">>
         end),
         Self ! {self(), left}
     end),
@@ -290,7 +321,7 @@ one_that_was_left_is_where_the_next_begins(Config) ->
     bridge:wait(fun() -> maps:size(maps:get(conns, sys:get_state(path()))) =:= 0 end),
     #{send_fun := Send} = options(),
     ok = Send(?LOCALHOST, proplists:get_value(port, Config), <<"x">>),
-    ?assertMatch(#{via := <<"eu">>}, sys:get_state(path())),
+    ?assertEqual(<<"eu">>, in_use()),
     ?assertEqual(<<"eu">>, pathdog_bridge_relay:via(?B)).
 
 %% What is sent together is one try, and so is what is sent once and needs no answer.
@@ -299,7 +330,7 @@ acknowledgements_are_no_tries(Config) ->
     _ = talk(Adapter, <<"one">>, Config),
     {Nobody, Port} = start_udp(fun(_) -> receive stop -> ok end end),
     [ok = Send(?LOCALHOST, Port, <<"x">>) || _ <- lists:seq(1, 100)],
-    ?assertMatch(#{tries := {1, _, none}, via := <<"eu">>}, sys:get_state(path())),
+    ?assertMatch(#{ways := #{tries := {1, _}, via := <<"eu">>}}, sys:get_state(path())),
     Nobody ! stop.
 
 %% As long as that may take, and no 100 ms: with keep_old nothing is closed that lives over the next relay.
@@ -316,6 +347,23 @@ a_reconnect_waits_for_another_way(Config) ->
     ?assertMatch(#{<<"error">> := #{<<"code">> := -32011}}, bridge:answer(Client, 5)),
     ?assert(is_process_alive(Quic)).
 
+%% What was lost while nothing came is sent again when it does: until then there are holes.
+a_hole_of_before_is_no_reason(Config) ->
+    standin_net:up(?B, client),
+    Quic = standin_net:quic(?B),
+    {Client, #{?BRAVO := #{<<"conn">> := Conn}}} = bridge:subscribed(Config),
+    quic_connection:set(Quic, #{alive => false, hole => 4212}),
+    bridge:post(Client, 5, reconnect_peer, io_lib:format(
+        "{\"conn\":~b,\"timeout_ms\":120000,\"reason\":\"test\",\"keep_old\":true}", [Conn])),
+    bridge:wait(fun() -> maps:get(pings, quic_connection:info(Quic)) > 0 end),
+    receive after 2500 -> ok end, % longer than stuck_after
+    quic_connection:set(Quic, #{alive => true}),
+    quic_connection:set(Quic, #{unacked => []}), % the PING is acknowledged
+    receive after 100 -> ok end, % some looks
+    quic_connection:set(Quic, #{hole => undefined}),
+    ?assertMatch(#{<<"error">> := #{<<"code">> := -32011}}, bridge:answer(Client, 5)),
+    ?assert(is_process_alive(Quic)).
+
 relays_are_told(Config) ->
     standin_net:up(?B, client),
     {Client, _} = bridge:subscribed(Config),
@@ -327,6 +375,115 @@ relays_are_told(Config) ->
         ],
         maps:get(<<"relays">>, bridge:note(Client, relays))
     ).
+
+%% Nobody is at its port, and the kernel says so: that need not be waited for.
+refused_is_left_at_once(Config) ->
+    Adapter = options(),
+    _ = talk(Adapter, <<"one">>, Config),
+    die(eu, Config),
+    talk_until(Adapter, <<"us">>, Config).
+
+%% With the number 0 it was another address: what goes out there is lost.
+another_address_has_another_id(Config) ->
+    Adapter = options(),
+    From = talk(Adapter, <<"one">>, Config),
+    Before = came(<<"eu">>),
+    sys:replace_state(path(), fun(#{places := Places, sockets := #{{<<"eu">>, 0} := {Socket, _}}} = State) ->
+        gen_udp:close(Socket),
+        #{<<"eu">> := {Half, 0, [{0, ?LOCALHOST}]}} = Places,
+        State#{places := Places#{<<"eu">> := {Half, 0, [{0, {192, 0, 2, 1}}]}}}
+    end),
+    ?assertEqual(From, talk(Adapter, <<"two">>, Config)),
+    ?assert(came(<<"eu">>) > Before),
+    ?assertMatch(#{places := #{<<"eu">> := {0, 1, [{1, ?LOCALHOST}, {0, {192, 0, 2, 1}}]}}}, sys:get_state(path())),
+    ?assertEqual({0, 0}, {came(<<"us">>), came(<<"direct">>)}).
+
+%% To the listener nothing changes, also when the connection goes on without a relay.
+all_relays_die_and_there_is_a_door(Config) ->
+    Adapter = options(),
+    Door = talk(Adapter, <<"one">>, Config),
+    die(us, Config),
+    die(eu, Config),
+    talk_until(Adapter, <<"direct">>, Config),
+    ?assertEqual(Door, talk(Adapter, <<"two">>, Config)).
+
+strangers_at_the_door_for_direct(Config) ->
+    Adapter = options(),
+    _ = talk(Adapter, <<"one">>, Config),
+    Direct = proplists:get_value(direct, Config),
+    {ok, Stranger} = gen_udp:open(0, [binary, {ip, ?LOCALHOST}, {active, false}]),
+    [
+        ok = gen_udp:send(Stranger, ?LOCALHOST, Direct, Data)
+     || Data <- [<<"data">>, <<"REG:another\n">>, <<"REG:\n">>, <<"REG:">>, <<>>, <<"more data">>]
+    ],
+    %% it has all of that behind it
+    _ = talk(Adapter, <<"two">>, Config),
+    {ok, <<"direct">>} = pathdog_bridge_relay:switch(?B, <<"direct">>, pathdog_bridge_call:now_ms() + 60000),
+    bridge:wait(fun() -> _ = talk(Adapter, <<"three">>, Config), came(<<"direct">>) > 0 end),
+    ?assertEqual({error, timeout}, gen_udp:recv(Stranger, 0, 0)),
+    gen_udp:close(Stranger).
+
+%% A door at a relay that is played here.
+door(Numbers) ->
+    {ok, Relay} = gen_udp:open(0, [binary, {ip, ?LOCALHOST}, {active, false}]),
+    {ok, Port} = inet:port(Relay),
+    Door = pathdog_relay_reg_door:start_link(?ID, [{?LOCALHOST, Port}], Numbers, 9, none),
+    Asked = [begin {ok, {_, From, <<"REG:", Id/binary>>}} = gen_udp:recv(Relay, 0, 60000), {Id, From} end || _ <- lists:seq(1, Numbers)],
+    {Door, Relay, Port, lists:sort(Asked)}.
+
+reg(Number) -> <<(pathdog_relay_reg_ids:id(?ID, Number))/binary, "\n">>.
+
+%% While data come it is registered on; then not, until the relay has forgotten the other end.
+a_used_id_is_left_alone(_Config) ->
+    {Door, Relay, _, [{_, From}]} = door(1),
+    ok = gen_udp:send(Relay, ?LOCALHOST, From, <<"data">>),
+    [Socket] = bridge:wait(fun() ->
+        case maps:to_list(maps:get(ends, sys:get_state(Door))) of
+            [{One, #{heard := Ms}}] when is_integer(Ms) -> [One];
+            _ -> false
+        end
+    end),
+    Again = fun(AgoMs) ->
+        sys:replace_state(Door, fun(#{ends := #{Socket := End} = Ends} = State) ->
+            State#{ends := Ends#{Socket := End#{heard := erlang:monotonic_time(millisecond) - AgoMs}}}
+        end),
+        Door ! {again, Socket},
+        _ = sys:get_state(Door),
+        case gen_udp:recv(Relay, 0, 0) of
+            {ok, {_, From, <<"REG:", _/binary>>}} -> again;
+            {error, timeout} -> never
+        end
+    end,
+    ?assertEqual([again, never, never, again], [Again(Ms) || Ms <- [10000, 100000, 360000, 600000]]),
+    unlink(Door),
+    exit(Door, kill),
+    gen_udp:close(Relay).
+
+the_door_has_another_address(_Config) ->
+    {Door, Relay, Port, Before} = door(2),
+    ?assertEqual(lists:sort([reg(0), reg(1)]), [Id || {Id, _} <- Before]),
+    sys:replace_state(Door, fun(State) -> State#{places := #{{?LOCALHOST, Port} => {0, {192, 0, 2, 1}}}} end),
+    Next = fun Next(Seen) ->
+        {ok, {_, From, <<"REG:", Id/binary>>}} = gen_udp:recv(Relay, 0, 60000),
+        case lists:member({Id, From}, Before) of
+            true -> Next(Seen); % from before it has looked
+            false when length(Seen) =:= 1 -> [Id | Seen];
+            false -> Next([Id | Seen])
+        end
+    end,
+    ?assertEqual(lists:sort([reg(2), reg(3)]), lists:sort(Next([]))),
+    ?assertMatch(#{places := #{{?LOCALHOST, Port} := {1, ?LOCALHOST}}}, sys:get_state(Door)),
+    ?assertEqual(2, maps:size(maps:get(ends, sys:get_state(Door)))),
+    unlink(Door),
+    exit(Door, kill),
+    gen_udp:close(Relay).
+
+%% Somebody has the first id at eu: there are others, at both ends.
+real_an_id_that_is_taken(Config) ->
+    Adapter = options(),
+    _ = talk(Adapter, <<"one">>, Config),
+    ?assert(came(<<"eu">>) > 0),
+    ?assertEqual({0, 0}, {came(<<"us">>), came(<<"direct">>)}).
 
 %% Two others have the session at eu: the relay says so, and us is as good.
 real_a_full_session(Config) ->

@@ -203,6 +203,15 @@ static bool is_unreachable(const struct peer *peer, const struct reason *reason)
     return reason_proves(reason, "unreachable") || (watch && watch->on && watch->gone);
 }
 
+/* Over a relay: the way under the connection is the node's, who goes on from another address, or
+ * over another one. */
+static bool is_relayed(const struct peer *peer)
+{
+    const char *via = peer->view.path->via;
+
+    return via && !string_equal(via, "direct");
+}
+
 /* Dial first, and close then: the connection may live after all, or the dial may fail, and then it
  * is still there. Not where it has to leave a path that lives (an operator wants it so), and not
  * where its path is known to be gone: there is nothing to keep, and the node would wait for a sign
@@ -215,6 +224,8 @@ static bool keeps_old(const struct engine *engine, const struct peer *peer,
     if (by != BY_RECONNECT || reason->kind == PD_KIND_OPERATOR ||
         !(engine->node.features & NODE_MAKE_BEFORE_BREAK))
         return false;
+    if (is_relayed(peer))
+        return true;
     if (from && (from->condition != UPLINK_UP || uplink_held(from, engine->now_us)))
         return false;
     return !is_unreachable(peer, reason);

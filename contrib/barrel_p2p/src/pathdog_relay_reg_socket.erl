@@ -1,0 +1,30 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% Sockets towards relays. They are connected: so nobody else's datagrams come in, the kernel says when nobody is at the relay's port
+%% ({udp_error, Socket, econnrefused}), and what is sent comes from the address with which the relay knows it, or not at all.
+-module(pathdog_relay_reg_socket).
+
+-export([open/1, local/1, family/1]).
+
+-type address() :: {inet:ip_address(), inet:port_number()}.
+
+%% Where there is no route now it is not connected, and follows the routes.
+-spec open(address()) -> gen_udp:socket().
+open({Ip, Port}) ->
+    {ok, Socket} = gen_udp:open(0, [binary, {active, true}, family(Ip)]),
+    _ = gen_udp:connect(Socket, Ip, Port),
+    Socket.
+
+%% The address that packets to it come from. unknown: there is no route now.
+-spec local(address()) -> inet:ip_address() | unknown.
+local({Ip, Port}) ->
+    {ok, Socket} = gen_udp:open(0, [binary, {active, false}, family(Ip)]),
+    Named = case gen_udp:connect(Socket, Ip, Port) of ok -> inet:sockname(Socket); Error -> Error end,
+    gen_udp:close(Socket),
+    case Named of
+        {ok, {Local, _}} -> Local;
+        {error, _} -> unknown
+    end.
+
+-spec family(inet:ip_address()) -> inet | inet6.
+family(Ip) when tuple_size(Ip) =:= 4 -> inet;
+family(_) -> inet6.
