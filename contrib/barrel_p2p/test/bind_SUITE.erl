@@ -250,11 +250,12 @@ redialled_by_turns(Config) ->
     ok = pathdog_bridge_bind:set_device(socket(Quic), ?LO),
     standin_net:dial(?B, false),
     ?REFUSED(-32009, ask(Client, reconnect_peer, Conn, 300, at("127.0.0.1"))),
-    Before = length(standin_net:dialled_with()),
-    bridge:wait(fun() -> length(standin_net:dialled_with()) >= Before + 4 end),
-    ?assertMatch(
-        [?BY_LO, [], [{ip, ?LOCALHOST}], ?BY_LO | _], lists:nthtail(Before, standin_net:dialled_with())
-    ).
+    %% a redial may come before the answer is read
+    Turns = [?BY_LO, [], [{ip, ?LOCALHOST}], ?BY_LO],
+    bridge:wait(fun() -> has_part(Turns, standin_net:dialled_with()) end).
+
+has_part(_, []) -> false;
+has_part(Part, [_ | Rest] = List) -> lists:prefix(Part, List) orelse has_part(Part, Rest).
 
 %% With a quic that lacks a function the feature is not there, and what is asked for is not heeded.
 quic_that_cannot(Config) ->
