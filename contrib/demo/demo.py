@@ -45,10 +45,14 @@ class Play:
         """Tells what has been kept so far."""
         for name, line in self.stage.kept:
             if name == "pathdog":
-                self.story.record(line)
+                self.story.record(self.named(line))
             elif self.story.verbose:
                 self.story.line(time.time(), name, line)
         self.stage.kept.clear()
+
+    def named(self, record):
+        """As the story tells it."""
+        return record
 
     def act(self, number, title, *explanation):
         self.mark = len(self.stage.records)
@@ -275,29 +279,30 @@ class Play:
             self.stay()
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--top", required=True)
     parser.add_argument("--build", required=True)
     parser.add_argument("--stay", action="store_true")
     parser.add_argument("--verbose", action="store_true")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def perform(play, stay, good):
+    """Plays it, tells how it ended (`good`: if all was as promised), and cleans up: the exit status."""
+    stage, story = play.stage, play.story
 
     def interrupted(number, _):
         raise KeyboardInterrupt(number)
     signal.signal(signal.SIGTERM, interrupted)
-
-    story = Story(options.verbose)
-    stage = Stage(options.top, options.build)
-    play = Play(stage, story)
     try:
-        play.run(options.stay)
+        play.run(stay)
     except StageError as error:
         play.tell()
         story.check(False, str(error))
     except KeyboardInterrupt:
         story.say("\nInterrupted; cleaning up.")
-        return 0 if options.stay and not story.failures else 130
+        return 0 if stay and not story.failures else 130
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         stage.close()
@@ -305,8 +310,14 @@ def main():
     if story.failures:
         story.say(f"Not as promised: {len(story.failures)} of the checks above.")
         return 1
-    story.say("The network changed seven times, and no connection lost a byte.")
+    story.say(good)
     return 0
+
+
+def main():
+    options = arguments()
+    play = Play(Stage(options.top, options.build), Story(options.verbose))
+    return perform(play, options.stay, "The network changed seven times, and no connection lost a byte.")
 
 
 if __name__ == "__main__":

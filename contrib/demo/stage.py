@@ -120,6 +120,8 @@ class Process:
 
 
 class Stage:
+    config = CONFIG
+
     def __init__(self, top, build):
         self.build = build
         self.lab_script = os.path.join(top, "contrib/netshim/lab.sh")
@@ -142,7 +144,7 @@ class Stage:
         if done.returncode != 0:
             raise StageError(f"the network could not be made: {done.stderr.strip()}")
         self.lab_directory = done.stdout.strip()
-        self.configure(CONFIG, choose="no")
+        self.configure(self.config, choose="no")
         # The build may be below a directory of another user, where pathdog of root takes none.
         os.umask(0o022)
         shutil.copytree(os.path.join(self.build, "plugins"), os.path.join(self.directory, "plugins"),
@@ -180,7 +182,7 @@ class Stage:
 
     def let_choose(self):
         """From now on pathdog knows the uplinks, and chooses among them."""
-        self.configure(CONFIG + UPLINKS, choose="yes")
+        self.configure(self.config + UPLINKS, choose="yes")
         self.process("pathdog").signal(signal.SIGHUP)
 
     def process(self, name):

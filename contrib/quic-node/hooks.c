@@ -7,6 +7,7 @@ static void conn_opened(struct conn *c)
     c->opened = true;
     if (c->meet.tried > 0)
         c->peer->relay.meet_tries = 0;
+    reconnect_opened(c);
     if (reconnect_may_begin(c))
         stream_begin(c);
 }

@@ -184,6 +184,7 @@ struct peer {
         uint64_t deadline_ns;
         uint64_t keep;      /* number of the connection that goes on meanwhile; 0: it was closed */
         uint64_t acks;      /* of that one, when it was asked */
+        bool unproven;      /* then it may have been heard lately */
         uint64_t decide_ns; /* not before: so long may an acknowledgement on it take */
     } reconnect;
 
@@ -387,6 +388,7 @@ void reconnect_failed(struct peer *p, const char *why);
 void reconnect_late(struct peer *p);                            /* its time is over */
 void reconnect_dial_lost(struct peer *p, enum close_code code); /* and a connection is live */
 void reconnect_check(struct peer *p);                           /* does the kept one live? */
+void reconnect_opened(const struct conn *c);
 bool reconnect_may_begin(const struct conn *c);
 uint64_t reconnect_next_ns(const struct conn *c);
 void reconnect_cancel(struct peer *p);

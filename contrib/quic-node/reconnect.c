@@ -55,15 +55,16 @@ static int refusal(const struct peer *p, const struct pathdog_node_reconnect *re
     return 0;
 }
 
-/* Does it live? It is asked once more. The new path may be faster than this one: where the silence
- * is not proven yet, the answer gets its time. */
-static void keep(struct conn *c)
+/* The handshake of a new one is complete, so the peer lives and has time for us. The new path may
+ * be faster than the old one: where its silence is not proven yet, the answer gets its time, from
+ * now on, for before this the peer may have had none. */
+void reconnect_opened(const struct conn *c)
 {
-    uint64_t pto_ns = ngtcp2_conn_get_pto(c->quic);
+    struct peer *p = c->peer;
+    const struct conn *old = kept(p);
 
-    if (!path_dead(c, pto_ns))
-        c->peer->reconnect.decide_ns = c->node->now_ns + pto_ns;
-    frame_probe(c);
+    if (old && p->dial == c && p->reconnect.unproven)
+        p->reconnect.decide_ns = c->node->now_ns + 2 * ngtcp2_conn_get_pto(old->quic);
 }
 
 void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *request,
@@ -79,14 +80,18 @@ void reconnect_begin(struct conn *c, const struct pathdog_node_reconnect *reques
         pathdog_node_error(c->node->kit, token, code, why);
         return;
     }
+    p->reconnect.unproven = request->keep_old && !path_dead(c, ngtcp2_conn_get_pto(c->quic));
     event(c->node, "reconnect-begun", "peer=%s conn=%llu%s reason=\"%s\"", p->name,
-          (unsigned long long)c->number, request->keep_old ? " keep_old=yes" : "",
+          (unsigned long long)c->number,
+          p->reconnect.unproven ? " keep_old=yes"
+          : request->keep_old   ? " keep_old=yes old=silent"
+                                : "",
           request->reason ? request->reason : "");
     p->reconnect.keep = request->keep_old ? c->number : 0;
     p->reconnect.acks = c->counted.acks;
     p->reconnect.decide_ns = 0;
     if (request->keep_old)
-        keep(c);
+        frame_probe(c); /* does it live? It is asked once more */
     else
         conn_close(c, CLOSE_RECONNECT, "reconnect");
     p->reconnect.token = token;

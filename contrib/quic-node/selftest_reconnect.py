@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of selftest.py about reconnects that dial first (keep_old), and requests that are taken back."""
+import signal
+import time
 
 
 class Reconnects:
@@ -49,6 +51,27 @@ class Reconnects:
         self.flows(a)
         self.finish(a, b)
         self.assertEqual((a.total["connections"], b.total["connections"]), (1, 1))
+
+    def test_keep_old_of_a_living_connection_on_a_slow_machine(self):
+        """One of the two ends gets no time for a while, and then for both connections at once: the old one lives."""
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        for i in range(12):
+            slow = (a, b)[i % 2].process
+            begun = len(a.log)
+            asked = self.redial(pa, ca)
+            a.wait_event("reconnect-begun", start=begun)
+            slow.send_signal(signal.SIGSTOP)
+            time.sleep(0.2)  # longer than a PTO
+            slow.send_signal(signal.SIGCONT)
+            answer = pa.wait(asked)
+            if "result" in answer:  # right where this machine was slow before it was asked
+                self.assertIn("old=silent", a.wait_event("reconnect-begun", start=begun))
+                ca = answer["result"]["conn"]
+            else:
+                self.assertEqual(answer["error"]["code"], -32011)
+        self.flows(a)
+        self.finish(a, b)
 
     def test_keep_old_heals_meanwhile(self):
         a, b, pa, pb, ca, cb = self.pair()

@@ -3,7 +3,7 @@
 #include "rate.h"
 
 #include "relay.h"
-#include "siphash.h"
+#include "util/siphash.h"
 
 #include <stdlib.h>
 

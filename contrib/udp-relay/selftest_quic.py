@@ -29,12 +29,15 @@ class Side:
         self.outside = Client(relay.port, address)
         if self.outside.register(session) != b"ACK\n":
             raise AssertionError("not registered")
-        self.end = False
+        self.end, self.fresh = False, None
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def _run(self):
         while not self.end:
+            if self.fresh:
+                self.outside.close()
+                self.outside, self.fresh = self.fresh, None
             outside = self.outside
             for one in select.select([self.local, outside.socket], [], [], 0.05)[0]:
                 if one is self.local:
@@ -45,9 +48,11 @@ class Side:
 
     def new_port(self):
         """What a NAT does that has forgotten the mapping."""
-        old, self.outside = self.outside, Client(self.port, self.address)
-        time.sleep(0.1) # the thread has let go of it
-        old.close()
+        self.fresh = Client(self.port, self.address)
+        while self.fresh: # the thread takes it, and closes the old one
+            if not self.thread.is_alive():
+                raise AssertionError("its thread has ended")
+            time.sleep(0.01)
 
     def close(self):
         self.end = True

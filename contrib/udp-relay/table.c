@@ -2,7 +2,7 @@
 /* See table.h. */
 #include "table.h"
 
-#include "siphash.h"
+#include "util/siphash.h"
 
 #include <errno.h>
 #include <stdlib.h>

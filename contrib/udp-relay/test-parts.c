@@ -3,7 +3,7 @@
 #include "message.h"
 #include "rate.h"
 #include "relay-lab.h"
-#include "siphash.h"
+#include "util/siphash.h"
 
 /* Those of CPython 3.11, whose key is 0 with PYTHONHASHSEED=0. */
 static void the_hash_is_siphash_1_3(void **state)

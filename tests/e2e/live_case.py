@@ -13,25 +13,18 @@ import sys
 import threading
 import time
 
-from control_case import ControlCase
 from node import PATIENCE
-from three_uplinks import Lab, address, endpoint, uplink_of
+from three_uplinks import address, endpoint, uplink_of
+from uplinks_case import SAMPLE_S, SECTIONS, TRIGGERS, WATCHDOG, UplinksCase
 from watchdog import environment, program
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib", "demo"))
 from stage import Metronome  # noqa: E402 (it is found there)
 
-SAMPLE_S = 1
-WATCHDOG = {"sample_interval": f"{SAMPLE_S}s", "close_interval": None, "migrate_timeout": None,
-            "effect_window": None, "fallback_after": None}  # None: pathdog's default
-TRIGGERS = {"stall": {}, "route": {}, "send-errors": {}, "srtt": {}}
-SECTIONS = {"uplink:up0": {"class": "primary"}, "uplink:up1": {"class": "spare"},
-            "uplink:lte": {"class": "metered"}}
 # What a dead path costs at most a connection that alpha dialled. One that was dialled by the peer cannot migrate:
 # it is found dead in twice fallback_after (3 s), and reconnected.
 DEAD_S = 1.5 + SAMPLE_S
 DEAD_INBOUND_S = 6 + DEAD_S
-MOVED = ("migrated", "reconnected")
 
 
 class QuicNode:
@@ -94,13 +87,10 @@ class QuicNode:
         return [] if status == 0 else [f"{self.name}: exit status {status}: {self.story()}"]
 
 
-class LiveCase(ControlCase):
+class LiveCase(UplinksCase):
     def setUp(self):
         super().setUp()
         self.live_nodes = []
-        self.lab = Lab(self.directory)
-        self.addCleanup(self.lab.stop)
-        self.lab.start()
         self.metronome = Metronome()
 
     def live(self, family=4, watchdog=None, sections=None, triggers=None, args=()):
@@ -148,32 +138,6 @@ class LiveCase(ControlCase):
         self.wait_until(lambda: all(self.uplinks()[name]["condition"] != "up" for name in names), f"{names} are down")
         self.begin()
 
-    # -- what pathdog says -------------------------------------------------------------------
-
-    def uplinks(self):
-        out, _ = self.ctl(self.pathdog, "--json", "uplinks")
-        return {u["uplink"]: u for u in map(json.loads, out.splitlines())}
-
-    def said(self, record, **members):
-        """Records since begin()."""
-        return [r for r in self.pathdog.records()[self.before:] if r["record"] == record
-                and all(r.get(key) == value for key, value in members.items())]
-
-    def wait_said(self, record, what, deadline=10, **members):
-        self.wait_until(lambda: self.said(record, **members), f"{what}: {record} with {members}", deadline)
-        return self.said(record, **members)[0]
-
-    def since_s(self, record):
-        """How long after begin() it was written."""
-        return record["time_us"] / 1e6 - self.begun_real_s
-
-    def moves(self, peer):
-        return [r for r in self.said("outcome", peer=peer) if r["outcome"] in MOVED]
-
-    def asked(self, peer):
-        """The decisions that led to a request."""
-        return [r for r in self.said("decision", peer=peer) if r["verdict"] in ("migrate", "reconnect")]
-
     # -- what the users have -------------------------------------------------------------------
 
     def begin(self):
@@ -183,8 +147,7 @@ class LiveCase(ControlCase):
             node.gaps.clear()
         self.metronome.take_ms()
         self.late_ms = 0.0
-        self.before = len(self.pathdog.records())
-        self.begun, self.begun_real_s = time.monotonic(), time.time()
+        super().begin()
 
     def measure(self):
         """Where each connection is: {peer: uplink}. Takes the gaps until now, too."""
@@ -234,12 +197,6 @@ class LiveCase(ControlCase):
               f"{time.monotonic() - self.begun:.0f} s", file=sys.stderr, flush=True)
         if os.environ.get("E2E_STORY"):
             print(self.story(), file=sys.stderr, flush=True)
-
-    def wait_until(self, predicate, what, deadline=10):
-        end = time.monotonic() + deadline * PATIENCE
-        while not predicate():
-            self.assertLess(time.monotonic(), end, f"not within {deadline * PATIENCE} s: {what}\n{self.story()}")
-            time.sleep(0.05)
 
     def story(self):
         return "\n".join([self.pathdog.story(60)] + [node.story() for node in self.live_nodes])

@@ -205,7 +205,7 @@ class Retries(Case):
         dog.outcome("timeout", nth=3)
         outcomes = dog.records("outcome")
         for answered, again in zip(outcomes, outcomes[1:]):  # at once: by pathdog's own clock
-            self.assertLess(again["time_us"] - again["elapsed_us"] - answered["time_us"], 50000)
+            self.assertLess(again["time_us"] - again["elapsed_us"] - answered["time_us"], 500000)
         node.wait_rounds(5)
         self.assertEqual(len(node.moves()), 3)
 

@@ -10,8 +10,9 @@ import time
 import unittest
 
 import netns
-from live_case import MOVED, LiveCase
+from live_case import LiveCase
 from node import PATIENCE
+from uplinks_case import MOVED
 from watchdog import environment, program
 
 UNUSABLE = netns.usable()

@@ -105,10 +105,10 @@ class Probes(RelayCase):
         near, far = self.relay(delay=0.0), self.relay("pilot", delay=0.15)
         six = self.relay(address="::1", delay=0.03)
         node, dog = self.watch(relays=" ".join([near.entry("near"), far.entry("far"), six.entry("six")]))
-        rtts = self.rtts(dog, lambda r: len(r) == 3 and all(isinstance(v, float) for v in r.values()))
+        rtts = self.rtts(dog, lambda r: len(r) == 3 and all(isinstance(v, float) for v in r.values())
+                         and r["near"] < r["far"])  # a busy machine may be late itself for once
         self.assertGreaterEqual(rtts["far"], 150)
         self.assertGreaterEqual(rtts["six"], 30)
-        self.assertLess(rtts["near"], rtts["far"])
 
     def test_ids_and_sockets_of_its_own(self):
         text, beacon = self.relay(), self.relay("pilot")

@@ -47,11 +47,13 @@ table ip6 silent {{
 class Wire:
     """One netshim: `a` is what the host sends, `b` what it receives."""
 
+    OPTIONS = ()
+
     def __init__(self, lab, name):
         self.path = os.path.join(lab.directory, f"{name}.shim")
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", lab.names["wire"], program("netshim", "NETSHIM"), "--seed", "1",
-             "--control", self.path, f"{name}-h", f"{name}-g"],
+             *self.OPTIONS, "--control", self.path, f"{name}-h", f"{name}-g"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     def wait_ready(self):
@@ -82,6 +84,8 @@ class Wire:
 
 
 class Lab:
+    WIRE = Wire
+
     def __init__(self, directory):
         self.directory = directory
         number = f"live-{os.getpid()}-{next(COUNTER)}"
@@ -140,7 +144,7 @@ class Lab:
             run("ip", "netns", "exec", namespace, "ethtool", "-K", link, "tso", "off", "gso", "off",
                 "tx-udp-segmentation", "off")
         self.nft(f"gw{n}", GATEWAY_RULES.format(n=n))
-        self.wires[name] = Wire(self, name)
+        self.wires[name] = self.WIRE(self, name)
         self.link(name, "up")
         self.rule("add", name)
 

@@ -6,7 +6,7 @@ import re
 
 FOLDERS = {folder: "tests/" + folder for folder in
            ("hostile", "e2e", "unit", "systemd", "fuzz", "node-check", "bench")}
-FOLDERS |= {folder: "contrib/" + folder for folder in ("quic-node", "udp-relay", "exec-trigger")}
+FOLDERS |= {folder: "contrib/" + folder for folder in ("quic-node", "udp-relay", "exec-trigger", "flow-node")}
 TEST = re.compile("`((?:" + "|".join(FOLDERS) + ")/[^`]+)`")
 
 

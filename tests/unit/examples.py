@@ -70,6 +70,15 @@ class Examples(unittest.TestCase):
             self.assertEqual(sections, re.findall(r"\[(uplink:[^\]]+)\]", text))
             self.assertGreater(len(sections), 1)
 
+    def test_flows(self):
+        """What the set-ups of flows.md write."""
+        found = re.findall(r"^ *cat >/etc/pathdog/pathdog\.conf <<'END'\n(.*?)^ *END$", read("docs/flows.md"), re.M | re.S)
+        self.assertEqual(len(found), 2)
+        for text in found:
+            with open(self.path, "w") as file:
+                file.write(textwrap.dedent(text))
+            self.assertIn("node = /run/flow-node/node.sock", self.assert_good("flows.md"))
+
     def test_the_manual_page(self):
         page = read("docs/man/pathdog.conf.5.scd.in")
         with open(self.path, "w") as file:

@@ -137,10 +137,13 @@ void node_send(struct rig *rig, const char *text)
 
 size_t lines_in(struct rig *rig)
 {
+    const char *at = buffer_bytes(&rig->in), *end = at + rig->in.length;
     size_t lines = 0;
 
-    for (size_t i = 0; i < rig->in.length; i++)
-        lines += buffer_bytes(&rig->in)[i] == '\n';
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
+        lines++;
+        at++;
+    }
     return lines;
 }
 

@@ -379,6 +379,19 @@ static void without_probes_after_a_while(void **state)
     assert_null(lab_next(lab, RECORD_UPLINK)); /* nothing is proven */
 }
 
+/* One that has nothing outstanding, and so was not moved, hears nothing for that reason alone. */
+static void without_probes_beside_an_idle_one(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_peer(lab, 2, ON_HOME);
+    uplinks_time(lab, 30 * SEC);
+    uplinks_leave(lab, 1, "up1", ON_FIBRE);
+    lab_row_only(lab, 2, "unacked=0 silent=60000 sent=5000 received=5000");
+    assert_in_range(until_move(lab, 60000, 0), 15000, 17000);
+    expect_move_over(lab, 1, "up0");
+}
+
 /* Another connection that is still there gets through again. */
 static void without_probes_by_others(void **state)
 {
@@ -388,7 +401,8 @@ static void without_probes_by_others(void **state)
     uplinks_peer(lab, 2, ON_HOME);
     uplinks_time(lab, 30 * SEC);
     uplinks_leave(lab, 1, "up1", ON_FIBRE);
-    assert_int_equal(until_move(lab, 60000, 0), 60000); /* it hears nothing */
+    lab_row(lab, 2, "srtt=50000 samples=1 silent=4000 unacked=4000");
+    assert_int_equal(until_move(lab, 60000, 0), 60000); /* it waits, and hears nothing */
     for (unsigned seconds = 0; seconds < 30 && !moved; seconds += 5) {
         lab_fresh(lab, 2, 50 * MS);
         moved = until_move(lab, 5000, 0) < 5000;
@@ -423,6 +437,7 @@ int main(void)
         UPLINKS_PROBE_TEST(cooling_or_held_it_waits),
         UPLINKS_PROBE_TEST(not_from_where_the_operator_wants_it),
         UPLINKS_TEST(without_probes_after_a_while),
+        UPLINKS_TEST(without_probes_beside_an_idle_one),
         UPLINKS_TEST(without_probes_by_others),
     };
 

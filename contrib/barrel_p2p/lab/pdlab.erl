@@ -5,10 +5,11 @@
 %% Knows nothing of pathdog; only the lab uses it, never a release.
 -module(pdlab).
 
--export([main/0, up/1, role/1, controller/1, connection/1, state/2, part/4, with/5, forbid/1, wedge/1, stacks/0]).
--export([within/2, inside/3, at/2, running/1]).
+-export([main/0, connected/1, up/1, role/1, connection/1, state/2, forbid/1, wedge/1, close/1, dials/1]).
+-export([connect_again/0, stacks/0]).
 -export([pings/3, mark/0, report/0, pause/0, stop_pings/0]).
 -export([casts/2, sinks/0, sent/0, stop_casts/0]).
+-export([controller/1, part/4, with/5, within/2, inside/3, at/2, running/1]).
 
 -define(ECHOES, 64).
 -define(CALL_MS, 2000).
@@ -56,9 +57,12 @@ text(Term) -> unicode:characters_to_binary(io_lib:format("~0tp", [Term])).
 
 %%% What the node knows of its peers
 
+connected(Node) ->
+    lists:member(Node, nodes()).
+
 %% Both that it is connected and that HyParView has it.
 up(Node) ->
-    lists:member(Node, nodes()) andalso lists:member(Node, barrel_p2p:active_view()).
+    connected(Node) andalso lists:member(Node, barrel_p2p:active_view()).
 
 controller(Node) ->
     {Node, Controller} = lists:keyfind(Node, 1, erlang:system_info(dist_ctrl)),
@@ -84,6 +88,62 @@ forbid(Node) ->
 state(Connection, Field) ->
     {_, Data} = sys:get_state(Connection, ?CALL_MS),
     element(field(quic_connection, state, Field), Data).
+
+%% As a process that is stuck: it answers nothing, not even system messages.
+wedge(Node) ->
+    Connection = connection(Node),
+    Parent = self(),
+    spawn(fun() ->
+        true = erlang:suspend_process(Connection),
+        Parent ! wedged,
+        %% a suspended process goes on when the one that suspended it ends
+        timer:sleep(infinity)
+    end),
+    receive wedged -> ok after ?CALL_MS -> exit(not_wedged) end.
+
+%% As a node does that has noticed the death of the path.
+close(Node) ->
+    quic:close(connection(Node), normal).
+
+%% Is a dial under way? net_kernel says it to nobody.
+dials(Node) ->
+    case ets:lookup(sys_dist, Node) of
+        [Connection] when element(1, Connection) =:= connection -> element(4, Connection) =:= pending;
+        _ -> false
+    end.
+
+%% barrel_p2p has set it to once: what was connected once is not dialled by a message any more.
+connect_again() ->
+    application:unset_env(kernel, dist_auto_connect).
+
+%% Where everybody is who has to do with the distribution; for what is kept of a bad run.
+stacks() ->
+    Modules = [net_kernel, dist_util, quic_dist, quic_dist_controller, barrel_p2p_dist_auth_stream,
+        pathdog_bridge_reconnect, pathdog_bridge_redial],
+    [
+        text({Pid, Info})
+     || Pid <- processes(),
+        Info <- [process_info(Pid, [registered_name, messages, current_stacktrace])],
+        is_list(Info),
+        lists:any(
+            fun(Call) -> lists:member(element(1, Call), Modules) end,
+            proplists:get_value(current_stacktrace, Info)
+        )
+    ].
+
+field(Module, Record, Name) ->
+    {ok, {_, [{abstract_code, {_, Forms}}]}} =
+        beam_lib:chunks(code:which(Module), [abstract_code]),
+    [Fields] = [F || {attribute, _, record, {R, F}} <- Forms, R =:= Record],
+    Names = [field_name(Field) || Field <- Fields],
+    [Place] = [I || {I, N} <- lists:enumerate(2, Names), N =:= Name],
+    Place.
+
+field_name({typed_record_field, Field, _}) -> field_name(Field);
+field_name({record_field, _, {atom, _, Name}}) -> Name;
+field_name({record_field, _, {atom, _, Name}, _}) -> Name.
+
+%%% For the faults
 
 %% An element of a record, whose name and place are those of the module's own debug information; and the record with it.
 part(Module, Record, Field, Term) -> element(field(Module, Record, Field), Term).
@@ -131,45 +191,6 @@ running(Module) ->
         lists:keymember(Module, 1, Stack) orelse
             lists:any(fun({'$initial_call', {M, _, _}}) -> M =:= Module; (_) -> false end, Dictionary)
     ].
-
-%% As a process that is stuck: it answers nothing, not even system messages.
-wedge(Node) ->
-    Connection = connection(Node),
-    Parent = self(),
-    spawn(fun() ->
-        true = erlang:suspend_process(Connection),
-        Parent ! wedged,
-        %% a suspended process goes on when the one that suspended it ends
-        timer:sleep(infinity)
-    end),
-    receive wedged -> ok after ?CALL_MS -> exit(not_wedged) end.
-
-%% Where everybody is who has to do with the distribution; for what is kept of a bad run.
-stacks() ->
-    Modules = [net_kernel, dist_util, quic_dist, quic_dist_controller, barrel_p2p_dist_auth_stream,
-        pathdog_bridge_reconnect, pathdog_bridge_redial],
-    [
-        text({Pid, Info})
-     || Pid <- processes(),
-        Info <- [process_info(Pid, [registered_name, messages, current_stacktrace])],
-        is_list(Info),
-        lists:any(
-            fun(Call) -> lists:member(element(1, Call), Modules) end,
-            proplists:get_value(current_stacktrace, Info)
-        )
-    ].
-
-field(Module, Record, Name) ->
-    {ok, {_, [{abstract_code, {_, Forms}}]}} =
-        beam_lib:chunks(code:which(Module), [abstract_code]),
-    [Fields] = [F || {attribute, _, record, {R, F}} <- Forms, R =:= Record],
-    Names = [field_name(Field) || Field <- Fields],
-    [Place] = [I || {I, N} <- lists:enumerate(2, Names), N =:= Name],
-    Place.
-
-field_name({typed_record_field, Field, _}) -> field_name(Field);
-field_name({record_field, _, {atom, _, Name}}) -> Name;
-field_name({record_field, _, {atom, _, Name}, _}) -> Name.
 
 %%% The ping
 
@@ -299,8 +320,8 @@ ask_casts(What) ->
      || {Node, Pid} <- persistent_term:get(pdlab_casts, [])
     ]).
 
-%% node => what came from it: how many, how many twice or late, the longest time without since the last mark, how
-%% long nothing has come now.
+%% node => what came from it since the last mark: how many, how many did not, how many twice or late, the longest time
+%% without; and how long nothing has come now.
 sinks() ->
     pdlab_sink ! {report, self()},
     receive {pdlab_sink, Report} -> Report after ?CALL_MS -> exit(sink_silent) end.
@@ -309,7 +330,7 @@ sink(Froms) ->
     receive
         {'$gen_cast', {From, Number}} ->
             Now = now_us(),
-            New = #{count => 0, last => Now, highest => 0, odd => 0, gap => 0},
+            New = #{count => 0, first => Number, last => Now, highest => 0, odd => 0, gap => 0},
             #{count := Count, last := Last, highest := Highest, odd := Odd, gap := Gap} = Old = maps:get(From, Froms, New),
             sink(Froms#{From => Old#{
                 count := Count + 1, last := Now, highest := max(Highest, Number), gap := max(Gap, Now - Last),
@@ -318,15 +339,14 @@ sink(Froms) ->
         {report, Pid} ->
             Now = now_us(),
             Pid ! {pdlab_sink, maps:map(
-                fun(_, #{count := Count, odd := Odd, gap := Gap, last := Last}) ->
-                    #{count => Count, odd => Odd, gap_us => max(Gap, Now - Last), quiet_us => Now - Last}
+                fun(_, #{count := Count, first := First, odd := Odd, gap := Gap, last := Last}) ->
+                    #{count => Count, before => First - 1, odd => Odd, gap_us => max(Gap, Now - Last), quiet_us => Now - Last}
                 end,
                 Froms
             )},
             sink(Froms);
         mark ->
-            Now = now_us(),
-            sink(maps:map(fun(_, One) -> One#{gap := 0, last := Now} end, Froms));
+            sink(#{});
         _ ->
             sink(Froms)
     end.

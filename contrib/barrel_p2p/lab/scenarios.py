@@ -33,6 +33,7 @@ class Result:
     fallback: bool = False
     lost_peers: list = field(default_factory=list)  # "from to", of those that cast
     lost_messages: int = 0
+    load: float = 0.0  # of the machine, at the end
 
 
 class NotReady(LabError):
@@ -49,8 +50,12 @@ class Play:
         self.with_pathdog = with_pathdog
         self.alpha = None
         self.stacks = None
+        self.casting = set()
         self.peer = f"'{node_name('bravo')}'"
-        self.peers = ["bravo"] + (["charlie"] if scenario.third else [])
+        self.peers = ["bravo"] + (["charlie"] if scenario.third or scenario.casts else [])
+        # what is recommended for three nodes
+        self.kernel = scenario.kernel or ("{connect_all, false}" if scenario.casts else "")
+        self.up = "connected" if scenario.casts else "up"
 
     def open(self):
         self.stage.network.reset()
@@ -61,9 +66,9 @@ class Play:
         dialled = self.scenario.dialler == "alpha"
         for name in self.peers:
             self.stage.start_node(name, [] if dialled else ["alpha"],
-                                  bridge=name in self.watched() or bool(self.scenario.relay),
-                                  kernel=self.scenario.kernel, relay=self.relay(name))
-        if self.scenario.third:
+                                  bridge=self.with_pathdog,
+                                  kernel=self.kernel, relay=self.relay(name))
+        if len(self.peers) > 1:
             self.meet()
         self.start_alpha()
         for name in self.watched():
@@ -73,7 +78,9 @@ class Play:
 
     def relay(self, name):
         one = self.scenario
-        return relays.settings(name, one.relay, one.doors, one.direct) if one.relay else ""
+        if one.relay:
+            return relays.settings(name, one.relay, one.doors, one.direct)
+        return ", {connections, all}" if one.casts else ""
 
     def watched(self):
         """The nodes with a pathdog beside them."""
@@ -86,22 +93,24 @@ class Play:
         that alone makes net_kernel stand still for seconds (quic 1.8)."""
         bravo, charlie = self.stage.nodes["bravo"], self.stage.nodes["charlie"]
         charlie.ask(f"barrel_p2p:join({self.peer})")
-        charlie.wait_until(f"pdlab:up({self.peer})", "bravo is up")
-        bravo.wait_until(f"pdlab:up('{node_name('charlie')}')", "charlie is up")
+        charlie.wait_until(f"pdlab:{self.up}({self.peer})", "bravo is up")
+        bravo.wait_until(f"pdlab:{self.up}('{node_name('charlie')}')", "charlie is up")
 
     def start_alpha(self):
         dialled = self.scenario.dialler == "alpha"
         # over a relay the bridge's options have to be there before the first dial
         contacts = self.peers if dialled and not self.scenario.relay else []
         self.alpha = self.stage.start_node("alpha", contacts, bridge=self.with_pathdog,
-                                           kernel=self.scenario.kernel, relay=self.relay("alpha"))
+                                           kernel=self.kernel, relay=self.relay("alpha"))
         for name in self.peers:
             caller, other = (self.alpha, name) if dialled else (self.stage.nodes[name], "alpha")
             caller.ask(f"barrel_p2p:join('{node_name(other)}')")
         for name in self.peers:
-            self.alpha.wait_until(f"pdlab:up('{node_name(name)}')", f"{name} is up")
-            self.stage.nodes[name].wait_until(f"pdlab:up('{node_name('alpha')}')", "alpha is up")
+            self.alpha.wait_until(f"pdlab:{self.up}('{node_name(name)}')", f"{name} is up")
+            self.stage.nodes[name].wait_until(f"pdlab:{self.up}('{node_name('alpha')}')", "alpha is up")
             role = self.alpha.ask(f"pdlab:role('{node_name(name)}')")
+            if name in self.casting:
+                continue  # it dials by itself
             if role != ("client" if dialled else "server"):
                 raise LabError(f"alpha is the {role} of {name}, which is not what was asked for")
 
@@ -168,18 +177,35 @@ class Play:
 
     def start_casts(self):
         for name in self.all_nodes():
-            others = ", ".join(f"'{node_name(other)}'" for other in self.all_nodes()
-                               if other != name)
-            self.stage.nodes[name].ask(f"pdlab:casts([{others}], {CAST_MS})")
+            self.start_casts_of(name)
+        self.wait_lanes(50)
+
+    def start_casts_of(self, name):
+        others = ", ".join(f"'{node_name(other)}'" for other in self.all_nodes() if other != name)
+        if not self.scenario.once:
+            self.stage.nodes[name].ask("pdlab:connect_again()")
+        self.stage.nodes[name].ask(f"pdlab:casts([{others}], {CAST_MS})")
+        self.casting.add(name)
+
+    def mark(self):
+        """What is measured begins now; of casts with the next one of each lane, so that none that
+        is under way is counted, or missed."""
+        self.alpha.ask("pdlab:mark()")
+        if self.scenario.casts:
+            for name in self.peers:
+                self.stage.nodes[name].ask("pdlab:mark()")
+            self.wait_lanes(1)
+
+    def wait_lanes(self, count):
         deadline = time.monotonic() + PATIENCE_S
-        while not all(lane["count"] > 50 for lane in self.lanes().values()):
+        while not all(lane["count"] >= count for lane in self.lanes().values()):
             if time.monotonic() > deadline:
-                raise LabError(f"the casts do not get going: {self.lanes()}")
-            time.sleep(0.1)
+                raise NotReady(f"the casts do not get going: {self.lanes()}")
+            time.sleep(0.02)
 
     def lanes(self):
         """(from, to) → what came; nothing yet counts as quiet."""
-        nothing = {"count": 0, "odd": 0, "gap_us": 0, "quiet_us": 10 ** 9}
+        nothing = {"count": 0, "before": 0, "odd": 0, "gap_us": 0, "quiet_us": 10 ** 9}
         found = {}
         for to in self.all_nodes():
             sink = self.stage.nodes[to].ask("pdlab:sinks()")
@@ -210,8 +236,9 @@ class Play:
         result.lost_peers = sorted(f"{name} {to}" for name, to in silent)
         result.frozen = bool(silent)
         result.frozen_pairs = len(silent)
-        result.lost_messages = sum(sent[name][node_name(to)] - after[name, to]["count"]
-                                   for name, to in lanes if (name, to) not in silent)
+        result.lost_messages = sum(
+            sent[name][node_name(to)] - after[name, to]["before"] - after[name, to]["count"]
+            for name, to in lanes if (name, to) not in silent)
         return result
 
     def watch(self):
@@ -237,7 +264,8 @@ class Play:
 
     def result(self, frozen, pairs):
         result = Result(self.scenario.name, self.with_pathdog, bool(frozen),
-                        max(pair["gap_us"] for pair in pairs) / 1000, len(frozen))
+                        max(pair["gap_us"] for pair in pairs) / 1000, len(frozen),
+                        load=os.getloadavg()[0])
         if self.with_pathdog:
             records = [record for pathdog in self.stage.pathdogs.values()
                        for record in list(pathdog.records)]
@@ -293,9 +321,24 @@ def restart_then_down_and_flip(play):
     play.start_alpha()
     if play.with_pathdog:
         play.wait_known()
-    play.start_pings()
-    play.alpha.ask("pdlab:mark()")
+    if play.scenario.casts:
+        play.start_casts_of("alpha")
+        play.wait_lanes(50)
+    else:
+        play.start_pings()
+    play.mark()
     down_and_flip(play)
+
+
+def far_ends_first(play):
+    """They close their connections and cast, so they dial alpha where it cannot be reached; and only
+    then alpha has another way."""
+    play.stage.network.down("up0")
+    for name in play.peers:
+        play.stage.nodes[name].ask(f"pdlab:close('{node_name('alpha')}')")
+    for name in play.peers:
+        play.stage.nodes[name].wait_until(f"pdlab:dials('{node_name('alpha')}')", "it dials alpha")
+    flip(play)
 
 
 def peer_restart(play):
@@ -333,6 +376,7 @@ class Scenario:
     third: bool = False
     both: bool = False  # a pathdog beside the others, too
     casts: bool = False  # between all nodes, instead of the ping
+    once: bool = False  # which do not connect by themselves, as barrel_p2p has it
     kernel: str = ""  # more of kernel's environment
     config: dict = field(default_factory=dict)
     only_with: bool = False
@@ -367,18 +411,28 @@ SCENARIOS = [
     Scenario("silent-dialler", "up0 dies silently, with two uplinks, alpha dialled", "alpha",
              die_silently),
     Scenario("silent-acceptor", "the same, bravo dialled", "bravo", die_silently),
-    Scenario("mesh", "three nodes that cast, link down and flip", "alpha", down_and_flip,
-             third=True, casts=True),
-    Scenario("mesh-acceptor", "the same, the others dialled alpha", "bravo", down_and_flip,
-             third=True, casts=True),
-    Scenario("mesh-all", "the same, pathdog beside each", "alpha", down_and_flip, third=True,
-             both=True, casts=True, only_with=True),
-    Scenario("mesh-flip", "three nodes that cast, route flip", "alpha", flip, third=True,
+    Scenario("mesh", "three nodes that cast, link down and flip, alpha dialled", "alpha", down_and_flip,
              casts=True),
-    Scenario("mesh-once", "the same, dist_auto_connect once", "alpha", down_and_flip, third=True,
-             casts=True, kernel="{dist_auto_connect, once}"),
-    Scenario("mesh-apart", "the same, connect_all false", "alpha", down_and_flip, third=True,
-             casts=True, kernel="{connect_all, false}"),
+    Scenario("mesh-acceptor", "the same, the others dialled", "bravo", down_and_flip, casts=True),
+    Scenario("mesh-all", "the same, alpha dialled, pathdog beside each", "alpha", down_and_flip,
+             both=True, casts=True, only_with=True),
+    Scenario("mesh-once", "the same, with barrel_p2p's dist_auto_connect", "alpha", down_and_flip,
+             casts=True, once=True),
+    Scenario("mesh-global", "the same, with connect_all", "alpha", down_and_flip, casts=True,
+             kernel="{connect_all, true}"),
+    Scenario("mesh-flip", "three nodes that cast, route flip", "alpha", flip, casts=True),
+    Scenario("mesh-far", "three nodes that cast, the others close first and dial where alpha is not",
+             "alpha", far_ends_first, casts=True),
+    Scenario("mesh-far-acceptor", "the same, the others dialled", "bravo", far_ends_first,
+             casts=True),
+    Scenario("mesh-silent", "three nodes that cast, up0 dies silently", "alpha", die_silently,
+             casts=True),
+    Scenario("mesh-silent-all", "the same, pathdog beside each", "alpha", die_silently, both=True,
+             casts=True, only_with=True),
+    Scenario("mesh-restart", "three nodes that cast, alpha restarts, then link down and flip",
+             "alpha", restart_then_down_and_flip, casts=True),
+    Scenario("mesh-ten-flips", "three nodes that cast, ten times link down and flip", "alpha",
+             ten_flips, casts=True),
     Scenario("ten-flips", f"ten times link down and flip, every {int(FLIP_PACE_S * 1000)} ms",
              "alpha", ten_flips),
     *(Scenario(name, text, "alpha", event, only_with=True, relay=via, doors=doors,
@@ -401,7 +455,7 @@ def play(stage, settings, scenario, with_pathdog):
             one.open()
         except LabError as error:
             raise NotReady(str(error)) from error
-        one.alpha.ask("pdlab:mark()")
+        one.mark()
         scenario.event(one)
         result = one.watch_casts() if scenario.casts else one.watch()
         if settings.keep and (result.frozen or result.gap_ms > settings.keep_over_ms):

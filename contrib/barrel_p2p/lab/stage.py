@@ -109,6 +109,9 @@ class Network:
         self.batch("net", "neigh replace 10.0.1.2 lladdr 02:00:00:00:00:99 dev up0 nud permanent",
                    "rule add iif up0 priority 50 blackhole")
 
+    def down(self, up):
+        self.batch("host", f"link set {up} down")
+
     def link_up(self, up):
         self.batch("host", f"link set {up} up")
 
@@ -321,6 +324,7 @@ class Stage:
 {{pathdog_bridge, [{{socket, "{at}/pathdog.sock"}}{self.settings.bridge_env}{relay}]}},
 {{barrel_p2p, [{{listen_port, {NODES[name][1]}}}, {{dist_cookie, {COOKIE}}},
     {{contact_nodes, [{names}]}}, {{contact_retry_ms, 5000}},
+    {{dist_gc_min_age_ms, 315360000000}},
     {{auth_key_dir, "{at}/keys"}}, {{quic_cert_dir, "{at}/quic"}},
     {{discovery_dir, "{at}/discovery"}}, {{reminder_data_dir, "{at}/reminders"}},
     {{barrel_p2p_map_data_dir, "{at}/maps"}}]}}

@@ -16,6 +16,7 @@
 -module(pathdog_bridge_conn).
 
 -export([find/2, from_state/1, local/1, origin/1, same/2, remote/1, interface/1, place/1, place/2, socket/1, bound/1, address/1]).
+-export([is_connection/1]).
 -export_type([found/0, place/0]).
 
 -type found() :: #{conn := pid(), role := client | server}.
@@ -59,6 +60,7 @@ checked(Conn, Role) when is_pid(Conn), Role =:= client orelse Role =:= server ->
 checked(_, _) ->
     {error, unknown_shape}.
 
+-spec is_connection(pid()) -> boolean().
 is_connection(Pid) when node(Pid) =:= node() ->
     case process_info(Pid, dictionary) of
         {dictionary, Dictionary} ->

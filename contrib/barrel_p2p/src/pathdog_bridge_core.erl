@@ -28,6 +28,7 @@ init(Settings) ->
             pathdog_bridge_peers,
             pathdog_bridge_effects,
             pathdog_bridge_options,
+            pathdog_bridge_dials,
             pathdog_bridge_redial,
             pathdog_bridge_sampler,
             pathdog_bridge_moves,

@@ -5,15 +5,30 @@
 %% node either. So what has taken too long is ended here. It must not decide whether to dial again.
 -module(pathdog_bridge_dial).
 
--export([connect/4]).
+-export([connect/4, give_up/3]).
+-export_type([why/0]).
+
+-type why() :: hung | told | refused | unanswered.
 
 -define(GRACE, 100).
+-define(HELD, 20).
 
 %% True if it is connected, by whomever. Options: for the socket, from where it is dialled; [] if that is
 %% left to the routes.
 -spec connect(node(), non_neg_integer(), [gen_udp:open_option()], pathdog_bridge_settings:settings()) ->
     boolean().
 connect(Node, Limit, Options, Settings) ->
+    case pathdog_bridge_dials:is_held(Node) of
+        true ->
+            %% it would fail, and what waits to be sent would be lost
+            receive
+            after min(?HELD, Limit) -> false
+            end;
+        false ->
+            really(Node, Limit, Options, Settings)
+    end.
+
+really(Node, Limit, Options, Settings) ->
     ok = pathdog_bridge_relay:before_dial(Node),
     case pathdog_bridge_options:set(Node, Options) of
         ok ->
@@ -32,22 +47,34 @@ attempt(Node, Limit, #{dist := Dist}) ->
         {ok, Connected} ->
             Connected =:= true;
         {error, timeout} ->
-            give_up(Node, Dist:pending(Node)),
+            give_up(Node, Dist:pending(Node), hung),
             false;
         {error, _} ->
             false
     end.
 
-give_up(_, undefined) ->
+%% Setup: the process that makes the connection. May wait, for ?GRACE a few times.
+-spec give_up(node(), pid() | undefined, why()) -> ok.
+give_up(_, undefined, _) ->
     ok;
-give_up(Node, Setup) ->
+give_up(Node, Setup, Why) ->
     Monitor = monitor(process, Setup),
     %% through quic, so that the peer is told and does not wait for its own time-out
-    _ = [close(Controller) || Controller <- controllers(Setup)],
-    gone(Monitor, Setup) orelse exit(Setup, kill),
+    Controllers = [{monitor(process, Controller), Controller} || Controller <- controllers(Setup)],
+    _ = [close(Controller) || {_, Controller} <- Controllers],
+    _ = [gone(Gone, Controller) orelse demonitor(Gone, [flush]) || {Gone, Controller} <- Controllers],
+    exit(Setup, kill),
     gone(Monitor, Setup),
     demonitor(Monitor, [flush]),
-    logger:warning("pathdog_bridge: the dial of ~ts hung; ended", [Node]).
+    say(Node, Why).
+
+%% Refused is who dials while the peer does, which is nobody's fault.
+say(Node, refused) -> logger:info("pathdog_bridge: the dial of ~ts was refused; ended", [Node]);
+say(Node, Why) -> logger:warning("pathdog_bridge: the dial of ~ts ~ts; ended", [Node, says(Why)]).
+
+says(hung) -> "hung";
+says(told) -> "did not end when it was told to";
+says(unanswered) -> "had no answer".
 
 gone(Monitor, Setup) ->
     receive

@@ -3,7 +3,7 @@
 %% its place. No policy here. Whoever calls what may wait does so inside pathdog_bridge_call.
 -module(pathdog_bridge_dist).
 
--export([name/0, controllers/0, controller/1, monitor/0, connect/1, pending/1, disconnect/1]).
+-export([name/0, controllers/0, controller/1, monitor/0, connect/1, pending/1, dials/0, standing/1, reserve/1, unreserve/2, disconnect/1]).
 -export([address/1, active_view/0, subscribe/1, join/1, events/0]).
 
 -callback name() -> node().
@@ -12,6 +12,10 @@
 -callback monitor() -> ok | error.
 -callback connect(node()) -> boolean() | ignored.
 -callback pending(node()) -> pid() | undefined.
+-callback dials() -> [{node(), pid()}].
+-callback standing(pid()) -> told | refused | dialling | gone.
+-callback reserve(node()) -> term() | none.
+-callback unreserve(node(), term()) -> ok.
 -callback disconnect(node()) -> term().
 -callback address(node()) -> {ok, {inet:ip_address(), inet:port_number()}} | {error, not_known}.
 -callback active_view() -> [node()].
@@ -63,11 +67,68 @@ pending(Node) ->
             end;
         [Connection] when element(1, Connection) =:= connection, element(4, Connection) =/= pending ->
             undefined;
+        [Barred] when element(1, Barred) =:= barred_connection ->
+            undefined;
         _ ->
             not_known()
     catch
         error:badarg when node() =:= nonode@nohost -> undefined;
         error:badarg -> not_known()
+    end.
+
+%% All that are under way.
+-spec dials() -> [{node(), pid()}].
+dials() ->
+    try ets:tab2list(sys_dist) of
+        Rows ->
+            [
+                {element(2, Row), element(5, Row)}
+             || Row <- Rows, element(1, Row) =:= connection, element(4, Row) =:= pending, is_pid(element(5, Row))
+            ]
+    catch
+        error:badarg when node() =:= nonode@nohost -> [];
+        error:badarg ->
+            pathdog_bridge_notice:unknown(dials),
+            []
+    end.
+
+%% How a dial stands, by the process that makes it. Told to end: there are the exits of net_kernel or of its timer, which it
+%% takes for messages. Refused: it has had its answer, and waits to be ended there. (For the answer it waits in gen.)
+-spec standing(pid()) -> told | refused | dialling | gone.
+standing(Setup) ->
+    case process_info(Setup, [messages, current_function]) of
+        undefined ->
+            gone;
+        [{messages, Messages}, {current_function, Function}] ->
+            case {lists:any(fun tells_to_end/1, Messages), Function} of
+                {true, _} -> told;
+                {false, {dist_util, recv_status, _}} -> refused;
+                _ -> dialling
+            end
+    end.
+
+tells_to_end({'EXIT', _, setup_timer_timeout}) -> true;
+tells_to_end({'EXIT', Pid, _}) -> Pid =:= whereis(net_kernel);
+tells_to_end(_) -> false.
+
+%% The VM takes a node for one that is being connected: messages to it wait, instead of having net_kernel dial it, until
+%% it has connected or unreserve/2 drops them. For net_kernel there is no dial, so one that comes in is welcome. Again
+%% and again is once. (This is how the VM itself does it before it asks net_kernel.)
+-spec reserve(node()) -> term() | none.
+reserve(Node) ->
+    try
+        erts_internal:new_connection(Node)
+    catch
+        _:_ -> none
+    end.
+
+-spec unreserve(node(), term()) -> ok.
+unreserve(Node, Reserved) ->
+    try
+        _ = erts_internal:abort_pending_connection(Node, Reserved),
+        ok
+    catch
+        _:_ -> ok
     end.
 
 not_known() ->
@@ -83,7 +144,7 @@ disconnect(Node) ->
 -spec address(node()) -> {ok, {inet:ip_address(), inet:port_number()}} | {error, not_known}.
 address(Node) ->
     Dist = application:get_env(quic, dist, []),
-    case lists:keyfind(Node, 1, proplists:get_value(nodes, Dist, [])) of
+    case lists:keyfind(Node, 1, pathdog_bridge_hold:without(proplists:get_value(nodes, Dist, []))) of
         {Node, Where} ->
             listening(Where);
         false ->

@@ -10,14 +10,14 @@
 -export([run/3]).
 
 -define(PAUSE_FIRST, 5).
--define(PAUSE_MAX, 200).
+-define(PAUSE_MAX, 100).
 -define(REDIAL_AFTER, 500).
 -define(JOIN_AGAIN, 300).
 -define(STATS_MAX, 50).
 -define(DIAL_RTTS, 16).
 -define(DIAL_MIN, 50).
 -define(FORGET, 500).
--define(CLOSE_FROM, 4). % the third attempt: each takes twice as long as the one before
+-define(CLOSE_FROM, 3). % the third attempt
 
 -spec run(map(), integer(), pathdog_bridge_settings:settings()) -> pathdog_bridge_moves:answer().
 run(#{conn := Id, reason := Reason} = Request, Deadline, Settings) ->
@@ -170,7 +170,7 @@ close(Quic, #{call_timeout := Limit}) ->
 again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
     Dialler = spawn_link(fun() ->
         _ = Dist:monitor(),
-        dial(Peer, ?PAUSE_FIRST, maps:get(attempt, Peer), Deadline, Settings)
+        dial(Peer, 1, ?PAUSE_FIRST, maps:get(attempt, Peer), Deadline, Settings)
     end),
     Limit = pathdog_bridge_call:left(Deadline),
     Await = fun() -> pathdog_bridge_peers:await(Node, Id, Deadline, Limit + 1000) end,
@@ -187,23 +187,26 @@ again(#{id := Id, node := Node} = Peer, Deadline, #{dist := Dist} = Settings) ->
     end.
 
 %% Until there is a connection that is not the old one: `true` from net_kernel may still mean the
-%% old one, and `false` that the peer dialled at the same time. Each attempt may take twice as long.
--spec dial(map(), pos_integer(), pos_integer(), integer(), pathdog_bridge_settings:settings()) ->
+%% old one, and `false` that the peer dialled at the same time. After one that took too long the next one may take twice
+%% as long.
+-spec dial(map(), pos_integer(), pos_integer(), pos_integer(), integer(), pathdog_bridge_settings:settings()) ->
     no_return().
-dial(Peer, Pause, Attempt, Deadline, #{dist := Dist} = Settings) ->
-    #{node := Node, old := Old, options := Options, closer := Closer, attempt := First} = Peer,
+dial(Peer, Count, Pause, Attempt, Deadline, #{dist := Dist} = Settings) ->
+    #{node := Node, old := Old, options := Options, closer := Closer} = Peer,
     %% what the peer has is of no use to it, and it may be what keeps it from taking the new one
-    Attempt >= ?CLOSE_FROM * First andalso (Closer ! close),
+    Count >= ?CLOSE_FROM andalso (Closer ! close),
     Limit = min(Attempt, pathdog_bridge_call:left(Deadline)),
     %% one that would be ended at once is not begun
     Limit >= min(Attempt, ?DIAL_MIN) orelse wait_for_the_end(),
+    Begun = pathdog_bridge_call:now_ms(),
     _ = pathdog_bridge_dial:connect(Node, Limit, Options, Settings),
     case Dist:controller(Node) of
         {ok, New} when New =/= Old ->
             settle(Peer, Deadline, Settings);
         _ ->
             wait_for_change(Node, min(Pause, Limit)),
-            dial(Peer, min(2 * Pause, ?PAUSE_MAX), 2 * Attempt, Deadline, Settings)
+            Next = case pathdog_bridge_call:now_ms() - Begun >= Limit of true -> 2 * Attempt; false -> Attempt end,
+            dial(Peer, Count + 1, min(2 * Pause, ?PAUSE_MAX), Next, Deadline, Settings)
     end.
 
 -spec wait_for_the_end() -> no_return().

@@ -47,7 +47,8 @@ table() ->
         {refresh_interval, 5000, {integer, 10, 3600000}},
         {retry_interval, 2000, {integer, 10, 3600000}},
         {close_timeout, 1000, {integer, 10, 60000}},
-        {dial_timeout, 1000, {integer, 10, 60000}},
+        {dial_timeout, 300, {integer, 10, 60000}},
+        {hold_for, 1000, {integer, 0, 60000}}, % 0: nobody is held
         {redial_for, 600000, {integer, 0, 86400000}},
         {output_buffer, 4 * 1024 * 1024, {integer, 1024 * 1024, 1024 * 1024 * 1024}},
         {send_timeout, 30000, {integer, 100, 600000}},

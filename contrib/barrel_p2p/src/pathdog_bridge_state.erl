@@ -12,7 +12,7 @@
 %% What does not look so is not known: it is left out, and named among what is unknown.
 -module(pathdog_bridge_state).
 
--export([read/2, outstanding/2, parts/1, readable/0]).
+-export([read/2, outstanding/2, answered/2, parts/1, readable/0]).
 -export_type([parts/0, sending/0]).
 
 -define(QUEUES, 8).
@@ -66,6 +66,20 @@ outstanding(Conn, Limit) ->
         }
     catch
         _:_ -> none
+    end.
+
+%% Has anything come in yet, of whatever packet number space? unknown: that is not known.
+-spec answered(pid(), timeout()) -> boolean() | unknown.
+answered(Conn, Limit) ->
+    try
+        {_, Data} = sys:get_state(Conn, Limit),
+        Times = [element(5, Space) || Space <- tuple_to_list(Data), is_tagged(Space, pn_space)],
+        case {length(Times), lists:all(fun(Time) -> Time =:= undefined orelse is_integer(Time) end, Times)} of
+            {3, true} -> lists:any(fun is_integer/1, Times);
+            _ -> unknown
+        end
+    catch
+        _:_ -> unknown
     end.
 
 -spec parts(term()) -> parts().

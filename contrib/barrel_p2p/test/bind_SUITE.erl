@@ -178,7 +178,7 @@ no_path_and_nothing_is_touched(Config) ->
     [?REFUSED(-32602, ask(Client, M, Conn, on(""))) || M <- [migrate_peer, reconnect_peer, probe_path]],
     bridge:quiet(Client),
     ?assertEqual({Port, undefined}, {port(Quic), device(Quic)}),
-    ?assertEqual([], standin_net:dials()).
+    ?assertEqual([], standin_net:dialled()).
 
 %% As with quic's other socket backend.
 no_socket_to_bind(Config) ->
@@ -221,7 +221,7 @@ every_attempt_is_bound(Config) ->
     {Client, Conn, _} = up(client, Config),
     standin_net:dial(?B, false),
     bridge:post(Client, 5, reconnect_peer, io_lib:format("{\"conn\":~b,\"timeout_ms\":30000~ts}", [Conn, on("lo")])),
-    bridge:wait(fun() -> length(standin_net:dials()) >= 4 end),
+    bridge:wait(fun() -> length(standin_net:dialled()) >= 4 end),
     standin_net:dial(?B, ok),
     ?assertMatch(#{<<"result">> := _}, bridge:answer(Client, 5)),
     [[] | Dials] = standin_net:dialled_with(), % the first is that of up/2

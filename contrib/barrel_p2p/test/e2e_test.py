@@ -229,7 +229,7 @@ class Together(unittest.TestCase):
         outcome = dog.outcome("migrated", peer="b@h")
         self.assertTrue(outcome["validated"])
         self.assertEqual(dog.effect(peer="b@h")["effect"], "better")
-        self.assertEqual(node.tell("standin_net:dials()"), "[]")
+        self.assertEqual(node.tell("standin_net:dialled()"), "[]")
 
     def test_inbound_is_never_migrated(self):
         node, dog = self.pair("[{prefer, migrate}]", peers=(("b@h", "server"),))
@@ -278,7 +278,7 @@ class Together(unittest.TestCase):
         dog.moved()
         dog.decision("reconnect", peer="b@h", conn=first)
         dog.outcome("old-lives", peer="b@h", conn=first)
-        self.assertEqual(node.tell("standin_net:dials()"), "[]")
+        self.assertEqual(node.tell("standin_net:dialled()"), "[]")
         self.assertEqual(dog.records("peer", state="down"), [])
 
     def test_inbound_is_reconnected(self):
@@ -291,7 +291,7 @@ class Together(unittest.TestCase):
 
     def test_a_dead_one_falls_back(self):
         """A migration into a black hole, and the peer owes something: closed and dialled again."""
-        node, dog = self.pair("[{prefer, migrate}]", watchdog={"migrate_timeout": "500ms"})
+        node, dog = self.pair("[{prefer, migrate}]", watchdog={"migrate_timeout": "2s"})
         node.set("b@h", on_migrate="black_hole", in_flight=1200)
         dog.moved()
         dog.decision("reconnect", peer="b@h", trigger="fallback")

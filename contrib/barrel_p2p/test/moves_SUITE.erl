@@ -243,7 +243,7 @@ the_old_one_is_kept_until_then(Config) ->
     standin_net:dial(?B, {stuck, Setup}),
     bridge:post(Client, 5, reconnect_peer, params(Conn, 60000)),
     bridge:note(Client, peer_down),
-    bridge:wait(fun() -> standin_net:dials() =/= [] end),
+    bridge:wait(fun() -> standin_net:dialled() =/= [] end),
     ?assertMatch(#{role := client}, quic_connection:info(Quic)),
     exit(Setup, kill), % the next dial is a good one
     ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)),
@@ -254,7 +254,7 @@ the_old_one_goes_when_dials_fail(Config) ->
     standin_net:dial(?B, false),
     bridge:post(Client, 5, reconnect_peer, params(Conn, 60000)),
     bridge:wait(fun() -> not is_process_alive(Quic) end),
-    ?assert(length(standin_net:dials()) >= 3),
+    ?assert(length(standin_net:dialled()) >= 3),
     standin_net:dial(?B, ok),
     ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)).
 
@@ -286,8 +286,8 @@ it_goes_on_dialling(Config) ->
     {Client, Conn, _} = up(client, Config),
     standin_net:dial(?B, false),
     ?REFUSED(-32009, reconnect(Client, Conn, 3000)),
-    Dials = length(standin_net:dials()),
-    bridge:wait(fun() -> length(standin_net:dials()) > Dials end),
+    Dials = length(standin_net:dialled()),
+    bridge:wait(fun() -> length(standin_net:dialled()) > Dials end),
     standin_net:dial(?B, ok),
     ?assert(bridge:note(Client, peer_up, <<"conn">>) > Conn),
     bridge:wait(fun() -> lists:usort(standin_net:joined()) =:= [?B] end),
@@ -297,7 +297,7 @@ the_dial_fails_at_first(Config) ->
     {Client, Conn, _} = up(client, Config),
     standin_net:dial(?B, false),
     bridge:post(Client, 5, reconnect_peer, params(Conn, 30000)),
-    bridge:wait(fun() -> length(standin_net:dials()) >= 3 end),
+    bridge:wait(fun() -> length(standin_net:dialled()) >= 3 end),
     standin_net:dial(?B, ok),
     ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)).
 
@@ -349,7 +349,7 @@ the_peer_is_far_away(Config) ->
     quic_connection:set(Quic, #{srtt => 500000}),
     standin_net:dial(?B, {wait, 500}),
     ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, reconnect(Client, Conn)),
-    ?assertEqual([?B], standin_net:dials()).
+    ?assertEqual([?B], standin_net:dialled()).
 
 %% It dialled us while our own dial was refused: its connection is the answer.
 the_peer_was_quicker(Config) ->
@@ -369,10 +369,10 @@ already_reconnected(Config) ->
     {Client, Conn, _} = up(client, Config),
     #{<<"result">> := #{<<"conn">> := Second}} = reconnect(Client, Conn),
     #{<<"result">> := #{<<"conn">> := Third}} = reconnect(Client, Second),
-    Dials = standin_net:dials(),
+    Dials = standin_net:dialled(),
     ?assertMatch(#{<<"result">> := #{<<"conn">> := Third}}, reconnect(Client, Conn)),
     ?assertMatch(#{<<"result">> := #{<<"conn">> := Third}}, reconnect(Client, Second)),
-    ?assertEqual(Dials, standin_net:dials()),
+    ?assertEqual(Dials, standin_net:dialled()),
     %% but what is gone cannot be migrated
     ?REFUSED(-32002, migrate(Client, Conn)).
 
@@ -381,7 +381,7 @@ the_view_takes_its_time(Config) ->
     sys:suspend(barrel_p2p_hyparview),
     bridge:post(Client, 5, reconnect_peer, params(Conn, 30000)),
     ?assertEqual(Conn, bridge:note(Client, peer_down, <<"conn">>)),
-    bridge:wait(fun() -> standin_net:dials() =/= [] end),
+    bridge:wait(fun() -> standin_net:dialled() =/= [] end),
     sys:resume(barrel_p2p_hyparview),
     ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)).
 
@@ -390,7 +390,7 @@ the_view_crashes(Config) ->
     {Client, Conn, _} = up(client, Config),
     exit(whereis(barrel_p2p_hyparview), kill),
     bridge:post(Client, 5, reconnect_peer, params(Conn, 60000)),
-    bridge:wait(fun() -> standin_net:dials() =/= [] end),
+    bridge:wait(fun() -> standin_net:dialled() =/= [] end),
     {ok, _} = gen_server:start({local, barrel_p2p_hyparview}, standin_net, view, []),
     ?assertMatch(#{<<"result">> := #{<<"conn">> := _}}, bridge:answer(Client, 5)),
     ?assert(lists:member(?B, barrel_p2p:active_view())).
@@ -465,7 +465,7 @@ cancel(Client, Id) ->
 the_old_one_lives(Config) ->
     {Client, Conn, Quic} = up(client, Config),
     ?REFUSED(-32011, keep_old(Client, Conn)),
-    ?assertEqual([], standin_net:dials()),
+    ?assertEqual([], standin_net:dialled()),
     ?assert(is_process_alive(Quic)),
     bridge:quiet(Client).
 
@@ -521,7 +521,7 @@ nobody_listens_there(Config) ->
     ?REFUSED(-32009, keep_old(Client, Conn)),
     standin_listener:stop(Listener),
     ?REFUSED(-32009, keep_old(Client, Conn)),
-    ?assertEqual([], standin_net:dials()),
+    ?assertEqual([], standin_net:dialled()),
     ?assert(is_process_alive(Quic)),
     bridge:quiet(Client).
 

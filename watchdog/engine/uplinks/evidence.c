@@ -252,6 +252,11 @@ static uint32_t count_waiting(const struct engine *engine, const struct uplink *
     return count;
 }
 
+bool evidence_waits(const struct engine *engine, const struct uplink *uplink)
+{
+    return uplink->n_peers && count_waiting(engine, uplink, 1);
+}
+
 bool evidence_all_silent(const struct engine *engine, const struct peer *peer)
 {
     const struct uplink *uplink = uplink_at(engine, peer->uplink);

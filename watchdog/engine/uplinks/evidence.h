@@ -34,6 +34,10 @@ void evidence_doubt(struct engine *engine, const struct peer *peer);
  * nothing was heard over it since. NULL: no. */
 bool evidence_deserted(const struct uplink *uplink);
 
+/* Somebody on it waits for an acknowledgement that does not come. Of those that have nothing
+ * outstanding nothing is known. */
+bool evidence_waits(const struct engine *engine, const struct uplink *uplink);
+
 /* It waits, so do others on its uplink, and nobody was heard there since: the uplink is silent for
  * all, and another port on it would be, too. */
 bool evidence_all_silent(const struct engine *engine, const struct peer *peer);

@@ -105,15 +105,16 @@ static void prove_by_others(struct engine *engine, struct uplink *uplink)
         take_bad(uplink);
 }
 
-/* Nobody is there who could prove it, and it was left alone for long enough: one may try. */
+/* Nobody is there who could prove it or shows that it is still dead, and it was left alone for long
+ * enough: one may try. An idle connection that has stayed there shows neither. */
 static bool waited(const struct engine *engine, const struct uplink *uplink)
 {
     const struct proof *proof = &uplink->is.proof;
     uint64_t since_us = max_u64(max_u64(uplink->is.left_us, uplink->is.since_us),
                                 max_u64(proof->returned_us, proof->tried_us));
 
-    return !(engine->node.features & NODE_PROBE_PATH) && !uplink->n_peers &&
-           engine->now_us >= since_us + proof->hold_us;
+    return !(engine->node.features & NODE_PROBE_PATH) &&
+           engine->now_us >= since_us + proof->hold_us && !evidence_waits(engine, uplink);
 }
 
 static bool is_proven_long(const struct engine *engine, const struct uplink *uplink)

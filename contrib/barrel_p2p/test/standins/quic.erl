@@ -3,7 +3,10 @@
 -module(quic).
 
 -export([get_path_stats/1, get_stats/1, migrate/2, close/2, send_ping/1, sockname/1, peername/1]).
--export([get_peer_transport_params/1]).
+-export([get_peer_transport_params/1, connect/4]).
+
+%% Nothing is ever dialled through it here; a port that is none is refused.
+connect(_Host, 0, _Options, _Owner) -> {error, badarg}.
 
 get_path_stats(Conn) when is_pid(Conn) -> gen_statem:call(Conn, get_path_stats).
 get_stats(Conn) when is_pid(Conn) -> gen_statem:call(Conn, get_stats).

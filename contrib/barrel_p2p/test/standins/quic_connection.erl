@@ -17,6 +17,7 @@
 %%   handed     bytes of stream 17 that were handed in; what is neither sent nor waits is acknowledged
 %%   backoff    consecutive probe timeouts
 %%   in_flight  the same as unacked, from now on, and what is counted
+%%   answered   false: nothing has come in yet
 %%   received_ago  when the last packet came, in ms; nothing comes any more
 -module(quic_connection).
 -behaviour(gen_statem).
@@ -182,6 +183,7 @@ change(in_flight, V, S) -> change(unacked, [{0, V, 0}], S#state{in_flight = V});
 change(data_sent, V, S) -> S#state{data_sent = V};
 change(congested, V, S) -> S#state{congested = V};
 change(received_ago, Ms, S) -> S#state{pn_app = space(now_ms() - Ms), alive = false};
+change(answered, false, S) -> S#state{pn_app = space(undefined), alive = false};
 change(backoff, N, S) -> S#state{loss_state = quic_loss:backed_off(N, S#state.loss_state)};
 change(unacked, Sent, S) ->
     Now = now_ms(),

@@ -6,11 +6,13 @@
 -behaviour(pathdog_bridge_dist).
 
 %% for tests
--export([start/0, stop/0, up/2, up/3, down/1, quic/1, ctrl/1, dial/2, dials/0, set_view/2]).
+-export([start/0, stop/0, up/2, up/3, down/1, quic/1, ctrl/1, dial/2, dialled/0, set_view/2]).
 -export([somebody_listens/0, listens/2, dialled_with/0]).
+-export([dialling/2, stands/2, reserved/0]).
 -export([listener_closed/0, is_listener_open/0, hint/1, silent/1, joined/0]).
 %% for the bridge
 -export([name/0, controllers/0, controller/1, monitor/0, connect/1, pending/1, disconnect/1]).
+-export([dials/0, standing/1, reserve/1, unreserve/2]).
 -export([address/1, active_view/0, subscribe/1, join/1, events/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
@@ -40,7 +42,13 @@ quic(Node) ->
     element(2, Record).
 %% How: ok | false | hang | {wait, Ms}
 dial(Node, How) -> gen_server:call(?MODULE, {dial, Node, How}, ?LIMIT).
-dials() -> gen_server:call(?MODULE, dials, ?LIMIT).
+dialled() -> gen_server:call(?MODULE, dialled, ?LIMIT).
+%% From now on Setup makes a connection to Node, until it ends.
+dialling(Node, Setup) -> gen_server:call(?MODULE, {dialling, Node, Setup}, ?LIMIT).
+%% How that is said to stand from now on.
+stands(Setup, How) -> gen_server:call(?MODULE, {stands, Setup, How}, ?LIMIT).
+%% The nodes that messages wait for, for who asked for it and did not take it back.
+reserved() -> gen_server:call(?MODULE, reserved, ?LIMIT).
 %% Where Node listens, for a test with a network: connections to it have a socket bound to nothing, or as
 %% the dial was asked for, and live by what comes in there.
 listens(Node, Where) -> gen_server:call(?MODULE, {listens, Node, Where}, ?LIMIT).
@@ -70,6 +78,14 @@ controller(Node) ->
 monitor() -> gen_server:call(?MODULE, {monitor, self()}, ?LIMIT).
 connect(Node) -> gen_server:call(?MODULE, {connect, Node}, infinity).
 pending(Node) -> gen_server:call(?MODULE, {pending, Node}, ?LIMIT).
+dials() -> gen_server:call(?MODULE, dials, ?LIMIT).
+standing(Setup) ->
+    case gen_server:call(?MODULE, {standing, Setup}, ?LIMIT) of
+        unset -> pathdog_bridge_dist:standing(Setup);
+        How -> How
+    end.
+reserve(Node) -> gen_server:call(?MODULE, {reserve, Node}, ?LIMIT).
+unreserve(Node, Reserved) -> gen_server:call(?MODULE, {unreserve, Node, Reserved}, ?LIMIT).
 disconnect(Node) -> gen_server:call(?MODULE, {disconnect, Node}, ?LIMIT).
 address(Node) -> gen_server:call(?MODULE, {address, Node}, ?LIMIT).
 active_view() -> barrel_p2p:active_view().
@@ -82,7 +98,7 @@ events() -> whereis(barrel_p2p_hyparview_events).
 init(net) ->
     {ok, #{
         nodes => #{}, subscribers => [], dials => #{}, dialled => [], listener => true,
-        listens => #{}, with => []
+        listens => #{}, with => [], dialling => [], stands => #{}, reserved => []
     }};
 init(view) ->
     {ok, #{view => [], joined => []}};
@@ -103,7 +119,7 @@ handle_call({ctrl, Node}, _From, #{nodes := Nodes} = State) ->
     {reply, maps:get(Node, Nodes, undefined), State};
 handle_call({dial, Node, How}, _From, #{dials := Dials} = State) ->
     {reply, ok, State#{dials := Dials#{Node => How}}};
-handle_call(dials, _From, #{dialled := Dialled} = State) ->
+handle_call(dialled, _From, #{dialled := Dialled} = State) ->
     {reply, lists:reverse(Dialled), State};
 handle_call({remote, Where}, _From, State) ->
     {reply, ok, State#{remote => Where}};
@@ -141,10 +157,21 @@ handle_call({connect, Node}, From, #{nodes := Nodes, dials := Dials, dialled := 
             {noreply, Counted}
     end;
 handle_call({pending, Node}, _From, State) ->
-    case State of
-        #{stuck := {Node, Setup, _}} -> {reply, Setup, State};
-        _ -> {reply, undefined, State}
-    end;
+    {reply, proplists:get_value(Node, pending_ones(State)), State};
+handle_call(dials, _From, State) ->
+    {reply, pending_ones(State), State};
+handle_call({dialling, Node, Setup}, _From, #{dialling := Dialling} = State) ->
+    {reply, ok, State#{dialling := lists:keystore(Node, 1, Dialling, {Node, Setup})}};
+handle_call({stands, Setup, How}, _From, #{stands := Stands} = State) ->
+    {reply, ok, State#{stands := Stands#{Setup => How}}};
+handle_call({standing, Setup}, _From, #{stands := Stands} = State) ->
+    {reply, maps:get(Setup, Stands, unset), State};
+handle_call({reserve, Node}, _From, #{reserved := Reserved} = State) ->
+    {reply, {reserved, Node}, State#{reserved := lists:usort([Node | Reserved])}};
+handle_call({unreserve, Node, {reserved, Node}}, _From, #{reserved := Reserved} = State) ->
+    {reply, ok, State#{reserved := lists:delete(Node, Reserved)}};
+handle_call(reserved, _From, #{reserved := Reserved} = State) ->
+    {reply, Reserved, State};
 handle_call({disconnect, Node}, _From, #{nodes := Nodes} = State) ->
     case Nodes of
         #{Node := Ctrl} -> exit(Ctrl, kill);
@@ -192,6 +219,10 @@ handle_info({'DOWN', _, process, Ctrl, _}, #{nodes := Nodes, subscribers := Subs
         [] ->
             {noreply, State}
     end.
+
+pending_ones(#{dialling := Dialling} = State) ->
+    [{Node, Setup} || #{stuck := {Node, Setup, _}} <- [State]] ++
+        [Dial || {_, Setup} = Dial <- Dialling, is_process_alive(Setup)].
 
 connected(Node, Role, #{nodes := Nodes, subscribers := Subscribers, listens := Listens} = State) ->
     {Options, Used} = take(Node, State),

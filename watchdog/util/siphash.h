@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SipHash-1-3 (Aumasson, Bernstein) with a secret key: for tables whose keys strangers choose.
  * Pure. */
-#ifndef UDP_RELAY_SIPHASH_H
-#define UDP_RELAY_SIPHASH_H
+#ifndef UTIL_SIPHASH_H
+#define UTIL_SIPHASH_H
 
 #include <endian.h>
 #include <stddef.h>

@@ -1,0 +1,416 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs flow-node on a host with two uplinks, with plain UDP programs, and drives it as pathdog would.
+
+    selftest.py FLOW_NODE [TEST ...]      needs root, ip(8), nft(8), conntrack(8)
+"""
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+import flow_case
+from flow_case import (ADDRESS, HOST, LAN, PATIENCE, SERVER, SERVICE, Case, Node, cut, elements, inside,
+                       left_behind, namespace, wait_for)
+
+sys.path.insert(0, os.path.join(flow_case.HERE, "..", "..", "tests", "lib"))
+import schema  # noqa: E402
+
+NODE_CHECK = os.environ.get("PATHDOG_NODE_CHECK")
+
+
+def address_of(end):
+    return end.rsplit(":", 1)[0].strip("[]")
+
+
+class Told(Case):
+    def test_a_flow_is_told_with_its_rows(self):
+        self.server()
+        client = self.client("a")
+        _, pathdog = self.start()
+        self.assertEqual(sorted(pathdog.hello["features"]), ["bind", "push"])
+        conn = self.told(pathdog, client)
+        peer = pathdog.peers[conn]
+        self.assertEqual(peer["peer"], f"udp:{SERVICE[4]}:443#{client.port}@root")
+        self.assertEqual(peer["remote"], f"{SERVICE[4]}:443")
+        self.assertEqual(peer["local"], f"{ADDRESS[4]['up0']}:{client.port}")
+        self.assertEqual(peer.get("role", "client"), "client")
+        self.assertFalse(peer["reconnectable"])
+        self.assertNotIn("interface", peer)
+        row = pathdog.row(conn)
+        self.assertEqual(set(row), {"conn", "bytes_sent", "bytes_received", "packets_sent", "pto_us", "silent_ms", "unacked_ms"})
+        self.assertGreater(row["bytes_sent"], 1000)
+        client.more(20)
+        later = pathdog.row(conn)
+        for column in ("bytes_sent", "bytes_received", "packets_sent"):
+            self.assertGreater(later[column], row[column])
+        self.assertEqual(later["unacked_ms"], 0)
+
+    def test_an_idle_flow_awaits_nothing(self):
+        self.server()
+        client = self.client("idle")
+        _, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        client.more()
+        client.running = False
+        wait_for("two seconds of silence", lambda: pathdog.row(conn)["silent_ms"] > 2000)
+        self.assertEqual(pathdog.row(conn)["unacked_ms"], 0)
+        client.running = True
+        client.more()
+        pathdog.pump(lambda: pathdog.row(conn)["silent_ms"] < 1000, 10, "it is heard again")
+
+    def test_what_is_short_or_another_port_is_not_told(self):
+        self.server()
+        self.server(port=444)
+        long, other = self.client("long"), self.client("other", port=444)
+        short = self.client("short", every=1000)
+        _, pathdog = self.start("--min-bytes", "4K")
+        self.told(pathdog, long)
+        other.more(20)
+        long.more(100)
+        pathdog.ask("summary")
+        names = " ".join(p["peer"] for p in pathdog.peers.values())
+        self.assertIn(f"#{long.port}", names)
+        self.assertNotIn(f":444#", names)
+        self.assertNotIn(f"#{short.port}", names)
+
+    def test_an_unanswered_flow_is_pushed(self):
+        server = self.server()
+        client = self.client("push")
+        _, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        pathdog.pushed.clear()
+        server.mute = True
+        pathdog.pump(lambda: [r for r in pathdog.pushed if r["conn"] == conn and r["unacked_ms"] >= 500], 10,
+                     "a row unasked")
+        server.mute = False
+        client.more()
+        pathdog.pump(lambda: pathdog.row(conn)["unacked_ms"] == 0, 10, "answered again")
+
+    def test_whose_flows(self):
+        self.server()
+        client = self.client("user")
+        node, pathdog = self.start("--users", "root")
+        self.told(pathdog, client)
+        self.assertEqual(node.stop(), 0)
+        node, pathdog = self.start("--users", "nobody")
+        client.more(50)
+        time.sleep(2)  # as long as a dump takes to find it, and what is asserted is that nothing comes
+        pathdog.ask("summary")
+        self.assertEqual(pathdog.peers, {})
+
+    def test_list(self):
+        self.server()
+        client = self.client("list")
+        self.start()
+        client.more(20)
+        out = inside(HOST, flow_case.PROGRAM, "--list", "--min-age", "0", "--min-bytes", "0")
+        self.assertRegex(out, rf"(?m)^udp:{SERVICE[4]}:443#{client.port}@root +{ADDRESS[4]['up0']}:{client.port} ")
+
+
+class Moved(Case):
+    def move_and_back(self, family):
+        server, client = self.server(family=family), self.client("mover", family=family)
+        node, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        cut("s0")
+        answer = self.migrate(pathdog, conn, "up1")
+        self.assertTrue(answer.get("result", answer).get("validated"), (answer, node.lines))
+        self.assertEqual(address_of(answer["result"]["local"]), ADDRESS[family]["up1"].replace(":0:", ":"))
+        client.more(10)
+        self.assertEqual(pathdog.peers[conn]["interface"], "up1")
+        self.assertEqual(len(server.seen["mover"]), 2)
+        self.assertGreater(elements(), 0)
+        cut("s0", False)
+        answer = self.migrate(pathdog, conn, "up0")
+        self.assertTrue(answer.get("result", answer).get("validated"), (answer, node.lines))
+        client.more(10)
+        self.assertNotIn("interface", pathdog.peers[conn])
+        self.assertEqual(elements(), 0)
+        self.assertEqual(node.stop(), 0)
+        self.assertEqual(left_behind(), [])
+        client.more()
+
+    def test_move_and_back_ipv4(self):
+        self.move_and_back(4)
+
+    def test_move_and_back_ipv6(self):
+        self.move_and_back(6)
+
+    def test_a_flow_of_the_lan(self):
+        inside(HOST, "nft", "add table ip home; add chain ip home post { type nat hook postrouting priority 100; };"
+               "flush chain ip home post; add rule ip home post oifname { up0, up1 } masquerade")
+        self.addCleanup(inside, HOST, "nft", "delete table ip home")
+        server, client = self.server(), self.client("lan", where=LAN)
+        client.more()
+        node, pathdog = self.start("--lan", "lan0", "--local", "no")
+        own = self.client("own")
+        own.more(20)
+        conn = self.told(pathdog, client)
+        self.assertEqual(pathdog.peers[conn]["peer"], f"udp:{SERVICE[4]}:443#10.9.0.2:{client.port}")
+        self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up0"])
+        self.assertEqual(len(pathdog.peers), 1)
+        cut("s0")
+        answer = self.migrate(pathdog, conn, "up1")
+        self.assertTrue(answer.get("result", answer).get("validated"), (answer, node.lines))
+        client.more(10)
+        self.assertEqual(server.seen["lan"], [ADDRESS[4]["up0"], ADDRESS[4]["up1"]])
+
+    def test_there_is_no_such_uplink(self):
+        self.server()
+        client = self.client("none")
+        _, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        for interface in ("up9", "lan0", "lo"):
+            error = self.migrate(pathdog, conn, interface)["error"]
+            self.assertEqual(error["code"], -32007)
+            self.assertIn(interface, error["message"])
+        error = self.migrate(pathdog, 4711, "up1")["error"]
+        self.assertEqual(error["code"], -32002)
+        client.more()
+
+    def test_an_uplink_that_carries_nothing(self):
+        """Put back, and answered again there."""
+        self.server()
+        client = self.client("back")
+        _, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        cut("s1")
+        error = self.migrate(pathdog, conn, "up1", 1000)["error"]
+        self.assertEqual(error["code"], -32004)
+        client.more(10)
+        self.assertEqual(elements(), 0)
+        self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up0"])
+
+    def test_a_server_that_forbids_it(self):
+        self.server()
+        pinned, free, again = self.client("!pinned"), self.client("free"), None
+        node, pathdog = self.start()
+        first, second = self.told(pathdog, pinned), self.told(pathdog, free)
+        self.assertTrue(self.migrate(pathdog, second, "up1")["result"]["validated"])
+        error = self.migrate(pathdog, first, "up1", 5000)["error"]
+        self.assertEqual(error["code"], -32003, (error, node.lines))
+        pinned.more(10)
+        node.line("does not follow")
+        began = time.monotonic()
+        self.assertEqual(self.migrate(pathdog, first, "up1")["error"]["code"], -32003)
+        self.assertLess(time.monotonic() - began, PATIENCE / 4)  # nothing was tried
+        pinned.more(10)
+
+    def test_an_idle_flow_is_moved_unproven(self):
+        server = self.server()
+        client = self.client("quiet")
+        _, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        client.more()
+        client.running = False
+        wait_for("silence", lambda: pathdog.row(conn)["silent_ms"] > 300)
+        answer = self.migrate(pathdog, conn, "up1", 500)
+        self.assertFalse(answer["result"]["validated"])
+        client.running = True
+        client.more(10)
+        self.assertEqual(server.seen["quiet"], [ADDRESS[4]["up0"], ADDRESS[4]["up1"]])
+
+    def test_cancel_and_busy(self):
+        self.server()
+        client = self.client("cancel")
+        _, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        cut("s1")
+        id = pathdog.send("migrate_peer", {"conn": conn, "timeout_ms": 60000, "interface": "up1"})
+        self.assertEqual(self.migrate(pathdog, conn, "up1")["error"]["code"], -32006)
+        pathdog.cancel(id)
+        self.assertEqual(pathdog.wait(id)["error"]["code"], -32012)
+        client.more(10)
+        self.assertEqual(elements(), 0)
+
+    def test_many_at_once(self):
+        self.server()
+        clients = [self.client(f"many{i}", every=0.2) for i in range(50)]
+        node, pathdog = self.start()
+        conns = [self.told(pathdog, client) for client in clients]
+        cut("s0")
+        ids = [pathdog.send("migrate_peer", {"conn": conn, "timeout_ms": 20000, "interface": "up1"})
+               for conn in conns]
+        for id in ids:
+            answer = pathdog.wait(id, 30)
+            self.assertTrue(answer.get("result", {}).get("validated"), (answer, node.lines))
+        for client in clients:
+            client.more()
+
+    def test_the_uplink_goes_away(self):
+        self.server()
+        client = self.client("gone")
+        node, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        self.assertTrue(self.migrate(pathdog, conn, "up1")["result"]["validated"])
+        self.addCleanup(inside, HOST, "ip", "route", "replace", "default", "via", "10.0.1.2", "dev", "up1",
+                        "metric", "200")
+        inside(HOST, "ip", "route", "del", "default", "dev", "up1")
+        pathdog.pump(lambda: "interface" not in pathdog.peers[conn], 10, "it is told where it is now")
+        client.more(10)
+        self.assertEqual(self.migrate(pathdog, conn, "up1")["error"]["code"], -32007)
+
+
+class Ends(Case):
+    def test_an_ended_flow_takes_its_element_with_it(self):
+        self.server()
+        client, lives = self.client("ends"), self.client("lives")
+        _, pathdog = self.start("--end-after", "1s")
+        conn, other = self.told(pathdog, client), self.told(pathdog, lives)
+        for one in (conn, other):
+            self.assertTrue(self.migrate(pathdog, one, "up1")["result"]["validated"])
+        most = elements()
+        client.close()
+        inside(HOST, "conntrack", "-D", "-p", "udp", "--sport", str(client.port), check=False)
+        pathdog.pump(lambda: conn in pathdog.downs, 10, "it has ended")
+        wait_for("its element is gone", lambda: elements() < most)
+        lives.more(10)
+        self.assertEqual(pathdog.peers[other]["interface"], "up1")
+
+    def test_killed_and_adopted(self):
+        self.server()
+        client = self.client("killed")
+        node, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        self.assertTrue(self.migrate(pathdog, conn, "up1")["result"]["validated"])
+        node.stop(signal.SIGKILL)
+        self.assertNotEqual(left_behind(), [])
+        client.more(10)
+        node, pathdog = self.start()
+        node.line("1 flows had been moved before the start; 1 live")
+        conn = self.told(pathdog, client)
+        self.assertEqual(pathdog.peers[conn]["interface"], "up1")
+        client.more(10)
+        self.assertEqual(node.stop(), 0)
+        self.assertEqual(left_behind(), [])
+        client.more(10)
+
+    def test_killed_again_and_again(self):
+        self.server()
+        client = self.client("again")
+        for i in range(10):
+            node = Node(self.directory, wait=i % 2 == 0)
+            if i % 3 == 0 and i % 2 == 0:
+                pathdog = self.connect(node)
+                self.migrate(pathdog, self.told(pathdog, client), ("up0", "up1")[i % 4 == 0])
+            node.stop(signal.SIGKILL)
+        node, _ = self.start()
+        self.assertEqual(node.stop(), 0)
+        self.assertEqual(left_behind(), [])
+        client.more(10)
+
+    def test_conntrack_flushed(self):
+        self.server()
+        client = self.client("flush")
+        _, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        self.assertTrue(self.migrate(pathdog, conn, "up1")["result"]["validated"])
+        before = pathdog.row(conn)
+        inside(HOST, "conntrack", "-F", check=False)
+        client.more(20)
+        after = pathdog.row(conn)
+        self.assertGreater(after["bytes_received"], before["bytes_received"])
+        self.assertIn(conn, pathdog.peers)
+
+    def test_ruleset_flushed(self):
+        self.server()
+        client = self.client("rules")
+        node, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        self.assertTrue(self.migrate(pathdog, conn, "up1")["result"]["validated"])
+        inside(HOST, "nft", "flush", "ruleset")
+        node.line("set up again|flushed|was removed|gone")
+        wait_for("our table is there again", lambda: elements())
+        client.more(20)
+        self.assertEqual(pathdog.peers[conn]["interface"], "up1")
+        self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up1"])
+
+    def test_a_second_one_does_not_start(self):
+        node, _ = self.start()
+        second = Node(self.directory, wait=False)
+        self.assertEqual(second.process.wait(PATIENCE), 75)
+        second.stop()
+        self.assertNotEqual(left_behind(), [])
+        self.assertEqual(node.stop(), 0)
+
+
+class Load(Case):
+    def test_a_flood_of_a_million_short_flows(self):
+        """The flow that is told goes on, its rows come, and the memory stays."""
+        self.server()
+        client = self.client("calm", every=0.05)
+        node, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        pid = int(run_pid(node))
+        before = rss_kb(pid)
+        began, rows, slowest = time.monotonic(), 0, 0
+        flood = subprocess.Popen(["ip", "netns", "exec", HOST, sys.executable, "-c", FLOOD],
+                                 stdin=subprocess.DEVNULL)
+        while flood.poll() is None:
+            asked = time.monotonic()
+            self.assertIsNotNone(pathdog.row(conn))
+            slowest = max(slowest, time.monotonic() - asked)
+            rows += 1
+        self.assertEqual(flood.returncode, 0)
+        took = time.monotonic() - began
+        print(f"\n# flood: {took:.1f} s, {rows} summaries, the slowest {slowest * 1000:.0f} ms, "
+              f"memory {before} -> {rss_kb(pid)} KiB", file=sys.stderr)
+        self.assertGreater(rows, 3)
+        self.assertLess(slowest, PATIENCE / 4)
+        self.assertLess(rss_kb(pid) - before, 16 << 10)
+        self.assertEqual(len(pathdog.peers), 1)
+        inside(HOST, "conntrack", "-F", check=False)
+        client.more(10)
+
+
+FLOOD = """
+import socket
+socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(8)]
+for i in range(1000000):
+    try:
+        socks[i & 7].sendto(b"x", ("198.%d.%d.%d" % (18 + (i >> 19 & 1), i >> 11 & 255, i >> 3 & 255), 443))
+    except OSError:
+        pass
+"""
+
+
+def run_pid(node):
+    """Of the program, which ip(8) has become."""
+    return node.process.pid
+
+
+def rss_kb(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return int(next(line.split()[1] for line in file if line.startswith("VmRSS")))
+
+
+class Contract(Case):
+    @unittest.skipUnless(NODE_CHECK, "PATHDOG_NODE_CHECK does not say where pathdog-node-check is")
+    def test_node_check(self):
+        self.server()
+        clients = [self.client(f"check{i}") for i in range(3)]
+        node, pathdog = self.start()
+        for client in clients:
+            self.told(pathdog, client)
+        pathdog.close()
+        trace = os.path.join(self.directory, "trace")
+        done = subprocess.run([NODE_CHECK, "--timeout", "60", "--moves", "--trace", trace, node.socket],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=10 * PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        if schema.jsonschema:
+            bad, seen = schema.Schema().conversation(schema.read_trace(trace))
+            self.assertEqual(bad, [])
+            self.assertIn("summaries", seen)
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        print("skipped: needs root")
+        sys.exit(77)
+    flow_case.PROGRAM = os.path.abspath(sys.argv.pop(1))
+    unittest.main(verbosity=2)
