@@ -150,7 +150,26 @@ def duplicates(scene):
         f"on {sum(1 for one in said if one)} of {len(said)} streams"
 
 
+def no_probe(scene):
+    """More than a window is under way when the path dies for a moment: alpha has to probe."""
+    scene.pair()
+    time.sleep(0.5)
+    scene.network.silence()
+    scene.alpha.ask(f"begin {{nobody, {BRAVO}}} ! binary:copy(<<0>>, 500000), ok end")
+    time.sleep(WAIT_S)
+    scene.network.reset()
+    look = "begin C = CONN, CC = pdlab:state(C, cc_state), {ok, #{data_sent := N}} = quic:get_stats(C), " \
+           "[N, quic_cc:bytes_in_flight(CC), quic_cc:cwnd(CC)] end"
+    before = scene.conn(look)
+    time.sleep(WAIT_S)
+    after = scene.conn(look)
+    return before[0] == after[0] and after[1] >= before[1] > 0, \
+        f"in the {WAIT_S} s after the path lives again {after[0] - before[0]} bytes were sent; " \
+        f"{after[1]} are under way, with a window of {after[2]}"
+
+
 FAULTS = [Fault("3", inbound), Fault("4", forgets, 4), Fault("5", before_validation), Fault("6", challenge_once),
           Fault("7", old_socket), Fault("8", old_address), Fault("9", paths_grow), Fault("10", other_error),
           Fault("11", not_forbidden), Fault("14", milliseconds), Fault("15", noticed_late), Fault("20", gap_unseen),
-          Fault("28", options_lost), Fault("29", unacked_unseen), Fault("33", duplicates, 2)]
+          Fault("28", options_lost), Fault("29", unacked_unseen), Fault("33", duplicates, 2),
+          Fault("34", no_probe, 4)]

@@ -69,16 +69,11 @@ wake(Connections) ->
 %% Those of the connections of which the peer has this address. Does not wait.
 -spec wake_from(pathdog_bridge_table:address()) -> ok.
 wake_from(Remote) ->
-    Limit = ?CALL_LIMIT,
-    Find = fun(Controller) ->
-        case pathdog_bridge_conn:find(Controller, Limit) of
-            {ok, #{conn := Quic}} -> pathdog_bridge_conn:remote(Quic) =:= Remote andalso wake([Quic]);
-            {error, _} -> ok
-        end
+    Find = fun() ->
+        wake([Quic || #{quic := Quic, remote := Seen} <- pathdog_bridge_peers:connections(all), is_pid(Quic), Seen =:= Remote])
     end,
-    {ok, Dist} = read(dist),
-    Controllers = [Controller || {_, Controller} <- Dist:controllers()],
-    lists:foreach(fun(One) -> spawn(fun() -> pathdog_bridge_call:run(fun() -> Find(One) end, Limit) end) end, Controllers).
+    _ = spawn(fun() -> pathdog_bridge_call:run(Find, ?CALL_LIMIT) end),
+    ok.
 
 called(Fun, Limit) ->
     case read(module) of
@@ -128,7 +123,7 @@ init(#{relay := {Module, Args}, dist := Dist} = Settings) ->
     case Module:init(Args) of
         {ok, Relay} ->
             ?MODULE = ets:new(?MODULE, [named_table, protected, {read_concurrency, true}]),
-            ets:insert(?MODULE, [{module, {Module, Relay}}, {dist, Dist}]),
+            ets:insert(?MODULE, {module, {Module, Relay}}),
             erlang:function_exported(Module, relays, 1) andalso
                 ets:insert(?MODULE, {relays, [{relays, [told(One) || One <- Module:relays(Relay)]}]}),
             erlang:function_exported(Module, patience, 1) andalso

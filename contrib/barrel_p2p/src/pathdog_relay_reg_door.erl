@@ -37,8 +37,9 @@ start_link(Id, Relays, Numbers, Port, Direct) ->
 
 -spec init({binary(), [address(), ...], pos_integer(), inet:port_number(), gen_udp:socket() | none}) -> {ok, map()}.
 init({Id, Relays, Numbers, Port, Direct}) ->
-    {ok, Inside} = gen_udp:open(0, [binary, {active, true}, {ip, {127, 0, 0, 1}}]),
+    {ok, Inside} = gen_udp:open(0, [{ip, {127, 0, 0, 1}} | pathdog_relay_reg_socket:options()]),
     erlang:send_after(?LOOK_MS, self(), look),
+    erlang:send_after(pathdog_relay_reg_pulse:ms(), self(), pulse),
     {ok,
         lists:foldl(fun opened/2, #{
             id => Id,
@@ -47,6 +48,7 @@ init({Id, Relays, Numbers, Port, Direct}) ->
             inside => Inside,
             places => maps:from_list([{Relay, {0, pathdog_relay_reg_socket:local(Relay)}} || Relay <- Relays]), % {half, our address there}
             ends => #{}, % the socket towards a relay => what is known of it
+            pulse => pathdog_relay_reg_pulse:new(),
             direct => Direct,
             members => [], % who registered there, the latest first
             latest => none % {socket, address} that data came over last
@@ -82,9 +84,14 @@ handle_info({again, Socket}, #{ends := Ends} = State) ->
 handle_info(look, #{places := Places} = State) ->
     erlang:send_after(?LOOK_MS, self(), look),
     {noreply, lists:foldl(fun looked/2, State, maps:to_list(Places))};
-handle_info({udp, Inside, Ip, Port, Data}, #{inside := Inside, listener := {Ip, Port}} = State) ->
+handle_info(pulse, #{pulse := Pulse, inside := Inside} = State) ->
+    erlang:send_after(pathdog_relay_reg_pulse:ms(), self(), pulse),
+    {Is, Next} = pathdog_relay_reg_pulse:tick(Pulse),
+    Is =:= ping andalso woken(Inside),
+    {noreply, State#{pulse := Next}};
+handle_info({udp, Inside, Ip, Port, Data}, #{inside := Inside, listener := {Ip, Port}, pulse := Pulse} = State) ->
     ok = out(Data, State),
-    {noreply, State};
+    {noreply, State#{pulse := pathdog_relay_reg_pulse:sent(Pulse)}};
 handle_info({udp, Direct, Ip, Port, Data}, #{direct := Direct} = State) ->
     {noreply, directly({Ip, Port}, Data, State)};
 handle_info({udp, Socket, Ip, Port, Data}, #{ends := Ends} = State) ->
@@ -151,11 +158,11 @@ directly(From, Data, #{direct := Direct, members := Members} = State) ->
 
 came(Way, Data, #{inside := Inside, listener := Listener, latest := Latest} = State) ->
     _ = gen_udp:send(Inside, Listener, Data),
-    Latest =:= Way orelse other_way(Inside),
+    Latest =:= Way orelse woken(Inside), % what was under way may be lost
     State#{latest := Way}.
 
-%% What this node's connections had under way when the other end changed its way may be lost.
-other_way(Inside) ->
+%% This node's connections that come in here.
+woken(Inside) ->
     {ok, {_, Port}} = inet:sockname(Inside),
     pathdog_bridge_relay:wake_from({{127, 0, 0, 1}, Port}).
 

@@ -71,6 +71,7 @@ kind(_) -> data.
 -spec init(map()) -> {ok, map()}.
 init(#{via := Via, keeper := Keeper, ways := Ways, relays := Relays, dead_after := DeadAfter} = Args) ->
     _ = monitor(process, Keeper),
+    erlang:send_after(pathdog_relay_reg_pulse:ms(), self(), pulse),
     Known = maps:with([id, numbers, relays, node, keeper], Args),
     {ok,
         use(Via, kept, Known#{
@@ -81,6 +82,7 @@ init(#{via := Via, keeper := Keeper, ways := Ways, relays := Relays, dead_after 
             sockets => #{},
             places => #{}, % relay => {half, current number, the numbers and their addresses}
             suspect => false, % nothing comes: relays are asked
+            pulse => pathdog_relay_reg_pulse:new(),
             conns => #{}, % ref => the connection's process
             received => #{}, % via => datagrams
             peer => undefined,
@@ -102,8 +104,9 @@ handle_call({switch, Via, Port}, From, #{ways := Ways, waiting := Waiting} = Sta
     end.
 
 -spec handle_cast(term(), map()) -> {noreply, map()}.
-handle_cast({send, Conn, Ref, Peer, Data}, State) ->
-    {noreply, out(Data, tried(known(Conn, Ref, State#{peer := Peer})))};
+handle_cast({send, Conn, Ref, Peer, Data}, #{pulse := Pulse} = State) ->
+    Sent = State#{peer := Peer, pulse := pathdog_relay_reg_pulse:sent(Pulse)},
+    {noreply, out(Data, tried(known(Conn, Ref, Sent)))};
 handle_cast({close, Ref}, #{conns := Conns} = State) ->
     {noreply, State#{conns := maps:remove(Ref, Conns)}}.
 
@@ -132,6 +135,12 @@ handle_info({again, Key, Timer}, #{sockets := Sockets} = State) ->
                     {noreply, State#{sockets := Sockets#{Key := {Socket, idle}}}}
             end;
         _ -> {noreply, State}
+    end;
+handle_info(pulse, #{pulse := Pulse} = State) ->
+    erlang:send_after(pathdog_relay_reg_pulse:ms(), self(), pulse),
+    case pathdog_relay_reg_pulse:tick(Pulse) of
+        {ping, Next} -> {noreply, woken(State#{pulse := Next})};
+        {quiet, Next} -> {noreply, State#{pulse := Next}}
     end;
 %% What is asked of the ways.
 handle_info({look, Episode}, #{ways := Ways} = State) ->
@@ -344,7 +353,7 @@ opened({Via, _} = Key, How, #{relays := Relays, sockets := Sockets} = State) ->
             #{Via := Address} ->
                 pathdog_relay_reg_socket:open(Address);
             _ ->
-                {ok, Direct} = gen_udp:open(0, [binary, {active, true}]),
+                {ok, Direct} = gen_udp:open(0, pathdog_relay_reg_socket:options()),
                 Direct
         end,
     case Sockets of

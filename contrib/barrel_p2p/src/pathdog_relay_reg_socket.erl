@@ -3,16 +3,24 @@
 %% ({udp_error, Socket, econnrefused}), and what is sent comes from the address with which the relay knows it, or not at all.
 -module(pathdog_relay_reg_socket).
 
--export([open/1, local/1, family/1]).
+-export([open/1, options/0, local/1, family/1]).
+
+-define(ROOM, 4194304). % the kernel gives as much of it as net.core.rmem_max allows
+-define(AT_A_TIME, 64).
 
 -type address() :: {inet:ip_address(), inet:port_number()}.
 
 %% Where there is no route now it is not connected, and follows the routes.
 -spec open(address()) -> gen_udp:socket().
 open({Ip, Port}) ->
-    {ok, Socket} = gen_udp:open(0, [binary, {active, true}, family(Ip)]),
+    {ok, Socket} = gen_udp:open(0, [family(Ip) | options()]),
     _ = gen_udp:connect(Socket, Ip, Port),
     Socket.
+
+%% On a busy machine nobody reads for a while: what has no room then is lost.
+-spec options() -> [gen_udp:option()].
+options() ->
+    [binary, {active, true}, {recbuf, ?ROOM}, {read_packets, ?AT_A_TIME}].
 
 %% The address that packets to it come from. unknown: there is no route now.
 -spec local(address()) -> inet:ip_address() | unknown.
