@@ -12,38 +12,33 @@
 
 #include "util/util.h"
 
-struct attributes {
-    const struct nlattr **at;
-    uint16_t most;
-};
-
-static int attribute_take(const struct nlattr *attribute, void *user)
+/* The attributes in these bytes, by type; false: they are not well-formed. libmnl reads up to three
+ * bytes beyond a message whose length is no multiple of four. */
+static bool attributes_read(const char *bytes, size_t left, const struct nlattr **at, uint16_t most)
 {
-    struct attributes *attributes = user;
-    uint16_t type = mnl_attr_get_type(attribute);
+    memset(at, 0, sizeof(*at) * (most + 1u));
+    while (left >= sizeof(struct nlattr)) {
+        const struct nlattr *attribute = (const struct nlattr *)(const void *)bytes;
+        uint16_t type = mnl_attr_get_type(attribute);
+        size_t size;
 
-    if (type <= attributes->most)
-        attributes->at[type] = attribute;
-    return MNL_CB_OK;
+        if (attribute->nla_len < sizeof(*attribute) || attribute->nla_len > left)
+            return false;
+        if (type <= most)
+            at[type] = attribute;
+        size = min_u64(MNL_ALIGN(attribute->nla_len), left);
+        bytes += size;
+        left -= size;
+    }
+    return !left;
 }
 
-/* The attributes within one, by type; false: it is not there, or is not well-formed. */
+/* Those within one; false also where it is not there. */
 static bool nest_read(const struct nlattr *nest, const struct nlattr **at, uint16_t most)
 {
-    struct attributes attributes = {at, most};
-    size_t left = nest ? mnl_attr_get_payload_len(nest) : 0, used = 0;
-    const char *bytes = nest ? mnl_attr_get_payload(nest) : NULL;
-
-    memset(at, 0, sizeof(*at) * (most + 1u));
-    while (left - used >= sizeof(struct nlattr)) {
-        const struct nlattr *attribute = (const struct nlattr *)(const void *)(bytes + used);
-
-        if (attribute->nla_len < sizeof(*attribute) || attribute->nla_len > left - used)
-            return false;
-        attribute_take(attribute, &attributes);
-        used += min_u64(MNL_ALIGN(attribute->nla_len), left - used);
-    }
-    return nest && used == left;
+    return attributes_read(nest ? mnl_attr_get_payload(nest) : NULL,
+                           nest ? mnl_attr_get_payload_len(nest) : 0, at, most) &&
+           nest;
 }
 
 static bool copy(void *out, size_t size, const struct nlattr *attribute)
@@ -129,12 +124,10 @@ static void age_read(const struct nlattr *nest, uint64_t real_ns, struct flow_en
 
 static bool message_read(const struct nlmsghdr *message, const struct nlattr **at, uint16_t most)
 {
-    struct attributes attributes = {at, most};
-    size_t size = sizeof(struct nfgenmsg);
+    size_t head = MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(struct nfgenmsg));
 
-    memset(at, 0, sizeof(*at) * (most + 1u));
-    return message->nlmsg_len >= MNL_NLMSG_HDRLEN + MNL_ALIGN(size) &&
-           mnl_attr_parse(message, (unsigned)size, attribute_take, &attributes) == MNL_CB_OK;
+    return message->nlmsg_len >= head &&
+           attributes_read((const char *)message + head, message->nlmsg_len - head, at, most);
 }
 
 /* `out`: as the first packet had it; `back`: as its answer has it. */
@@ -167,7 +160,7 @@ int entry_decode(const struct nlmsghdr *message, const struct flow_settings *set
         return -EBADMSG;
     if (flow_port_find(settings, out.dport)) {
         take_tuples(&out, &back, ret);
-    } else if (flow_port_find(settings, out.sport)) {
+    } else if (flow_port_find(settings, back.dport)) {
         take_tuples(&back, &out, ret);
         first = FLOW_RECEIVED;
     } else {

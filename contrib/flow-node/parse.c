@@ -11,6 +11,18 @@
 #define TABLE_MOST 32u
 #define DAY_US     UINT64_C(86400000000)
 
+/* A list that ends with a comma is one that somebody has not finished. */
+static int comma_refuse(const char *text, char **ret_error)
+{
+    size_t length = strlen(text);
+
+    while (length && isspace((unsigned char)text[length - 1]))
+        length--;
+    if (!length || text[length - 1] != ',')
+        return 0;
+    return error_set(ret_error, -EINVAL, "\"%.80s\" ends with a comma", text);
+}
+
 /* ---- words ---- */
 
 void words_free(struct words *words)
@@ -46,7 +58,7 @@ int words_parse(struct words *words, const char *text, const char *what,
                 const char *(*wrong)(const char *word), char **ret_error)
 {
     struct words read = {memory_new(WORDS_MOST, sizeof(char *)), 0};
-    int r = 0;
+    int r = comma_refuse(text, ret_error);
 
     for (const char *at = text; r >= 0 && *at && !is_none(text);) {
         char *word = word_next(&at);
@@ -149,6 +161,8 @@ int ports_parse(struct flow_settings *settings, const char *text, char **ret_err
     struct flow_port ports[FLOW_PORTS_MOST];
     size_t n = 0;
 
+    if (comma_refuse(text, ret_error) < 0)
+        return -EINVAL;
     for (const char *at = text; *at && strcmp(text, "all") != 0;) {
         CLEANUP_FREE char *word = word_next(&at);
         struct flow_port port;

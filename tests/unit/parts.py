@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 MESON, TOP = sys.argv[1].split(), sys.argv[2]
-OPTIONS = ("tests", "quic-node", "man", "systemd")
+OPTIONS = ("tests", "flow-node", "quic-node", "man", "systemd")
 
 
 def setup(directory, *options):
@@ -44,7 +44,7 @@ class Parts(unittest.TestCase):
     def test_a_part_that_is_disabled_is_left_out(self):
         self.assertTrue({"pathdog", "pathdogctl", "pathdog-replay"} <= self.targets, self.targets)
         self.assertEqual([name for name in self.targets
-                          if name.startswith("test-") or name in ("quic-node", "pathdog.8")], [])
+                          if name.startswith("test-") or name in ("flow-node", "quic-node", "pathdog.8")], [])
         self.assertEqual([path for path in self.installed
                           if re.search("lib/systemd/|sysusers|/man/", path)], [])
 
