@@ -188,6 +188,8 @@ static int portion(struct nfnl *nfnl, struct entry *entries, size_t count, bool 
     size_t size = 0, n_answers = 0;
     int r;
 
+    if (!count)
+        return 0;
     if (first + count < first)
         first = 1;
     for (size_t i = 0; i < count; i++) {
