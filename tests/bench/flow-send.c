@@ -28,7 +28,8 @@ static long long now_ns(void)
 
 static int socket_open(const char *own, const char *server, int port, int number)
 {
-    struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(20000 + number))};
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)(20000 + number))};
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -64,8 +65,8 @@ int main(int argc, char **argv)
         long long from = now_ns();
 
         for (int i = 0; i < n_datagrams; i++)
-            if (send(fds[i % n_sockets], payload, sizeof(payload), 0) < 0 && errno != ECONNREFUSED &&
-                errno != ENOBUFS)
+            if (send(fds[i % n_sockets], payload, sizeof(payload), 0) < 0 &&
+                errno != ECONNREFUSED && errno != ENOBUFS)
                 fprintf(stderr, "flow-send: %s\n", strerror(errno));
         printf("%lld\n", now_ns() - from);
         fflush(stdout);
