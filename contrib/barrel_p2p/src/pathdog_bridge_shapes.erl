@@ -14,7 +14,7 @@
 %% sent is in eight queues, and a packet is {sent_packet, Number, SentMs, AckEliciting, InFlight, Size, Frames}.
 %%
 %% Compared with the sources of 1.6.0, 1.6.5, 1.7.1, 1.8.0 and 1.8.1, which are the same in all of this, and run on
-%% 1.8.1; of 1.8.2 and of the time shortly after 1.10.0 with quic_loss, the state's record and the reassembly buffer.
+%% 1.7.1 and 1.8.1; of 1.8.2 and of the time shortly after 1.10.0 with quic_loss, the state's record and the reassembly buffer.
 %% The stream's record from 1.9.0 on was not to be had, hence both forms of it; nothing was of 2.0 to 3.1.
 %%
 %% A version alone proves nothing: a record counts as known if each of its elements is what it should be, and

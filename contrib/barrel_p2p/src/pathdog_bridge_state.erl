@@ -73,10 +73,9 @@ outstanding(Conn, Limit) ->
 answered(Conn, Limit) ->
     try
         {_, Data} = sys:get_state(Conn, Limit),
-        Times = [element(5, Space) || Space <- tuple_to_list(Data), is_tagged(Space, pn_space)],
-        case {length(Times), lists:all(fun(Time) -> Time =:= undefined orelse is_integer(Time) end, Times)} of
-            {3, true} -> lists:any(fun is_integer/1, Times);
-            _ -> unknown
+        case pathdog_bridge_shapes:spaces(tuple_to_list(Data)) of
+            unknown -> unknown;
+            Spaces -> lists:any(fun(Space) -> is_map_key(received, Space) end, Spaces)
         end
     catch
         _:_ -> unknown
