@@ -183,7 +183,8 @@ class Moved(Case):
         self.assertEqual(error["code"], -32004)
         client.more(10)
         self.assertEqual(elements(), 0)
-        self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up0"])
+        pathdog.pump(lambda: pathdog.row(conn) and address_of(pathdog.peers[conn]["local"]) == ADDRESS[4]["up0"], 10,
+                     "it is told where it is")
 
     def test_a_server_that_forbids_it(self):
         """The first time may be chance, the second is not."""
