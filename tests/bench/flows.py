@@ -18,7 +18,7 @@ MOVED_MS, COST = 1000, 1.03
 SEND, SOCKETS, DATAGRAMS = "tests/bench/flow-send", 1000, 4000
 SINK = """table inet sink { chain in { type filter hook prerouting priority -400;
   iifname { "s1", "s2" } udp dport 443 drop; }; }"""
-DROP = "table inet drop { chain in { type filter hook prerouting priority -400; iifname lan drop; }; }"
+DROP = "table inet dropped { chain in { type filter hook prerouting priority -400; iifname lan drop; }; }"
 
 
 class Sender:
@@ -125,7 +125,7 @@ def bench_cost(lab, mover_lab, send, table, quick):
         for _ in range(4 if quick else 16):
             lab.nft("h", DROP)
             each[names[0]].append(sender.best())
-            lab.nft("h", "delete table inet drop")
+            lab.nft("h", "delete table inet dropped")
             each[names[1]].append(sender.best())
             mover = mover_lab.Mover()
             mover.line("ready")
