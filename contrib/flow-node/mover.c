@@ -2,6 +2,7 @@
 #include "mover.h"
 
 #include <errno.h>
+#include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -268,7 +269,7 @@ static int route_news_read(struct mover *mover)
 
     for (int i = 0; i < NEWS_ATONCE; i++) {
         ssize_t size = netlink_receive(mover->news_fd, buffer, sizeof(buffer), 0);
-        unsigned left = (unsigned)size;
+        int left = (int)size;
         struct rtnl_event event;
 
         if (size == -ETIMEDOUT)
@@ -279,8 +280,8 @@ static int route_news_read(struct mover *mover)
         }
         if (size < 0)
             return (int)size;
-        for (struct nlmsghdr *message = (void *)buffer; NLMSG_OK(message, left);
-             message = NLMSG_NEXT(message, left)) {
+        for (struct nlmsghdr *message = (void *)buffer; netlink_is_whole(message, left);
+             message = mnl_nlmsg_next(message, &left)) {
             rtnl_decode(message, &event);
             if (uplinks_concerned(mover->uplinks, &event) || rules_concerned(mover->rules, &event))
                 mover->routes_due = true;

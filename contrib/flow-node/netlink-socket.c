@@ -97,7 +97,7 @@ int netlink_ask(int fd, const struct nlmsghdr *request,
 
         if (size < 0)
             return (int)size;
-        for (struct nlmsghdr *message = (void *)buffer; mnl_nlmsg_ok(message, left);
+        for (struct nlmsghdr *message = (void *)buffer; netlink_is_whole(message, left);
              message = mnl_nlmsg_next(message, &left)) {
             if (message->nlmsg_seq != request->nlmsg_seq)
                 continue;

@@ -21,6 +21,14 @@ int netlink_send(int fd, const void *data, size_t size);
  * time, -ENOBUFS where some were lost. */
 ssize_t netlink_receive(int fd, void *buffer, size_t size, int patience_ms);
 
+/* Is there a whole message in what is left? libmnl's own question takes a length of 2^31 and more
+ * for a negative one. */
+static inline bool netlink_is_whole(const struct nlmsghdr *message, int left)
+{
+    return left >= (int)sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
+           message->nlmsg_len <= (uint32_t)left;
+}
+
 /* Is it a result? `*ret_error`: 0 or -errno. */
 bool netlink_error(const struct nlmsghdr *message, int *ret_error);
 

@@ -134,7 +134,7 @@ int nfnl_batch(struct nfnl *nfnl, const struct element_batch *batch)
 
         if (size < 0)
             return result ? result : (int)size;
-        for (struct nlmsghdr *message = (void *)nfnl->buffer; mnl_nlmsg_ok(message, left);
+        for (struct nlmsghdr *message = (void *)nfnl->buffer; netlink_is_whole(message, left);
              message = mnl_nlmsg_next(message, &left)) {
             uint32_t number = message->nlmsg_seq - batch->sequence;
             int error;
@@ -214,7 +214,7 @@ static int portion(struct nfnl *nfnl, struct entry *entries, size_t count, enum 
 
         if (read < 0)
             return (int)read;
-        for (struct nlmsghdr *message = (void *)nfnl->buffer; mnl_nlmsg_ok(message, left);
+        for (struct nlmsghdr *message = (void *)nfnl->buffer; netlink_is_whole(message, left);
              message = mnl_nlmsg_next(message, &left)) {
             uint32_t number = message->nlmsg_seq - first;
 
@@ -286,7 +286,7 @@ int nfnl_news_next(struct nfnl *nfnl, const char *table, enum ruleset_news *ret,
         int left = (int)(nfnl->news_size - nfnl->news_offset);
         ssize_t size;
 
-        if (left > 0 && mnl_nlmsg_ok(message, left)) {
+        if (left > 0 && netlink_is_whole(message, left)) {
             nfnl->news_offset += MNL_ALIGN(message->nlmsg_len);
             *ret = ruleset_decode(message, table, ret_program, ret_pid);
             return 1;

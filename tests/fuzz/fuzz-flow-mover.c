@@ -8,6 +8,7 @@
 
 #include "elements.h"
 #include "entries.h"
+#include "netlink-socket.h"
 #include "rules.h"
 
 static const struct rules_settings settings = {0x1f000000, 7000, 900, 177};
@@ -87,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(copy, data, size);
     uplinks_begin(uplinks);
     rules_begin(rules);
-    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+    for (; netlink_is_whole(message, left); message = mnl_nlmsg_next(message, &left)) {
         struct rtnl_event event;
 
         rtnl_decode(message, &event);
