@@ -47,7 +47,8 @@ class GatewayStage(Stage):
         self.configure(self.config, choose="yes")
         gateway, lan = f"{self.prefix}-host", f"{self.prefix}-lan"
         self.ip("netns", "add", lan)
-        self.sysctl(gateway, "net.ipv4.ip_forward=1")
+        self.sysctl(gateway, "net.ipv4.ip_forward=1", "net.netfilter.nf_conntrack_acct=1",
+                    "net.netfilter.nf_conntrack_timestamp=1")
         self.ip("-n", gateway, "link", "add", "lan", "type", "veth", "peer", "name", "eth0", "netns", lan)
         self.ip("-n", gateway, "addr", "add", "192.168.7.1/24", "dev", "lan")
         self.ip("-n", gateway, "link", "set", "lan", "up")
@@ -75,10 +76,12 @@ class GatewayStage(Stage):
     # ---- programs ----
 
     def start_flow_node(self):
-        self.start("flow-node", "host", os.path.join(self.build, "contrib/flow-node/flow-node"),
-                   "--socket", os.path.join(self.directory, "flow-node.sock"), "--ports", "443,8443", "--lan", "lan",
+        """What it says on standard error is told, too."""
+        self.start("flow-node", "host", "sh", "-c", 'exec "$@" 2>&1', "sh",
+                   os.path.join(self.build, "contrib/flow-node/flow-node"), "--socket",
+                   os.path.join(self.directory, "flow-node.sock"), "--ports", "443,8443", "--lan", "lan",
                    "--min-age", "1s", "--min-bytes", "0")
-        self.wait_for("flow-node", lambda line: line.startswith("ready"), "being ready")
+        self.wait_for("flow-node", lambda line: "ready: " in line, "being ready")
 
     def end(self, name, kill=False):
         """Ends this program; with `kill` it has no time to clean up."""

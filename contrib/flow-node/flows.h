@@ -118,6 +118,10 @@ struct flow *flows_sample(struct flows *flows, const struct flow_entry *entry, u
 /* The same of one that must have a place: it was moved by the process before this one. */
 struct flow *flows_adopt(struct flows *flows, const struct flow_entry *entry, const char *interface,
                          uint64_t now_us);
+/* It goes another way from now on: what was sent before is not outstanding on this one. */
+void flow_rerouted(struct flow *flow);
+/* It was answered lately, and awaits nothing: its way lives. */
+bool flow_is_answered(const struct flow_settings *settings, const struct flow *flow);
 /* It has no entry now. */
 void flow_missing(struct flow *flow, uint64_t now_us);
 bool flow_has_ended(const struct flow_settings *settings, const struct flow *flow, uint64_t now_us);

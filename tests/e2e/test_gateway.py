@@ -16,6 +16,7 @@ from gateway_lab import Program
 UNUSABLE = netns.usable()
 FAILOVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "score", "gateway", "failover.py")
 FAMILIES = {"IPv4": 4, "IPv6": 6}
+LEARNT_S = 5  # by then flow-node knows how soon the flow is answered
 PTO_MS = 150  # of quic-node, at an RTT of 40 ms
 SLACK_MS = 2000  # CI is noisy, and has sanitizers
 
@@ -74,6 +75,8 @@ class Reach(GatewayCase):
         for name in ("up0", "up1", "lte"):
             self.lab.wires[name].set("delay", f"{self.one_way_ms}ms")
         self.live()
+        self.wait_flow(least=LEARNT_S * self.rate)
+        self.begin()
         self.lab.dead("up0")
         dead_s = time.time()
         self.wait_on("up1")

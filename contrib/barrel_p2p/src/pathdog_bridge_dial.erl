@@ -8,7 +8,7 @@
 -export([connect/4, give_up/3]).
 -export_type([why/0]).
 
--type why() :: hung | told | refused | unanswered.
+-type why() :: hung | told | refused | unanswered | elsewhere.
 
 -define(GRACE, 100).
 -define(HELD, 20).
@@ -30,7 +30,7 @@ connect(Node, Limit, Options, Settings) ->
 
 really(Node, Limit, Options, Settings) ->
     ok = pathdog_bridge_relay:before_dial(Node),
-    case pathdog_bridge_options:set(Node, Options) of
+    case set(Node, Options, Settings) of
         ok ->
             Connected = attempt(Node, Limit, Settings),
             _ = pathdog_bridge_options:clear(Node, Options),
@@ -40,6 +40,19 @@ really(Node, Limit, Options, Settings) ->
                 Node, pathdog_bridge_errors:text(Reason)
             ]),
             false
+    end.
+
+%% A message may have had the node dialled meanwhile, from where the routes lead. net_kernel would let us wait for that
+%% dial, and so with the next message, and for ever. What is set is there for whoever dials next.
+set(_, [], _) ->
+    ok;
+set(Node, Options, #{dist := Dist}) ->
+    case {pathdog_bridge_options:set(Node, Options), Dist:pending(Node)} of
+        {ok, Setup} when is_pid(Setup) ->
+            give_up(Node, Setup, elsewhere),
+            pathdog_bridge_options:set(Node, Options);
+        {Result, _} ->
+            Result
     end.
 
 attempt(Node, Limit, #{dist := Dist}) ->
@@ -69,6 +82,7 @@ give_up(Node, Setup, Why) ->
     say(Node, Why).
 
 %% Refused is who dials while the peer does, which is nobody's fault.
+say(Node, elsewhere) -> logger:info("pathdog_bridge: a dial of ~ts by the routes is in the way; ended", [Node]);
 say(Node, refused) -> logger:info("pathdog_bridge: the dial of ~ts was refused; ended", [Node]);
 say(Node, Why) -> logger:warning("pathdog_bridge: the dial of ~ts ~ts; ended", [Node, says(Why)]).
 

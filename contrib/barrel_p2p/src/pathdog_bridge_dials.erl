@@ -138,9 +138,9 @@ is_silent(Conn) ->
     Read = fun() -> pathdog_bridge_state:answered(Conn, ?STATE_LIMIT) end,
     pathdog_bridge_call:run(Read, 2 * ?STATE_LIMIT) =:= {ok, false}.
 
-finish(Node, Setup, Why, #{seen := Seen} = State) ->
-    %% may wait
-    spawn(fun() -> pathdog_bridge_dial:give_up(Node, Setup, Why) end),
+finish(Node, Setup, Why, #{seen := Seen, settings := #{dist := Dist}} = State) ->
+    %% may wait. What has connected in this very moment stays.
+    spawn(fun() -> Dist:pending(Node) =:= Setup andalso pathdog_bridge_dial:give_up(Node, Setup, Why) end),
     State#{seen := Seen#{Setup := (maps:get(Setup, Seen))#{ended => Why}}}.
 
 %% ---- who is held ----

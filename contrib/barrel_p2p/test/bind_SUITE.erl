@@ -16,7 +16,7 @@ all() ->
         not_where_quic_loses_data,
         a_black_hole, no_path_and_nothing_is_touched, no_socket_to_bind, not_an_inbound_one,
         reconnected_from_an_interface, reconnected_from_an_address, inbound_and_its_address_is_known,
-        every_attempt_is_bound, options_do_not_remain, redialled_by_turns, quic_that_cannot, by_address,
+        every_attempt_is_bound, another_dial_is_in_the_way, options_do_not_remain, redialled_by_turns, quic_that_cannot, by_address,
         told_where_it_is, bound_by_somebody_else, relayed_ones_are_not_bound,
         a_path_lives, a_path_is_dead, answers_that_are_none, lost_once, nobody_listens, no_path_to_probe,
         an_inbound_one_is_probed, many_probes, too_many_probes, probed_while_it_migrates, quic_that_is_silent
@@ -227,6 +227,16 @@ every_attempt_is_bound(Config) ->
     [[] | Dials] = standin_net:dialled_with(), % the first is that of up/2
     ?assertEqual([?BY_LO], lists:usort(Dials)).
 
+%% As a message begins it, by the routes: it would be waited for, and none were made from there.
+another_dial_is_in_the_way(Config) ->
+    {Client, Conn, _, _} = real(client, Config),
+    Setup = spawn(fun() -> receive stop -> ok end end),
+    Monitor = monitor(process, Setup),
+    standin_net:dialling(?B, Setup),
+    #{<<"result">> := #{<<"conn">> := _}} = ask(Client, reconnect_peer, Conn, on("lo")),
+    receive {'DOWN', Monitor, process, Setup, Reason} -> ?assertEqual(killed, Reason) after 60000 -> error(not_ended) end,
+    ?assertEqual(?BY_LO, lists:last(standin_net:dialled_with())).
+
 %% A dial that finds the peer connected, or hangs, does not use them. The next one would.
 options_do_not_remain(Config) ->
     {Client, Conn, _} = up(client, Config),
@@ -240,11 +250,12 @@ redialled_by_turns(Config) ->
     ok = pathdog_bridge_bind:set_device(socket(Quic), ?LO),
     standin_net:dial(?B, false),
     ?REFUSED(-32009, ask(Client, reconnect_peer, Conn, 300, at("127.0.0.1"))),
-    Before = length(standin_net:dialled_with()),
-    bridge:wait(fun() -> length(standin_net:dialled_with()) >= Before + 4 end),
-    ?assertMatch(
-        [?BY_LO, [], [{ip, ?LOCALHOST}], ?BY_LO | _], lists:nthtail(Before, standin_net:dialled_with())
-    ).
+    %% a redial may come before the answer is read
+    Turns = [?BY_LO, [], [{ip, ?LOCALHOST}], ?BY_LO],
+    bridge:wait(fun() -> has_part(Turns, standin_net:dialled_with()) end).
+
+has_part(_, []) -> false;
+has_part(Part, [_ | Rest] = List) -> lists:prefix(Part, List) orelse has_part(Part, Rest).
 
 %% With a quic that lacks a function the feature is not there, and what is asked for is not heeded.
 quic_that_cannot(Config) ->
