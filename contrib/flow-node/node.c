@@ -89,10 +89,12 @@ static int lock(struct node *node, char *error)
              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0)
         return 0;
     r = -errno;
-    snprintf(error, ERROR_SIZE,
-             r == -EADDRINUSE ? "another flow-node has the table %s of this network namespace"
-                              : "the table %s cannot be taken",
-             node->options->table);
+    if (r == -EADDRINUSE)
+        snprintf(error, ERROR_SIZE, "another flow-node has the table %s of this network namespace",
+                 node->options->table);
+    else
+        snprintf(error, ERROR_SIZE, "the table %s cannot be taken: %s", node->options->table,
+                 strerror(-r));
     return r;
 }
 

@@ -93,11 +93,18 @@ static int port_parse(const char *text, size_t length, uint16_t *ret)
     return 0;
 }
 
+static const char *last_colon(const char *text, size_t length)
+{
+    while (length && text[length - 1] != ':')
+        length--;
+    return length ? text + length - 1 : NULL;
+}
+
 /* "ADDRESS:PORT", the IPv6 one in brackets. */
 static int end_parse(const char *text, size_t length, uint8_t *ret_family,
                      uint8_t ret_address[static 16], uint16_t *ret_port)
 {
-    const char *colon = memrchr(text, ':', length);
+    const char *colon = last_colon(text, length);
     char ip[INET6_ADDRSTRLEN];
     size_t n;
     bool six = length && text[0] == '[';

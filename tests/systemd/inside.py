@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../e2e"))
 import box
 import commands
 import flood
+import flow
 import history
 import manual
 import relay
@@ -343,7 +344,7 @@ def test_a_stop_is_clean():
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 # Beside the first one: others, and then what is left of it at the end.
 TESTS[-1:-1] = (sandbox.TESTS + commands.TESTS + flood.TESTS[:-1] + history.TESTS + shells.TESTS + flood.TESTS[-1:] +
-               manual.TESTS + relay.TESTS)
+               manual.TESTS + relay.TESTS + flow.TESTS)
 
 
 def main():

@@ -8,7 +8,8 @@ import box
 
 PAGES = {"pathdog": 8, "pathdogctl": 1, "pathdog-replay": 1, "pathdog.conf": 5, "pathdog-trigger": 7,
          "pathdog-verdicts": 7, "pathdog-records": 7, "pathdog-journal-fields": 7,
-         "pathdog-node-protocol": 7, "pathdog-node-check": 1, "udp-relay": 8, "udp-relayctl": 1}
+         "pathdog-node-protocol": 7, "pathdog-node-check": 1, "udp-relay": 8, "udp-relayctl": 1,
+         "flow-node": 8}
 
 
 def text_of(name):
@@ -25,7 +26,7 @@ def missing(words, text):
 
 def test_the_manual_has_every_option_of_the_programs():
     for program in ("pathdog", "pathdogctl", "pathdog-replay", "pathdog-node-check", "udp-relay",
-                    "udp-relayctl"):
+                    "udp-relayctl", "flow-node"):
         said = box.sh(program, "--help").stdout
         words = re.findall(r"--[a-z][a-z-]+", said)
         if program.endswith("ctl"):
@@ -54,7 +55,7 @@ def test_every_page_is_installed_and_names_only_pages_that_are():
     for name in PAGES:
         text = text_of(name)
         assert "NAME" in text and len(text) > 1000, name
-        named = set(re.findall(r"\b((?:pathdog|udp-relay)[\w.-]*)\((\d)\)", text))
+        named = set(re.findall(r"\b((?:pathdog|udp-relay|flow-node)[\w.-]*)\((\d)\)", text))
         wrong = [page for page, number in named if PAGES.get(page) != int(number)]
         assert not wrong, (name, wrong)
 

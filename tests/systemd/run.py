@@ -21,7 +21,7 @@ import sys
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 TOOLS = ("systemd-nspawn", "debootstrap", "apt-get", "meson", "ninja")
 # Beside the libraries that what is built here needs, which are looked up.
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "iproute2", "procps", "python3", "mandoc",
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "iproute2", "nftables", "procps", "python3", "mandoc",
             "zsh")
 PATIENCE_S = 600
 NODE = "contrib/quic-node/quic-node"
@@ -97,6 +97,8 @@ PLACES = ("etc/pathdog/pathdog.conf.example", "usr/bin/pathdog", "usr/bin/pathdo
           "usr/share/bash-completion/completions/udp-relay",
           "usr/share/bash-completion/completions/udp-relayctl", "usr/share/man/man1/udp-relayctl.1",
           "usr/share/man/man8/udp-relay.8",
+          "usr/bin/flow-node", "usr/lib/systemd/system/flow-node.service", "usr/lib/sysusers.d/flow-node.conf",
+          "usr/share/bash-completion/completions/flow-node", "usr/share/man/man8/flow-node.8",
           "usr/share/pkgconfig/pathdog.pc", "usr/share/doc/pathdog/README.md",
           "usr/share/doc/pathdog/docs/records.md")
 
@@ -123,7 +125,7 @@ def uninstall_leaves(directory, destination, log):
 def libraries(directory):
     """The packages of the shared objects that the programs need."""
     paths = set()
-    programs = [NODE, "watchdog/pathdog"] + [
+    programs = [NODE, "watchdog/pathdog", "contrib/flow-node/flow-node"] + [
         f"plugins/{name}" for name in os.listdir(os.path.join(directory, "plugins"))
         if name.endswith(".so")]
     for program in programs:
