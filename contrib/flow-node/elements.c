@@ -178,6 +178,72 @@ void element_batch_flush(struct element_batch *batch, enum element_set set, uint
     batch->n_elements++;
 }
 
+static struct nlmsghdr *chain_open(struct element_batch *batch, uint16_t type, uint16_t flags)
+{
+    struct nlmsghdr *message;
+
+    batch_close(batch);
+    message =
+        batch_header(batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, NFPROTO_INET, 0);
+    batch->message = (size_t)((uint8_t *)message - batch->data);
+    batch->n_elements++;
+    return message;
+}
+
+static void chain_head(struct element_batch *batch, const struct element_chain *chain)
+{
+    struct nlmsghdr *message = chain_open(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+    struct nlattr *hook;
+
+    mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, batch->table);
+    mnl_attr_put_strz(message, NFTA_CHAIN_NAME, chain->name);
+    hook = mnl_attr_nest_start(message, NFTA_CHAIN_HOOK);
+    mnl_attr_put_u32(message, NFTA_HOOK_HOOKNUM, htonl(chain->hook));
+    mnl_attr_put_u32(message, NFTA_HOOK_PRIORITY, htonl((uint32_t)chain->priority));
+    mnl_attr_nest_end(message, hook);
+    mnl_attr_put_strz(message, NFTA_CHAIN_TYPE, "filter");
+}
+
+static void chain_jump(struct element_batch *batch, const struct element_chain *chain)
+{
+    struct nlmsghdr *message = chain_open(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+    struct nlattr *list, *expression, *data, *value, *verdict;
+
+    mnl_attr_put_strz(message, NFTA_RULE_TABLE, batch->table);
+    mnl_attr_put_strz(message, NFTA_RULE_CHAIN, chain->name);
+    list = mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS);
+    expression = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
+    mnl_attr_put_strz(message, NFTA_EXPR_NAME, "immediate");
+    data = mnl_attr_nest_start(message, NFTA_EXPR_DATA);
+    mnl_attr_put_u32(message, NFTA_IMMEDIATE_DREG, htonl(NFT_REG_VERDICT));
+    value = mnl_attr_nest_start(message, NFTA_IMMEDIATE_DATA);
+    verdict = mnl_attr_nest_start(message, NFTA_DATA_VERDICT);
+    mnl_attr_put_u32(message, NFTA_VERDICT_CODE, htonl((uint32_t)NFT_JUMP));
+    mnl_attr_put_strz(message, NFTA_VERDICT_CHAIN, chain->target);
+    mnl_attr_nest_end(message, verdict);
+    mnl_attr_nest_end(message, value);
+    mnl_attr_nest_end(message, data);
+    mnl_attr_nest_end(message, expression);
+    mnl_attr_nest_end(message, list);
+}
+
+void element_batch_chain(struct element_batch *batch, const struct element_chain *chain, bool there)
+{
+    struct nlmsghdr *message;
+
+    if (there) {
+        chain_head(batch, chain);
+        chain_jump(batch, chain);
+        return;
+    }
+    message = chain_open(batch, NFT_MSG_DELRULE, 0); /* all of the chain */
+    mnl_attr_put_strz(message, NFTA_RULE_TABLE, batch->table);
+    mnl_attr_put_strz(message, NFTA_RULE_CHAIN, chain->name);
+    message = chain_open(batch, NFT_MSG_DELCHAIN, 0);
+    mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, batch->table);
+    mnl_attr_put_strz(message, NFTA_CHAIN_NAME, chain->name);
+}
+
 void element_batch_end(struct element_batch *batch)
 {
     batch_close(batch);

@@ -45,6 +45,14 @@ void element_batch_put(struct element_batch *batch, enum element_set set, bool a
                        const struct flow_tuple *target);
 /* Of a whole set. */
 void element_batch_flush(struct element_batch *batch, enum element_set set, uint8_t family);
+/* A base chain that does nothing but jump to another: there at once, gone at once. */
+struct element_chain {
+    const char *name, *target;
+    uint32_t hook;
+    int32_t priority;
+};
+void element_batch_chain(struct element_batch *batch, const struct element_chain *chain,
+                         bool there);
 void element_batch_end(struct element_batch *batch);
 void element_batch_done(struct element_batch *batch);
 

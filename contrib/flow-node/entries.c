@@ -58,6 +58,16 @@ struct nlmsghdr *entry_delete_request(const struct entry *entry, uint32_t sequen
     return message;
 }
 
+struct nlmsghdr *entry_mark_request(const struct entry *entry, uint32_t bits, uint32_t sequence,
+                                    void *buffer)
+{
+    struct nlmsghdr *message = request_begin(entry, IPCTNL_MSG_CT_NEW, NLM_F_ACK, sequence, buffer);
+
+    mnl_attr_put_u32(message, CTA_MARK, htonl(bits));
+    mnl_attr_put_u32(message, CTA_MARK_MASK, htonl(bits));
+    return message;
+}
+
 /* ---- reading ---- */
 
 static const struct nlattr *nested(const struct nlattr *nest, uint16_t type)
@@ -103,7 +113,7 @@ static bool tuple_read(const struct nlattr *nest, const struct flow_tuple *like,
 
 int entry_read(const struct nlmsghdr *message, struct entry *entry)
 {
-    const struct nlattr *attribute, *original = NULL, *reply = NULL, *id = NULL;
+    const struct nlattr *attribute, *original = NULL, *reply = NULL, *id = NULL, *mark = NULL;
     struct flow_tuple there, back;
     uint32_t number;
 
@@ -118,6 +128,8 @@ int entry_read(const struct nlmsghdr *message, struct entry *entry)
             reply = attribute;
         else if (mnl_attr_get_type(attribute) == CTA_ID)
             id = attribute;
+        else if (mnl_attr_get_type(attribute) == CTA_MARK)
+            mark = attribute;
     }
     if (!attribute_copy(id, &number, sizeof(number)) ||
         !tuple_read(original, entry->flow, &there) || !tuple_read(reply, entry->flow, &back))
@@ -125,6 +137,7 @@ int entry_read(const struct nlmsghdr *message, struct entry *entry)
     /* One that a packet of the server made has the directions the other way round. */
     entry->reply = tuple_is_equal(&there, entry->flow) ? back : there;
     entry->id = number;
+    entry->mark = attribute_copy(mark, &number, sizeof(number)) ? ntohl(number) : 0;
     entry->found = true;
     return 0;
 }

@@ -13,6 +13,7 @@
 struct entry {
     const struct flow_tuple *flow;
     bool found;
+    uint32_t mark;           /* of the entry */
     uint32_t id;             /* as the kernel writes it */
     struct flow_tuple reply; /* a packet from the server, as it arrives */
 };
@@ -21,6 +22,9 @@ struct entry {
 
 /* Writes into an aligned buffer with that much room. */
 struct nlmsghdr *entry_get_request(const struct entry *entry, uint32_t sequence, void *buffer);
+/* Sets these bits of the entry's mark. */
+struct nlmsghdr *entry_mark_request(const struct entry *entry, uint32_t bits, uint32_t sequence,
+                                    void *buffer);
 struct nlmsghdr *entry_delete_request(const struct entry *entry, uint32_t sequence, void *buffer);
 
 /* The answer to a get. Returns 0 or -EBADMSG. */

@@ -17,7 +17,7 @@
 #define TRIES_ENOUGH 2u
 
 /* So many answers say how long one takes; an old longest one is forgotten by parts. */
-#define ANSWERS_ENOUGH 8u
+#define ANSWERS_ENOUGH 3u
 #define ANSWERS_DECAY  32u
 /* RFC 9002 §6.2.1: the peer may wait so long with an acknowledgement. */
 #define MAX_ACK_DELAY_US UINT64_C(25000)
@@ -303,6 +303,12 @@ static void awaits_nothing(struct flow *flow)
     flow->tries = 0;
 }
 
+void flow_rerouted(struct flow *flow)
+{
+    awaits_nothing(flow);
+    flow->asked_us = 0;
+}
+
 /* What was sent between the sample before and this one, in which nothing came. */
 static void take_sent(struct flow *flow, uint64_t n, uint64_t now_us)
 {
@@ -365,6 +371,8 @@ static void flow_take(struct flow *flow, const struct flow_entry *entry, uint64_
         take_ages(flow, entry, packets_of(flow, entry, FLOW_SENT) - sent,
                   packets_of(flow, entry, FLOW_RECEIVED) - received, now_us);
     flow->entry = *entry;
+    memcpy(flow->local, entry->seen_at, sizeof(flow->local));
+    flow->local_port = entry->seen_port;
     flow->there = true;
     flow->sampled_us = now_us;
 }
@@ -453,6 +461,22 @@ static uint64_t unacked_of(const struct flow_settings *settings, const struct fl
     if (port && age_us < port->answers_us)
         return 0;
     return max_u64(age_us, 1000); /* it is told in milliseconds, and 0 would be "nothing" */
+}
+
+/* Silent for so many of its probe timeouts at most. */
+#define ANSWERED_PTOS 2u
+#define ANSWERED_US   UINT64_C(300000)
+
+bool flow_is_answered(const struct flow_settings *settings, const struct flow *flow)
+{
+    struct flow_row row;
+    uint64_t most_us = ANSWERED_US;
+
+    flow_row(settings, flow, &row);
+    if (row.pto_us != FLOW_UNKNOWN)
+        most_us = max_u64(most_us, ANSWERED_PTOS * row.pto_us);
+    return flow->there && flow->entry.counted && !flow->since_us &&
+           flow->sampled_us - flow->received_us <= most_us;
 }
 
 void flow_row(const struct flow_settings *settings, const struct flow *flow, struct flow_row *ret)

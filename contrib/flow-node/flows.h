@@ -69,7 +69,9 @@ struct flow {
     char name[FLOW_NAME_SIZE];
     char interface[IF_NAMESIZE]; /* it was moved there; "": it goes where the routes lead */
     bool forwarded;
-    char lan[IF_NAMESIZE];                       /* of a forwarded one: where it comes from */
+    char lan[IF_NAMESIZE]; /* of a forwarded one: where it comes from */
+    uint8_t local[16];     /* where the server sees it, or will */
+    uint16_t local_port;
     struct flow_entry entry;                     /* as of sampled_us */
     bool there;                                  /* there was an entry at the last look */
     uint64_t before_bytes[2], before_packets[2]; /* of the entries before this one */
@@ -118,6 +120,10 @@ struct flow *flows_sample(struct flows *flows, const struct flow_entry *entry, u
 /* The same of one that must have a place: it was moved by the process before this one. */
 struct flow *flows_adopt(struct flows *flows, const struct flow_entry *entry, const char *interface,
                          uint64_t now_us);
+/* It goes another way from now on: what was sent before is not outstanding on this one. */
+void flow_rerouted(struct flow *flow);
+/* It was answered lately, and awaits nothing: its way lives. */
+bool flow_is_answered(const struct flow_settings *settings, const struct flow *flow);
 /* It has no entry now. */
 void flow_missing(struct flow *flow, uint64_t now_us);
 bool flow_has_ended(const struct flow_settings *settings, const struct flow *flow, uint64_t now_us);

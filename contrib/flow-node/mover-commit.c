@@ -26,6 +26,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <linux/netfilter.h>
+
 #include "util/clock.h"
 #include "util/util.h"
 
@@ -175,6 +177,22 @@ static size_t hold_put(struct mover *mover, bool add)
     return n_held;
 }
 
+/* The chains that look for what comes late and for what is held cost every packet, and are there
+ * only while there is something to find. */
+static void catch_put(struct mover *mover, bool wanted)
+{
+    static const struct element_chain chains[] = {
+        {"late", "late_look", NF_INET_PRE_ROUTING, -310},
+        {"hold", "hold_look", NF_INET_LOCAL_OUT, -310},
+    };
+
+    if (mover->catching == wanted)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
+        element_batch_chain(&mover->batch, &chains[i], wanted);
+    mover->catching = wanted;
+}
+
 static int batch_do(struct mover *mover)
 {
     element_batch_end(&mover->batch);
@@ -195,10 +213,16 @@ static int entries_find(struct mover *mover)
     for (size_t i = 0; i < mover->n_dirty; i++)
         mover->entries[i] = (struct entry){.flow = &mover->dirty[i]->flow.tuple};
     r = nfnl_entries_get(mover->nfnl, mover->entries, mover->n_dirty);
-    for (size_t i = 0; i < mover->n_dirty; i++)
-        if (mover->entries[i].found &&
-            entry_is_right(mover, &mover->entries[i], mover->dirty[i]->wanted))
-            mover->entries[i].found = false;
+    /* An entry that is right stays, and gets the mark by which its packets are looked for. */
+    for (size_t i = 0; i < mover->n_dirty && r >= 0; i++) {
+        struct entry *entry = &mover->entries[i];
+
+        if (!entry->found || !entry_is_right(mover, entry, mover->dirty[i]->wanted))
+            continue;
+        if (~entry->mark & mover->settings.mark_mask)
+            r = nfnl_entries_mark(mover->nfnl, entry, 1, mover->settings.mark_mask);
+        entry->found = false;
+    }
     return r;
 }
 
@@ -212,6 +236,8 @@ static int move(struct mover *mover, char *ret_error, size_t error_size)
     batch_start(mover);
     late_put(mover, clock_us(CLOCK_MONOTONIC));
     n_held = hold_put(mover, true);
+    if (n_held || mover->moved.late_first)
+        catch_put(mover, true);
     flows_put(mover, false);
     r = batch_do(mover);
     if (r >= 0)
@@ -270,6 +296,8 @@ void mover_late_expire(struct mover *mover, uint64_t now_us)
         late_remove(mover, flow);
         moved_drop_idle(&mover->moved, flow);
     }
+    if (!flow)
+        catch_put(mover, false);
     if (batch_do(mover) < 0)
         mover->table_due = true;
 }

@@ -31,10 +31,11 @@ struct mover {
     int route_fd, news_fd, timer_fd, epoll_fd;
     uint32_t route_sequence;
 
-    bool routes_due;                    /* the host's links, addresses, routes, rules changed */
-    bool table_due;                     /* somebody removed what is ours */
-    bool touched;                       /* in the transaction of which the end has not come yet */
-    char by[64];                        /* who */
+    bool routes_due; /* the host's links, addresses, routes, rules changed */
+    bool table_due;  /* somebody removed what is ours */
+    bool catching;   /* the chains that look for late and held packets are there */
+    bool touched;    /* in the transaction of which the end has not come yet */
+    char by[64];     /* who */
     uint64_t routes_at_us, table_at_us; /* not before */
 
     struct uplink *known; /* as the handlers know them */

@@ -50,6 +50,7 @@ int mover_table_set_up(struct mover *mover, char *ret_error, size_t error_size)
     buffer_clear(&text);
     if (r < 0)
         return r;
+    mover->catching = false;
     while (mover->moved.late_first)
         moved_late_clear(&mover->moved, mover->moved.late_first);
     return 0;

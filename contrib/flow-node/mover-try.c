@@ -5,6 +5,7 @@
  *
  *   set udp:192.0.2.7:443#192.0.2.1:57126 wlan0    "-" for the host's routes
  *   many 10000 4 wlan0        that many flows from 198.18.0.0/15 or 2001:db8::/64
+ *   from udp:192.0.2.7:443#192.0.2.1:20000 10000 wlan0     from that many ports, beginning there
  *   commit | each | uplinks | leave | quit
  *
  * At the end of the input and by "quit" the mover takes everything away; by "leave" it is killed.
@@ -80,6 +81,16 @@ static void many(struct mover *mover, unsigned count, unsigned family, const cha
     }
 }
 
+static void from(struct mover *mover, const char *first, unsigned count, const char *interface)
+{
+    struct flow_tuple flow;
+    int r = tuple_parse(first, &flow);
+
+    for (unsigned i = 0; r >= 0 && i < count; i++, flow.sport++)
+        r = mover_set(mover, &flow, interface);
+    done("from", r);
+}
+
 static void commit(struct mover *mover)
 {
     char error[256] = "";
@@ -114,6 +125,8 @@ static bool command(struct mover *mover, const char *line)
                         : mover_set(mover, &flow, strcmp(interface, "-") ? interface : NULL));
     else if (sscanf(line, "many %u %u %63s", &count, &family, interface) == 3)
         many(mover, count, family, strcmp(interface, "-") ? interface : NULL);
+    else if (sscanf(line, "from %111s %u %63s", word, &count, interface) == 3)
+        from(mover, word, count, strcmp(interface, "-") ? interface : NULL);
     else if (!strcmp(line, "commit\n"))
         commit(mover);
     else if (!strcmp(line, "each\n"))

@@ -6,10 +6,6 @@
 
 #include "util/util.h"
 
-/* What is left of the time for putting back is two fifths. */
-#define RETURN_NUMERATOR   3u
-#define RETURN_DENOMINATOR 5u
-
 static void begins_at(struct move *move, const struct move_look *look)
 {
     move->sent_packets = look->sent_packets;
@@ -26,9 +22,12 @@ void move_begin(struct move *move, uint64_t token, const char *from, const char 
         .state = MOVE_SET,
         .token = token,
         .begun_us = now_us,
-        .return_us = now_us + timeout_us / RETURN_DENOMINATOR * RETURN_NUMERATOR,
         .until_us = now_us + timeout_us,
+        .patience_us = MOVES_PATIENCE_US,
+        .was_answered = look->was_answered,
     };
+    if (look->pto_us != UINT64_MAX)
+        move->patience_us = max_u64(MOVES_PATIENCE_US, MOVES_PTOS * look->pto_us);
     begins_at(move, look);
     memcpy(move->place, place, sizeof(move->place));
     memcpy(move->before, look->seen_at, sizeof(move->before));
@@ -50,17 +49,21 @@ void move_end(struct move *move)
     move->token = 0;
 }
 
-static enum move_verdict look_set(const struct move *move, const struct move_look *look,
-                                  uint64_t now_us)
+static enum move_verdict look_set(struct move *move, const struct move_look *look, uint64_t now_us)
 {
     uint64_t sent = look->sent_packets - move->sent_packets;
 
+    if (sent && !move->first_us)
+        move->first_us = now_us;
+    if (sent >= MOVES_TRIES && !move->enough_us)
+        move->enough_us = now_us;
+    /* A way that did not live is nothing to go back to: the server's answer may come yet. */
+    if (!move->was_answered || !sent)
+        return now_us >= move->until_us ? MOVE_UNPROVEN : MOVE_GOES_ON;
     if (now_us >= move->until_us)
-        return sent ? MOVE_PUT_BACK : MOVE_UNPROVEN;
-    /* Only where there is reason to think that it is the server: the uplink carries others. */
-    if (now_us >= move->return_us && look->others && sent >= MOVES_TRIES)
         return MOVE_PUT_BACK;
-    return MOVE_GOES_ON;
+    return move->enough_us && now_us - move->first_us >= move->patience_us ? MOVE_PUT_BACK
+                                                                           : MOVE_GOES_ON;
 }
 
 /* What came on the entry of before, which the way of before made, proves nothing of this one. The
@@ -77,7 +80,7 @@ static bool is_answered(const struct move *move, const struct move_look *look)
                                         : look->on_way;
 }
 
-enum move_verdict move_look(const struct move *move, const struct move_look *look, uint64_t now_us)
+enum move_verdict move_look(struct move *move, const struct move_look *look, uint64_t now_us)
 {
     bool answered = is_answered(move, look);
 
@@ -86,7 +89,7 @@ enum move_verdict move_look(const struct move *move, const struct move_look *loo
         return answered ? MOVE_PROVEN : look_set(move, look, now_us);
     case MOVE_RETURNED:
         if (answered && look->sent_packets > move->sent_packets)
-            return MOVE_FORBIDDEN;
+            return MOVE_REFUSED;
         return now_us >= move->until_us ? MOVE_TIMEOUT : MOVE_GOES_ON;
     default:
         return MOVE_GOES_ON;
@@ -102,16 +105,19 @@ struct answered {
     uint64_t conn[2], us[2]; /* the newer first; conn 0: none */
 };
 
-struct forbidden {
+/* What a server did when a flow of it was moved. */
+struct server {
     uint8_t family, address[16];
     uint16_t port;
-    uint64_t until_us; /* 0: none */
+    bool followed;
+    unsigned refusals;
+    uint64_t until_us; /* it is known so long; 0: no server */
 };
 
 struct moves {
     struct answered answered[MOVES_PLACES_MOST];
     size_t n_answered;
-    struct forbidden forbidden[MOVES_FORBIDDEN_MOST];
+    struct server servers[MOVES_SERVERS_MOST];
 };
 
 struct moves *moves_new(void)
@@ -166,48 +172,71 @@ void moves_answered(struct moves *moves, const uint8_t place[static 16], uint64_
 }
 
 bool moves_others(const struct moves *moves, const uint8_t place[static 16], uint64_t conn,
-                  uint64_t since_us)
+                  uint64_t since_us, uint64_t now_us)
 {
     const struct answered *answered = answered_find(moves, place);
 
     for (size_t i = 0; answered && i < ARRAY_SIZE(answered->conn); i++)
-        if (answered->conn[i] && answered->conn[i] != conn && answered->us[i] > since_us)
+        if (answered->conn[i] && answered->conn[i] != conn && answered->us[i] > since_us &&
+            answered->us[i] + MOVES_STILL_US >= now_us)
             return true;
     return false;
 }
 
-static bool forbidden_is(const struct forbidden *forbidden, const struct flow_tuple *tuple)
+static bool server_is(const struct server *server, const struct flow_tuple *tuple)
 {
-    return forbidden->family == tuple->family && forbidden->port == tuple->dport &&
-           !memcmp(forbidden->address, tuple->daddr, sizeof(forbidden->address));
+    return server->family == tuple->family && server->port == tuple->dport &&
+           !memcmp(server->address, tuple->daddr, sizeof(server->address));
 }
 
-void moves_forbid(struct moves *moves, const struct flow_tuple *tuple, uint64_t now_us)
+/* NULL: nothing is known. */
+static const struct server *server_find(const struct moves *moves, const struct flow_tuple *tuple,
+                                        uint64_t now_us)
 {
-    struct forbidden *place = &moves->forbidden[0];
+    for (size_t i = 0; i < ARRAY_SIZE(moves->servers); i++)
+        if (moves->servers[i].until_us > now_us && server_is(&moves->servers[i], tuple))
+            return &moves->servers[i];
+    return NULL;
+}
 
-    for (size_t i = 0; i < ARRAY_SIZE(moves->forbidden); i++) {
-        struct forbidden *at = &moves->forbidden[i];
+/* Its place, or that of the one of which nothing was seen for longest. */
+static struct server *server_take(struct moves *moves, const struct flow_tuple *tuple,
+                                  uint64_t now_us)
+{
+    struct server *server = (struct server *)server_find(moves, tuple, now_us);
 
-        if (at->until_us && forbidden_is(at, tuple)) {
-            place = at;
-            break;
-        }
-        if (at->until_us < place->until_us)
-            place = at;
+    if (!server) {
+        server = &moves->servers[0];
+        for (size_t i = 1; i < ARRAY_SIZE(moves->servers); i++)
+            if (moves->servers[i].until_us < server->until_us)
+                server = &moves->servers[i];
+        *server = (struct server){.family = tuple->family, .port = tuple->dport};
+        memcpy(server->address, tuple->daddr, sizeof(server->address));
     }
-    *place = (struct forbidden){
-        .family = tuple->family,
-        .port = tuple->dport,
-        .until_us = now_us + MOVES_FORBIDDEN_US,
-    };
-    memcpy(place->address, tuple->daddr, sizeof(place->address));
+    server->until_us = now_us + MOVES_FORBIDDEN_US;
+    return server;
+}
+
+void moves_followed(struct moves *moves, const struct flow_tuple *tuple, uint64_t now_us)
+{
+    struct server *server = server_take(moves, tuple, now_us);
+
+    server->followed = true;
+    server->refusals = 0;
+}
+
+bool moves_refused(struct moves *moves, const struct flow_tuple *tuple, uint64_t now_us)
+{
+    struct server *server = server_take(moves, tuple, now_us);
+
+    if (!server->followed)
+        server->refusals++;
+    return server->refusals >= MOVES_REFUSALS;
 }
 
 bool moves_is_forbidden(const struct moves *moves, const struct flow_tuple *tuple, uint64_t now_us)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(moves->forbidden); i++)
-        if (moves->forbidden[i].until_us > now_us && forbidden_is(&moves->forbidden[i], tuple))
-            return true;
-    return false;
+    const struct server *server = server_find(moves, tuple, now_us);
+
+    return server && server->refusals >= MOVES_REFUSALS;
 }

@@ -180,8 +180,11 @@ int nfnl_list(struct nfnl *nfnl, const char *table, uint8_t family,
     return netlink_ask(nfnl->fd, message, list_message, &reader);
 }
 
+enum wanted { WANTED_GET, WANTED_MARK, WANTED_DELETE };
+
 /* Sends a portion of requests, and reads the answers to all of them. */
-static int portion(struct nfnl *nfnl, struct entry *entries, size_t count, bool get)
+static int portion(struct nfnl *nfnl, struct entry *entries, size_t count, enum wanted wanted,
+                   uint32_t bits)
 {
     _Alignas(NLMSG_ALIGNTO) uint8_t requests[ENTRIES_ATONCE * ENTRY_REQUEST_MAX];
     uint32_t first = nfnl->sequence + 1;
@@ -193,9 +196,12 @@ static int portion(struct nfnl *nfnl, struct entry *entries, size_t count, bool 
     if (first + count < first)
         first = 1;
     for (size_t i = 0; i < count; i++) {
+        uint32_t sequence = first + (uint32_t)i;
         struct nlmsghdr *message =
-            get ? entry_get_request(&entries[i], first + (uint32_t)i, requests + size)
-                : entry_delete_request(&entries[i], first + (uint32_t)i, requests + size);
+            wanted == WANTED_GET ? entry_get_request(&entries[i], sequence, requests + size)
+            : wanted == WANTED_MARK
+                ? entry_mark_request(&entries[i], bits, sequence, requests + size)
+                : entry_delete_request(&entries[i], sequence, requests + size);
 
         size += MNL_ALIGN(message->nlmsg_len);
     }
@@ -228,7 +234,7 @@ int nfnl_entries_get(struct nfnl *nfnl, struct entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i += ENTRIES_ATONCE) {
         size_t n = count - i < ENTRIES_ATONCE ? count - i : ENTRIES_ATONCE;
-        int r = portion(nfnl, entries + i, n, true);
+        int r = portion(nfnl, entries + i, n, WANTED_GET, 0);
 
         if (r < 0)
             return r;
@@ -236,7 +242,9 @@ int nfnl_entries_get(struct nfnl *nfnl, struct entry *entries, size_t count)
     return 0;
 }
 
-int nfnl_entries_delete(struct nfnl *nfnl, const struct entry *entries, size_t count)
+/* Of those that were found. */
+static int found_do(struct nfnl *nfnl, const struct entry *entries, size_t count,
+                    enum wanted wanted, uint32_t bits)
 {
     struct entry found[ENTRIES_ATONCE];
     size_t n = 0;
@@ -246,11 +254,21 @@ int nfnl_entries_delete(struct nfnl *nfnl, const struct entry *entries, size_t c
         if (entries[i].found)
             found[n++] = entries[i];
         if (n == ENTRIES_ATONCE || (n && i + 1 == count)) {
-            r = portion(nfnl, found, n, false);
+            r = portion(nfnl, found, n, wanted, bits);
             n = 0;
         }
     }
     return r;
+}
+
+int nfnl_entries_mark(struct nfnl *nfnl, const struct entry *entries, size_t count, uint32_t bits)
+{
+    return found_do(nfnl, entries, count, WANTED_MARK, bits);
+}
+
+int nfnl_entries_delete(struct nfnl *nfnl, const struct entry *entries, size_t count)
+{
+    return found_do(nfnl, entries, count, WANTED_DELETE, 0);
 }
 
 /* ---- news ---- */

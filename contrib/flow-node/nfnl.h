@@ -27,9 +27,10 @@ int nfnl_list(struct nfnl *nfnl, const char *table, uint8_t family,
               void (*each)(void *user, const struct flow_tuple *key, const char *chain),
               void *user);
 
-/* Asks for the conntrack entries of flows: which were found. Deletes those that were. Return 0 or
- * -errno. */
+/* Asks for the conntrack entries of flows: which were found. Sets bits in the marks of those that
+ * were; deletes them. Return 0 or -errno. */
 int nfnl_entries_get(struct nfnl *nfnl, struct entry *entries, size_t count);
+int nfnl_entries_mark(struct nfnl *nfnl, const struct entry *entries, size_t count, uint32_t bits);
 int nfnl_entries_delete(struct nfnl *nfnl, const struct entry *entries, size_t count);
 
 /* News of the ruleset. */

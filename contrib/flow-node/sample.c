@@ -15,6 +15,8 @@
 #include "util/util.h"
 
 #define DUMP_EVERY_US   UINT64_C(1000000)
+#define DUMP_MOST_US    UINT64_C(10000000)
+#define TOLD_MOST_US    UINT64_C(2000000)
 #define MOVING_EVERY_US UINT64_C(20000)
 #define HEALTH_EVERY_US UINT64_C(10000000)
 #define WARN_EVERY_US   UINT64_C(60000000)
@@ -25,12 +27,19 @@
 #define READY_AT_ONCE   64u
 #define FULL_PERCENT    95u
 
-static uint64_t clock_us(void)
+/* What this program has cost so far. A busy machine's other programs are none of it. */
+static uint64_t cpu_us(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+/* As often as wanted, as far as that takes a small part of the time; but not seldom. */
+static uint64_t pause_us(uint64_t wanted_us, uint64_t cost_us, uint64_t most_us)
+{
+    return max_u64(wanted_us, min_u64(cost_us * IDLE_SHARE, most_us));
 }
 
 /* ---- one flow ---- */
@@ -46,8 +55,8 @@ static void end(struct node *node, struct flow *flow, const char *reason)
 /* Before it is sampled: what is compared with. */
 struct before {
     uint64_t received;
-    uint8_t seen_at[16];
-    uint16_t seen_port;
+    uint8_t local[16];
+    uint16_t local_port;
 };
 
 static uint64_t received_of(const struct flow *flow)
@@ -57,9 +66,9 @@ static uint64_t received_of(const struct flow *flow)
 
 static struct before before_of(const struct flow *flow)
 {
-    struct before before = {.received = received_of(flow), .seen_port = flow->entry.seen_port};
+    struct before before = {.received = received_of(flow), .local_port = flow->local_port};
 
-    memcpy(before.seen_at, flow->entry.seen_at, sizeof(before.seen_at));
+    memcpy(before.local, flow->local, sizeof(before.local));
     return before;
 }
 
@@ -71,8 +80,8 @@ static void after(struct node *node, struct flow *flow, const struct before *bef
         moves_answered(node->moves, flow->entry.seen_at, flow->conn, node->now_us);
     if (flow->move.state != MOVE_NONE)
         steer_look(node, flow);
-    else if (memcmp(before->seen_at, flow->entry.seen_at, sizeof(before->seen_at)) != 0 ||
-             before->seen_port != flow->entry.seen_port)
+    else if (memcmp(before->local, flow->local, sizeof(before->local)) != 0 ||
+             before->local_port != flow->local_port)
         tell_path(node, flow);
     tell_unanswered(node, flow);
 }
@@ -222,7 +231,7 @@ static void dump_done(struct node *node)
 
 void sample_process(struct node *node)
 {
-    uint64_t begun_us = clock_us();
+    uint64_t begun_us = cpu_us();
     bool whole = false;
     int r;
 
@@ -237,20 +246,20 @@ void sample_process(struct node *node)
     }
     if (r == 1 && whole)
         dump_done(node);
-    node->dump_cost_us += clock_us() - begun_us;
+    node->dump_cost_us += cpu_us() - begun_us;
     if (r)
         node->dump_next_us =
-            node->now_us + max_u64(node->dump_is_sample ? node->options->sample_us : DUMP_EVERY_US,
-                                   node->dump_cost_us * IDLE_SHARE);
+            node->now_us + pause_us(node->dump_is_sample ? node->options->sample_us : DUMP_EVERY_US,
+                                    node->dump_cost_us, DUMP_MOST_US);
 }
 
 static void dump_begin(struct node *node)
 {
-    uint64_t begun_us = clock_us();
+    uint64_t begun_us = cpu_us();
     int r = conntrack_dump(node->conntrack);
 
     node->dump_begun_us = node->now_us;
-    node->dump_cost_us = clock_us() - begun_us;
+    node->dump_cost_us = cpu_us() - begun_us;
     if (r < 0 && node->warned_conntrack != r)
         log_line(node->log, LOG_WARNING, "conntrack's table cannot be read: %s", strerror(-r));
     node->warned_conntrack = r < 0 ? r : 0;
@@ -330,23 +339,23 @@ static bool by_dump(const struct node *node)
 
 static void told_due(struct node *node)
 {
-    uint64_t begun_us = clock_us();
+    uint64_t begun_us = cpu_us();
 
     node->dump_is_sample = by_dump(node);
     if (!node->dump_is_sample && flows_told(node->flows))
         get_told(node, false);
-    node->told_cost_us = clock_us() - begun_us;
+    node->told_cost_us = cpu_us() - begun_us;
     node->told_next_us =
-        node->now_us + max_u64(node->options->sample_us, node->told_cost_us * IDLE_SHARE);
+        node->now_us + pause_us(node->options->sample_us, node->told_cost_us, TOLD_MOST_US);
 }
 
 static void moving_due(struct node *node)
 {
-    uint64_t begun_us = clock_us();
+    uint64_t begun_us = cpu_us();
 
     get_told(node, true);
     node->moving_next_us =
-        node->now_us + max_u64(MOVING_EVERY_US, (clock_us() - begun_us) * MOVING_SHARE);
+        node->now_us + max_u64(MOVING_EVERY_US, (cpu_us() - begun_us) * MOVING_SHARE);
 }
 
 uint64_t sample_tick(struct node *node)

@@ -183,22 +183,40 @@ class Moved(Case):
         self.assertEqual(error["code"], -32004)
         client.more(10)
         self.assertEqual(elements(), 0)
-        self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up0"])
+        pathdog.pump(lambda: pathdog.row(conn) and address_of(pathdog.peers[conn]["local"]) == ADDRESS[4]["up0"], 10,
+                     "it is told where it is")
 
     def test_a_server_that_forbids_it(self):
+        """The first time may be chance, the second is not."""
         self.server()
-        pinned, free, again = self.client("!pinned"), self.client("free"), None
-        node, pathdog = self.start()
+        self.server(port=8443)
+        pinned, free = self.client("!pinned"), self.client("free", port=8443)
+        node, pathdog = self.start("--ports", "443,8443")
         first, second = self.told(pathdog, pinned), self.told(pathdog, free)
         self.assertTrue(self.migrate(pathdog, second, "up1")["result"]["validated"])
-        error = self.migrate(pathdog, first, "up1", 5000)["error"]
-        self.assertEqual(error["code"], -32003, (error, node.lines))
-        pinned.more(10)
+        codes = []
+        while -32003 not in codes and len(codes) < 20:  # a busy machine may show less than it needs
+            codes.append(self.migrate(pathdog, first, "up1", 20000)["error"]["code"])
+            pinned.more(10)
+        self.assertEqual(set(codes), {-32004, -32003}, node.lines)
         node.line("does not follow")
-        began = time.monotonic()
+        free.more(10)
         self.assertEqual(self.migrate(pathdog, first, "up1")["error"]["code"], -32003)
-        self.assertLess(time.monotonic() - began, PATIENCE / 4)  # nothing was tried
         pinned.more(10)
+
+    def test_a_flow_whose_way_was_dead_stays_where_it_was_moved(self):
+        server = self.server()
+        client = self.client("stays")
+        _, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        server.mute = True
+        pathdog.pump(lambda: pathdog.row(conn)["unacked_ms"] >= 500, 10, "unanswered")
+        answer = self.migrate(pathdog, conn, "up1", 1000)
+        self.assertFalse(answer["result"]["validated"], answer)
+        self.assertEqual(pathdog.peers[conn]["interface"], "up1")
+        server.mute = False
+        client.more(10)
+        self.assertEqual(server.seen["stays"][-1], ADDRESS[4]["up1"])
 
     def test_an_idle_flow_is_moved_unproven(self):
         server = self.server()

@@ -5,14 +5,15 @@
     selftest_mover.py MOVER_TRY [TEST…]
 """
 import os
+import random
 import sys
+import time
 import unittest
 
 if __name__ == "__main__":
     os.environ["MOVER_TRY"] = os.path.abspath(sys.argv[1])
 
-from mover_lab import (CLIENT, HOST, MASQUERADE, PATIENCE_S, SECOND, SERVER, LabCase, Mover,
-                       Traffic, run, wait_for)
+from mover_lab import CLIENT, HOST, MASQUERADE, SECOND, SERVER, LabCase, Mover, Traffic, wait_for
 
 
 class Moves(LabCase):
@@ -202,6 +203,36 @@ class Table(LabCase):
                               "--bounding-set=-all", "--no-new-privs"))
         self.assertEqual(mover.end(), 1)
         self.assertEqual(mover.lines, ["error nftables: not permitted, CAP_NET_ADMIN is needed"])
+
+
+class Kills(LabCase):
+    def test_nothing_is_left(self):
+        """100 000 flows and 100 kills at any moment; each time the next one takes over, and in the
+        end nothing is there."""
+        moment = random.Random(20261129)
+        traffic = Traffic(self, "l", 4, pause_s=0.005)
+        for k in range(100):
+            mover = Mover()
+            adopted = int(mover.line("ready").split("=")[1])
+            self.assertLessEqual(adopted, 1001)
+            mover.tell(f"set {traffic.name()} up{1 + k % 2}", f"many 500 4 up{1 + k % 2}",
+                       f"many 500 6 up{2 - k % 2}", "commit")
+            if k % 3 == 0:
+                mover.line("committed")
+            else:
+                time.sleep(moment.random() * 0.05)
+            mover.process.kill()
+            mover.end()
+        mover = self.mover()
+        self.assertEqual(mover.commit(f"set {traffic.name()} -", "many 500 4 -",
+                                      "many 500 6 -")["count"], 0)
+        self.assertEqual(mover.flows(), [])
+        listed = self.part("h", "nft", "list", "table", "inet", "pathdog_flows")
+        self.assertNotIn("goto", listed)
+        traffic.wait()
+        traffic.stop()
+        self.assertEqual(mover.end(), 0)
+        self.assertEqual(self.ours(), [])
 
 
 class Uplinks(LabCase):

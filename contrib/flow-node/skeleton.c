@@ -62,28 +62,36 @@ static void lookups_put(struct buffer *out, bool address_set, const char *before
     }
 }
 
+/* A packet whose flow is known to conntrack and not marked as moved is let through at once: looking
+ * for it in the map would cost a gateway a fifth of its forwarding. */
+static void moved_put(const struct skeleton *skeleton, struct buffer *out)
+{
+    text_put(out, "ct state established ct mark & 0x%08" PRIx32 " == 0 return\n",
+             skeleton->mark_mask);
+    lookups_put(out, false, "", "vmap ", SET_FLOWS, "");
+}
+
 static void chains_put(const struct skeleton *skeleton, struct buffer *out)
 {
     text_put(out, "chain late_port {\n");
     lookups_put(out, false, "udp dport set ", "map ", SET_LATE_PORT, "");
-    text_put(out, "}\nchain late {\n"
-                  "type filter hook prerouting priority -310; policy accept;\n");
+    text_put(out, "}\nchain late_look {\n");
     lookups_put(out, true, " daddr set ", "map ", SET_LATE, " notrack jump late_port");
     lookups_put(out, false, "", "", SET_HOLD, " notrack");
-    text_put(out, "}\nchain hold {\n"
-                  "type filter hook output priority -310; policy accept;\n");
+    text_put(out, "}\nchain hold_look {\n");
     lookups_put(out, false, "", "", SET_HOLD, " notrack");
     text_put(out, "}\nchain forwarded {\n"
                   "type filter hook prerouting priority -140; policy accept;\n");
-    lookups_put(out, false, "", "vmap ", SET_FLOWS, "");
+    moved_put(skeleton, out);
     text_put(out, "}\nchain own {\n"
                   "type route hook output priority -140; policy accept;\n");
-    lookups_put(out, false, "", "vmap ", SET_FLOWS, "");
+    moved_put(skeleton, out);
     text_put(out,
              "}\nchain sources {\n"
              "type nat hook postrouting priority 90; policy accept;\n"
-             "meta mark & 0x%08" PRIx32 " != 0 meta l4proto udp masquerade\n}\n",
-             skeleton->mark_mask);
+             "meta mark & 0x%08" PRIx32 " != 0 meta l4proto udp ct mark set ct mark | 0x%08" PRIx32
+             " masquerade\n}\n",
+             skeleton->mark_mask, skeleton->mark_mask);
 }
 
 void skeleton_write(const struct skeleton *skeleton, struct buffer *out,

@@ -28,8 +28,12 @@ static struct move_look look_of(const struct node *node, const struct flow *flow
         .id = flow->entry.id,
         .received = flow->entry.packets[FLOW_RECEIVED],
         .sent_packets = flow->before_packets[FLOW_SENT] + flow->entry.packets[FLOW_SENT],
-        .others = moves_others(node->moves, flow->move.place, flow->conn, flow->move.begun_us),
+        .was_answered = flow_is_answered(&node->settings, flow),
     };
+    struct flow_row row;
+
+    flow_row(&node->settings, flow, &row);
+    look.pto_us = row.pto_us;
 
     memcpy(look.seen_at, flow->entry.seen_at, sizeof(look.seen_at));
     look.on_way = look.there && flow->move.state == MOVE_SET &&
@@ -93,6 +97,7 @@ static int uplink_find(struct node *node, const struct flow *flow,
 static void set(struct node *node, struct flow *flow, const char *interface)
 {
     snprintf(flow->interface, sizeof(flow->interface), "%s", interface);
+    flow_rerouted(flow);
     node->uncommitted = true;
 }
 
@@ -155,6 +160,7 @@ static void put_back(struct node *node, struct flow *flow)
     r = mover_set(node->mover, &flow->tuple, *from ? from : NULL);
     if (r < 0)
         log_line(node->log, LOG_WARNING, "%s cannot be put back: %s", flow->name, strerror(-r));
+    memcpy(flow->local, flow->move.before, sizeof(flow->local));
     set(node, flow, from);
 }
 
@@ -164,33 +170,44 @@ static void end_good(struct node *node, struct flow *flow, bool validated)
     char local[TUPLE_END_SIZE];
 
     if (!validated) { /* nothing was sent there; the address is known, and most often the port */
-        memcpy(flow->entry.seen_at, flow->move.place, sizeof(flow->entry.seen_at));
+        memcpy(flow->local, flow->move.place, sizeof(flow->local));
     }
+    if (validated)
+        moves_followed(node->moves, &flow->tuple, node->now_us);
     move_end(&flow->move);
     node->n_moving--;
     tell_path(node, flow);
     (void)pathdog_node_migrated(node->kit, token, tell_local(local, flow), validated);
 }
 
-static void end_forbidden(struct node *node, struct flow *flow)
+/* Put back, and answered again: it is the server, or it was chance. */
+static void end_refused(struct node *node, struct flow *flow)
 {
     char server[TUPLE_END_SIZE];
 
+    tell_path(node, flow);
+    if (!moves_refused(node->moves, &flow->tuple, node->now_us)) {
+        answer_error(node, flow, PATHDOG_NODE_TIMEOUT, NULL);
+        return;
+    }
     log_line(node->log, LOG_NOTICE,
              "%s: the server %s does not follow a flow to another address; it is not asked again "
              "for an hour",
              flow->name, tuple_server_text(server, &flow->tuple));
-    moves_forbid(node->moves, &flow->tuple, node->now_us);
-    tell_path(node, flow);
     answer_error(node, flow, PATHDOG_NODE_PEER_DISABLE_MIGRATION,
                  "no answer after the move, while other flows of that uplink were answered, and "
                  "answered again when put back");
 }
 
+/* Only where the new way carries others is anything to be learnt of the server. */
 static void end_put_back(struct node *node, struct flow *flow, const struct move_look *look)
 {
+    const struct move *move = &flow->move;
+    bool others = move->enough_us &&
+                  moves_others(node->moves, move->place, flow->conn, move->enough_us, node->now_us);
+
     put_back(node, flow);
-    if (look->others && node->now_us < flow->move.until_us) {
+    if (others && node->now_us < move->until_us) {
         move_put_back(&flow->move, look, node->now_us);
         return;
     }
@@ -216,8 +233,8 @@ void steer_look(struct node *node, struct flow *flow)
         answer_error(node, flow, PATHDOG_NODE_TIMEOUT, NULL);
         tell_path(node, flow);
         break;
-    case MOVE_FORBIDDEN:
-        end_forbidden(node, flow);
+    case MOVE_REFUSED:
+        end_refused(node, flow);
         break;
     case MOVE_GOES_ON:
         break;

@@ -465,7 +465,7 @@ static void test_how_long_an_answer_takes(void **state)
     struct flow_row row;
 
     (void)state;
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         flow_row(&defaults, flow, &row);
         assert_true(row.pto_us == FLOW_UNKNOWN);
         carry(&entry, FLOW_SENT, 1);
@@ -497,6 +497,37 @@ static void test_how_long_an_answer_takes(void **state)
     flow_row(&defaults, flow, &row);
     assert_true(row.pto_us < EVERY + 26 * MS);
     flow->move.state = MOVE_NONE;
+    flows_free(flows);
+}
+
+static void test_another_way_begins_anew(void **state)
+{
+    struct flows *flows = flows_new(&defaults);
+    struct flow_entry entry = entry_of(CLIENT);
+    struct flow *flow = told(flows, &entry, SECOND);
+
+    (void)state;
+    assert_true(flow_is_answered(&defaults, flow));
+    flows_sample(flows, &entry, 2 * SECOND);
+    assert_false(flow_is_answered(&defaults, flow)); /* silent for a second */
+    for (unsigned i = 1; i < 5; i++) {
+        carry(&entry, FLOW_SENT, 1);
+        flows_sample(flows, &entry, 2 * SECOND + i * EVERY);
+    }
+    assert_int_equal(unacked_ms(flow), 300);
+    flow_rerouted(flow);
+    assert_int_equal(unacked_ms(flow), 0);
+    flows_sample(flows, &entry, 10 * SECOND);
+    assert_int_equal(unacked_ms(flow), 0); /* nothing was sent there */
+    carry(&entry, FLOW_SENT, 1);
+    flows_sample(flows, &entry, 11 * SECOND);
+    carry(&entry, FLOW_SENT, 1);
+    flows_sample(flows, &entry, 12 * SECOND);
+    assert_int_equal(unacked_ms(flow), 1000);
+    assert_false(flow_is_answered(&defaults, flow));
+    carry(&entry, FLOW_RECEIVED, 1);
+    flows_sample(flows, &entry, 13 * SECOND);
+    assert_true(flow_is_answered(&defaults, flow));
     flows_free(flows);
 }
 
@@ -623,6 +654,7 @@ int main(void)
         cmocka_unit_test(test_more_than_could_be_acknowledgements),
         cmocka_unit_test(test_a_protocol_that_takes_its_time),
         cmocka_unit_test(test_how_long_an_answer_takes),
+        cmocka_unit_test(test_another_way_begins_anew),
         cmocka_unit_test(test_counters_go_on_with_a_new_entry),
         cmocka_unit_test(test_a_new_entry_that_looks_like_the_old_one),
         cmocka_unit_test(test_when_one_has_ended),

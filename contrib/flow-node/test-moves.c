@@ -21,7 +21,12 @@ static const uint8_t old_place[16] = {192, 0, 2, 1}, new_place[16] = {198, 51, 1
 /* Asked for at BEGUN, of a flow whose entry 5 has had 20 packets of the server. */
 static struct move begun(void)
 {
-    struct move_look look = {.there = true, .id = 5, .received = 20, .sent_packets = 40};
+    struct move_look look = {.there = true,
+                             .id = 5,
+                             .received = 20,
+                             .sent_packets = 40,
+                             .was_answered = true,
+                             .pto_us = 200 * MS};
     struct move move;
 
     memcpy(look.seen_at, old_place, sizeof(look.seen_at));
@@ -104,30 +109,47 @@ static void test_one_that_sends_nothing_stays_unproven(void **state)
     assert_int_equal(move_look(&move, &look, BEGUN + TIMEOUT), MOVE_UNPROVEN);
 }
 
+/* While its old way lives there is something to go back to, and soon. */
 static void test_one_that_is_not_answered_is_put_back(void **state)
 {
     struct move move = begun();
-    struct move_look look = look_at(new_place, 6, 0, 49);
+    struct move_look look = look_at(new_place, 6, 0, 41);
 
     (void)state;
-    /* Nobody is answered there: it may be the uplink, and all of the time is waited. */
-    assert_int_equal(move_look(&move, &look, BEGUN + TIMEOUT - 1), MOVE_GOES_ON);
-    assert_int_equal(move_look(&move, &look, BEGUN + TIMEOUT), MOVE_PUT_BACK);
-    /* Others are: it is put back while there is time to see what happens then. */
-    look.others = true;
-    assert_int_equal(move_look(&move, &look, BEGUN + 2999 * MS), MOVE_GOES_ON);
-    assert_int_equal(move_look(&move, &look, BEGUN + 3000 * MS), MOVE_PUT_BACK);
+    assert_int_equal(move_look(&move, &look, BEGUN + 100 * MS), MOVE_GOES_ON);
     look.sent_packets = 42; /* too few to say so */
-    assert_int_equal(move_look(&move, &look, BEGUN + 3000 * MS), MOVE_GOES_ON);
+    assert_int_equal(move_look(&move, &look, BEGUN + 1000 * MS), MOVE_GOES_ON);
+    look.sent_packets = 43;
+    assert_int_equal(move_look(&move, &look, BEGUN + 1100 * MS), MOVE_PUT_BACK);
+    move = begun();
+    look.sent_packets = 49;
+    assert_int_equal(move_look(&move, &look, BEGUN + 100 * MS), MOVE_GOES_ON);
+    assert_int_equal(move_look(&move, &look, BEGUN + 899 * MS), MOVE_GOES_ON); /* 4 × 200 ms */
+    assert_int_equal(move_look(&move, &look, BEGUN + 900 * MS), MOVE_PUT_BACK);
+    move = begun();
+    look.sent_packets = 41;
+    assert_int_equal(move_look(&move, &look, BEGUN + TIMEOUT), MOVE_PUT_BACK);
 }
 
-static void test_answered_again_when_put_back_is_forbidden(void **state)
+/* A way that was dead is nothing to go back to: the program's next packet may come late. */
+static void test_one_whose_old_way_was_dead_stays(void **state)
 {
     struct move move = begun();
     struct move_look look = look_at(new_place, 6, 0, 49);
 
     (void)state;
-    look.others = true;
+    move.was_answered = false;
+    assert_int_equal(move_look(&move, &look, BEGUN + 100 * MS), MOVE_GOES_ON);
+    assert_int_equal(move_look(&move, &look, BEGUN + TIMEOUT - 1), MOVE_GOES_ON);
+    assert_int_equal(move_look(&move, &look, BEGUN + TIMEOUT), MOVE_UNPROVEN);
+}
+
+static void test_answered_again_when_put_back(void **state)
+{
+    struct move move = begun();
+    struct move_look look = look_at(new_place, 6, 0, 49);
+
+    (void)state;
     move_put_back(&move, &look, BEGUN + 3000 * MS);
     assert_int_equal(move.state, MOVE_RETURNED);
     assert_int_equal(move.token, TOKEN);
@@ -135,7 +157,7 @@ static void test_answered_again_when_put_back_is_forbidden(void **state)
     look = look_at(old_place, 7, 0, 50);
     assert_int_equal(move_look(&move, &look, BEGUN + 3100 * MS), MOVE_GOES_ON);
     look.received = 1;
-    assert_int_equal(move_look(&move, &look, BEGUN + 3100 * MS), MOVE_FORBIDDEN);
+    assert_int_equal(move_look(&move, &look, BEGUN + 3100 * MS), MOVE_REFUSED);
     look.sent_packets = 49; /* what it sent long ago was answered: that says nothing */
     assert_int_equal(move_look(&move, &look, BEGUN + 3100 * MS), MOVE_GOES_ON);
     assert_int_equal(move_look(&move, &look, BEGUN + TIMEOUT), MOVE_TIMEOUT);
@@ -157,17 +179,19 @@ static void test_others_are_others(void **state)
     struct moves *moves = moves_new();
 
     (void)state;
-    assert_false(moves_others(moves, new_place, 1, 0));
+    assert_false(moves_others(moves, new_place, 1, 0, 10));
     moves_answered(moves, new_place, 1, 10);
-    assert_false(moves_others(moves, new_place, 1, 0)); /* itself */
-    assert_true(moves_others(moves, new_place, 2, 0));
-    assert_false(moves_others(moves, new_place, 2, 10)); /* not since then */
-    assert_false(moves_others(moves, old_place, 2, 0));
+    assert_false(moves_others(moves, new_place, 1, 0, 10)); /* itself */
+    assert_true(moves_others(moves, new_place, 2, 0, 10));
+    assert_true(moves_others(moves, new_place, 2, 0, 10 + MOVES_STILL_US));
+    assert_false(moves_others(moves, new_place, 2, 0, 11 + MOVES_STILL_US)); /* no more */
+    assert_false(moves_others(moves, new_place, 2, 10, 10));                 /* not since then */
+    assert_false(moves_others(moves, old_place, 2, 0, 10));
     moves_answered(moves, new_place, 2, 20);
     moves_answered(moves, new_place, 1, 30);
     moves_answered(moves, new_place, 1, 40);
-    assert_true(moves_others(moves, new_place, 1, 19)); /* two are kept */
-    assert_false(moves_others(moves, new_place, 1, 20));
+    assert_true(moves_others(moves, new_place, 1, 19, 40)); /* two are kept */
+    assert_false(moves_others(moves, new_place, 1, 20, 40));
     moves_free(moves);
 }
 
@@ -181,10 +205,10 @@ static void test_places_are_bounded(void **state)
         place[1] = (uint8_t)(i >> 8);
         place[2] = (uint8_t)i;
         moves_answered(moves, place, 1, 100 + i);
-        assert_true(moves_others(moves, place, 2, 0));
+        assert_true(moves_others(moves, place, 2, 0, 100));
     }
     place[1] = place[2] = 0;
-    assert_false(moves_others(moves, place, 2, 0)); /* the oldest gave way */
+    assert_false(moves_others(moves, place, 2, 0, 100)); /* the oldest gave way */
     moves_free(moves);
 }
 
@@ -206,30 +230,46 @@ static void test_a_server_that_does_not_follow(void **state)
 
     (void)state;
     assert_false(moves_is_forbidden(moves, &tuple, 1));
-    moves_forbid(moves, &tuple, 1);
+    assert_false(moves_refused(moves, &tuple, 1)); /* once may be chance */
+    assert_false(moves_is_forbidden(moves, &tuple, 1));
+    assert_true(moves_refused(moves, &again, 1)); /* the same server */
     assert_true(moves_is_forbidden(moves, &tuple, 1));
     assert_true(moves_is_forbidden(moves, &again, MOVES_FORBIDDEN_US));
     assert_false(moves_is_forbidden(moves, &again, MOVES_FORBIDDEN_US + 1));
     assert_false(moves_is_forbidden(moves, &port, 1));
     assert_false(moves_is_forbidden(moves, &six, 1));
-    moves_forbid(moves, &again, 2); /* the same server: it is renewed */
-    assert_true(moves_is_forbidden(moves, &tuple, MOVES_FORBIDDEN_US + 1));
     moves_free(moves);
 }
 
-static void test_forbidden_servers_are_bounded(void **state)
+/* Whatever happens to its flows later: that is the way's fault. */
+static void test_a_server_that_has_followed(void **state)
+{
+    struct flow_tuple tuple = tuple_of("udp:192.0.2.7:443#10.0.0.1:1000");
+    struct moves *moves = moves_new();
+
+    (void)state;
+    assert_false(moves_refused(moves, &tuple, 1));
+    moves_followed(moves, &tuple, 2);
+    for (unsigned i = 0; i < 10; i++)
+        assert_false(moves_refused(moves, &tuple, 3 + i));
+    assert_false(moves_is_forbidden(moves, &tuple, 20));
+    moves_free(moves);
+}
+
+static void test_servers_are_bounded(void **state)
 {
     struct moves *moves = moves_new();
     struct flow_tuple first = tuple_of("udp:192.0.2.7:443#10.0.0.1:1000"), other = first;
 
     (void)state;
-    moves_forbid(moves, &first, 1);
-    for (unsigned i = 0; i < MOVES_FORBIDDEN_MOST; i++) {
+    moves_refused(moves, &first, 1);
+    assert_true(moves_refused(moves, &first, 1));
+    for (unsigned i = 0; i < MOVES_SERVERS_MOST; i++) {
         other.daddr[1] = (uint8_t)(i >> 8);
         other.daddr[2] = (uint8_t)i;
         other.daddr[3] = 99;
-        moves_forbid(moves, &other, 2 + i);
-        assert_true(moves_is_forbidden(moves, &other, 2 + i));
+        moves_refused(moves, &other, 2 + i);
+        assert_true(moves_refused(moves, &other, 2 + i));
     }
     assert_false(moves_is_forbidden(moves, &first, 2));
     moves_free(moves);
@@ -244,12 +284,14 @@ int main(void)
         cmocka_unit_test(test_a_move_to_where_it_is),
         cmocka_unit_test(test_one_that_sends_nothing_stays_unproven),
         cmocka_unit_test(test_one_that_is_not_answered_is_put_back),
-        cmocka_unit_test(test_answered_again_when_put_back_is_forbidden),
+        cmocka_unit_test(test_one_whose_old_way_was_dead_stays),
+        cmocka_unit_test(test_answered_again_when_put_back),
         cmocka_unit_test(test_no_move_no_verdict),
         cmocka_unit_test(test_others_are_others),
         cmocka_unit_test(test_places_are_bounded),
         cmocka_unit_test(test_a_server_that_does_not_follow),
-        cmocka_unit_test(test_forbidden_servers_are_bounded),
+        cmocka_unit_test(test_a_server_that_has_followed),
+        cmocka_unit_test(test_servers_are_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
