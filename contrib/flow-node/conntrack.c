@@ -27,6 +27,11 @@
 #define FILTER_PROTO_NUM   (1u << 3)
 #define FILTER_PROTO_DPORT (1u << 5)
 #define FAMILIES           2u
+/* Entries that the server's packet made (it was under way when tracking began, or somebody flushed
+ * the table) have the port in their other direction: they are asked for in the first dumps, and in
+ * each so manieth. */
+#define TURNED_FIRST 4u
+#define TURNED_EACH  8u
 
 struct conntrack {
     const struct flow_settings *settings;
@@ -34,7 +39,8 @@ struct conntrack {
     uint32_t sequence, dump_sequence;
     bool dumping, whole;
     bool unfiltered; /* the kernel knows no filter */
-    unsigned part;   /* of the dump that is under way: a family, and a port */
+    unsigned n_dumps;
+    unsigned part; /* of the dump that is under way: a family, and a port */
     _Alignas(struct nlmsghdr) char buffer[BUFFER_BYTES];
 };
 
@@ -175,22 +181,32 @@ static bool compares_port(const struct conntrack *conntrack)
            settings->ports[0].first == settings->ports[0].last;
 }
 
+/* Of the dump that is under way: does it look for those, too? */
+static unsigned directions(const struct conntrack *conntrack)
+{
+    bool turned = conntrack->n_dumps <= TURNED_FIRST || conntrack->n_dumps % TURNED_EACH == 0;
+
+    return compares_port(conntrack) && turned ? 2 : 1;
+}
+
 static void put_filter(struct conntrack *conntrack, struct nlmsghdr *message)
 {
     bool port = compares_port(conntrack);
-    struct nlattr *whole = mnl_attr_nest_start(message, CTA_TUPLE_ORIG),
+    unsigned place = conntrack->part / FAMILIES % ports_apart(conntrack);
+    bool turned = conntrack->part / FAMILIES / ports_apart(conntrack);
+    uint32_t flags = FILTER_PROTO_NUM | (port ? FILTER_PROTO_DPORT : 0u);
+    struct nlattr *whole = mnl_attr_nest_start(message, turned ? CTA_TUPLE_REPLY : CTA_TUPLE_ORIG),
                   *part = mnl_attr_nest_start(message, CTA_TUPLE_PROTO);
 
     mnl_attr_put_u8(message, CTA_PROTO_NUM, IPPROTO_UDP);
     if (port)
         mnl_attr_put_u16(message, CTA_PROTO_DST_PORT,
-                         htons(conntrack->settings->ports[conntrack->part / FAMILIES].first));
+                         htons(conntrack->settings->ports[place].first));
     mnl_attr_nest_end(message, part);
     mnl_attr_nest_end(message, whole);
     whole = mnl_attr_nest_start(message, CTA_FILTER);
-    mnl_attr_put_u32(message, CTA_FILTER_ORIG_FLAGS,
-                     FILTER_PROTO_NUM | (port ? FILTER_PROTO_DPORT : 0u));
-    mnl_attr_put_u32(message, CTA_FILTER_REPLY_FLAGS, 0);
+    mnl_attr_put_u32(message, CTA_FILTER_ORIG_FLAGS, turned ? 0 : flags);
+    mnl_attr_put_u32(message, CTA_FILTER_REPLY_FLAGS, turned ? flags : 0);
     mnl_attr_nest_end(message, whole);
 }
 
@@ -220,6 +236,7 @@ int conntrack_dump(struct conntrack *conntrack)
     if (conntrack->dumping)
         return 0;
     conntrack->part = 0;
+    conntrack->n_dumps++;
     conntrack->whole = true;
     r = part_begin(conntrack);
     conntrack->dumping = r >= 0;
@@ -258,7 +275,8 @@ static int dump_message(struct reading *reading, const struct nlmsghdr *message)
 /* The next one, or the whole is done. */
 static int part_done(struct conntrack *conntrack)
 {
-    unsigned parts = conntrack->unfiltered ? 1 : FAMILIES * ports_apart(conntrack);
+    unsigned parts =
+        conntrack->unfiltered ? 1 : FAMILIES * ports_apart(conntrack) * directions(conntrack);
     int r;
 
     if (++conntrack->part >= parts)

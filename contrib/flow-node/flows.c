@@ -371,6 +371,8 @@ static void flow_take(struct flow *flow, const struct flow_entry *entry, uint64_
         take_ages(flow, entry, packets_of(flow, entry, FLOW_SENT) - sent,
                   packets_of(flow, entry, FLOW_RECEIVED) - received, now_us);
     flow->entry = *entry;
+    memcpy(flow->local, entry->seen_at, sizeof(flow->local));
+    flow->local_port = entry->seen_port;
     flow->there = true;
     flow->sampled_us = now_us;
 }

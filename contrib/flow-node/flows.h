@@ -69,7 +69,9 @@ struct flow {
     char name[FLOW_NAME_SIZE];
     char interface[IF_NAMESIZE]; /* it was moved there; "": it goes where the routes lead */
     bool forwarded;
-    char lan[IF_NAMESIZE];                       /* of a forwarded one: where it comes from */
+    char lan[IF_NAMESIZE]; /* of a forwarded one: where it comes from */
+    uint8_t local[16];     /* where the server sees it, or will */
+    uint16_t local_port;
     struct flow_entry entry;                     /* as of sampled_us */
     bool there;                                  /* there was an entry at the last look */
     uint64_t before_bytes[2], before_packets[2]; /* of the entries before this one */

@@ -23,7 +23,7 @@ static void map_grow(struct moved_map *map)
     struct moved_map wider = *map;
 
     wider.n_buckets = map->n_buckets * 2;
-    wider.buckets = memory_new(wider.n_buckets, sizeof(*wider.buckets));
+    wider.buckets = memory_new(wider.n_buckets, sizeof(void *));
     for (size_t i = 0; i < map->n_buckets; i++) {
         for (struct moved_link *link = map->buckets[i], *next; link; link = next) {
             size_t bucket = bucket_of(&wider, &link->tuple);
@@ -69,7 +69,7 @@ static void map_init(struct moved_map *map, const uint64_t key[static 2])
 {
     map->n_buckets = 64;
     map->count = 0;
-    map->buckets = memory_new(map->n_buckets, sizeof(*map->buckets));
+    map->buckets = memory_new(map->n_buckets, sizeof(void *));
     memcpy(map->key, key, sizeof(map->key));
 }
 

@@ -54,8 +54,8 @@ int mover_set(struct mover *mover, const struct flow_tuple *flow, const char *in
     if (moved->dirty)
         return 0;
     moved->dirty = true;
-    mover->dirty = array_reserve(mover->dirty, &mover->dirty_capacity, mover->n_dirty + 1,
-                                 sizeof(*mover->dirty));
+    mover->dirty =
+        array_reserve(mover->dirty, &mover->dirty_capacity, mover->n_dirty + 1, sizeof(void *));
     mover->dirty[mover->n_dirty++] = moved;
     return 0;
 }

@@ -25,7 +25,7 @@ static void attributes_sort(const struct nlattr *first, size_t size, const struc
 {
     const struct nlattr *attr; /* the name that the macro below has for it */
 
-    memset(ret, 0, count * sizeof(*ret));
+    memset(ret, 0, count * sizeof(void *));
     mnl_attr_for_each_payload((const void *)first, size)
     {
         if (mnl_attr_get_type(attr) < count)

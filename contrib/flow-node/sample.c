@@ -55,8 +55,8 @@ static void end(struct node *node, struct flow *flow, const char *reason)
 /* Before it is sampled: what is compared with. */
 struct before {
     uint64_t received;
-    uint8_t seen_at[16];
-    uint16_t seen_port;
+    uint8_t local[16];
+    uint16_t local_port;
 };
 
 static uint64_t received_of(const struct flow *flow)
@@ -66,9 +66,9 @@ static uint64_t received_of(const struct flow *flow)
 
 static struct before before_of(const struct flow *flow)
 {
-    struct before before = {.received = received_of(flow), .seen_port = flow->entry.seen_port};
+    struct before before = {.received = received_of(flow), .local_port = flow->local_port};
 
-    memcpy(before.seen_at, flow->entry.seen_at, sizeof(before.seen_at));
+    memcpy(before.local, flow->local, sizeof(before.local));
     return before;
 }
 
@@ -80,8 +80,8 @@ static void after(struct node *node, struct flow *flow, const struct before *bef
         moves_answered(node->moves, flow->entry.seen_at, flow->conn, node->now_us);
     if (flow->move.state != MOVE_NONE)
         steer_look(node, flow);
-    else if (memcmp(before->seen_at, flow->entry.seen_at, sizeof(before->seen_at)) != 0 ||
-             before->seen_port != flow->entry.seen_port)
+    else if (memcmp(before->local, flow->local, sizeof(before->local)) != 0 ||
+             before->local_port != flow->local_port)
         tell_path(node, flow);
     tell_unanswered(node, flow);
 }

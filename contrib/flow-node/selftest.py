@@ -77,6 +77,20 @@ class Told(Case):
         self.assertNotIn(f":444#", names)
         self.assertNotIn(f"#{short.port}", names)
 
+    def test_a_flow_whose_entry_the_server_made(self):
+        """Its packet was under way when the tracking began, or somebody flushed the table."""
+        server = self.server()
+        client = self.client("turned", every=1000)
+        wait_for("the server knows it", lambda: "turned" in server.first)
+        node, pathdog = self.start("--min-bytes", "0")
+        inside(HOST, "conntrack", "-F", check=False)
+        for _ in range(3):
+            server.sock.sendto(b"x" * 1000, server.first["turned"])
+        conn = self.told(pathdog, client)
+        client.every = 0.02
+        client.more(0)
+        self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up0"])
+
     def test_an_unanswered_flow_is_pushed(self):
         server = self.server()
         client = self.client("push")
@@ -183,7 +197,8 @@ class Moved(Case):
         self.assertEqual(error["code"], -32004)
         client.more(10)
         self.assertEqual(elements(), 0)
-        self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up0"])
+        pathdog.pump(lambda: pathdog.row(conn) and address_of(pathdog.peers[conn]["local"]) == ADDRESS[4]["up0"], 10,
+                     "it is told where it is")
 
     def test_a_server_that_forbids_it(self):
         """The first time may be chance, the second is not."""

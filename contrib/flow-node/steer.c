@@ -160,6 +160,7 @@ static void put_back(struct node *node, struct flow *flow)
     r = mover_set(node->mover, &flow->tuple, *from ? from : NULL);
     if (r < 0)
         log_line(node->log, LOG_WARNING, "%s cannot be put back: %s", flow->name, strerror(-r));
+    memcpy(flow->local, flow->move.before, sizeof(flow->local));
     set(node, flow, from);
 }
 
@@ -169,7 +170,7 @@ static void end_good(struct node *node, struct flow *flow, bool validated)
     char local[TUPLE_END_SIZE];
 
     if (!validated) { /* nothing was sent there; the address is known, and most often the port */
-        memcpy(flow->entry.seen_at, flow->move.place, sizeof(flow->entry.seen_at));
+        memcpy(flow->local, flow->move.place, sizeof(flow->local));
     }
     if (validated)
         moves_followed(node->moves, &flow->tuple, node->now_us);

@@ -13,8 +13,8 @@ const char *tell_local(char out[static TUPLE_END_SIZE], const struct flow *flow)
 {
     struct flow_tuple seen = flow->tuple;
 
-    memcpy(seen.saddr, flow->entry.seen_at, sizeof(seen.saddr));
-    seen.sport = flow->entry.seen_port;
+    memcpy(seen.saddr, flow->local, sizeof(seen.saddr));
+    seen.sport = flow->local_port;
     return tuple_client_text(out, &seen);
 }
 

@@ -16,7 +16,7 @@ struct flow_tuple {
 };
 
 /* "udp:192.0.2.7:443#192.0.2.1:57126", "udp:[2001:db8::7]:443#[2001:db8::1]:57126" and a NUL. */
-#define TUPLE_TEXT_SIZE 112u
+#define TUPLE_TEXT_SIZE 120u
 /* An address with its port. */
 #define TUPLE_END_SIZE 56u
 
