@@ -20,6 +20,7 @@ from watchdog import program, sanitized
 
 UNUSABLE = netns.usable()
 FLOWS = 10**6
+MANY = 20000
 FULL_BYTES = "/proc/sys/net/netfilter/nf_conntrack_max"
 MOST_KIB = 64 * 1024
 
@@ -58,7 +59,8 @@ class Floods(Flows):
     words = ("--min-age", "5s", "--min-bytes", "4K")
 
     def live(self, **more):
-        super().live(words=self.words, **more)
+        """However busy this machine is with the flood, no flow times out."""
+        super().live(words=self.words, idle_timeout="10min", **more)
 
     def test_a_million_short_flows(self):
         """Its memory stays bounded, the long flows are watched, and moved."""
@@ -86,7 +88,7 @@ class Floods(Flows):
         self.live()
         os.kill(self.node_there.process.pid, signal.SIGSTOP)
         try:
-            self.flood(100000)
+            self.flood(MANY)
         finally:
             os.kill(self.node_there.process.pid, signal.SIGCONT)
         self.wait_peers()
