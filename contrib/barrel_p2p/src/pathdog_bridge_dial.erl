@@ -43,14 +43,20 @@ really(Node, Limit, Options, Settings) ->
     end.
 
 %% A message may have had the node dialled meanwhile, from where the routes lead. net_kernel would let us wait for that
-%% dial, and so with the next message, and for ever. What is set is there for whoever dials next.
+%% dial, and so with the next message, and for ever. What is set is there for whoever dials next. A dial of the peer's that
+%% is just coming in is as good as ours.
 set(_, [], _) ->
     ok;
 set(Node, Options, #{dist := Dist}) ->
     case {pathdog_bridge_options:set(Node, Options), Dist:pending(Node)} of
         {ok, Setup} when is_pid(Setup) ->
-            give_up(Node, Setup, elsewhere),
-            pathdog_bridge_options:set(Node, Options);
+            case is_outgoing(Setup) of
+                true ->
+                    give_up(Node, Setup, elsewhere),
+                    pathdog_bridge_options:set(Node, Options);
+                false ->
+                    ok
+            end;
         {Result, _} ->
             Result
     end.
@@ -96,10 +102,17 @@ gone(Monitor, Setup) ->
     after ?GRACE -> not is_process_alive(Setup)
     end.
 
+%% It is linked to what it has made; the process of one that comes in is not.
+is_outgoing(Setup) ->
+    lists:any(fun(Pid) -> is_controller(Pid) orelse pathdog_bridge_conn:is_connection(Pid) end, linked(Setup)).
+
 %% The half-made connection is that of the controller which the process that dials started.
 controllers(Setup) ->
+    [Pid || Pid <- linked(Setup), is_controller(Pid)].
+
+linked(Setup) ->
     case process_info(Setup, links) of
-        {links, Links} -> [Pid || Pid <- Links, is_pid(Pid), is_controller(Pid)];
+        {links, Links} -> [Pid || Pid <- Links, is_pid(Pid)];
         undefined -> []
     end.
 

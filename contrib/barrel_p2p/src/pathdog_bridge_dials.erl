@@ -16,9 +16,12 @@
 -define(LOOK, 50).
 -define(LOOK_HELD, 10). % while somebody is held
 -define(REFUSED_MIN, 50). % or as long as it took until it was refused: that is what the peer's takes, too
--define(REFUSED_MAX, 1000).
--define(ANSWER_FIRST, 300). % doubled with each attempt, for peers that are far away
+-define(REFUSED_MAX, 3000).
+-define(ANSWER_FIRST, 300). % or so many round trips, if that is longer; doubled with each attempt
+-define(ANSWER_RTTS, 3).
 -define(ANSWER_MAX, 5000).
+-define(RTTS_FIRST, 1000). % until the round trips are looked at
+-define(RTTS, 10000).
 -define(HOLD_TIMES, 4).
 -define(STATE_LIMIT, 50).
 
@@ -41,11 +44,12 @@ init(#{hold_for := HoldFor, dist := Dist} = Settings) ->
     pathdog_bridge_hold:release(),
     ?MODULE = ets:new(?MODULE, [named_table, protected]),
     self() ! look,
+    erlang:send_after(?RTTS_FIRST, self(), rtts),
     {ok, #{
         settings => Settings,
         guard => guard(self(), Dist),
         holds => HoldFor > 0 andalso pathdog_bridge_hold:possible(),
-        known => #{}, % node => [], who was connected
+        known => #{}, % node => ms: who was connected, and its round trip then, if it is known; else 0
         seen => #{}, % the process that dials => #{since, told, refused, ended}
         silent => #{} % node => #{answer, hold: how long the next time; until, reserved: if it is held}
     }}.
@@ -63,6 +67,12 @@ handle_info(look, State) ->
     Next = look(pathdog_bridge_call:now_ms(), State),
     erlang:send_after(case ets:info(?MODULE, size) of 0 -> ?LOOK; _ -> ?LOOK_HELD end, self(), look),
     {noreply, Next};
+handle_info(rtts, #{holds := Holds} = State) ->
+    erlang:send_after(?RTTS, self(), rtts),
+    Holds andalso pathdog_bridge_call:async(rtts, fun rtts/0, ?RTTS),
+    {noreply, State};
+handle_info({rtts, {ok, Rtts}}, #{known := Known} = State) ->
+    {noreply, State#{known := maps:merge(Known, Rtts)}};
 handle_info(_Message, State) ->
     {noreply, State}.
 
@@ -79,8 +89,17 @@ look(Now, #{settings := #{dist := Dist}, seen := Before} = State) ->
 know(Up, #{known := Known} = State) ->
     case [Node || {Node, _} <- Up, not is_map_key(Node, Known)] of
         [] -> State;
-        New -> State#{known := lists:foldl(fun(Node, Into) -> Into#{Node => []} end, Known, New)}
+        New -> State#{known := lists:foldl(fun(Node, Into) -> Into#{Node => 0} end, Known, New)}
     end.
+
+%% In a process of its own. Who does not answer is left out.
+rtts() ->
+    maps:from_list([
+        {Node, Us div 1000}
+     || #{node := Node, quic := Quic} <- pathdog_bridge_peers:connections(all),
+        {ok, {ok, #{srtt := Us}}} <- [pathdog_bridge_call:run(fun() -> quic:get_path_stats(Quic) end, ?STATE_LIMIT)],
+        is_integer(Us)
+    ]).
 
 %% ---- one dial ----
 
@@ -114,8 +133,9 @@ refused({Node, Setup}, #{since := Since} = Dial, Now, #{seen := Seen} = State) -
 answered({Node, Setup}, #{since := Since}, Now, #{holds := true, known := Known} = State) when is_map_key(Node, Known) ->
     #{settings := #{dist := Dist}, silent := Silent} = State,
     #{answer := Limit} = maps:get(Node, Silent, first(State)),
+    #{Node := Rtt} = Known,
     Waits =
-        Now - Since >= Limit andalso Dist:name() > Node andalso not pathdog_bridge_relay:is_relayed(Node) andalso
+        Now - Since >= max(Limit, ?ANSWER_RTTS * Rtt) andalso Dist:name() > Node andalso not pathdog_bridge_relay:is_relayed(Node) andalso
             is_unanswered(Setup),
     case Waits of
         true -> hold(Node, Now, finish(Node, Setup, unanswered, State));

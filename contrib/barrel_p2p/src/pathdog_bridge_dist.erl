@@ -79,12 +79,9 @@ pending(Node) ->
 %% All that are under way.
 -spec dials() -> [{node(), pid()}].
 dials() ->
-    try ets:tab2list(sys_dist) of
-        Rows ->
-            [
-                {element(2, Row), element(5, Row)}
-             || Row <- Rows, element(1, Row) =:= connection, element(4, Row) =:= pending, is_pid(element(5, Row))
-            ]
+    Pending = [{'=:=', {element, 1, '$_'}, connection}, {'=:=', {element, 4, '$_'}, pending}, {is_pid, {element, 5, '$_'}}],
+    try
+        ets:select(sys_dist, [{'_', Pending, [{{{element, 2, '$_'}, {element, 5, '$_'}}}]}])
     catch
         error:badarg when node() =:= nonode@nohost -> [];
         error:badarg ->

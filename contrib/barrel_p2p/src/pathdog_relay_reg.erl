@@ -134,8 +134,13 @@ patience(#{relays := Relays, dead_after := Ms}) ->
 connect_options(Node, #{table := Table} = State) ->
     Path =
         case ets:lookup(Table, {path, Node}) of
-            [{_, Pid}] -> Pid;
-            [] -> begin_path(Node, State)
+            [{_, Pid}] ->
+                case is_process_alive(Pid) of
+                    true -> Pid;
+                    false -> begin_path(Node, State)
+                end;
+            [] ->
+                begin_path(Node, State)
         end,
     Ref = make_ref(),
     Adapter = #{

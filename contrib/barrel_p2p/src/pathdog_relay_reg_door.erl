@@ -50,6 +50,11 @@ init({Id, Relays, Numbers, Port, Direct}) ->
             ends => #{}, % the socket towards a relay => what is known of it
             pulse => pathdog_relay_reg_pulse:new(),
             direct => Direct,
+            %% all that one may register there with
+            ids => [
+                pathdog_relay_reg_ids:id(Id, Number)
+             || Half <- [0, 1], Number <- pathdog_relay_reg_ids:numbers(Half, Numbers)
+            ],
             members => [], % who registered there, the latest first
             latest => none % {socket, address} that data came over last
         }, Relays)}.
@@ -141,9 +146,8 @@ heard(Socket, #{relay := Relay} = End, Data, #{ends := Ends} = State) ->
     end.
 
 %% As a relay would take it: who knows an id is a member. Others are not heard, so that nobody else gets what goes out.
-directly(From, <<"REG:", Given/binary>>, #{direct := Direct, id := Id, numbers := Count, members := Members} = State) ->
-    Numbers = pathdog_relay_reg_ids:numbers(0, Count) ++ pathdog_relay_reg_ids:numbers(1, Count),
-    case lists:member(string:trim(Given, trailing, "\n"), [pathdog_relay_reg_ids:id(Id, Number) || Number <- Numbers]) of
+directly(From, <<"REG:", Given/binary>>, #{direct := Direct, ids := Ids, members := Members} = State) ->
+    case lists:member(string:trim(Given, trailing, "\n"), Ids) of
         true ->
             _ = gen_udp:send(Direct, From, <<"ACK\n">>),
             State#{members := lists:sublist([From | lists:delete(From, Members)], ?MEMBERS_MAX)};

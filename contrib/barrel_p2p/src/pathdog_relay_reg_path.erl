@@ -21,14 +21,10 @@
 -export([start/1, send/5, close/2, switch/4, received/2, kind/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
--define(AGAIN_MS, 200). % until the next REG, while there is no answer
--define(UNPROVEN_MS, 1000). % after the ACK, doubling
-%% Sessions end after 300 s without activity; a member may register again from the same port.
--define(REFRESH_MS, 60000).
+-define(HURRY_MS, 200). % until a relay that nobody is at is left, whatever is known of others
 -define(ERR_MAX, 20). % bytes of a relay's refusal; a packet of QUIC is longer
 -define(LOOK_MS, 25). % until our own address is looked at, when nothing comes
 -define(HELD_MAX, 32). % datagrams kept while a relay has not answered; QUIC sends the rest again
--define(DIRECT, <<"direct">>).
 
 -spec start(map()) -> pid().
 start(Args) ->
@@ -74,13 +70,11 @@ init(#{via := Via, keeper := Keeper, ways := Ways, relays := Relays, dead_after 
     erlang:send_after(pathdog_relay_reg_pulse:ms(), self(), pulse),
     Known = maps:with([id, numbers, relays, node, keeper], Args),
     {ok,
-        use(Via, kept, Known#{
+        pathdog_relay_reg_sockets:use(Via, kept, Known#{
             ways => pathdog_relay_reg_ways:new(Via, Ways, maps:keys(Relays), DeadAfter),
             %% relays: with direct, if the other end has a door for that, which speaks the same
-            %% {via, number} => {socket, direct | {registering, timer} | {registered, timer, pause} | ported}
-            %% ported: from a fresh port, where data comes first
-            sockets => #{},
-            places => #{}, % relay => {half, current number, the numbers and their addresses}
+            sockets => #{}, % see pathdog_relay_reg_sockets
+            places => #{},
             suspect => false, % nothing comes: relays are asked
             pulse => pathdog_relay_reg_pulse:new(),
             conns => #{}, % ref => the connection's process
@@ -97,8 +91,8 @@ handle_call({received, Via}, _From, #{received := Received} = State) ->
 handle_call({switch, _, _}, _From, #{conns := Conns} = State) when map_size(Conns) =:= 0 ->
     {reply, {error, not_connected}, State};
 handle_call({switch, Via, Port}, From, #{ways := Ways, waiting := Waiting} = State0) ->
-    State1 = use(Via, Port, State0#{ways := pathdog_relay_reg_ways:to(Via, Ways)}),
-    case ready(Via, State1) of
+    State1 = pathdog_relay_reg_sockets:use(Via, Port, State0#{ways := pathdog_relay_reg_ways:to(Via, Ways)}),
+    case pathdog_relay_reg_sockets:is_ready(Via, State1) of
         true -> {reply, ok, State1};
         false -> {noreply, State1#{waiting := [{From, Via} | Waiting]}}
     end.
@@ -112,30 +106,15 @@ handle_cast({close, Ref}, #{conns := Conns} = State) ->
 
 -spec handle_info(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
 handle_info({udp, Socket, Ip, Port, Data}, #{relays := Relays} = State) ->
-    case key_of(Socket, State) of
+    case pathdog_relay_reg_sockets:key_of(Socket, State) of
         {Via, _} = Key when is_map_key(Via, Relays) -> {noreply, from_relay(Key, Via, {Ip, Port}, Data, State)};
         {Via, _} -> {noreply, in(Ip, Port, Data, counted(Via, State))};
         none -> {noreply, State}
     end;
 handle_info({udp_error, Socket, econnrefused}, State) ->
-    {noreply, refused(key_of(Socket, State), State)};
-handle_info({again, Key, Timer}, #{sockets := Sockets} = State) ->
-    case Sockets of
-        #{Key := {Socket, {registering, Timer}}} ->
-            case is_wanted(Key, State) of
-                true -> {noreply, register_at(Key, Socket, State)};
-                false -> {noreply, State} % when it is used again
-            end;
-        #{Key := {Socket, {registered, Timer, Pause}}} ->
-            case is_current(Key, State) of
-                true ->
-                    reg(Key, Socket, State),
-                    {noreply, registered(Key, Socket, min(2 * Pause, ?REFRESH_MS), State)};
-                false ->
-                    {noreply, State#{sockets := Sockets#{Key := {Socket, idle}}}}
-            end;
-        _ -> {noreply, State}
-    end;
+    {noreply, refused(pathdog_relay_reg_sockets:key_of(Socket, State), State)};
+handle_info({again, Key, Timer}, State) ->
+    {noreply, pathdog_relay_reg_sockets:again(Key, Timer, is_wanted(Key, State), State)};
 handle_info(pulse, #{pulse := Pulse} = State) ->
     erlang:send_after(pathdog_relay_reg_pulse:ms(), self(), pulse),
     case pathdog_relay_reg_pulse:tick(Pulse) of
@@ -170,7 +149,7 @@ known(Conn, Ref, #{conns := Conns} = State) when is_map_key(Ref, Conns) ->
 known(Conn, Ref, #{conns := Conns, ways := Ways} = State) when map_size(Conns) =:= 0 ->
     _ = monitor(process, Conn),
     Begun = pathdog_relay_reg_ways:begun(Ways),
-    use(pathdog_relay_reg_ways:via(Begun), kept, State#{conns := #{Ref => Conn}, ways := Begun});
+    pathdog_relay_reg_sockets:use(pathdog_relay_reg_ways:via(Begun), kept, State#{conns := #{Ref => Conn}, ways := Begun});
 known(Conn, Ref, #{conns := Conns} = State) ->
     _ = monitor(process, Conn),
     State#{conns := Conns#{Ref => Conn}}.
@@ -197,19 +176,19 @@ dead({nothing, Ways}, State) -> State#{ways := Ways};
 dead({leave, Ways}, State) -> next_way(State#{ways := Ways}).
 
 %% Is our address at the relay another one? Then with another id.
-looked(#{ways := Ways, relays := Relays} = State) ->
+looked(#{ways := Ways} = State) ->
     Via = pathdog_relay_reg_ways:via(Ways),
-    case is_map_key(Via, Relays) andalso number(Via, State) =/= number(Via, placed(Via, State)) of
-        true -> woken(use(Via, kept, State#{ways := pathdog_relay_reg_ways:again(Ways)}));
+    case pathdog_relay_reg_sockets:is_moved(Via, State) of
+        true -> woken(pathdog_relay_reg_sockets:use(Via, kept, State#{ways := pathdog_relay_reg_ways:again(Ways)}));
         false -> State
     end.
 
 suspect(#{relays := Relays} = State) ->
-    left(lists:foldl(fun(Relay, Next) -> use(Relay, kept, Next) end, State#{suspect := true}, maps:keys(Relays))).
+    left(lists:foldl(fun(Relay, Next) -> pathdog_relay_reg_sockets:use(Relay, kept, Next) end, State#{suspect := true}, maps:keys(Relays))).
 
 %% Its host says that nobody is there. The way in use is left when nothing has come for a while.
 refused({Via, _} = Key, #{ways := Ways, relays := Relays} = State) when is_map_key(Via, Relays) ->
-    case is_current(Key, State) of
+    case pathdog_relay_reg_sockets:is_current(Key, State) of
         true -> left(State#{ways := pathdog_relay_reg_ways:refused(Via, Ways)});
         false -> State
     end;
@@ -223,7 +202,7 @@ left(#{ways := Ways} = State) ->
         yes ->
             next_way(State);
         {wait, Episode} ->
-            erlang:send_after(?AGAIN_MS, self(), {hurry, Episode}),
+            erlang:send_after(?HURRY_MS, self(), {hurry, Episode}),
             State;
         no ->
             State
@@ -236,10 +215,10 @@ next_way(#{ways := Ways, node := Node} = State) ->
         {Was, Next} ->
             {Old, New} = {pathdog_relay_reg_ways:via(Ways), pathdog_relay_reg_ways:via(Next)},
             logger:notice("pathdog_bridge: nothing comes from ~ts over ~ts, now over ~ts", [Node, Old, New]),
-            Turned = case Was of lives -> turned(Old, State); silent -> State end,
-            Moved = use(New, kept, Turned#{ways := Next}),
+            Turned = case Was of lives -> pathdog_relay_reg_sockets:turned(Old, State); silent -> State end,
+            Moved = pathdog_relay_reg_sockets:use(New, kept, Turned#{ways := Next}),
             %% what waited for the old one's answer
-            woken(case ready(New, Moved) of true -> flushed(Moved); false -> Moved end)
+            woken(case pathdog_relay_reg_sockets:is_ready(New, Moved) of true -> flushed(Moved); false -> Moved end)
     end.
 
 %% A connection whose window is full of what was lost sends nothing more by itself, and waits for its probe timeout, if it may
@@ -258,162 +237,31 @@ came(Via, #{ways := Ways, node := Node} = State) ->
         _ -> State#{ways := Next}
     end.
 
-%% ---- with which id ----
-
-number(Via, #{places := Places}) ->
-    case Places of
-        #{Via := {_, Number, _}} -> Number;
-        _ -> 0
-    end.
-
-key(Via, State) -> {Via, number(Via, State)}.
-
-is_current({Via, _} = Key, State) -> Key =:= key(Via, State).
-
-%% Where there is no route now, it stays.
-placed(Via, #{places := Places, relays := Relays, numbers := Count} = State) ->
-    {Half, _, Had} = maps:get(Via, Places, {0, 0, []}),
-    case pathdog_relay_reg_socket:local(maps:get(Via, Relays)) of
-        unknown ->
-            State;
-        Local ->
-            {Number, Has} = pathdog_relay_reg_ids:place(Local, Half, Count, Had),
-            State#{places := Places#{Via => {Half, Number, Has}}}
-    end.
-
-%% The relay lives and nothing comes: the other end may be registered with the other half of the numbers.
-turned(Via, #{places := Places} = State) ->
-    case Places of
-        #{Via := {Half, Number, Had}} ->
-            State#{places := Places#{Via := {pathdog_relay_reg_ids:other(Half), Number, Had}}};
-        _ ->
-            State
-    end.
-
-%% Somebody else has it, or we, from an address that was ours.
-is_full({Via, Number} = Key, #{places := Places, sockets := Sockets} = State) ->
-    #{Via := {Half, _, Had}} = Places,
-    Full = State#{
-        places := Places#{Via := {Half, Number, pathdog_relay_reg_ids:full(Number, Had)}},
-        sockets := case Sockets of
-            #{Key := {Socket, {registering, _}}} -> Sockets#{Key := {Socket, idle}};
-            _ -> Sockets
-        end
-    },
-    #{places := #{Via := {_, Other, _}}} = Placed = placed(Via, Full),
-    case Other =:= Number orelse pathdog_relay_reg_ids:is_full(Other, Had) of
-        true -> State; % all are: again with this one, until it is time for another way
-        false -> use(Via, kept, Placed)
-    end.
-
-%% ---- sockets ----
-
-%% The direct one, where the other end has no door of its own for it.
-use(Via, Port, #{relays := Relays, sockets := Sockets} = State) when not is_map_key(Via, Relays) ->
-    case Sockets of
-        #{{Via, 0} := _} when Port =:= kept -> State;
-        _ -> opened({Via, 0}, direct, State)
-    end;
-use(Via, Port, State0) ->
-    #{sockets := Sockets} = State = placed(Via, State0),
-    Key = key(Via, State),
-    IsFresh = Port =:= fresh andalso Key =:= key(Via, State0),
-    case Sockets of
-        #{Key := _} when IsFresh, Via =:= ?DIRECT -> newly(Key, State);
-        #{Key := {_, How}} when IsFresh -> opened(Key, fresh(How), State);
-        #{Key := {_, ported}} -> State;
-        #{Key := {Socket, {registering, _}}} -> register_at(Key, Socket, State);
-        %% it may have forgotten us: data come behind it
-        #{Key := {Socket, _}} -> reg(Key, Socket, State), registered(Key, Socket, ?UNPROVEN_MS, State);
-        _ -> newly(Key, State)
-    end.
-
-newly(Key, State) ->
-    #{sockets := #{Key := {Socket, _}}} = Opened = opened(Key, idle, State),
-    register_at(Key, Socket, Opened).
-
-key_of(Socket, #{sockets := Sockets}) ->
-    case [Key || {Key, {S, _}} <- maps:to_list(Sockets), S =:= Socket] of
-        [Key] -> Key;
-        [] -> none
-    end.
-
 %% In use, asked for, or to be known about.
 is_wanted({Via, _} = Key, #{ways := Ways, waiting := Waiting, suspect := Suspect} = State) ->
-    is_current(Key, State) andalso
+    map_size(maps:get(conns, State)) > 0 andalso pathdog_relay_reg_sockets:is_current(Key, State) andalso
         (pathdog_relay_reg_ways:via(Ways) =:= Via orelse lists:keymember(Via, 2, Waiting) orelse Suspect).
-
-fresh({registering, _} = How) -> How;
-fresh(_) -> ported.
-
-%% The direct one is bound to no address, so that it follows the host's routes. What was there is closed after it.
-opened({Via, _} = Key, How, #{relays := Relays, sockets := Sockets} = State) ->
-    Socket =
-        case Relays of
-            #{Via := Address} ->
-                pathdog_relay_reg_socket:open(Address);
-            _ ->
-                {ok, Direct} = gen_udp:open(0, pathdog_relay_reg_socket:options()),
-                Direct
-        end,
-    case Sockets of
-        #{Key := {Old, _}} -> gen_udp:close(Old);
-        _ -> ok
-    end,
-    State#{sockets := Sockets#{Key => {Socket, How}}}.
-
-register_at(Key, Socket, #{sockets := Sockets} = State) ->
-    reg(Key, Socket, State),
-    Timer = again(Key, ?AGAIN_MS),
-    State#{sockets := Sockets#{Key := {Socket, {registering, Timer}}}}.
-
-reg({Via, Number}, Socket, #{relays := Relays, id := Id}) ->
-    #{Via := Relay} = Relays,
-    ok = sent(gen_udp:send(Socket, Relay, [<<"REG:">>, pathdog_relay_reg_ids:id(Id, Number), <<"\n">>]), Socket).
-
-registered(Key, Socket, Pause, #{sockets := Sockets} = State) ->
-    Timer = again(Key, Pause),
-    State#{sockets := Sockets#{Key := {Socket, {registered, Timer, Pause}}}}.
-
-again(Key, Pause) ->
-    Timer = make_ref(),
-    erlang:send_after(Pause, self(), {again, Key, Timer}),
-    Timer.
-
-ready(Via, #{sockets := Sockets} = State) ->
-    Key = key(Via, State),
-    case Sockets of
-        #{Key := {_, {registering, _}}} -> false;
-        #{Key := _} -> true
-    end.
 
 %% ---- datagrams ----
 
 out(Data, #{ways := Ways, sockets := Sockets, held := Held, peer := Peer, relays := Relays} = State) ->
     Via = pathdog_relay_reg_ways:via(Ways),
-    Key = key(Via, State),
+    Key = pathdog_relay_reg_sockets:key(Via, State),
     #{Key := {Socket, How}} = Sockets,
     case How of
         direct ->
             {Ip, Port} = Peer,
             _ = gen_udp:send(Socket, Ip, Port, Data),
             State;
-        {registering, _} when length(Held) < ?HELD_MAX ->
+        {registering, _, _} when length(Held) < ?HELD_MAX ->
             State#{held := [Data | Held]};
-        {registering, _} ->
+        {registering, _, _} ->
             State;
         _ ->
             #{Via := Relay} = Relays,
-            ok = sent(gen_udp:send(Socket, Relay, Data), Socket),
+            ok = pathdog_relay_reg_socket:send(Socket, Relay, Data),
             State
     end.
-
-%% The kernel says it either by a message or here.
-sent({error, econnrefused}, Socket) ->
-    self() ! {udp_error, Socket, econnrefused},
-    ok;
-sent(_, _) ->
-    ok.
 
 from_relay(Key, Via, From, Data, #{relays := Relays, sockets := Sockets} = State) ->
     #{Key := {Socket, How}} = Sockets,
@@ -422,22 +270,22 @@ from_relay(Key, Via, From, Data, #{relays := Relays, sockets := Sockets} = State
         _ -> State % somebody else knows our port
     end.
 
-heard(Key, Socket, {registering, _}, ack, _, State) ->
-    said(Key, acknowledged(Key, registered(Key, Socket, ?UNPROVEN_MS, State)));
+heard(Key, Socket, {registering, _, _}, ack, _, State) ->
+    said(Key, acknowledged(Key, pathdog_relay_reg_sockets:acknowledged(Key, Socket, State)));
 heard(Key, _, _, ack, _, State) ->
     said(Key, State);
 %% With another id, if the relay says that this one is taken; else the registration is repeated, as long as that may take.
-heard(Key, _, {registering, _}, refusal, <<"ERR:full", _/binary>>, State) ->
-    said(Key, case is_current(Key, State) of true -> is_full(Key, State); false -> State end);
-heard(Key, _, {registering, _}, refusal, _, State) ->
+heard(Key, _, {registering, _, _}, refusal, <<"ERR:full", _/binary>>, State) ->
+    said(Key, case pathdog_relay_reg_sockets:is_current(Key, State) of true -> pathdog_relay_reg_sockets:full(Key, State); false -> State end);
+heard(Key, _, {registering, _, _}, refusal, _, State) ->
     said(Key, State);
 %% It does not know us any more, or does not want us.
 heard(Key, Socket, _, refusal, _, State) ->
-    said(Key, register_at(Key, Socket, State));
+    said(Key, pathdog_relay_reg_sockets:register_at(Key, Socket, State));
 heard({Via, _} = Key, Socket, How, data, Data, #{peer := Peer} = State) ->
     %% what comes with an id that was left is no proof of the one in use
     Proven =
-        case is_current(Key, State) of
+        case pathdog_relay_reg_sockets:is_current(Key, State) of
             true -> counted(Via, proven(Key, Socket, How, State));
             false -> State
         end,
@@ -450,19 +298,18 @@ heard({Via, _} = Key, Socket, How, data, Data, #{peer := Peer} = State) ->
 said({Via, _}, #{ways := Ways} = State) ->
     left(State#{ways := pathdog_relay_reg_ways:lives(Via, Ways)}).
 
-%% The other end's data came over it: we are registered, from this port.
-proven(_, _, {registered, _, ?REFRESH_MS}, State) ->
-    State;
-proven(Key, Socket, {registering, _}, State) ->
-    acknowledged(Key, registered(Key, Socket, ?REFRESH_MS, State));
-proven(Key, Socket, _, State) ->
-    registered(Key, Socket, ?REFRESH_MS, State).
+proven(Key, Socket, How, State) ->
+    Proven = pathdog_relay_reg_sockets:proven(Key, Socket, State),
+    case How of
+        {registering, _, _} -> acknowledged(Key, Proven);
+        _ -> Proven
+    end.
 
 acknowledged({Via, _} = Key, #{waiting := Waiting, ways := Ways} = State) ->
-    {Here, Others} = lists:partition(fun({_, For}) -> For =:= Via andalso is_current(Key, State) end, Waiting),
+    {Here, Others} = lists:partition(fun({_, For}) -> For =:= Via andalso pathdog_relay_reg_sockets:is_current(Key, State) end, Waiting),
     [gen_server:reply(From, ok) || {From, _} <- Here],
     Open = State#{waiting := Others},
-    case key(pathdog_relay_reg_ways:via(Ways), Open) of
+    case pathdog_relay_reg_sockets:key(pathdog_relay_reg_ways:via(Ways), Open) of
         Key -> flushed(Open);
         _ -> Open
     end.

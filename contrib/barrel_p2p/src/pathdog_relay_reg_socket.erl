@@ -3,7 +3,7 @@
 %% ({udp_error, Socket, econnrefused}), and what is sent comes from the address with which the relay knows it, or not at all.
 -module(pathdog_relay_reg_socket).
 
--export([open/1, options/0, local/1, family/1]).
+-export([open/1, send/3, options/0, local/1, family/1]).
 
 -define(ROOM, 4194304). % the kernel gives as much of it as net.core.rmem_max allows
 -define(AT_A_TIME, 64).
@@ -16,6 +16,17 @@ open({Ip, Port}) ->
     {ok, Socket} = gen_udp:open(0, [family(Ip) | options()]),
     _ = gen_udp:connect(Socket, Ip, Port),
     Socket.
+
+%% The kernel says that nobody is there either by a message or here: then it is a message, too.
+-spec send(gen_udp:socket(), address(), iodata()) -> ok.
+send(Socket, To, Data) ->
+    case gen_udp:send(Socket, To, Data) of
+        {error, econnrefused} ->
+            self() ! {udp_error, Socket, econnrefused},
+            ok;
+        _ ->
+            ok
+    end.
 
 %% On a busy machine nobody reads for a while: what has no room then is lost.
 -spec options() -> [gen_udp:option()].

@@ -16,7 +16,8 @@ all() ->
         not_where_quic_loses_data,
         a_black_hole, no_path_and_nothing_is_touched, no_socket_to_bind, not_an_inbound_one,
         reconnected_from_an_interface, reconnected_from_an_address, inbound_and_its_address_is_known,
-        every_attempt_is_bound, another_dial_is_in_the_way, options_do_not_remain, redialled_by_turns, quic_that_cannot, by_address,
+        every_attempt_is_bound, another_dial_is_in_the_way,
+        a_dial_of_the_peer_s_is_not, options_do_not_remain, redialled_by_turns, quic_that_cannot, by_address,
         told_where_it_is, bound_by_somebody_else, relayed_ones_are_not_bound,
         a_path_lives, a_path_is_dead, answers_that_are_none, lost_once, nobody_listens, no_path_to_probe,
         an_inbound_one_is_probed, many_probes, too_many_probes, probed_while_it_migrates, quic_that_is_silent
@@ -230,12 +231,27 @@ every_attempt_is_bound(Config) ->
 %% As a message begins it, by the routes: it would be waited for, and none were made from there.
 another_dial_is_in_the_way(Config) ->
     {Client, Conn, _, _} = real(client, Config),
-    Setup = spawn(fun() -> receive stop -> ok end end),
+    Self = self(),
+    Setup = spawn(fun() ->
+        {ok, _} = quic_connection:start_link(client, {?LOCALHOST, 1}, self()),
+        Self ! {self(), dials},
+        receive stop -> ok end
+    end),
+    receive {Setup, dials} -> ok end,
     Monitor = monitor(process, Setup),
     standin_net:dialling(?B, Setup),
     #{<<"result">> := #{<<"conn">> := _}} = ask(Client, reconnect_peer, Conn, on("lo")),
     receive {'DOWN', Monitor, process, Setup, Reason} -> ?assertEqual(killed, Reason) after 60000 -> error(not_ended) end,
     ?assertEqual(?BY_LO, lists:last(standin_net:dialled_with())).
+
+%% It has made no connection: it came in, and will be the new one.
+a_dial_of_the_peer_s_is_not(Config) ->
+    {Client, Conn, _, _} = real(client, Config),
+    Accepts = spawn(fun() -> receive stop -> ok end end),
+    standin_net:dialling(?B, Accepts),
+    #{<<"result">> := #{<<"conn">> := _}} = ask(Client, reconnect_peer, Conn, on("lo")),
+    ?assert(is_process_alive(Accepts)),
+    Accepts ! stop.
 
 %% A dial that finds the peer connected, or hangs, does not use them. The next one would.
 options_do_not_remain(Config) ->

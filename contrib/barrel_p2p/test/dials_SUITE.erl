@@ -13,7 +13,7 @@ all() ->
     [
         told_by_its_timer, told_by_net_kernel, it_ends_by_itself, refused, refused_for_a_moment,
         nobody_answers, it_is_held_and_let_go, held_ever_longer, it_comes_by_itself, somebody_dials_it_meanwhile,
-        who_answers_is_not_held, who_never_answered_is_not_held, the_greater_one_is_not_held, what_is_not_known_is_not_held, holding_is_off,
+        one_that_is_far_away, who_answers_is_not_held, who_never_answered_is_not_held, the_greater_one_is_not_held, what_is_not_known_is_not_held, holding_is_off,
         the_bridge_ends, it_is_killed, what_one_before_left, a_reconnect_waits, two_at_once, barred
     ].
 
@@ -138,10 +138,15 @@ refused(_) ->
 refused_for_a_moment(_) ->
     bridge:listen(),
     {Setup, _, _} = Dial = setup(?GREATER, #{}),
+    %% it has taken long until it was refused, so it has time
+    bridge:wait(fun() -> is_map_key(Setup, maps:get(seen, sys:get_state(pathdog_bridge_dials))) end),
+    sys:replace_state(pathdog_bridge_dials, fun(#{seen := #{Setup := #{since := Since} = One} = Seen} = State) ->
+        State#{seen := Seen#{Setup := One#{since := Since - 60000}}}
+    end),
     standin_net:stands(Setup, refused),
+    bridge:wait(fun() -> is_map_key(refused, maps:get(Setup, maps:get(seen, sys:get_state(pathdog_bridge_dials)))) end),
     Setup ! stop,
     ?assertEqual(normal, ended(Dial)),
-    looked(Dial),
     ?assertEqual([], bridge:said(<<"dial of">>)).
 
 %% ---- those without an answer ----
@@ -179,6 +184,21 @@ held_ever_longer(_) ->
     ],
     [First, Second, Third] = Times,
     ?assert(First >= 300 andalso Second >= 600 andalso Third >= 1200).
+
+%% Three of its round trips, as they were while it was connected, and not 300 ms.
+one_that_is_far_away(_) ->
+    standin_net:up(?LESSER, client),
+    quic_connection:set(standin_net:quic(?LESSER), #{srtt => 500000}),
+    bridge:wait(fun() ->
+        pathdog_bridge_dials ! rtts,
+        #{known := Known} = sys:get_state(pathdog_bridge_dials),
+        maps:get(?LESSER, Known, 0) =:= 500
+    end),
+    standin_net:down(?LESSER),
+    bridge:wait(fun() -> not lists:keymember(?LESSER, 1, standin_net:controllers()) end),
+    Begin = erlang:monotonic_time(millisecond),
+    ?assertEqual(killed, ended(first_setup(?LESSER, #{answered => false}))),
+    ?assert(erlang:monotonic_time(millisecond) - Begin >= 1500).
 
 %% Then nothing is taken back that the connection has taken over.
 it_comes_by_itself(_) ->

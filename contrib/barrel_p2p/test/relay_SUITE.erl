@@ -14,7 +14,7 @@ all() ->
         options_are_there_before_the_first_dial, again_after_a_failed_dial, again_after_a_connection,
         owned_by_who_stays, only_for_relayed_peers, told, unknown_via, over_the_relay, there_and_back,
         a_relay_that_is_silent, a_relay_that_wakes_up, an_ack_of_somebody_else, data_of_somebody_else,
-        an_ack_is_no_proof, data_is_a_proof, a_door_and_its_acks, a_fresh_port, a_fresh_port_at_a_relay, registered_once, the_path_stays_for_the_next_connection,
+        no_connection_and_nothing_is_asked, an_ack_is_no_proof, data_is_a_proof, a_door_and_its_acks, a_fresh_port, a_fresh_port_at_a_relay, registered_once, the_path_stays_for_the_next_connection,
         an_unused_path_ends_with_its_keeper, migrate_peer_switches, a_switch_into_a_black_hole,
         a_relay_that_forwards_nothing,
         not_connected_yet, an_inbound_one_does_not_switch, bad_arguments
@@ -40,6 +40,7 @@ via(told) -> <<"eu">>;
 via(the_path_stays_for_the_next_connection) -> <<"eu">>;
 via(registered_once) -> <<"eu">>;
 via(a_relay_that_is_silent) -> <<"us">>;
+via(no_connection_and_nothing_is_asked) -> <<"us">>;
 via(a_relay_that_wakes_up) -> <<"us">>;
 via(an_ack_of_somebody_else) -> <<"us">>;
 via(data_of_somebody_else) -> <<"us">>;
@@ -214,6 +215,39 @@ a_relay_that_is_silent(_Config) ->
     bridge:wait(fun path/0),
     {error, Reason} = pathdog_bridge_relay:switch(?B, <<"us">>, pathdog_bridge_call:now_ms() + 300),
     ?assert(Reason =:= no_path orelse Reason =:= timeout).
+
+%% A peer that is gone for good must not keep the relays busy.
+no_connection_and_nothing_is_asked(Config) ->
+    Deaf = proplists:get_value(deaf, Config),
+    Self = self(),
+    Conn = spawn(fun() ->
+        #{send_fun := Send} = options(),
+        ok = Send(?LOCALHOST, 9, <<"held">>),
+        Self ! {self(), sent},
+        receive stop -> ok end
+    end),
+    receive {Conn, sent} -> ok end,
+    Asks = fun() ->
+        drain(Deaf),
+        #{sockets := #{{<<"us">>, 0} := {_, {registering, Timer, _}}}} = sys:get_state(path()),
+        path() ! {again, {<<"us">>, 0}, Timer},
+        _ = sys:get_state(path()),
+        case gen_udp:recv(Deaf, 0, 0) of
+            {ok, {_, _, <<"REG:alpha-bravo\n">>}} -> yes;
+            {error, timeout} -> no
+        end
+    end,
+    bridge:wait(fun() -> maps:size(maps:get(conns, sys:get_state(path()))) =:= 1 end),
+    ?assertEqual(yes, Asks()),
+    Conn ! stop,
+    bridge:wait(fun() -> maps:size(maps:get(conns, sys:get_state(path()))) =:= 0 end),
+    ?assertEqual(no, Asks()).
+
+drain(Socket) ->
+    case gen_udp:recv(Socket, 0, 0) of
+        {ok, _} -> drain(Socket);
+        {error, timeout} -> ok
+    end.
 
 %% What was sent meanwhile is not lost.
 a_relay_that_wakes_up(Config) ->

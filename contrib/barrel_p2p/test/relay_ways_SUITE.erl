@@ -20,7 +20,7 @@ small() ->
         to_a_dead_one_by_request, one_that_was_left_is_where_the_next_begins, acknowledgements_are_no_tries,
         a_reconnect_waits_for_another_way, a_hole_of_before_is_no_reason, relays_are_told, refused_is_left_at_once,
         another_address_has_another_id, all_relays_die_and_there_is_a_door, strangers_at_the_door_for_direct,
-        a_used_id_is_left_alone, the_door_has_another_address
+        a_used_id_is_left_alone, the_door_has_another_address, a_number_that_was_another_address_s, a_path_that_died
     ].
 
 real() ->
@@ -397,6 +397,37 @@ another_address_has_another_id(Config) ->
     ?assert(came(<<"eu">>) > Before),
     ?assertMatch(#{places := #{<<"eu">> := {0, 1, [{1, ?LOCALHOST}, {0, {192, 0, 2, 1}}]}}}, sys:get_state(path())),
     ?assertEqual({0, 0}, {came(<<"us">>), came(<<"direct">>)}).
+
+%% All have been used: it is the oldest one, with a socket of its own.
+a_number_that_was_another_address_s(Config) ->
+    Adapter = options(),
+    From = talk(Adapter, <<"one">>, Config),
+    {ok, Stale} = gen_udp:open(0, [binary, {ip, {127, 0, 0, 2}}, {active, true}]),
+    ok = gen_udp:controlling_process(Stale, path()),
+    sys:replace_state(path(), fun(#{places := Places, sockets := #{{<<"eu">>, 0} := {Socket, _}} = Sockets} = State) ->
+        gen_udp:close(Socket),
+        #{<<"eu">> := {Half, 0, _}} = Places,
+        State#{
+            places := Places#{<<"eu">> := {Half, 0, [{0, {192, 0, 2, 1}}, {1, {192, 0, 2, 2}}, {2, {192, 0, 2, 3}}]}},
+            sockets := Sockets#{{<<"eu">>, 2} => {Stale, idle}}
+        }
+    end),
+    ?assertEqual(From, talk(Adapter, <<"two">>, Config)),
+    #{sockets := #{{<<"eu">>, 2} := {Socket, _}}} = sys:get_state(path()),
+    ?assertMatch({ok, {?LOCALHOST, _}}, inet:sockname(Socket)),
+    ?assertMatch({error, _}, inet:port(Stale)),
+    ?assertEqual({0, 0}, {came(<<"us">>), came(<<"direct">>)}).
+
+%% The next dial but one finds another: one may have its options already.
+a_path_that_died(Config) ->
+    _ = talk(options(), <<"one">>, Config),
+    Path = path(),
+    Gone = monitor(process, Path),
+    exit(Path, kill),
+    receive {'DOWN', Gone, process, Path, _} -> ok end,
+    _ = options(),
+    _ = talk(options(), <<"two">>, Config),
+    ?assertNotEqual(Path, path()).
 
 %% To the listener nothing changes, also when the connection goes on without a relay.
 all_relays_die_and_there_is_a_door(Config) ->
