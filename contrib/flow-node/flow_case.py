@@ -145,9 +145,12 @@ class Node:
 
     def __init__(self, directory, *args, wait=True, under=()):
         self.socket = os.path.join(directory, "node.sock")
+        # AddressSanitizer keeps what was freed, by default 256 MiB of it: memory could not be measured.
+        options = os.environ.get("ASAN_OPTIONS", "")
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", HOST, *under, PROGRAM, "--socket", self.socket, "--min-age", "100ms",
              "--min-bytes", "1000", "--log", "text", *args],
+            env=dict(os.environ, ASAN_OPTIONS=f"{options}:quarantine_size_mb=1"),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.lines = []
         self.thread = threading.Thread(target=self._read, daemon=True)

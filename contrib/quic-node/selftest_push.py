@@ -106,6 +106,7 @@ class Pushes:
         answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 500, "interface": "up2"})
         self.assertEqual(answer["error"]["code"], -32004)
         self.pushed(pa, a, "validation", 1)
+        pa.pump(lambda: pa.pushed, 10, "the row of it")
         self.assertEqual(pa.pushed[-1]["conn"], ca)
         self.flows(a)
         self.finish(a, b)
