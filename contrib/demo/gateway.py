@@ -19,7 +19,7 @@ ALL = {**DEVICES, **PRINTER}
 UPLINK_OF = {"10.0.1.2": "up0", "10.0.2.2": "up1"}
 PATIENT = ("--idle-timeout", "120s")
 LEARN_S = 5
-GAP_DEAD_MS = 4000
+GAP_DEAD_MS = 8000  # a second, or four and a half where it is not known yet how soon a flow is answered
 GAP_OTHER_MS = 2500
 
 

@@ -16,7 +16,8 @@
  * bytes beyond a message whose length is no multiple of four. */
 static bool attributes_read(const char *bytes, size_t left, const struct nlattr **at, uint16_t most)
 {
-    memset(at, 0, sizeof(*at) * (most + 1u));
+    for (unsigned i = 0; i <= most; i++)
+        at[i] = NULL;
     while (left >= sizeof(struct nlattr)) {
         const struct nlattr *attribute = (const struct nlattr *)(const void *)bytes;
         uint16_t type = mnl_attr_get_type(attribute);

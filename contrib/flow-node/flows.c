@@ -191,8 +191,8 @@ static void ready_forget(struct flows *flows, const struct flow *flow)
 static void make_ready(struct flows *flows, struct flow *flow)
 {
     flow->state = FLOW_READY;
-    flows->ready =
-        array_reserve(flows->ready, &flows->ready_capacity, flows->n_ready + 1, sizeof(flow));
+    flows->ready = array_reserve(flows->ready, &flows->ready_capacity, flows->n_ready + 1,
+                                 sizeof(struct flow *));
     flows->ready[flows->n_ready++] = flow;
 }
 
@@ -204,7 +204,7 @@ void flow_remove(struct flows *flows, struct flow *flow)
         size_t place = told_place(flows, flow->conn);
 
         memmove(flows->told + place, flows->told + place + 1,
-                (flows->n_told - place - 1) * sizeof(*flows->told));
+                (flows->n_told - place - 1) * sizeof(struct flow *));
         flows->n_told--;
         short_remove(flows, flow);
     } else {
@@ -250,7 +250,7 @@ void flow_tell(struct flows *flows, struct flow *flow, const char *owner)
     flow->conn = ++flows->last_conn;
     flows->n_untold--;
     flows->told =
-        array_reserve(flows->told, &flows->told_capacity, flows->n_told + 1, sizeof(flow));
+        array_reserve(flows->told, &flows->told_capacity, flows->n_told + 1, sizeof(struct flow *));
     flows->told[flows->n_told++] = flow;
 }
 

@@ -163,4 +163,5 @@ class FlowCase(UplinksCase):
 
     def story(self):
         return "\n".join([super().story(), self.flow_node.story() if self.flow_node else "",
-                          str(self.tap.connections())])
+                          f"to the server: {self.tap.connections()}; back: {self.arrivals.count}, the last "
+                          f"{time.monotonic() - (self.arrivals.last or 0):.1f} s ago"])

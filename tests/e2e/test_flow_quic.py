@@ -6,10 +6,12 @@ import unittest
 
 import netns
 from case import cases
+from control_case import ctl_program
 from flow_case import FlowCase
 from flow_lab import SERVER
 from live_case import QuicNode
 from three_uplinks import PORT, address, endpoint
+from watchdog import run_tool
 
 UNUSABLE = netns.usable()
 STAGES = {"host ipv4": ("host", 4), "host ipv6": ("host", 6), "lan ipv4": ("lan", 4), "lan ipv6": ("lan", 6)}
@@ -76,7 +78,9 @@ class Quic(FlowCase):
         self.goes_on()
         self.ctl(self.pathdog, "hold", "--uplink", "up0")
         self.wait_said("outcome", "bravo's flow is moved", peer=bravo, outcome="migrated", target="up1")
-        refused = self.wait_said("outcome", "delta's is not", 20, peer=delta, outcome="disabled")
+        # The first refusal may be bad luck: it is asked again until flow-node is sure.
+        self.wait_until(lambda: self.refused(delta), "delta's server does not follow", 40)
+        refused = self.said("outcome", peer=delta, outcome="disabled")[0]
         self.assertIn("-32003", str(refused["error"]))
         self.goes_on()
         self.assertEqual(self.ways(delta), {address("up0", 4)})
@@ -86,6 +90,15 @@ class Quic(FlowCase):
         self.assertIn("may not be migrated", self.ctl(self.pathdog, "migrate", delta, "--to", "up1", status=1)[1])
         self.assertEqual(len(self.asked(delta)), asked)
         self.goes_on()
+
+    def refused(self, flow):
+        """Asks again, where no request is open."""
+        last = self.asked(flow)[-1]["decision"]
+        ended = [r for r in self.said("outcome", peer=flow, decision=last) if r["outcome"] != "timeout"
+                 or r["attempt"] > 2]
+        if ended and not self.said("outcome", peer=flow, outcome="disabled"):
+            run_tool(ctl_program(), "--socket", self.pathdog.control, "migrate", flow, "--to", "up1")
+        return self.said("outcome", peer=flow, outcome="disabled")
 
     def ways(self, flow):
         """From which addresses packets of this flow come to the server now."""

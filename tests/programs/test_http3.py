@@ -30,6 +30,10 @@ class Http3(FlowCase):
         self.server = server(self.lab, self.directory, root, self.certificate, family)
         self.watch()
 
+    def story(self):
+        told = [line for line in self.server.log().splitlines() if address("up1", self.family) in line]
+        return "\n".join([super().story(), "the server of up1:", *told[:8]])
+
     def tearDown(self):
         bad = self.server.stop()
         super().tearDown()

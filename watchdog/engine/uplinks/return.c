@@ -105,8 +105,14 @@ static void prove_by_others(struct engine *engine, struct uplink *uplink)
         take_bad(uplink);
 }
 
-/* Nobody is there who could prove it or shows that it is still dead, and it was left alone for long
- * enough: one may try. An idle connection that has stayed there shows neither. */
+/* An idle connection that has stayed on what others left shows neither that it lives nor that it is
+ * still dead. */
+static bool is_empty(const struct engine *engine, const struct uplink *uplink)
+{
+    return !uplink->n_peers || (evidence_silent(uplink) && !evidence_waits(engine, uplink));
+}
+
+/* Nobody is there who could prove it, and it was left alone for long enough: one may try. */
 static bool waited(const struct engine *engine, const struct uplink *uplink)
 {
     const struct proof *proof = &uplink->is.proof;
@@ -114,7 +120,7 @@ static bool waited(const struct engine *engine, const struct uplink *uplink)
                                 max_u64(proof->returned_us, proof->tried_us));
 
     return !(engine->node.features & NODE_PROBE_PATH) &&
-           engine->now_us >= since_us + proof->hold_us && !evidence_waits(engine, uplink);
+           engine->now_us >= since_us + proof->hold_us && is_empty(engine, uplink);
 }
 
 static bool is_proven_long(const struct engine *engine, const struct uplink *uplink)
