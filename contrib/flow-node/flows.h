@@ -65,7 +65,8 @@ enum flow_state {
 struct flow {
     struct flow_tuple tuple;
     enum flow_state state;
-    uint64_t conn; /* 0: was never told */
+    uint64_t answers_us; /* of its port */
+    uint64_t conn;       /* 0: was never told */
     char name[FLOW_NAME_SIZE];
     char interface[IF_NAMESIZE]; /* it was moved there; "": it goes where the routes lead */
     bool forwarded;
@@ -82,6 +83,7 @@ struct flow {
     uint64_t answer_packets; /* received, in the interval that ended with it */
     uint64_t since_us;       /* the first one that awaits an answer was sent; 0: none */
     unsigned tries;          /* intervals in which such were sent */
+    uint64_t tried_us;       /* when such were sent last */
     uint64_t pushed_us;      /* unacked age of the last push; 0: none */
     /* How long answers take: */
     uint64_t asked_us;  /* the sample before the first packet that was sent since; 0: none was */

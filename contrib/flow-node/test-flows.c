@@ -455,6 +455,53 @@ static void test_a_protocol_that_takes_its_time(void **state)
     flows_free(flows);
 }
 
+/* WireGuard's persistent keep-alive is not answered, for up to the two minutes to a handshake. */
+static void test_keepalives_await_nothing(void **state)
+{
+    struct flows *flows = flows_new(&defaults);
+    struct flow_entry entry = entry_of("udp:192.0.2.7:51820#10.0.0.1:51820");
+    struct flow *flow = told(flows, &entry, SECOND);
+    static const unsigned every[] = {250, 100, 5}; /* samples */
+
+    (void)state;
+    for (size_t k = 0; k < ARRAY_SIZE(every); k++) {
+        for (unsigned i = 1; i <= 600; i++) {
+            if (i % every[k] == 0) {
+                entry.packets[FLOW_SENT]++;
+                entry.bytes[FLOW_SENT] += 60;
+            }
+            flows_sample(flows, &entry, flow->sampled_us + EVERY);
+            assert_int_equal(unacked_ms(flow), 0);
+        }
+    }
+    for (unsigned i = 1; i <= 200; i++) { /* a handshake each 5 s is: its path is dead */
+        if (i % 50 == 1) {
+            entry.packets[FLOW_SENT]++;
+            entry.bytes[FLOW_SENT] += 176;
+        }
+        flows_sample(flows, &entry, flow->sampled_us + EVERY);
+    }
+    assert_true(unacked_ms(flow) >= 19000);
+    flows_free(flows);
+}
+
+/* The same of larger ones, where they come more seldom than an answer may. */
+static void test_what_is_not_sent_again_awaits_nothing(void **state)
+{
+    struct flows *flows = flows_new(&defaults);
+    struct flow_entry entry = entry_of("udp:[2001:db8::7]:51820#[2001:db8::1]:51820");
+    struct flow *flow = told(flows, &entry, SECOND);
+
+    (void)state;
+    for (unsigned i = 1; i <= 2000; i++) {
+        if (i % 250 == 0)
+            carry(&entry, FLOW_SENT, 1);
+        flows_sample(flows, &entry, flow->sampled_us + EVERY);
+        assert_int_equal(unacked_ms(flow), 0);
+    }
+    flows_free(flows);
+}
+
 /* Told where it has been seen often enough: the longest of late, and what RFC 9002 adds. */
 static void test_how_long_an_answer_takes(void **state)
 {
@@ -653,6 +700,8 @@ int main(void)
         cmocka_unit_test(test_repeated_sending_without_an_answer),
         cmocka_unit_test(test_more_than_could_be_acknowledgements),
         cmocka_unit_test(test_a_protocol_that_takes_its_time),
+        cmocka_unit_test(test_keepalives_await_nothing),
+        cmocka_unit_test(test_what_is_not_sent_again_awaits_nothing),
         cmocka_unit_test(test_how_long_an_answer_takes),
         cmocka_unit_test(test_another_way_begins_anew),
         cmocka_unit_test(test_counters_go_on_with_a_new_entry),
