@@ -9,7 +9,7 @@ PACKAGES_BUILD=(gcc libc6-dev dpkg-dev meson ninja-build pkg-config python3
     libngtcp2-dev libngtcp2-crypto-gnutls-dev libgnutls28-dev)
 PACKAGES_NETWORK=(iproute2 ethtool procps)
 # What flow-node is built from, and the router's own firewall.
-PACKAGES_GATEWAY=(libmnl-dev libnetfilter-conntrack-dev libnftables-dev nftables)
+PACKAGES_GATEWAY=(libmnl-dev libnftables-dev nftables)
 
 PREPARE_PATIENCE_S=${PREPARE_PATIENCE_S:-600} # for another apt to end
 

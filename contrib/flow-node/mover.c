@@ -419,7 +419,7 @@ static void text_tell(const struct listener *listener, char *told, size_t size, 
 /* Each that was not there the last time. */
 static void clashes_tell(struct mover *mover, const struct listener *listener)
 {
-    uint64_t hashes[ARRAY_SIZE(mover->clashes)];
+    uint64_t hashes[ARRAY_SIZE(mover->clashes)] = {0};
     size_t at = 0, n_hashes = 0;
     char text[256];
 
