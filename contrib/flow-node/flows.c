@@ -23,6 +23,10 @@
 /* So many answers say how long one takes; an old longest one is forgotten by parts. */
 #define ANSWERS_ENOUGH 3u
 #define ANSWERS_DECAY  32u
+/* Of samples that came later than this it is not the answer that took so long; nor is more than
+ * this believed of an answer: RFC 9002 §6.2.2 begins with no more either. */
+#define SAMPLE_LATE_US UINT64_C(400000)
+#define ANSWER_MOST_US UINT64_C(1000000)
 /* RFC 9002 §6.2.1: the peer may wait so long with an acknowledgement. */
 #define MAX_ACK_DELAY_US UINT64_C(25000)
 
@@ -350,7 +354,7 @@ static void take_sent(struct flow *flow, uint64_t n, uint64_t bytes, uint64_t no
 /* What was sent is answered: in how long at most? After a move that says nothing of the way. */
 static void take_answer(struct flow *flow, uint64_t now_us)
 {
-    uint64_t took_us = now_us - flow->asked_us;
+    uint64_t took_us = min_u64(now_us - flow->asked_us, ANSWER_MOST_US);
 
     flow->asked_us = 0;
     if (flow->move.state != MOVE_NONE)
@@ -365,11 +369,13 @@ static void take_answer(struct flow *flow, uint64_t now_us)
 static void take_ages(struct flow *flow, const struct flow_entry *entry, uint64_t sent,
                       uint64_t sent_bytes, uint64_t received, uint64_t now_us)
 {
-    bool first = !flow->sampled_us;
+    bool first = !flow->sampled_us, late = now_us - flow->sampled_us > SAMPLE_LATE_US;
 
+    if (late)
+        flow->asked_us = 0;
     if (!first && sent) {
         flow->sent_us = now_us;
-        if (!flow->asked_us)
+        if (!flow->asked_us && !late)
             flow->asked_us = flow->sampled_us;
     }
     if (!first && received && flow->asked_us)

@@ -30,6 +30,7 @@ static struct move_look look_of(const struct node *node, const struct flow *flow
         .received = flow->entry.packets[FLOW_RECEIVED],
         .sent_packets = flow->before_packets[FLOW_SENT] + flow->entry.packets[FLOW_SENT],
         .was_answered = flow_is_answered(&node->settings, flow),
+        .answers_us = flow->answers_us,
     };
     struct flow_row row;
 

@@ -544,6 +544,24 @@ static void test_how_long_an_answer_takes(void **state)
     flow_row(&defaults, flow, &row);
     assert_true(row.pto_us < EVERY + 26 * MS);
     flow->move.state = MOVE_NONE;
+    /* Nor is that of a sample that came late. */
+    carry(&entry, FLOW_SENT, 1);
+    carry(&entry, FLOW_RECEIVED, 1);
+    flows_sample(flows, &entry, now_us += 4 * SECOND);
+    carry(&entry, FLOW_SENT, 1);
+    flows_sample(flows, &entry, now_us += EVERY);
+    carry(&entry, FLOW_RECEIVED, 1);
+    flows_sample(flows, &entry, now_us += 4 * SECOND);
+    flow_row(&defaults, flow, &row);
+    assert_true(row.pto_us < EVERY + 26 * MS);
+    /* And no answer is thought to take longer than RFC 9002 begins with. */
+    carry(&entry, FLOW_SENT, 1);
+    for (unsigned i = 0; i < 30; i++)
+        flows_sample(flows, &entry, now_us += EVERY);
+    carry(&entry, FLOW_RECEIVED, 1);
+    flows_sample(flows, &entry, now_us += EVERY);
+    flow_row(&defaults, flow, &row);
+    assert_int_equal(row.pto_us, SECOND + 25 * MS);
     flows_free(flows);
 }
 
