@@ -316,7 +316,8 @@ static void health(struct node *node)
     uint32_t count, most;
 
     if (conntrack_count(node->conntrack, &count, &most) >= 0 && most &&
-        count / FULL_PERCENT >= most / 100 && warn_again(&node->warned_full_us, node->now_us))
+        UINT64_C(100) * count >= UINT64_C(1) * FULL_PERCENT * most &&
+        warn_again(&node->warned_full_us, node->now_us))
         log_line(
             node->log, LOG_WARNING,
             "conntrack's table is full: %u of %u entries; new flows of all programs are dropped "
