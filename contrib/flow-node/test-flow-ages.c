@@ -266,7 +266,7 @@ static void test_how_long_an_answer_takes(void **state)
     for (unsigned i = 0; i < 30; i++)
         flows_sample(flows, &entry, now_us += EVERY);
     carry(&entry, FLOW_RECEIVED, 1);
-    flows_sample(flows, &entry, now_us += EVERY);
+    flows_sample(flows, &entry, now_us + EVERY);
     flow_row(&defaults, flow, &row);
     assert_int_equal(row.pto_us, SECOND + 25 * MS);
     flows_free(flows);

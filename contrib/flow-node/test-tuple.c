@@ -13,8 +13,8 @@ static const char *const texts[] = {
     "udp:192.0.2.7:443#192.0.2.1:57126",
     "udp:[2001:db8::7]:443#[2001:db8::1]:57126",
     "udp:255.255.255.255:65535#255.255.255.255:65535",
-    "udp:[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535#"
-    "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+    ("udp:[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535#"
+     "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"),
     "udp:0.0.0.0:0#0.0.0.0:0",
     "udp:[::ffff:192.0.2.1]:1#[::]:2",
 };
