@@ -497,11 +497,22 @@ static uint64_t unacked_of(const struct flow_settings *settings, const struct fl
 #define ANSWERED_PTOS 2u
 #define ANSWERED_US   UINT64_C(300000)
 
+/* By then a program whose probe timeout has doubled some times has sent, and was answered. */
+#define RETURNED_US UINT64_C(10000000)
+
+void flow_returned(struct flow *flow, uint64_t now_us)
+{
+    flow->returned_us = now_us;
+}
+
 bool flow_is_answered(const struct flow_settings *settings, const struct flow *flow)
 {
     struct flow_row row;
     uint64_t most_us = ANSWERED_US;
 
+    if (flow->returned_us && flow->received_us <= flow->returned_us &&
+        flow->sampled_us < flow->returned_us + RETURNED_US)
+        return true;
     flow_row(settings, flow, &row);
     if (row.pto_us != FLOW_UNKNOWN)
         most_us = max_u64(most_us, ANSWERED_PTOS * row.pto_us);

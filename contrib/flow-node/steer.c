@@ -179,6 +179,8 @@ static void put_back(struct node *node, struct flow *flow)
         log_line(node->log, LOG_WARNING, "%s cannot be put back: %s", flow->name, strerror(-r));
     memcpy(flow->local, flow->move.before, sizeof(flow->local));
     set(node, flow, from);
+    if (flow->move.was_answered)
+        flow_returned(flow, node->now_us);
 }
 
 static void end_good(struct node *node, struct flow *flow, bool validated)

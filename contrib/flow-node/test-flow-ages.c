@@ -305,6 +305,39 @@ static void test_another_way_begins_anew(void **state)
 
 /* ---- entries that come and go ---- */
 
+/* pathdog may ask again at once, before the way of before could show that it still lives. */
+static void test_one_that_was_put_back(void **state)
+{
+    struct flows *flows = flows_new(&defaults);
+    struct flow_entry entry = entry_of(CLIENT);
+    uint64_t now_us = SECOND;
+    struct flow *flow = told(flows, &entry, now_us);
+
+    (void)state;
+    carry(&entry, FLOW_SENT, 1);
+    carry(&entry, FLOW_RECEIVED, 1);
+    flows_sample(flows, &entry, now_us += EVERY);
+    assert_true(flow_is_answered(&defaults, flow));
+    carry(&entry, FLOW_SENT, 5);
+    flows_sample(flows, &entry, now_us += SECOND);
+    assert_false(flow_is_answered(&defaults, flow));
+    flow_returned(flow, now_us);
+    assert_true(flow_is_answered(&defaults, flow));
+    carry(&entry, FLOW_SENT, 5);
+    flows_sample(flows, &entry, now_us += 9 * SECOND);
+    assert_true(flow_is_answered(&defaults, flow));
+    flows_sample(flows, &entry, now_us += SECOND); /* it had its time */
+    assert_false(flow_is_answered(&defaults, flow));
+    flow_returned(flow, now_us);
+    carry(&entry, FLOW_RECEIVED, 1);
+    flows_sample(flows, &entry, now_us += EVERY);
+    assert_true(flow_is_answered(&defaults, flow));
+    carry(&entry, FLOW_SENT, 5);
+    flows_sample(flows, &entry, now_us + SECOND); /* answered, and no more then */
+    assert_false(flow_is_answered(&defaults, flow));
+    flows_free(flows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_sent_again_awaits_nothing),
         cmocka_unit_test(test_how_long_an_answer_takes),
         cmocka_unit_test(test_another_way_begins_anew),
+        cmocka_unit_test(test_one_that_was_put_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
