@@ -45,6 +45,7 @@ struct move {
     uint64_t patience_us;         /* so long after the first packet there may be no answer */
     uint64_t first_us, enough_us; /* when the first, and MOVES_TRIES packets had been sent; 0 */
     bool was_answered;            /* on the way of before, right before */
+    bool others;                  /* were answered there while it was not */
     /* When it was set or put back: */
     uint64_t sent_packets; /* of the flow */
     uint64_t received;     /* packets, of its entry then */

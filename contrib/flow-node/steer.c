@@ -199,13 +199,24 @@ static void end_good(struct node *node, struct flow *flow, bool validated)
     (void)pathdog_node_migrated(node->kit, token, tell_local(local, flow), validated);
 }
 
-/* Put back, and answered again: it is the server, or it was chance. */
+/* Do other flows get answers on the new way, since this one sent enough there? */
+static bool others_are_answered(const struct node *node, const struct flow *flow)
+{
+    const struct move *move = &flow->move;
+
+    return move->enough_us &&
+           moves_others(node->moves, move->place, flow->conn, move->enough_us, node->now_us);
+}
+
+/* Put back, and answered again: it is the server, or it was chance. Only where the new way carries
+ * others is anything to be learnt of the server. */
 static void end_refused(struct node *node, struct flow *flow)
 {
     char server[TUPLE_END_SIZE];
+    bool others = flow->move.others || others_are_answered(node, flow);
 
     tell_path(node, flow);
-    if (!moves_refused(node->moves, &flow->tuple, node->now_us)) {
+    if (!others || !moves_refused(node->moves, &flow->tuple, node->now_us)) {
         answer_error(node, flow, PATHDOG_NODE_TIMEOUT, NULL);
         return;
     }
@@ -218,15 +229,13 @@ static void end_refused(struct node *node, struct flow *flow)
                  "answered again when put back");
 }
 
-/* Only where the new way carries others is anything to be learnt of the server. */
+/* The request stays open until an answer comes where it was: a further one before that would find a
+ * flow without answers, and take the way of before for dead. */
 static void end_put_back(struct node *node, struct flow *flow, const struct move_look *look)
 {
-    const struct move *move = &flow->move;
-    bool others = move->enough_us &&
-                  moves_others(node->moves, move->place, flow->conn, move->enough_us, node->now_us);
-
+    flow->move.others = others_are_answered(node, flow);
     put_back(node, flow);
-    if (others && node->now_us < move->until_us) {
+    if (node->now_us < flow->move.until_us) {
         move_put_back(&flow->move, look, node->now_us);
         return;
     }

@@ -176,8 +176,8 @@ static void garbage(struct probe *probe, const char *why)
     say(probe, "what came was no answer: %s", why ? why : "");
 }
 
-/* Returns false: it is over, or there is nothing more. */
-static bool datagram_read(struct probe *probe, int fd)
+/* Returns false: there is nothing more, or it is over, and then there is no probe any more. */
+static bool datagram_read(struct probe *probe, int fd, bool *ret_over)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
     uint8_t bytes[DATAGRAM_SIZE];
@@ -200,6 +200,7 @@ static bool datagram_read(struct probe *probe, int fd)
     if (n < 0) { /* an ICMP error came, mostly: the port is closed, or there is no way */
         say_call(probe, "refused", errno);
         finish(probe);
+        *ret_over = true;
         return false;
     }
     if (header.msg_namelen != name_of(&probe->address, &expected) || !is_same(&from, &expected))
@@ -217,7 +218,18 @@ static bool datagram_read(struct probe *probe, int fd)
         say(probe, "%s", why ? why : "refused");
     }
     finish(probe);
+    *ret_over = true;
     return false;
+}
+
+/* Returns whether it is over. */
+static bool datagrams_read(struct probe *probe, int fd)
+{
+    bool over = false;
+
+    for (unsigned i = 0; i < READ_SLICE && datagram_read(probe, fd, &over); i++)
+        ;
+    return over;
 }
 
 static int on_datagram(sd_event_source *io, int fd, uint32_t revents, void *user)
@@ -226,8 +238,7 @@ static int on_datagram(sd_event_source *io, int fd, uint32_t revents, void *user
 
     (void)io;
     (void)revents;
-    for (unsigned i = 0; i < READ_SLICE && datagram_read(probe, fd); i++)
-        ;
+    (void)datagrams_read(probe, fd);
     return 0;
 }
 
@@ -289,6 +300,9 @@ static int on_time(sd_event_source *timer, uint64_t time_us, void *user)
 
     (void)timer;
     (void)time_us;
+    /* Where the loop was busy for so long the answer may be there already. */
+    if (!probe->error && probe->io && datagrams_read(probe, sd_event_source_get_io_fd(probe->io)))
+        return 0;
     if (!probe->error && probe->tries < probe->kind->tries) {
         try_once(probe);
         return 0;

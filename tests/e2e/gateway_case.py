@@ -61,6 +61,8 @@ class GatewayCase(Case):
         self.begin()
 
     def start_traffic(self, family=4, **more):
+        """However busy this machine is, no flow times out."""
+        more.setdefault("idle_timeout", "10min")
         self.traffic = Traffic(self.lab, self.clients, self.rate, family, **more)
 
     def begin(self):

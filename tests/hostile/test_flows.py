@@ -20,6 +20,7 @@ from watchdog import program, sanitized
 
 UNUSABLE = netns.usable()
 FLOWS = 10**6
+MANY = 20000
 FULL_BYTES = "/proc/sys/net/netfilter/nf_conntrack_max"
 MOST_KIB = 64 * 1024
 
@@ -86,7 +87,7 @@ class Floods(Flows):
         self.live()
         os.kill(self.node_there.process.pid, signal.SIGSTOP)
         try:
-            self.flood(100000)
+            self.flood(MANY)
         finally:
             os.kill(self.node_there.process.pid, signal.SIGCONT)
         self.wait_peers()

@@ -226,7 +226,9 @@ void answerer_begin(struct rig *rig, struct answerer *answerer, int family)
 void answerer_end(struct answerer *answerer)
 {
     answerer->io = sd_event_source_disable_unref(answerer->io);
-    close(answerer->fd);
+    if (answerer->fd >= 0) /* else a test that failed had ended it */
+        close(answerer->fd);
+    answerer->fd = -1;
 }
 
 void answerer_send(struct answerer *answerer, const struct sockaddr *to, socklen_t n_to,

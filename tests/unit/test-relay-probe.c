@@ -195,6 +195,21 @@ static void test_a_busy_loop_is_not_the_relays_fault(void **state)
     close(fd);
 }
 
+/* Nor where its time was over meanwhile. */
+static void test_an_answer_that_waits_for_the_loop(void **state)
+{
+    struct lab *lab = *state;
+    uint64_t answered_us;
+
+    lab->relay.answer = answer_and_be_busy;
+    lab->relay.user = &answered_us;
+    lab->kind.wait_us = 500000;
+    lab->kind.tries = 1;
+    ask(lab);
+    assert_string_equal(lab->probe.why, "");
+    assert_true(lab->probe.rtt_ns != PROBE_NO_RTT);
+}
+
 static void test_silence(void **state)
 {
     struct lab *lab = *state;
@@ -382,6 +397,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_answer, begin, end),
         cmocka_unit_test_setup_teardown(test_ipv6, begin, end),
         cmocka_unit_test_setup_teardown(test_a_busy_loop_is_not_the_relays_fault, begin, end),
+        cmocka_unit_test_setup_teardown(test_an_answer_that_waits_for_the_loop, begin, end),
         cmocka_unit_test_setup_teardown(test_silence, begin, end),
         cmocka_unit_test_setup_teardown(test_a_late_answer_is_none, begin, end),
         cmocka_unit_test_setup_teardown(test_from_another_address, begin, end),
