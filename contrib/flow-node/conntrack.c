@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "netlink-socket.h"
 #include "util/util.h"
 
 #define BUFFER_BYTES  (64u << 10)
@@ -100,10 +101,11 @@ int conntrack_new(const struct flow_settings *settings, struct conntrack **ret, 
     if (r >= 0)
         r = conntrack_count(conntrack, &count, &most);
     if (r < 0) {
-        const char *hint = r == -EPERM ? " (CAP_NET_ADMIN is needed)"
-                           : r == -EINVAL || r == -ENOENT || r == -EOPNOTSUPP
-                               ? " (the kernel module nf_conntrack_netlink is needed)"
-                               : "";
+        const char *hint =
+            r == -EPERM ? " (CAP_NET_ADMIN is needed)"
+            : r == -EINVAL || r == -ENOENT || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT
+                ? " (the kernel module nf_conntrack_netlink is needed)"
+                : "";
 
         snprintf(ret_error, error_size, "conntrack cannot be asked: %s%s", strerror(-r), hint);
         conntrack_free(conntrack);
@@ -291,7 +293,7 @@ static int piece_take(struct reading *reading, size_t size)
     const struct nlmsghdr *message = (const struct nlmsghdr *)(const void *)conntrack->buffer;
     int left = (int)size, r = 0;
 
-    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+    for (; netlink_is_whole(message, left); message = mnl_nlmsg_next(message, &left)) {
         r = dump_message(reading, message);
         if (r)
             break;
@@ -380,7 +382,7 @@ static int answers_wait(struct asked *asked)
             continue;
         if (n < 0)
             return errno == EAGAIN ? -ETIMEDOUT : -errno;
-        for (; !r && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+        for (; !r && netlink_is_whole(message, left); message = mnl_nlmsg_next(message, &left))
             r = answer_take(asked, message);
         if (r)
             return r;
@@ -434,7 +436,7 @@ int conntrack_count(struct conntrack *conntrack, uint32_t *ret_count, uint32_t *
         if (n < 0)
             return errno == EAGAIN ? -ETIMEDOUT : -errno;
         message = (struct nlmsghdr *)(void *)conntrack->buffer;
-        if (!mnl_nlmsg_ok(message, (int)n) || message->nlmsg_seq != sequence)
+        if (!netlink_is_whole(message, (int)n) || message->nlmsg_seq != sequence)
             continue;
         if (message->nlmsg_type == NLMSG_ERROR) {
             const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);

@@ -106,10 +106,11 @@ class Server:
 class Client:
     """One flow: a datagram each `every` seconds while it runs; what comes back is counted."""
 
-    def __init__(self, name, family=4, where=HOST, port=443, every=0.02, size=500):
+    def __init__(self, name, family=4, where=HOST, port=443, every=0.02, size=500, sock=None):
         self.name, self.family, self.every, self.size, self.peer = name, family, every, size, port
         with namespace(where):
-            self.sock = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+            self.sock = sock or socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6,
+                                              socket.SOCK_DGRAM)
             self.sock.connect((SERVICE[family], port))
         self.address, self.port = self.sock.getsockname()[:2]
         self.sent = self.received = 0

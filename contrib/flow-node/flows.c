@@ -16,9 +16,17 @@
 /* One try may be a CONNECTION_CLOSE, which nothing answers (RFC 9000 §10.2). */
 #define TRIES_ENOUGH 2u
 
+/* Of a protocol that takes its time: such packets, as conntrack counts them, may be keep-alives,
+ * which nobody answers. WireGuard's has 32 bytes, and headers of UDP and IP. */
+#define KEEPALIVE_BYTES(family) ((family) == 4 ? 60u : 80u)
+
 /* So many answers say how long one takes; an old longest one is forgotten by parts. */
 #define ANSWERS_ENOUGH 3u
 #define ANSWERS_DECAY  32u
+/* Of samples that came later than this it is not the answer that took so long; nor is more than
+ * this believed of an answer: RFC 9002 §6.2.2 begins with no more either. */
+#define SAMPLE_LATE_US UINT64_C(400000)
+#define ANSWER_MOST_US UINT64_C(1000000)
 /* RFC 9002 §6.2.1: the peer may wait so long with an acknowledgement. */
 #define MAX_ACK_DELAY_US UINT64_C(25000)
 
@@ -149,11 +157,13 @@ uint64_t flows_over_limit(const struct flows *flows)
 
 static struct flow *flow_new(struct flows *flows, const struct flow_entry *entry, uint64_t now_us)
 {
+    const struct flow_port *port = flow_port_find(flows->settings, entry->tuple.dport);
     struct flow *flow = memory_new(1, sizeof(*flow)),
                 **bucket = &flows->buckets[place_of(flows, &entry->tuple)];
 
     flow->tuple = entry->tuple;
     flow->first_us = now_us;
+    flow->answers_us = port ? port->answers_us : 0;
     flow->next = *bucket;
     *bucket = flow;
     flows->n_untold++;
@@ -309,10 +319,26 @@ void flow_rerouted(struct flow *flow)
     flow->asked_us = 0;
 }
 
+/* Nothing but keep-alives; and with something after a pause as long as an answer may take, what was
+ * sent before the pause awaited none: it would have been sent again. */
+static bool is_keepalive(struct flow *flow, uint64_t n, uint64_t bytes, uint64_t now_us)
+{
+    if (!flow->answers_us)
+        return false;
+    if (bytes <= n * KEEPALIVE_BYTES(flow->tuple.family))
+        return true;
+    if (flow->since_us && now_us - flow->tried_us > flow->answers_us)
+        awaits_nothing(flow);
+    flow->tried_us = now_us;
+    return false;
+}
+
 /* What was sent between the sample before and this one, in which nothing came. */
-static void take_sent(struct flow *flow, uint64_t n, uint64_t now_us)
+static void take_sent(struct flow *flow, uint64_t n, uint64_t bytes, uint64_t now_us)
 {
     flow->sent_us = now_us;
+    if (is_keepalive(flow, n, bytes, now_us))
+        return;
     flow->sent_packets += n;
     if (flow->sampled_us < flow->received_us + ACK_WINDOW_US) {
         if (flow->sent_packets <= flow->answer_packets + ACK_EXTRA)
@@ -328,7 +354,7 @@ static void take_sent(struct flow *flow, uint64_t n, uint64_t now_us)
 /* What was sent is answered: in how long at most? After a move that says nothing of the way. */
 static void take_answer(struct flow *flow, uint64_t now_us)
 {
-    uint64_t took_us = now_us - flow->asked_us;
+    uint64_t took_us = min_u64(now_us - flow->asked_us, ANSWER_MOST_US);
 
     flow->asked_us = 0;
     if (flow->move.state != MOVE_NONE)
@@ -341,13 +367,15 @@ static void take_answer(struct flow *flow, uint64_t now_us)
 }
 
 static void take_ages(struct flow *flow, const struct flow_entry *entry, uint64_t sent,
-                      uint64_t received, uint64_t now_us)
+                      uint64_t sent_bytes, uint64_t received, uint64_t now_us)
 {
-    bool first = !flow->sampled_us;
+    bool first = !flow->sampled_us, late = now_us - flow->sampled_us > SAMPLE_LATE_US;
 
+    if (late)
+        flow->asked_us = 0;
     if (!first && sent) {
         flow->sent_us = now_us;
-        if (!flow->asked_us)
+        if (!flow->asked_us && !late)
             flow->asked_us = flow->sampled_us;
     }
     if (!first && received && flow->asked_us)
@@ -357,18 +385,20 @@ static void take_ages(struct flow *flow, const struct flow_entry *entry, uint64_
         flow->answer_packets = first ? entry->packets[FLOW_RECEIVED] : received;
         awaits_nothing(flow);
     } else if (sent) {
-        take_sent(flow, sent, now_us);
+        take_sent(flow, sent, sent_bytes, now_us);
     }
 }
 
 static void flow_take(struct flow *flow, const struct flow_entry *entry, uint64_t now_us)
 {
     uint64_t sent = packets_of(flow, &flow->entry, FLOW_SENT),
-             received = packets_of(flow, &flow->entry, FLOW_RECEIVED);
+             received = packets_of(flow, &flow->entry, FLOW_RECEIVED),
+             bytes = flow->before_bytes[FLOW_SENT] + flow->entry.bytes[FLOW_SENT];
 
     take_counters(flow, entry);
     if (entry->counted)
         take_ages(flow, entry, packets_of(flow, entry, FLOW_SENT) - sent,
+                  flow->before_bytes[FLOW_SENT] + entry->bytes[FLOW_SENT] - bytes,
                   packets_of(flow, entry, FLOW_RECEIVED) - received, now_us);
     flow->entry = *entry;
     memcpy(flow->local, entry->seen_at, sizeof(flow->local));
@@ -467,11 +497,22 @@ static uint64_t unacked_of(const struct flow_settings *settings, const struct fl
 #define ANSWERED_PTOS 2u
 #define ANSWERED_US   UINT64_C(300000)
 
+/* By then a program whose probe timeout has doubled some times has sent, and was answered. */
+#define RETURNED_US UINT64_C(10000000)
+
+void flow_returned(struct flow *flow, uint64_t now_us)
+{
+    flow->returned_us = now_us;
+}
+
 bool flow_is_answered(const struct flow_settings *settings, const struct flow *flow)
 {
     struct flow_row row;
     uint64_t most_us = ANSWERED_US;
 
+    if (flow->returned_us && flow->received_us <= flow->returned_us &&
+        flow->sampled_us < flow->returned_us + RETURNED_US)
+        return true;
     flow_row(settings, flow, &row);
     if (row.pto_us != FLOW_UNKNOWN)
         most_us = max_u64(most_us, ANSWERED_PTOS * row.pto_us);

@@ -65,7 +65,8 @@ enum flow_state {
 struct flow {
     struct flow_tuple tuple;
     enum flow_state state;
-    uint64_t conn; /* 0: was never told */
+    uint64_t answers_us; /* of its port */
+    uint64_t conn;       /* 0: was never told */
     char name[FLOW_NAME_SIZE];
     char interface[IF_NAMESIZE]; /* it was moved there; "": it goes where the routes lead */
     bool forwarded;
@@ -76,12 +77,14 @@ struct flow {
     bool there;                                  /* there was an entry at the last look */
     uint64_t before_bytes[2], before_packets[2]; /* of the entries before this one */
     uint64_t first_us, sampled_us;
+    uint64_t returned_us;          /* put back to a way that lived; 0: never */
     uint64_t sent_us, received_us; /* the sample that showed it */
     /* Since the sample that showed the last packet of the peer: */
     uint64_t sent_packets;   /* sent */
     uint64_t answer_packets; /* received, in the interval that ended with it */
     uint64_t since_us;       /* the first one that awaits an answer was sent; 0: none */
     unsigned tries;          /* intervals in which such were sent */
+    uint64_t tried_us;       /* when such were sent last */
     uint64_t pushed_us;      /* unacked age of the last push; 0: none */
     /* How long answers take: */
     uint64_t asked_us;  /* the sample before the first packet that was sent since; 0: none was */
@@ -122,7 +125,10 @@ struct flow *flows_adopt(struct flows *flows, const struct flow_entry *entry, co
                          uint64_t now_us);
 /* It goes another way from now on: what was sent before is not outstanding on this one. */
 void flow_rerouted(struct flow *flow);
-/* It was answered lately, and awaits nothing: its way lives. */
+/* It was put back to a way that lived when it left. */
+void flow_returned(struct flow *flow, uint64_t now_us);
+/* It was answered lately, and awaits nothing: its way lives. Of one that was put back the way lives
+ * until there was time for an answer. */
 bool flow_is_answered(const struct flow_settings *settings, const struct flow *flow);
 /* It has no entry now. */
 void flow_missing(struct flow *flow, uint64_t now_us);

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "conntrack.h"
+#include "movable.h"
 #include "util/duration.h"
 #include "util/format.h"
 #include "wanted.h"
@@ -21,6 +22,7 @@ struct list {
     struct flows *flows;
     struct conntrack *conntrack;
     struct owners *owners;
+    struct mover *mover; /* only looks */
     uint64_t n_seen, n_young;
 };
 
@@ -74,12 +76,16 @@ static int decide(struct list *list)
 
     while ((flow = flows_ready(list->flows))) {
         struct owner owner;
+        struct owner_route route;
+        char why[ERROR_SIZE];
         int r = owner_find(list->owners, &flow->tuple, &owner);
 
         if (r < 0)
             return r;
         flow->forwarded = owner.kind == OWNER_FORWARDED;
-        if (owner_is_wanted(&list->wanted, &owner))
+        memcpy(flow->lan, owner.lan, sizeof(flow->lan));
+        if (owner_is_wanted(&list->wanted, &owner) &&
+            flow_is_movable(list->owners, list->mover, flow, &route, why, sizeof(why), &r))
             flow_tell(list->flows, flow, owner_name(&owner));
         else
             flow_leave(list->flows, flow);
@@ -104,6 +110,13 @@ static void print(struct list *list, FILE *out)
               out);
 }
 
+static int look(struct list *list, char *error)
+{
+    struct mover_settings settings = options_mover(list->options);
+
+    return mover_look(&settings, &list->mover, error, ERROR_SIZE);
+}
+
 int list_print(const struct options *options, FILE *out, char **ret_error)
 {
     struct list list = {.options = options, .settings = options->flows};
@@ -117,6 +130,8 @@ int list_print(const struct options *options, FILE *out, char **ret_error)
         r = conntrack_new(&list.settings, &list.conntrack, error, sizeof(error));
     if (r >= 0)
         r = owners_new(&list.owners, error, sizeof(error));
+    if (r >= 0)
+        r = look(&list, error);
     list.flows = flows_new(&list.settings);
     if (r >= 0)
         r = dump(&list);
@@ -128,6 +143,7 @@ int list_print(const struct options *options, FILE *out, char **ret_error)
         *ret_error = string_copy(*error ? error : strerror(-r));
     conntrack_free(list.conntrack);
     owners_free(list.owners);
+    mover_free(list.mover);
     flows_free(list.flows);
     return r;
 }

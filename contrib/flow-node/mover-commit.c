@@ -258,6 +258,12 @@ static int move(struct mover *mover, char *ret_error, size_t error_size)
     return r;
 }
 
+static void table_set_up_later(struct mover *mover)
+{
+    mover->table_due = true;
+    mover->table_at_us = clock_us(CLOCK_MONOTONIC) + MOVER_PAUSE_US;
+}
+
 int mover_commit(struct mover *mover, char *ret_error, size_t error_size)
 {
     int r;
@@ -272,7 +278,10 @@ int mover_commit(struct mover *mover, char *ret_error, size_t error_size)
     for (size_t i = 0; i < mover->n_dirty; i++) {
         struct moved_flow *flow = mover->dirty[i];
 
-        if (r >= 0)
+        /* What is to leave the table does so with its next set-up. */
+        if (r < 0 && flow->present && !flow->wanted)
+            table_set_up_later(mover);
+        if (r >= 0 || !flow->wanted)
             moved_set_present(&mover->moved, flow, flow->wanted);
         else
             flow->wanted = flow->present;

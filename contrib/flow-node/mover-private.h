@@ -31,6 +31,7 @@ struct mover {
     int route_fd, news_fd, timer_fd, epoll_fd;
     uint32_t route_sequence;
 
+    bool sets_up;    /* rules, routes and the table are ours to take away */
     bool routes_due; /* the host's links, addresses, routes, rules changed */
     bool table_due;  /* somebody removed what is ours */
     bool catching;   /* the chains that look for late and held packets are there */
@@ -50,6 +51,7 @@ struct mover {
 int mover_table_set_up(struct mover *mover, char *ret_error, size_t error_size);
 int mover_table_chain(struct mover *mover, const char *interface, bool there, char *ret_error,
                       size_t error_size);
+/* Returns 0 or -errno; -EEXIST: somebody else's table has that name. */
 int mover_table_adopt(struct mover *mover);
 int mover_table_remove(struct mover *mover, char *ret_error, size_t error_size);
 

@@ -51,8 +51,10 @@ int mover_table_set_up(struct mover *mover, char *ret_error, size_t error_size)
     if (r < 0)
         return r;
     mover->catching = false;
-    while (mover->moved.late_first)
-        moved_late_clear(&mover->moved, mover->moved.late_first);
+    for (struct moved_flow *flow; (flow = mover->moved.late_first);) {
+        moved_late_clear(&mover->moved, flow);
+        moved_drop_idle(&mover->moved, flow);
+    }
     return 0;
 }
 
@@ -102,13 +104,20 @@ static void flow_adopt(void *user, const struct flow_tuple *key, const char *cha
 
 int mover_table_adopt(struct mover *mover)
 {
+    unsigned n_maps = 0;
     int r = 0;
 
-    for (uint8_t family = 4; family <= 6 && (r == 0 || r == -ENOENT); family += 2)
+    for (uint8_t family = 4; family <= 6 && (r == 0 || r == -ENOENT); family += 2) {
         for (int tries = 0; tries < 5; tries++) {
             r = nfnl_list(mover->nfnl, mover->settings.table, family, flow_adopt, mover);
             if (r != -EINTR)
                 break;
         }
-    return r == -ENOENT ? 0 : r;
+        n_maps += r >= 0;
+    }
+    if (r != -ENOENT || n_maps)
+        return r == -ENOENT ? 0 : r;
+    /* A table without our maps is not ours. */
+    r = nfnl_has_table(mover->nfnl, mover->settings.table);
+    return r > 0 ? -EEXIST : r;
 }

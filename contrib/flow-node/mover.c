@@ -109,7 +109,7 @@ static int flows_check(struct mover *mover, char *ret_error, size_t error_size)
     return mover_commit(mover, ret_error, error_size);
 }
 
-static int mover_start(struct mover *mover, char *ret_error, size_t error_size)
+static int host_read(struct mover *mover, char *ret_error, size_t error_size)
 {
     uint64_t key[2];
     int r = sockets_open(mover);
@@ -120,19 +120,32 @@ static int mover_start(struct mover *mover, char *ret_error, size_t error_size)
         moved_init(&mover->moved, key);
         r = mover_routes_read(mover);
     }
-    if (r < 0) {
+    if (r < 0)
         snprintf(ret_error, error_size, "rtnetlink: %s", strerror(-r));
-        return r;
-    }
+    return r;
+}
+
+static int set_up(struct mover *mover, char *ret_error, size_t error_size)
+{
+    int r;
+
     rules_adopt(mover->rules, mover->uplinks);
     numbers_drop(mover);
     numbers_take(mover);
     r = mover_table_adopt(mover);
+    if (r == -EEXIST) {
+        snprintf(ret_error, error_size,
+                 "nftables has a table inet %s of somebody else, which would be replaced; set "
+                 "another name for ours",
+                 mover->settings.table);
+        return r;
+    }
     if (r < 0) {
         snprintf(ret_error, error_size, "reading table inet %s of an earlier run: %s",
                  mover->settings.table, strerror(-r));
         return r;
     }
+    mover->sets_up = true;
     r = mover_routes_apply(mover, ret_error, error_size);
     if (r >= 0)
         r = mover_table_set_up(mover, ret_error, error_size);
@@ -142,8 +155,27 @@ static int mover_start(struct mover *mover, char *ret_error, size_t error_size)
     return r;
 }
 
-int mover_new(const struct mover_settings *settings, struct mover **ret, char *ret_error,
-              size_t error_size)
+/* As if there had been no mover. What fails here is gone with the table, and later than it should.
+ */
+static void take_away(struct mover *mover)
+{
+    char error[256];
+
+    for (struct moved_flow *flow = moved_next(&mover->moved, NULL); flow;
+         flow = moved_next(&mover->moved, flow))
+        if (flow->present)
+            mover_set(mover, &flow->flow.tuple, NULL);
+    mover_commit(mover, error, sizeof(error));
+    mover_table_remove(mover, error, sizeof(error));
+    for (unsigned n = 1; n <= RULES_NUMBERS_MAX; n++)
+        if (rules_interface(mover->rules, n))
+            rules_release(mover->rules, rules_interface(mover->rules, n));
+    if (mover_routes_read(mover) >= 0)
+        mover_routes_apply(mover, error, sizeof(error));
+}
+
+static int mover_read(const struct mover_settings *settings, struct mover **ret, char *ret_error,
+                      size_t error_size)
 {
     const struct rules_settings rules = {.mark_mask = settings->mark_mask,
                                          .table = settings->route_table,
@@ -160,9 +192,32 @@ int mover_new(const struct mover_settings *settings, struct mover **ret, char *r
     if (r >= 0)
         r = nfnl_new(&mover->nfnl, ret_error, error_size);
     if (r >= 0)
-        r = mover_start(mover, ret_error, error_size);
+        r = host_read(mover, ret_error, error_size);
     if (r < 0) {
         mover_close(mover);
+        return r;
+    }
+    *ret = mover;
+    return 0;
+}
+
+int mover_look(const struct mover_settings *settings, struct mover **ret, char *ret_error,
+               size_t error_size)
+{
+    return mover_read(settings, ret, ret_error, error_size);
+}
+
+int mover_new(const struct mover_settings *settings, struct mover **ret, char *ret_error,
+              size_t error_size)
+{
+    struct mover *mover;
+    int r = mover_read(settings, &mover, ret_error, error_size);
+
+    if (r < 0)
+        return r;
+    r = set_up(mover, ret_error, error_size);
+    if (r < 0) {
+        mover_free(mover);
         return r;
     }
     mover_timer_arm(mover);
@@ -172,73 +227,16 @@ int mover_new(const struct mover_settings *settings, struct mover **ret, char *r
 
 struct mover *mover_free(struct mover *mover)
 {
-    char error[256];
-
     if (!mover)
         return NULL;
-    for (struct moved_flow *flow = moved_next(&mover->moved, NULL); flow;
-         flow = moved_next(&mover->moved, flow))
-        if (flow->present)
-            mover_set(mover, &flow->flow.tuple, NULL);
-    /* What fails here is gone with the table, and later than it should. */
-    mover_commit(mover, error, sizeof(error));
-    mover_table_remove(mover, error, sizeof(error));
-    for (unsigned n = 1; n <= RULES_NUMBERS_MAX; n++)
-        if (rules_interface(mover->rules, n))
-            rules_release(mover->rules, rules_interface(mover->rules, n));
-    if (mover_routes_read(mover) >= 0)
-        mover_routes_apply(mover, error, sizeof(error));
+    if (mover->sets_up)
+        take_away(mover);
     return mover_close(mover);
 }
-
-/* ---- what is known ---- */
 
 int mover_fd(const struct mover *mover)
 {
     return mover->epoll_fd;
-}
-
-void mover_each(const struct mover *mover,
-                void (*each)(void *user, const struct flow_tuple *flow, const char *interface),
-                void *user)
-{
-    for (struct moved_flow *flow = moved_next(&mover->moved, NULL); flow;
-         flow = moved_next(&mover->moved, flow))
-        if (flow->present)
-            each(user, &flow->flow.tuple, rules_interface(mover->rules, flow->present));
-}
-
-size_t mover_count(const struct mover *mover)
-{
-    return mover->moved.n_moved;
-}
-
-bool mover_uplink(const struct mover *mover, const char *interface, uint8_t family,
-                  struct uplink *ret)
-{
-    const struct uplink *uplink = uplinks_find(mover->uplinks, interface, family);
-
-    if (uplink)
-        *ret = *uplink;
-    return uplink;
-}
-
-const struct uplink *mover_uplinks(const struct mover *mover, size_t *ret_count)
-{
-    return uplinks_list(mover->uplinks, ret_count);
-}
-
-bool mover_is_on(const struct mover *mover, const char *interface, uint8_t family,
-                 const uint8_t address[static 16])
-{
-    const struct uplink *uplink = uplinks_find(mover->uplinks, interface, family);
-
-    return uplink && uplinks_is_on(mover->uplinks, uplink->index, family, address);
-}
-
-bool mover_is_local(const struct mover *mover, uint8_t family, const uint8_t address[static 16])
-{
-    return uplinks_is_local(mover->uplinks, family, address);
 }
 
 /* ---- news ---- */
@@ -356,7 +354,8 @@ static void lost_flows_return(struct mover *mover, const struct listener *listen
         mover_set(mover, &flow->flow.tuple, NULL);
     }
     if (n_lost && mover_commit(mover, error, sizeof(error)) < 0)
-        notice(listener, "putting back the flows of a lost uplink: %s", error);
+        notice(listener, "putting back the flows of a lost uplink takes a little longer: %s",
+               error);
     for (size_t i = 0; i < n_lost && listener->handlers->lost; i++)
         listener->handlers->lost(listener->user, &lost[i].flow, lost[i].interface);
     free(lost);
@@ -420,7 +419,7 @@ static void text_tell(const struct listener *listener, char *told, size_t size, 
 /* Each that was not there the last time. */
 static void clashes_tell(struct mover *mover, const struct listener *listener)
 {
-    uint64_t hashes[ARRAY_SIZE(mover->clashes)];
+    uint64_t hashes[ARRAY_SIZE(mover->clashes)] = {0};
     size_t at = 0, n_hashes = 0;
     char text[256];
 

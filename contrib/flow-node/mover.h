@@ -45,6 +45,10 @@ struct mover_handlers {
 int mover_new(const struct mover_settings *settings, struct mover **ret, char *ret_error,
               size_t error_size);
 
+/* The same without setting anything up: only to ask what is known. */
+int mover_look(const struct mover_settings *settings, struct mover **ret, char *ret_error,
+               size_t error_size);
+
 /* Puts all flows back to the routes and takes everything away. NULL is fine. Returns NULL. */
 struct mover *mover_free(struct mover *mover);
 
@@ -54,7 +58,8 @@ struct mover *mover_free(struct mover *mover);
 int mover_set(struct mover *mover, const struct flow_tuple *flow, const char *interface);
 
 /* Does all that was set, in one transaction, or in two where packets would get lost between.
- * Returns 0, or -errno with a text: then nothing of it was done. */
+ * Returns 0, or -errno with a text: then flows that were to be moved are where they were, and the
+ * others go back to the routes as soon as that can be done. */
 int mover_commit(struct mover *mover, char *ret_error, size_t error_size);
 
 /* Readable: call mover_process. */
@@ -67,6 +72,8 @@ void mover_each(const struct mover *mover,
                 void (*each)(void *user, const struct flow_tuple *flow, const char *interface),
                 void *user);
 size_t mover_count(const struct mover *mover);
+/* The uplink that a flow is moved to; NULL: it goes where the routes lead. */
+const char *mover_where(const struct mover *mover, const struct flow_tuple *flow);
 
 /* False: no such uplink. */
 bool mover_uplink(const struct mover *mover, const char *interface, uint8_t family,

@@ -25,9 +25,11 @@ void move_begin(struct move *move, uint64_t token, const char *from, const char 
         .until_us = now_us + timeout_us,
         .patience_us = MOVES_PATIENCE_US,
         .was_answered = look->was_answered,
+        .answers_us = look->answers_us,
     };
     if (look->pto_us != UINT64_MAX)
         move->patience_us = max_u64(MOVES_PATIENCE_US, MOVES_PTOS * look->pto_us);
+    move->patience_us = max_u64(move->patience_us, look->answers_us);
     begins_at(move, look);
     memcpy(move->place, place, sizeof(move->place));
     memcpy(move->before, look->seen_at, sizeof(move->before));
@@ -57,8 +59,9 @@ static enum move_verdict look_set(struct move *move, const struct move_look *loo
         move->first_us = now_us;
     if (sent >= MOVES_TRIES && !move->enough_us)
         move->enough_us = now_us;
-    /* A way that did not live is nothing to go back to: the server's answer may come yet. */
-    if (!move->was_answered || !sent)
+    /* A way that did not live is nothing to go back to: the server's answer may come yet. And
+     * before one is due that it did not come says nothing of the new way. */
+    if (!move->was_answered || !sent || now_us - move->first_us < move->answers_us)
         return now_us >= move->until_us ? MOVE_UNPROVEN : MOVE_GOES_ON;
     if (now_us >= move->until_us)
         return MOVE_PUT_BACK;

@@ -41,6 +41,7 @@ struct move {
     uint8_t place[16];                       /* the address that the server is to see */
     uint8_t before[16];                      /* that it saw when the move was asked for */
     uint64_t begun_us, until_us;
+    uint64_t answers_us;          /* of its port */
     uint64_t patience_us;         /* so long after the first packet there may be no answer */
     uint64_t first_us, enough_us; /* when the first, and MOVES_TRIES packets had been sent; 0 */
     bool was_answered;            /* on the way of before, right before */
@@ -58,6 +59,7 @@ struct move_look {
     bool on_way;           /* the server sees it at an address of move.way */
     bool was_answered;     /* at the begin: the way of before lives */
     uint64_t pto_us;       /* at the begin; UINT64_MAX: not known */
+    uint64_t answers_us;   /* its protocol may take so long to answer */
     uint32_t id;           /* of the entry */
     uint8_t seen_at[16];   /* of the entry */
     uint64_t received;     /* packets of the entry */

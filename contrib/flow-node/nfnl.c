@@ -33,17 +33,26 @@ struct nfnl {
 
 /* ---- begin and end ---- */
 
+static struct nlmsghdr *request_begin(struct nfnl *nfnl, void *buffer, uint16_t type,
+                                      uint16_t flags, uint8_t family)
+{
+    struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+    struct nfgenmsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+
+    message->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+    message->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+    message->nlmsg_seq = nfnl_sequence(nfnl);
+    head->nfgen_family = family;
+    return message;
+}
+
 /* Is there nf_tables in this kernel, and may we? */
 static int probe(struct nfnl *nfnl)
 {
-    struct nlmsghdr *message = mnl_nlmsg_put_header(nfnl->buffer);
-    struct nfgenmsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+    _Alignas(NLMSG_ALIGNTO) uint8_t buffer[64];
 
-    message->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN;
-    message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-    message->nlmsg_seq = nfnl_sequence(nfnl);
-    head->nfgen_family = AF_UNSPEC;
-    return netlink_ask(nfnl->fd, message, NULL, NULL);
+    return netlink_ask(nfnl->fd, request_begin(nfnl, buffer, NFT_MSG_GETGEN, NLM_F_ACK, AF_UNSPEC),
+                       NULL, NULL);
 }
 
 int nfnl_new(struct nfnl **ret, char *ret_error, size_t error_size)
@@ -168,16 +177,24 @@ int nfnl_list(struct nfnl *nfnl, const char *table, uint8_t family,
 {
     struct list_reader reader = {family, each, user};
     _Alignas(NLMSG_ALIGNTO) uint8_t buffer[512];
-    struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-    struct nfgenmsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+    struct nlmsghdr *message =
+        request_begin(nfnl, buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP, NFPROTO_INET);
 
-    message->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM;
-    message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-    message->nlmsg_seq = nfnl_sequence(nfnl);
-    head->nfgen_family = NFPROTO_INET;
     mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table);
     mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, element_set_name(SET_FLOWS, family));
     return netlink_ask(nfnl->fd, message, list_message, &reader);
+}
+
+int nfnl_has_table(struct nfnl *nfnl, const char *table)
+{
+    _Alignas(NLMSG_ALIGNTO) uint8_t buffer[512];
+    struct nlmsghdr *message =
+        request_begin(nfnl, buffer, NFT_MSG_GETTABLE, NLM_F_ACK, NFPROTO_INET);
+    int r;
+
+    mnl_attr_put_strz(message, NFTA_TABLE_NAME, table);
+    r = netlink_ask(nfnl->fd, message, NULL, NULL);
+    return r >= 0 ? 1 : r == -ENOENT ? 0 : r;
 }
 
 enum wanted { WANTED_GET, WANTED_MARK, WANTED_DELETE };

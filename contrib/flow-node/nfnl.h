@@ -22,6 +22,8 @@ uint32_t nfnl_sequence(struct nfnl *nfnl);
 /* Returns 0 or -errno of the first message that failed: then nothing was done. */
 int nfnl_batch(struct nfnl *nfnl, const struct element_batch *batch);
 
+/* 1: there is a table inet of that name; 0; -errno. */
+int nfnl_has_table(struct nfnl *nfnl, const char *table);
 /* The elements of flows4 or flows6. Returns 0, or -errno: -ENOENT where there is no such table. */
 int nfnl_list(struct nfnl *nfnl, const char *table, uint8_t family,
               void (*each)(void *user, const struct flow_tuple *key, const char *chain),

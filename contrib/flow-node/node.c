@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "movable.h"
 #include "node_private.h"
 #include "util/format.h"
 #include "version.h"
@@ -74,14 +75,13 @@ static void on_cancel(struct pathdog_node *kit, pathdog_node_token token, void *
 
 /* ---- only one ---- */
 
-/* Of two processes the second must not touch what the first has set up. An abstract address belongs
- * to the network namespace, as the table does, and goes with its process. */
+/* Of two processes the second must not touch what the first has set up, whatever its table is
+ * called: both take the rules and routes of one protocol number for theirs. An abstract address
+ * belongs to the network namespace, as these do, and goes with its process. */
 static int lock(struct node *node, char *error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int n = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "flow-node/%s",
-                     node->options->table);
-    int r;
+    int n = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "flow-node"), r;
 
     node->lock_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (node->lock_fd >= 0 &&
@@ -90,10 +90,11 @@ static int lock(struct node *node, char *error)
         return 0;
     r = -errno;
     if (r == -EADDRINUSE)
-        snprintf(error, ERROR_SIZE, "another flow-node has the table %s of this network namespace",
-                 node->options->table);
+        snprintf(error, ERROR_SIZE, "another flow-node runs in this network namespace");
     else
-        snprintf(error, ERROR_SIZE, "the table %s cannot be taken: %s", node->options->table,
+        snprintf(error, ERROR_SIZE,
+                 "the address @flow-node, of which only one process has it, "
+                 "cannot be taken: %s",
                  strerror(-r));
     return r;
 }
@@ -137,15 +138,7 @@ static int kit_new(struct node *node, char *error)
 static int kernel_new(struct node *node, char *error)
 {
     const struct options *options = node->options;
-    struct mover_settings settings = {
-        .table = options->table,
-        .mark_mask = options->mark_mask,
-        .route_table = options->route_table,
-        .rule_priority = options->rule_priority,
-        .protocol = MOVER_PROTOCOL,
-        .uplinks = (const char *const *)options->uplinks.at,
-        .n_uplinks = options->uplinks.n,
-    };
+    struct mover_settings settings = options_mover(options);
     int r = conntrack_new(&node->settings, &node->conntrack, error, ERROR_SIZE);
 
     if (r >= 0)
@@ -186,7 +179,7 @@ int node_new(const struct options *options, struct log *log, uint64_t now_us, st
     }
     node->flows = flows_new(&node->settings);
     node->moves = moves_new();
-    steer_adopt(node);
+    adopt_flows(node);
     *ret = node;
     return 0;
 }

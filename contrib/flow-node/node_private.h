@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the node share: node.c calls sample.c, that steer.c, that tell.c. */
+/* What the parts of the node share: node.c calls adopt.c and sample.c, these steer.c, that tell.c.
+ */
 #ifndef FLOW_NODE_NODE_PRIVATE_H
 #define FLOW_NODE_NODE_PRIVATE_H
 
@@ -52,6 +53,8 @@ const char *tell_local(char out[static TUPLE_END_SIZE], const struct flow *flow)
 
 /* ---- steer.c: moves ---- */
 
+/* May it be moved at all? */
+bool steer_may(struct node *node, const struct flow *flow);
 void steer_migrate(struct node *node, pathdog_node_token token,
                    const struct pathdog_node_migrate *request);
 void steer_cancel(struct node *node, pathdog_node_token token);
@@ -63,8 +66,10 @@ void steer_forget(struct node *node, struct flow *flow);
 void steer_commit(struct node *node);
 /* The kernel has news for the mover. */
 void steer_process(struct node *node);
-/* What a process before this one moved, and left. */
-void steer_adopt(struct node *node);
+
+/* ---- adopt.c: what a process before this one moved, and left ---- */
+
+void adopt_flows(struct node *node);
 
 /* ---- sample.c: what conntrack shows ---- */
 

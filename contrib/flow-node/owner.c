@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "cgroups.h"
+#include "netlink-socket.h"
 #include "util/account.h"
 #include "util/util.h"
 
@@ -110,7 +111,7 @@ static const struct nlmsghdr *ask(struct owners *owners, struct mnl_socket *sock
             *ret_error = errno == EAGAIN ? -ETIMEDOUT : -errno;
             return NULL;
         }
-        if (!mnl_nlmsg_ok(answer, (int)n) || answer->nlmsg_seq != sequence)
+        if (!netlink_is_whole(answer, (int)n) || answer->nlmsg_seq != sequence)
             continue;
         if (answer->nlmsg_type == NLMSG_ERROR) {
             const struct nlmsgerr *error = mnl_nlmsg_get_payload(answer);
@@ -127,7 +128,16 @@ static const struct nlmsghdr *ask(struct owners *owners, struct mnl_socket *sock
 
 struct route {
     uint8_t type;
+    uint8_t length; /* of its prefix, where that was asked for */
     uint32_t interface;
+    bool forbidden;
+};
+
+struct route_question {
+    uint8_t family;
+    const uint8_t *to, *from; /* `from` may be NULL */
+    unsigned came_in;         /* 0: from this host */
+    bool match;               /* the entry of the table, as its owner wrote it */
 };
 
 static int route_attribute(const struct nlattr *attribute, void *user)
@@ -140,55 +150,70 @@ static int route_attribute(const struct nlattr *attribute, void *user)
 }
 
 /* Returns 0; -ENETUNREACH: there is none; another -errno. */
-static int route_ask(struct owners *owners, uint8_t family, const uint8_t *to, const uint8_t *from,
-                     unsigned came_in, struct route *ret)
+static int route_ask(struct owners *owners, const struct route_question *question,
+                     struct route *ret)
 {
     _Alignas(struct nlmsghdr) char buffer[256], answer_bytes[ANSWER_BYTES];
     struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
     const struct nlmsghdr *answer;
-    size_t size = family == 4 ? 4 : 16;
+    size_t size = question->family == 4 ? 4 : 16;
     struct rtmsg *header;
     int r;
 
     request->nlmsg_type = RTM_GETROUTE;
     request->nlmsg_flags = NLM_F_REQUEST;
     header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
-    header->rtm_family = family_of(family);
+    header->rtm_family = family_of(question->family);
     header->rtm_dst_len = (uint8_t)(size * 8);
-    header->rtm_src_len = from ? (uint8_t)(size * 8) : 0;
-    mnl_attr_put(request, RTA_DST, size, to);
-    if (from)
-        mnl_attr_put(request, RTA_SRC, size, from);
-    if (came_in)
-        mnl_attr_put_u32(request, RTA_IIF, came_in);
+    header->rtm_src_len = question->from ? (uint8_t)(size * 8) : 0;
+    header->rtm_flags = question->match ? RTM_F_FIB_MATCH : 0;
+    mnl_attr_put(request, RTA_DST, size, question->to);
+    if (question->from)
+        mnl_attr_put(request, RTA_SRC, size, question->from);
+    if (question->came_in)
+        mnl_attr_put_u32(request, RTA_IIF, question->came_in);
     *ret = (struct route){0};
     answer = ask(owners, owners->routes, request, answer_bytes, &r);
-    if (!answer)
-        return r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL || r == -EXDEV ? -ENETUNREACH : r;
+    if (!answer) {
+        ret->forbidden = r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL;
+        return ret->forbidden || r == -EXDEV ? -ENETUNREACH : r;
+    }
     if (answer->nlmsg_len < MNL_NLMSG_HDRLEN + sizeof(*header))
         return -EBADMSG;
     header = mnl_nlmsg_get_payload(answer);
     ret->type = header->rtm_type;
+    ret->length = header->rtm_dst_len;
     mnl_attr_parse(answer, sizeof(*header), route_attribute, ret);
     return ret->type == RTN_UNICAST || ret->type == RTN_LOCAL ? 0 : -ENETUNREACH;
 }
 
 int owner_route(struct owners *owners, const struct flow_tuple *tuple, const char *lan,
-                char ret_interface[static IF_NAMESIZE])
+                struct owner_route *ret)
 {
+    struct route_question question = {.family = tuple->family,
+                                      .to = tuple->daddr,
+                                      .from = tuple->saddr,
+                                      .came_in = lan ? if_nametoindex(lan) : 0};
     struct route route;
-    int r = route_ask(owners, tuple->family, tuple->daddr, tuple->saddr,
-                      lan ? if_nametoindex(lan) : 0, &route);
+    int r = route_ask(owners, &question, &route);
 
-    ret_interface[0] = '\0';
+    *ret = (struct owner_route){0};
     /* Strict filters of a LAN's interface may refuse to say. */
-    if (r == -ENETUNREACH)
-        r = route_ask(owners, tuple->family, tuple->daddr, NULL, 0, &route);
-    if (r == -ENETUNREACH)
-        return 0;
-    if (r >= 0 && route.interface && !if_indextoname(route.interface, ret_interface))
-        ret_interface[0] = '\0';
-    return r;
+    if (r == -ENETUNREACH) {
+        question.from = NULL;
+        question.came_in = 0;
+        r = route_ask(owners, &question, &route);
+    }
+    ret->is_forbidden = r == -ENETUNREACH && route.forbidden;
+    if (r < 0)
+        return r == -ENETUNREACH ? 0 : r;
+    if (route.interface && !if_indextoname(route.interface, ret->interface))
+        ret->interface[0] = '\0';
+    /* Of several next hops it says all, and not which one is taken: so it is asked twice. */
+    question.match = true;
+    r = route_ask(owners, &question, &route);
+    ret->is_specific = r >= 0 && route.length;
+    return r == -ENETUNREACH ? 0 : r;
 }
 
 /* ---- sockets ---- */
@@ -292,18 +317,20 @@ void owner_unit(const char *cgroup, char ret_unit[static OWNER_NAME_SIZE])
 
 int owner_find(struct owners *owners, const struct flow_tuple *tuple, struct owner *ret)
 {
+    const struct route_question to = {.family = tuple->family, .to = tuple->daddr},
+                                back = {.family = tuple->family, .to = tuple->saddr};
     struct route route;
     int r;
 
     *ret = (struct owner){.kind = OWNER_UNKNOWN};
-    r = route_ask(owners, tuple->family, tuple->daddr, NULL, 0, &route);
+    r = route_ask(owners, &to, &route);
     if (r < 0 && r != -ENETUNREACH)
         return r;
     if (r >= 0 && route.type == RTN_LOCAL) {
         ret->kind = OWNER_INCOMING;
         return 0;
     }
-    r = route_ask(owners, tuple->family, tuple->saddr, NULL, 0, &route);
+    r = route_ask(owners, &back, &route);
     if (r < 0)
         return r == -ENETUNREACH ? 0 : r;
     if (route.type != RTN_LOCAL) {

@@ -37,10 +37,15 @@ struct owners *owners_free(struct owners *owners);
 /* Returns 0 or -errno: the kernel could not be asked. */
 int owner_find(struct owners *owners, const struct flow_tuple *tuple, struct owner *ret);
 
-/* The interface to which the routes lead it; "" where there is none. `lan`: NULL for a local one.
- */
+struct owner_route {
+    char interface[IF_NAMESIZE]; /* ""; there is no route */
+    bool is_specific;            /* by a route to some addresses, not by a default route */
+    bool is_forbidden;           /* one says that nothing may go there */
+};
+
+/* Where the routes lead it. `lan`: NULL for a local one. Returns 0 or -errno. */
 int owner_route(struct owners *owners, const struct flow_tuple *tuple, const char *lan,
-                char ret_interface[static IF_NAMESIZE]);
+                struct owner_route *ret);
 
 /* The unit that a path below /sys/fs/cgroup names; "" where it is a login session or none. Pure. */
 void owner_unit(const char *cgroup, char ret_unit[static OWNER_NAME_SIZE]);

@@ -4,6 +4,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -67,9 +68,32 @@ static bool attribute_address(const struct nlattr *attribute, uint8_t family, ui
     return true;
 }
 
+/* What is sent there leaves this host inside of a VPN's packets. */
+static bool kind_is_tunnel(const struct nlattr *info)
+{
+    static const char *const kinds[] = {"wireguard", "amneziawg", "tun", "ovpn",
+                                        "ovpn-dco",  "xfrm",      "vti", "vti6"};
+    const struct nlattr *attributes[IFLA_INFO_KIND + 1];
+    const char *kind;
+    size_t size;
+
+    if (!info)
+        return false;
+    attributes_sort(mnl_attr_get_payload(info), mnl_attr_get_payload_len(info), attributes,
+                    ARRAY_SIZE(attributes));
+    if (!attributes[IFLA_INFO_KIND])
+        return false;
+    kind = mnl_attr_get_payload(attributes[IFLA_INFO_KIND]);
+    size = strnlen(kind, mnl_attr_get_payload_len(attributes[IFLA_INFO_KIND]));
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        if (strlen(kinds[i]) == size && !memcmp(kinds[i], kind, size))
+            return true;
+    return false;
+}
+
 static void link_decode(const struct nlmsghdr *message, struct rtnl_event *ret)
 {
-    const struct nlattr *attributes[IFLA_IFNAME + 1];
+    const struct nlattr *attributes[IFLA_LINKINFO + 1];
     struct ifinfomsg link;
     size_t size;
 
@@ -82,6 +106,7 @@ static void link_decode(const struct nlmsghdr *message, struct rtnl_event *ret)
     memcpy(ret->name, mnl_attr_get_payload(attributes[IFLA_IFNAME]), size);
     ret->index = (uint32_t)link.ifi_index;
     ret->up = (link.ifi_flags & IFF_UP) && (link.ifi_flags & IFF_RUNNING);
+    ret->tunnel = kind_is_tunnel(attributes[IFLA_LINKINFO]);
     ret->kind = RTNL_LINK;
 }
 

@@ -28,6 +28,7 @@ struct rtnl_event {
     uint32_t index;      /* link, address */
     char name[IFNAMSIZ]; /* link */
     bool up;             /* link: up, with carrier */
+    bool tunnel;         /* link: of a VPN */
     uint8_t address[16]; /* address */
     bool usable;         /* address: global, not while duplicates are looked for */
     uint8_t protocol;    /* route, rule: who made it (RTPROT_…) */

@@ -235,8 +235,10 @@ void sample_process(struct node *node)
     bool whole = false;
     int r;
 
-    if (!conntrack_is_dumping(node->conntrack))
+    if (!conntrack_is_dumping(node->conntrack)) { /* what is left of one that failed */
+        (void)conntrack_process(node->conntrack, on_dumped, node, &whole);
         return;
+    }
     r = conntrack_process(node->conntrack, on_dumped, node, &whole);
     if (r < 0) {
         if (node->warned_conntrack != r)
@@ -278,13 +280,13 @@ static void decide(struct node *node, struct flow *flow)
         log_line(node->log, LOG_WARNING, "the kernel did not say whose flow it is: %s",
                  strerror(-r));
     }
-    if (r < 0 || !owner_is_wanted(&node->wanted, &owner)) {
+    flow->forwarded = owner.kind == OWNER_FORWARDED;
+    memcpy(flow->lan, owner.lan, sizeof(flow->lan));
+    if (r < 0 || !owner_is_wanted(&node->wanted, &owner) || !steer_may(node, flow)) {
         steer_forget(node, flow);
         flow_leave(node->flows, flow);
         return;
     }
-    flow->forwarded = owner.kind == OWNER_FORWARDED;
-    memcpy(flow->lan, owner.lan, sizeof(flow->lan));
     flow_tell(node->flows, flow, owner_name(&owner));
     (void)tell_up(node, flow);
 }
@@ -314,7 +316,8 @@ static void health(struct node *node)
     uint32_t count, most;
 
     if (conntrack_count(node->conntrack, &count, &most) >= 0 && most &&
-        count / FULL_PERCENT >= most / 100 && warn_again(&node->warned_full_us, node->now_us))
+        UINT64_C(100) * count >= UINT64_C(1) * FULL_PERCENT * most &&
+        warn_again(&node->warned_full_us, node->now_us))
         log_line(
             node->log, LOG_WARNING,
             "conntrack's table is full: %u of %u entries; new flows of all programs are dropped "

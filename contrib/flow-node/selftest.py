@@ -14,7 +14,7 @@ import unittest
 
 import flow_case
 from flow_case import (ADDRESS, HOST, LAN, PATIENCE, SERVER, SERVICE, Case, Node, cut, elements, inside,
-                       left_behind, namespace, wait_for)
+                       left_behind, namespace, run, wait_for)
 
 sys.path.insert(0, os.path.join(flow_case.HERE, "..", "..", "tests", "lib"))
 import schema  # noqa: E402
@@ -112,9 +112,73 @@ class Told(Case):
         self.assertEqual(node.stop(), 0)
         node, pathdog = self.start("--users", "nobody")
         client.more(50)
-        time.sleep(2)  # as long as a dump takes to find it, and what is asserted is that nothing comes
-        pathdog.ask("summary")
-        self.assertEqual(pathdog.peers, {})
+        with namespace(HOST):
+            os.seteuid(65534)
+            try:
+                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            finally:
+                os.seteuid(0)
+        other = self.client("nobody", sock=sock)  # begun later, found later
+        conn = self.told(pathdog, other)
+        self.assertTrue(pathdog.peers[conn]["peer"].endswith("@nobody"))
+        self.assertEqual(list(pathdog.peers), [conn])
+
+    def vpn(self):
+        """Another way to the server, to which a rule leads whatever has no mark, as wg-quick has it."""
+        run("ip", "link", "add", "vpn0", "netns", HOST, "type", "veth", "peer", "name", "s9", "netns", SERVER)
+        self.addCleanup(inside, HOST, "ip", "link", "del", "vpn0", check=False)
+        inside(HOST, "ip", "addr", "add", "10.7.0.1/24", "dev", "vpn0")
+        inside(SERVER, "ip", "addr", "add", "10.7.0.2/24", "dev", "s9")
+        inside(HOST, "ip", "link", "set", "vpn0", "up")
+        inside(SERVER, "ip", "link", "set", "s9", "up")
+        inside(HOST, "ip", "route", "add", "default", "via", "10.7.0.2", "dev", "vpn0", "table", "4242")
+        inside(HOST, "ip", "rule", "add", "pref", "32000", "not", "fwmark", "0xca6c", "lookup", "4242")
+        self.addCleanup(inside, HOST, "ip", "rule", "del", "pref", "32000")
+
+    def test_what_goes_into_a_vpn_stays_there(self):
+        """On an uplink it would be seen by everybody."""
+        self.vpn()
+        self.server()
+        self.server(family=6)
+        hidden = self.client("hidden")
+        self.assertEqual(hidden.address, "10.7.0.1")
+        node, pathdog = self.start()
+        hidden.more(30)
+        other = self.client("other", family=6)  # begun later, found later
+        self.told(pathdog, other)
+        self.assertEqual([p["peer"] for p in pathdog.peers.values() if f"#{hidden.port}" in p["peer"]], [])
+        out = inside(HOST, flow_case.PROGRAM, "--list", "--min-age", "0", "--min-bytes", "0")
+        self.assertIn(f":443#{other.port}", out)
+        self.assertNotIn(f":443#{hidden.port}", out)
+
+    def test_the_tunnel_of_a_vpn_is_told(self):
+        """What is not marked goes into the tunnel; its own packets are, and do not."""
+        self.vpn()
+        self.server()
+        with namespace(HOST):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(sock.close)
+        sock.setsockopt(socket.SOL_SOCKET, 36, 0xca6c)  # SO_MARK
+        client = self.client("tunnel", sock=sock)
+        self.assertEqual(client.address, ADDRESS[4]["up0"])
+        node, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        answer = self.migrate(pathdog, conn, "up1")
+        self.assertTrue(answer.get("result", answer).get("validated"), (answer, node.lines))
+
+    def test_a_server_with_a_route_of_its_own(self):
+        self.server()
+        client = self.client("specific")
+        node, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        inside(HOST, "ip", "route", "add", SERVICE[4], "via", "10.0.0.2", "dev", "up0")
+        self.addCleanup(inside, HOST, "ip", "route", "del", SERVICE[4], check=False)
+        error = self.migrate(pathdog, conn, "up1")["error"]
+        self.assertEqual(error["code"], -32007)
+        self.assertIn("route of its own", str(error))
+        inside(HOST, "ip", "route", "change", "blackhole", SERVICE[4])
+        self.assertIn("nothing may go there", str(self.migrate(pathdog, conn, "up1")["error"]))
+        self.assertEqual(elements(), 0)
 
     def test_list(self):
         self.server()
@@ -303,6 +367,26 @@ class Ends(Case):
         lives.more(10)
         self.assertEqual(pathdog.peers[other]["interface"], "up1")
 
+    def test_a_table_of_somebody_else(self):
+        """Debian's own is `inet filter`: who writes that as `table` must not lose a firewall."""
+        inside(HOST, "nft", "add table inet filter; add chain inet filter input { type filter hook input priority 0; }")
+        self.addCleanup(inside, HOST, "nft", "delete table inet filter", check=False)
+        before = inside(HOST, "nft", "list", "ruleset")
+        node = Node(self.directory, "--table", "filter", wait=False)
+        self.assertEqual(node.process.wait(PATIENCE), 2)
+        node.stop()
+        self.assertIn("table inet filter of somebody else", " ".join(node.lines))
+        self.assertEqual(inside(HOST, "nft", "list", "ruleset"), before)
+        self.assertEqual(left_behind(), [])
+
+    def test_a_start_that_fails_leaves_nothing(self):
+        """nft takes no table of that name: when that is found out, the rules are there already."""
+        node = Node(self.directory, "--table", "chain", wait=False)
+        self.assertEqual(node.process.wait(PATIENCE), 1)
+        node.stop()
+        self.assertIn("nftables:", " ".join(node.lines))
+        self.assertEqual(left_behind(), [])
+
     def test_killed_and_adopted(self):
         self.server()
         client = self.client("killed")
@@ -363,7 +447,7 @@ class Ends(Case):
 
     def test_a_second_one_does_not_start(self):
         node, _ = self.start()
-        second = Node(self.directory, wait=False)
+        second = Node(self.directory, "--table", "other", wait=False)
         self.assertEqual(second.process.wait(PATIENCE), 75)
         second.stop()
         self.assertNotEqual(left_behind(), [])

@@ -64,8 +64,8 @@ static const struct setting settings[] = {
     NUMBER("sample-interval", PD_OPTION_TIME, SETTING_U64, sample_us, "100ms", SECOND / 100, 10 * SECOND, "TIME", "how often the told ones are looked at; more seldom where that takes long"),
     TEXT("table", SETTING_TABLE, table, "pathdog_flows", "NAME", "our table of nftables"),
     TEXT("mark-mask", SETTING_MASK, mark_mask, "0x1f000000", "MASK", "bits of the packets' mark that are ours"),
-    NUMBER("route-table", PD_OPTION_INTEGER, SETTING_U32, route_table, "7000", 1, UINT32_MAX - 64, "N", "the first of our route tables"),
-    NUMBER("rule-priority", PD_OPTION_INTEGER, SETTING_U32, rule_priority, "900", 1, 32765, "N", "of our routing rules; below that of main, 32766"),
+    NUMBER("route-table", PD_OPTION_INTEGER, SETTING_U32, route_table, "7000", 256, UINT32_MAX - 256, "N", "our route tables are the ones after this"),
+    NUMBER("rule-priority", PD_OPTION_INTEGER, SETTING_U32, rule_priority, "900", 1, 32764, "N", "priority of our routing rules, with the next one; before that of main, 32766"),
     {.option = {"log", PD_OPTION_TEXT, NULL, 0, 0, "where to log; default: the journal, if connected to it"},
      .kind = SETTING_CHOICE, .offset = offsetof(struct options, log), .choices = logs, .value = "text|journal"},
 };

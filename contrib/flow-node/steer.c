@@ -7,6 +7,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "movable.h"
 #include "util/util.h"
 
 #define ERROR_SIZE 256u
@@ -29,6 +30,7 @@ static struct move_look look_of(const struct node *node, const struct flow *flow
         .received = flow->entry.packets[FLOW_RECEIVED],
         .sent_packets = flow->before_packets[FLOW_SENT] + flow->entry.packets[FLOW_SENT],
         .was_answered = flow_is_answered(&node->settings, flow),
+        .answers_us = flow->answers_us,
     };
     struct flow_row row;
 
@@ -43,14 +45,25 @@ static struct move_look look_of(const struct node *node, const struct flow *flow
 
 /* ---- a request ---- */
 
-/* Where the routes lead it without us; "" where nowhere. */
-static void route_of(struct node *node, const struct flow *flow, char ret[static IF_NAMESIZE])
+/* Where the routes lead it without us; false, with the reason: it is left alone. */
+static bool route_of(struct node *node, const struct flow *flow, struct owner_route *ret,
+                     char *ret_why, size_t why_size)
 {
-    int r = owner_route(node->owners, &flow->tuple, flow->lan[0] ? flow->lan : NULL, ret);
+    int r;
+    bool movable = flow_is_movable(node->owners, node->mover, flow, ret, ret_why, why_size, &r);
 
     if (r < 0)
         log_line(node->log, LOG_WARNING, "%s: the kernel did not say where the routes lead: %s",
                  flow->name, strerror(-r));
+    return movable;
+}
+
+bool steer_may(struct node *node, const struct flow *flow)
+{
+    char why[ERROR_SIZE];
+    struct owner_route route;
+
+    return route_of(node, flow, &route, why, sizeof(why));
 }
 
 /* Do the routes lead it there, with an address that belongs there? Others' masquerade sees to that
@@ -105,7 +118,8 @@ void steer_migrate(struct node *node, pathdog_node_token token,
                    const struct pathdog_node_migrate *request)
 {
     struct flow *flow = flows_find_conn(node->flows, request->conn);
-    char why[ERROR_SIZE], route[IF_NAMESIZE] = "", before[IF_NAMESIZE];
+    char why[ERROR_SIZE], before[IF_NAMESIZE];
+    struct owner_route route;
     struct move_look look;
     struct uplink uplink;
     const char *to;
@@ -124,13 +138,16 @@ void steer_migrate(struct node *node, pathdog_node_token token,
                                  "the server did not follow another flow that was moved");
         return;
     }
-    route_of(node, flow, route);
-    r = uplink_find(node, flow, request, route, &uplink, why, sizeof(why));
+    if (!route_of(node, flow, &route, why, sizeof(why))) {
+        (void)pathdog_node_error(node->kit, token, PATHDOG_NODE_NO_PATH, why);
+        return;
+    }
+    r = uplink_find(node, flow, request, route.interface, &uplink, why, sizeof(why));
     if (r) {
         (void)pathdog_node_error(node->kit, token, r, why);
         return;
     }
-    to = goes_by_routes(node, flow, route, &uplink) ? "" : uplink.name;
+    to = goes_by_routes(node, flow, route.interface, &uplink) ? "" : uplink.name;
     r = mover_set(node->mover, &flow->tuple, *to ? to : NULL);
     if (r < 0) {
         snprintf(why, sizeof(why), "it cannot be moved to %s: %s", uplink.name, strerror(-r));
@@ -162,6 +179,8 @@ static void put_back(struct node *node, struct flow *flow)
         log_line(node->log, LOG_WARNING, "%s cannot be put back: %s", flow->name, strerror(-r));
     memcpy(flow->local, flow->move.before, sizeof(flow->local));
     set(node, flow, from);
+    if (flow->move.was_answered)
+        flow_returned(flow, node->now_us);
 }
 
 static void end_good(struct node *node, struct flow *flow, bool validated)
@@ -276,17 +295,17 @@ void steer_forget(struct node *node, struct flow *flow)
 
 /* ---- the mover ---- */
 
-/* Nothing of it was done: those of this turn are where they were. */
+/* Those of this turn are where the mover has them. */
 static void turn_failed(struct node *node, const char *why)
 {
     log_line(node->log, LOG_ERR, "flows could not be moved: %s", why);
     for (size_t i = 0; i < flows_told(node->flows); i++) {
         struct flow *flow = flows_at(node->flows, i);
+        const char *where = mover_where(node->mover, &flow->tuple);
 
-        if (flow->move.state != MOVE_SET || flow->move.committed)
-            continue;
-        snprintf(flow->interface, sizeof(flow->interface), "%s", flow->move.from);
-        answer_error(node, flow, PATHDOG_NODE_NO_PATH, why);
+        snprintf(flow->interface, sizeof(flow->interface), "%s", where ? where : "");
+        if (flow->move.state == MOVE_SET && !flow->move.committed)
+            answer_error(node, flow, PATHDOG_NODE_NO_PATH, why);
     }
 }
 
@@ -307,18 +326,38 @@ void steer_commit(struct node *node)
         flows_at(node->flows, i)->move.committed = true;
 }
 
+/* What the mover says in one turn: of thousands of flows there is one line for each uplink. */
+struct news {
+    struct node *node;
+    size_t n_lost;
+    char lost[IF_NAMESIZE]; /* the uplink of these */
+};
+
+static void lost_log(struct news *news)
+{
+    if (news->n_lost)
+        log_line(news->node->log, LOG_NOTICE,
+                 "%s is no uplink any more: %zu moved flows are back where the routes lead",
+                 news->lost, news->n_lost);
+    news->n_lost = 0;
+}
+
 static void on_lost(void *user, const struct flow_tuple *tuple, const char *interface)
 {
-    struct node *node = user;
+    struct news *news = user;
+    struct node *node = news->node;
     struct flow *flow = flows_find(node->flows, tuple);
 
     if (!flow)
         return;
     flow->interface[0] = '\0';
+    flow_rerouted(flow);
     if (flow->state != FLOW_TOLD)
         return;
-    log_line(node->log, LOG_NOTICE, "%s goes where the routes lead: %s is no uplink any more",
-             flow->name, interface);
+    if (strcmp(news->lost, interface) != 0)
+        lost_log(news);
+    snprintf(news->lost, sizeof(news->lost), "%s", interface);
+    news->n_lost++;
     if (flow->move.state != MOVE_NONE)
         answer_error(node, flow, PATHDOG_NODE_NO_PATH, "the uplink has gone");
     tell_path(node, flow);
@@ -326,70 +365,18 @@ static void on_lost(void *user, const struct flow_tuple *tuple, const char *inte
 
 static void on_notice(void *user, const char *text)
 {
-    struct node *node = user;
+    struct news *news = user;
 
-    log_line(node->log, LOG_NOTICE, "%s", text);
+    log_line(news->node->log, LOG_NOTICE, "%s", text);
 }
 
 void steer_process(struct node *node)
 {
     static const struct mover_handlers handlers = {.lost = on_lost, .notice = on_notice};
-    int r = mover_process(node->mover, &handlers, node);
+    struct news news = {.node = node};
+    int r = mover_process(node->mover, &handlers, &news);
 
+    lost_log(&news);
     if (r < 0)
         log_line(node->log, LOG_WARNING, "the kernel's news could not be read: %s", strerror(-r));
-}
-
-/* ---- adoption ---- */
-
-struct adoption {
-    struct node *node;
-    struct flow_tuple *tuples;
-    char (*interfaces)[IF_NAMESIZE];
-    size_t n, tuples_capacity, interfaces_capacity, n_kept;
-};
-
-static void on_each(void *user, const struct flow_tuple *tuple, const char *interface)
-{
-    struct adoption *adoption = user;
-
-    adoption->tuples = array_reserve(adoption->tuples, &adoption->tuples_capacity, adoption->n + 1,
-                                     sizeof(*adoption->tuples));
-    adoption->interfaces = array_reserve(adoption->interfaces, &adoption->interfaces_capacity,
-                                         adoption->n + 1, sizeof(*adoption->interfaces));
-    adoption->tuples[adoption->n] = *tuple;
-    snprintf(adoption->interfaces[adoption->n++], IF_NAMESIZE, "%s", interface);
-}
-
-static void on_adopted(size_t i, const struct flow_entry *entry, void *user)
-{
-    struct adoption *adoption = user;
-    struct node *node = adoption->node;
-
-    if (entry && adoption->n_kept < node->settings.limit) {
-        flows_adopt(node->flows, entry, adoption->interfaces[i], node->now_us);
-        adoption->n_kept++;
-        return;
-    }
-    (void)mover_set(node->mover, &adoption->tuples[i], NULL);
-    node->uncommitted = true;
-}
-
-void steer_adopt(struct node *node)
-{
-    struct adoption adoption = {.node = node};
-    int r = 0;
-
-    mover_each(node->mover, on_each, &adoption);
-    if (adoption.n)
-        r = conntrack_get(node->conntrack, adoption.tuples, adoption.n, on_adopted, &adoption);
-    if (r < 0)
-        log_line(node->log, LOG_WARNING, "what was moved before cannot be read: %s", strerror(-r));
-    else if (adoption.n)
-        log_line(node->log, LOG_NOTICE,
-                 "%zu flows had been moved before the start; %zu live, and are kept where they are",
-                 adoption.n, adoption.n_kept);
-    free(adoption.tuples);
-    free(adoption.interfaces);
-    steer_commit(node);
 }

@@ -100,7 +100,7 @@ static void test_a_flag_a_variable_and_a_key_say_the_same(void **state)
         {"lan", "lan0, lan1"},     {"uplinks", "up0"},      {"max-flows", "7"},
         {"min-age", "90s"},        {"min-bytes", "3M"},     {"end-after", "5min"},
         {"sample-interval", "1s"}, {"table", "mine"},       {"mark-mask", "0xf0"},
-        {"route-table", "17"},     {"rule-priority", "18"}, {"log", "journal"},
+        {"route-table", "1700"},   {"rule-priority", "18"}, {"log", "journal"},
     };
 
     (void)state;
@@ -251,7 +251,7 @@ static void test_what_is_refused(void **state)
         {"--mark-mask|0x5", "", {"two bits that follow each other"}},
         {"--mark-mask|0x100000000", "", {"no mask"}},
         {"--mark-mask|-1", "", {"no mask"}},
-        {"--rule-priority|32766", "", {"--rule-priority", "1 to 32765"}},
+        {"--rule-priority|32766", "", {"--rule-priority", "1 to 32764"}},
         {"--local|perhaps", "", {"--local", "perhaps", "yes"}},
         {"--log|syslog", "", {"--log", "text or journal"}},
         {"--socket|", "", {"--socket needs a value"}},

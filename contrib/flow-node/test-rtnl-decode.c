@@ -4,6 +4,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "util/util.h"
 
 static _Alignas(NLMSG_ALIGNTO) uint8_t buffer[1024];
 
@@ -25,6 +28,12 @@ static void *begin(uint16_t type, size_t header, struct nlmsghdr **ret)
 static void test_link(void **state)
 {
     struct nlmsghdr *message;
+    static const struct {
+        const char *kind;
+        bool with_end, tunnel;
+    } kinds[] = {{"wireguard", true, true}, {"wireguard", false, true}, {"tun", true, true},
+                 {"veth", true, false},     {"tu", true, false},        {"tunnel", true, false},
+                 {"", false, false}};
     struct ifinfomsg *link = begin(RTM_NEWLINK, sizeof(*link), &message);
     struct rtnl_event event;
 
@@ -40,6 +49,18 @@ static void test_link(void **state)
     link->ifi_flags |= IFF_RUNNING;
     rtnl_decode(message, &event);
     assert_true(event.up);
+    assert_false(event.tunnel);
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        uint32_t length = message->nlmsg_len;
+        struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+
+        mnl_attr_put(message, IFLA_INFO_KIND, strlen(kinds[i].kind) + kinds[i].with_end,
+                     kinds[i].kind);
+        mnl_attr_nest_end(message, info);
+        rtnl_decode(message, &event);
+        assert_int_equal(event.tunnel, kinds[i].tunnel);
+        message->nlmsg_len = length;
+    }
     link->ifi_family = AF_BRIDGE;
     rtnl_decode(message, &event);
     assert_int_equal(event.kind, RTNL_OTHER);

@@ -118,6 +118,30 @@ static void test_list(void **state)
     uplinks_free(uplinks);
 }
 
+/* A VPN's default route makes it no uplink, unless somebody names it. */
+static void test_vpn(void **state)
+{
+    const char *const names[] = {"wg0", "wan1"};
+
+    for (size_t n_names = 0; n_names <= 2; n_names += 2) {
+        struct uplinks *uplinks = uplinks_new(names, n_names, 177);
+        struct rtnl_event vpn = {
+            .kind = RTNL_LINK, .name = "wg0", .index = 9, .up = true, .tunnel = true};
+
+        uplinks_begin(uplinks);
+        uplinks_take(uplinks, &vpn);
+        link_take(uplinks, "wan1", 1, true);
+        address_take(uplinks, 9, 4, 90, true);
+        address_take(uplinks, 1, 4, 10, true);
+        route_take(uplinks, 9, 4, RT_TABLE_MAIN, 50);
+        route_take(uplinks, 1, 4, RT_TABLE_MAIN, 100);
+        uplinks_end(uplinks);
+        assert_non_null(uplinks_find(uplinks, "wan1", 4));
+        assert_int_equal(!!uplinks_find(uplinks, "wg0", 4), n_names == 2);
+        uplinks_free(uplinks);
+    }
+}
+
 /* Named ones may have their default route in another table, but not in ours. */
 static void test_named(void **state)
 {
@@ -167,7 +191,8 @@ static void test_concerned(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_list), cmocka_unit_test(test_named),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_list), cmocka_unit_test(test_vpn),
+                                       cmocka_unit_test(test_named),
                                        cmocka_unit_test(test_concerned)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

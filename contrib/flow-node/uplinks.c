@@ -9,7 +9,7 @@
 struct link {
     uint32_t index;
     char name[IFNAMSIZ];
-    bool up;
+    bool up, tunnel;
 };
 
 struct address {
@@ -83,7 +83,7 @@ static bool route_counts(const struct uplinks *uplinks, const struct rtnl_event 
 void uplinks_take(struct uplinks *uplinks, const struct rtnl_event *event)
 {
     if (event->kind == RTNL_LINK) {
-        struct link link = {.index = event->index, .up = event->up};
+        struct link link = {.index = event->index, .up = event->up, .tunnel = event->tunnel};
 
         memcpy(link.name, event->name, sizeof(link.name));
         uplinks->links = array_reserve(uplinks->links, &uplinks->links_capacity,
@@ -156,6 +156,9 @@ static void way_take(struct uplinks *uplinks, const struct way *way)
     struct uplink *uplink;
 
     if (!link || !link->up || !address || !is_wanted(uplinks, link->name))
+        return;
+    /* The default route of a VPN: what goes there must not leave it, unless somebody says so. */
+    if (link->tunnel && !uplinks->n_names)
         return;
     for (size_t i = 0; i < uplinks->n_list; i++)
         if (uplinks->list[i].index == link->index && uplinks->list[i].family == way->family)

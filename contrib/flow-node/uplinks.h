@@ -24,7 +24,7 @@ struct uplinks;
 
 /* `names`: only these interfaces are uplinks, and their default routes may be in any table but
  * those of protocol `own_protocol`, which are ours. No names: every interface with a default route
- * in table main. The names must outlive it. */
+ * in table main, but a VPN's. The names must outlive it. */
 struct uplinks *uplinks_new(const char *const *names, size_t n_names, uint8_t own_protocol);
 /* NULL is fine. Returns NULL. */
 struct uplinks *uplinks_free(struct uplinks *uplinks);
