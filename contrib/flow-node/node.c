@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "movable.h"
 #include "node_private.h"
 #include "util/format.h"
@@ -71,32 +70,6 @@ static void on_cancel(struct pathdog_node *kit, pathdog_node_token token, void *
 {
     (void)kit;
     steer_cancel(user, token);
-}
-
-/* ---- only one ---- */
-
-/* Of two processes the second must not touch what the first has set up, whatever its table is
- * called: both take the rules and routes of one protocol number for theirs. An abstract address
- * belongs to the network namespace, as these do, and goes with its process. */
-static int lock(struct node *node, char *error)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int n = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "flow-node"), r;
-
-    node->lock_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (node->lock_fd >= 0 &&
-        bind(node->lock_fd, (const struct sockaddr *)(const void *)&address,
-             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0)
-        return 0;
-    r = -errno;
-    if (r == -EADDRINUSE)
-        snprintf(error, ERROR_SIZE, "another flow-node runs in this network namespace");
-    else
-        snprintf(error, ERROR_SIZE,
-                 "the address @flow-node, of which only one process has it, "
-                 "cannot be taken: %s",
-                 strerror(-r));
-    return r;
 }
 
 /* ---- the kit ---- */
@@ -166,7 +139,7 @@ int node_new(const struct options *options, struct log *log, uint64_t now_us, st
                       (ssize_t)sizeof(node->settings.key))
         r = -errno;
     if (r >= 0)
-        r = lock(node, error);
+        r = lock_take(node->log, &node->lock_fd, error, ERROR_SIZE);
     if (r >= 0)
         r = kit_new(node, error);
     if (r >= 0)
