@@ -76,5 +76,18 @@ def one_sided(scene):
         f"three nodes connected after {ms:.0f} ms; {WAIT_S} s later in the active view there lacks: {lacking or 'nobody'}"
 
 
+def reaped(scene):
+    """alpha lacks bravo in its active view, as in 32, and is old enough at once."""
+    scene.pair().alpha.ask(
+        "begin Module = barrel_p2p_hyparview, _ = sys:replace_state(Module, fun(S) -> "
+        "pdlab:with(Module, view_state, active_view, #{}, S) end), "
+        "_ = sys:replace_state(barrel_p2p_dist_gc, fun(S) -> pdlab:with(barrel_p2p_dist_gc, state, min_age_ms, 0, S) end), "
+        "barrel_p2p_dist_gc:sweep_now() end")
+    time.sleep(WAIT_S)
+    here, there = scene.alpha.ask("length(nodes())"), scene.bravo.ask("length(nodes())")
+    return here == 0 and there == 1, f"{WAIT_S} s after the sweep: {here} nodes here, {there} there"
+
+
 FAULTS = [Fault("1", no_conn), Fault("2", scan_waits), Fault("13", stays_alone), Fault("16", second_up),
-          Fault("18", promotion_crashes), Fault("26", too_late), Fault("30", not_listed), Fault("32", one_sided, 4)]
+          Fault("18", promotion_crashes), Fault("26", too_late), Fault("30", not_listed), Fault("32", one_sided, 4),
+          Fault("35", reaped, 2)]

@@ -2,7 +2,7 @@
 %% The sockets of a path, with which id each of them is registered at its relay, and how that stands: functions of the state of
 %% pathdog_relay_reg_path. They send registrations and set timers; the datagrams are not theirs.
 %%
-%%   sockets   {via, number} => {socket, direct | idle | {registering, timer, pause} | {registered, timer, pause} | ported}
+%%   sockets   {via, number} => {socket, direct | idle | {registering, timer, tries} | {registered, timer, pause} | ported}
 %%             ported: from a fresh port, where data comes first
 %%   places    relay => {half, current number, the numbers and their addresses}
 -module(pathdog_relay_reg_sockets).
@@ -10,8 +10,9 @@
 -export([key/2, is_current/2, key_of/2, is_ready/2, is_moved/2, turned/2, full/2]).
 -export([use/3, again/4, register_at/3, acknowledged/3, proven/3]).
 
--define(AGAIN_MS, 200). % until the next REG, while there is no answer, doubling
--define(AGAIN_MAX_MS, 1600).
+-define(AGAIN_MS, 200). % until the next REG, while there is no answer
+-define(AGAIN_TRIES, 15). % so often; then it is this one:
+-define(AGAIN_LATER_MS, 1600).
 -define(UNPROVEN_MS, 1000). % after the ACK, doubling
 %% Sessions end after 300 s without activity; a member may register again from the same port.
 -define(REFRESH_MS, 60000).
@@ -151,11 +152,12 @@ opened({Via, _} = Key, How, #{relays := Relays, sockets := Sockets} = State) ->
 
 -spec register_at(key(), gen_udp:socket(), state()) -> state().
 register_at(Key, Socket, State) ->
-    register_at(Key, Socket, ?AGAIN_MS, State).
+    register_at(Key, Socket, 1, State).
 
-register_at(Key, Socket, Pause, #{sockets := Sockets} = State) ->
+register_at(Key, Socket, Try, #{sockets := Sockets} = State) ->
     reg(Key, Socket, State),
-    State#{sockets := Sockets#{Key := {Socket, {registering, timer(Key, Pause), Pause}}}}.
+    Pause = case Try < ?AGAIN_TRIES of true -> ?AGAIN_MS; false -> ?AGAIN_LATER_MS end,
+    State#{sockets := Sockets#{Key := {Socket, {registering, timer(Key, Pause), Try}}}}.
 
 reg({Via, Number}, Socket, #{relays := Relays, id := Id}) ->
     #{Via := Relay} = Relays,
@@ -165,8 +167,8 @@ reg({Via, Number}, Socket, #{relays := Relays, id := Id}) ->
 -spec again(key(), reference(), boolean(), state()) -> state().
 again(Key, Timer, IsWanted, #{sockets := Sockets} = State) ->
     case Sockets of
-        #{Key := {Socket, {registering, Timer, Pause}}} when IsWanted ->
-            register_at(Key, Socket, min(2 * Pause, ?AGAIN_MAX_MS), State);
+        #{Key := {Socket, {registering, Timer, Try}}} when IsWanted ->
+            register_at(Key, Socket, Try + 1, State);
         #{Key := {Socket, {registered, Timer, Pause}}} ->
             case is_current(Key, State) of
                 true ->

@@ -116,14 +116,17 @@ options() ->
     end).
 
 %% Over and over, as QUIC does, until the answer is there.
-exchange(#{send_fun := Send, socket_ref := Ref} = Adapter, Text, Config) ->
-    ok = Send(?LOCALHOST, proplists:get_value(echo, Config), [Text]),
+exchange(#{send_fun := Send, socket_ref := Ref}, Text, Config) ->
     Answer = <<"echo ", Text/binary>>,
     Port = proplists:get_value(echo, Config),
-    receive
-        {udp, Ref, ?LOCALHOST, Port, Answer} -> ok
-    after 200 -> exchange(Adapter, Text, Config)
-    end.
+    Try = fun() ->
+        ok = Send(?LOCALHOST, Port, [Text]),
+        receive
+            {udp, Ref, ?LOCALHOST, Port, Answer} -> ok
+        after 200 -> false
+        end
+    end,
+    bridge:wait(Try, Text).
 
 %% Switched and proven, as far as the datagrams go.
 switch(Via) ->

@@ -202,13 +202,16 @@ options() ->
 %% Over and over, as QUIC does, until the answer is there; from which port the listener got it.
 talk(Adapter, Text, Config) -> talk_to(Adapter, Text, proplists:get_value(port, Config)).
 
-talk_to(#{send_fun := Send, socket_ref := Ref} = Adapter, Text, Port) ->
-    ok = Send(?LOCALHOST, Port, [Text]),
+talk_to(#{send_fun := Send, socket_ref := Ref}, Text, Port) ->
     Size = byte_size(Text),
-    receive
-        {udp, Ref, ?LOCALHOST, Port, <<Text:Size/binary, " from ", From/binary>>} -> binary_to_integer(From)
-    after 50 -> talk_to(Adapter, Text, Port)
-    end.
+    Try = fun() ->
+        ok = Send(?LOCALHOST, Port, [Text]),
+        receive
+            {udp, Ref, ?LOCALHOST, Port, <<Text:Size/binary, " from ", From/binary>>} -> binary_to_integer(From)
+        after 50 -> false
+        end
+    end,
+    bridge:wait(Try, Text).
 
 %% Until it is reached over Via.
 talk_until(Adapter, Via, Config) ->
