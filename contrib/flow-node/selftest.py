@@ -14,7 +14,7 @@ import unittest
 
 import flow_case
 from flow_case import (ADDRESS, HOST, LAN, PATIENCE, SERVER, SERVICE, Case, Node, cut, elements, inside,
-                       left_behind, namespace, run, wait_for)
+                       left_behind, namespace, owned_table, run, wait_for)
 
 sys.path.insert(0, os.path.join(flow_case.HERE, "..", "..", "tests", "lib"))
 import schema  # noqa: E402
@@ -368,23 +368,31 @@ class Ends(Case):
         self.assertEqual(pathdog.peers[other]["interface"], "up1")
 
     def test_a_table_of_somebody_else(self):
-        """Debian's own is `inet filter`: who writes that as `table` must not lose a firewall."""
-        inside(HOST, "nft", "add table inet filter; add chain inet filter input { type filter hook input priority 0; }")
-        self.addCleanup(inside, HOST, "nft", "delete table inet filter", check=False)
-        before = inside(HOST, "nft", "list", "ruleset")
-        node = Node(self.directory, "--table", "filter", wait=False)
-        self.assertEqual(node.process.wait(PATIENCE), 2)
-        node.stop()
-        self.assertIn("table inet filter of somebody else", " ".join(node.lines))
-        self.assertEqual(inside(HOST, "nft", "list", "ruleset"), before)
-        self.assertEqual(left_behind(), [])
+        """Who writes a firewall's as `table` must not lose it; nor one whose maps have names of ours."""
+        for content in ("chain input { type filter hook input priority 0; }",
+                        "map flows4 { type ipv4_addr : verdict; elements = { 192.0.2.9 : drop }; }",
+                        "map flows6 { type ipv4_addr : verdict; }", "set flows4 { type ipv4_addr; }"):
+            with self.subTest(content):
+                inside(HOST, "nft", "table inet my_filter { %s; }" % content)
+                self.addCleanup(inside, HOST, "nft", "delete table inet my_filter", check=False)
+                before = inside(HOST, "nft", "list", "ruleset")
+                node = Node(self.directory, "--table", "my_filter", wait=False)
+                self.addCleanup(node.stop)
+                self.assertEqual(node.process.wait(PATIENCE), 2)
+                node.stop()
+                self.assertIn("table inet my_filter of somebody else", " ".join(node.lines))
+                self.assertEqual(inside(HOST, "nft", "list", "ruleset"), before)
+                self.assertEqual(left_behind(), [])
+                inside(HOST, "nft", "delete table inet my_filter")
 
     def test_a_start_that_fails_leaves_nothing(self):
-        """nft takes no table of that name: when that is found out, the rules are there already."""
-        node = Node(self.directory, "--table", "chain", wait=False)
-        self.assertEqual(node.process.wait(PATIENCE), 1)
-        node.stop()
-        self.assertIn("nftables:", " ".join(node.lines))
+        """The table is another process's own: when that is found out, the rules are there already."""
+        with owned_table():
+            node = Node(self.directory, wait=False)
+            self.addCleanup(node.stop)
+            self.assertEqual(node.process.wait(PATIENCE), 1)
+            node.stop()
+            self.assertIn("nftables:", " ".join(node.lines))
         self.assertEqual(left_behind(), [])
 
     def test_killed_and_adopted(self):
@@ -447,7 +455,7 @@ class Ends(Case):
 
     def test_a_second_one_does_not_start(self):
         node, _ = self.start()
-        second = Node(self.directory, "--table", "other", wait=False)
+        second = Node(self.directory, "--table", "other_table", wait=False)
         self.assertEqual(second.process.wait(PATIENCE), 75)
         second.stop()
         self.assertNotEqual(left_behind(), [])
