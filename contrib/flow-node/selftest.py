@@ -453,6 +453,23 @@ class Ends(Case):
         self.assertEqual(pathdog.peers[conn]["interface"], "up1")
         self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up1"])
 
+    def test_the_table_is_taken_over(self):
+        """Another process makes it its own: that is said now and then, and it is set up as soon as that one ends."""
+        self.server()
+        client = self.client("taken")
+        node, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        with owned_table():
+            node.line("cannot be set up again")
+            time.sleep(13)
+            self.assertLessEqual(len([l for l in node.lines if "cannot be set up again" in l]), 10)
+            answer = self.migrate(pathdog, conn, "up1", 1000)
+            self.assertIn("error", answer)
+            client.more()
+        wait_for("the table is there", lambda: elements() == 0)
+        wait_for("it can be moved", lambda: "result" in self.migrate(pathdog, conn, "up1"))
+        client.more()
+
     def test_a_second_one_does_not_start(self):
         node, _ = self.start()
         second = Node(self.directory, "--table", "other_table", wait=False)
