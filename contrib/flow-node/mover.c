@@ -473,7 +473,9 @@ static int routes_follow(struct mover *mover, const struct listener *listener)
     chains_remove(mover);
     list = uplinks_list(mover->uplinks, &n_uplinks);
     for (size_t i = 0; i < n_uplinks; i++) {
-        if (!known_find(mover, &list[i]))
+        /* Both families of an uplink are beside each other, and have one chain. */
+        if (!known_find(mover, &list[i]) &&
+            (!i || strcmp(list[i - 1].name, list[i].name) || known_find(mover, &list[i - 1])))
             chain_add(mover, listener, list[i].name);
         strict_tell(mover, listener, &list[i]);
     }

@@ -7,6 +7,7 @@
 #include "config/value.h"
 #include "util/format.h"
 #include "util/glob.h"
+#include "util/printable.h"
 
 #define TABLE_MOST 32u
 /* What sockaddr_un has room for. */
@@ -110,6 +111,11 @@ const char *name_wrong(const char *word)
         if (isspace((unsigned char)*word) || iscntrl((unsigned char)*word))
             return "has a space or a control character";
     return NULL;
+}
+
+const char *text_wrong(const char *text)
+{
+    return text_is_printable(text, strlen(text)) ? NULL : "is not UTF-8, or has control characters";
 }
 
 const char *socket_wrong(const char *word)

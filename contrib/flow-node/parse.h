@@ -21,6 +21,8 @@ int mask_parse(uint32_t *ret, const char *text, char **ret_error);
 /* For words_parse(). */
 const char *interface_wrong(const char *word);
 const char *name_wrong(const char *word);
+/* What others are to show. */
+const char *text_wrong(const char *text);
 const char *socket_wrong(const char *path);
 /* A table of nftables: letters, digits and at least one _, which no word of nft's language has. */
 const char *table_wrong(const char *word);

@@ -246,8 +246,38 @@ class Moved(Case):
             error = self.migrate(pathdog, conn, interface)["error"]
             self.assertEqual(error["code"], -32007)
             self.assertIn(interface, error["message"])
+        # Whatever is written there: the answer has what can be shown of it.
+        for interface in ("", "x" * 300, "€" * 100, "x" + "€" * 100, "a/b\x1b[2J", 'up1"; flush ruleset'):
+            ask = {"conn": conn, "timeout_ms": 1000, "reason": "selftest", "interface": interface}
+            error = pathdog.ask("migrate_peer", ask)["error"]
+            self.assertEqual(error["code"], -32007)
+            self.assertIn('"%s' % interface[:10].replace("\x1b", "\\x1b"), error["message"])
+            self.assertIn("is no uplink", error["message"])
+            if interface:
+                error = pathdog.ask("migrate_peer", dict(ask, interface="up1", local=interface))["error"]
+                self.assertIn("is not the address of up1", error["message"])
         error = self.migrate(pathdog, 4711, "up1")["error"]
         self.assertEqual(error["code"], -32002)
+        client.more()
+
+    def test_no_mark_is_left(self):
+        """Each uplink takes one of the mask's, and what has none is not moved to."""
+        self.server()
+        client = self.client("marks")
+        for i in range(3):  # their names are before up0's
+            inside(HOST, "ip", "link", "add", f"far{i}", "type", "veth", "peer", "name", f"near{i}")
+            self.addCleanup(inside, HOST, "ip", "link", "del", f"far{i}", check=False)
+            inside(HOST, "ip", "addr", "add", f"10.77.{i}.1/24", "dev", f"far{i}")
+            inside(HOST, "ip", "link", "set", f"near{i}", "up")
+            inside(HOST, "ip", "link", "set", f"far{i}", "up")
+            inside(HOST, "ip", "route", "add", "default", "via", f"10.77.{i}.2", "dev", f"far{i}", "metric", str(900 + i))
+            wait_for("its carrier", lambda: "LOWER_UP" in inside(HOST, "ip", "link", "show", f"far{i}"))
+        node, pathdog = self.start("--mark-mask", "0x30")
+        node.line("uplink up1: no mark is left")
+        self.assertEqual(len([line for line in node.lines if "uplink up1: no mark is left" in line]), 1)
+        error = self.migrate(pathdog, self.told(pathdog, client), "up1")["error"]
+        self.assertEqual(error["code"], -32007)
+        self.assertIn("no mark is left", error["message"])
         client.more()
 
     def test_an_uplink_that_carries_nothing(self):
@@ -452,6 +482,17 @@ class Ends(Case):
         client.more(20)
         self.assertEqual(pathdog.peers[conn]["interface"], "up1")
         self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up1"])
+
+    def test_the_terminal_goes(self):
+        """SIGHUP is an end as others are, but to nohup(1)."""
+        node, _ = self.start()
+        self.assertEqual(node.stop(signal.SIGHUP), 0)
+        self.assertEqual(left_behind(), [])
+        node = Node(self.directory, under=("nohup",))
+        self.addCleanup(node.stop)
+        node.process.send_signal(signal.SIGHUP)
+        self.connect(node)
+        self.assertEqual(node.stop(), 0)
 
     def test_the_table_is_taken_over(self):
         """Another process makes it its own: that is said now and then, and it is set up as soon as that one ends."""

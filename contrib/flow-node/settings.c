@@ -205,7 +205,7 @@ int setting_apply(const struct setting *setting, struct options *options, const 
     case SETTING_CHOICE:
         return choice_apply(setting, place, text, ret_error);
     case SETTING_TEXT:
-        return text_apply(place, text, "a text", NULL, ret_error);
+        return text_apply(place, text, "a text", text_wrong, ret_error);
     case SETTING_PATH:
         return text_apply(place, text, "a path such as /run/flow-node/node.sock", socket_wrong,
                           ret_error);

@@ -265,6 +265,7 @@ static void test_what_is_refused(void **state)
         {"--log|syslog", "", {"--log", "text or journal"}},
         {"--socket|", "", {"--socket needs a value"}},
         {"--socket=", "", {"--socket", "is empty"}},
+        {"--name|a\xc3", "", {"--name", "not UTF-8"}},
         {"--socket|" LONG_PATH, "", {"--socket", "longer than 107 bytes"}},
         {"--config=", "", {"--config", "is empty"}},
         {"", "FLOW_NODE_CONFIG=", {"FLOW_NODE_CONFIG", "is empty"}},
