@@ -306,6 +306,23 @@ static const char *text_of(const struct nlattr *attribute)
     return mnl_attr_get_payload(attribute);
 }
 
+static uint32_t number_of(const struct nlmsghdr *message, uint16_t type)
+{
+    const struct nlattr *attribute = message_attribute(message, type);
+
+    return attribute && mnl_attr_get_payload_len(attribute) == sizeof(uint32_t)
+               ? ntohl(mnl_attr_get_u32(attribute))
+               : 0;
+}
+
+bool map_is_ours(const struct nlmsghdr *message, uint8_t family)
+{
+    return message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSET) &&
+           number_of(message, NFTA_SET_FLAGS) & NFT_SET_MAP &&
+           number_of(message, NFTA_SET_DATA_TYPE) == (uint32_t)NFT_DATA_VERDICT &&
+           number_of(message, NFTA_SET_KEY_LEN) == 2 * address_size(family) + 8;
+}
+
 static bool key_read(const struct nlattr *value, uint8_t family, struct flow_tuple *ret)
 {
     size_t size = address_size(family);

@@ -58,6 +58,10 @@ void element_batch_done(struct element_batch *batch);
 
 /* ---- reading ---- */
 
+/* Does this message tell of a set that is a map as flows4 or flows6 is: from keys of that size to
+ * verdicts? */
+bool map_is_ours(const struct nlmsghdr *message, uint8_t family);
+
 /* One message of the listing of flows4 or flows6: `each` for every element in it that is one.
  * Returns how many elements could not be read. */
 size_t elements_read(const struct nlmsghdr *message, uint8_t family,

@@ -228,6 +228,23 @@ def elements():
                if item.get("map", {}).get("name") in ("flows4", "flows6"))
 
 
+@contextlib.contextmanager
+def owned_table(name="pathdog_flows"):
+    """It belongs to a process: nobody else may change it, and it goes with its owner."""
+    content = ("table inet %s { flags owner; map flows4 { type ipv4_addr . ipv4_addr . inet_service . inet_service "
+               ": verdict; }; }\n" % name)
+    owner = subprocess.Popen(["ip", "netns", "exec", HOST, "nft", "-i"], stdin=subprocess.PIPE,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    try:
+        owner.stdin.write(f"add table inet {name}; delete table inet {name}; {content}")
+        owner.stdin.flush()
+        wait_for("the table is owned", lambda: "owner" in inside(HOST, "nft", "list", "ruleset"))
+        yield
+    finally:
+        owner.stdin.close()
+        owner.wait(PATIENCE)
+
+
 def left_behind():
     """What a node has left in the kernel."""
     return [line for line in (inside(HOST, "nft", "list", "tables") + inside(HOST, "ip", "rule") +

@@ -58,13 +58,21 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     return sd_event_exit(program->loop, 0);
 }
 
+/* Also when the terminal has gone that it was started in; but not by nohup(1). */
+static bool hangup_ends(void)
+{
+    struct sigaction action;
+
+    return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler != SIG_IGN;
+}
+
 static int loop_new(struct program *program)
 {
-    static const int signals[] = {SIGTERM, SIGINT};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     int fds[NODE_FDS], r = sd_event_new(&program->loop);
 
     node_fds(program->node, fds);
-    for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signals); i++)
+    for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signals) - !hangup_ends(); i++)
         r = sd_event_add_signal(program->loop, NULL, signals[i], on_signal, program);
     for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(fds); i++)
         r = sd_event_add_io(program->loop, NULL, fds[i], EPOLLIN, on_readable, program);
@@ -136,6 +144,7 @@ static void signals_block(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
 }
 

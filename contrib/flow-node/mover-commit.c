@@ -45,7 +45,7 @@ int mover_set(struct mover *mover, const struct flow_tuple *flow, const char *in
             return -ENODEV;
         number = rules_number(mover->rules, interface);
         if (!number)
-            return -ENODEV;
+            return -ENOSPC;
     }
     moved = number ? moved_get(&mover->moved, flow) : moved_find(&mover->moved, flow);
     if (!moved)

@@ -14,6 +14,10 @@
 /* What changes all the time is looked at so often. */
 #define MOVER_PAUSE_US UINT64_C(200000)
 
+/* Of somebody who changes the table all the time so many lines are said in such a time. */
+#define MOVER_SAID_MOST 10u
+#define MOVER_SAID_US   UINT64_C(60000000)
+
 struct mover {
     struct mover_settings settings;
     struct skeleton skeleton;
@@ -31,12 +35,14 @@ struct mover {
     int route_fd, news_fd, timer_fd, epoll_fd;
     uint32_t route_sequence;
 
-    bool sets_up;    /* rules, routes and the table are ours to take away */
-    bool routes_due; /* the host's links, addresses, routes, rules changed */
-    bool table_due;  /* somebody removed what is ours */
-    bool catching;   /* the chains that look for late and held packets are there */
-    bool touched;    /* in the transaction of which the end has not come yet */
-    char by[64];     /* who */
+    bool sets_up;           /* rules, routes and the table are ours to take away */
+    bool routes_due;        /* the host's links, addresses, routes, rules changed */
+    bool table_due;         /* somebody removed what is ours */
+    bool catching;          /* the chains that look for late and held packets are there */
+    bool touched;           /* in the transaction of which the end has not come yet */
+    char by[64];            /* who */
+    uint64_t table_said_us; /* since when, how many were said, and not */
+    unsigned n_table_said, n_table_unsaid;
     uint64_t routes_at_us, table_at_us; /* not before */
 
     struct uplink *known; /* as the handlers know them */
@@ -44,7 +50,7 @@ struct mover {
     bool strict_told[RULES_NUMBERS_MAX + 1];
     uint64_t clashes[16]; /* hashes of those that were told */
     size_t n_clashes;
-    char route_error_told[256];
+    char route_error_told[256], hidden_told[256];
 };
 
 /* mover-table.c: the table as a whole, with every flow where it is wanted. */

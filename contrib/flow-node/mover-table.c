@@ -102,22 +102,30 @@ static void flow_adopt(void *user, const struct flow_tuple *key, const char *cha
     moved_drop_idle(&mover->moved, flow);
 }
 
+/* One of our names with other types is not ours, nor is a table without our maps. */
 int mover_table_adopt(struct mover *mover)
 {
-    unsigned n_maps = 0;
+    const char *table = mover->settings.table;
+    bool there[7] = {false};
     int r = 0;
 
-    for (uint8_t family = 4; family <= 6 && (r == 0 || r == -ENOENT); family += 2) {
-        for (int tries = 0; tries < 5; tries++) {
-            r = nfnl_list(mover->nfnl, mover->settings.table, family, flow_adopt, mover);
+    for (uint8_t family = 4; family <= 6; family += 2) {
+        r = nfnl_has_map(mover->nfnl, table, family);
+        if (r < 0)
+            return r;
+        there[family] = r > 0;
+    }
+    if (!there[4] && !there[6]) {
+        r = nfnl_has_table(mover->nfnl, table);
+        return r > 0 ? -EEXIST : r;
+    }
+    for (uint8_t family = 4; family <= 6; family += 2)
+        for (int tries = 0; there[family] && tries < 5; tries++) {
+            r = nfnl_list(mover->nfnl, table, family, flow_adopt, mover);
+            if (r < 0 && r != -EINTR && r != -ENOENT)
+                return r;
             if (r != -EINTR)
                 break;
         }
-        n_maps += r >= 0;
-    }
-    if (r != -ENOENT || n_maps)
-        return r == -ENOENT ? 0 : r;
-    /* A table without our maps is not ours. */
-    r = nfnl_has_table(mover->nfnl, mover->settings.table);
-    return r > 0 ? -EEXIST : r;
+    return r == -EINTR ? r : 0;
 }

@@ -473,19 +473,54 @@ static int routes_follow(struct mover *mover, const struct listener *listener)
     chains_remove(mover);
     list = uplinks_list(mover->uplinks, &n_uplinks);
     for (size_t i = 0; i < n_uplinks; i++) {
-        if (!known_find(mover, &list[i]))
+        /* Both families of an uplink are beside each other, and have one chain. */
+        if (!known_find(mover, &list[i]) &&
+            (!i || strcmp(list[i - 1].name, list[i].name) || known_find(mover, &list[i - 1])))
             chain_add(mover, listener, list[i].name);
         strict_tell(mover, listener, &list[i]);
     }
     if (mover_routes_apply(mover, error, sizeof(error)) >= 0)
         *error = '\0';
     text_tell(listener, mover->route_error_told, sizeof(mover->route_error_told), error);
+    text_tell(listener, mover->hidden_told, sizeof(mover->hidden_told),
+              uplinks_hidden(mover->uplinks)
+                  ? "a default route leads to a nexthop object, and the kernel does not say where "
+                    "that is: net.ipv4.nexthop_compat_mode is 0; set it to 1, and start again"
+                  : "");
     clashes_tell(mover, listener);
     uplinks_tell(mover, listener);
     return 0;
 }
 
 /* ---- what is due ---- */
+
+/* What somebody does all the time would fill the journal: the next line has how often it was. */
+__attribute__((format(printf, 4, 5))) static void table_tell(struct mover *mover,
+                                                             const struct listener *listener,
+                                                             uint64_t now_us, const char *format,
+                                                             ...)
+{
+    char text[384], times[64] = "";
+    va_list arguments;
+
+    if (!mover->n_table_said || now_us - mover->table_said_us >= MOVER_SAID_US) {
+        mover->table_said_us = now_us;
+        mover->n_table_said = 0;
+    }
+    if (mover->n_table_said == MOVER_SAID_MOST) {
+        mover->n_table_unsaid++;
+        return;
+    }
+    mover->n_table_said++;
+    if (mover->n_table_unsaid)
+        snprintf(times, sizeof(times), "; %u more times since that was said last",
+                 mover->n_table_unsaid);
+    mover->n_table_unsaid = 0;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    notice(listener, "table inet %s %s%s", mover->settings.table, text, times);
+}
 
 static void table_follow(struct mover *mover, const struct listener *listener, uint64_t now_us)
 {
@@ -494,14 +529,15 @@ static void table_follow(struct mover *mover, const struct listener *listener, u
     mover->table_due = false;
     if (mover_table_set_up(mover, error, sizeof(error)) < 0 ||
         flows_check(mover, error, sizeof(error)) < 0) {
-        notice(listener, "table inet %s cannot be set up again: %s", mover->settings.table, error);
+        table_tell(mover, listener, now_us, "cannot be set up again: %s", error);
         mover->table_due = true;
         mover->table_at_us = now_us + 5 * MOVER_PAUSE_US;
         return;
     }
     if (*mover->by)
-        notice(listener, "table inet %s was changed by %s; it is set up again with %zu moved flows",
-               mover->settings.table, mover->by, mover->moved.n_moved);
+        table_tell(mover, listener, now_us,
+                   "was changed by %s; it is set up again with %zu moved flows", mover->by,
+                   mover->moved.n_moved);
     *mover->by = '\0';
     mover->table_at_us = now_us + MOVER_PAUSE_US;
 }

@@ -197,6 +197,33 @@ int nfnl_has_table(struct nfnl *nfnl, const char *table)
     return r >= 0 ? 1 : r == -ENOENT ? 0 : r;
 }
 
+struct map_reader {
+    uint8_t family;
+    bool ours;
+};
+
+static void map_message(void *user, const struct nlmsghdr *message)
+{
+    struct map_reader *reader = user;
+
+    reader->ours = reader->ours || map_is_ours(message, reader->family);
+}
+
+int nfnl_has_map(struct nfnl *nfnl, const char *table, uint8_t family)
+{
+    struct map_reader reader = {family, false};
+    _Alignas(NLMSG_ALIGNTO) uint8_t buffer[512];
+    struct nlmsghdr *message = request_begin(nfnl, buffer, NFT_MSG_GETSET, NLM_F_ACK, NFPROTO_INET);
+    int r;
+
+    mnl_attr_put_strz(message, NFTA_SET_TABLE, table);
+    mnl_attr_put_strz(message, NFTA_SET_NAME, element_set_name(SET_FLOWS, family));
+    r = netlink_ask(nfnl->fd, message, map_message, &reader);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    return reader.ours ? 1 : -EEXIST;
+}
+
 enum wanted { WANTED_GET, WANTED_MARK, WANTED_DELETE };
 
 /* Sends a portion of requests, and reads the answers to all of them. */

@@ -24,6 +24,9 @@ int nfnl_batch(struct nfnl *nfnl, const struct element_batch *batch);
 
 /* 1: there is a table inet of that name; 0; -errno. */
 int nfnl_has_table(struct nfnl *nfnl, const char *table);
+/* 1: there is a map flows4 or flows6 in it as ours are; 0: none of that name; -EEXIST: one of other
+ * types, or a set; -errno. */
+int nfnl_has_map(struct nfnl *nfnl, const char *table, uint8_t family);
 /* The elements of flows4 or flows6. Returns 0, or -errno: -ENOENT where there is no such table. */
 int nfnl_list(struct nfnl *nfnl, const char *table, uint8_t family,
               void (*each)(void *user, const struct flow_tuple *key, const char *chain),

@@ -11,6 +11,7 @@
 #include "movable.h"
 #include "node_private.h"
 #include "util/format.h"
+#include "util/printable.h"
 #include "version.h"
 
 #define ERROR_SIZE   256u
@@ -84,7 +85,7 @@ static int kit_new(struct node *node, char *error)
         .cancel = on_cancel,
     };
     char host[65] = "";
-    CLEANUP_FREE char *name = NULL;
+    CLEANUP_FREE char *name = NULL, *shown = NULL;
     struct pathdog_node_config config = {
         .path = node->options->socket,
         .implementation = "flow-node/" PATHDOG_VERSION,
@@ -102,8 +103,9 @@ static int kit_new(struct node *node, char *error)
     };
 
     (void)gethostname(host, sizeof(host) - 1);
+    shown = text_shown(host); /* the kernel takes any bytes for it */
     name = node->options->name ? string_copy(node->options->name)
-                               : string_format("flows@%s", *host ? host : "localhost");
+                               : string_format("flows@%s", *shown ? shown : "localhost");
     config.node = name;
     return pathdog_node_new(&config, &node->kit, error, ERROR_SIZE);
 }

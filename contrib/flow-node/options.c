@@ -70,11 +70,16 @@ int options_text(struct options *options, const char *name, const char *text, si
 static int file_read(struct options *options, const char *path, char **ret_error)
 {
     CLEANUP_FREE char *text = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = 0;
+    int fd, r = 0;
     struct stat st;
     size_t size = 0;
     ssize_t n = 0;
 
+    if (!*path)
+        return error_set(ret_error, -EINVAL,
+                         "--config, or " SETTING_VARIABLE_PREFIX
+                         "CONFIG: \"\" is empty; allowed is a file's path");
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return error_set(ret_error, -EINVAL, "%s: %s", path, strerror(errno));
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {

@@ -7,9 +7,12 @@
 #include "config/value.h"
 #include "util/format.h"
 #include "util/glob.h"
+#include "util/printable.h"
 
 #define TABLE_MOST 32u
-#define DAY_US     UINT64_C(86400000000)
+/* What sockaddr_un has room for. */
+#define SOCKET_MOST 107u
+#define DAY_US      UINT64_C(86400000000)
 
 /* A list that ends with a comma is one that somebody has not finished. */
 static int comma_refuse(const char *text, char **ret_error)
@@ -49,18 +52,13 @@ static char *word_next(const char **at)
     return string_format("%.*s", (int)length, word);
 }
 
-static bool is_none(const char *text)
-{
-    return !*text || !strcmp(text, "none") || !strcmp(text, "all");
-}
-
-int words_parse(struct words *words, const char *text, const char *what,
+int words_parse(struct words *words, const char *text, const char *empty, const char *what,
                 const char *(*wrong)(const char *word), char **ret_error)
 {
     struct words read = {memory_new(WORDS_MOST, sizeof(char *)), 0};
     int r = comma_refuse(text, ret_error);
 
-    for (const char *at = text; r >= 0 && *at && !is_none(text);) {
+    for (const char *at = text; r >= 0 && *at && strcmp(text, empty) != 0;) {
         char *word = word_next(&at);
         const char *why = !*word ? "is empty" : wrong(word);
 
@@ -68,7 +66,8 @@ int words_parse(struct words *words, const char *text, const char *what,
             why = "is one too many: at most 64 are allowed";
         if (why) {
             r = error_set(ret_error, -EINVAL,
-                          "\"%.80s\" %s; allowed is %s, with commas between them", word, why, what);
+                          "\"%.80s\" %s; allowed are %s, with commas between them, or %s", word,
+                          why, what, empty);
             free(word);
             break;
         }
@@ -87,8 +86,12 @@ const char *interface_wrong(const char *word)
 {
     if (strlen(word) >= IF_NAMESIZE)
         return "is longer than the 15 bytes of an interface's name";
-    if (!strcmp(word, ".") || !strcmp(word, ".."))
+    /* The kernel has settings of these two names beside those of the interfaces. */
+    if (!strcmp(word, ".") || !strcmp(word, "..") || !strcmp(word, "all") ||
+        !strcmp(word, "default"))
         return "is no interface's name";
+    if (!strcmp(word, "none"))
+        return "does not go with other names";
     for (; *word; word++)
         if (isspace((unsigned char)*word) || *word == '/' || *word == ':' ||
             iscntrl((unsigned char)*word) || *word == '"')
@@ -110,14 +113,28 @@ const char *name_wrong(const char *word)
     return NULL;
 }
 
+const char *text_wrong(const char *text)
+{
+    return text_is_printable(text, strlen(text)) ? NULL : "is not UTF-8, or has control characters";
+}
+
+const char *socket_wrong(const char *word)
+{
+    return strlen(word) > SOCKET_MOST ? "is longer than 107 bytes" : NULL;
+}
+
 const char *table_wrong(const char *word)
 {
+    bool plain = true;
+
     if (!*word || strlen(word) > TABLE_MOST || !isalpha((unsigned char)*word))
         return "is not a letter, and at most 31 more letters, digits or _";
-    for (; *word; word++)
+    for (; *word; word++) {
         if (!isalnum((unsigned char)*word) && *word != '_')
             return "has a character that is no letter, digit or _";
-    return NULL;
+        plain = plain && *word != '_';
+    }
+    return plain ? "has no _, and could be a word of nft's language" : NULL;
 }
 
 /* ---- ports ---- */

@@ -186,10 +186,11 @@ static void multipath_decode(const struct nlattr *multipath, struct rtnl_event *
 
 static void route_decode(const struct nlmsghdr *message, struct rtnl_event *ret)
 {
-    const struct nlattr *attributes[RTA_VIA + 1];
+    const struct nlattr *attributes[RTA_NH_ID + 1];
     struct rtmsg route;
 
-    _Static_assert(RTA_VIA > RTA_TABLE && RTA_VIA > RTA_OIF && RTA_VIA > RTA_MULTIPATH, "order");
+    _Static_assert(RTA_NH_ID > RTA_TABLE && RTA_NH_ID > RTA_MULTIPATH && RTA_NH_ID > RTA_VIA,
+                   "order");
     memcpy(&route, mnl_nlmsg_get_payload(message), sizeof(route));
     message_attributes(message, sizeof(route), attributes, ARRAY_SIZE(attributes));
     ret->family = family_number(route.rtm_family);
@@ -203,6 +204,7 @@ static void route_decode(const struct nlmsghdr *message, struct rtnl_event *ret)
         multipath_decode(attributes[RTA_MULTIPATH], ret);
     else if (!(route.rtm_flags & RTNH_F_DEAD))
         hop_decode(ret, attribute_u32(attributes[RTA_OIF], 0), attributes);
+    ret->by_object = attributes[RTA_NH_ID] && !attributes[RTA_MULTIPATH] && !attributes[RTA_OIF];
     ret->kind = RTNL_ROUTE;
 }
 

@@ -35,6 +35,7 @@ struct rtnl_event {
     uint32_t table;      /* route, rule */
     bool is_default;     /* route: a unicast route to every destination */
     uint32_t metric;     /* route */
+    bool by_object;      /* route: where it leads is in a nexthop object, and not told here */
     uint32_t n_hops;     /* route */
     struct rtnl_hop hops[RTNL_HOPS_MAX];
     uint32_t priority;   /* rule */

@@ -14,7 +14,7 @@ import unittest
 
 import flow_case
 from flow_case import (ADDRESS, HOST, LAN, PATIENCE, SERVER, SERVICE, Case, Node, cut, elements, inside,
-                       left_behind, namespace, run, wait_for)
+                       left_behind, namespace, owned_table, run, wait_for)
 
 sys.path.insert(0, os.path.join(flow_case.HERE, "..", "..", "tests", "lib"))
 import schema  # noqa: E402
@@ -246,8 +246,38 @@ class Moved(Case):
             error = self.migrate(pathdog, conn, interface)["error"]
             self.assertEqual(error["code"], -32007)
             self.assertIn(interface, error["message"])
+        # Whatever is written there: the answer has what can be shown of it.
+        for interface in ("", "x" * 300, "€" * 100, "x" + "€" * 100, "a/b\x1b[2J", 'up1"; flush ruleset'):
+            ask = {"conn": conn, "timeout_ms": 1000, "reason": "selftest", "interface": interface}
+            error = pathdog.ask("migrate_peer", ask)["error"]
+            self.assertEqual(error["code"], -32007)
+            self.assertIn('"%s' % interface[:10].replace("\x1b", "\\x1b"), error["message"])
+            self.assertIn("is no uplink", error["message"])
+            if interface:
+                error = pathdog.ask("migrate_peer", dict(ask, interface="up1", local=interface))["error"]
+                self.assertIn("is not the address of up1", error["message"])
         error = self.migrate(pathdog, 4711, "up1")["error"]
         self.assertEqual(error["code"], -32002)
+        client.more()
+
+    def test_no_mark_is_left(self):
+        """Each uplink takes one of the mask's, and what has none is not moved to."""
+        self.server()
+        client = self.client("marks")
+        for i in range(3):  # their names are before up0's
+            inside(HOST, "ip", "link", "add", f"far{i}", "type", "veth", "peer", "name", f"near{i}")
+            self.addCleanup(inside, HOST, "ip", "link", "del", f"far{i}", check=False)
+            inside(HOST, "ip", "addr", "add", f"10.77.{i}.1/24", "dev", f"far{i}")
+            inside(HOST, "ip", "link", "set", f"near{i}", "up")
+            inside(HOST, "ip", "link", "set", f"far{i}", "up")
+            inside(HOST, "ip", "route", "add", "default", "via", f"10.77.{i}.2", "dev", f"far{i}", "metric", str(900 + i))
+            wait_for("its carrier", lambda: "LOWER_UP" in inside(HOST, "ip", "link", "show", f"far{i}"))
+        node, pathdog = self.start("--mark-mask", "0x30")
+        node.line("uplink up1: no mark is left")
+        self.assertEqual(len([line for line in node.lines if "uplink up1: no mark is left" in line]), 1)
+        error = self.migrate(pathdog, self.told(pathdog, client), "up1")["error"]
+        self.assertEqual(error["code"], -32007)
+        self.assertIn("no mark is left", error["message"])
         client.more()
 
     def test_an_uplink_that_carries_nothing(self):
@@ -368,23 +398,31 @@ class Ends(Case):
         self.assertEqual(pathdog.peers[other]["interface"], "up1")
 
     def test_a_table_of_somebody_else(self):
-        """Debian's own is `inet filter`: who writes that as `table` must not lose a firewall."""
-        inside(HOST, "nft", "add table inet filter; add chain inet filter input { type filter hook input priority 0; }")
-        self.addCleanup(inside, HOST, "nft", "delete table inet filter", check=False)
-        before = inside(HOST, "nft", "list", "ruleset")
-        node = Node(self.directory, "--table", "filter", wait=False)
-        self.assertEqual(node.process.wait(PATIENCE), 2)
-        node.stop()
-        self.assertIn("table inet filter of somebody else", " ".join(node.lines))
-        self.assertEqual(inside(HOST, "nft", "list", "ruleset"), before)
-        self.assertEqual(left_behind(), [])
+        """Who writes a firewall's as `table` must not lose it; nor one whose maps have names of ours."""
+        for content in ("chain input { type filter hook input priority 0; }",
+                        "map flows4 { type ipv4_addr : verdict; elements = { 192.0.2.9 : drop }; }",
+                        "map flows6 { type ipv4_addr : verdict; }", "set flows4 { type ipv4_addr; }"):
+            with self.subTest(content):
+                inside(HOST, "nft", "table inet my_filter { %s; }" % content)
+                self.addCleanup(inside, HOST, "nft", "delete table inet my_filter", check=False)
+                before = inside(HOST, "nft", "list", "ruleset")
+                node = Node(self.directory, "--table", "my_filter", wait=False)
+                self.addCleanup(node.stop)
+                self.assertEqual(node.process.wait(PATIENCE), 2)
+                node.stop()
+                self.assertIn("table inet my_filter of somebody else", " ".join(node.lines))
+                self.assertEqual(inside(HOST, "nft", "list", "ruleset"), before)
+                self.assertEqual(left_behind(), [])
+                inside(HOST, "nft", "delete table inet my_filter")
 
     def test_a_start_that_fails_leaves_nothing(self):
-        """nft takes no table of that name: when that is found out, the rules are there already."""
-        node = Node(self.directory, "--table", "chain", wait=False)
-        self.assertEqual(node.process.wait(PATIENCE), 1)
-        node.stop()
-        self.assertIn("nftables:", " ".join(node.lines))
+        """The table is another process's own: when that is found out, the rules are there already."""
+        with owned_table():
+            node = Node(self.directory, wait=False)
+            self.addCleanup(node.stop)
+            self.assertEqual(node.process.wait(PATIENCE), 1)
+            node.stop()
+            self.assertIn("nftables:", " ".join(node.lines))
         self.assertEqual(left_behind(), [])
 
     def test_killed_and_adopted(self):
@@ -445,9 +483,37 @@ class Ends(Case):
         self.assertEqual(pathdog.peers[conn]["interface"], "up1")
         self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up1"])
 
+    def test_the_terminal_goes(self):
+        """SIGHUP is an end as others are, but to nohup(1)."""
+        node, _ = self.start()
+        self.assertEqual(node.stop(signal.SIGHUP), 0)
+        self.assertEqual(left_behind(), [])
+        node = Node(self.directory, under=("nohup",))
+        self.addCleanup(node.stop)
+        node.process.send_signal(signal.SIGHUP)
+        self.connect(node)
+        self.assertEqual(node.stop(), 0)
+
+    def test_the_table_is_taken_over(self):
+        """Another process makes it its own: that is said now and then, and it is set up as soon as that one ends."""
+        self.server()
+        client = self.client("taken")
+        node, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        with owned_table():
+            node.line("cannot be set up again")
+            time.sleep(13)
+            self.assertLessEqual(len([l for l in node.lines if "cannot be set up again" in l]), 10)
+            answer = self.migrate(pathdog, conn, "up1", 1000)
+            self.assertIn("error", answer)
+            client.more()
+        wait_for("the table is there", lambda: elements() == 0)
+        wait_for("it can be moved", lambda: "result" in self.migrate(pathdog, conn, "up1"))
+        client.more()
+
     def test_a_second_one_does_not_start(self):
         node, _ = self.start()
-        second = Node(self.directory, "--table", "other", wait=False)
+        second = Node(self.directory, "--table", "other_table", wait=False)
         self.assertEqual(second.process.wait(PATIENCE), 75)
         second.stop()
         self.assertNotEqual(left_behind(), [])

@@ -315,6 +315,21 @@ class Uplinks(LabCase):
         mover.commit(f"set {traffic.name()} up2")
         wait_for("moved", lambda: traffic.peers[-1][0] == SECOND[4])
 
+    def test_nexthop_objects(self):
+        """A route by an object is an uplink; where the kernel does not tell where it leads, that is said."""
+        self.ip("h", "nexthop add id 7 via 10.2.0.1 dev up2")
+        self.ip("h", "route del default via 10.2.0.1 dev up2")
+        self.ip("h", "route add default nhid 7 metric 200")
+        mover = self.mover()
+        mover.commit("many 10 4 up2")
+        self.assertFalse([line for line in mover.lines if "nexthop" in line])
+        self.part("h", "sysctl", "-qw", "net.ipv4.nexthop_compat_mode=0")
+        self.ip("h", "route add default via 10.1.0.1 dev up1 metric 900")  # it looks again
+        mover.line("notice a default route leads to a nexthop object")
+        wait_for("up2 is lost", lambda: not mover.flows())
+        mover.end()
+        self.assertEqual(self.ours(), [])
+
     def test_rules_removed_by_others(self):
         mover = self.mover()
         self.part("h", "ip", "rule", "flush")

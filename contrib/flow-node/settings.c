@@ -19,6 +19,7 @@ enum setting_kind {
     SETTING_BOOL,
     SETTING_CHOICE, /* an unsigned, by `choices` */
     SETTING_TEXT,   /* a char *, owned */
+    SETTING_PATH,   /* the same */
     SETTING_TABLE,  /* the same */
     SETTING_PORTS,
     SETTING_INTERFACES,
@@ -49,7 +50,7 @@ static const char *const logs[] = {"text", "journal", NULL};
 
 /* clang-format off */
 static const struct setting settings[] = {
-    TEXT("socket", SETTING_TEXT, socket, NULL, "PATH", "where pathdog connects (/run/flow-node/node.sock)"),
+    TEXT("socket", SETTING_PATH, socket, NULL, "PATH", "where pathdog connects (/run/flow-node/node.sock)"),
     TEXT("name", SETTING_TEXT, name, NULL, "NAME", "this node's name (flows@HOST)"),
     TEXT("ports", SETTING_PORTS, flows, "443", "PORTS", "flows to these UDP ports; all: to any"),
     NUMBER("local", PD_OPTION_BOOLEAN, SETTING_BOOL, local, "yes", 0, 0, "yes|no", "flows of this machine's own programs"),
@@ -204,15 +205,20 @@ int setting_apply(const struct setting *setting, struct options *options, const 
     case SETTING_CHOICE:
         return choice_apply(setting, place, text, ret_error);
     case SETTING_TEXT:
-        return text_apply(place, text, "a text", NULL, ret_error);
+        return text_apply(place, text, "a text", text_wrong, ret_error);
+    case SETTING_PATH:
+        return text_apply(place, text, "a path such as /run/flow-node/node.sock", socket_wrong,
+                          ret_error);
     case SETTING_TABLE:
         return text_apply(place, text, "a name such as pathdog_flows", table_wrong, ret_error);
     case SETTING_PORTS:
         return ports_parse(place, text, ret_error);
     case SETTING_INTERFACES:
-        return words_parse(place, text, "names of interfaces", interface_wrong, ret_error);
+        return words_parse(place, text, setting->option.default_text, "names of interfaces",
+                           interface_wrong, ret_error);
     case SETTING_NAMES:
-        return words_parse(place, text, "names", name_wrong, ret_error);
+        return words_parse(place, text, setting->option.default_text, "names", name_wrong,
+                           ret_error);
     case SETTING_MASK:
         return mask_parse(place, text, ret_error);
     default:

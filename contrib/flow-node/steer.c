@@ -8,9 +8,12 @@
 #include <syslog.h>
 
 #include "movable.h"
+#include "util/printable.h"
 #include "util/util.h"
 
 #define ERROR_SIZE 256u
+/* Of what pathdog wrote, for an answer. */
+#define SHOWN_SIZE 64u
 
 static void answer_error(struct node *node, struct flow *flow, int code, const char *why)
 {
@@ -83,18 +86,19 @@ static int uplink_find(struct node *node, const struct flow *flow,
 {
     const char *interface = request->interface ? request->interface : route;
     struct flow_tuple wanted = {.family = flow->tuple.family};
-    char text[TUPLE_END_SIZE], address[TUPLE_END_SIZE];
+    char text[TUPLE_END_SIZE], address[TUPLE_END_SIZE], shown[SHOWN_SIZE];
 
-    if (!*interface) {
+    if (!request->interface && !*route) {
         snprintf(ret_why, why_size, "no route leads to %s",
                  tuple_server_text(address, &flow->tuple));
         return PATHDOG_NODE_NO_PATH;
     }
     if (!mover_uplink(node->mover, interface, flow->tuple.family, ret)) {
+        text_printable(shown, sizeof(shown), interface, strlen(interface));
         snprintf(ret_why, why_size,
-                 "%.20s is no uplink for IPv%u: it needs a default route and an address of that "
+                 "\"%s\" is no uplink for IPv%u: it needs a default route and an address of that "
                  "family, and uplinks of the settings must name it",
-                 interface, (unsigned)flow->tuple.family);
+                 shown, (unsigned)flow->tuple.family);
         return PATHDOG_NODE_NO_PATH;
     }
     if (!request->local)
@@ -103,7 +107,8 @@ static int uplink_find(struct node *node, const struct flow *flow,
     snprintf(text, sizeof(text), wanted.family == 4 ? "%.46s:0" : "[%.46s]:0", request->local);
     if (!strcmp(text, tuple_client_text(address, &wanted)))
         return 0;
-    snprintf(ret_why, why_size, "%.60s is not the address of %.20s", request->local, interface);
+    text_printable(shown, sizeof(shown), request->local, strlen(request->local));
+    snprintf(ret_why, why_size, "\"%s\" is not the address of %s", shown, ret->name);
     return PATHDOG_NODE_NO_PATH;
 }
 
@@ -150,7 +155,8 @@ void steer_migrate(struct node *node, pathdog_node_token token,
     to = goes_by_routes(node, flow, route.interface, &uplink) ? "" : uplink.name;
     r = mover_set(node->mover, &flow->tuple, *to ? to : NULL);
     if (r < 0) {
-        snprintf(why, sizeof(why), "it cannot be moved to %s: %s", uplink.name, strerror(-r));
+        snprintf(why, sizeof(why), "it cannot be moved to %s: %s", uplink.name,
+                 r == -ENOSPC ? "no mark is left for that uplink in mark-mask" : strerror(-r));
         (void)pathdog_node_error(node->kit, token, PATHDOG_NODE_NO_PATH, why);
         return;
     }

@@ -48,6 +48,36 @@ static const struct nlmsghdr *message_at(const struct element_batch *batch, unsi
     return (const struct nlmsghdr *)at;
 }
 
+static const struct nlmsghdr *set_of(void *buffer, uint16_t type, uint32_t flags, uint32_t data,
+                                     uint32_t key)
+{
+    struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+    message->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+    mnl_nlmsg_put_extra_header(message, sizeof(struct nfgenmsg));
+    mnl_attr_put_u32(message, NFTA_SET_FLAGS, htonl(flags));
+    mnl_attr_put_u32(message, NFTA_SET_DATA_TYPE, htonl(data));
+    mnl_attr_put_u32(message, NFTA_SET_KEY_LEN, htonl(key));
+    return message;
+}
+
+/* A set, a map to marks, and one of other keys are somebody else's. */
+static void test_whose_map(void **state)
+{
+    const uint32_t map = NFT_SET_MAP, verdict = (uint32_t)NFT_DATA_VERDICT;
+    _Alignas(NLMSG_ALIGNTO) uint8_t buffer[128];
+    const uint16_t new = NFT_MSG_NEWSET;
+
+    (void)state;
+    assert_true(map_is_ours(set_of(buffer, new, map, verdict, 16), 4));
+    assert_true(map_is_ours(set_of(buffer, new, map | NFT_SET_CONCAT, verdict, 40), 6));
+    assert_false(map_is_ours(set_of(buffer, new, map, verdict, 40), 4));
+    assert_false(map_is_ours(set_of(buffer, new, map, verdict, 4), 4));
+    assert_false(map_is_ours(set_of(buffer, new, map, 4, 16), 4));
+    assert_false(map_is_ours(set_of(buffer, new, 0, verdict, 16), 4));
+    assert_false(map_is_ours(set_of(buffer, NFT_MSG_DELSET, map, verdict, 16), 4));
+}
+
 /* What a batch adds is read back as the kernel lists it: the attributes are the same. */
 static void test_round_trip(void **state)
 {
@@ -219,9 +249,9 @@ static void test_chain_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_thousands),
-        cmocka_unit_test(test_kinds),       cmocka_unit_test(test_news),
-        cmocka_unit_test(test_chain_names),
+        cmocka_unit_test(test_whose_map), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_thousands), cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_news),      cmocka_unit_test(test_chain_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,7 @@ static void test_a_flag_a_variable_and_a_key_say_the_same(void **state)
         {"local", "no"},           {"users", "root, 1000"}, {"units", "a*.service"},
         {"lan", "lan0, lan1"},     {"uplinks", "up0"},      {"max-flows", "7"},
         {"min-age", "90s"},        {"min-bytes", "3M"},     {"end-after", "5min"},
-        {"sample-interval", "1s"}, {"table", "mine"},       {"mark-mask", "0xf0"},
+        {"sample-interval", "1s"}, {"table", "my_own"},     {"mark-mask", "0xf0"},
         {"route-table", "1700"},   {"rule-priority", "18"}, {"log", "journal"},
     };
 
@@ -202,7 +202,7 @@ static void test_lists(void **state)
     struct reading reading;
 
     (void)state;
-    read_all(&reading, "--lan| lan0 ,lan1|--ports|1-2,65535,3/1min|--uplinks|all|--users|none", "");
+    read_all(&reading, "--lan| lan0 ,lan1|--ports|1-2,65535,3/1min|--uplinks|all|--users|all", "");
     assert_int_equal(reading.r, 0);
     assert_int_equal(reading.options.lan.n, 2);
     assert_string_equal(reading.options.lan.at[0], "lan0");
@@ -218,6 +218,11 @@ static void test_lists(void **state)
     assert_int_equal(reading.options.flows.n_ports, 0);
     forget(&reading);
 }
+
+#define LONG_PATH                                                                                  \
+    "/run/flow-node/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/" \
+    "0123456789/"                                                                                  \
+    "0123456789/s"
 
 /* The error names the source, the key, the value and what is allowed. */
 static void test_what_is_refused(void **state)
@@ -244,7 +249,11 @@ static void test_what_is_refused(void **state)
         {"--lan|lan0/24", "", {"--lan", "lan0/24", "no interface's name has"}},
         {"--lan|averyveryverylong0", "", {"longer than the 15 bytes"}},
         {"--lan|a,,b", "", {"\"\" is empty"}},
+        {"--lan|all", "", {"--lan: \"all\" is no interface's name", "or none"}},
+        {"--lan|none,lan0", "", {"\"none\" does not go with other names"}},
+        {"--uplinks|none", "", {"--uplinks", "names of interfaces", "or all"}},
         {"--units|a b", "", {"--units", "a space"}},
+        {"--table|flush", "", {"--table", "\"flush\" has no _"}},
         {"--table|9lives", "", {"--table", "9lives"}},
         {"--table|a;b", "", {"--table", "letter, digit or _"}},
         {"--mark-mask|0", "", {"--mark-mask", "0x1f000000"}},
@@ -256,6 +265,10 @@ static void test_what_is_refused(void **state)
         {"--log|syslog", "", {"--log", "text or journal"}},
         {"--socket|", "", {"--socket needs a value"}},
         {"--socket=", "", {"--socket", "is empty"}},
+        {"--name|a\xc3", "", {"--name", "not UTF-8"}},
+        {"--socket|" LONG_PATH, "", {"--socket", "longer than 107 bytes"}},
+        {"--config=", "", {"--config", "is empty"}},
+        {"", "FLOW_NODE_CONFIG=", {"FLOW_NODE_CONFIG", "is empty"}},
         {"", "FLOW_NODE_MIN_AGE=-1s", {"environment, FLOW_NODE_MIN_AGE", "-1s"}},
         {"--config|/nonexistent/x", "", {"/nonexistent/x", "No such file"}},
         {"--config|/tmp", "", {"/tmp", "not a regular file"}},

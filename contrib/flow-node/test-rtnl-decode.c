@@ -176,6 +176,28 @@ static void test_route(void **state)
     assert_int_equal(event.kind, RTNL_OTHER);
 }
 
+/* A route by a nexthop object, as the kernel tells it with and without its places. */
+static void test_route_by_object(void **state)
+{
+    struct nlmsghdr *message;
+    struct rtmsg *route = begin(RTM_NEWROUTE, sizeof(*route), &message);
+    struct rtnl_event event;
+
+    (void)state;
+    route->rtm_family = AF_INET;
+    route->rtm_type = RTN_UNICAST;
+    mnl_attr_put_u32(message, RTA_NH_ID, 7);
+    rtnl_decode(message, &event);
+    assert_int_equal(event.kind, RTNL_ROUTE);
+    assert_true(event.is_default);
+    assert_true(event.by_object);
+    assert_int_equal(event.n_hops, 0);
+    mnl_attr_put_u32(message, RTA_OIF, 4);
+    rtnl_decode(message, &event);
+    assert_false(event.by_object);
+    assert_int_equal(event.n_hops, 1);
+}
+
 static void test_rule(void **state)
 {
     struct nlmsghdr *message;
@@ -210,8 +232,9 @@ static void test_rule(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_link), cmocka_unit_test(test_address),
-                                       cmocka_unit_test(test_route), cmocka_unit_test(test_rule)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_link), cmocka_unit_test(test_address), cmocka_unit_test(test_route),
+        cmocka_unit_test(test_route_by_object), cmocka_unit_test(test_rule)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,10 +189,32 @@ static void test_concerned(void **state)
     uplinks_free(named);
 }
 
+/* Until the next dump. */
+static void test_hidden(void **state)
+{
+    struct uplinks *uplinks = uplinks_new(NULL, 0, 177);
+    struct rtnl_event event = route(1, 4, RT_TABLE_MAIN, 100);
+
+    (void)state;
+    host_take(uplinks);
+    uplinks_end(uplinks);
+    assert_false(uplinks_hidden(uplinks));
+    event.n_hops = 0;
+    event.by_object = true;
+    uplinks_take(uplinks, &event);
+    uplinks_end(uplinks);
+    assert_true(uplinks_hidden(uplinks));
+    uplinks_begin(uplinks);
+    event.table = 100;
+    uplinks_take(uplinks, &event);
+    assert_false(uplinks_hidden(uplinks));
+    uplinks_free(uplinks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_list), cmocka_unit_test(test_vpn),
-                                       cmocka_unit_test(test_named),
+                                       cmocka_unit_test(test_named), cmocka_unit_test(test_hidden),
                                        cmocka_unit_test(test_concerned)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

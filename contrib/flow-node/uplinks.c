@@ -29,6 +29,7 @@ struct uplinks {
     const char *const *names;
     size_t n_names;
     uint8_t own_protocol;
+    bool hidden;
     struct link *links;
     size_t n_links, links_capacity;
     struct address *addresses;
@@ -64,6 +65,7 @@ struct uplinks *uplinks_free(struct uplinks *uplinks)
 void uplinks_begin(struct uplinks *uplinks)
 {
     uplinks->n_links = uplinks->n_addresses = uplinks->n_ways = 0;
+    uplinks->hidden = false;
 }
 
 static bool is_wanted(const struct uplinks *uplinks, const char *name)
@@ -98,6 +100,7 @@ void uplinks_take(struct uplinks *uplinks, const struct rtnl_event *event)
                                            uplinks->n_addresses + 1, sizeof(address));
         uplinks->addresses[uplinks->n_addresses++] = address;
     } else if (event->kind == RTNL_ROUTE && route_counts(uplinks, event)) {
+        uplinks->hidden = uplinks->hidden || event->by_object;
         for (size_t i = 0; i < event->n_hops; i++) {
             uplinks->ways = array_reserve(uplinks->ways, &uplinks->ways_capacity,
                                           uplinks->n_ways + 1, sizeof(*uplinks->ways));
@@ -233,6 +236,11 @@ bool uplinks_is_on(const struct uplinks *uplinks, uint32_t index, uint8_t family
 bool uplinks_is_local(const struct uplinks *uplinks, uint8_t family, const uint8_t address[16])
 {
     return uplinks_is_on(uplinks, 0, family, address);
+}
+
+bool uplinks_hidden(const struct uplinks *uplinks)
+{
+    return uplinks->hidden;
 }
 
 const char *uplinks_name(const struct uplinks *uplinks, uint32_t index)

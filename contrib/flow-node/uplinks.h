@@ -40,6 +40,8 @@ bool uplinks_concerned(const struct uplinks *uplinks, const struct rtnl_event *e
 /* Sorted by name and family; until the next uplinks_end. */
 const struct uplink *uplinks_list(const struct uplinks *uplinks, size_t *ret_count);
 const struct uplink *uplinks_find(const struct uplinks *uplinks, const char *name, uint8_t family);
+/* A default route of which the kernel does not say where it leads. */
+bool uplinks_hidden(const struct uplinks *uplinks);
 /* An address of any interface of this host; on this interface only. */
 bool uplinks_is_local(const struct uplinks *uplinks, uint8_t family, const uint8_t address[16]);
 bool uplinks_is_on(const struct uplinks *uplinks, uint32_t index, uint8_t family,
