@@ -217,8 +217,14 @@ next_way(#{ways := Ways, node := Node} = State) ->
             logger:notice("pathdog_bridge: nothing comes from ~ts over ~ts, now over ~ts", [Node, Old, New]),
             Turned = case Was of lives -> pathdog_relay_reg_sockets:turned(Old, State); silent -> State end,
             Moved = pathdog_relay_reg_sockets:use(New, kept, Turned#{ways := Next}),
-            %% what waited for the old one's answer
-            woken(case pathdog_relay_reg_sockets:is_ready(New, Moved) of true -> flushed(Moved); false -> Moved end)
+            woken(ready(New, Moved))
+    end.
+
+%% What waited for the old one's answer goes out over the one in use, if it may.
+ready(Via, State) ->
+    case pathdog_relay_reg_sockets:is_ready(Via, State) of
+        true -> flushed(State);
+        false -> State
     end.
 
 %% A connection whose window is full of what was lost sends nothing more by itself, and waits for its probe timeout, if it may
@@ -231,9 +237,13 @@ woken(#{conns := Conns} = State) ->
 came(Via, #{ways := Ways, node := Node} = State) ->
     {Moved, Next} = pathdog_relay_reg_ways:came(Via, Ways),
     %% not from here: it asks this module
-    Moved =:= moved andalso spawn(fun() -> pathdog_bridge_relay:settled(Node, Via) end),
+    IsNews = Moved =/= nothing andalso Via =/= pathdog_relay_reg_ways:settled(Ways),
+    IsNews andalso spawn(fun() -> pathdog_bridge_relay:settled(Node, Via) end),
     case pathdog_relay_reg_ways:via(Ways) of
         Via -> State#{ways := Next, suspect := false};
+        Old when Moved =:= back ->
+            logger:notice("pathdog_bridge: nothing comes from ~ts over ~ts, but over ~ts, now over that again", [Node, Old, Via]),
+            woken(ready(Via, pathdog_relay_reg_sockets:use(Via, kept, State#{ways := Next, suspect := false})));
         _ -> State#{ways := Next}
     end.
 
