@@ -76,6 +76,7 @@ init(#{via := Via, keeper := Keeper, ways := Ways, relays := Relays, dead_after 
             sockets => #{}, % see pathdog_relay_reg_sockets
             places => #{},
             suspect => false, % nothing comes: relays are asked
+            no_way => false, % the last one could not be sent from our address
             pulse => pathdog_relay_reg_pulse:new(),
             conns => #{}, % ref => the connection's process
             received => #{}, % via => datagrams
@@ -254,6 +255,10 @@ is_wanted({Via, _} = Key, #{ways := Ways, waiting := Waiting, suspect := Suspect
 
 %% ---- datagrams ----
 
+%% The link has gone: the first one that can be sent again is to come from the new address, already. It is what the link's
+%% other end learns that address from (ARP), and what would come from the old one is lost.
+out(Data, #{no_way := true} = State) ->
+    out(Data, looked(State#{no_way := false}));
 out(Data, #{ways := Ways, sockets := Sockets, held := Held, peer := Peer, relays := Relays} = State) ->
     Via = pathdog_relay_reg_ways:via(Ways),
     Key = pathdog_relay_reg_sockets:key(Via, State),
@@ -269,8 +274,7 @@ out(Data, #{ways := Ways, sockets := Sockets, held := Held, peer := Peer, relays
             State;
         _ ->
             #{Via := Relay} = Relays,
-            ok = pathdog_relay_reg_socket:send(Socket, Relay, Data),
-            State
+            State#{no_way := pathdog_relay_reg_socket:send(Socket, Relay, Data) =:= no_way}
     end.
 
 from_relay(Key, Via, From, Data, #{relays := Relays, sockets := Sockets} = State) ->
