@@ -162,6 +162,11 @@ def flip_there_and_back(play):
     wait_via(play, "eu")
 
 
+def flip_back_announced(play):
+    play.stage.network.announce(2)
+    flip_there_and_back(play)
+
+
 # name, text, where it begins, what happens, where bravo has doors, and whether it has one for the direct path
 SCENARIOS = [
     ("relay-relay", "from one relay to another", "eu", move_to("us"), ("eu", "us"), True),
@@ -177,6 +182,7 @@ SCENARIOS = [
     ("relay-flip", "link down and flip, over a relay", "eu", flip, ("eu", "us"), True),
     ("relay-flip-one", "link down and flip, there is no other relay", "eu", flip_in_a_hole, ("eu",), True),
     ("relay-flip-back", "link down and flip, and back again", "eu", flip_there_and_back, ("eu",), True),
+    ("relay-back-arp", "the same, arp_announce = 2", "eu", flip_back_announced, ("eu",), True),
     ("relay-reconnect", "a reconnect over a relay", "eu", reconnect, ("eu", "us"), True),
 ]
 

@@ -123,7 +123,13 @@ class Network:
                 raise LabError(f"{up} does not come up")
             time.sleep(0.02)
 
+    def announce(self, level):
+        """From which address host asks for a neighbour: 0, the packet's; 2, one of the link's."""
+        run(["ip", "netns", "exec", self.name("host"), "sysctl", "-q", "-w",
+             f"net.ipv4.conf.all.arp_announce={level}"])
+
     def reset(self):
+        self.announce(0)
         self.batch("net", "neigh flush dev up0 nud permanent", "rule flush",
                    "rule add priority 32766 lookup main")
         self.batch("host", "link set up0 up", "link set up1 up", self.default("up0"))

@@ -76,6 +76,7 @@ init(#{via := Via, keeper := Keeper, ways := Ways, relays := Relays, dead_after 
             sockets => #{}, % see pathdog_relay_reg_sockets
             places => #{},
             suspect => false, % nothing comes: relays are asked
+            no_way => false, % the last one could not be sent from our address
             pulse => pathdog_relay_reg_pulse:new(),
             conns => #{}, % ref => the connection's process
             received => #{}, % via => datagrams
@@ -217,8 +218,14 @@ next_way(#{ways := Ways, node := Node} = State) ->
             logger:notice("pathdog_bridge: nothing comes from ~ts over ~ts, now over ~ts", [Node, Old, New]),
             Turned = case Was of lives -> pathdog_relay_reg_sockets:turned(Old, State); silent -> State end,
             Moved = pathdog_relay_reg_sockets:use(New, kept, Turned#{ways := Next}),
-            %% what waited for the old one's answer
-            woken(case pathdog_relay_reg_sockets:is_ready(New, Moved) of true -> flushed(Moved); false -> Moved end)
+            woken(ready(New, Moved))
+    end.
+
+%% What waited for the old one's answer goes out over the one in use, if it may.
+ready(Via, State) ->
+    case pathdog_relay_reg_sockets:is_ready(Via, State) of
+        true -> flushed(State);
+        false -> State
     end.
 
 %% A connection whose window is full of what was lost sends nothing more by itself, and waits for its probe timeout, if it may
@@ -231,9 +238,13 @@ woken(#{conns := Conns} = State) ->
 came(Via, #{ways := Ways, node := Node} = State) ->
     {Moved, Next} = pathdog_relay_reg_ways:came(Via, Ways),
     %% not from here: it asks this module
-    Moved =:= moved andalso spawn(fun() -> pathdog_bridge_relay:settled(Node, Via) end),
+    IsNews = Moved =/= nothing andalso Via =/= pathdog_relay_reg_ways:settled(Ways),
+    IsNews andalso spawn(fun() -> pathdog_bridge_relay:settled(Node, Via) end),
     case pathdog_relay_reg_ways:via(Ways) of
         Via -> State#{ways := Next, suspect := false};
+        Old when Moved =:= back ->
+            logger:notice("pathdog_bridge: nothing comes from ~ts over ~ts, but over ~ts, now over that again", [Node, Old, Via]),
+            woken(ready(Via, pathdog_relay_reg_sockets:use(Via, kept, State#{ways := Next, suspect := false})));
         _ -> State#{ways := Next}
     end.
 
@@ -244,6 +255,10 @@ is_wanted({Via, _} = Key, #{ways := Ways, waiting := Waiting, suspect := Suspect
 
 %% ---- datagrams ----
 
+%% The link has gone: the first one that can be sent again is to come from the new address, already. It is what the link's
+%% other end learns that address from (ARP), and what would come from the old one is lost.
+out(Data, #{no_way := true} = State) ->
+    out(Data, looked(State#{no_way := false}));
 out(Data, #{ways := Ways, sockets := Sockets, held := Held, peer := Peer, relays := Relays} = State) ->
     Via = pathdog_relay_reg_ways:via(Ways),
     Key = pathdog_relay_reg_sockets:key(Via, State),
@@ -259,8 +274,7 @@ out(Data, #{ways := Ways, sockets := Sockets, held := Held, peer := Peer, relays
             State;
         _ ->
             #{Via := Relay} = Relays,
-            ok = pathdog_relay_reg_socket:send(Socket, Relay, Data),
-            State
+            State#{no_way := pathdog_relay_reg_socket:send(Socket, Relay, Data) =:= no_way}
     end.
 
 from_relay(Key, Via, From, Data, #{relays := Relays, sockets := Sockets} = State) ->

@@ -17,13 +17,19 @@ open({Ip, Port}) ->
     _ = gen_udp:connect(Socket, Ip, Port),
     Socket.
 
-%% The kernel says that nobody is there either by a message or here: then it is a message, too.
--spec send(gen_udp:socket(), address(), iodata()) -> ok.
+%% The kernel says that nobody is there either by a message or here: then it is a message, too. no_way: from its address nothing
+%% can be sent there now.
+-spec send(gen_udp:socket(), address(), iodata()) -> ok | no_way.
 send(Socket, To, Data) ->
     case gen_udp:send(Socket, To, Data) of
         {error, econnrefused} ->
             self() ! {udp_error, Socket, econnrefused},
             ok;
+        {error, Reason} when
+            Reason =:= enetunreach; Reason =:= ehostunreach; Reason =:= enetdown; Reason =:= einval;
+            Reason =:= eaddrnotavail; Reason =:= closed
+        ->
+            no_way;
         _ ->
             ok
     end.

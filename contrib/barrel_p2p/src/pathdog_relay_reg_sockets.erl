@@ -161,7 +161,7 @@ register_at(Key, Socket, Try, #{sockets := Sockets} = State) ->
 
 reg({Via, Number}, Socket, #{relays := Relays, id := Id}) ->
     #{Via := Relay} = Relays,
-    ok = pathdog_relay_reg_socket:send(Socket, Relay, [<<"REG:">>, pathdog_relay_reg_ids:id(Id, Number), <<"\n">>]).
+    _ = pathdog_relay_reg_socket:send(Socket, Relay, [<<"REG:">>, pathdog_relay_reg_ids:id(Id, Number), <<"\n">>]).
 
 %% The time of {again, Key, Timer} has come.
 -spec again(key(), reference(), boolean(), state()) -> state().

@@ -13,6 +13,7 @@
 
 -define(TRY_MS, 100).
 -define(TRIES, 3).
+-define(BACK_TRIES, 2).
 -define(DIRECT_TIMES, 4). % direct, if it does not answer, is left so many times later than a relay: pathdog may know better
 
 -type via() :: pathdog_relay:via().
@@ -103,11 +104,15 @@ late(Episode, #{episode := Episode, tries := {Count, _}} = W) when Count >= ?TRI
 late(Episode, #{episode := Episode} = W) -> {nothing, W#{waited := true}};
 late(_, W) -> {nothing, W}.
 
-%% Something came over Via. moved: it lives, and was gone to without a request.
--spec came(via(), ways()) -> {nothing | moved, ways()}.
+%% Something came over Via. moved: it lives, and was gone to without a request. back: so does one that was left, and that in use,
+%% to which nobody has asked to go, has been silent for a try; it is in use again. (What was under way when it was left does not count.)
+-spec came(via(), ways()) -> {nothing | moved | back, ways()}.
 came(Via, #{via := Via, ways := Ways, by_itself := Moved} = W) ->
     Quiet = again(W#{settled := Via, left := others(Via, Ways), by_itself := false, lives := [], refused := []}),
     {case Moved of true -> moved; false -> nothing end, Quiet};
+came(Via, #{by_itself := true, tries := {Count, _}} = W) when Count >= ?BACK_TRIES ->
+    {_, Quiet} = came(Via, W#{via := Via}),
+    {back, Quiet};
 came(_, W) ->
     {nothing, W}.
 

@@ -108,6 +108,28 @@ settled_test() ->
     ?assertEqual(?US, ?W:via(?W:begun(Moved))),
     ?assertMatch({nothing, _}, ?W:came(?US, Moved)).
 
+%% What was left lives after all, and where it was left for is silent.
+back_test() ->
+    {_, Left} = ?W:next(?W:lives(?US, suspect(new(?EU)))),
+    %% it may have been under way
+    {_, Once} = sent([1000], Left),
+    {nothing, Late} = ?W:came(?EU, Once),
+    ?assertEqual(?US, ?W:via(Late)),
+    {[{first, Episode}, {suspect, _}], Silent} = sent([1000, 1100], Left),
+    {back, Back} = ?W:came(?EU, Silent),
+    ?assertEqual({?EU, ?EU}, {?W:via(Back), ?W:settled(Back)}),
+    ?assertMatch({nothing, _}, ?W:late(Episode, Back)),
+    ?assertMatch({nothing, _}, ?W:came(?EU, Back)),
+    %% from there on as if it had not been left
+    ?assertEqual(?US, ?W:via(element(2, ?W:next(?W:lives(?US, suspect(Back)))))),
+    %% once it is settled it is not left for what comes over others
+    {moved, Settled} = ?W:came(?US, Silent),
+    {_, Quiet} = sent([2000, 2100, 2200], Settled),
+    ?assertMatch({nothing, _}, ?W:came(?EU, Quiet)),
+    %% nor where somebody has asked for it
+    {_, Asked} = sent([0, 100, 200], ?W:to(?US, new(?EU))),
+    ?assertMatch({nothing, _}, ?W:came(?EU, Asked)).
+
 %% Sent to a way by request: if nothing comes there, back first.
 by_request_test() ->
     {_, Back} = ?W:next(?W:lives(?EU, suspect(?W:to(?DIRECT, new(?EU))))),

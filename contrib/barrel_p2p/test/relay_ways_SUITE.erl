@@ -20,7 +20,8 @@ small() ->
         to_a_dead_one_by_request, one_that_was_left_is_where_the_next_begins, acknowledgements_are_no_tries,
         a_reconnect_waits_for_another_way, a_hole_of_before_is_no_reason, relays_are_told, refused_is_left_at_once,
         another_address_has_another_id, all_relays_die_and_there_is_a_door, strangers_at_the_door_for_direct,
-        a_used_id_is_left_alone, the_door_has_another_address, a_number_that_was_another_address_s, a_path_that_died
+        a_used_id_is_left_alone, the_door_has_another_address, a_number_that_was_another_address_s, a_path_that_died,
+        one_that_was_left_lives, no_way_out_of_our_address
     ].
 
 real() ->
@@ -61,7 +62,7 @@ init_per_testcase(Case, Config) ->
     {Eu, EuPort} = Start(),
     {Us, UsPort} = Start(),
     {Listener, ListenerPort} = start_udp(fun listener/1),
-    Relays = case Case of real_a_full_session -> [<<"us">>]; _ -> [<<"eu">>, <<"us">>] end,
+    Relays = case Case of real_a_full_session -> [<<"us">>]; one_that_was_left_lives -> [<<"eu">>]; _ -> [<<"eu">>, <<"us">>] end,
     Direct = free_port(),
     {ToDirect, ForDirect} =
         case has_door(Case) of
@@ -93,9 +94,11 @@ dead_after(real_a_relay_that_forgets) -> 600000;
 dead_after(refused_is_left_at_once) -> 600000;
 dead_after(a_hole_of_before_is_no_reason) -> 600000;
 dead_after(another_address_has_another_id) -> 600000;
+dead_after(no_way_out_of_our_address) -> 600000;
 dead_after(real_another_address_has_another_id) -> 600000;
 dead_after(real_an_id_that_is_taken) -> 600000;
 dead_after(a_reconnect_waits_for_another_way) -> 600000;
+dead_after(one_that_was_left_lives) -> 6 * ?DEAD_AFTER;
 dead_after(_) -> ?DEAD_AFTER.
 
 end_per_testcase(_, Config) ->
@@ -127,6 +130,9 @@ relay(Socket, Sessions) ->
              || Members <- maps:values(Sessions), lists:member({Ip, Port}, Members), Member <- Members -- [{Ip, Port}]
             ],
             relay(Socket, Sessions);
+        {hold, From} ->
+            From ! {self(), held},
+            receive {go_on, From} -> relay(Socket, Sessions) end;
         {die, From} ->
             gen_udp:close(Socket),
             From ! {self(), ended}
@@ -391,15 +397,34 @@ another_address_has_another_id(Config) ->
     Adapter = options(),
     From = talk(Adapter, <<"one">>, Config),
     Before = came(<<"eu">>),
-    sys:replace_state(path(), fun(#{places := Places, sockets := #{{<<"eu">>, 0} := {Socket, _}}} = State) ->
-        gen_udp:close(Socket),
-        #{<<"eu">> := {Half, 0, [{0, ?LOCALHOST}]}} = Places,
-        State#{places := Places#{<<"eu">> := {Half, 0, [{0, {192, 0, 2, 1}}]}}}
-    end),
+    lose_address(),
     ?assertEqual(From, talk(Adapter, <<"two">>, Config)),
     ?assert(came(<<"eu">>) > Before),
     ?assertMatch(#{places := #{<<"eu">> := {0, 1, [{1, ?LOCALHOST}, {0, {192, 0, 2, 1}}]}}}, sys:get_state(path())),
     ?assertEqual({0, 0}, {came(<<"us">>), came(<<"direct">>)}).
+
+%% Its socket was another address', and is closed.
+lose_address() ->
+    sys:replace_state(path(), fun(#{places := Places, sockets := #{{<<"eu">>, 0} := {Socket, _}}} = State) ->
+        gen_udp:close(Socket),
+        #{<<"eu">> := {Half, 0, [{0, ?LOCALHOST}]}} = Places,
+        State#{places := Places#{<<"eu">> := {Half, 0, [{0, {192, 0, 2, 1}}]}}}
+    end).
+
+%% What cannot be sent is reason enough to look, before the next one.
+no_way_out_of_our_address(Config) ->
+    #{send_fun := Send} = Adapter = options(),
+    Port = proplists:get_value(port, Config),
+    _ = talk(Adapter, <<"one">>, Config),
+    lose_address(),
+    ok = sys:suspend(path()),
+    [ok = Send(?LOCALHOST, Port, [<<"two">>]) || _ <- [1, 2]],
+    ok = sys:resume(path()),
+    ?assertMatch(#{no_way := false, places := #{<<"eu">> := {0, 1, _}}}, sys:get_state(path())),
+    _ = talk(Adapter, <<"three">>, Config),
+    {ok, Socket} = gen_udp:open(0, [binary, {ip, ?LOCALHOST}]),
+    ?assertEqual(no_way, pathdog_relay_reg_socket:send(Socket, {{192, 0, 2, 1}, 9}, <<"four">>)),
+    gen_udp:close(Socket).
 
 %% All have been used: it is the oldest one, with a socket of its own.
 a_number_that_was_another_address_s(Config) ->
@@ -543,3 +568,27 @@ real_a_relay_that_forgets(Config) ->
     end),
     gen_udp:close(Other),
     exit(Again, kill).
+
+%% Nothing comes over eu for a while, as where a neighbour has to be found first. At us nobody is. What was sent over eu arrives there:
+%% it is in use again, before direct is tried.
+one_that_was_left_lives(Config) ->
+    Adapter = #{send_fun := Send, socket_ref := Ref} = options(),
+    Port = proplists:get_value(port, Config),
+    Eu = proplists:get_value(eu, Config),
+    _ = talk(Adapter, <<"one">>, Config),
+    Eu ! {hold, self()},
+    receive {Eu, held} -> ok end,
+    Sent = fun() -> ok = Send(?LOCALHOST, Port, [<<"two">>]) end,
+    bridge:wait(fun() -> Sent(), in_use() =:= <<"us">> end),
+    %% a try of which nothing came
+    bridge:wait(fun() -> Sent(), maps:get(suspect, sys:get_state(path())) andalso tries() >= 2 end),
+    ?assertEqual(<<"us">>, in_use()),
+    Eu ! {go_on, self()},
+    bridge:wait(fun() -> in_use() =:= <<"eu">> end),
+    receive {udp, Ref, ?LOCALHOST, Port, <<"two", _/binary>>} -> ok end,
+    _ = talk(Adapter, <<"three">>, Config),
+    ?assertEqual({<<"eu">>, 0, 0}, {pathdog_bridge_relay:via(?B), came(<<"us">>), came(<<"direct">>)}).
+
+tries() ->
+    #{tries := {Count, _}} = maps:get(ways, sys:get_state(path())),
+    Count.
