@@ -483,6 +483,29 @@ class Ends(Case):
         self.assertEqual(pathdog.peers[conn]["interface"], "up1")
         self.assertEqual(address_of(pathdog.peers[conn]["local"]), ADDRESS[4]["up1"])
 
+    def test_somebody_takes_one_thing_after_another(self):
+        """Whatever is taken away, renamed or put between: it is set up again, and the flow can be moved."""
+        self.server()
+        client = self.client("picked")
+        node, pathdog = self.start()
+        conn = self.told(pathdog, client)
+        table = "inet pathdog_flows"
+        for change in (f"flush map {table} flows4", f"flush chain {table} own", f"flush chain {table} sources",
+                       f"rename chain {table} own another", f"delete table {table}",
+                       f"add element {table} flows4 {{ 192.0.2.1 . 192.0.2.2 . 9 . 443 : drop }}",
+                       f"add chain {table} more {{ type filter hook output priority 0; policy drop; }}",
+                       f"flush set {table} hold4; add element {table} hold4 {{ 192.0.2.1 . 192.0.2.2 . 9 . 443 }}"):
+            with self.subTest(change):
+                wait_for("it is moved", lambda: "result" in self.migrate(pathdog, conn, "up1", 1000))
+                wait_for("its element", lambda: elements() == 1)
+                inside(HOST, "nft", change)
+                wait_for("its element is there, and nothing of theirs", lambda: elements() == 1 and not any(
+                    word in inside(HOST, "nft", "list", "ruleset") for word in ("192.0.2.2", "another", "more {")))
+                client.more()
+                wait_for("it is moved back", lambda: "result" in self.migrate(pathdog, conn, "up0", 1000))
+        self.assertEqual(node.stop(), 0)
+        self.assertEqual(left_behind(), [])
+
     def test_the_terminal_goes(self):
         """SIGHUP is an end as others are, but to nohup(1)."""
         node, _ = self.start()
