@@ -2,9 +2,11 @@
 /*
  * Flows without end, for a gateway (test_flows.py):
  *
- *   flow-flood send FLOWS SOURCE TARGET PORT   one datagram each: from SOURCE/24, to TARGET/16 and
- * PORT, no two of the same addresses and ports. As fast as the kernel takes them flow-flood fill
- * FLOWS SOURCE TARGET        so many entries for connection tracking, which nothing evicts
+ * - flow-flood send FLOWS SOURCE TARGET PORT: one datagram each: from SOURCE/24, to TARGET/16 and
+ *   PORT, no two of the same addresses and ports. As fast as the kernel takes them.
+ * - flow-flood fill FLOWS SOURCE TARGET: so many entries for connection tracking, which nothing
+ *   evicts.
+ * - flow-flood flush: no entry is left.
  *
  * Prints how many it were. Needs root.
  */
