@@ -24,6 +24,7 @@ from selftest_reconnect import Reconnects
 from selftest_relay import Relays
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "lib"))
+import part  # noqa: E402
 import schema  # noqa: E402
 
 NODE = "./quic-node"
@@ -627,6 +628,11 @@ class Net(Paths, Pushes, Reconnects, Relays, unittest.TestCase):
         pa.wait_up("bravo", after=ca, seconds=20)
         self.flows(a)
         self.finish(a, b)
+
+
+def load_tests(_loader, tests, _pattern):
+    """Of those named, or of all, the part that PART names."""
+    return part.of(tests)
 
 
 if __name__ == "__main__":
