@@ -151,7 +151,7 @@ static void signals_block(void)
 int main(int argc, char **argv)
 {
     struct program program = {0};
-    enum options_wanted wanted;
+    unsigned wanted;
     int r = options_parse(argc, argv, &program.options, &wanted);
 
     if (r < 0) {
@@ -159,9 +159,9 @@ int main(int argc, char **argv)
         return EXIT_BAD_INPUT;
     }
     program.log.kind = program.options.log;
-    if (wanted == OPTIONS_RUN)
+    if (wanted == SETTINGS_RUN)
         signals_block();
-    r = wanted == OPTIONS_RUN     ? run(&program)
+    r = wanted == SETTINGS_RUN    ? run(&program)
         : wanted == OPTIONS_CHECK ? check(&program)
         : wanted == OPTIONS_LIST  ? list(&program)
                                   : EXIT_GOOD;

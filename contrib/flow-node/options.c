@@ -1,334 +1,143 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Where settings come from: defaults, a file, the environment, the command line; the later goes
- * before. All are checked, also what another one goes before.
- */
+/* The table of settings; contrib/settings reads it. */
 #include "options_private.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/entries.h"
 #include "parse.h"
 #include "util/format.h"
-#include "util/printable.h"
-#include "version.h"
 
-#define SECTION         "flow-node"
+#define SECOND          UINT64_C(1000000)
+#define DAY             (86400 * SECOND)
 #define RUNTIME_DEFAULT "/run/flow-node"
 #define SOCKET_NAME     "node.sock"
-#define SETTINGS_MOST   32u
 
-/* ---- the file ---- */
+/* ---- kinds ---- */
 
-/* Each setting once, however it is written. */
-static int entry_take(struct options *options, const struct ini_entry *entry,
-                      unsigned lines[SETTINGS_MOST], char **ret_error)
+static int text_read(const struct setting *setting, void *place, const char *text, char **ret_error)
 {
-    CLEANUP_FREE char *why = NULL;
-    size_t place;
-
-    if (strcmp(entry->section, SECTION) != 0)
-        return error_set(ret_error, -EINVAL,
-                         "%s:%u: [%s]: unknown section; allowed is [" SECTION "], or none",
-                         entry->file, entry->line, entry->section);
-    if (!entry->key)
-        return 0;
-    place = setting_find(entry->key);
-    if (place == settings_count()) {
-        why = setting_instead(entry->key, "");
-        return error_set(ret_error, -EINVAL, "%s:%u: %s: unknown key; %s", entry->file, entry->line,
-                         entry->key, why);
-    }
-    if (lines[place])
-        return error_set(ret_error, -EINVAL, "%s:%u: %s is set twice; first in line %u",
-                         entry->file, entry->line, entry->key, lines[place]);
-    lines[place] = entry->line;
-    if (setting_apply(setting_at(place), options, entry->value, &why) < 0)
-        return error_set(ret_error, -EINVAL, "%s:%u: %s: %s", entry->file, entry->line, entry->key,
-                         why);
-    return 0;
+    (void)setting;
+    return setting_text(place, text, "a text", text_wrong, ret_error);
 }
 
-int options_text(struct options *options, const char *name, const char *text, size_t size,
-                 char **ret_error)
+static int path_read(const struct setting *setting, void *place, const char *text, char **ret_error)
 {
-    struct ini ini = {.outside = SECTION};
-    unsigned lines[SETTINGS_MOST] = {0};
-    int r = ini_read(&ini, name, text, size, ret_error);
-
-    for (size_t i = 0; r >= 0 && i < ini.n_entries; i++)
-        r = entry_take(options, &ini.entries[i], lines, ret_error);
-    ini_clear(&ini);
-    return r;
+    (void)setting;
+    return setting_text(place, text, "a path such as /run/flow-node/node.sock", socket_wrong,
+                        ret_error);
 }
 
-static int file_read(struct options *options, const char *path, char **ret_error)
+static int table_read(const struct setting *setting, void *place, const char *text,
+                      char **ret_error)
 {
-    CLEANUP_FREE char *text = NULL;
-    int fd, r = 0;
-    struct stat st;
-    size_t size = 0;
-    ssize_t n = 0;
-
-    if (!*path)
-        return error_set(ret_error, -EINVAL,
-                         "--config, or " SETTING_VARIABLE_PREFIX
-                         "CONFIG: \"\" is empty; allowed is a file's path");
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return error_set(ret_error, -EINVAL, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return error_set(ret_error, -EINVAL, "%s: is not a regular file", path);
-    }
-    text = memory_new(INI_FILE_BYTES + 2, 1);
-    while (size <= INI_FILE_BYTES && (n = read(fd, text + size, INI_FILE_BYTES + 1 - size)) > 0)
-        size += (size_t)n;
-    if (n < 0)
-        r = error_set(ret_error, -EINVAL, "%s: %s", path, strerror(errno));
-    close(fd);
-    return r < 0 ? r : options_text(options, path, text, size, ret_error);
+    (void)setting;
+    return setting_text(place, text, "a name such as pathdog_flows", table_wrong, ret_error);
 }
 
-/* ---- the environment ---- */
-
-static const char *variable_value(char *const *environment, const char *name)
+static int ports_read(const struct setting *setting, void *place, const char *text,
+                      char **ret_error)
 {
-    size_t length = strlen(name);
-
-    for (; environment && *environment; environment++)
-        if (!strncmp(*environment, name, length) && (*environment)[length] == '=')
-            return *environment + length + 1;
-    return NULL;
+    (void)setting;
+    return ports_parse(place, text, ret_error);
 }
 
-static int environment_take(struct options *options, char *const *environment, char **ret_error)
+static int interfaces_read(const struct setting *setting, void *place, const char *text,
+                           char **ret_error)
 {
-    char name[SETTING_VARIABLE_SIZE];
-
-    for (size_t i = 0; i < settings_count(); i++) {
-        const char *value = variable_value(environment, setting_variable(setting_at(i), name));
-        CLEANUP_FREE char *why = NULL;
-
-        if (value && setting_apply(setting_at(i), options, value, &why) < 0)
-            return error_set(ret_error, -EINVAL, "environment, %s: %s", name, why);
-    }
-    return 0;
+    return words_parse(place, text, setting->option.default_text, "names of interfaces",
+                       interface_wrong, ret_error);
 }
 
-/* Others may have such names as well (a container's host, for services of that name). */
-static char *environment_unknown(char *const *environment)
+static int names_read(const struct setting *setting, void *place, const char *text,
+                      char **ret_error)
 {
-    const size_t prefix = strlen(SETTING_VARIABLE_PREFIX);
-    char *warnings = string_copy("");
-
-    for (; environment && *environment; environment++) {
-        CLEANUP_FREE char *name = NULL, *instead = NULL;
-        char *longer;
-
-        if (strncmp(*environment, SETTING_VARIABLE_PREFIX, prefix) != 0)
-            continue;
-        name = string_format("%.*s", (int)strcspn(*environment, "="), *environment);
-        for (char *at = name + prefix; *at; at++)
-            *at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
-        if (setting_find(name + prefix) < settings_count() || !strcmp(name + prefix, "config"))
-            continue;
-        instead = setting_instead(name + prefix, "");
-        longer = string_format("%senvironment, %.*s: no such setting; %s\n", warnings,
-                               (int)strcspn(*environment, "="), *environment, instead);
-        free(warnings);
-        warnings = longer;
-    }
-    return warnings;
+    return words_parse(place, text, setting->option.default_text, "names", name_wrong, ret_error);
 }
 
-/* ---- the command line ---- */
+static int mask_read(const struct setting *setting, void *place, const char *text, char **ret_error)
+{
+    (void)setting;
+    return mask_parse(place, text, ret_error);
+}
 
-struct flag {
-    const char *name; /* of the argument, without -- */
-    size_t name_size;
-    const char *value; /* NULL: it has none */
+/* ---- the table ---- */
+
+static const char *const logs[] = {"text", "journal", NULL};
+
+#define NUMBER(name_, type_, kind_, member_, ...)                                                  \
+    SETTING_NUMBER(name_, struct options, member_, type_, kind_, __VA_ARGS__)
+#define TEXT(name_, kind_, member_, ...)                                                           \
+    SETTING_TEXT(name_, struct options, member_, kind_, __VA_ARGS__)
+
+/* clang-format off */
+static const struct setting table[] = {
+    TEXT("socket", path_read, socket, NULL, "PATH", "where pathdog connects (/run/flow-node/node.sock)"),
+    TEXT("name", text_read, name, NULL, "NAME", "this node's name (flows@HOST)"),
+    TEXT("ports", ports_read, flows, "443", "PORTS", "flows to these UDP ports; all: to any"),
+    SETTING_BOOLEAN("local", struct options, local, "yes", "flows of this machine's own programs"),
+    TEXT("users", names_read, users, "all", "USERS", "of these users' programs only"),
+    TEXT("units", names_read, units, "all", "GLOBS", "of these units' programs only"),
+    TEXT("lan", interfaces_read, lan, "none", "INTERFACES", "flows of the machines behind these interfaces, too"),
+    TEXT("uplinks", interfaces_read, uplinks, "all", "INTERFACES", "move flows to these only; all: to each with a default route"),
+    NUMBER("max-flows", PD_OPTION_INTEGER, setting_u32, flows.limit, "16384", 1, FLOW_LIMIT_MOST, "N", "told at a time"),
+    NUMBER("min-age", PD_OPTION_TIME, setting_u64, flows.min_age_us, "5s", 0, DAY, "TIME", "younger ones are not told"),
+    NUMBER("min-bytes", PD_OPTION_SIZE, setting_u64, flows.min_bytes, "4K", 0, UINT64_C(1) << 50, "SIZE", "nor those that carried less"),
+    NUMBER("end-after", PD_OPTION_TIME, setting_u64, flows.end_us, "30s", SECOND / 10, DAY, "TIME", "one that conntrack has forgotten has ended so long after its last packet; a moved one four times as long"),
+    NUMBER("sample-interval", PD_OPTION_TIME, setting_u64, sample_us, "100ms", SECOND / 100, 10 * SECOND, "TIME", "how often the told ones are looked at; more seldom where that takes long"),
+    TEXT("table", table_read, table, "pathdog_flows", "NAME", "our table of nftables"),
+    TEXT("mark-mask", mask_read, mark_mask, "0x1f000000", "MASK", "bits of the packets' mark that are ours"),
+    NUMBER("route-table", PD_OPTION_INTEGER, setting_u32, route_table, "7000", 256, UINT32_MAX - 256, "N", "our route tables are the ones after this"),
+    NUMBER("rule-priority", PD_OPTION_INTEGER, setting_u32, rule_priority, "900", 1, 32764, "N", "priority of our routing rules, with the next one; before that of main, 32766"),
+    SETTING_CHOICE("log", struct options, log, NULL, logs, "text|journal", "where to log; default: the journal, if connected to it"),
+};
+/* clang-format on */
+
+_Static_assert(sizeof(enum log_kind) == sizeof(unsigned), "a choice is an unsigned");
+
+static const struct settings_flag flags[] = {
+    {"list", "print the flows that would be told, once", OPTIONS_LIST},
+    {"check", "check the settings, and exit", OPTIONS_CHECK},
 };
 
-static bool flag_is(const struct flag *flag, const char *name)
-{
-    return strlen(name) == flag->name_size && !memcmp(flag->name, name, flag->name_size);
-}
-
-/* What a flag without a value asks for; OPTIONS_RUN: it is a setting. */
-static enum options_wanted flag_wants(const struct flag *flag)
-{
-    static const struct {
-        const char *name;
-        enum options_wanted wanted;
-    } flags[] = {{"help", OPTIONS_HELP},
-                 {"version", OPTIONS_VERSION},
-                 {"check", OPTIONS_CHECK},
-                 {"list", OPTIONS_LIST}};
-
-    for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-        if (flag_is(flag, flags[i].name))
-            return flags[i].wanted;
-    return OPTIONS_RUN;
-}
-
-/* The next one; `*at` moves behind it. Returns 0 or -EINVAL. */
-static int flag_next(int argc, char *const *argv, int *at, struct flag *ret, char **ret_error)
-{
-    const char *word = argv[(*at)++], *equals;
-
-    if (!strcmp(word, "-h"))
-        word = "--help";
-    if (strncmp(word, "--", 2) != 0 || !word[2])
-        return error_set(ret_error, -EINVAL,
-                         "unexpected argument \"%.80s\": flow-node takes options only; see --help",
-                         word);
-    equals = strchr(word, '=');
-    *ret = (struct flag){word + 2, equals ? (size_t)(equals - word) - 2 : strlen(word + 2),
-                         equals ? equals + 1 : NULL};
-    if (flag_wants(ret) != OPTIONS_RUN)
-        return ret->value ? error_set(ret_error, -EINVAL, "--%.*s takes no value",
-                                      (int)ret->name_size, ret->name)
-                          : 0;
-    if (!ret->value && *at < argc && strncmp(argv[*at], "--", 2) != 0)
-        ret->value = argv[(*at)++];
-    return 0;
-}
-
-/* Only to be looked at (options NULL), or taken. */
-static int flags_take(int argc, char *const *argv, struct options *options,
-                      enum options_wanted *ret_wanted, const char **ret_config, char **ret_error)
-{
-    struct flag flag = {0};
-
-    for (int at = 1; at < argc;) {
-        CLEANUP_FREE char *name = NULL, *why = NULL;
-        enum options_wanted wanted;
-        size_t place;
-
-        if (flag_next(argc, argv, &at, &flag, ret_error) < 0)
-            return -EINVAL;
-        wanted = flag_wants(&flag);
-        if (wanted != OPTIONS_RUN)
-            *ret_wanted = wanted;
-        if (wanted == OPTIONS_HELP || wanted == OPTIONS_VERSION)
-            return 0;
-        if (wanted != OPTIONS_RUN)
-            continue;
-        name = string_format("%.*s", (int)flag.name_size, flag.name);
-        place = strchr(name, '_') ? settings_count() : setting_find(name);
-        if (place == settings_count() && !flag_is(&flag, "config")) {
-            why = setting_instead(name, "--");
-            return error_set(ret_error, -EINVAL, "unknown option --%.80s; %s", name, why);
-        }
-        if (!flag.value)
-            return error_set(ret_error, -EINVAL, "--%s needs a value; see --help", name);
-        if (place == settings_count())
-            *ret_config = flag.value;
-        else if (options && setting_apply(setting_at(place), options, flag.value, &why) < 0)
-            return error_set(ret_error, -EINVAL, "--%s: %s", name, why);
-    }
-    return 0;
-}
+const struct settings options_settings = {
+    .program = "flow-node",
+    .prefix = "FLOW_NODE_",
+    .size = sizeof(struct options),
+    .at = table,
+    .n = ARRAY_SIZE(table),
+    .flags = flags,
+    .n_flags = ARRAY_SIZE(flags),
+    .purpose = "Tells pathdog of the UDP flows of programs that know nothing of it, and moves them "
+               "to other uplinks.",
+    .below = "A setting is taken from the command line, else from the environment (--min-age is "
+             "FLOW_NODE_MIN_AGE),\nelse from FILE (min-age). Lists are separated by commas. Times: "
+             "90s, 5min, 90 (seconds). Sizes: 64K, 1G, 1200 (bytes).\n\nExit status: 0 clean stop, "
+             "1 failure while starting or running, 2 bad options, environment or file,\n75 another "
+             "flow-node runs.",
+};
 
 /* ---- all of them ---- */
 
-static bool connected_to_journal(char *const *environment)
-{
-    const char *stream = variable_value(environment, "JOURNAL_STREAM");
-    uintmax_t device, inode;
-    struct stat st;
-    char *end;
-
-    if (!stream || fstat(STDERR_FILENO, &st) < 0)
-        return false;
-    device = strtoumax(stream, &end, 10);
-    if (*end != ':')
-        return false;
-    inode = strtoumax(end + 1, &end, 10);
-    return !*end && device == st.st_dev && inode == st.st_ino;
-}
-
-/* In the directory that the unit has. */
-static char *socket_default(char *const *environment)
-{
-    const char *runtime = variable_value(environment, "RUNTIME_DIRECTORY");
-
-    if (runtime && *runtime == '/')
-        return string_format("%.*s/" SOCKET_NAME, (int)strcspn(runtime, ":"), runtime);
-    return string_copy(RUNTIME_DEFAULT "/" SOCKET_NAME);
-}
-
 int options_read(int argc, char *const *argv, char *const *environment, struct options *ret,
-                 enum options_wanted *ret_wanted, char **ret_warnings, char **ret_error)
+                 unsigned *ret_wanted, char **ret_warnings, char **ret_error)
 {
-    const char *config = variable_value(environment, SETTING_VARIABLE_PREFIX "CONFIG");
-
-    settings_default(ret);
-    *ret_wanted = OPTIONS_RUN;
-    *ret_warnings = NULL;
-    if (flags_take(argc, argv, NULL, ret_wanted, &config, ret_error) < 0)
-        return -EINVAL;
-    if (*ret_wanted == OPTIONS_HELP || *ret_wanted == OPTIONS_VERSION)
-        return 0;
-    ret->socket = socket_default(environment);
-    ret->log = connected_to_journal(environment) ? LOG_JOURNAL : LOG_TEXT;
-    if ((config && file_read(ret, config, ret_error) < 0) ||
-        environment_take(ret, environment, ret_error) < 0 ||
-        flags_take(argc, argv, ret, ret_wanted, &config, ret_error) < 0)
-        return -EINVAL;
-    *ret_warnings = environment_unknown(environment);
-    return 0;
+    settings_default(&options_settings, ret);
+    ret->socket = environment_runtime(environment, SOCKET_NAME);
+    if (!ret->socket)
+        ret->socket = string_copy(RUNTIME_DEFAULT "/" SOCKET_NAME);
+    ret->log = environment_has_journal(environment) ? LOG_JOURNAL : LOG_TEXT;
+    return settings_read(&options_settings, argc, argv, environment, ret, ret_wanted, ret_warnings,
+                         ret_error);
 }
 
-static void print_help(void)
-{
-    puts("flow-node [OPTION…]\nTells pathdog of the UDP flows of programs that know nothing of it, "
-         "and moves them to other uplinks.\n");
-    settings_help(stdout);
-    printf("  %-31s %s\n", "--config FILE", "read settings from FILE: NAME = VALUE, a line each");
-    printf("  %-31s %s\n", "--list", "print the flows that would be told, once");
-    printf("  %-31s %s\n", "--check", "check the settings, and exit");
-    printf("  %-31s %s\n", "--version", "print the version");
-    printf("  %-31s %s\n", "--help", "print this help");
-    puts(
-        "\nA setting is taken from the command line, else from the environment (--min-age is "
-        "FLOW_NODE_MIN_AGE),\nelse from FILE (min-age). Lists are separated by commas. Times: 90s, "
-        "5min, 90 (seconds). Sizes: 64K, 1G, 1200 (bytes).\n\nExit status: 0 clean stop, 1 failure "
-        "while starting or running, 2 bad options, environment or file,\n75 another flow-node "
-        "runs.");
-}
-
-static void say(const char *kind, const char *text)
-{
-    CLEANUP_FREE char *shown = text_shown(text);
-
-    fprintf(stderr, "flow-node: %s%s\n", kind, shown);
-}
-
-int options_parse(int argc, char **argv, struct options *ret, enum options_wanted *ret_wanted)
+int options_parse(int argc, char **argv, struct options *ret, unsigned *ret_wanted)
 {
     CLEANUP_FREE char *error = NULL, *warnings = NULL;
-    char *save = NULL;
     int r = options_read(argc, argv, environ, ret, ret_wanted, &warnings, &error);
 
-    for (char *line = warnings ? strtok_r(warnings, "\n", &save) : NULL; line;
-         line = strtok_r(NULL, "\n", &save))
-        say("warning: ", line);
-    if (r < 0) {
-        say("", error);
-        return r;
-    }
-    if (*ret_wanted == OPTIONS_HELP)
-        print_help();
-    if (*ret_wanted == OPTIONS_VERSION)
-        puts("flow-node " PATHDOG_VERSION);
-    return 0;
+    settings_print(&options_settings, *ret_wanted, warnings, error);
+    return r;
 }
 
 void options_free(struct options *options)

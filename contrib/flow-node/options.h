@@ -4,6 +4,7 @@
 #define FLOW_NODE_OPTIONS_H
 
 #include "flows.h"
+#include "settings/settings.h"
 
 enum log_kind {
     LOG_TEXT,    /* lines on standard error */
@@ -15,12 +16,11 @@ struct words {
     size_t n;
 };
 
-enum options_wanted {
-    OPTIONS_RUN,
-    OPTIONS_HELP,
-    OPTIONS_VERSION,
-    OPTIONS_CHECK, /* --check: the settings are good, and that is all */
-    OPTIONS_LIST,  /* --list: the flows that would be told, once */
+/* What is wanted, beside what settings.h has: to run, or help and the version, which are printed.
+ */
+enum {
+    OPTIONS_CHECK = SETTINGS_OWN, /* --check: the settings are good, and that is all */
+    OPTIONS_LIST,                 /* --list: the flows that would be told, once */
 };
 
 struct options {
@@ -39,7 +39,7 @@ struct options {
 
 /* What is wrong was said on stderr: -EINVAL. Else 0, and what is wanted; help and version were
  * printed. In each case options_free() is to be called. */
-int options_parse(int argc, char **argv, struct options *ret, enum options_wanted *ret_wanted);
+int options_parse(int argc, char **argv, struct options *ret, unsigned *ret_wanted);
 void options_free(struct options *options);
 
 #endif

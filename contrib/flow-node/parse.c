@@ -10,6 +10,7 @@
 #include "util/printable.h"
 
 #define TABLE_MOST 32u
+#define TEXT_MOST  200u
 /* What sockaddr_un has room for. */
 #define SOCKET_MOST 107u
 #define DAY_US      UINT64_C(86400000000)
@@ -115,6 +116,8 @@ const char *name_wrong(const char *word)
 
 const char *text_wrong(const char *text)
 {
+    if (strlen(text) > TEXT_MOST)
+        return "is longer than 200 bytes";
     return text_is_printable(text, strlen(text)) ? NULL : "is not UTF-8, or has control characters";
 }
 

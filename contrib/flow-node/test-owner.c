@@ -90,8 +90,8 @@ static void read_options(const char *text, struct options *options)
 {
     char *error = NULL;
 
-    settings_default(options);
-    if (options_text(options, "test", text, strlen(text), &error) < 0)
+    settings_default(&options_settings, options);
+    if (settings_text(&options_settings, options, "test", text, strlen(text), &error) < 0)
         fail_msg("%s", error);
 }
 

@@ -1,308 +1,116 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Where settings come from: defaults, a file, the environment, the command line; the later goes
- * before. All are checked, also what another one goes before.
- */
+/* The table of settings; contrib/settings reads it. */
 #include "options_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/entries.h"
 #include "util/format.h"
-#include "util/printable.h"
-#include "version.h"
 
-#define SECTION         "udp-relay"
-#define SECTION_SHORT   "relay"
+#define SECOND          UINT64_C(1000000)
+#define DAY             (86400 * SECOND)
 #define RUNTIME_DEFAULT "/run/udp-relay"
 #define CONTROL_NAME    "control.sock"
-#define SETTINGS_MOST   32u
 
-/* ---- the file ---- */
-
-/* Each setting once, however it is written. */
-static int entry_take(struct options *options, const struct ini_entry *entry,
-                      unsigned lines[SETTINGS_MOST], char **ret_error)
+/* The port is another setting. */
+static int address_read(const struct setting *setting, void *place, const char *text,
+                        char **ret_error)
 {
-    CLEANUP_FREE char *why = NULL;
-    size_t place;
+    struct endpoint *bind = place, address;
 
-    if (strcmp(entry->section, SECTION) != 0 && strcmp(entry->section, SECTION_SHORT) != 0)
+    (void)setting;
+    if (ip_parse(text, &address) < 0)
         return error_set(ret_error, -EINVAL,
-                         "%s:%u: [%s]: unknown section; allowed is [" SECTION "] or [" SECTION_SHORT
-                         "], or none",
-                         entry->file, entry->line, entry->section);
-    if (!entry->key)
-        return 0;
-    place = setting_find(entry->key);
-    if (place == settings_count()) {
-        why = setting_instead(entry->key, "");
-        return error_set(ret_error, -EINVAL, "%s:%u: %s: unknown key; %s", entry->file, entry->line,
-                         entry->key, why);
-    }
-    if (lines[place])
-        return error_set(ret_error, -EINVAL, "%s:%u: %s is set twice; first in line %u",
-                         entry->file, entry->line, entry->key, lines[place]);
-    lines[place] = entry->line;
-    if (setting_apply(setting_at(place), options, entry->value, &why) < 0)
-        return error_set(ret_error, -EINVAL, "%s:%u: %s: %s", entry->file, entry->line, entry->key,
-                         why);
+                         "\"%.80s\" is not an address; allowed is an IPv4 or IPv6 address, such as "
+                         "192.0.2.1 or 2001:db8::1; the port is set by \"port\"",
+                         text);
+    address.port = bind->port;
+    *bind = address;
     return 0;
 }
 
-int options_text(struct options *options, const char *name, const char *text, size_t size,
-                 char **ret_error)
-{
-    struct ini ini = {.outside = SECTION};
-    unsigned lines[SETTINGS_MOST] = {0};
-    int r = ini_read(&ini, name, text, size, ret_error);
+/* ---- the table ---- */
 
-    for (size_t i = 0; r >= 0 && i < ini.n_entries; i++)
-        r = entry_take(options, &ini.entries[i], lines, ret_error);
-    ini_clear(&ini);
-    return r;
-}
+static const char *const rebinds[] = {"same-ip", "register", NULL};
+static const char *const logs[] = {"text", "journal", NULL};
 
-static int file_read(struct options *options, const char *path, char **ret_error)
-{
-    CLEANUP_FREE char *text = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = 0;
-    struct stat st;
-    size_t size = 0;
-    ssize_t n = 0;
+#define TIME(name_, member_, default_, min_, help_)                                                \
+    SETTING_NUMBER(name_, struct options, member_, PD_OPTION_TIME, setting_u64, default_, min_,    \
+                   365 * DAY, "TIME", help_)
+#define COUNT(name_, member_, default_, min_, max_, help_)                                         \
+    SETTING_NUMBER(name_, struct options, member_, PD_OPTION_INTEGER, setting_u32, default_, min_, \
+                   max_, "N", help_)
+#define FILE_NAME(name_, member_, help_)                                                           \
+    SETTING_TEXT(name_, struct options, member_, setting_file, NULL, "FILE|none", help_)
 
-    if (fd < 0)
-        return error_set(ret_error, -EINVAL, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return error_set(ret_error, -EINVAL, "%s: is not a regular file", path);
-    }
-    text = memory_new(INI_FILE_BYTES + 2, 1);
-    while (size <= INI_FILE_BYTES && (n = read(fd, text + size, INI_FILE_BYTES + 1 - size)) > 0)
-        size += (size_t)n;
-    if (n < 0)
-        r = error_set(ret_error, -EINVAL, "%s: %s", path, strerror(errno));
-    close(fd);
-    return r < 0 ? r : options_text(options, path, text, size, ret_error);
-}
-
-/* ---- the environment ---- */
-
-static const char *variable_value(char *const *environment, const char *name)
-{
-    size_t length = strlen(name);
-
-    for (; environment && *environment; environment++)
-        if (!strncmp(*environment, name, length) && (*environment)[length] == '=')
-            return *environment + length + 1;
-    return NULL;
-}
-
-static int environment_take(struct options *options, char *const *environment, char **ret_error)
-{
-    char name[SETTING_VARIABLE_SIZE];
-
-    for (size_t i = 0; i < settings_count(); i++) {
-        const char *value = variable_value(environment, setting_variable(setting_at(i), name));
-        CLEANUP_FREE char *why = NULL;
-
-        if (value && setting_apply(setting_at(i), options, value, &why) < 0)
-            return error_set(ret_error, -EINVAL, "environment, %s: %s", name, why);
-    }
-    return 0;
-}
-
-/* Others may have such names as well (a container's host, for services of that name). */
-static char *environment_unknown(char *const *environment)
-{
-    const size_t prefix = strlen(SETTING_VARIABLE_PREFIX);
-    char *warnings = string_copy("");
-
-    for (; environment && *environment; environment++) {
-        CLEANUP_FREE char *name = NULL, *instead = NULL;
-        char *longer;
-
-        if (strncmp(*environment, SETTING_VARIABLE_PREFIX, prefix) != 0)
-            continue;
-        name = string_format("%.*s", (int)strcspn(*environment, "="), *environment);
-        for (char *at = name + prefix; *at; at++)
-            *at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
-        if (setting_find(name + prefix) < settings_count() || !strcmp(name + prefix, "config"))
-            continue;
-        instead = setting_instead(name + prefix, "");
-        longer = string_format("%senvironment, %.*s: no such setting; %s\n", warnings,
-                               (int)strcspn(*environment, "="), *environment, instead);
-        free(warnings);
-        warnings = longer;
-    }
-    return warnings;
-}
-
-/* ---- the command line ---- */
-
-struct flag {
-    const char *name; /* of the argument, without -- */
-    size_t name_size;
-    const char *value; /* NULL: it has none */
+/* clang-format off */
+static const struct setting table[] = {
+    SETTING_TEXT("bind", struct options, bind, address_read, "::", "ADDRESS", "address to serve; :: is IPv4 and IPv6, 0.0.0.0 IPv4 only"),
+    SETTING_NUMBER("port", struct options, bind.port, PD_OPTION_INTEGER, setting_u16, "4433", 0, 65535, "PORT", "UDP port; 0: one that is free"),
+    TIME("session-timeout-secs", relay.session_timeout_us, "300", SECOND, "without activity for so long a session ends; seconds, or a time"),
+    SETTING_NUMBER("max-data", struct options, relay.max_data_bytes, PD_OPTION_SIZE, setting_u64, "1G", 0, 0, "SIZE", "payload bytes of a session in each direction; 0: no limit"),
+    TIME("max-duration", relay.max_duration_us, "30min", 0, "a session ends so long after its second member came; 0: no limit"),
+    COUNT("max-circuits", relay.max_circuits, "64", 1, RELAY_CIRCUITS_MOST, "sessions at a time"),
+    COUNT("max-circuits-per-address", relay.max_circuits_per_address, "16", 1, RELAY_CIRCUITS_MOST, "of them with a member of one address"),
+    TIME("reservation-ttl", relay.reservation_ttl_us, "1h", SECOND / 10, "a registration waits so long for its peer"),
+    SETTING_NUMBER("buffer-size", struct options, buffer_bytes, PD_OPTION_SIZE, setting_u32, "64K", 1, 64u << 20, "SIZE", "queue for what is received; a larger datagram is dropped"),
+    FILE_NAME("members", members, "list of those who may register; none: all may"),
+    TIME("acl-refresh", acl_refresh_us, "30s", SECOND / 10, "a change of the list is taken within so long"),
+    SETTING_BOOLEAN("service", struct options, relay.service, "yes", "no: register nobody"),
+    SETTING_CHOICE("rebind", struct options, relay.rebind, "same-ip", rebinds, "same-ip|register", "what moves a member to another port: data from its address, too, or REG only"),
+    FILE_NAME("control", control, "control socket, for udp-relayctl"),
+    COUNT("threads", workers, "0", 0, WORKERS_MOST, "sockets and threads; 0: one for each core, at most 8"),
+    SETTING_BOOLEAN("offload", struct options, offload, "yes", "UDP GRO and GSO, where the kernel has them"),
+    SETTING_CHOICE("log", struct options, log, NULL, logs, "text|journal", "where to log; default: the journal, if connected to it"),
 };
+/* clang-format on */
 
-static bool flag_is(const struct flag *flag, const char *name)
-{
-    return strlen(name) == flag->name_size && !memcmp(flag->name, name, flag->name_size);
-}
+_Static_assert(sizeof(enum relay_rebind) == sizeof(unsigned), "a choice is an unsigned");
+_Static_assert(sizeof(enum log_kind) == sizeof(unsigned), "a choice is an unsigned");
 
-/* The next one; `*at` moves behind it. Returns 0 or -EINVAL. */
-static int flag_next(int argc, char *const *argv, int *at, struct flag *ret, char **ret_error)
-{
-    const char *word = argv[(*at)++], *equals;
-
-    if (!strcmp(word, "-h"))
-        word = "--help";
-    if (strncmp(word, "--", 2) != 0 || !word[2])
-        return error_set(ret_error, -EINVAL,
-                         "unexpected argument \"%.80s\": udp-relay takes options only; see --help",
-                         word);
-    equals = strchr(word, '=');
-    *ret = (struct flag){word + 2, equals ? (size_t)(equals - word) - 2 : strlen(word + 2),
-                         equals ? equals + 1 : NULL};
-    if (flag_is(ret, "help") || flag_is(ret, "version"))
-        return ret->value ? error_set(ret_error, -EINVAL, "--%.*s takes no value",
-                                      (int)ret->name_size, ret->name)
-                          : 0;
-    if (!ret->value && *at < argc && strncmp(argv[*at], "--", 2) != 0)
-        ret->value = argv[(*at)++];
-    return 0;
-}
-
-/* Only to be looked at (options NULL), or taken. */
-static int flags_take(int argc, char *const *argv, struct options *options,
-                      enum options_wanted *ret_wanted, const char **ret_config, char **ret_error)
-{
-    struct flag flag = {0};
-
-    for (int at = 1; at < argc;) {
-        CLEANUP_FREE char *name = NULL, *why = NULL;
-        size_t place;
-
-        if (flag_next(argc, argv, &at, &flag, ret_error) < 0)
-            return -EINVAL;
-        if (flag_is(&flag, "help") || flag_is(&flag, "version")) {
-            *ret_wanted = flag_is(&flag, "help") ? OPTIONS_HELP : OPTIONS_VERSION;
-            return 0;
-        }
-        name = string_format("%.*s", (int)flag.name_size, flag.name);
-        place = strchr(name, '_') ? settings_count() : setting_find(name);
-        if (place == settings_count() && !flag_is(&flag, "config")) {
-            why = setting_instead(name, "--");
-            return error_set(ret_error, -EINVAL, "unknown option --%.80s; %s", name, why);
-        }
-        if (!flag.value)
-            return error_set(ret_error, -EINVAL, "--%s needs a value; see --help", name);
-        if (place == settings_count())
-            *ret_config = flag.value;
-        else if (options && setting_apply(setting_at(place), options, flag.value, &why) < 0)
-            return error_set(ret_error, -EINVAL, "--%s: %s", name, why);
-    }
-    return 0;
-}
+const struct settings options_settings = {
+    .program = "udp-relay",
+    .section_short = "relay",
+    .prefix = "UDP_RELAY_",
+    .size = sizeof(struct options),
+    .at = table,
+    .n = ARRAY_SIZE(table),
+    .purpose = "Forwards UDP datagrams between the two members of a session.",
+    .below = "A setting is taken from the command line, else from the environment (--max-data is "
+             "UDP_RELAY_MAX_DATA),\nelse from FILE (max-data). Times: 90s, 30min, 1h 30min, 90 "
+             "(seconds). Sizes: 64K, 1G, 1200 (bytes).\n\nExit status: 0 clean stop, 1 failure "
+             "while starting or running, 2 bad options, environment or file.",
+};
 
 /* ---- all of them ---- */
 
-static bool connected_to_journal(char *const *environment)
-{
-    const char *stream = variable_value(environment, "JOURNAL_STREAM");
-    uintmax_t device, inode;
-    struct stat st;
-    char *end;
-
-    if (!stream || fstat(STDERR_FILENO, &st) < 0)
-        return false;
-    device = strtoumax(stream, &end, 10);
-    if (*end != ':')
-        return false;
-    inode = strtoumax(end + 1, &end, 10);
-    return !*end && device == st.st_dev && inode == st.st_ino;
-}
-
-/* In the directory that the unit has, or that somebody made for it. */
-static char *control_default(char *const *environment)
-{
-    const char *runtime = variable_value(environment, "RUNTIME_DIRECTORY");
-
-    if (runtime && *runtime == '/')
-        return string_format("%.*s/" CONTROL_NAME, (int)strcspn(runtime, ":"), runtime);
-    return access(RUNTIME_DEFAULT, W_OK | X_OK) == 0 ? string_copy(RUNTIME_DEFAULT "/" CONTROL_NAME)
-                                                     : NULL;
-}
-
 int options_read(int argc, char *const *argv, char *const *environment, struct options *ret,
-                 enum options_wanted *ret_wanted, char **ret_warnings, char **ret_error)
+                 unsigned *ret_wanted, char **ret_warnings, char **ret_error)
 {
-    const char *config = variable_value(environment, SETTING_VARIABLE_PREFIX "CONFIG");
+    int r;
 
-    settings_default(ret);
-    *ret_wanted = OPTIONS_RUN;
-    *ret_warnings = NULL;
-    if (flags_take(argc, argv, NULL, ret_wanted, &config, ret_error) < 0)
-        return -EINVAL;
-    if (*ret_wanted != OPTIONS_RUN)
-        return 0;
-    ret->control = control_default(environment);
-    ret->log = connected_to_journal(environment) ? LOG_JOURNAL : LOG_TEXT;
-    if ((config && file_read(ret, config, ret_error) < 0) ||
-        environment_take(ret, environment, ret_error) < 0 ||
-        flags_take(argc, argv, ret, ret_wanted, &config, ret_error) < 0)
-        return -EINVAL;
+    settings_default(&options_settings, ret);
+    ret->control = environment_runtime(environment, CONTROL_NAME);
+    /* Or in one that somebody made for it. */
+    if (!ret->control && access(RUNTIME_DEFAULT, W_OK | X_OK) == 0)
+        ret->control = string_copy(RUNTIME_DEFAULT "/" CONTROL_NAME);
+    ret->log = environment_has_journal(environment) ? LOG_JOURNAL : LOG_TEXT;
+    r = settings_read(&options_settings, argc, argv, environment, ret, ret_wanted, ret_warnings,
+                      ret_error);
     ret->relay.max_datagram_bytes =
         ret->buffer_bytes < RELAY_DATAGRAM_MOST ? ret->buffer_bytes : RELAY_DATAGRAM_MOST;
-    *ret_warnings = environment_unknown(environment);
-    return 0;
-}
-
-static void print_help(void)
-{
-    puts("udp-relay [OPTION…]\nForwards UDP datagrams between the two members of a session.\n");
-    settings_help(stdout);
-    printf("  %-31s %s\n", "--config FILE", "read settings from FILE: NAME = VALUE, a line each");
-    printf("  %-31s %s\n", "--version", "print the version");
-    printf("  %-31s %s\n", "--help", "print this help");
-    puts("\nA setting is taken from the command line, else from the environment (--max-data is "
-         "UDP_RELAY_MAX_DATA),\nelse from FILE (max-data). Times: 90s, 30min, 1h 30min, 90 "
-         "(seconds). Sizes: 64K, 1G, 1200 (bytes).\n\nExit status: 0 clean stop, 1 failure while "
-         "starting or running, 2 bad options, environment or file.");
-}
-
-static void say(const char *kind, const char *text)
-{
-    CLEANUP_FREE char *shown = text_shown(text);
-
-    fprintf(stderr, "udp-relay: %s%s\n", kind, shown);
+    return r;
 }
 
 int options_parse(int argc, char **argv, struct options *ret)
 {
     CLEANUP_FREE char *error = NULL, *warnings = NULL;
-    enum options_wanted wanted;
-    char *save = NULL;
+    unsigned wanted;
     int r = options_read(argc, argv, environ, ret, &wanted, &warnings, &error);
 
-    for (char *line = warnings ? strtok_r(warnings, "\n", &save) : NULL; line;
-         line = strtok_r(NULL, "\n", &save))
-        say("warning: ", line);
-    if (r < 0) {
-        say("", error);
-        return r;
-    }
-    if (wanted == OPTIONS_HELP)
-        print_help();
-    else if (wanted == OPTIONS_VERSION)
-        puts("udp-relay " PATHDOG_VERSION);
-    return wanted != OPTIONS_RUN;
+    settings_print(&options_settings, wanted, warnings, error);
+    return r < 0 ? r : wanted != SETTINGS_RUN;
 }
 
 void options_free(struct options *options)

@@ -13,7 +13,8 @@ import os
 import subprocess
 import sys
 
-AREAS = ["watchdog", "plugins", "contrib/quic-node", "contrib/node-kit", "contrib/udp-relay", "contrib/flow-node"]
+AREAS = ["watchdog", "plugins", "contrib/quic-node", "contrib/node-kit", "contrib/settings",
+         "contrib/udp-relay", "contrib/flow-node"]
 ENGINE = "watchdog/engine"
 # What a room of the engine may use beside itself; what stands above them may use all.
 BASE, PEERS, MOVES = ["base"], ["base", "peers"], ["base", "peers", "moves"]
