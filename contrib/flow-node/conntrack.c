@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "kernel-socket.h"
 #include "netlink-socket.h"
 #include "util/util.h"
 
@@ -20,7 +20,6 @@
 #define AT_ONCE       64u /* requests that are sent together */
 #define REQUEST_BYTES 256u
 #define PIECES_MOST   16u /* of a dump, in one turn: 16 times 32 KiB */
-#define WAIT_S        2
 /* The kernel takes these out itself; it wants a family for each such dump. */
 #define PORT_DUMPS_MOST 2u
 
@@ -55,32 +54,23 @@ static uint64_t real_ns(void)
 
 static struct mnl_socket *socket_new(int flags)
 {
-    struct timeval wait = {.tv_sec = WAIT_S};
-    struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | flags);
-    int size = RECEIVE_BYTES, fd, saved;
+    struct mnl_socket *socket = kernel_socket_new(NETLINK_NETFILTER, flags);
+    int size = RECEIVE_BYTES, fd;
 
     if (!socket)
         return NULL;
     fd = mnl_socket_get_fd(socket);
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0 &&
-        mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0)
-        return socket;
-    saved = errno;
-    mnl_socket_close(socket);
-    errno = saved;
-    return NULL;
+    return socket;
 }
 
 struct conntrack *conntrack_free(struct conntrack *conntrack)
 {
     if (!conntrack)
         return NULL;
-    if (conntrack->asks)
-        mnl_socket_close(conntrack->asks);
-    if (conntrack->dumps)
-        mnl_socket_close(conntrack->dumps);
+    kernel_socket_free(conntrack->asks);
+    kernel_socket_free(conntrack->dumps);
     free(conntrack);
     return NULL;
 }

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -12,11 +11,11 @@
 #include <sys/socket.h>
 
 #include "cgroups.h"
+#include "kernel-socket.h"
 #include "netlink-socket.h"
 #include "util/account.h"
 #include "util/util.h"
 
-#define WAIT_S       2
 #define ANSWER_BYTES 8192u
 #define USERS_KEPT   64u
 
@@ -33,31 +32,12 @@ struct owners {
     uint32_t sequence;
 };
 
-static struct mnl_socket *socket_new(int protocol)
-{
-    struct timeval wait = {.tv_sec = WAIT_S};
-    struct mnl_socket *socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
-    int saved;
-
-    if (!socket)
-        return NULL;
-    if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0 &&
-        mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0)
-        return socket;
-    saved = errno;
-    mnl_socket_close(socket);
-    errno = saved;
-    return NULL;
-}
-
 struct owners *owners_free(struct owners *owners)
 {
     if (!owners)
         return NULL;
-    if (owners->routes)
-        mnl_socket_close(owners->routes);
-    if (owners->sockets)
-        mnl_socket_close(owners->sockets);
+    kernel_socket_free(owners->routes);
+    kernel_socket_free(owners->sockets);
     cgroups_free(owners->cgroups);
     free(owners);
     return NULL;
@@ -69,8 +49,8 @@ int owners_new(struct owners **ret, char *ret_error, size_t error_size)
     int r;
 
     *ret = NULL;
-    owners->routes = socket_new(NETLINK_ROUTE);
-    owners->sockets = owners->routes ? socket_new(NETLINK_SOCK_DIAG) : NULL;
+    owners->routes = kernel_socket_new(NETLINK_ROUTE, 0);
+    owners->sockets = owners->routes ? kernel_socket_new(NETLINK_SOCK_DIAG, 0) : NULL;
     if (!owners->sockets) {
         r = -errno;
         snprintf(ret_error, error_size, "the kernel cannot be asked for %s: %s",
