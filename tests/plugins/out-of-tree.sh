@@ -21,7 +21,7 @@ fail() {
 DESTDIR=$work/root meson install -C "$build" --no-rebuild --tags devel --quiet
 pc=$(find "$work/root" -name pathdog.pc)
 [ -n "$pc" ] || fail "no pathdog.pc was installed"
-[ "$(find "$work/root" -name '*.h' | wc -l)" -eq 4 ] || fail "four headers should be installed"
+[ "$(find "$work/root" -path '*/include/*.h' | wc -l)" -eq 4 ] || fail "four headers should be installed"
 export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$work/root PKG_CONFIG_LIBDIR=$work/none
 mockhost=$work/root$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --variable=mockhost pathdog)
 [ -f "$mockhost" ] || fail "no mock host is where pkg-config says: $mockhost"
