@@ -67,6 +67,10 @@ def wait_for(what, condition, patience=PATIENCE):
         time.sleep(0.02)
 
 
+def address_of(end):
+    return end.rsplit(":", 1)[0].strip("[]")
+
+
 class Server:
     """Answers each datagram to where it came from. What begins with `!` is answered only at the
     address where it was heard first: that is a server that forbids migration."""

@@ -22,6 +22,7 @@ from selftest_pathdog import PATIENCE, Pathdog
 from selftest_push import Pushes
 from selftest_reconnect import Reconnects
 from selftest_relay import Relays
+from selftest_windows import Windows
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "lib"))
 import part  # noqa: E402
@@ -95,7 +96,7 @@ class Node:
             return status, json.load(f)["total"]
 
 
-class Net(Paths, Pushes, Reconnects, Relays, unittest.TestCase):
+class Net(Paths, Pushes, Reconnects, Relays, Windows, unittest.TestCase):
     """alpha has two uplinks to bravo; the route to bravo goes over the first."""
 
     def setUp(self):
@@ -323,94 +324,6 @@ class Net(Paths, Pushes, Reconnects, Relays, unittest.TestCase):
         self.finish(a, b)
         self.assertEqual(a.total["connections"], 1)
 
-    def test_windows_full_at_both_ends(self):
-        """At 400 kB/s both congestion windows are used up soon after the path died."""
-        fast = ["--rate", "400000"]
-        a, b, pa, pb, ca, cb = self.pair(alpha=fast, bravo=fast)
-        self.flows(a)
-        run("ip", "-n", self.b, "link", "set", "down1", "down")
-        pa.pump(lambda: pa.row(ca)["silent_ms"] > 300 and pa.row(ca)["congested"] == 1, 5,
-                "silence, and a full window")
-        self.route_alpha(2)
-        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000})
-        self.assertIn("result", answer)
-        line = a.wait_event("migrate-begun")
-        self.assertIn("immediate=yes", line)
-        self.flows(a)
-        self.flows(b)
-        self.finish(a, b)
-
-    def test_windows_full_and_the_same_path_is_back(self):
-        """Only alpha's port is new. Bravo does not wait for its next PTO, six seconds away at least."""
-        fast = ["--rate", "400000"]
-        a, b, pa, pb, ca, cb = self.pair(alpha=fast, bravo=fast)
-        self.flows(a)
-        self.cut("down1")
-        for dog, conn in ((pa, ca), (pb, cb)):
-            dog.pump(lambda: dog.row(conn)["pto_count"] >= 8, 30, "eight PTOs")
-        begun, row = time.monotonic(), pb.row(cb)
-        self.assertEqual(row["congested"], 1)
-        before = pa.peers[ca]["local"]
-        self.heal("down1")
-        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000})
-        self.assertTrue(answer["result"]["validated"], answer)
-        self.flows(a)
-        self.assertLess(time.monotonic() - begun, 0.9e-6 * 2**row["pto_count"] * row["pto_us"])
-        pb.pump(lambda: pb.peers[cb]["remote"] == answer["result"]["local"], 5, "peer_path")
-        self.assertEqual(pb.peers[cb]["local"], "10.99.0.2:9100")
-        self.assertEqual(answer["result"]["local"].split(":")[0], before.split(":")[0])
-        self.flows(b)
-        self.finish(a, b)
-        self.assertEqual(a.total["connections"], 1)
-
-    def test_dead_in_one_direction_and_windows_full(self):
-        """Bravo is heard, and what alpha sends is lost: its acknowledgements too, so bravo can send no more."""
-        fast = ["--rate", "400000"]
-        a, b, pa, pb, ca, cb = self.pair(alpha=fast, bravo=fast)
-        self.flows(a)
-        self.drops("down1")
-        pb.pump(lambda: pb.row(cb)["congested"] == 1, 10, "bravo's window is full")
-        pa.pump(lambda: pa.row(ca)["pto_count"] > 1, 10, "two PTOs")
-        self.route_alpha(2)
-        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000})
-        self.assertIn("result", answer)
-        self.assertIn("immediate=yes", a.wait_event("migrated"))
-        self.flows(a)
-        self.flows(b)
-        pa.row(ca)
-        self.assertEqual(pa.peers[ca]["local"], answer["result"]["local"])
-        self.finish(a, b)
-        self.assertEqual(a.total["connections"], 1)
-
-    def test_dead_in_one_direction_and_the_peer_is_heard(self):
-        """Bravo's window is not used up, so there is no silence: two probe timeouts tell."""
-        a, b, pa, pb, ca, cb = self.pair(alpha=["--rate", "400000"])
-        self.flows(a)
-        self.drops("down1")
-        pa.pump(lambda: pa.row(ca)["pto_count"] > 1 and pa.row(ca)["congested"] == 1, 10,
-                "two PTOs, and a full window")
-        self.route_alpha(2)
-        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000})
-        self.assertIn("result", answer)
-        self.assertIn("immediate=yes", a.wait_event("migrate-begun"))
-        self.flows(a)
-        self.flows(b)
-        self.finish(a, b)
-
-    def test_window_full_at_the_server_only(self):
-        """Nothing is owed here, so nothing is known of the silence: escalates by itself."""
-        a, b, pa, pb, ca, cb = self.pair(alpha=["--idle"], bravo=["--rate", "400000"])
-        self.flows(a)
-        run("ip", "-n", self.b, "link", "set", "down1", "down")
-        pb.pump(lambda: pb.row(cb)["congested"] == 1 and pb.row(cb)["pto_count"] > 3, 5, "full")
-        self.route_alpha(2)
-        answer = pa.ask("migrate_peer", {"conn": ca, "timeout_ms": 10000})
-        self.assertIn("result", answer)
-        self.assertIn("immediate=yes", a.wait_event("migrated"))
-        self.flows(a)
-        status, total = a.stop()
-        self.assertEqual((status, total["bytes_lost"], total["bytes_corrupt"]), (0, 0, 0))
-
     def test_many_migrations_in_a_row(self):
         a, b, pa, pb, ca, cb = self.pair(alpha=["--rate", "200000"])
         done = 0
@@ -516,74 +429,6 @@ class Net(Paths, Pushes, Reconnects, Relays, unittest.TestCase):
         self.assertNotIn(move, pa.answers)
         nft(self.b, "delete table inet qn")
         self.assertIn("result", pa.wait(move))
-        self.flows(a)
-        self.finish(a, b)
-
-    def reconnect(self, client, other, peer, name, conn):
-        client.order.clear()
-        before = other.live(name)
-        answer = client.ask("reconnect_peer", {"conn": conn, "timeout_ms": 10000})
-        self.assertGreater(answer["result"]["conn"], conn)
-        self.assertEqual(answer["result"]["conn"], client.live(peer))
-        self.assertEqual([x for x in client.order if x != "peer_path"],
-                         ["peer_down", "peer_up", "answer"])
-        other.wait_up(name, after=before)
-        return answer["result"]["conn"]
-
-    def test_reconnect_both_roles(self):
-        a, b, pa, pb, ca, cb = self.pair(alpha=["--listen", "10.99.0.1:9100"])
-        self.flows(a)
-        ca = self.reconnect(pa, pb, "bravo", "alpha", ca)
-        self.assertEqual(pa.peers[ca]["role"], "client")
-        cb = self.reconnect(pb, pa, "alpha", "bravo", pb.live("alpha"))
-        self.assertEqual(pb.peers[cb]["role"], "client")
-        self.assertEqual(pa.peers[pa.live("bravo")]["role"], "server")
-        self.flows(a)
-        self.flows(b)
-        self.finish(a, b)
-
-    def test_reconnect_over_the_other_uplink(self):
-        a, b, pa, pb, ca, cb = self.pair()
-        self.flows(a)
-        run("ip", "-n", self.b, "link", "set", "down1", "down")
-        self.route_alpha(2)
-        ca = self.reconnect(pa, pb, "bravo", "alpha", ca)
-        self.assertTrue(pa.peers[ca]["local"].startswith("10.99.2.1:"))
-        self.flows(a)
-        self.flows(b)
-        self.finish(a, b)
-
-    def test_reconnect_at_once_from_both_ends(self):
-        a, b, pa, pb, ca, cb = self.pair(alpha=["--listen", "10.99.0.1:9100"])
-        self.flows(a)
-        for _ in range(5):
-            ia = pa.send("reconnect_peer", {"conn": pa.live("bravo"), "timeout_ms": 10000})
-            ib = pb.send("reconnect_peer", {"conn": pb.live("alpha"), "timeout_ms": 10000})
-            for client, id in ((pa, ia), (pb, ib)):
-                answer = client.wait(id)
-                # one may have found its connection closed by the other already
-                self.assertTrue("result" in answer or answer["error"]["code"] == -32002, answer)
-            self.flows(a)
-            self.flows(b)
-            pa.row(pa.live("bravo"))
-            pb.row(pb.live("alpha"))
-            la, lb = pa.peers[pa.live("bravo")], pb.peers[pb.live("alpha")]
-            self.assertEqual({la["role"], lb["role"]}, {"client", "server"})
-            self.assertEqual(la["local"], lb["remote"])
-            self.assertEqual(len(pa.peers), 1)
-            self.assertEqual(len(pb.peers), 1)
-        self.finish(a, b)
-
-    def test_reconnect_fails_and_redials(self):
-        a, b, pa, pb, ca, cb = self.pair(alpha=["--dial-timeout", "500ms"])
-        self.flows(a)
-        for i in (1, 2):
-            run("ip", "-n", self.b, "link", "set", "down%d" % i, "down")
-        answer = pa.ask("reconnect_peer", {"conn": ca, "timeout_ms": 10000})
-        self.assertEqual(answer["error"]["code"], -32009)
-        for i in (1, 2):
-            run("ip", "-n", self.b, "link", "set", "down%d" % i, "up")
-        pa.wait_up("bravo", after=ca, seconds=20)
         self.flows(a)
         self.finish(a, b)
 

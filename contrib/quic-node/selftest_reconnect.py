@@ -1,11 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of selftest.py about reconnects that dial first (keep_old), and requests that are taken back."""
+"""Tests of selftest.py about reconnects, also those that dial first (keep_old), and requests that are taken back."""
 import signal
 import time
 
 
 class Reconnects:
     """Mixed into selftest.py's Net, which has the network and the nodes."""
+
+    def reconnect(self, client, other, peer, name, conn):
+        client.order.clear()
+        before = other.live(name)
+        answer = client.ask("reconnect_peer", {"conn": conn, "timeout_ms": 10000})
+        self.assertGreater(answer["result"]["conn"], conn)
+        self.assertEqual(answer["result"]["conn"], client.live(peer))
+        self.assertEqual([x for x in client.order if x != "peer_path"],
+                         ["peer_down", "peer_up", "answer"])
+        other.wait_up(name, after=before)
+        return answer["result"]["conn"]
+
+    def test_reconnect_both_roles(self):
+        a, b, pa, pb, ca, cb = self.pair(alpha=["--listen", "10.99.0.1:9100"])
+        self.flows(a)
+        ca = self.reconnect(pa, pb, "bravo", "alpha", ca)
+        self.assertEqual(pa.peers[ca]["role"], "client")
+        cb = self.reconnect(pb, pa, "alpha", "bravo", pb.live("alpha"))
+        self.assertEqual(pb.peers[cb]["role"], "client")
+        self.assertEqual(pa.peers[pa.live("bravo")]["role"], "server")
+        self.flows(a)
+        self.flows(b)
+        self.finish(a, b)
+
+    def test_reconnect_over_the_other_uplink(self):
+        a, b, pa, pb, ca, cb = self.pair()
+        self.flows(a)
+        self.ip(self.b, "link", "set", "down1", "down")
+        self.route_alpha(2)
+        ca = self.reconnect(pa, pb, "bravo", "alpha", ca)
+        self.assertTrue(pa.peers[ca]["local"].startswith("10.99.2.1:"))
+        self.flows(a)
+        self.flows(b)
+        self.finish(a, b)
+
+    def test_reconnect_at_once_from_both_ends(self):
+        a, b, pa, pb, ca, cb = self.pair(alpha=["--listen", "10.99.0.1:9100"])
+        self.flows(a)
+        for _ in range(5):
+            ia = pa.send("reconnect_peer", {"conn": pa.live("bravo"), "timeout_ms": 10000})
+            ib = pb.send("reconnect_peer", {"conn": pb.live("alpha"), "timeout_ms": 10000})
+            for client, id in ((pa, ia), (pb, ib)):
+                answer = client.wait(id)
+                # one may have found its connection closed by the other already
+                self.assertTrue("result" in answer or answer["error"]["code"] == -32002, answer)
+            self.flows(a)
+            self.flows(b)
+            pa.row(pa.live("bravo"))
+            pb.row(pb.live("alpha"))
+            la, lb = pa.peers[pa.live("bravo")], pb.peers[pb.live("alpha")]
+            self.assertEqual({la["role"], lb["role"]}, {"client", "server"})
+            self.assertEqual(la["local"], lb["remote"])
+            self.assertEqual(len(pa.peers), 1)
+            self.assertEqual(len(pb.peers), 1)
+        self.finish(a, b)
+
+    def test_reconnect_fails_and_redials(self):
+        a, b, pa, pb, ca, cb = self.pair(alpha=["--dial-timeout", "500ms"])
+        self.flows(a)
+        for i in (1, 2):
+            self.ip(self.b, "link", "set", "down%d" % i, "down")
+        answer = pa.ask("reconnect_peer", {"conn": ca, "timeout_ms": 10000})
+        self.assertEqual(answer["error"]["code"], -32009)
+        for i in (1, 2):
+            self.ip(self.b, "link", "set", "down%d" % i, "up")
+        pa.wait_up("bravo", after=ca, seconds=20)
+        self.flows(a)
+        self.finish(a, b)
 
     def redial(self, pathdog, conn, **params):
         """Over the second uplink, while the connection goes over the first."""
