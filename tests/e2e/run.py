@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the end-to-end tests, several at once, and prints TAP.
 
-NAME: test_gate, test_gate.Gate, test_gate.Gate.test_inbound, or a glob of such names.
+NAME: test_gate, test_gate.Gone, test_gate.Gone.test_after_the_answer, or a glob of such names.
 The build to test: PATHDOG_BUILD (meson's build directory), or PATHDOG, PATHDOG_REPLAY.
 E2E_PATIENCE: a factor for all deadlines.
 test_uplinks_live prints what it measured to standard error: gaps, moves, bytes; with E2E_STORY also what was recorded.

@@ -1,101 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node that conforms, and ways to break one promise at a time: name → (how, checks that see it).
+"""Ways to break one promise of a node at a time; those about its socket are in breaks_socket.py.
 
-It knows nothing of how pathdog-node-check looks; `how` changes a ScriptedNode before it starts.
+They know nothing of how pathdog-node-check looks; each changes a Node of conforming.py before it starts.
 """
 
 import json
 import os
 import socket
-import sys
 import threading
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
-
-from node import Link, ScriptedNode  # noqa: E402
-
-MIB = 1 << 20
-
-
-class TwistedLink(Link):
-    """Every message passes `node.twist`, which may change it, drop it (None), or give several."""
-
-    def send(self, what):
-        if isinstance(what, dict) and self.node.twist:
-            what = self.node.twist(self, what)
-        for one in what if isinstance(what, list) else [what]:
-            if one is not None:
-                super().send(one)
-
-
-class Node(ScriptedNode):
-    link_class = TwistedLink
-
-    def __init__(self, path):
-        super().__init__(path, features=["reconnect", "bind", "probe", "probe_path", "push",
-                                         "make_before_break", "relay"],
-                         netns=os.stat("/proc/self/ns/net").st_ino)
-        self.twist = None
-        self.output_max = MIB
-        self.interfaces = {"up0", "up1"}
-        for conn, name, role in ((17, "bravo", "client"), (18, "charlie", "server")):
-            peer = self.add(name, conn, tell=False, role=role, local=f"192.0.2.1:{9000 + conn}",
-                            remote="[2001:db8::1]:443", migratable=role == "client", via="direct")
-            peer.set(rtt_samples=200, unacked_ms=12, unacked_bytes=900, acked_bytes=70000,
-                     packets_sent=300, packets_lost=2, pto_us=50000,
-                     lease_bytes=4000, lease_sent_bytes=4000, lease_received_bytes=None)
-        self.columns += ["unacked_ms", "unacked_bytes", "acked_bytes", "packets_sent", "packets_lost", "pto_us",
-                         "lease_bytes", "lease_sent_bytes", "lease_received_bytes"]
-        self.on("migrate_peer", self.migrate)
-        self.on("cancel", self.cancel)
-
-    def do_subscribe(self, request):
-        request.link.notify("relays", key="616c706861", relays=[
-            {"relay": "home", "address": "192.0.2.9:4433"},
-            {"relay": "away", "address": "[2001:db8::9]:4433", "speaks": "pilot"}])
-        super().do_subscribe(request)
-
-    def wait_moved(self, request, seconds=0.05):
-        """A move takes a little, and the reader goes on meanwhile."""
-        thread = threading.Timer(seconds, self.moved, (request,))
-        thread.start()
-
-    def moved(self, request):
-        if request.answered_at is not None:  # it was taken back
-            return
-        (self.moving or set()).discard(request.conn)
-        peer = self.peers[request.conn]
-        peer.set(rtt_samples=0)
-        peer.told["local"] = "198.51.100.1:40000"
-        request.answer({"local": "198.51.100.1:40000", "validated": True})
-
-    moving = None
-
-    def migrate(self, request):
-        if not self.is_move_of(request, self.peers):
-            return
-        self.moving = self.moving or set()
-        if request.conn in self.moving:
-            request.error(-32006, "busy")
-            return
-        self.moving.add(request.conn)
-        self.wait_moved(request)
-
-
-    def taken_back(self, request):
-        """The open move of that id."""
-        return next((r for r in request.link.named("migrate_peer")
-                     if r.id == request.params["id"] and r.answered_at is None), None)
-
-    def cancel(self, request):
-        move = self.taken_back(request)
-        if move and self.moving:
-            self.moving.discard(move.conn)
-            move.error(-32012, "cancelled")
-
-
-# -- how to break it ----------------------------------------------------------------------------
 
 def twist(function):
     """`function(link, message)` sees every message that the node sends."""
@@ -328,118 +241,6 @@ def asks_often(node, request, before):
     request.link.send({"jsonrpc": "2.0", "id": 1, "method": "time", "params": {}})
 
 
-def never_blocks(node):
-    """A node that waits for its client to read."""
-    real = TwistedLink.send
-
-    class Waits(TwistedLink):
-        def send(self, what):
-            real(self, what)
-            with self.out:
-                self.out.wait_for(lambda: not self.pending)
-    node.link_class = Waits
-    node.output_max = 1 << 40
-
-
-def small_buffer(node):
-    node.output_max = 1000
-
-
-def one_at_a_time(node):
-    """While one client does not read, no other is served."""
-    never_blocks(node)
-    lock = threading.Lock()
-    before = node._line
-
-    def line(link, data):
-        with lock:
-            before(link, data)
-    node._line = line
-
-
-def keeps_older(node):
-    node.replace_links = lambda older: None
-
-
-def answers_newest(node):
-    """Answers go to whoever is there, not to whoever asked."""
-    held = []
-
-    def handler(request):
-        if not held:
-            held.append(request)
-            node.do_summary(request)
-        else:
-            node.do_summary(request)
-    node.on("summary", handler)
-
-    def look(link, message):
-        if "id" in message and link.index and link.requests[-1].method == "subscribe":
-            return [{"jsonrpc": "2.0", "id": node.links[link.index - 1].requests[-1].id,
-                     "result": {}}, message]
-        return message
-    node.twist = look
-
-
-def reads_whole_packets(node):
-    """Takes what one read gives for one line."""
-    def read(link):
-        while True:
-            try:
-                data = link.sock.recv(1 << 21)
-            except OSError:
-                data = b""
-            if not data:
-                return
-            for one in data.split(b"\n"):
-                try:
-                    json.loads(one)
-                except ValueError:
-                    continue
-                node._line(link, one)
-    node._read = read
-
-
-def first_line_only(node):
-    """Of several lines in one read only the first counts."""
-    def read(link):
-        buffer = b""
-        while True:
-            try:
-                data = link.sock.recv(1 << 21)
-            except OSError:
-                data = b""
-            if not data:
-                return
-            buffer += data
-            if b"\n" in buffer:
-                line, buffer = buffer.split(b"\n")[0], buffer.split(b"\n")[-1]
-                node._line(link, line)
-    node._read = read
-
-
-def no_long_lines(node):
-    before = node._line
-
-    def line(link, data):
-        if len(data) > 600000:
-            link.close()
-        else:
-            before(link, data)
-    node._line = line
-
-
-def empty_is_fatal(node):
-    before = node._line
-
-    def line(link, data):
-        if not data:
-            link.close()
-        else:
-            before(link, data)
-    node._line = line
-
-
 def answers_everything(node):
     before = node.serve
 
@@ -449,15 +250,6 @@ def answers_everything(node):
         else:
             before(request)
     node.serve = serve
-
-
-def before_hello(node):
-    """Tells its peers to whoever connects."""
-    def replace_links(older):
-        for link in older:
-            link.close()
-        node.tell_up(node.peers[17], node.links[-1])
-    node.replace_links = replace_links
 
 
 def at_once(node, request, before):
@@ -557,46 +349,3 @@ def ignore(node, request, before):
 
 def no_answer_to_unknown(node):
     node.on("x-node-check", lambda request: None)
-
-
-def half_line(node):
-    """A client that leaves in mid-line takes the node with it."""
-    node.dead, node.rest = False, b""
-
-    def read(link):
-        node.rest = b""
-        while not node.dead:
-            try:
-                data = link.sock.recv(1 << 16)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            *lines, node.rest = (node.rest + data).split(b"\n")
-            for line in lines:
-                node._line(link, line)
-        link.close()
-
-    def replace_links(older):
-        node.dead = node.dead or node.rest.endswith(b'"meth')
-        for link in older:
-            link.close()
-    node._read = read
-    node.replace_links = replace_links
-
-
-def is_connected(link):
-    try:
-        return bool(link.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-
-
-def only_one(node):
-    """Whoever comes second is not served."""
-    def replace_links(older):
-        if any(is_connected(link) for link in older):
-            node.links[-1].close()
-    node.replace_links = replace_links

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of faults: name → (how a node is broken, the checks that see it). breaks.py has the ways."""
+"""The table of faults: name → (how a node is broken, the checks that see it). breaks.py and breaks_socket.py have
+the ways."""
+import os
+
 from breaks import *  # noqa: F401,F403: the table names nearly all of them
+from breaks_socket import *  # noqa: F401,F403
+from conforming import MIB, Node  # noqa: F401
 
 GOOD = {"good": (lambda node: None, set())}
 
