@@ -310,3 +310,12 @@ void mover_late_expire(struct mover *mover, uint64_t now_us)
     if (batch_do(mover) < 0)
         mover->table_due = true;
 }
+
+int mover_commit_all(struct mover *mover, char *ret_error, size_t error_size)
+{
+    for (struct moved_flow *flow = moved_next(&mover->moved, NULL); flow;
+         flow = moved_next(&mover->moved, flow))
+        if (flow->present)
+            mover_set(mover, &flow->flow.tuple, rules_interface(mover->rules, flow->present));
+    return mover_commit(mover, ret_error, error_size);
+}

@@ -72,5 +72,30 @@ void mover_timer_arm(struct mover *mover);
 
 /* mover-commit.c */
 void mover_late_expire(struct mover *mover, uint64_t now_us);
+/* While the table was not there, moved flows went by the host's routes, and may have made entries
+ * there that keep them from being masqueraded: all are looked at. */
+int mover_commit_all(struct mover *mover, char *ret_error, size_t error_size);
+
+/* mover-tell.c */
+struct mover_listener {
+    const struct mover_handlers *handlers;
+    void *user;
+};
+
+__attribute__((format(printf, 2, 3))) void mover_notice(const struct mover_listener *listener,
+                                                        const char *format, ...);
+/* Once, as long as it is so; `told` keeps it. */
+void mover_tell_text(const struct mover_listener *listener, char *told, size_t size,
+                     const char *text);
+/* Whether the kernel drops what comes back over it. */
+void mover_tell_strict(struct mover *mover, const struct mover_listener *listener,
+                       const struct uplink *uplink);
+/* Rules and tables of somebody else that get into the way. */
+void mover_tell_clashes(struct mover *mover, const struct mover_listener *listener);
+/* What somebody does all the time would fill the journal: the next line has how often it was. */
+__attribute__((format(printf, 4, 5))) void mover_tell_table(struct mover *mover,
+                                                            const struct mover_listener *listener,
+                                                            uint64_t now_us, const char *format,
+                                                            ...);
 
 #endif
