@@ -69,8 +69,8 @@ class Questions(VarlinkCase):
         self.assertEqual(explanation["peer"], "p1@h")
 
     def test_uplinks_and_relays(self):
-        node, dog, path = self.three(relays=[{"name": "fra", "address": "198.51.100.7:4433"}],
-                                     features=["relays"])
+        node, dog, path = self.three(features=["relay"])
+        node.notify("relays", relays=[{"relay": "fra", "address": "198.51.100.7:4433"}])
         client = self.client(dog)
         self.wait_until(lambda: client.result("relays")["relays"], "the relay is known")
         for method, name in (("ListUplinks", "uplinks"), ("ListRelays", "relays")):
