@@ -46,7 +46,7 @@ static bool queue(struct call *call, sd_json_variant *record)
     if (call->n_queue >= QUEUE_MAX)
         return false;
     call->queue =
-        array_reserve(call->queue, &call->queue_size, call->n_queue + 1, sizeof(*call->queue));
+        array_reserve(call->queue, &call->queue_size, call->n_queue + 1, sizeof(sd_json_variant *));
     call->queue[call->n_queue++] = sd_json_variant_ref(record);
     return true;
 }
