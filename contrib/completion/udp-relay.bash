@@ -6,7 +6,10 @@ _udp_relay()
 
     COMPREPLY=()
     case $before in
-        --service)
+        --log)
+            mapfile -t COMPREPLY < <(compgen -W "text journal" -- "$word")
+            return ;;
+        --service|--offload)
             mapfile -t COMPREPLY < <(compgen -W "yes no" -- "$word")
             return ;;
         --rebind)
@@ -20,7 +23,7 @@ _udp_relay()
     esac
     mapfile -t COMPREPLY < <(compgen -W "--bind --port --session-timeout-secs --max-data --max-duration
         --max-circuits --max-circuits-per-address --reservation-ttl --buffer-size --members --acl-refresh
-        --service --rebind --control --config --threads --version --help" -- "$word")
+        --service --rebind --control --config --threads --offload --log --version --help" -- "$word")
 }
 complete -o filenames -F _udp_relay udp-relay
 

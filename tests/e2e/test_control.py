@@ -393,6 +393,21 @@ class Commands(ControlCase):
         self.ctl(dog, "mode", "observe")
         self.assertIn(f"uid {os.getuid()}", dog.notice("mode")["text"])
 
+    def test_who_it_was_for(self):
+        """root and pathdog's own user say for whom they ask; there is no way back from there."""
+        node, dog = self.pair()
+        client = self.client(dog)
+        self.assertEqual(client.result("as", uid=70001), {"uid": 70001})
+        client.result("mode", mode="observe")
+        self.assertIn("uid 70001", dog.notice("mode")["text"])
+        client.result("mode", mode="active")
+        self.assertEqual(client.result("migrate", peer="p1@h")["decision"]["reason"], "asked by uid 70001")
+        error = client.error("as", uid=0)
+        self.assertEqual(error["code"], -32041)
+        for uid in (2**32 - 1, 2**40, -1, "0"):
+            self.assertEqual(self.client(dog).error("as", uid=uid)["code"], -32602, uid)
+        self.finish_with = {"whole": False}  # the move is on its way
+
     def test_reload(self):
         node, dog = self.pair()
         dog.sections["watchdog"]["mode"] = "observe"

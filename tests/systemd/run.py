@@ -86,6 +86,8 @@ PLACES = ("etc/pathdog/pathdog.conf.example", "usr/bin/pathdog", "usr/bin/pathdo
           "usr/share/bash-completion/completions/pathdog-node-check",
           "usr/share/bash-completion/completions/pathdog-replay",
           "usr/share/fish/vendor_completions.d/pathdogctl.fish",
+          "usr/share/bash-completion/completions/pathdog", "usr/share/fish/vendor_completions.d/pathdog.fish",
+          "usr/share/zsh/vendor-completions/_pathdog", "usr/share/zsh/vendor-completions/_flow-node",
           "usr/share/zsh/vendor-completions/_pathdogctl", "usr/share/man/man1/pathdog-replay.1",
           "usr/share/man/man1/pathdogctl.1", "usr/share/man/man5/pathdog.conf.5",
           "usr/share/man/man7/pathdog-trigger.7",

@@ -32,6 +32,11 @@ pathdogctl() {{
         PS1="ready-$count> " ;;
     esac
 }}
+pathdog() {{ pathdogctl "$@"; }}
+pathdog-replay() {{ pathdogctl "$@"; }}
+udp-relay() {{ pathdogctl "$@"; }}
+udp-relayctl() {{ pathdogctl "$@"; }}
+flow-node() {{ pathdogctl "$@"; }}
 """
 START = {
     "bash": (["bash", "--noprofile", "--rcfile", "/tmp/rc/.zshrc", "-i"],
@@ -95,15 +100,19 @@ def told():
 
 def completes(name, more):
     told()
-    shell = Shell(name)
     begin = f"pathdogctl --socket {SOCKET} "
     cases = [(f"explain odd{number}", ["explain", peer]) for number, peer in enumerate(NAMES, 1)]
-    wrong = []
+    become(name, [(begin + typed, ["--socket", SOCKET, *words]) for typed, words in cases + more])
+
+
+def become(name, cases):
+    """What is typed in that shell, and the words that the program is given then."""
+    shell, wrong = Shell(name), []
     try:
-        for typed, words in cases + more:
-            got = shell.words(begin + typed)
-            if got != ["--socket", SOCKET, *words]:
-                wrong.append((typed, got[2:], words))
+        for typed, words in cases:
+            got = shell.words(typed)
+            if got != words:
+                wrong.append((typed, got, words))
     finally:
         shell.end()
     assert not wrong, "\n".join(f"{typed!r}: got {got!r}, wanted {words!r}"
@@ -140,4 +149,21 @@ def test_zsh_completes_any_name():
     completes("zsh", MORE)
 
 
-TESTS = [test_bash_completes_any_name, test_zsh_completes_any_name]
+# In bash and fish tests/e2e/test_completion.py has these.
+OTHERS = [
+    ("pathdog --obs", ["--observe"]),
+    ("pathdog --log jour", ["--log", "journal"]),
+    ("pathdog --config /etc/pathdog/pathdog.conf.ex", ["--config", "/etc/pathdog/pathdog.conf.example"]),
+    ("pathdog-replay --log js", ["--log", "json"]),
+    ("udp-relay --rebind=reg", ["--rebind=register"]),
+    ("udp-relayctl sess", ["sessions"]),
+    ("flow-node --lan l", ["--lan", "lo"]),
+    ("flow-node --lis", ["--list"]),
+]
+
+
+def test_zsh_completes_the_other_programs():
+    become("zsh", OTHERS)
+
+
+TESTS = [test_bash_completes_any_name, test_zsh_completes_any_name, test_zsh_completes_the_other_programs]

@@ -23,11 +23,6 @@ static uint32_t uid_of(int fd)
     return peer.uid;
 }
 
-static bool is_trusted(uint32_t uid)
-{
-    return uid == 0 || uid == (uint32_t)geteuid();
-}
-
 static uint32_t count_of(const struct control *control, uint32_t uid)
 {
     uint32_t count = 0;
@@ -88,7 +83,8 @@ static struct client *of_the_greediest(const struct control *control, uint32_t u
 
     for (size_t i = 0; i < SEATS; i++) {
         const struct client *client = control->clients[i];
-        uint32_t count = client && !is_trusted(client->uid) ? count_of(control, client->uid) : 0;
+        uint32_t count =
+            client && !user_is_trusted(client->uid) ? count_of(control, client->uid) : 0;
 
         if (count > most) {
             most = count;
@@ -126,7 +122,7 @@ static void refuse(struct control *control, int fd)
 
 void client_admit(struct control *control, int fd)
 {
-    uint32_t uid = uid_of(fd), most = is_trusted(uid) ? SEATS : CLIENTS_MAX;
+    uint32_t uid = uid_of(fd), most = user_is_trusted(uid) ? SEATS : CLIENTS_MAX;
     struct client *client;
 
     if (control->n_clients >= most)

@@ -35,6 +35,11 @@ int client_new(struct control *control, int fd, uint32_t uid, sd_event_io_handle
     return 0;
 }
 
+bool user_is_trusted(uint32_t uid)
+{
+    return uid == 0 || uid == (uint32_t)geteuid();
+}
+
 struct client *client_free(struct client *client)
 {
     struct control *control;

@@ -31,6 +31,7 @@ static const struct method {
 } methods[] = {
     {"version", answer_version, {{0}}},
     {"status", answer_status, {{0}}},
+    {"as", answer_as, {{"uid", PARAM_NUMBER, true}}},
     {"count", answer_count, {{"after", PARAM_NUMBER, false}}},
     {"peers",
      answer_peers,

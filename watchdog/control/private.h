@@ -113,6 +113,9 @@ int client_new(struct control *control, int fd, uint32_t uid, sd_event_io_handle
                struct client **ret_client);
 struct client *client_free(struct client *client);
 
+/* root, or the daemon's own user. */
+bool user_is_trusted(uint32_t uid);
+
 /* Each once, without waiting; false: nothing more can be read, it is gone. */
 bool client_read(struct client *client);
 bool client_write(struct client *client);
@@ -195,6 +198,7 @@ int param_choice(struct request *request, const char *name, const char *const *n
 
 void answer_version(struct request *request);
 void answer_status(struct request *request);
+void answer_as(struct request *request);
 void answer_count(struct request *request);
 void answer_peers(struct request *request);
 void answer_resolve(struct request *request);

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# fish completion for flow-node(8).
+
+complete -c flow-node -f
+complete -c flow-node -l socket -r -F -d 'where pathdog connects'
+complete -c flow-node -l name -x -d 'this node\'s name'
+complete -c flow-node -l ports -x -d 'flows to these UDP ports'
+complete -c flow-node -l local -x -a 'yes no' -d 'flows of this machine\'s own programs'
+complete -c flow-node -l users -x -a '(__fish_complete_users)' -d 'of these users\' programs only'
+complete -c flow-node -l units -x -d 'of these units\' programs only'
+complete -c flow-node -l lan -x -a '(command ls /sys/class/net 2>/dev/null)' -d 'flows of the machines behind these interfaces, too'
+complete -c flow-node -l uplinks -x -a '(command ls /sys/class/net 2>/dev/null)' -d 'move flows to these only'
+complete -c flow-node -l max-flows -x -d 'told at a time'
+complete -c flow-node -l min-age -x -d 'younger ones are not told'
+complete -c flow-node -l min-bytes -x -d 'nor those that carried less'
+complete -c flow-node -l end-after -x -d 'when a forgotten one has ended'
+complete -c flow-node -l sample-interval -x -d 'how often they are looked at'
+complete -c flow-node -l table -x -d 'our table of nftables'
+complete -c flow-node -l mark-mask -x -d 'bits of the mark that are ours'
+complete -c flow-node -l route-table -x -d 'our route tables begin after this'
+complete -c flow-node -l rule-priority -x -d 'of our routing rules'
+complete -c flow-node -l log -x -a 'text journal' -d 'where to log'
+complete -c flow-node -l config -r -F -d 'read settings from this file'
+complete -c flow-node -l list -d 'print the flows that would be told, once'
+complete -c flow-node -l check -d 'check the settings, and exit'
+complete -c flow-node -l version -d 'print the version'
+complete -c flow-node -s h -l help -d 'print the help'
