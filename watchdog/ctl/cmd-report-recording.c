@@ -86,27 +86,31 @@ static json_t *finish(struct reading *reading, const char *path, const char *con
                       const struct side *was, const struct side *other)
 {
     json_t *report = report_end(reading->report), *what_if;
-    const char *remark = replayed_remark(was->replayed);
-    CLEANUP_FREE char *source =
-        string_format("from the recording %s", strcmp(path, "-") ? path : "on standard input");
-    CLEANUP_FREE char *said =
-        string_format("The recording could not be read to its end: %s", remark);
-    CLEANUP_FREE char *shown = text_shown(source), *said_shown = text_shown(said);
+    CLEANUP_FREE char *remark_shown = text_shown(replayed_remark(was->replayed)),
+                      *other_shown = NULL;
+    CLEANUP_FREE char *path_shown = text_shown(path),
+                      *config_shown = text_shown(config ? config : "");
+    CLEANUP_FREE char *source = string_format("from the recording %s",
+                                              strcmp(path, "-") ? path_shown : "on standard input");
+    CLEANUP_FREE char *said = string_format(
+        replayed_status(was->replayed)
+            ? "The recording could not be read to its end, and is shown up to there: %s"
+            : "%s",
+        remark_shown);
     uint64_t since_us = reading->filter->since_us, until_us = reading->filter->until_us;
 
     json_object_update_new(
         report, json_pack("{s:I,s:I,s:n,s:s,s:s,s:b,s:b,s:s?}", "from_us",
                           (json_int_t)(since_us ? since_us : reading->first_us), "until_us",
                           (json_int_t)(until_us ? until_us : reading->last_us), "oldest_us",
-                          "source", shown, "recording", path, "journal", 0, "daemon", 0, "remark",
-                          *remark ? said_shown : NULL));
+                          "source", source, "recording", path_shown, "journal", 0, "daemon", 0,
+                          "remark", *remark_shown ? said : NULL));
     if (!reading->what_if)
         return report;
+    other_shown = text_shown(replayed_remark(other->replayed));
     what_if = what_if_end(reading->what_if);
-    json_object_update_new(
-        what_if,
-        json_pack("{s:s,s:s?}", "config", config, "remark",
-                  *replayed_remark(other->replayed) ? replayed_remark(other->replayed) : NULL));
+    json_object_update_new(what_if, json_pack("{s:s,s:s?}", "config", config_shown, "remark",
+                                              *other_shown ? other_shown : NULL));
     json_object_set_new(report, "what_if", what_if);
     return report;
 }
@@ -131,7 +135,7 @@ enum ctl_status report_recording(const struct ctl *ctl, const struct history_fil
     enum ctl_status result = CTL_FAILED, result_other = CTL_GOOD;
     bool usable = false, usable_other = true;
 
-    if (replayed_start(path, NULL, page != NULL, filter->since_us, until_us, &was.replayed) &&
+    if (replayed_start(path, NULL, true, filter->since_us, until_us, &was.replayed) &&
         (!config || replayed_start(path, config, false, 0, 0, &other.replayed))) {
         reading.report = report_new(NULL, page ? page_watch(page) : NULL);
         reading.what_if = config ? what_if_new() : NULL;

@@ -109,7 +109,7 @@ static void show_runs(const struct ctl *ctl, const json_t *report)
     }
     heading(ctl, "pathdog");
     printf("%zu %s", json_array_size(runs), json_array_size(runs) == 1 ? "run" : "runs");
-    if (!flag_of(report, "journal"))
+    if (!flag_of(report, "journal") && !has(report, "recording"))
         printf("; whether there were earlier runs, only the journal knows");
     else
         printf(", restarted %" PRIu64 "%s", n_restarts, n_restarts == 1 ? " time" : " times");
@@ -141,8 +141,9 @@ static void show_nodes(const struct ctl *ctl, const json_t *report)
     if (json_array_size(nodes))
         return;
     heading(ctl, "node");
-    puts(flag_of(report, "journal") ? "no change: it was not seen to go up or down"
-                                    : "not known without the journal");
+    puts(flag_of(report, "journal") || has(report, "recording")
+             ? "no change: it was not seen to go up or down"
+             : "not known without the journal");
 }
 
 /* Only where something happened to one. */

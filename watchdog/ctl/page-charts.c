@@ -5,8 +5,9 @@
 #include "../util/duration.h"
 #include "when.h"
 
-#define HEIGHT   120u /* of the RTT */
-#define STRIP    12u  /* the paths, below it */
+#define SIGNS    36u /* what happened, above the RTT */
+#define HEIGHT   96u /* of the RTT */
+#define STRIP    12u /* the paths, below it */
 #define WIDTH    9600u
 #define TALL     1000u
 #define LABELS   6u /* colours of paths */
@@ -135,20 +136,22 @@ static bool scale_find(struct chart *chart)
 
 /* ---- the picture ---- */
 
-static void draw_level(const struct chart *chart, uint64_t rtt_us)
+static void draw_level(const struct chart *chart, uint64_t rtt_us, bool text)
 {
-    unsigned y = scale_y(&chart->scale, rtt_us) * HEIGHT / TALL;
+    unsigned y = SIGNS + scale_y(&chart->scale, rtt_us) * HEIGHT / TALL;
     char span[DURATION_SIZE];
 
-    html_put(chart->plot->out, "<line class=\"level\" x1=\"0\" x2=\"100%%\" y1=\"%u\" y2=\"%u\"/>",
-             y, y);
-    if (y > 10)
+    if (!text)
+        html_put(chart->plot->out,
+                 "<line class=\"level\" x1=\"0\" x2=\"100%%\" y1=\"%u\" y2=\"%u\"/>", y, y);
+    else if (y > SIGNS + 8)
         html_put(chart->plot->out, "<text class=\"unit\" x=\"3\" y=\"%u\">%s</text>", y - 3,
                  duration_text(span, rtt_us));
 }
 
-/* At 1, 2 and 5 with zeros; where those are many, at 1 with zeros. */
-static void draw_scale(const struct chart *chart)
+/* At 1, 2 and 5 with zeros; where those are many, at 1 with zeros. The lines are behind all else,
+ * and the texts in front of it. */
+static void draw_scale(const struct chart *chart, bool text)
 {
     static const unsigned steps[] = {1, 2, 5};
     bool many = chart->scale.max_us / chart->scale.min_us > 50;
@@ -156,7 +159,7 @@ static void draw_scale(const struct chart *chart)
     for (uint64_t ten = 1; ten <= chart->scale.max_us; ten *= 10)
         for (size_t i = 0; i < (many ? 1 : ARRAY_SIZE(steps)); i++)
             if (steps[i] * ten >= chart->scale.min_us && steps[i] * ten <= chart->scale.max_us)
-                draw_level(chart, steps[i] * ten);
+                draw_level(chart, steps[i] * ten, text);
 }
 
 static unsigned x_of(const struct plot *plot, uint64_t time_us)
@@ -208,9 +211,9 @@ static void draw_samples(const struct chart *chart)
     if (!n)
         return;
     html_put(out,
-             "<svg x=\"0\" y=\"0\" width=\"100%%\" height=\"%u\" viewBox=\"0 0 %u %u\" "
+             "<svg x=\"0\" y=\"%u\" width=\"100%%\" height=\"%u\" viewBox=\"0 0 %u %u\" "
              "preserveAspectRatio=\"none\"><path class=\"rtt\" d=\"",
-             HEIGHT, WIDTH, TALL);
+             SIGNS, HEIGHT, WIDTH, TALL);
     for (size_t i = 0; i < n;)
         i = draw_piece(chart, i, n, gap_of(chart, n));
     buffer_text(out, "\"/></svg>");
@@ -229,7 +232,7 @@ static void draw_points(const struct chart *chart)
         if (!is_of(chart, mark, MARK_RTT))
             continue;
         html_put(chart->plot->out, "<use href=\"#rtt\" class=\"point\" y=\"%u\" x=\"",
-                 scale_y(&chart->scale, mark->value) * HEIGHT / TALL);
+                 SIGNS + scale_y(&chart->scale, mark->value) * HEIGHT / TALL);
         plot_x(chart->plot, mark->time_us);
         buffer_text(chart->plot->out, "\">");
         plot_title(chart->plot, "use", NULL, "RTT %s, %s", duration_text(span, mark->value),
@@ -248,7 +251,7 @@ static void draw_outages(const struct chart *chart)
 
         if (span->peer != chart->peer || span->until_us < chart->plot->from_us)
             continue;
-        plot_rect(chart->plot, "outage", span->from_us, span->until_us, 0, HEIGHT);
+        plot_rect(chart->plot, "outage", span->from_us, span->until_us, SIGNS, HEIGHT);
         plot_title(chart->plot, "rect", NULL, "no path for %s from %s",
                    duration_text(text, span->until_us - span->from_us),
                    when_format(when, span->from_us, true));
@@ -289,11 +292,11 @@ static void segment(const struct chart *chart, struct segments *segments, const 
         uint64_t from_us = max_u64(segments->from_us, plot->from_us);
 
         snprintf(class, sizeof(class), "path%u", (unsigned)json_integer_value(number) % LABELS);
-        plot_rect(plot, class, from_us, time_us, HEIGHT + 3, STRIP);
+        plot_rect(plot, class, from_us, time_us, SIGNS + HEIGHT + 3, STRIP);
         plot_title(plot, "rect", home ? home : segments->label,
                    "from %s: ", when_format(when, from_us, true));
         if (time_us - from_us > (plot->until_us - plot->from_us) / 8) {
-            html_put(plot->out, "<text class=\"path\" y=\"%u\" x=\"", HEIGHT + STRIP);
+            html_put(plot->out, "<text class=\"path\" y=\"%u\" x=\"", SIGNS + HEIGHT + STRIP);
             plot_x(plot, from_us);
             buffer_text(plot->out, "\" dx=\"4\">");
             html_text(plot->out, home ? home : segments->label, 24);
@@ -336,26 +339,36 @@ static void draw_paths(const struct chart *chart)
 
 static void draw(struct chart *chart, const char *name, const json_t *row)
 {
+    static const struct {
+        enum mark_type type;
+        const char *sign, *what;
+        unsigned y;
+    } signs[] = {{MARK_REFUSED, "refused", "not moved", 7},
+                 {MARK_MOVE, "move", "move requested", 7},
+                 {MARK_BETTER, "better", "effect better or restored", 18},
+                 {MARK_WORSE, "worse", "effect worse or stalled", 18},
+                 {MARK_FAILED, "failed", "request failed", 29}};
     const struct plot *plot = chart->plot;
+    uint64_t moves = record_number(row, "moves"), failed = record_number(row, "failed");
     char remark[200], least[DURATION_SIZE], most[DURATION_SIZE];
 
-    snprintf(remark, sizeof(remark), "%llu moves, %llu failed, %llu did not help<br>RTT %s to %s",
-             (unsigned long long)record_number(row, "moves"),
-             (unsigned long long)record_number(row, "failed"),
-             (unsigned long long)record_number(row, "not_helped"),
-             duration_text(least, chart->seen.min_us), duration_text(most, chart->seen.max_us));
-    plot_begin(plot, name, remark, HEIGHT + STRIP + 4);
-    draw_scale(chart);
+    snprintf(remark, sizeof(remark),
+             "%llu move%s, %llu did not help,<br> %llu request%s failed,<br> RTT %s to %s",
+             (unsigned long long)moves, moves == 1 ? "" : "s",
+             (unsigned long long)record_number(row, "not_helped"), (unsigned long long)failed,
+             failed == 1 ? "" : "s", duration_text(least, chart->seen.min_us),
+             duration_text(most, chart->seen.max_us));
+    plot_begin(plot, name, remark, SIGNS + HEIGHT + STRIP + 4);
+    draw_scale(chart, false);
     draw_outages(chart);
     draw_samples(chart);
-    draw_points(chart);
+    if (!n_samples(chart))
+        draw_points(chart);
+    draw_scale(chart, true);
     draw_paths(chart);
-    plot_marks(plot, chart->page, MARK_REFUSED, chart->peer, "refused", "not moved", 8);
-    plot_marks(plot, chart->page, MARK_MOVE, chart->peer, "move", "move requested", 8);
-    plot_marks(plot, chart->page, MARK_FAILED, chart->peer, "failed", "request failed", 20);
-    plot_marks(plot, chart->page, MARK_WORSE, chart->peer, "worse", "effect worse or stalled", 20);
-    plot_marks(plot, chart->page, MARK_BETTER, chart->peer, "better", "effect better or restored",
-               20);
+    for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
+        plot_marks(plot, chart->page, signs[i].type, chart->peer, signs[i].sign, signs[i].what,
+                   signs[i].y);
     plot_end(plot);
 }
 

@@ -69,11 +69,19 @@ static uint64_t tick_first(const struct plot *plot, uint64_t span_us)
     return (plot->from_us + shift_us + span_us - 1) / span_us * span_us - shift_us;
 }
 
+/* Times may be those of no clock. */
+static bool is_tick(const struct plot *plot, uint64_t at_us, unsigned n)
+{
+    return n < 2 * TICKS_MAX && at_us >= plot->from_us && at_us <= plot->until_us;
+}
+
 static void ticks(const struct plot *plot)
 {
     uint64_t span_us = tick_span(plot);
+    unsigned n = 0;
 
-    for (uint64_t at_us = tick_first(plot, span_us); at_us <= plot->until_us; at_us += span_us) {
+    for (uint64_t at_us = tick_first(plot, span_us); is_tick(plot, at_us, n);
+         at_us += span_us, n++) {
         buffer_text(plot->out, "<line class=\"tick\" x1=\"");
         plot_x(plot, at_us);
         buffer_text(plot->out, "\" x2=\"");
@@ -93,7 +101,7 @@ void plot_axis(const struct plot *plot)
     buffer_text(
         plot->out,
         "<div class=\"lane axis\"><span class=\"name\"></span><svg class=\"plot\" height=\"18\">");
-    for (uint64_t at_us = tick_first(plot, span_us); at_us <= plot->until_us;
+    for (uint64_t at_us = tick_first(plot, span_us); is_tick(plot, at_us, n);
          at_us += span_us, n++) {
         char text[16];
 
@@ -186,4 +194,11 @@ void plot_marks(const struct plot *plot, const struct page *page, enum mark_type
             plot_title(plot, "use", NULL, "%s, %s", what,
                        when_format(when, columns[i].first_us, true));
     }
+}
+
+uint32_t page_peer(const struct page *page, const char *name)
+{
+    const json_t *number = json_object_get(page->peers, name);
+
+    return number ? (uint32_t)json_integer_value(number) : UINT32_MAX;
 }

@@ -90,6 +90,9 @@ void plot_marks(const struct plot *plot, const struct page *page, enum mark_type
 /* "02:13:05", with the date where there are several days. */
 void time_put(const struct plot *plot, uint64_t time_us);
 
+/* A peer's number, UINT32_MAX where it is not known. */
+uint32_t page_peer(const struct page *page, const char *name);
+
 /* ---- the parts ---- */
 
 void page_style(struct buffer *out);
@@ -99,10 +102,5 @@ void page_charts(const struct page *page, const json_t *report, const struct plo
 void page_tables(struct page *page, const json_t *report, const struct plot *plot);
 void page_deeds(struct page *page, const struct plot *plot);
 void page_what_if(const json_t *report, const struct plot *plot);
-
-/* ---- page.c ---- */
-
-/* A peer's number, UINT32_MAX where it is not known. */
-uint32_t page_peer(const struct page *page, const char *name);
 
 #endif

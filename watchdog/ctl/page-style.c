@@ -11,13 +11,13 @@ static const char colours[] =
     "dark;--page:#fff;--ink:#1b1f24;--soft:#5b6470;--line:#dfe3e8;--tick:#eef0f3;--card:#f6f7f9;"
     "--good:#009e73;--bad:#d55e00;--slow:#e69f00;--held:#cc79a7;--move:#0072b2;--refused:#a9b1bc;--"
     "other:#cc79a7;--on:#fff;"
-    "--p0:#56b4e9;--p1:#e69f00;--p2:#cc79a7;--p3:#009e73;--p4:#f0e442;--p5:#8a94a0;--link:#0072b2}"
+    "--p0:#7db9e3;--p1:#c3a0d6;--p2:#94c492;--p3:#d9bd72;--p4:#86cccb;--p5:#b4bac3;--link:#0072b2}"
     "\n"
     "@media(prefers-color-scheme:dark){:root{--page:#14171b;--ink:#e6e9ed;--soft:#98a2ae;--line:#"
     "31373f;--tick:#22272d;--card:#1c2127;"
     "--good:#2fbf94;--bad:#ff8a3d;--slow:#f0b429;--held:#dd93bb;--move:#56b4e9;--refused:#5c6672;--"
     "other:#dd93bb;--on:#14171b;"
-    "--p0:#3f94c4;--p1:#b8810f;--p2:#ad6791;--p3:#12805f;--p4:#b3a92c;--p5:#69737f;--link:#56b4e9}}"
+    "--p0:#5b9bc7;--p1:#a583b9;--p2:#75a673;--p3:#b89c54;--p4:#66adac;--p5:#8a929c;--link:#56b4e9}}"
     "\n";
 
 static const char text[] =
@@ -60,7 +60,8 @@ static const char lines[] =
     ".lane .name{font-size:.88rem;line-height:1.3;text-align:right}.lane .name "
     "small{display:block;font-size:.78rem}.lane.axis{border:0}\n"
     "svg.plot{display:block;width:100%;overflow:visible}svg "
-    "text{font-size:11px;fill:var(--soft)}svg text.unit{font-size:10px}\n"
+    "text{font-size:11px;fill:var(--soft)}svg "
+    "text.unit{font-size:10px;stroke:var(--page);stroke-width:3;paint-order:stroke}\n"
     ".tick{stroke:var(--tick)}.level{stroke:var(--tick)}text.path{font-size:10px;fill:#101418}\n"
     ".moves,.others,.refusals,.run{stroke:none}.moves{fill:var(--move)}.others{fill:var(--other)}."
     "refusals{fill:var(--refused)}.run{fill:var(--refused)}\n"

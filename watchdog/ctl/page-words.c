@@ -202,6 +202,22 @@ static void say_why(const json_t *report, const struct plot *plot)
     }
 }
 
+/* "was silent 2 times, down 1 time". */
+static void say_changes(const json_t *changes, struct buffer *out)
+{
+    static const char *const bad[] = {"silent", "down", "slow"};
+    const char *last = "was ";
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        uint64_t n = record_number(changes, bad[i]);
+
+        if (!n)
+            continue;
+        html_put(out, "%s%s %llu time%s", last, bad[i], (unsigned long long)n, plural(n));
+        last = ", ";
+    }
+}
+
 static void say_uplinks(const json_t *report, const struct plot *plot)
 {
     const json_t *uplink;
@@ -218,13 +234,15 @@ static void say_uplinks(const json_t *report, const struct plot *plot)
             continue;
         buffer_text(plot->out, "The uplink <b>");
         html_text(plot->out, record_word(uplink, "uplink"), HTML_NAME);
-        html_put(plot->out, "</b> was silent, down or slow %llu time%s, and %s at the end (last: ",
-                 (unsigned long long)n, plural(n),
-                 ends_bad(uplink) ? "<b class=\"badly\">was so still</b>" : "was not");
+        buffer_text(plot->out, "</b> ");
+        say_changes(changes, plot->out);
+        buffer_text(plot->out,
+                    ends_bad(uplink) ? ", and <b class=\"badly\">so it was at the end</b>" : "");
+        buffer_text(plot->out, "; the last: ");
         html_text(plot->out, record_word(last, "change"), HTML_NAME);
         buffer_text(plot->out, " at ");
         time_put(plot, record_number(last, "time_us"));
-        buffer_text(plot->out, "). ");
+        buffer_text(plot->out, ". ");
     }
 }
 
@@ -299,9 +317,9 @@ static void tiles(const json_t *report, struct buffer *out)
     html_put(out, "%s</b><small>", json_is_object(longest) ? duration_text(span, span_us) : "–");
     html_text(out, record_word(longest, "peer"), HTML_NAME);
     buffer_text(out, "</small></div>");
-    tile_count(out, "restarts of pathdog", n_flagged(report, "runs", "restart"),
+    tile_count(out, "restarts", n_flagged(report, "runs", "restart"),
                n_flagged(report, "runs", "after_unclean_stop"), "unclean");
-    tile_count(out, "times the node was down", sum_of(report, "nodes", "away"), 0, "");
+    tile_count(out, "node down", sum_of(report, "nodes", "away"), 0, "");
     buffer_text(out, "</div>\n");
 }
 

@@ -59,19 +59,17 @@ static uint32_t number_in(json_t *names, const char *name, size_t most)
     return (uint32_t)n;
 }
 
-uint32_t page_peer(const struct page *page, const char *name)
-{
-    const json_t *number = json_object_get(page->peers, name);
-
-    return number ? (uint32_t)json_integer_value(number) : UINT32_MAX;
-}
-
-/* The address without its port: a path is another where that is another. */
-static uint32_t label_of(struct page *page, const char *local)
+/* Without its port: a path is another where the address is another. */
+static char *address_of(const char *local)
 {
     const char *port = strrchr(local, ':');
-    CLEANUP_FREE char *address =
-        memory_check(strndup(local, port ? (size_t)(port - local) : strlen(local)));
+
+    return memory_check(strndup(local, port ? (size_t)(port - local) : strlen(local)));
+}
+
+static uint32_t label_of(struct page *page, const char *local)
+{
+    CLEANUP_FREE char *address = address_of(local);
 
     return number_in(page->labels, address, LABELS_MAX);
 }
@@ -141,9 +139,7 @@ static void take_outcome(struct page *page, const json_t *record)
             mark(page, MARK_BEFORE, record, label_of(page, before));
         mark(page, MARK_MOVED, record, label);
         if (*target && label != UINT32_MAX) {
-            CLEANUP_FREE char *path = memory_check(
-                strndup(after, (size_t)(strrchr(after, ':') ? strrchr(after, ':') - after
-                                                            : (ptrdiff_t)strlen(after))));
+            CLEANUP_FREE char *path = address_of(after);
 
             json_object_set(page->homes, path, json_object_get(record, "target"));
         }
@@ -263,6 +259,8 @@ void page_html(struct page *page, const json_t *report, const char *version, str
     struct plot plot = {out, from_us, max_u64(until_us, from_us + 1),
                         !is_one_day(from_us, until_us)};
 
+    char when[WHEN_SIZE], *zone;
+
     buffer_text(out, head);
     html_put(out, "<title>pathdog: %s</title>\n", when_text(from_us));
     page_style(out);
@@ -279,7 +277,8 @@ void page_html(struct page *page, const json_t *report, const char *version, str
     buffer_text(out, "</main>\n<footer>");
     html_put(out, "pathdogctl %s. Times are of the zone of the machine that made this page, ",
              version);
-    buffer_text(out, when_text(until_us) + 20);
+    zone = strrchr(when_format(when, until_us, false), ' ');
+    buffer_text(out, zone ? zone + 1 : when);
     if (page->n_marks_more + page->n_outages_more + page->n_changes_more) {
         buffer_text(out, ". Not drawn, since there were too many: ");
         html_count(out, page->n_marks_more + page->n_outages_more + page->n_changes_more);
