@@ -193,21 +193,26 @@ static bool when(struct series *series, uint64_t time_us, size_t *ret_step)
 
 /* ---- what happens ---- */
 
+/* Where there are too many, the last one of all takes the place of the last one that is kept. */
 static void take_path(struct line *line, uint64_t time_us, const char *local, const char *interface)
 {
-    const struct path_change *last = line->n_paths ? &line->paths[line->n_paths - 1] : NULL;
+    struct path_change *last = line->n_paths ? &line->paths[line->n_paths - 1] : NULL;
+    struct path_change change;
 
     if (!local || (last && string_equal(last->local, local) &&
                    (!interface || string_equal(last->interface, interface))))
         return;
+    change = (struct path_change){time_us, string_copy(local), string_copy(interface)};
     if (line->n_paths == SERIES_PATHS) {
         line->n_paths_more++;
+        free(last->local);
+        free(last->interface);
+        *last = change;
         return;
     }
     line->paths =
         array_reserve(line->paths, &line->capacity, line->n_paths + 1, sizeof(*line->paths));
-    line->paths[line->n_paths++] =
-        (struct path_change){time_us, string_copy(local), string_copy(interface)};
+    line->paths[line->n_paths++] = change;
 }
 
 static void take_up(struct series *series, const struct event_peer_up *up, uint64_t time_us)
@@ -347,19 +352,25 @@ static void write_steps(const struct line *line, struct buffer *out)
     put_close(out, "]");
 }
 
+/* What is beyond the range of JSON's readers is a time of no clock. */
+static uint64_t in_range(uint64_t time_us)
+{
+    return min_u64(time_us, INT64_MAX);
+}
+
 static void write_line(const struct series *series, const struct line *line, struct buffer *out)
 {
     buffer_text(out, "{");
     put_text(out, "series", "peer");
     put_text(out, "peer", line->peer);
-    put_u64(out, "from_us", series->from_us);
-    put_u64(out, "step_us", series->step_us);
+    put_u64(out, "from_us", in_range(series->from_us));
+    put_u64(out, "step_us", in_range(series->step_us));
     put_u64(out, "samples", line->n_samples);
     write_steps(line, out);
     put_open(out, "paths", "[");
     for (size_t i = 0; i < line->n_paths; i++) {
         put_open(out, NULL, "[");
-        put_u64(out, NULL, line->paths[i].time_us);
+        put_u64(out, NULL, in_range(line->paths[i].time_us));
         put_text(out, NULL, line->paths[i].local);
         put_text(out, NULL, line->paths[i].interface);
         put_close(out, "]");
@@ -382,8 +393,8 @@ void series_write(const struct series *series, struct buffer *out)
     free(sorted);
     buffer_text(out, "{");
     put_text(out, "series", "all");
-    put_u64(out, "from_us", series->from_us);
-    put_u64(out, "until_us", series->last_us);
+    put_u64(out, "from_us", in_range(series->from_us));
+    put_u64(out, "until_us", in_range(series->last_us));
     put_u64(out, "peers", series->n_lines);
     put_u64(out, "left_out", series->n_left_out);
     put_close(out, "}");
