@@ -115,12 +115,14 @@ static json_t *finish(struct reading *reading, const char *path, const char *con
     return report;
 }
 
-static enum ctl_status check(const struct replayed *replayed, bool *ret_usable)
+/* `said`: what was complained of already. */
+static enum ctl_status check(const struct replayed *replayed, const char *said, bool *ret_usable)
 {
+    const char *remark = replayed_remark(replayed);
     int status = replayed_status(replayed);
 
-    if (status || *replayed_remark(replayed))
-        complain("%s", replayed_remark(replayed));
+    if ((status || *remark) && strcmp(remark, said) != 0)
+        complain("%s", remark);
     *ret_usable = status != 2;
     return status ? CTL_FAILED : CTL_GOOD;
 }
@@ -140,9 +142,9 @@ enum ctl_status report_recording(const struct ctl *ctl, const struct history_fil
         reading.report = report_new(NULL, page ? page_watch(page) : NULL);
         reading.what_if = config ? what_if_new() : NULL;
         read_both(&reading, &was, &other);
-        result = check(was.replayed, &usable);
+        result = check(was.replayed, "", &usable);
         if (config && usable)
-            result_other = check(other.replayed, &usable_other);
+            result_other = check(other.replayed, replayed_remark(was.replayed), &usable_other);
         *ret_report = finish(&reading, path, config, &was, &other);
         if (!usable || !usable_other) {
             json_decref(*ret_report);
