@@ -27,6 +27,8 @@ class Report(ControlCase):
         node.add("p2@h", 2, local="127.0.0.1:9002")
         self.watched = self.dog(node)
         node.wait_subscribed()
+        for conn in (1, 2):
+            self.watched.wait_record("peer", state="up", conn=conn)
         node.on("migrate_peer", lambda r: r.answer({}))
         self.client(self.watched).result("hold", peer="p2@h")
         self.watched.moved(reason="the <b>tunnel</b> & its path")

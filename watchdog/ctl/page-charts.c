@@ -350,7 +350,7 @@ static void draw(struct chart *chart, const char *name, const json_t *row)
                  {MARK_FAILED, "failed", "request failed", 29}};
     const struct plot *plot = chart->plot;
     uint64_t moves = record_number(row, "moves"), failed = record_number(row, "failed");
-    char remark[200], least[DURATION_SIZE], most[DURATION_SIZE];
+    char remark[256], least[DURATION_SIZE], most[DURATION_SIZE];
 
     snprintf(remark, sizeof(remark),
              "%llu move%s, %llu did not help,<br> %llu request%s failed,<br> RTT %s to %s",

@@ -69,7 +69,7 @@ static void counts(struct buffer *out, const json_t *counts)
     json_t *left = json_copy((json_t *)counts);
     const char *last = "";
 
-    while (json_object_size(left)) {
+    for (;;) {
         const char *name, *most = NULL;
         const json_t *count;
 
@@ -77,6 +77,8 @@ static void counts(struct buffer *out, const json_t *counts)
                             count) if (!most || json_integer_value(count) >
                                                     json_integer_value(json_object_get(left, most)))
             most = name;
+        if (!most)
+            break;
         buffer_text(out, last);
         html_count(out, record_number(left, most));
         buffer_text(out, " ");
@@ -290,13 +292,15 @@ static void bars(struct buffer *out, const char *title, const json_t *counts)
     html_put(out, "<div class=\"bars\"><h3>%s</h3>", title);
     if (!sum)
         buffer_text(out, "<p class=\"none\">none</p>");
-    while (json_object_size(left) && sum) {
+    while (sum) {
         const char *most = NULL;
 
         json_object_foreach(left, name,
                             count) if (!most || json_integer_value(count) >
                                                     json_integer_value(json_object_get(left, most)))
             most = name;
+        if (!most)
+            break;
         buffer_text(out, "<div class=\"bar\"><span>");
         html_text(out, most, HTML_NAME);
         html_put(out,

@@ -63,12 +63,13 @@ static uint64_t pending_take(struct what_if *what_if, enum what_if_side side, co
 static void wait_for_match(struct what_if *what_if, enum what_if_side side, const json_t *record)
 {
     json_t *list = json_object_get(what_if->pending[side], record_word(record, "peer"));
+    uint64_t number = what_if->n_gone + what_if->n;
 
     if (!list) {
         list = json_array();
         json_object_set_new(what_if->pending[side], record_word(record, "peer"), list);
     }
-    json_array_append_new(list, json_integer((json_int_t)(what_if->n_gone + what_if->n)));
+    json_array_append_new(list, json_integer((json_int_t)number));
     what_if->waiting = array_reserve(what_if->waiting, &what_if->capacity,
                                      what_if->first + what_if->n + 1, sizeof(*what_if->waiting));
     what_if->waiting[what_if->first + what_if->n++] =

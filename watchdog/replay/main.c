@@ -67,6 +67,7 @@ static int parse_arguments(int argc, char **argv, struct replay_options *ret_opt
         {"help", no_argument, NULL, 'h'},
         {NULL},
     };
+    const char *period;
     int option;
 
     opterr = 0;
@@ -85,10 +86,11 @@ static int parse_arguments(int argc, char **argv, struct replay_options *ret_opt
             break;
         case 'r':
             ret_options->rtt = true;
-            if (optarg && !parse_period(optarg, ret_options))
+            period = strchr(argv[optind - 1], '=');
+            if (period && !parse_period(period + 1, ret_options))
                 return error_set(ret_error, -EINVAL,
-                                 "--rtt=%s: allowed is SINCE,UNTIL in microseconds since 1970",
-                                 optarg);
+                                 "--rtt%s: allowed is SINCE,UNTIL in microseconds since 1970",
+                                 period);
             break;
         case 'v':
             puts("pathdog-replay " PATHDOG_VERSION);

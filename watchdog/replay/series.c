@@ -205,9 +205,9 @@ static void take_path(struct line *line, uint64_t time_us, const char *local, co
     change = (struct path_change){time_us, string_copy(local), string_copy(interface)};
     if (line->n_paths == SERIES_PATHS) {
         line->n_paths_more++;
-        free(last->local);
-        free(last->interface);
-        *last = change;
+        free(line->paths[SERIES_PATHS - 1].local);
+        free(line->paths[SERIES_PATHS - 1].interface);
+        line->paths[SERIES_PATHS - 1] = change;
         return;
     }
     line->paths =
