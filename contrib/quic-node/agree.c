@@ -158,16 +158,17 @@ static struct stand *wanted(struct peer *p, const struct relay_option *relay, co
     struct stand *found = NULL;
 
     *ret_n = 0;
-
     for (struct stand *s = p->node->stands; s; s = s->next) {
         bool same = strcmp(s->key, key) == 0;
 
         if (s->peer != p || s->relay != relay)
             continue;
         (*ret_n)++;
+        if (s->close_at_ns) /* nothing is told of it any more */
+            continue;
         if (same && s->number >= number) /* it may have gone on by itself */
             found = s;
-        else if ((!same || s->number + 1 != number) && !s->close_at_ns)
+        else if (!same || s->number + 1 != number)
             s->close_at_ns = p->node->now_ns + LINGER_NS;
     }
     return found;

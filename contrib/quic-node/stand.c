@@ -123,8 +123,8 @@ static void stand_check(struct stand *s)
             stand_open(s);
     } else if (reg->quiet && s->used_ns + REST_NS <= now && !in_use(s)) {
         relay_register_again(s->u, reg->id);
-    } else if (reg->tries >= REOPEN_TRIES && s->retry_ns <= now) {
-        reopen(s);
+    } else if (reg->tries >= REOPEN_TRIES && s->retry_ns <= now && !s->close_at_ns) {
+        reopen(s); /* else its next number would be another's, and nobody is told it */
     }
 }
 

@@ -352,7 +352,7 @@ static int lease_tell(const void *self, const struct pd_peer *who, const void *s
     if (!peer->ends_us && relay)
         return snprintf(text, size, "no row since the connection is on relay %.255s", relay);
     if (!peer->ends_us)
-        return snprintf(text, size, "on no relay");
+        return snprintf(text, size, who->path->via ? "on no relay" : "the node tells of no relay");
     return lease_report(text, size, &peer->left,
                         peer->ends_us == PD_UNKNOWN ? PD_UNKNOWN
                                                     : sub_u64(peer->ends_us, now_us) / 1000,

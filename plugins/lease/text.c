@@ -76,7 +76,8 @@ int lease_report(char *text, size_t size, const struct lease_left *left, uint64_
     char sent_text[SIZE_TEXT], received_text[SIZE_TEXT], cut[TIME_TEXT], eta[TIME_TEXT];
 
     if (!sent && !received && !time)
-        return snprintf(text, size, "no limit is known of " RELAY_FORMAT, RELAY_WORDS(now));
+        return now ? snprintf(text, size, "no limit is known of relay %s", now)
+                   : snprintf(text, size, "the node tells of no relay, and of no limit");
     return snprintf(text, size, "%s%s%s%s%s%s%s left on " RELAY_FORMAT "%s%s",
                     sent ? size_text(sent_text, left->sent) : "", sent ? " to send" : "",
                     sent && received ? ", " : "",

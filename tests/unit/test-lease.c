@@ -141,14 +141,17 @@ static void test_a_relay_without_a_name(void **state)
     assert_int_equal(mock_start(&mock, &pathdog_trigger_lease, "max_duration=1000000"), 0);
     relays(&mock, true, "A", "B");
     mock_peer_up(&mock, "bravo", NULL, NULL);
+    assert_string_equal(mock_tell(&mock, 0), "the node tells of no relay");
     counters(&mock, 0, 0);
     counters(&mock, 0, 0);
     assert_int_equal(mock.n_advice, 0); /* nothing says that it is on a relay */
+    assert_string_equal(mock_tell(&mock, 0), "the node tells of no relay, and of no limit");
     ms_left(&mock, 9000);
     assert_int_equal(mock.n_advice, 1);
     assert_string_equal(mock.advice[0].reason, "9.0 s left on the relay");
     assert_string_equal(mock.advice[0].evidence, "limit=time eta_ms=9000 attempt=1");
     assert_string_equal(mock.advice[0].via, "");
+    assert_string_equal(mock_tell(&mock, 0), "9.0 s left on the relay");
     mock_stop(&mock);
 }
 
