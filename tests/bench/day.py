@@ -99,10 +99,36 @@ class Day:
             turn += 1
 
 
+class Storm(Day):
+    """A tunnel rebinds every 100 s, and every connection moves: nearly all events lead to records, two of each."""
+
+    CONFIG = "[watchdog]\nnode = /run/node/pathdog.sock\n\n[trigger:tunnel]\nsocket = /run/node/notify\n"
+
+    def play(self):
+        self.line(pathdog="recording", version=1, run="5707" * 8, started_us=START_US, realtime_us=START_WALL_US,
+                  config=self.CONFIG)
+        self.event("node_up", node="alpha@10.0.0.1", boot="b1", features=["reconnect"], prefer_reconnect=False,
+                   max_in_flight=0, uid=0)
+        for i in range(self.peers):
+            self.event("peer_up", peer=f"peer{i:05}@10.9.0.2", conn=i + 1, role="client", local="10.0.1.2:4433",
+                       remote="10.9.0.2:4433", migratable=True, reconnectable=True)
+        self.event("snapshot")
+        self.step_us, request = 40_000, 0
+        while self.left > 0:
+            self.event("signal", trigger="tunnel", kind="notice", query=0, fields=[
+                {"name": "event", "text": "rebind"}, {"name": "tunnel", "text": ""}, {"name": "peers", "text": "*"},
+                {"name": "reason", "text": f"rebind {request}"}, {"name": "addresses", "text": ""},
+                *({"name": name, "number": 1} for name in ("pid", "uid", "gid"))])
+            self.now_us += 60_000_000
+            for request in range(request + 1, request + self.peers + 1):
+                self.event("answer", request=request, ok=request % 7 != 0, spoiled=False, validated=request % 7 != 0,
+                           conn=0, **({"local": "10.0.2.2:99", "code": 0} if request % 7 else {"code": -32007}))
+            self.event("timer")
+
+
 def main():
-    path, events, peers = sys.argv[1], *([int(word) for word in sys.argv[2:]] + [1_000_000, 24])[:2]
-    if len(sys.argv) == 3:
-        peers = 24
+    path, *numbers = sys.argv[1:]
+    events, peers = (int(number) for number in (numbers + ["1000000", "24"][len(numbers):]))
     with open(path, "w") as file:
         Day(file, events, peers).play()
 

@@ -12,10 +12,10 @@
 
 #define DEEDS_SHOWN 250u
 
+/* Of the records those members that a page shows. */
 struct deed {
     json_t *decision, *outcome, *effect; /* NULL: there is none */
     uint64_t n_failed;                   /* requests, before the one that `outcome` is of */
-    unsigned weight;                     /* the more, the more it should be seen */
 };
 
 struct deeds;
