@@ -113,6 +113,8 @@ class Report(ControlCase):
         self.assertEqual((what_if["recording"]["moves"], what_if["other"]["moves"]), (1, 0))
         self.assertEqual(what_if["other"]["verdicts"].get("observing"), 1, what_if)
         self.assertEqual([(row["in"], row["peer"]) for row in what_if["rows"]], [("recording", NAME)])
+        self.assertRegex(self.report(path, "--config", other)[0].decode(),
+                         r"what if +with \S+/other <b>\.conf 0 moves would have been requested, not 1: 0 of these, and 0 others")
         text = self.check_page(self.report("--html", path, "--config", other)[0])
         self.assertIn("What would have been", text)
         self.assertIn("other &lt;b&gt;.conf", text)

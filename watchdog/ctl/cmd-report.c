@@ -262,6 +262,27 @@ static void show_rest(const struct ctl *ctl, const json_t *report)
     }
 }
 
+/* What is compared is what is decided, as docs/control.md says. */
+static void show_what_if(const struct ctl *ctl, const json_t *report)
+{
+    const json_t *what_if = json_object_get(report, "what_if");
+    const json_t *was = json_object_get(what_if, "recording"),
+                 *other = json_object_get(what_if, "other");
+    uint64_t moves = number_of(other, "moves");
+
+    if (!json_is_object(what_if))
+        return;
+    heading(ctl, "what if");
+    printf("with %s %" PRIu64 " move%s would have been requested, not %" PRIu64 ": %" PRIu64
+           " of these, and %" PRIu64 " others\n",
+           text_of(what_if, "config"), moves, moves == 1 ? "" : "s", number_of(was, "moves"),
+           number_of(what_if, "both"), number_of(other, "only"));
+    heading(ctl, "");
+    printf("verdicts ");
+    show_counts(json_object_get(other, "verdicts"));
+    putchar('\n');
+}
+
 static void show_report(const struct ctl *ctl, const json_t *report)
 {
     show_head(ctl, report);
@@ -281,6 +302,7 @@ static void show_report(const struct ctl *ctl, const json_t *report)
     show_reasons(ctl, report);
     show_causes(ctl, report);
     show_rest(ctl, report);
+    show_what_if(ctl, report);
 }
 
 static json_t *make(const struct source *source, const struct history_filter *filter,

@@ -95,7 +95,7 @@ uint32_t page_peer(const struct page *page, const char *name);
 
 /* ---- the parts ---- */
 
-void page_style(struct buffer *out);
+extern const char page_css[]; /* made of page.css */
 void page_words(const struct page *page, const json_t *report, const struct plot *plot);
 void page_lines(const struct page *page, const json_t *report, const struct plot *plot);
 void page_charts(const struct page *page, const json_t *report, const struct plot *plot);

@@ -263,7 +263,7 @@ void page_html(struct page *page, const json_t *report, const char *version, str
 
     buffer_text(out, head);
     html_put(out, "<title>pathdog: %s</title>\n", when_text(from_us));
-    page_style(out);
+    html_put(out, "<style>\n%s</style>\n", page_css);
     buffer_text(out, "</head><body>\n");
     buffer_text(out, signs);
     buffer_text(out, "<main>\n");
