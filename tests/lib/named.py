@@ -5,7 +5,7 @@ import os
 import re
 
 FOLDERS = {folder: "tests/" + folder for folder in
-           ("hostile", "e2e", "unit", "systemd", "fuzz", "node-check", "bench")}
+           ("hostile", "e2e", "unit", "systemd", "fuzz", "node-check", "bench", "programs")}
 FOLDERS |= {folder: "contrib/" + folder for folder in ("quic-node", "udp-relay", "exec-trigger", "flow-node")}
 TEST = re.compile("`((?:" + "|".join(FOLDERS) + ")/[^`]+)`")
 

@@ -232,12 +232,46 @@ static void patterns(void **state)
     }
 }
 
+/* However many causes and reasons there are: the largest of all, and the frequent ones. */
+static void bounded(void **state)
+{
+    struct report *report = report_new(NULL, NULL);
+    const json_t *causes, *reasons;
+    json_t *result;
+
+    (void)state;
+    for (int i = 1; i <= 20000; i++) {
+        char reason[32];
+        json_t *record = json_pack("{s:s,s:s,s:i,s:i,s:s,s:s,s:i,s:i}", "record", "cause", "run",
+                                   "a", "time_us", i, "cause", i, "trigger", "t", "reason", "r",
+                                   "peers", 100000, "advised", i == 7000 ? 99999 : i % 1000);
+
+        report_take(report, record);
+        json_decref(record);
+        snprintf(reason, sizeof(reason), "word%x.", i % 3 ? 0 : i);
+        record = json_pack("{s:s,s:s,s:i,s:i,s:s,s:s,s:s,s:s,s:s}", "record", "decision", "run",
+                           "a", "time_us", i, "decision", i, "peer", "p", "trigger", "t", "kind",
+                           "moved", "verdict", "held", "reason", reason);
+        report_take(report, record);
+        json_decref(record);
+    }
+    result = report_end(report);
+    causes = json_object_get(result, "causes");
+    assert_int_equal(json_array_size(causes), REPORT_LIST);
+    assert_int_equal(record_number(json_array_get(causes, 0), "cause"), 7000);
+    assert_int_equal(record_number(json_array_get(causes, 1), "advised"), 999);
+    reasons = json_object_get(result, "reasons");
+    assert_int_equal(json_array_size(reasons), REPORT_LIST);
+    assert_int_equal(record_number(json_array_get(reasons, 0), "count"), 13334);
+    json_decref(result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uplinks),  cmocka_unit_test(counted),  cmocka_unit_test(restored),
         cmocka_unit_test(storms),   cmocka_unit_test(restarts), cmocka_unit_test(empty),
-        cmocka_unit_test(patterns),
+        cmocka_unit_test(patterns), cmocka_unit_test(bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

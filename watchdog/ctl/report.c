@@ -6,6 +6,9 @@
 #include "report-top.h"
 #include "report-uplinks.h"
 
+#define REASONS_MAX 65536u /* that differ */
+#define CAUSES_MAX  4096u  /* until only the largest are kept */
+
 /* Rows by a key, in the order in which they came; each is an object. */
 struct rows {
     json_t *rows;   /* an array */
@@ -105,6 +108,9 @@ static void take_reason(struct report *report, const json_t *record, uint64_t co
     if (asprintf(&key, "%s %s %s", record_word(record, "trigger"), record_word(record, "kind"),
                  pattern) < 0)
         memory_out();
+    if (json_array_size(report->reasons.rows) >= REASONS_MAX &&
+        !json_object_get(report->reasons.places, key))
+        return; /* the frequent ones have come before */
     row = row_of(&report->reasons, key, &is_new);
     add(row, "count", count);
     json_object_set(row, "trigger", json_object_get(record, "trigger"));
@@ -226,13 +232,18 @@ static void count_storms(struct report *report)
 
 static void take_cause(struct report *report, const json_t *record)
 {
-    json_t *cause;
+    json_t *cause, *largest;
 
     if (record_number(record, "advised") < 2)
         return;
     cause = json_copy((json_t *)record);
     json_object_del(cause, "record");
     json_array_append_new(report->causes, cause);
+    if (json_array_size(report->causes) < CAUSES_MAX)
+        return;
+    largest = report_largest_causes(report->causes);
+    json_decref(report->causes);
+    report->causes = largest;
 }
 
 /* "" where it is none of systemd's. */
