@@ -138,10 +138,9 @@ static void on_up(void *user, const char *run, size_t n_missed, bool some_lost)
 {
     struct alert *alert = user;
 
-    if (alert->down_said || n_missed || some_lost)
-        alert_say(PD_LEVEL_NOTICE, "follows pathdog at %s, run %s%s%s", alert->config->control, run,
-                  n_missed ? "; records of the time in between were looked up" : "",
-                  some_lost ? "; its memory did not have all of them" : "");
+    alert_say(PD_LEVEL_NOTICE, "follows pathdog at %s, run %s%s%s", alert->config->control, run,
+              n_missed ? "; records of the time in between were looked up" : "",
+              some_lost ? "; its memory did not have all of them" : "");
     alert->down_said = false;
     state_back(&alert->state, run, clock_us(CLOCK_REALTIME), on_state, alert);
     tell_status(alert);
