@@ -30,7 +30,7 @@ static void test_defaults(void **state)
     assert_false(alert->events & UINT64_C(1) << ALERT_MOVE);
     assert_false(alert->events & UINT64_C(1) << ALERT_WARNING);
     assert_null(alert->match);
-    assert_non_null(strstr(text, "program = /bin/true a 'b c'           # t.conf:4"));
+    assert_non_null(strstr(text, "program = /bin/true a 'b c'             # t.conf:4"));
     config_free(config);
 }
 

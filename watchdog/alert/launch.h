@@ -15,7 +15,7 @@
 #define LAUNCH_MOST 16u
 
 /* Of one run, in each of its two streams. */
-#define LAUNCH_LINES ((unsigned)20)
+#define LAUNCH_LINES 20u
 #define LAUNCH_BYTES ((size_t)1 << 20)
 
 struct launcher;
