@@ -145,6 +145,8 @@ static int with_plugins(const struct arguments *arguments, struct plugins *plugi
         return complain(exit_status_of(r), error);
     }
     r = config_check_accounts(config, &error);
+    if (r >= 0 && arguments->what == DO_CHECK)
+        r = config_check_alert(config, &error);
     if (r < 0) {
         config_free(config);
         return complain(exit_status_of(r), error);

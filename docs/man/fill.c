@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A page of the manual from its template, which is scdoc(5) with the lines
- * @settings@ and @triggers@: puts the tables there, from the very ones that the
- * daemon reads. Runs at build time only.
+ * @settings@, @triggers@, @alert@ or @alert-events@: puts the tables there, from the very ones that
+ * the daemon reads. Runs at build time only.
  */
 #include <stdio.h>
 
@@ -67,6 +67,26 @@ static void put_triggers(void)
     }
 }
 
+static void put_alert(void)
+{
+    for (size_t i = 0; i < ALERT_KEY_COUNT; i++) {
+        CLEANUP_FREE char *allowed = option_allowed(&alert_options[i]);
+
+        put_key(&alert_options[i], i == ALERT_PROGRAM ? "(must be set)" : NULL, allowed);
+    }
+}
+
+static void put_alert_events(void)
+{
+    for (size_t i = 0; i < ALERT_EVENT_COUNT; i++) {
+        putchar('*');
+        put(alert_events[i].name);
+        fputs("*\n\t", stdout);
+        put(alert_events[i].when);
+        fputs(".\n\n", stdout);
+    }
+}
+
 int main(int argc, char **argv)
 {
     FILE *file = argc == 2 ? fopen(argv[1], "re") : NULL;
@@ -80,6 +100,10 @@ int main(int argc, char **argv)
             put_settings();
         else if (!strcmp(line, "@triggers@\n"))
             put_triggers();
+        else if (!strcmp(line, "@alert@\n"))
+            put_alert();
+        else if (!strcmp(line, "@alert-events@\n"))
+            put_alert_events();
         else
             fputs(line, stdout);
     fclose(file);

@@ -6,7 +6,7 @@
  */
 #include "../messages/jobs.h"
 #include "options.h"
-#include "words.h"
+#include "util/words.h"
 
 #include "util/util.h"
 

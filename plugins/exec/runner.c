@@ -32,15 +32,15 @@ static int child_run(void *user)
 {
     struct child *child = user;
     /* first out of the way of the numbers that they are to have */
-    int fds[] = {fcntl(child->out, F_DUPFD_CLOEXEC, 10), fcntl(child->err, F_DUPFD_CLOEXEC, 10),
-                 fcntl(child->control, F_DUPFD_CLOEXEC, 10)};
+    int input = child->config->input;
+    int fds[] = {input < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : input, child->out,
+                 child->err, child->control};
 
-    for (int i = 0; i < 3; i++)
-        if (fds[i] < 0 || dup2(fds[i], i + 1) < 0)
+    for (int i = 0; i < 4; i++)
+        fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
+    for (int i = 0; i < 4; i++)
+        if (fds[i] < 0 || dup2(fds[i], i) < 0)
             goto failed;
-    close(STDIN_FILENO);
-    if (open("/dev/null", O_RDONLY) != STDIN_FILENO)
-        goto failed;
     execve(child->config->helper, child->arguments, child->config->environment);
 failed:
     child->error = -errno;

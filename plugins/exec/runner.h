@@ -22,6 +22,7 @@ struct runner_config {
     const char *user;   /* "": none named */
     char *const *words; /* the command */
     char *const *environment;
+    int input; /* a descriptor that becomes its standard input; -1: /dev/null */
 
     /* What the helper said. HELPER_PID comes before anything that the command wrote. */
     void (*word)(void *user, const struct helper_word *word);

@@ -13,6 +13,7 @@
 #include "util/format.h"
 #include "util/safe-path.h"
 #include "util/util.h"
+#include "util/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -153,6 +154,7 @@ static void start(struct exec_source *source)
         .user = source->user ? source->user : "",
         .words = source->words,
         .environment = source->environment,
+        .input = -1,
         .word = on_word,
         .output = output_read,
         .gone = on_gone,

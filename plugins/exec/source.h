@@ -7,7 +7,6 @@
 #include "options.h"
 #include "runner.h"
 #include "stream.h"
-#include "words.h"
 
 #include <pathdog/source.h>
 #include <sys/wait.h>

@@ -4,7 +4,7 @@
 #include "fuzz.h"
 
 #include "exec/stream.h"
-#include "exec/words.h"
+#include "util/words.h"
 
 #include "util/hash.h"
 

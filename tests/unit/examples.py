@@ -5,6 +5,7 @@
 examples.py PATHDOG SOURCE_ROOT PLUGIN_DIRECTORY"""
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,15 @@ class Examples(unittest.TestCase):
     def tearDown(self):
         self.directory.cleanup()
 
+    def with_programs(self, text):
+        """The programs of contrib/alert, where an install has them."""
+        place = os.path.join(self.directory.name, "alert")
+        shutil.copytree(os.path.join(TOP, "contrib/alert"), place, dirs_exist_ok=True)
+        for name in os.listdir(place):
+            os.chmod(os.path.join(place, name), 0o755)
+        os.chmod(place, 0o755)
+        return text.replace("/usr/share/pathdog/alert", place)
+
     def assert_good(self, name):
         """It is taken, and these triggers are in force."""
         done = subprocess.run([PATHDOG, "--config", self.path, "--check"], capture_output=True,
@@ -60,12 +70,16 @@ class Examples(unittest.TestCase):
         """Each one on a page that names its file, beside the first configuration of configuration.md."""
         found = re.findall(r"^    # /etc/pathdog/pathdog\.conf\.d/(\S+)\n((?:^    .*\n|^\n)+?)(?=^\S)",
                            read("docs/configuration.md") + read("docs/uplinks.md"), re.M)
-        self.assertEqual([name for name, _ in found], ["uplinks.conf"] * 6)
+        self.assertEqual([name for name, _ in found if name != "alert.conf"], ["uplinks.conf"] * 6)
+        self.assertIn("alert.conf", [name for name, _ in found])
         with open(self.path, "w") as file:
             file.write(example_of("docs/configuration.md"))
         for name, text in found:
             with open(f"{self.path}.d/{name}", "w") as file:
-                file.write(textwrap.dedent(text))
+                file.write(self.with_programs(textwrap.dedent(text)))
+            if name == "alert.conf":
+                self.assertIn("\n[alert]", self.assert_good(text))
+                continue
             sections = re.findall(r"^\[(uplink:[^\]]+)\]", self.assert_good(text), re.M)
             self.assertEqual(sections, re.findall(r"\[(uplink:[^\]]+)\]", text))
             self.assertGreater(len(sections), 1)
@@ -82,7 +96,7 @@ class Examples(unittest.TestCase):
     def test_the_manual_page(self):
         page = read("docs/man/pathdog.conf.5.scd.in")
         with open(self.path, "w") as file:
-            file.write(re.search(r"# EXAMPLE\n\n```\n(.*?)```", page, re.S)[1])
+            file.write(self.with_programs(re.search(r"# EXAMPLE\n\n```\n(.*?)```", page, re.S)[1]))
         self.assert_good("pathdog.conf(5)")
 
     def test_the_installed_example_with_the_line_of_the_readme(self):

@@ -149,6 +149,16 @@ class Names(unittest.TestCase):
         self.assertGreater(len(told), 10)
         self.assertEqual(set(told) - bold, set())
 
+    def test_events_of_alerts(self):
+        there = re.findall(r'\[ALERT_\w+\] = {"([a-z-]+)", "', read("watchdog/config/alert.c"))
+        there = [name for name in there if name in ("ok", "broken") or name not in first_cells(
+            section("docs/configuration.md", "[alert]"))]
+        there = there[there.index("broken"):]
+        self.assertGreater(len(there), 20)
+        self.assertEqual(first_cells(section("contrib/alert/README.md", "Events")), there)
+        words = re.search(r'--test\).*?-W "(.*?)"', read("contrib/completion/pathdog-alert.bash"), re.S)[1]
+        self.assertEqual(words.split(), there)
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -17,7 +17,7 @@ static void test_refused_keys(void **state)
     refused("[watchdogs]\n", "t.conf:1: [watchdogs]: unknown section; did you mean [watchdog]?");
     refused("[triger:srtt]\n",
             "t.conf:1: [triger:srtt]: unknown section; did you mean [trigger:NAME]?");
-    refused("[other]\n", "t.conf:1: [other]: unknown section; known are [watchdog], "
+    refused("[other]\n", "t.conf:1: [other]: unknown section; known are [watchdog], [alert], "
                          "[uplink:NAME], [trigger:NAME] and [trigger:NAME:LABEL]");
     refused("[watchdog]\nplugin_directory = /p\n[trigger:nope]\n",
             "t.conf:3: [trigger:nope]: no trigger nope in /p");

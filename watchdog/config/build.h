@@ -27,10 +27,19 @@ void uplinks_fill(struct config *config);
 /* What to write instead of the key "uplinks" with this value. The caller frees it. */
 char *uplinks_instead(const char *value);
 
+/* ---- alert.c ---- */
+
+/* The section [alert]. Returns 0, or -EINVAL and an error text. */
+int alert_apply(struct config *config, const struct ini *ini, char **ret_error);
+
 /* ---- config.c ---- */
 
 /* `file` names the whole in errors that no line is to blame for. */
 int config_build(const struct ini *ini, const char *file, const struct config_lookup *lookup,
                  struct config **ret_config, char **ret_error);
+
+/* For config_load_alert. */
+int config_build_alert(const struct ini *ini, const struct config_lookup *lookup,
+                       struct config **ret_config, char **ret_error);
 
 #endif

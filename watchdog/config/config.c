@@ -189,7 +189,7 @@ static int apply_option(struct config *config, struct config_instance *instance,
 static int apply_trigger(struct config *config, const struct ini_entry *entry,
                          const struct config_lookup *lookup, char **ret_error)
 {
-    static const char *const known[] = {"watchdog", "trigger", "uplink"};
+    static const char *const known[] = {"watchdog", "alert", "trigger", "uplink"};
     struct config_instance *instance;
     const char *nearest;
     char word[INI_SECTION_MAX + 1];
@@ -197,12 +197,13 @@ static int apply_trigger(struct config *config, const struct ini_entry *entry,
     if (strncmp(entry->section, "trigger:", 8) != 0) {
         snprintf(word, sizeof(word), "%.*s", (int)strcspn(entry->section, ":"), entry->section);
         nearest = nearest_word(word, known, ARRAY_SIZE(known));
-        return config_fail(entry, ret_error, -EINVAL,
-                           nearest ? string_format("unknown section; did you mean [%s%s]?", nearest,
-                                                   nearest == known[0] ? "" : ":NAME")
-                                   : string_copy("unknown section; known are [watchdog], "
-                                                 "[uplink:NAME], [trigger:NAME] and "
-                                                 "[trigger:NAME:LABEL]"));
+        return config_fail(
+            entry, ret_error, -EINVAL,
+            nearest ? string_format("unknown section; did you mean [%s%s]?", nearest,
+                                    nearest == known[0] || nearest == known[1] ? "" : ":NAME")
+                    : string_copy("unknown section; known are [watchdog], [alert], "
+                                  "[uplink:NAME], [trigger:NAME] and "
+                                  "[trigger:NAME:LABEL]"));
     }
     instance = find_instance(config, entry->section + 8);
     if (!entry->key)
@@ -216,7 +217,8 @@ static int apply_triggers(struct config *config, const struct ini *ini,
     config->instances = config_own(config, memory_new(ini->n_entries, sizeof(*config->instances)));
     for (size_t i = 0; i < ini->n_entries; i++) {
         const char *section = ini->entries[i].section;
-        int r = strcmp(section, "watchdog") != 0 && strncmp(section, "uplink:", 7) != 0
+        int r = strcmp(section, "watchdog") != 0 && strcmp(section, "alert") != 0 &&
+                        strncmp(section, "uplink:", 7) != 0
                     ? apply_trigger(config, &ini->entries[i], lookup, ret_error)
                     : 0;
 
@@ -354,6 +356,8 @@ int config_build(const struct ini *ini, const char *file, const struct config_lo
     int r = apply_settings(config, ini, lookup, ret_error);
 
     if (r >= 0)
+        r = alert_apply(config, ini, ret_error);
+    if (r >= 0)
         r = uplinks_apply(config, ini, ret_error);
     if (r >= 0)
         r = apply_triggers(config, ini, lookup, ret_error);
@@ -369,6 +373,21 @@ int config_build(const struct ini *ini, const char *file, const struct config_lo
     return 0;
 }
 
+int config_build_alert(const struct ini *ini, const struct config_lookup *lookup,
+                       struct config **ret_config, char **ret_error)
+{
+    struct config *config = memory_new(1, sizeof(*config));
+    int r = apply_settings(config, ini, lookup, ret_error);
+
+    if (r >= 0)
+        r = alert_apply(config, ini, ret_error);
+    if (r < 0)
+        config_free(config);
+    else
+        *ret_config = config;
+    return r;
+}
+
 void config_set_observe(struct config *config)
 {
     config->engine.mode = MODE_OBSERVE;
@@ -381,6 +400,7 @@ struct config *config_free(struct config *config)
         return NULL;
     for (size_t i = 0; i < config->n_instances; i++)
         globs_free(config->instances[i].match);
+    globs_free(config->alert.match);
     for (size_t i = 0; i < config->n_owned; i++)
         free(config->owned[i]);
     free(config->owned);

@@ -8,6 +8,7 @@
 #define CONFIG_H
 
 #include "../engine/config.h"
+#include "alert.h"
 
 /* Where a value came from. */
 struct config_origin {
@@ -34,6 +35,15 @@ struct config_uplink {
     struct config_origin section, interface_origin, class_origin;
 };
 
+/* The section [alert]. */
+struct config_alert {
+    bool given;
+    struct pd_value values[ALERT_KEY_COUNT];
+    uint64_t events;     /* bit per enum alert_event */
+    struct globs *match; /* NULL where not given */
+    struct config_origin section, origins[ALERT_KEY_COUNT];
+};
+
 struct config {
     struct engine_config engine; /* its instances are the enabled ones, in file order */
     const char *node;            /* path, or @name */
@@ -46,6 +56,7 @@ struct config {
     size_t n_instances;
     struct config_uplink *uplinks; /* in file order */
     size_t n_uplinks;
+    struct config_alert alert;
     struct config_origin *origins; /* one per setting, in the order of the table */
     void **owned;
     size_t n_owned, owned_capacity;
@@ -75,6 +86,18 @@ int config_load(const char *path, const struct config_lookup *lookup, struct con
 int config_parse_text(const char *name, const char *text, size_t n_bytes,
                       const struct config_lookup *lookup, struct config **ret_config,
                       char **ret_error);
+
+/* Only what pathdog-alert needs of it: [watchdog] and [alert]. No trigger is looked for, and the
+ * sections of others are not looked at. */
+int config_load_alert(const char *path, const struct config_lookup *lookup,
+                      struct config **ret_config, char **ret_error);
+
+/* Is the program of [alert] there, may it be run, and could nobody else have put it there? Returns
+ * 0, or -errno and an error text as above. pathdog itself runs without it. */
+int config_check_alert(const struct config *config, char **ret_error);
+
+/* The same of any program: 0, or -errno and a sentence without a place. */
+int program_check(const char *path, char **ret_error);
 
 /* Are the users and groups that it names there? Returns 0, or -EINVAL and an error text as
  * above; another -errno where that cannot be found out. Not for a config out of a recording: that
@@ -107,5 +130,8 @@ enum config_style {
 
 /* The effective configuration as text; the caller frees it. */
 char *config_text(const struct config *config, enum config_style style);
+
+/* The section [alert] of it alone, with the origins. */
+char *config_alert_text(const struct config *config);
 
 #endif

@@ -131,16 +131,33 @@ static int load_drop_ins(struct ini *ini, const char *path, bool guarded, char *
     return r;
 }
 
+static int load_all(struct ini *ini, const char *path, bool guarded, char **ret_error)
+{
+    int r = load_file(ini, path, guarded, ret_error);
+
+    return r < 0 ? r : load_drop_ins(ini, path, guarded, ret_error);
+}
+
 int config_load(const char *path, const struct config_lookup *lookup, struct config **ret_config,
                 char **ret_error)
 {
     struct ini ini = {0};
-    int r = load_file(&ini, path, lookup->guarded, ret_error);
+    int r = load_all(&ini, path, lookup->guarded, ret_error);
 
     if (r >= 0)
-        r = load_drop_ins(&ini, path, lookup->guarded, ret_error);
-    if (r >= 0)
         r = config_build(&ini, path, lookup, ret_config, ret_error);
+    ini_clear(&ini);
+    return r;
+}
+
+int config_load_alert(const char *path, const struct config_lookup *lookup,
+                      struct config **ret_config, char **ret_error)
+{
+    struct ini ini = {0};
+    int r = load_all(&ini, path, lookup->guarded, ret_error);
+
+    if (r >= 0)
+        r = config_build_alert(&ini, lookup, ret_config, ret_error);
     ini_clear(&ini);
     return r;
 }
@@ -150,10 +167,8 @@ int config_plugin_directory(const char *path, char **ret_directory, char **ret_e
     const char *directory = PATHDOG_TRIGGER_DIRECTORY;
     bool guarded = geteuid() == 0;
     struct ini ini = {0};
-    int r = load_file(&ini, path, guarded, ret_error);
+    int r = load_all(&ini, path, guarded, ret_error);
 
-    if (r >= 0)
-        r = load_drop_ins(&ini, path, guarded, ret_error);
     if (r < 0 && !error_is_operators(r)) {
         ini_clear(&ini);
         return r;

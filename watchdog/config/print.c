@@ -75,6 +75,34 @@ static void print_uplink(FILE *out, const struct config_uplink *uplink, enum con
     print_line(out, style, "class", uplink_class_names[uplink->class], &uplink->class_origin);
 }
 
+static void print_alert(FILE *out, const struct config_alert *alert, enum config_style style)
+{
+    fputs("\n[alert]", out);
+    if (style == CONFIG_ORIGINS)
+        fprintf(out, "  # %s:%u", alert->section.file, alert->section.line);
+    fputc('\n', out);
+    for (size_t i = 0; i < ALERT_KEY_COUNT; i++) {
+        CLEANUP_FREE char *value = option_format(&alert_options[i], &alert->values[i]);
+
+        if (value)
+            print_line(out, style, alert_options[i].name, value, &alert->origins[i]);
+        else if (style == CONFIG_ORIGINS)
+            fprintf(out, "# %s is not set\n", alert_options[i].name);
+    }
+}
+
+char *config_alert_text(const struct config *config)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = memory_check(open_memstream(&text, &size));
+
+    print_alert(out, &config->alert, CONFIG_ORIGINS);
+    if (fclose(out))
+        memory_out();
+    return text;
+}
+
 char *config_text(const struct config *config, enum config_style style)
 {
     char *text = NULL;
@@ -82,6 +110,8 @@ char *config_text(const struct config *config, enum config_style style)
     FILE *out = memory_check(open_memstream(&text, &size));
 
     print_settings(out, config, style);
+    if (config->alert.given)
+        print_alert(out, &config->alert, style);
     for (size_t i = 0; i < config->n_uplinks; i++)
         print_uplink(out, &config->uplinks[i], style);
     for (size_t i = 0; i < config->n_instances; i++)

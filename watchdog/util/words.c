@@ -2,7 +2,7 @@
 /* Splits a command line. See words.h. */
 #include "words.h"
 
-#include "util/util.h"
+#include "util.h"
 
 struct splitter {
     const char *at;

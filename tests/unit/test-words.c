@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plugins/exec/words.c: a command line without a shell. */
+/* watchdog/util/words.c: a command line without a shell. */
 #include "check.h"
 
-#include "exec/words.h"
+#include "util/words.h"
 
 #include "util/util.h"
 

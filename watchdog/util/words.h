@@ -4,8 +4,8 @@
  * takes the next character as it is (within "…" only before " and \, within '…' never). Nothing
  * else has a meaning: no variables, no globs, no pipes. Pure.
  */
-#ifndef EXEC_WORDS_H
-#define EXEC_WORDS_H
+#ifndef UTIL_WORDS_H
+#define UTIL_WORDS_H
 
 #define WORDS_MAX 64u
 

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The position, kept over a restart of pathdog-alert in a file of its runtime directory. */
+#ifndef ALERT_KEEP_H
+#define ALERT_KEEP_H
+
+#include "position.h"
+
+/* What was kept there, which is taken away: whoever does not end well begins anew. */
+void keep_load(const char *directory, struct position *position);
+
+/* Returns 0 or -errno. */
+int keep_save(const char *directory, const struct position *position);
+
+#endif
