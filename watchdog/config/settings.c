@@ -45,6 +45,11 @@ static const char *check_path_socket(const char *text)
     return text[0] == '/' ? check_socket(text) : check_path(text);
 }
 
+static const char *check_metrics(const char *text)
+{
+    return *text ? check_path_socket(text) : NULL;
+}
+
 static const char *check_user(const char *text)
 {
     return strpbrk(text, " \t") || !*text ? "is not a user: a name or a number" : NULL;
@@ -85,6 +90,7 @@ const struct setting settings[] = {
      .check = check_user, .unset = "anybody"},
     CHOICE("mode", mode, "active", mode_names, "observe: decide and record, but send no requests"),
     STRING("control", control, "/run/pathdog/control.sock", check_path_socket, "the control socket"),
+    STRING("metrics", metrics, "/run/pathdog/metrics.sock", check_metrics, "the socket for scrapers of metrics; empty: none"),
     STRING("state_directory", state_directory, "/run/pathdog", check_path, "where the learnt state is kept"),
     STRING("plugin_directory", plugin_directory, PATHDOG_TRIGGER_DIRECTORY, check_path, "where triggers are loaded from"),
     TIME("sample_interval", sample_interval_us, "5s", 10 * MS, HOUR, "between two polls of all peers"),
