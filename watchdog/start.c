@@ -189,6 +189,11 @@ static int control_reload(void *user, char **ret_left, char **ret_error)
     return daemon_reload(user, ret_left, ret_error);
 }
 
+static const char *control_metrics(void *user)
+{
+    return metrics_path(((const struct daemon *)user)->metrics);
+}
+
 /* Without it there is nobody to ask, but everything else goes on. Where the machine has not
  * enough for it, it may have that at the next start. */
 static int daemon_start_control(struct daemon *daemon, char **ret_error)
@@ -204,6 +209,7 @@ static int daemon_start_control(struct daemon *daemon, char **ret_error)
         .dispatch = control_dispatch,
         .notice = daemon_on_notice,
         .reload = control_reload,
+        .metrics = control_metrics,
         .user = daemon,
     };
     int r = control_new(&host, daemon->config->control, &daemon->control, &error);

@@ -67,23 +67,13 @@ static void notify_failing(void *user, const char *text)
     metrics->host.notice(metrics->host.user, PD_LEVEL_WARNING, "call-failed", text);
 }
 
-void metrics_sweep_later(struct metrics *metrics)
-{
-    int enabled;
-
-    if (sd_event_source_get_enabled(metrics->sweep, &enabled) < 0 || enabled != SD_EVENT_OFF)
-        return;
-    sd_event_source_set_time(metrics->sweep, clock_us(CLOCK_MONOTONIC) + SWEEP_US);
-    sd_event_source_set_enabled(metrics->sweep, SD_EVENT_ONESHOT);
-}
-
 static int on_sweep(sd_event_source *source, uint64_t time_us, void *user)
 {
     struct metrics *metrics = user;
 
     sd_event_source_set_enabled(source, SD_EVENT_OFF);
     if (scrapers_sweep(metrics, clock_us(CLOCK_MONOTONIC)))
-        metrics_sweep_later(metrics);
+        scrapers_sweep_later(metrics);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of watchdog/metrics/: the socket and its timers (metrics.c), who scrapes (scraper.c), and
- * what they are given (gather.c). Bounds are here.
+ * what they are given (look.c, gather.c). Bounds are here.
  *
  * A scraper asks once. Then it waits until all connections were looked at, which is done in slices
  * of TURN_US, once for all who wait; and gets a page that is written once for all of them.
@@ -88,14 +88,19 @@ void scraper_give(struct scraper *scraper, struct page *page);
 void scraper_drop(struct scraper *scraper, enum scrape how);
 /* Closes those who take too long. Returns true: others are left. */
 bool scrapers_sweep(struct metrics *metrics, uint64_t now_us);
-/* Asks for a sweep, if none is due. */
-void metrics_sweep_later(struct metrics *metrics);
+/* Asks for one, if none is due. */
+void scrapers_sweep_later(struct metrics *metrics);
+
+/* ---- look.c ---- */
+
+/* Somebody waits for what will be seen. */
+void look_begin(struct metrics *metrics);
+/* A slice of it. Returns true: that was all. */
+bool look_on(struct metrics *metrics);
 
 /* ---- gather.c ---- */
 
-/* Somebody waits. */
-void gather_begin(struct metrics *metrics);
-/* A slice of it; at its end all who wait are given their pages. */
+/* A slice of looking; at its end all who wait are given their pages. */
 int gather_run(sd_event_source *source, int fd, uint32_t revents, void *user);
 
 /* ---- process.c ---- */

@@ -135,7 +135,7 @@ static void hear(struct scraper *scraper)
     }
     scraper->state = SCRAPER_WAITS;
     sd_event_source_set_io_events(scraper->io, 0); /* only that it is gone */
-    gather_begin(scraper->metrics);
+    look_begin(scraper->metrics);
 }
 
 static void throw_away(struct scraper *scraper)
@@ -166,6 +166,16 @@ static int scraper_ready(sd_event_source *source, int fd, uint32_t revents, void
 }
 
 /* ---- coming in ---- */
+
+void scrapers_sweep_later(struct metrics *metrics)
+{
+    int enabled;
+
+    if (sd_event_source_get_enabled(metrics->sweep, &enabled) < 0 || enabled != SD_EVENT_OFF)
+        return;
+    sd_event_source_set_time(metrics->sweep, clock_us(CLOCK_MONOTONIC) + SWEEP_US);
+    sd_event_source_set_enabled(metrics->sweep, SD_EVENT_ONESHOT);
+}
 
 static void refuse(struct metrics *metrics, int fd)
 {
@@ -237,7 +247,7 @@ void scraper_admit(struct metrics *metrics, int fd)
             metrics->scrapers[i] = scraper;
             break;
         }
-    metrics_sweep_later(metrics);
+    scrapers_sweep_later(metrics);
 }
 
 /* ---- time ---- */
