@@ -180,7 +180,10 @@ void scrapers_sweep_later(struct metrics *metrics)
 static void refuse(struct metrics *metrics, int fd)
 {
     struct buffer answer = {0};
+    char asked[READ_BYTES];
 
+    /* What it has sent and nobody read would reset the connection. */
+    (void)!recv(fd, asked, sizeof(asked), MSG_DONTWAIT);
     http_answer_error(&answer, HTTP_UNAVAILABLE, "too many scrapers at a time", false);
     (void)send(fd, buffer_bytes(&answer), answer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
     buffer_clear(&answer);
