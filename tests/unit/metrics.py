@@ -4,6 +4,7 @@
 the text is as both formats want it (also by the parsers of python3-prometheus-client, where it is there).
 
 metrics.py SOURCE_ROOT METRICS_PRINT"""
+import json
 import os
 import re
 import subprocess
@@ -136,6 +137,77 @@ class Metrics(unittest.TestCase):
         names = {family.name for family in strict(self.open)}
         self.assertEqual(names, set(families(self.open)))
         self.assertGreaterEqual(len(list(loose(self.plain))), len(names))
+
+
+class Prometheus(unittest.TestCase):
+    """The rules and the dashboard of contrib/prometheus ask for nothing that does not exist."""
+
+    def setUp(self):
+        def read(name):
+            with open(os.path.join(TOP, "contrib/prometheus", name), encoding="utf-8") as file:
+                return file.read()
+        self.texts = {name: read(name) for name in ("recording.yml", "alerts.yml", "rules-test.yml", "dashboard.json")}
+        self.dashboard = json.loads(self.texts["dashboard.json"])
+        self.recorded = set(re.findall(r"- record: (\S+)", self.texts["recording.yml"]))
+
+    def test_metrics_exist(self):
+        there = set(listed())
+        used = set()
+        for name, text in self.texts.items():
+            found = set(re.findall(r"(?<![\w:-])(?:pathdog|process)_[a-z_]+(?![\w:.-])", text))
+            base = {re.sub("_(bucket|sum|count)$", "", metric) if metric not in there else metric for metric in found}
+            self.assertEqual(base - there, set(), name)
+            used |= base
+        self.assertGreater(len(used), 25)
+
+    def test_recorded_ones_exist(self):
+        self.assertGreater(len(self.recorded), 10)
+        for name, text in self.texts.items():
+            found = set(re.findall(r"\b(?:instance|instance_uplink|region|uplink|job):\w+:\w+", text))
+            self.assertEqual(found - self.recorded, set(), name)
+
+    def test_labels_exist(self):
+        """Each label that a metric is asked by is one that it has, or one that Prometheus gives."""
+        known = {"job", "region", "instance"}
+        there = listed()
+        for name, text in self.texts.items():
+            for metric, labels in re.findall(r"\b((?:pathdog|process)_[a-z_]+)\{([^{}]*)\}", text.replace('\\"', '"')):
+                base = metric if metric in there else re.sub("_(bucket|sum|count)$", "", metric)
+                asked = set(re.findall(r'(\w+)(?:=~|!~|!=|=)"', labels))
+                self.assertEqual(asked - known - there[base][1], set(), f"{name}: {metric}")
+
+    def test_panels(self):
+        panels = self.dashboard["panels"]
+        ids = [panel["id"] for panel in panels]
+        self.assertEqual(len(ids), len(set(ids)))
+        self.assertGreater(len(panels), 25)
+        variables = {one["name"] for one in self.dashboard["templating"]["list"]}
+        self.assertEqual(variables, {"datasource", "job", "region", "instance"})
+        for panel in panels:
+            self.assertTrue(panel["title"])
+            place = panel["gridPos"]
+            self.assertLessEqual(place["x"] + place["w"], 24, panel["title"])
+            if panel["type"] == "row":
+                continue
+            self.assertIn(panel["type"], ("stat", "timeseries", "state-timeline"))
+            self.assertTrue(panel["description"], panel["title"])
+            self.assertTrue(panel["fieldConfig"]["defaults"]["unit"])
+            self.assertTrue(panel["targets"], panel["title"])
+            refs = [target["refId"] for target in panel["targets"]]
+            self.assertEqual(len(refs), len(set(refs)))
+            for target in panel["targets"]:
+                self.assertEqual(target["datasource"]["uid"], "${datasource}")
+                self.assertTrue(target["legendFormat"])
+                self.assertLessEqual(set(re.findall(r"\$(\w+)", target["expr"])), variables | {"__rate_interval"})
+
+    def test_panels_do_not_lie_upon_each_other(self):
+        taken = {}
+        for panel in self.dashboard["panels"]:
+            place = panel["gridPos"]
+            for x in range(place["x"], place["x"] + place["w"]):
+                for y in range(place["y"], place["y"] + place["h"]):
+                    self.assertNotIn((x, y), taken, f'{panel["title"]} and {taken.get((x, y))}')
+                    taken[x, y] = panel["title"]
 
 
 unittest.main(argv=sys.argv[:1])
