@@ -52,7 +52,7 @@ def test_metrics_the_first_scrape_starts_the_proxy():
     sh("systemctl", "start", SOCKET)
     same(show(UNIT, "ActiveState"), "inactive")
     text = scrape()
-    same(show(UNIT, "ActiveState"), "active")
+    wait(lambda: show(UNIT, "ActiveState") == "active", "the proxy is active")
     check(text.endswith("# EOF\n"), text[-100:])
     check("\npathdog_node_up 1\n" in text, "the node is up")
     same(int(re.search(r"^pathdog_mode\{mode=\"active\"\} (\d)$", text, re.M)[1]), 1)
