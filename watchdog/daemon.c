@@ -62,13 +62,14 @@ static void daemon_look_up(struct daemon *daemon)
     daemon->turning = false;
 }
 
-static void daemon_write(struct daemon *daemon, const struct outbox *outbox)
+static void daemon_write(struct daemon *daemon, const struct outbox *outbox, uint64_t late_us)
 {
     daemon_arm(daemon, outbox->wake_at_us);
     for (size_t done = 0, n; done < outbox->n_records; done += n) {
         n = min_u64(outbox->n_records - done, WRITE_SLICE);
         sink_write(daemon->sink, outbox->records + done, n);
         control_records(daemon->control, outbox->records + done, n);
+        metrics_records(daemon->metrics, outbox->records + done, n, late_us);
         if (done + n < outbox->n_records)
             daemon_look_up(daemon);
     }
@@ -77,7 +78,7 @@ static void daemon_write(struct daemon *daemon, const struct outbox *outbox)
 void daemon_act(struct daemon *daemon, const struct outbox *outbox)
 {
     (void)daemon_send(daemon, outbox, 0);
-    daemon_write(daemon, outbox);
+    daemon_write(daemon, outbox, 0);
 }
 
 /* A storm is a turn of very much. What it needs is free again in the minute that follows, in
@@ -99,6 +100,7 @@ static void daemon_note_storm(struct daemon *daemon, const struct outbox *outbox
 static void daemon_turn(struct daemon *daemon, struct event *event)
 {
     const struct outbox *outbox;
+    uint64_t late_us;
     size_t sent;
     int r = 0;
 
@@ -116,11 +118,12 @@ static void daemon_turn(struct daemon *daemon, struct event *event)
         sent = daemon_send(daemon, outbox, sent);
         daemon_look_up(daemon);
     }
+    late_us = sent ? sub_u64(clock_us(CLOCK_MONOTONIC), daemon->now_us) : 0;
     while (!engine_settle(daemon->engine, SETTLE_SLICE)) {
         link_push(daemon->link);
         daemon_look_up(daemon);
     }
-    daemon_write(daemon, outbox);
+    daemon_write(daemon, outbox, late_us);
     control_go_on(daemon->control);
     daemon_note_storm(daemon, outbox);
     keeper_event(daemon->keeper, event, outbox);
@@ -238,6 +241,7 @@ static struct daemon_fixed fixed_of(const struct config *config)
         {"node", config->node},
         {"node_user", config->node_user},
         {"control", config->control},
+        {"metrics", config->metrics},
         {"state_directory", config->state_directory},
     }};
 }

@@ -15,6 +15,7 @@
 #include "host-net.h"
 #include "host/source.h"
 #include "inbox.h"
+#include "metrics/metrics.h"
 #include "node/link.h"
 #include "state/keeper.h"
 #include "status.h"
@@ -22,7 +23,7 @@
 #include "util/clock.h"
 
 /* Settings that only a restart can change. */
-#define DAEMON_FIXED 4
+#define DAEMON_FIXED 5
 
 struct daemon_fixed {
     struct {
@@ -51,6 +52,7 @@ struct daemon {
     struct supervisor *supervisor;
     struct status *status;
     struct control *control; /* NULL: there is none */
+    struct metrics *metrics;
     struct keeper *keeper;
     struct lock state_lock; /* of the state directory */
     uint64_t now_us;        /* of the last event */

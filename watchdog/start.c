@@ -36,6 +36,17 @@ static int daemon_name_run(struct daemon *daemon)
     return 0;
 }
 
+/* From the first record on. */
+static int daemon_start_counts(struct daemon *daemon)
+{
+    uint64_t key[2];
+
+    if (getrandom(key, sizeof(key), 0) != sizeof(key))
+        return errno ? -errno : -EIO;
+    daemon->metrics = metrics_new(key);
+    return 0;
+}
+
 static int daemon_start_loop(struct daemon *daemon)
 {
     sd_event_source *sources[3] = {0};
@@ -178,6 +189,11 @@ static int control_reload(void *user, char **ret_left, char **ret_error)
     return daemon_reload(user, ret_left, ret_error);
 }
 
+static const char *control_metrics(void *user)
+{
+    return metrics_path(((const struct daemon *)user)->metrics);
+}
+
 /* Without it there is nobody to ask, but everything else goes on. Where the machine has not
  * enough for it, it may have that at the next start. */
 static int daemon_start_control(struct daemon *daemon, char **ret_error)
@@ -193,6 +209,7 @@ static int daemon_start_control(struct daemon *daemon, char **ret_error)
         .dispatch = control_dispatch,
         .notice = daemon_on_notice,
         .reload = control_reload,
+        .metrics = control_metrics,
         .user = daemon,
     };
     int r = control_new(&host, daemon->config->control, &daemon->control, &error);
@@ -201,6 +218,27 @@ static int daemon_start_control(struct daemon *daemon, char **ret_error)
         return error_set(ret_error, r, "%s", error);
     if (r < 0)
         daemon_notice(daemon, PD_LEVEL_ERROR, "control-socket", error, 1);
+    return 0;
+}
+
+/* Without it nobody can scrape, but everything else goes on. */
+static int daemon_start_metrics(struct daemon *daemon, uint64_t start_us, char **ret_error)
+{
+    CLEANUP_FREE char *error = NULL;
+    const struct metrics_host host = {
+        .loop = aside_loop(daemon->aside),
+        .engine = daemon->engine,
+        .version = PATHDOG_VERSION,
+        .start_us = start_us,
+        .notice = daemon_on_notice,
+        .user = daemon,
+    };
+    int r = metrics_listen(daemon->metrics, &host, daemon->config->metrics, &error);
+
+    if (error_is_shortage(r))
+        return error_set(ret_error, r, "%s", error);
+    if (r < 0)
+        daemon_notice(daemon, PD_LEVEL_WARNING, "metrics-socket", error, 1);
     return 0;
 }
 
@@ -253,6 +291,7 @@ static int daemon_start_base(struct daemon *daemon, char **ret_error)
         const char *what;
     } steps[] = {
         {daemon_name_run, "find random numbers for the name of this run"},
+        {daemon_start_counts, "find random numbers for a table of names"},
         {daemon_start_loop, "make the event loop"},
         {daemon_start_supervisor, "make what tells systemd"},
         {daemon_start_sink, "open the log"},
@@ -298,6 +337,8 @@ static int daemon_start(struct daemon *daemon, char **ret_error)
     r = daemon_start_keeper(daemon, ret_error);
     if (r >= 0)
         r = daemon_start_control(daemon, ret_error);
+    if (r >= 0)
+        r = daemon_start_metrics(daemon, realtime_us, ret_error);
     if (r < 0)
         return r;
     keeper_start(daemon->keeper, daemon->engine);
@@ -333,6 +374,7 @@ struct daemon *daemon_free(struct daemon *daemon)
     if (!daemon)
         return NULL;
     control_free(daemon->control);
+    metrics_free(daemon->metrics);
     sources_free(daemon->sources);
     host_net_free(daemon->net);
     link_free(daemon->link);

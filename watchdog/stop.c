@@ -73,6 +73,7 @@ bool daemon_stop(struct daemon *daemon)
     daemon_stop_begin(daemon);
     daemon->stopped = true;
     daemon->control = control_free(daemon->control);
+    metrics_close(daemon->metrics);
     daemon->sources = sources_free(daemon->sources);
     daemon->link = link_free(daemon->link);
     stuck = daemon_drain(daemon, &lines);

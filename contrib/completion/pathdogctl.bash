@@ -108,7 +108,7 @@ _pathdogctl()
 {
     local IFS=$' \t\n' words quote before cur prev command= subject= socket=() i
     local triggers='route srtt stall tunnel congestion loss send-errors resume lease relay exec operator fallback uplink return shared'
-    local commands='status peers uplinks relays decisions report explain migrate hold release mode notify reload check
+    local commands='status peers uplinks relays decisions report explain migrate hold release mode notify metrics reload check
         help version'
     local verdicts='gone inbound disabled held no-target in-flight merged cooling backing-off damped awaiting observing
         probing queued migrate reconnect superseded expired'

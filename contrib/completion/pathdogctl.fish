@@ -90,6 +90,7 @@ $c -n __pathdogctl_is -a hold -d 'no moves of a peer but those that operators as
 $c -n __pathdogctl_is -a release -d 'end a hold'
 $c -n __pathdogctl_is -a mode -d 'show or set the mode, active or observe'
 $c -n __pathdogctl_is -a notify -d 'report a rebound tunnel or socket to the trigger tunnel'
+$c -n __pathdogctl_is -a metrics -d 'counters and gauges as a scraper gets them'
 $c -n __pathdogctl_is -a reload -d 'read the configuration again'
 $c -n __pathdogctl_is -a check -d 'check a configuration file'
 $c -n __pathdogctl_is -a help -d 'print the help of all commands, or of one'
@@ -100,7 +101,7 @@ $c -n '__pathdogctl_is mode; and __pathdogctl_count 1' -a 'active observe'
 $c -n '__pathdogctl_is notify; and __pathdogctl_count 1' -a 'rebind up moved down'
 $c -n '__pathdogctl_is notify; and __pathdogctl_count 2' -a '(__pathdogctl_interfaces)'
 $c -n '__pathdogctl_is help; and __pathdogctl_count 1' \
-    -a 'status peers uplinks relays decisions report explain migrate hold release mode notify reload check help version'
+    -a 'status peers uplinks relays decisions report explain migrate hold release mode notify metrics reload check help version'
 $c -n '__pathdogctl_is check' -F
 $c -n '__pathdogctl_is report; and __pathdogctl_count 1' -F
 

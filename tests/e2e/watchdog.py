@@ -107,10 +107,11 @@ class Watchdog:
         self.config = os.path.join(directory, f"{name}.conf")
         self.recording = os.path.join(directory, f"{name}.recording")
         self.control = os.path.join(directory, f"{name}.ctl")
+        self.metrics = os.path.join(directory, f"{name}.metrics")
         self.notify_path = os.path.join(directory, "notify")  # of the tunnel trigger
         self.sections = {"watchdog": {
             "node": node.path if node else os.path.join(directory, "node"), **WATCHDOG,
-            "control": self.control, "state_directory": os.path.join(directory, "state"),
+            "control": self.control, "metrics": self.metrics, "state_directory": os.path.join(directory, "state"),
             "plugin_directory": plugins(), **(watchdog or {})}}
         for trigger, options in (triggers or {}).items():
             self.sections[f"trigger:{trigger}"] = dict(options)

@@ -22,6 +22,7 @@ import flood
 import flow
 import history
 import manual
+import metrics
 import relay
 import sandbox
 import shells
@@ -344,7 +345,7 @@ def test_a_stop_is_clean():
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 # Beside the first one: others, and then what is left of it at the end.
 TESTS[-1:-1] = (sandbox.TESTS + commands.TESTS + flood.TESTS[:-1] + history.TESTS + shells.TESTS + flood.TESTS[-1:] +
-               manual.TESTS + relay.TESTS + flow.TESTS)
+               manual.TESTS + metrics.TESTS + relay.TESTS + flow.TESTS)
 
 
 def main():

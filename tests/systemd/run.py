@@ -96,6 +96,7 @@ PLACES = ("etc/pathdog/pathdog.conf.example", "usr/bin/pathdog", "usr/bin/pathdo
           "usr/share/man/man7/pathdog-verdicts.7", "usr/share/man/man7/pathdog-records.7",
           "usr/share/man/man7/pathdog-journal-fields.7",
           "usr/share/man/man7/pathdog-node-protocol.7", "usr/share/man/man8/pathdog.8",
+          "usr/lib/systemd/system/pathdog-metrics.socket", "usr/lib/systemd/system/pathdog-metrics.service",
           "usr/bin/udp-relay", "usr/bin/udp-relayctl", "usr/lib/systemd/system/udp-relay.service",
           "usr/lib/systemd/system/udp-relay.socket", "usr/lib/sysusers.d/udp-relay.conf",
           "usr/share/bash-completion/completions/udp-relay",

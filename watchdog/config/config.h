@@ -49,6 +49,7 @@ struct config {
     const char *node;            /* path, or @name */
     const char *node_user;       /* name or number of who must own the node; NULL: anybody */
     const char *control;
+    const char *metrics; /* "": none */
     const char *state_directory;
     const char *plugin_directory;
 

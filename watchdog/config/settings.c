@@ -45,6 +45,11 @@ static const char *check_path_socket(const char *text)
     return text[0] == '/' ? check_socket(text) : check_path(text);
 }
 
+static const char *check_metrics(const char *text)
+{
+    return *text ? check_path_socket(text) : NULL;
+}
+
 static const char *check_user(const char *text)
 {
     return strpbrk(text, " \t") || !*text ? "is not a user: a name or a number" : NULL;
@@ -85,6 +90,8 @@ const struct setting settings[] = {
      .check = check_user, .unset = "anybody"},
     CHOICE("mode", mode, "active", mode_names, "observe: decide and record, but send no requests"),
     STRING("control", control, "/run/pathdog/control.sock", check_path_socket, "the control socket"),
+    {.option = {"metrics", PD_OPTION_TEXT, "/run/pathdog/metrics.sock", 0, 0, "the socket for scrapers of metrics; empty: none"},
+     .kind = SETTING_STRING, .offset = offsetof(struct config, metrics), .check = check_metrics, .may_be_empty = true},
     STRING("state_directory", state_directory, "/run/pathdog", check_path, "where the learnt state is kept"),
     STRING("plugin_directory", plugin_directory, PATHDOG_TRIGGER_DIRECTORY, check_path, "where triggers are loaded from"),
     TIME("sample_interval", sample_interval_us, "5s", 10 * MS, HOUR, "between two polls of all peers"),
@@ -221,7 +228,7 @@ int setting_parse(const struct setting *setting, struct config *config, const ch
         *(bool *)place = value.number != 0;
         return 0;
     default:
-        wrong = *text ? setting->check(text) : "is empty";
+        wrong = *text || setting->may_be_empty ? setting->check(text) : "is empty";
         if (wrong)
             return error_set(ret_error, -EINVAL, "\"%.80s\" %s", text, wrong);
         *(const char **)place = text;

@@ -24,6 +24,7 @@ struct setting {
     const char *unset; /* what holds where nothing is set and there is no default */
     /* Looks at a string. Returns NULL, or what is wrong with it. */
     const char *(*check)(const char *text);
+    bool may_be_empty; /* a string */
 };
 
 extern const struct setting settings[];

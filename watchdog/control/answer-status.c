@@ -15,6 +15,17 @@ void answer_version(struct request *request)
     answer_end(request);
 }
 
+void answer_metrics(struct request *request)
+{
+    const struct control_host *host = &request->control->host;
+    struct buffer *out = answer_begin(request);
+
+    put_open(out, NULL, "{");
+    put_text(out, "socket", host->metrics ? host->metrics(host->user) : NULL);
+    put_close(out, "}");
+    answer_end(request);
+}
+
 static void put_node(struct buffer *out, const struct inspect_status *status, const char *path)
 {
     put_open(out, "node", "{");

@@ -28,12 +28,7 @@ static void count(struct use *uses, size_t n, const struct inspect_peer *peer)
 
 const char *uplink_state(const struct inspect_uplink *uplink)
 {
-    if (strcmp(uplink->condition, uplink_condition_names[UPLINK_UP]) != 0)
-        return uplink->condition;
-    return uplink->held         ? "held"
-           : uplink->penalty_us ? "penalty"
-           : uplink->suspect    ? "unproven"
-                                : "up";
+    return inspect_uplink_state_name(inspect_uplink_state(uplink));
 }
 
 static void put_proof(struct buffer *out, const struct inspect_uplink *uplink)

@@ -29,6 +29,7 @@ struct control_host {
     void (*notice)(void *user, enum pd_level level, const char *what, const char *text);
     /* As at SIGHUP. Returns 0, or -errno and a sentence that the caller frees. */
     int (*reload)(void *user, char **ret_left, char **ret_error);
+    const char *(*metrics)(void *user); /* where scrapers are answered, NULL: nowhere */
     void *user;
 };
 

@@ -5,36 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <systemd/sd-daemon.h>
 
+#include "../util/passed-socket.h"
 #include "../util/util.h"
 
 #define NAME_PASSED "control"
 #define BACKLOG     64
 #define SOCKET_MODE 0660
 
-/* FileDescriptorName=control in a socket unit; -1: none was passed. */
-static int passed_fd(void)
-{
-    char **names = NULL;
-    int n = sd_listen_fds_with_names(0, &names);
-    int fd = -1;
-
-    for (int i = 0; i < n; i++) {
-        if (fd < 0 && !strcmp(names[i], NAME_PASSED) &&
-            sd_is_socket(SD_LISTEN_FDS_START + i, AF_UNIX, SOCK_STREAM, 1) > 0)
-            fd = SD_LISTEN_FDS_START + i;
-        free(names[i]);
-    }
-    free(names);
-    return fd;
-}
-
 int listener_open(struct unix_socket *listener, const char *path)
 {
     static const struct unix_socket_options options = {
         .type = SOCK_STREAM, .backlog = BACKLOG, .mode = SOCKET_MODE, .group = (gid_t)-1};
-    int fd = passed_fd();
+    int fd = passed_socket(NAME_PASSED, NULL);
 
     if (fd < 0)
         return unix_socket_open(listener, path, &options);

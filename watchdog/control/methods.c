@@ -32,6 +32,7 @@ static const struct method {
     {"version", answer_version, {{0}}},
     {"status", answer_status, {{0}}},
     {"as", answer_as, {{"uid", PARAM_NUMBER, true}}},
+    {"metrics", answer_metrics, {{0}}},
     {"count", answer_count, {{"after", PARAM_NUMBER, false}}},
     {"peers",
      answer_peers,

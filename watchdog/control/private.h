@@ -197,6 +197,7 @@ int param_choice(struct request *request, const char *name, const char *const *n
 /* ---- the methods ---- */
 
 void answer_version(struct request *request);
+void answer_metrics(struct request *request);
 void answer_status(struct request *request);
 void answer_as(struct request *request);
 void answer_count(struct request *request);

@@ -144,6 +144,7 @@ enum ctl_status command_relays(struct ctl *ctl);
 enum ctl_status command_report(struct ctl *ctl);
 enum ctl_status command_explain(struct ctl *ctl);
 enum ctl_status command_uplinks(struct ctl *ctl);
+enum ctl_status command_metrics(struct ctl *ctl);
 enum ctl_status command_migrate(struct ctl *ctl);
 enum ctl_status command_hold(struct ctl *ctl);
 enum ctl_status command_release(struct ctl *ctl);

@@ -50,6 +50,31 @@ static void report_uplink(const struct uplink *uplink, uint64_t now_us, struct i
     ret->change_us = sub_u64(now_us, uplink->is.change_us);
 }
 
+static const char *const state_names[] = {[INSPECT_UPLINK_ABSENT] = "absent",
+                                          [INSPECT_UPLINK_NO_CARRIER] = "no-carrier",
+                                          [INSPECT_UPLINK_NO_ADDRESS] = "no-address",
+                                          [INSPECT_UPLINK_NO_ROUTE] = "no-route",
+                                          [INSPECT_UPLINK_HELD] = "held",
+                                          [INSPECT_UPLINK_PENALTY] = "penalty",
+                                          [INSPECT_UPLINK_UNPROVEN] = "unproven",
+                                          [INSPECT_UPLINK_UP] = "up"};
+
+enum inspect_uplink_state inspect_uplink_state(const struct inspect_uplink *uplink)
+{
+    for (size_t i = 0; i <= INSPECT_UPLINK_NO_ROUTE; i++)
+        if (!strcmp(uplink->condition, state_names[i]))
+            return (enum inspect_uplink_state)i;
+    return uplink->held         ? INSPECT_UPLINK_HELD
+           : uplink->penalty_us ? INSPECT_UPLINK_PENALTY
+           : uplink->suspect    ? INSPECT_UPLINK_UNPROVEN
+                                : INSPECT_UPLINK_UP;
+}
+
+const char *inspect_uplink_state_name(enum inspect_uplink_state state)
+{
+    return (size_t)state < ARRAY_SIZE(state_names) ? state_names[state] : "?";
+}
+
 bool inspect_uplink(const struct engine *engine, uint64_t now_us, size_t place,
                     struct inspect_uplink *ret)
 {

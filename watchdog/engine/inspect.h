@@ -73,6 +73,22 @@ struct inspect_uplink {
     uint64_t change_us; /* so long ago */
 };
 
+/* In short: what keeps connections off it, in this order; up: nothing does. */
+enum inspect_uplink_state {
+    INSPECT_UPLINK_ABSENT,
+    INSPECT_UPLINK_NO_CARRIER,
+    INSPECT_UPLINK_NO_ADDRESS,
+    INSPECT_UPLINK_NO_ROUTE,
+    INSPECT_UPLINK_HELD,
+    INSPECT_UPLINK_PENALTY,
+    INSPECT_UPLINK_UNPROVEN,
+    INSPECT_UPLINK_UP,
+    INSPECT_UPLINK_STATES
+};
+
+enum inspect_uplink_state inspect_uplink_state(const struct inspect_uplink *uplink);
+const char *inspect_uplink_state_name(enum inspect_uplink_state state);
+
 /* In file order; false: there are no more. */
 bool inspect_uplink(const struct engine *engine, uint64_t now_us, size_t place,
                     struct inspect_uplink *ret);
@@ -182,7 +198,8 @@ struct inspect_tally {
     uint32_t disabled;       /* up, client, and may not be migrated */
     uint32_t measured;       /* up, and an RTT is known */
     uint32_t silent, unseen; /* up, and of that condition */
-    uint32_t moving, idle;
+    uint32_t moving, idle, new;
+    uint32_t relayed;          /* up, and goes over a relay */
     uint32_t watched, cooling; /* may be fewer by the next event */
     uint32_t held;             /* by name, connected or not told */
 };

@@ -111,11 +111,15 @@ struct record_subject {
     uint64_t conn;
 };
 
+/* A cause's, where it is not known. */
+#define RECORD_AGE_UNKNOWN UINT64_MAX
+
 struct record_decision {
     struct record_subject subject;
     uint64_t decision;
-    uint64_t cause;      /* 0: none */
-    const char *trigger; /* instance, "operator" or "fallback"; lives as long as the engine */
+    uint64_t cause;        /* 0: none */
+    uint64_t cause_age_us; /* for the metrics, not written anywhere */
+    const char *trigger;   /* instance, "operator" or "fallback"; lives as long as the engine */
     enum pd_kind kind;
     enum by by;
     enum verdict verdict;

@@ -24,6 +24,7 @@ static uint64_t open_cause(struct engine *engine, const struct instance *instanc
         .instance = instance,
         .trigger = trigger,
         .reason = text_new(reason),
+        .opened_us = engine->now_us,
         .peers = engine->peers.count,
     };
     return causes->last;
@@ -45,6 +46,13 @@ struct cause *cause_find(struct engine *engine, uint64_t id)
         if (engine->causes.open[i].id == id)
             return &engine->causes.open[i];
     return NULL;
+}
+
+uint64_t cause_age_us(struct engine *engine, uint64_t id)
+{
+    const struct cause *cause = cause_find(engine, id);
+
+    return cause ? sub_u64(engine->now_us, cause->opened_us) : RECORD_AGE_UNKNOWN;
 }
 
 void cause_count_advice(struct engine *engine, uint64_t id)

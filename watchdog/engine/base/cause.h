@@ -17,6 +17,7 @@ struct cause {
     const struct instance *instance; /* NULL: none */
     const char *trigger;
     struct text *reason;
+    uint64_t opened_us;
     uint64_t peers, advised;
     uint64_t verdicts[VERDICT_COUNT];
     bool closing;
@@ -42,6 +43,9 @@ void causes_close(struct engine *engine, const struct instance *instance);
 
 /* The open cause of that number, or NULL. */
 struct cause *cause_find(struct engine *engine, uint64_t id);
+
+/* So long ago it was opened; RECORD_AGE_UNKNOWN: there is no such cause, or it is closed. */
+uint64_t cause_age_us(struct engine *engine, uint64_t id);
 
 /* Counts in the open cause of that number, if there is one: advice given, a first verdict. */
 void cause_count_advice(struct engine *engine, uint64_t id);

@@ -2,6 +2,7 @@
 /* Refusals that repeat, counted per connection, trigger and verdict. */
 #include "decision.h"
 
+#include "../base/cause.h"
 #include "../base/outbox.h"
 #include "../peers/peer.h"
 #include "../state.h"
@@ -21,6 +22,7 @@ void decision_write(struct engine *engine, const struct record_subject *subject,
         .subject = *subject,
         .decision = what->decision,
         .cause = reason->cause,
+        .cause_age_us = cause_age_us(engine, reason->cause),
         .trigger = reason->trigger,
         .kind = reason->kind,
         .by = what->by,

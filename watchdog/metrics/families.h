@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which metrics there are; docs/metrics.md says of each what it means. */
+#ifndef METRICS_FAMILIES_H
+#define METRICS_FAMILIES_H
+
+enum family_type {
+    FAMILY_COUNTER,
+    FAMILY_GAUGE,
+    FAMILY_HISTOGRAM,
+    FAMILY_INFO,
+};
+
+struct family {
+    const char *name; /* without the suffix of its type */
+    enum family_type type;
+    const char *unit; /* NULL: none */
+    const char *help;
+};
+
+/* In the order in which they are printed. */
+enum family_id {
+    METRIC_BUILD,
+    METRIC_NODE,
+    METRIC_NODE_UP,
+    METRIC_NODE_REPORTED,
+    METRIC_NODE_SILENT,
+    METRIC_NODE_CHANGES,
+    METRIC_MODE,
+    METRIC_ALL_HELD,
+    METRIC_PEERS,
+    METRIC_PEERS_HELD,
+    METRIC_PEERS_IMMOVABLE,
+    METRIC_PEERS_RELAYED,
+    METRIC_PEERS_COOLING,
+    METRIC_PEER_CHANGES,
+    METRIC_UPLINKS,
+    METRIC_UPLINK,
+    METRIC_UPLINK_STATE,
+    METRIC_UPLINK_PEERS,
+    METRIC_UPLINK_RTT,
+    METRIC_UPLINK_HEARD,
+    METRIC_UPLINK_CHANGES,
+    METRIC_RELAYS,
+    METRIC_TRIGGERS,
+    METRIC_DECISIONS,
+    METRIC_TRIGGER_DECISIONS,
+    METRIC_CAUSES,
+    METRIC_CAUSES_OPEN,
+    METRIC_REQUESTS,
+    METRIC_REQUESTS_OPEN,
+    METRIC_REQUESTS_QUEUED,
+    METRIC_REQUESTS_WAITING,
+    METRIC_REQUESTS_BUDGET,
+    METRIC_OUTCOMES,
+    METRIC_EFFECTS,
+    METRIC_EFFECTS_PENDING,
+    METRIC_REACTION,
+    METRIC_MIGRATION,
+    METRIC_OUTAGE,
+    METRIC_OUTAGES_OPEN,
+    METRIC_OUTAGES_UNKNOWN,
+    METRIC_NOTICES,
+    METRIC_ROUNDS,
+    METRIC_IGNORED_EVENTS,
+    METRIC_SCRAPES,
+    METRIC_CPU,
+    METRIC_RESIDENT,
+    METRIC_START_TIME,
+    METRIC_COUNT
+};
+
+extern const struct family families[METRIC_COUNT];
+
+#endif
