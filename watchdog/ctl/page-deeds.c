@@ -55,7 +55,7 @@ static void put_decision(const json_t *decision, const struct plot *plot)
         html_text(out, target, HTML_NAME);
     }
     if (repeats)
-        html_put(out, " (%llu times)", (unsigned long long)repeats);
+        html_put(out, " (%llu time%s)", (unsigned long long)repeats, repeats == 1 ? "" : "s");
     if (*choice) {
         buffer_text(out, "<br><small>");
         html_text(out, choice, HTML_REASON);

@@ -108,7 +108,8 @@ void plot_axis(const struct plot *plot)
         if ((at_us - plot->from_us) > width_us - width_us / 32)
             break; /* it would be cut off */
         local_text(text, sizeof(text), format, at_us);
-        if (!strncmp(text, "00:00", 5) && plot->dates && n) /* another day begins */
+        if ((!strcmp(text, "00:00") || !strcmp(text, "00:00:00")) && plot->dates &&
+            n) /* another day begins */
             local_text(text, sizeof(text), "%m-%d", at_us);
         html_put(plot->out, "<text class=\"at%s\" y=\"13\" x=\"", n % 2 ? " odd" : "");
         plot_x(plot, at_us);
