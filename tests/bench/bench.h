@@ -236,5 +236,6 @@ int bench_saving(void);
 int bench_clients(void);
 int bench_storm(void);
 int bench_together(void);
+int bench_scrape(void);
 
 #endif

@@ -95,6 +95,24 @@ def bench_clients(run, table):
                   time_text(worst_of(windows, "echo_us")))
 
 
+def bench_scrape(run, table):
+    table.group("A scrape", "peers", "CPU of a request for nothing", "of a scrape", "90 %", "÷ for nothing",
+                "bytes", "control while it is made: worst of each, median", "worst", "echo: worst", "below 5 ms")
+    for peers in (1000, 10000, 100000):
+        rows = run.bench("scrape", peers=peers, rounds=5 if run.quick else 20, triggers="srtt,stall",
+                         interval=3600000)
+        if not rows:
+            continue
+        cpu = {what: [r["cpu_us"] for r in rows if r["what"] == what] for what in ("nothing", "metrics", "late")}
+        late = [r for r in rows if r["what"] == "late"]
+        ours, nothing = statistics.median(cpu["metrics"]), statistics.median(cpu["nothing"])
+        table.row(count_text(peers), time_text(nothing), time_text(ours), time_text(quantile(cpu["metrics"], .9)),
+                  f"{ours / nothing:.1f}", max(r["bytes"] for r in rows),
+                  time_text(statistics.median(r["control_us"]["worst"] for r in late)),
+                  time_text(max(r["control_us"]["worst"] for r in late)),
+                  time_text(max(r["echo_us"]["worst"] for r in late)), verdict(ours < 5000))
+
+
 def bench_saving(run, table):
     table.group("Saving what was learnt: how long it holds the loop", "peers",
                 "control: median", "99 %", "worst of 3 s", "while it saves: median", "99 %",

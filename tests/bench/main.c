@@ -33,12 +33,12 @@ static const struct {
     {"reaction", bench_reaction}, {"sampling", bench_sampling}, {"memory", bench_memory},
     {"idle", bench_idle},         {"entry", bench_entry},       {"late", bench_late},
     {"saving", bench_saving},     {"clients", bench_clients},   {"storm", bench_storm},
-    {"together", bench_together},
+    {"together", bench_together}, {"scrape", bench_scrape},
 };
 
 static const char help_text[] =
-    "usage: pathdog-bench reaction|sampling|memory|idle|entry|late|saving|clients|storm|together "
-    "OPTION...\n"
+    "usage: pathdog-bench reaction|sampling|memory|idle|entry|late|saving|clients|storm|together|"
+    "scrape OPTION...\n"
     "\n"
     "  --daemon PATH      pathdog\n"
     "  --plugins DIR      its triggers\n"

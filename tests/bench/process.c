@@ -66,9 +66,10 @@ static void config_write(const char *path, const char *socket_path)
     fprintf(file,
             "[watchdog]\nnode = %s\nmode = active\nsample_interval = %ums\n"
             "max_in_flight = 1048576\nmove_burst = 1000\nmove_refill = 1ms\n"
-            "control = %s/control\nstate_directory = %s/state\nplugin_directory = %s\n",
+            "control = %s/control\nmetrics = %s/metrics\nstate_directory = %s/state\n"
+            "plugin_directory = %s\n",
             socket_path, options->interval_ms, options->directory, options->directory,
-            options->plugins);
+            options->directory, options->plugins);
     if (options->uplinks > 1)
         fputs("\n[uplink:up0]\ninterface = up0\n\n[uplink:up1]\ninterface = up1\n", file);
     for (char *word = strtok_r(words, " ,", &save); word; word = strtok_r(NULL, " ,", &save)) {

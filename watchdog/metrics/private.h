@@ -71,7 +71,7 @@ struct metrics {
     bool looking;
     uint32_t place;
     struct inspect_tally tally;
-    uint64_t looking_us; /* it has taken so long, without what was done between */
+    uint64_t looking_us; /* CPU time of it so far */
     /* the last one */
     struct inspect_tally looked;
     uint64_t looked_us; /* when it ended; 0: none yet */
