@@ -22,6 +22,7 @@ OWNERS = {
     "moved_tokens_us": ("peers/waiting.c",), "failed_us": ("peers/waiting.c",), "stalled": ("peers/waiting.c",),
     "cooldown_doublings": ("peers/waiting.c",), "random": ("peers/waiting.c", "engine.c"),
     "disabled": ("peers/peer.c",), "given_up": ("peers/peer.c",), "undialable": ("peers/peer.c",),
+    "over_relay": ("peers/peer.c",),
     "unrouted": ("peers/peer.c", "liveness/fallback.c"),
     "stuck": ("uplinks/groups.c",),
     "migratable": ("peers/peer.c",), "reconnectable": ("peers/peer.c",),

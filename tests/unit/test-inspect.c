@@ -282,6 +282,28 @@ static void pages(void **state)
     assert_int_equal(tally.held, 1);
 }
 
+/* Those that no row was told of yet, and those that go over a relay, by what the node tells of
+ * their paths. */
+static void new_and_relayed(void **state)
+{
+    struct lab *lab = *state;
+    const struct event_peer_up relayed = {
+        .peer = "b", .conn = 2, .role = PD_ROLE_CLIENT, .migratable = true, .via = "relay-1"};
+    struct event direct = {.type = EVENT_PEER_PATH, .peer_path = {.conn = 2, .via = "direct"}};
+    struct inspect_tally before = {0}, after = {0};
+
+    lab_peer_up(lab, "a", 1);
+    lab_row(lab, 1, "srtt=50000 samples=3 received=100 sent=70 in_flight=0");
+    lab_peer_told(lab, &relayed);
+    inspect_tally(lab->engine, lab->now_us, 0, UINT32_MAX, &before);
+    assert_int_equal(before.new, 1);
+    assert_int_equal(before.relayed, 1);
+    lab_event(lab, &direct);
+    inspect_tally(lab->engine, lab->now_us, 0, UINT32_MAX, &after);
+    assert_int_equal(after.relayed, 0);
+    assert_int_equal(after.new, 1);
+}
+
 /* Backwards, every record once, also those of the last turn; of a full ring too. */
 static void records(void **state)
 {

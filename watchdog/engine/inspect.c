@@ -252,7 +252,6 @@ static void tally_up(const struct engine *engine, uint64_t now_us, const struct 
                      struct inspect_tally *tally)
 {
     enum inspect_condition condition = inspect_condition(engine, now_us, peer);
-    const char *via = peer->view.path->via;
     bool redial = peer_movable(engine, peer, BY_RECONNECT);
     bool movable = peer_movable(engine, peer, BY_MIGRATE) && !peer_inbound(peer);
 
@@ -262,7 +261,7 @@ static void tally_up(const struct engine *engine, uint64_t now_us, const struct 
     tally->moving += condition == INSPECT_IS_MOVING;
     tally->idle += condition == INSPECT_IS_IDLE;
     tally->new += condition == INSPECT_IS_NEW;
-    tally->relayed += via && !string_equal(via, "direct");
+    tally->relayed += peer->over_relay;
     if (peer_inbound(peer))
         tally->server++;
     else

@@ -159,6 +159,11 @@ static uint32_t take_index(struct peers *peers)
     return peers->top++;
 }
 
+static bool is_over_relay(const struct pd_path *path)
+{
+    return path->via && !string_equal(path->via, "direct");
+}
+
 struct peer *peer_add(struct engine *engine, const struct event_peer_up *event)
 {
     struct peers *peers = &engine->peers;
@@ -175,6 +180,7 @@ struct peer *peer_add(struct engine *engine, const struct event_peer_up *event)
         .path = path_new(event->local, event->remote, event->via, event->interface),
     };
     peer->interface_reported = event->interface != NULL;
+    peer->over_relay = is_over_relay(peer->view.path);
     peer_set_able(peer, event->migratable, event->reconnectable);
     memset(peer->rtt, 0xff, sizeof(peer->rtt));
     memset(peer->rtt_last, 0xff, sizeof(peer->rtt_last));
@@ -255,6 +261,7 @@ bool peer_set_path(struct peer *peer, const char *local, const char *remote, con
         return false;
     peer->view.path = path_new(local, remote, via, interface);
     peer->interface_reported = reported;
+    peer->over_relay = is_over_relay(peer->view.path);
     path_free(old);
     return !same || !bound_same;
 }

@@ -59,6 +59,7 @@ struct peer {
     bool measured : 1;            /* had a row with an SRTT */
     bool busy : 1;                /* row.c: something is in flight */
     bool interface_reported : 1;  /* that of its path: by the node */
+    bool over_relay : 1;          /* its path goes over a relay */
     bool in_flight : 1;           /* a request is open */
     bool admitted : 1;            /* in engine.passed, and its move is not made yet */
     bool migratable : 1;          /* the node said so */
