@@ -382,6 +382,7 @@ int main(void)
         LAB_TEST(moving),
         LAB_TEST(status),
         LAB_TEST(pages),
+        LAB_TEST(new_and_relayed),
         LAB_TEST(records),
         LAB_TEST(records_of_moves_among_many_others),
     };
