@@ -16,6 +16,7 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../e2e"))
 
+import alert
 import box
 import commands
 import flood
@@ -345,7 +346,7 @@ def test_a_stop_is_clean():
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 # Beside the first one: others, and then what is left of it at the end.
 TESTS[-1:-1] = (sandbox.TESTS + commands.TESTS + flood.TESTS[:-1] + history.TESTS + shells.TESTS + flood.TESTS[-1:] +
-               manual.TESTS + metrics.TESTS + relay.TESTS + flow.TESTS)
+               manual.TESTS + metrics.TESTS + relay.TESTS + flow.TESTS + alert.TESTS)
 
 
 def main():
