@@ -66,7 +66,7 @@ def test_an_unpacked_install_is_enough():
 
 
 def test_units_are_good_for_systemd():
-    for unit in (UNIT, "pathdog@x.service"):
+    for unit in (UNIT, "pathdog@x.service", alert.UNIT, "pathdog-alert@x.service"):
         done = sh("systemd-analyze", "verify", "--man=no", unit)
         said = [line for line in (done.stdout + done.stderr).splitlines() if "pathdog" in line]
         same(said, [], unit)

@@ -177,18 +177,22 @@ static void test_kept(void **state)
         "{\"version\":1}",
         "{\"version\":1,\"run\":\"x\",\"last\":3}",
     };
+    json_t *state_there = json_integer(7), *saved = NULL;
     CLEANUP_FREE char *text = NULL;
 
     (void)state;
-    assert_null(position_text(&position));
+    assert_null(position_text(&position, state_there));
     position_enter(&position, "run");
     read_until(&position, 41);
-    text = position_text(&position);
-    assert_true(position_parse(&again, text, strlen(text)));
+    text = position_text(&position, state_there);
+    assert_true(position_parse(&again, text, strlen(text), &saved));
+    assert_int_equal(json_integer_value(saved), 7);
+    json_decref(saved);
+    json_decref(state_there);
     assert_string_equal(again.run, "run");
     assert_true(json_equal(again.last, position.last));
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-        assert_false(position_parse(&again, bad[i], strlen(bad[i])));
+        assert_false(position_parse(&again, bad[i], strlen(bad[i]), &saved));
     assert_string_equal(again.run, "run");
     position_clear(&position);
     position_clear(&again);

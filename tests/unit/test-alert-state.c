@@ -199,12 +199,43 @@ static void test_pathdog_gone(void **state_)
     json_decref(told.last);
 }
 
+/* What was told before a restart is not told again, and its end is. */
+static void test_kept(void **state_)
+{
+    struct state state, again;
+    struct told told = {0};
+    json_t *saved, *bad = json_pack("{s:i}", "node", 7);
+
+    (void)state_;
+    state_init(&state);
+    (void)node(&state, "down");
+    for (int i = 0; i < 2; i++)
+        status(&state, &told, "down", "peers-silent/look node-silent/broken");
+    TOLD(&told, ALERT_NODE_SILENT, ALERT_PEERS_SILENT, ALERT_BROKEN);
+    saved = state_save(&state);
+    state_init(&again);
+    state_load(&again, NULL);
+    state_load(&again, bad);
+    assert_int_equal(again.node, -1);
+    state_load(&again, saved);
+    for (int i = 0; i < 3; i++)
+        status(&again, &told, "down", "peers-silent/look node-silent/broken");
+    TOLD_NOTHING(&told);
+    for (int i = 0; i < 2; i++)
+        status(&again, &told, "up", "");
+    TOLD(&told, ALERT_NODE_UP, ALERT_NODE_ANSWERS, ALERT_PEERS_HEARD, ALERT_OK);
+    json_decref(saved);
+    json_decref(bad);
+    json_decref(told.last);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_node),       cmocka_unit_test(test_node_by_status),
         cmocka_unit_test(test_twice),      cmocka_unit_test(test_grades),
         cmocka_unit_test(test_many_peers), cmocka_unit_test(test_pathdog_gone),
+        cmocka_unit_test(test_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -351,13 +351,14 @@ static int start(struct alert *alert)
     alert->launcher = launcher_new(&with_loop);
     alert->queue = queue_new(&queue, now_us());
     if (alert->options->keep)
-        keep_load(alert->options->keep, &alert->position);
+        keep_load(alert->options->keep, &alert->position, &alert->state);
     return apply(alert);
 }
 
 static void end(struct alert *alert)
 {
-    int r = alert->options->keep ? keep_save(alert->options->keep, &alert->position) : 0;
+    int r =
+        alert->options->keep ? keep_save(alert->options->keep, &alert->position, &alert->state) : 0;
 
     if (r < 0)
         alert_say(PD_LEVEL_WARNING, "cannot keep in %s how far it has read: %s",

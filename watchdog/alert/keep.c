@@ -19,9 +19,10 @@ static int directory_open(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
-void keep_load(const char *directory, struct position *position)
+void keep_load(const char *directory, struct position *position, struct state *state)
 {
     int there = directory_open(directory), fd;
+    json_t *saved = NULL;
     char *text;
     ssize_t n;
 
@@ -31,8 +32,10 @@ void keep_load(const char *directory, struct position *position)
     if (fd >= 0) {
         text = memory_new(BYTES_MAX, 1);
         n = read(fd, text, BYTES_MAX);
-        if (n > 0)
-            (void)position_parse(position, text, (size_t)n);
+        if (n > 0 && position_parse(position, text, (size_t)n, &saved)) {
+            state_load(state, saved);
+            json_decref(saved);
+        }
         free(text);
         close(fd);
         (void)unlinkat(there, NAME, 0);
@@ -40,11 +43,13 @@ void keep_load(const char *directory, struct position *position)
     close(there);
 }
 
-int keep_save(const char *directory, const struct position *position)
+int keep_save(const char *directory, const struct position *position, const struct state *state)
 {
-    CLEANUP_FREE char *text = position_text(position);
+    json_t *saved = state_save(state);
+    CLEANUP_FREE char *text = position_text(position, saved);
     int there = text ? directory_open(directory) : -1, fd, r = 0;
 
+    json_decref(saved);
     if (!text)
         return 0;
     if (there < 0)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The position, kept over a restart of pathdog-alert in a file of its runtime directory. */
+/* The position and what was told, kept over a restart of pathdog-alert in a file of its runtime
+ * directory. */
 #ifndef ALERT_KEEP_H
 #define ALERT_KEEP_H
 
 #include "position.h"
+#include "state.h"
 
 /* What was kept there, which is taken away: whoever does not end well begins anew. */
-void keep_load(const char *directory, struct position *position);
+void keep_load(const char *directory, struct position *position, struct state *state);
 
 /* Returns 0 or -errno. */
-int keep_save(const char *directory, const struct position *position);
+int keep_save(const char *directory, const struct position *position, const struct state *state);
 
 #endif

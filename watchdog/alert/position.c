@@ -97,7 +97,7 @@ void catch_up_clear(struct catch_up *catch_up)
 
 /* ---- kept in a file ---- */
 
-char *position_text(const struct position *position)
+char *position_text(const struct position *position, json_t *state)
 {
     json_t *object;
     char *text;
@@ -109,12 +109,14 @@ char *position_text(const struct position *position)
     member_set_text(object, "run", position->run);
     if (position->last)
         json_object_set(object, "last", position->last);
+    if (state)
+        json_object_set(object, "state", state);
     text = memory_check(json_dumps(object, JSON_COMPACT));
     json_decref(object);
     return text;
 }
 
-bool position_parse(struct position *position, const char *text, size_t n_bytes)
+bool position_parse(struct position *position, const char *text, size_t n_bytes, json_t **ret_state)
 {
     json_t *object = json_loadb(text, n_bytes, JSON_ALLOW_NUL, NULL);
     json_t *last = json_object_get(object, "last");
@@ -125,6 +127,7 @@ bool position_parse(struct position *position, const char *text, size_t n_bytes)
         position_clear(position);
         position->run = string_copy(member_text(object, "run"));
         position->last = json_incref(last);
+        *ret_state = json_incref(json_object_get(object, "state"));
     }
     json_decref(object);
     return good;

@@ -44,10 +44,11 @@ void catch_up_clear(struct catch_up *catch_up);
 
 /* ---- kept in a file ---- */
 
-/* As text, to be freed by the caller; NULL: there is nothing to be kept. */
-char *position_text(const struct position *position);
-/* False: it is no such text; then nothing has changed. */
-bool position_parse(struct position *position, const char *text, size_t n_bytes);
+/* As text with `state`, to be freed by the caller; NULL: there is nothing to be kept. */
+char *position_text(const struct position *position, json_t *state);
+/* False: it is no such text; then nothing has changed. `*ret_state` may be NULL. */
+bool position_parse(struct position *position, const char *text, size_t n_bytes,
+                    json_t **ret_state);
 
 void position_clear(struct position *position);
 

@@ -12,6 +12,32 @@ void state_init(struct state *state)
     *state = (struct state){.node = -1};
 }
 
+/* ---- kept over a restart ---- */
+
+json_t *state_save(const struct state *state)
+{
+    return json_pack("{s:i,s:b,s:b,s:i,s:b}", "node", state->node, "node_silent",
+                     state->node_silent.told, "peers_silent", state->peers_silent.told, "grade",
+                     state->grade_told, "pathdog_gone", state->gone_told);
+}
+
+void state_load(struct state *state, const json_t *saved)
+{
+    int node, node_silent, peers_silent, grade, gone;
+
+    if (!saved || json_unpack((json_t *)saved, "{s:i,s:b,s:b,s:i,s:b}", "node", &node,
+                              "node_silent", &node_silent, "peers_silent", &peers_silent, "grade",
+                              &grade, "pathdog_gone", &gone) < 0)
+        return;
+    if (node < -1 || node > 1 || grade < 0 || grade > 2)
+        return;
+    state->node = node;
+    state->node_silent.told = node_silent;
+    state->peers_silent.told = peers_silent;
+    state->grade_told = grade;
+    state->gone_told = gone;
+}
+
 /* ---- the node ---- */
 
 bool state_node(struct state *state, const json_t *record)

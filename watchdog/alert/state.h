@@ -30,6 +30,11 @@ typedef void (*state_tell_fn)(void *user, enum alert_event event, json_t *record
 
 void state_init(struct state *state);
 
+/* What was told, to be kept over a restart; and back from that. What is not such an object, or
+ * NULL, changes nothing. */
+json_t *state_save(const struct state *state);
+void state_load(struct state *state, const json_t *saved);
+
 /* A record about the node: is it a change? */
 bool state_node(struct state *state, const json_t *record);
 
