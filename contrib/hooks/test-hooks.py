@@ -158,6 +158,10 @@ class Hooks(unittest.TestCase):
         self.run_hook("openvpn", {**OPENVPN, "script_type": "up"}, UP)
         self.assertLess(time.monotonic() - begin, 20)
 
+    def test_an_instance(self):
+        self.run_hook("modemmanager", {"PATHDOG_INSTANCE": "branch"}, ["m", "b", "wwan0", "connected"])
+        self.assertEqual(self.calls()[0][:5], ["--instance", "branch", "notify", "up", "wwan0"])
+
     def test_wireguard_refuses_what_it_does_not_know(self):
         self.assertIn("needs up, down or watch", self.run_hook("wireguard", {}, [], status=2).stderr)
         self.assertIn("allowed is up", self.run_hook("wireguard", {}, ["left", "wg0"], status=2).stderr)
