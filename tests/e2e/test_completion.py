@@ -13,7 +13,7 @@ from node import PATIENCE
 from watchdog import program
 
 DIRECTORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib", "completion")
-PROGRAMS = ("pathdog", "pathdog-replay", "pathdog-node-check", "pathdog-varlink", "udp-relay", "udp-relayctl",
+PROGRAMS = ("pathdog", "pathdog-alert", "pathdog-replay", "pathdog-node-check", "pathdog-varlink", "udp-relay", "udp-relayctl",
             "flow-node")
 
 
