@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../util/duration.h"
+#include "members.h"
 
 #define DEFAULT_CONTROL "/run/pathdog/control.sock"
 #define DEFAULT_NOTIFY  "/run/pathdog/notify"
@@ -102,23 +102,6 @@ const char *green(const struct ctl *ctl);
 const char *yellow(const struct ctl *ctl);
 const char *dim(const struct ctl *ctl);
 const char *plain(const struct ctl *ctl);
-
-/* Members, as far as they are there: else "-", 0, false. */
-const char *text_of(const json_t *object, const char *name);
-/* A string in an array. */
-const char *text_at(const json_t *array, size_t place);
-
-/* As a terminal may show it: the text itself, or a copy that is good until 16 others are made. */
-const char *clean(const char *text, size_t length);
-uint64_t number_of(const json_t *object, const char *name);
-bool flag_of(const json_t *object, const char *name);
-bool has(const json_t *object, const char *name); /* there, and not null */
-
-/* Spans in microseconds as text, "-" where it is null; the text lives as long as
- * the block that it is asked for in. */
-#define span_text(span_us)    duration_text((char[DURATION_SIZE]){0}, (span_us))
-#define span_of(object, name) span_at((char[DURATION_SIZE]){0}, (object), (name))
-const char *span_at(char out[DURATION_SIZE], const json_t *object, const char *name);
 
 /* One line of JSON. */
 void show_json(const json_t *value);

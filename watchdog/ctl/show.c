@@ -10,21 +10,6 @@
 #include "history.h"
 #include "when.h"
 
-#define CLEAN_SIZE 4096u
-
-const char *clean(const char *text, size_t length)
-{
-    static char copies[16][CLEAN_SIZE];
-    static unsigned next;
-    char *copy;
-
-    if (text_is_shown(text, length))
-        return text;
-    copy = copies[next++ % ARRAY_SIZE(copies)];
-    text_printable(copy, CLEAN_SIZE, text, length);
-    return copy;
-}
-
 /* What a message names is foreign text, and standard error a terminal. */
 __attribute__((format(printf, 1, 0))) static void say(const char *format, va_list arguments,
                                                       const char *end)
@@ -98,46 +83,6 @@ const char *dim(const struct ctl *ctl)
 const char *plain(const struct ctl *ctl)
 {
     return paint(ctl, "\033[0m");
-}
-
-/* ---- members ---- */
-
-const char *text_of(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    const char *text = json_string_value(value);
-
-    return text ? clean(text, json_string_length(value)) : "-";
-}
-
-const char *text_at(const json_t *array, size_t place)
-{
-    const json_t *value = json_array_get(array, place);
-    const char *text = json_string_value(value);
-
-    return text ? clean(text, json_string_length(value)) : "-";
-}
-
-uint64_t number_of(const json_t *object, const char *name)
-{
-    return (uint64_t)json_integer_value(json_object_get(object, name));
-}
-
-bool flag_of(const json_t *object, const char *name)
-{
-    return json_is_true(json_object_get(object, name));
-}
-
-bool has(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-
-    return value && !json_is_null(value);
-}
-
-const char *span_at(char out[DURATION_SIZE], const json_t *object, const char *name)
-{
-    return has(object, name) ? duration_text(out, number_of(object, name)) : "-";
 }
 
 /* ---- records ---- */
