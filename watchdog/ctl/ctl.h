@@ -109,9 +109,15 @@ void show_json(const json_t *value);
 const char *choice_of(const json_t *object);
 /* A record as one line for people. */
 void show_record(const struct ctl *ctl, const json_t *record);
+void write_record(FILE *out, const struct ctl *ctl, const json_t *record);
 
+/* The answer to `explain`, with the last records of that peer (cmd-explain.c). */
+void write_explain(FILE *out, const struct ctl *ctl, const json_t *peer, const json_t *records);
+
+/* Adds up what another page of uplinks counted. */
+void uplinks_merge(json_t *uplinks, const json_t *page);
 /* What there is to say of an uplink besides its state, each in a line of its own. */
-void show_uplink_state(const struct ctl *ctl, const json_t *state, const char *indent);
+void show_uplink_state(FILE *out, const struct ctl *ctl, const json_t *state, const char *indent);
 const char *uplink_colour(const struct ctl *ctl, const char *state);
 
 /* The line of `status --check`; `status` NULL: there was no answer, and `failure` says why. */
@@ -134,6 +140,7 @@ enum ctl_status command_mode(struct ctl *ctl);
 enum ctl_status command_notify(struct ctl *ctl);
 enum ctl_status command_reload(struct ctl *ctl);
 enum ctl_status command_check(struct ctl *ctl);
+enum ctl_status command_top(struct ctl *ctl);
 enum ctl_status command_version(struct ctl *ctl);
 
 #endif
