@@ -86,7 +86,7 @@ static const char *in_ascii(uint32_t c)
 
 /* The next character of `*text`, which moves behind it; its columns are 0 for a mark, 1 or 2.
  * False: the end. */
-static bool next(const char **text, uint32_t *ret_c, int *ret_columns)
+static bool next(const char **text, bool utf8, uint32_t *ret_c, int *ret_columns)
 {
     size_t length = utf8_decode(*text, strnlen(*text, 4), ret_c);
     int columns;
@@ -100,7 +100,7 @@ static bool next(const char **text, uint32_t *ret_c, int *ret_columns)
         return true;
     }
     *text += length;
-    columns = *ret_c < 0x80 ? 1 : wcwidth((wchar_t)*ret_c);
+    columns = *ret_c < 0x80 || !utf8 ? 1 : wcwidth((wchar_t)*ret_c);
     *ret_columns = columns < 0 ? 1 : columns;
     if (columns < 0) /* the locale does not know it */
         *ret_c = '?';
@@ -164,7 +164,7 @@ static bool pen_text(struct pen *pen, bool utf8, int width, const char *text)
     uint32_t c;
     int columns;
 
-    while (next(&text, &c, &columns))
+    while (next(&text, utf8, &c, &columns))
         if (!pen_character(pen, utf8, c, columns, width))
             return false;
     return true;

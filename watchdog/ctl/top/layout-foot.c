@@ -48,9 +48,8 @@ static void draw_keys(const struct top_model *model, struct canvas *canvas, int 
 {
     static const struct {
         const char *key, *what;
-    } list[] = {{"q", "quit"},    {"?", "help"},     {"/", "filter"},  {"s", "sort"},
-                {"e", "explain"}, {"h", "hold"},     {"r", "release"}, {"m", "move"},
-                {"p", "pause"},   {"d", "decisions"}},
+    } list[] = {{"q", "quit"}, {"?", "help"},    {"/", "filter"}, {"s", "sort"},  {"e", "explain"},
+                {"h", "hold"}, {"r", "release"}, {"m", "move"},   {"p", "pause"}, {"d", "log"}},
       pane[] = {{"Esc", "back"}, {"Up/Down PgUp/PgDn", "scroll"}, {"p", "pause"}};
     bool in_list = model->view == VIEW_PEERS;
     size_t n = in_list ? ARRAY_SIZE(list) : ARRAY_SIZE(pane);

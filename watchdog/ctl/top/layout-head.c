@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../util/format.h"
 #include "../../util/util.h"
 #include "../health.h"
 #include "../members.h"
 #include "layout.h"
 #include "lines.h"
+
+#define ROWS_MANY 20 /* a terminal with so many has some to spare */
 
 /* A line that is written piece by piece. */
 struct line {
@@ -95,16 +98,6 @@ static uint64_t condition(const struct top_model *model, const char *name)
     return number_of(model->conditions, name);
 }
 
-static uint64_t all_peers(const struct top_model *model)
-{
-    uint64_t sum = 0;
-    const char *name;
-    json_t *value;
-
-    json_object_foreach(model->conditions, name, value) sum += (uint64_t)json_integer_value(value);
-    return sum;
-}
-
 static enum health health(const struct top_model *model, char text[HEALTH_SIZE])
 {
     if (!model->status) {
@@ -119,17 +112,49 @@ static uint8_t health_style(enum health health)
     return health == HEALTH_OK ? STYLE_GOOD : health == HEALTH_LOOK ? STYLE_LOOK : STYLE_BAD;
 }
 
-static void draw_health(const struct top_model *model, struct canvas *canvas, int row)
+/* How many bytes of it fit into a row: to a blank, if there is one. */
+static size_t first_row(const struct canvas *canvas, const char *text, int width)
+{
+    size_t length = 0;
+
+    for (const char *end = text; *end;) {
+        char *part;
+        bool fits;
+
+        end += strspn(end, " ");
+        end += strcspn(end, " ");
+        part = string_format("%.*s", (int)(end - text), text);
+        fits = canvas_width(canvas, part) <= width;
+        free(part);
+        if (!fits)
+            break;
+        length = (size_t)(end - text);
+    }
+    return length ? length : strlen(text);
+}
+
+/* In two rows where there is room for it. Returns how many it took. */
+static int draw_health(const struct top_model *model, struct canvas *canvas, int row)
 {
     struct line line = {.canvas = canvas, .row = row, .col = 1, .end = canvas->cols};
-    char text[HEALTH_SIZE];
+    char text[HEALTH_SIZE], *part;
     enum health grade = health(model, text);
+    size_t length;
 
     if (!*text)
-        return;
+        return 1;
     add(&line, faded(model, health_style(grade)), health_words[grade]);
     add(&line, faded(model, STYLE_PLAIN), ": ");
-    add(&line, faded(model, STYLE_PLAIN), text);
+    length = canvas->rows < ROWS_MANY ? strlen(text) : first_row(canvas, text, line.end - line.col);
+    part = string_format("%.*s", (int)length, text);
+    add(&line, faded(model, STYLE_PLAIN), part);
+    free(part);
+    if (!text[length])
+        return 1;
+    line.row++;
+    line.col = 1 + (int)strlen(health_words[grade]) + 2;
+    add(&line, faded(model, STYLE_PLAIN), text + length + 1);
+    return 2;
 }
 
 /* ---- counts ---- */
@@ -147,7 +172,7 @@ static void draw_counts(const struct top_model *model, struct canvas *canvas, in
     const json_t *requests = json_object_get(model->status, "requests");
     uint8_t plain = faded(model, STYLE_PLAIN);
 
-    addf(&line, plain, "%" PRIu64 " peer%s", all_peers(model), all_peers(model) == 1 ? "" : "s");
+    addf(&line, plain, "%" PRIu64 " peer%s", top_count(model), top_count(model) == 1 ? "" : "s");
     if (*model->filter)
         addf(&line, plain, " of \"%s\"", clean(model->filter, strlen(model->filter)));
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -205,14 +230,14 @@ static void draw_uplinks(const struct top_model *model, struct canvas *canvas, i
 
 int draw_head(const struct top_model *model, struct canvas *canvas)
 {
-    int row = 0;
+    int row = 1;
 
     draw_bar(model, canvas);
-    draw_health(model, canvas, ++row);
-    draw_counts(model, canvas, ++row);
+    row += draw_health(model, canvas, row);
+    draw_counts(model, canvas, row++);
     if (json_array_size(model->uplinks))
-        draw_uplinks(model, canvas, ++row);
-    return row + 1;
+        draw_uplinks(model, canvas, row++);
+    return row;
 }
 
 /* ---- too small ---- */
@@ -235,7 +260,7 @@ void draw_small(const struct top_model *model, struct canvas *canvas)
     canvas_print(canvas, ++row, 0, cols, STYLE_PLAIN, "least is %dx%d", TOP_COLS_LEAST,
                  TOP_ROWS_LEAST);
     canvas_print(canvas, ++row, 0, cols, condition(model, "silent") ? STYLE_BAD : STYLE_PLAIN,
-                 "%" PRIu64 " of %" PRIu64 " silent", condition(model, "silent"), all_peers(model));
+                 "%" PRIu64 " of %" PRIu64 " silent", condition(model, "silent"), top_count(model));
     if (model->prompt == PROMPT_NONE)
         canvas_text(canvas, ++row, 0, cols, STYLE_DIM, "q quit");
 }

@@ -90,13 +90,12 @@ static void draw_heading(const struct top_model *model, struct canvas *canvas, i
     col += SILENT_COLS + 1;
     canvas_right(canvas, row, col, SRTT_COLS, style, "SRTT ");
     if (columns->spark)
-        canvas_text(canvas, row, columns->spark_at, columns->spark, style, "RTT");
+        canvas_right(canvas, row, columns->spark_at, columns->spark, style, "RTT");
     if (columns->uplink)
         canvas_text(canvas, row, columns->uplink_at, columns->uplink, style,
                     json_array_size(model->uplinks) ? "UPLINK" : "OVER");
     if (columns->notes)
-        canvas_print(canvas, row, columns->notes_at, columns->notes, style, "by %s",
-                     top_sort(model));
+        canvas_text(canvas, row, columns->notes_at, columns->notes, style, "NOTES");
 }
 
 static uint8_t state_style(const json_t *peer)

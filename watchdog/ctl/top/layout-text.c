@@ -13,6 +13,7 @@
 
 #define WORD_COLS    11
 #define SUBJECT_COLS 24
+#define HANGING_MOST 24
 
 static uint8_t tone_style(const char *word)
 {
@@ -40,8 +41,20 @@ static int draw_record_head(const struct top_model *model, struct canvas *canvas
     return col + used + 2;
 }
 
+/* "1-12 of 10000" */
+static const char *peers_in_sight(const struct top_model *model, char text[static 48])
+{
+    int n = (int)json_array_size(model->peers), last = model->offset + model->page;
+
+    snprintf(text, 48, "%d-%d of %llu", n ? model->offset + 1 : 0, last < n ? last : n,
+             (unsigned long long)top_count(model));
+    return text;
+}
+
 void draw_records(const struct top_model *model, struct canvas *canvas, struct area area)
 {
+    char place[80], sight[48];
+
     canvas_bar(canvas, area.row, STYLE_HEAD);
     if (model->paused && model->n_missed)
         canvas_print(canvas, area.row, 1, canvas->cols - 1, STYLE_HEAD,
@@ -49,6 +62,9 @@ void draw_records(const struct top_model *model, struct canvas *canvas, struct a
                      (unsigned long long)model->n_missed);
     else
         canvas_text(canvas, area.row, 1, canvas->cols - 1, STYLE_HEAD, "LAST DECISIONS");
+    snprintf(place, sizeof(place), "peers %s, by %s", peers_in_sight(model, sight),
+             top_sort(model));
+    canvas_right(canvas, area.row, canvas->cols / 2, canvas->cols / 2 - 1, STYLE_DIM, place);
     for (int i = 0; i < area.rows - 1; i++) {
         const json_t *record = json_array_get(model->records, (size_t)i);
         struct record_line line;
@@ -125,14 +141,26 @@ static void pane_text(struct pane *pane, int col, int indent, uint8_t style, con
     } while (*text);
 }
 
+/* Where the lines go on that a long one is broken into: under what stands beside its heading, or a
+ * little to the right. */
+static int hanging(const char *line)
+{
+    size_t blanks = strspn(line, " ");
+    const char *gap = strstr(line + blanks, "  ");
+    size_t column = gap ? (size_t)(gap - line) + strspn(gap, " ") : 0;
+
+    if (column && column <= HANGING_MOST)
+        return 1 + (int)column;
+    return blanks <= HANGING_MOST ? 1 + (int)blanks + (blanks ? 0 : 2) : 3;
+}
+
 static void pane_lines(struct pane *pane, const char *text)
 {
     while (*text) {
-        size_t length = strcspn(text, "\n"), blanks = strspn(text, " ");
+        size_t length = strcspn(text, "\n");
         char *line = string_format("%.*s", (int)length, text);
-        int indent = blanks < 20 ? (int)blanks + 4 : 4;
 
-        pane_text(pane, 1, indent, faded(pane->model, STYLE_PLAIN), line);
+        pane_text(pane, 1, hanging(line), faded(pane->model, STYLE_PLAIN), line);
         free(line);
         text += length + (text[length] == '\n');
     }
@@ -152,23 +180,23 @@ static void pane_records(struct pane *pane)
 }
 
 static const char help[] =
-    "Up Down PgUp PgDn Home End   the peers; also k j g G\n"
-    "e, Enter   why this peer was or was not moved\n"
-    "d          the last decisions, outcomes and effects, in full\n"
-    "h          hold this peer: no moves but those that operators ask for; asks for how long\n"
-    "r          release this peer\n"
-    "m          move this peer: asks where to, and whether to do it\n"
-    "/          show peers with this in their name; a glob with * ? [ ]; Esc shows all\n"
-    "s          sort by another: worst, silent, rtt, name, age\n"
-    "p, Space   pause: the screen stands still\n"
-    "Ctrl-L     draw everything again\n"
-    "q          quit; Esc: back\n"
+    "Up Down PgUp PgDn Home End  the peers; also k j g G\n"
+    "e  Enter  why this peer was or was not moved\n"
+    "d         the last decisions, outcomes and effects, in full\n"
+    "h         hold this peer: asks for how long; only operators move it then\n"
+    "r         release this peer\n"
+    "m         move this peer: asks where to, and whether to do it\n"
+    "/         peers with this in their names; a glob with * ? [ ]; Esc: all\n"
+    "s         sort by another: worst, silent, rtt, name, age\n"
+    "p  Space  pause: the screen stands still\n"
+    "Ctrl-L    draw everything again\n"
+    "q         quit; Esc: back\n"
     "\n"
-    "STATE: silent, gone, unseen and untold are bad; moving, new and idle pass. SRTT in brackets "
-    "is out of date. RTT: the newest at the right, one for each row that the node has reported "
-    "while the peer was on the screen; a dot: no new RTT in that row. The lowest RTT of a peer is "
-    "the lowest bar, the eightfold of it the highest.\n"
-    "The first 256 peers in the order are listed. \"man pathdogctl\" says more.\n";
+    "STATE   silent, gone, unseen, untold: bad; moving, new and idle pass\n"
+    "SRTT    in brackets: out of date\n"
+    "RTT     the newest at the right, of each row that came while the peer was in sight; "
+    "the lowest RTT is the lowest bar, eight times that the highest; a dot: none that is new\n"
+    "The first 256 peers are listed. \"man pathdogctl\" says more.\n";
 
 void draw_pane(struct top_model *model, struct canvas *canvas, struct area area)
 {

@@ -101,6 +101,8 @@ static void outcome(struct buffer *out, const json_t *record)
 
 static void effect(struct buffer *out, const json_t *record)
 {
+    if (!strcmp(text_of(record, "effect"), "stalled"))
+        buffer_text(out, "the move did not help: nothing is received since");
     if (!has(record, "rtt_before_us") || !has(record, "rtt_after_us"))
         return;
     add(out, "RTT ", span_of(record, "rtt_before_us"), "");

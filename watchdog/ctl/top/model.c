@@ -173,6 +173,16 @@ bool top_forget_message(struct top_model *model)
 
 /* ---- what is looked at ---- */
 
+uint64_t top_count(const struct top_model *model)
+{
+    uint64_t sum = 0;
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(model->conditions, name, value) sum += (uint64_t)json_integer_value(value);
+    return sum;
+}
+
 const json_t *top_selected(const struct top_model *model)
 {
     return json_array_get(model->peers, (size_t)model->cursor);

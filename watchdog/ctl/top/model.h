@@ -105,6 +105,8 @@ __attribute__((format(printf, 3, 4))) void top_say(struct top_model *model, bool
 /* Messages are shown for a while. True: the time is over for one. */
 bool top_forget_message(struct top_model *model);
 
+/* How many peers there are that match, listed or not. */
+uint64_t top_count(const struct top_model *model);
 /* The peer under the cursor; NULL: there is none. */
 const json_t *top_selected(const struct top_model *model);
 /* The cursor on that place, as far as there is one. */

@@ -139,8 +139,12 @@ static attr_t attributes(uint8_t style, bool colour, short *ret_pair)
 
     if (place >= STYLE_COUNT)
         place = STYLE_PLAIN;
+    if (selected) { /* a bar of one colour, on which what is bold still is */
+        *ret_pair = 0;
+        return selected | (styles[place].attributes & A_BOLD);
+    }
     *ret_pair = colour ? styles[place].pair : 0;
-    return (colour ? styles[place].attributes : styles[place].without) | selected;
+    return colour ? styles[place].attributes : styles[place].without;
 }
 
 static void show_cell(const struct canvas *canvas, int row, int col, bool colour)
