@@ -11,7 +11,7 @@
 #include "../../util/utf8.h"
 #include "../../util/util.h"
 
-#define SIDE_MOST 4096 /* no terminal has more, whatever it says */
+#define SIDE_MOST 1000 /* no terminal has more, whatever it says */
 
 static int bounded(int side)
 {
