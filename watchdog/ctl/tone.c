@@ -15,8 +15,8 @@ static bool is_one_of(const char *word, const char *const *words)
 
 enum tone tone_of(const char *word)
 {
-    static const char *const good[] = {"migrate",     "reconnect", "migrated",
-                                       "reconnected", "better",    NULL};
+    static const char *const good[] = {"migrate", "reconnect", "migrated", "reconnected",
+                                       "better",  "restored",  NULL};
     static const char *const neutral[] = {"same",    "unknown",  "merged", "queued",
                                           "probing", "awaiting", NULL};
     static const char *const refused[] = {

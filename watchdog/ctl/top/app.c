@@ -81,6 +81,13 @@ static bool ask(struct app *app, enum about about, const char *method, json_t *p
     return r == 0;
 }
 
+/* The last ones, and from then on all that come. */
+static void ask_records(struct app *app)
+{
+    ask(app, ABOUT_RECORDS, "decisions",
+        json_pack("{s:i,s:b}", "limit", (int)TOP_RECORDS_MOST, "follow", 1));
+}
+
 static void connect_again(struct app *app)
 {
     int r = feed_open(&app->feed);
@@ -92,8 +99,7 @@ static void connect_again(struct app *app)
         return;
     }
     app->next_us = app->uplinks_us = 0;
-    ask(app, ABOUT_RECORDS, "decisions",
-        json_pack("{s:i,s:b}", "limit", (int)TOP_RECORDS_MOST, "follow", 1));
+    ask_records(app);
 }
 
 /* ---- a round ---- */
@@ -387,6 +393,8 @@ void app_do(struct app *app, uint64_t now_us, const struct top_action *action)
     app->drawn = false;
     if (action->what == DO_ASK) {
         round_now(app);
+        if (app->model.n_missed && !app->model.paused && app->feed.channel)
+            ask_records(app);
     } else if (action->what == DO_HOLD || action->what == DO_RELEASE || action->what == DO_MOVE) {
         if (!app->feed.channel)
             top_say(&app->model, true, "pathdog is away: nothing was done");

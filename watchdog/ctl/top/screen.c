@@ -55,6 +55,22 @@ static void colours(void)
     init_pair(PAIR_HEAD, COLOR_CYAN, -1);
 }
 
+/* A terminal that was not told that its keys are asked for, or did not listen, sends these. */
+static void keys(void)
+{
+    static const struct {
+        const char *sequence;
+        int key;
+    } more[] = {{"\033[A", KEY_UP},    {"\033[B", KEY_DOWN}, {"\033OA", KEY_UP},
+                {"\033OB", KEY_DOWN},  {"\033[H", KEY_HOME}, {"\033[F", KEY_END},
+                {"\033[1~", KEY_HOME}, {"\033[4~", KEY_END}, {"\033[5~", KEY_PPAGE},
+                {"\033[6~", KEY_NPAGE}};
+
+    keypad(stdscr, TRUE);
+    for (size_t i = 0; i < sizeof(more) / sizeof(*more); i++)
+        define_key(more[i].sequence, more[i].key);
+}
+
 int screen_open(bool colour, char *why, unsigned size)
 {
     const char *term = getenv("TERM");
@@ -82,7 +98,7 @@ int screen_open(bool colour, char *why, unsigned size)
     cbreak();
     noecho();
     nonl();
-    keypad(stdscr, TRUE);
+    keys();
     nodelay(stdscr, TRUE);
     if (colour && has_colors())
         colours();
