@@ -6,11 +6,6 @@
 #define RECORDS_LEAST 3 /* with their heading; below that they are left out */
 #define PEERS_LEAST   5 /* with theirs: they come first */
 
-uint8_t faded(const struct top_model *model, uint8_t style)
-{
-    return model->link == LINK_DOWN ? (uint8_t)STYLE_DIM : style;
-}
-
 static int least(int a, int b)
 {
     return a < b ? a : b;

@@ -12,7 +12,10 @@ struct area {
 };
 
 /* What an area is drawn in while pathdog is away: what it said last is old. */
-uint8_t faded(const struct top_model *model, uint8_t style);
+static inline uint8_t faded(const struct top_model *model, uint8_t style)
+{
+    return model->link == LINK_DOWN ? (uint8_t)STYLE_DIM : style;
+}
 
 /* ---- layout-head.c ---- */
 
