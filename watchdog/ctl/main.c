@@ -101,7 +101,7 @@ static const struct command {
      0,
      {OPTION_CHECK},
      "status [--check]",
-     "the state of node, peers and triggers, and what prevents moves;\n"
+     "is it working, what is wrong, what is it waiting for, what did it last do;\n"
      "        --check: one line, and an exit status"},
     {"peers",
      command_peers,
