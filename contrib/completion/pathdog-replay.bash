@@ -14,7 +14,7 @@ _pathdog_replay()
             return ;;
     esac
     if [[ $word == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "--config --plugins --log --version --help" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "--config --plugins --log --rtt --version --help" -- "$word")
     else
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
     fi

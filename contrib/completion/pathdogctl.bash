@@ -121,7 +121,7 @@ _pathdogctl()
             --socket|-s) socket=(--socket "${words[++i]}") ;;
             --instance) socket=(--instance "${words[++i]}") ;;
             --socket=*|--instance=*) socket=("${words[i]}") ;;
-            --by|--for|--sort|--peer|--peers|--uplink|--trigger|--verdict|--since|--until|--source|--unit|--directory|--file|--reason|--to|--interface|--local|--via|--limit|-n)
+            --by|--for|--sort|--peer|--peers|--uplink|--trigger|--verdict|--since|--until|--source|--unit|--directory|--file|--config|--output|-o|--reason|--to|--interface|--local|--via|--limit|-n)
                 ((i++)) ;;
             -*) ;;
             *) if [[ ! $command ]]; then command=${words[i]}; else subject=${words[i]}; fi ;;
@@ -134,7 +134,7 @@ _pathdogctl()
         --for) __pathdogctl_words 1min 10min 1h 1d; return ;;
         --since|--until) __pathdogctl_words 10min 1h 1d today yesterday; return ;;
         --source) __pathdogctl_words auto journal daemon; return ;;
-        --directory|--file) __pathdogctl_files; return ;;
+        --directory|--file|--config|--output|-o) __pathdogctl_files; return ;;
         --unit) __pathdogctl_units; return ;;
         --sort)
             case $command in
@@ -161,7 +161,7 @@ _pathdogctl()
             decisions)
                 options+=' --follow --limit --peer --trigger --verdict --uplink --since --until --everything'
                 options+=' --source --unit --directory --file' ;;
-            report) options+=' --since --until --source --unit --directory --file' ;;
+            report) options+=' --since --until --source --unit --directory --file --html --output --config' ;;
             migrate) options+=' --by --to --interface --local --via --no-wait' ;;
             hold) options+=' --all --uplink --for --absent' ;;
             release) options+=' --all --uplink' ;;
@@ -184,6 +184,7 @@ _pathdogctl()
                 __pathdogctl_interfaces
             fi ;;
         check) __pathdogctl_files ;;
+        report) [[ $subject ]] || __pathdogctl_files ;;
     esac
 }
 

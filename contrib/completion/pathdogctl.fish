@@ -103,6 +103,7 @@ $c -n '__pathdogctl_is notify; and __pathdogctl_count 2' -a '(__pathdogctl_inter
 $c -n '__pathdogctl_is help; and __pathdogctl_count 1' \
     -a 'status peers top uplinks relays decisions report explain migrate hold release mode notify reload check help version'
 $c -n '__pathdogctl_is check' -F
+$c -n '__pathdogctl_is report; and __pathdogctl_count 1' -F
 
 $c -n '__pathdogctl_is status' -l check -d 'one line, and an exit status'
 $c -n '__pathdogctl_is peers' -l sort -x -a 'worst silent rtt name conn age interface local remote table' -d 'by what'
@@ -122,6 +123,9 @@ $c -n "__pathdogctl_is $look_back" -l source -x -a 'auto journal daemon' -d 'whe
 $c -n "__pathdogctl_is $look_back" -l unit -x -d 'of this unit'
 $c -n "__pathdogctl_is $look_back" -l directory -r -F -d 'journals of another machine'
 $c -n "__pathdogctl_is $look_back" -l file -r -F -d 'a journal of another machine'
+$c -n '__pathdogctl_is report' -l html -d 'a page, with lines of time'
+$c -n '__pathdogctl_is report' -s o -l output -r -F -d 'where the page goes'
+$c -n '__pathdogctl_is report' -l config -r -F -d 'what would have been with this configuration'
 $c -n '__pathdogctl_is migrate' -l by -x -a 'migrate reconnect' -d 'by what means'
 $c -n '__pathdogctl_is migrate' -l to -x -a '(__pathdogctl_uplinks)' -d 'to which uplink'
 $c -n '__pathdogctl_is migrate' -l interface -x -a '(__pathdogctl_interfaces)' -d 'where to'

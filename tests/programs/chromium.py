@@ -28,10 +28,16 @@ def spki(certificate):
     return base64.b64encode(hashlib.sha256(der).digest()).decode()
 
 
+def http3(host, address, certificate):
+    """Options: QUIC at once. Name and address are bound here, so no DNS is asked."""
+    return ("--enable-quic", f"--origin-to-force-quic-on={host}:443", f"--host-resolver-rules=MAP {host} {address}",
+            f"--ignore-certificate-errors-spki-list={spki(certificate)}")
+
+
 class Chromium:
     """Each message is JSON and ends in NUL; Chromium reads them from descriptor 3 and writes to 4."""
 
-    def __init__(self, prefix, directory, host, address, certificate):
+    def __init__(self, prefix, directory, *options):
         self.directory = os.path.join(directory, "chromium")
         self.downloads = os.path.join(self.directory, "downloads")
         os.makedirs(self.downloads)
@@ -42,14 +48,11 @@ class Chromium:
         theirs_in, self.output = os.pipe()
         self.input, theirs_out = os.pipe()
         self.errors = open(os.path.join(self.directory, "stderr"), "wb+")
-        # Name and address are bound here, so no DNS is asked; all else of the network that Chromium does by itself
-        # (updates, lists) is off, and would lead nowhere.
+        # All of the network that Chromium does by itself (updates, lists) is off, and would lead nowhere.
         words = [program(), "--remote-debugging-pipe", "--headless", "--no-sandbox", "--disable-gpu",
                  "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
                  "--disable-component-update", "--disable-sync", f"--user-data-dir={self.directory}/profile",
-                 "--enable-quic", f"--origin-to-force-quic-on={host}:443",
-                 f"--host-resolver-rules=MAP {host} {address}",
-                 f"--ignore-certificate-errors-spki-list={spki(certificate)}", "about:blank"]
+                 *options, "about:blank"]
         self.process = subprocess.Popen(
             [*prefix, "bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out} {theirs_in}<&- {theirs_out}>&-',
              "chromium", *words],
@@ -103,12 +106,15 @@ class Chromium:
         assert "result" in answer, answer
         return answer["result"]
 
+    def tab(self):
+        """The session of an empty one."""
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        return self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+
     def download(self, url):
         """Begins; what comes of it is in progress()."""
         self.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=self.downloads, eventsEnabled=True)
-        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self.ask("Page.navigate", session, url=url)
+        self.ask("Page.navigate", self.tab(), url=url)
 
     def progress(self):
         """(state, bytes) as last told; state is inProgress, completed or canceled. Called with the lock, or after."""

@@ -8,7 +8,7 @@ import unittest
 
 import netns
 from case import cases
-from chromium import Chromium, program
+from chromium import Chromium, http3, program
 from flow_case import FlowCase
 from flow_lab import SERVER
 from servers import MIB, NAME, Gtlsserver, Nginx, certificate, make_file, sha256
@@ -59,7 +59,7 @@ class Browser(Http3):
         self.assertTrue(program(), "no chromium")
         self.serve(Gtlsserver, part, family, 50 * MIB)
         address = SERVER[family] if family == 4 else f"[{SERVER[family]}]"
-        browser = Chromium(self.lab.prefix(part), self.directory, NAME, address, self.certificate[0])
+        browser = Chromium(self.lab.prefix(part), self.directory, *http3(NAME, address, self.certificate[0]))
         self.addCleanup(browser.stop)
         browser.download(f"https://{NAME}/file")
         browser.wait_progress(10 * MIB)

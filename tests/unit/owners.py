@@ -51,6 +51,7 @@ OWNERS = {
     "n_advice": ("moves/advice.c", "stages/gate.c"), "n_withdrawals": ("moves/advice.c", "stages/gate.c"),
     "repeats": ("moves/decision.c",), "suppressed": ("moves/decision.c",),
     "last_decision": ("stages/gate.c", "moves/move.c", "peers/shelf.c"),
+    "gone": ("liveness/fallback.c", "uplinks/react.c"), "no_carrier": ("liveness/fallback.c", "uplinks/react.c"),
     "advised_us": ("liveness/fallback.c",), "until_us": ("liveness/fallback.c",), "given": ("liveness/fallback.c",), "probed": ("liveness/fallback.c",),
     "awaited": ("liveness/effect.c",), "effects_open": ("liveness/effect.c",),
     "advised": ("base/cause.c", "triggers/host.c", "triggers/host.h"),  # of a cause; of a turn of a policy

@@ -102,7 +102,7 @@ static void lengths(void **state)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct outages *outages = outages_new();
+        struct outages *outages = outages_new(NULL);
         json_int_t ended, unknown, from_us = 0, until_us = 0;
         json_t *result;
 
@@ -132,7 +132,7 @@ static void two_units(void **state)
 {
     static const struct reported dead = {"decision", "dead", 100, 3, 1},
                                  up = {"peer", "up", 140, 0, 0};
-    struct outages *outages = outages_new();
+    struct outages *outages = outages_new(NULL);
     json_t *one = record_of(&dead), *other = record_of(&up), *result;
 
     outages_take(outages, "a.service", one);
@@ -160,7 +160,7 @@ static void since_when(void **state)
                                  up = {"peer", "up", 140, 0, 0};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct outages *outages = outages_new();
+        struct outages *outages = outages_new(NULL);
         json_t *one = record_of(&dead), *other = record_of(&up), *result;
         json_int_t from_us;
 

@@ -285,6 +285,49 @@ static void released(void **state)
     expect_move_over(lab, 1, "up1");
 }
 
+/* Over one that went down meanwhile nothing can arrive: what was proven stays, and nobody is tried.
+ */
+static void released_while_it_is_down(void **state)
+{
+    struct lab *lab = *state;
+
+    uplinks_peer_role(lab, 2, ON_HOME, PD_ROLE_SERVER);
+    uplinks_hold(lab, "home", 0);
+    uplinks_host(lab, "up0");
+    uplinks_time(lab, 51 * MS);
+    lab_silent(lab, 2);
+    uplinks_time(lab, 2 * SEC);
+    lab_silent(lab, 2);
+    lab_skip(lab);
+    assert_int_equal(dial_judge(lab->engine, lab_peer(lab, 2)), DIAL_GONE);
+    uplinks_release(lab, "home");
+    assert_string_equal(expect_change(lab, "home", UPLINK_CHANGE_RELEASED), "by uid 7");
+    assert_int_equal(dial_judge(lab->engine, lab_peer(lab, 2)), DIAL_GONE);
+    expect_no_decision(lab);
+    uplinks_host(lab, "");
+    assert_int_equal(dial_judge(lab->engine, lab_peer(lab, 2)), DIAL_SIGN);
+}
+
+/* What is dead elsewhere is tried: it did not come up, and that is not said. */
+static void released_is_worth_a_try(void **state)
+{
+    struct lab *lab = *state;
+    const struct record_decision *decision;
+
+    uplinks_host(lab, "up1 up2 wwan0");
+    uplinks_hold(lab, "fibre", 0);
+    uplinks_host(lab, "up2 wwan0");
+    lab_silent(lab, 1);
+    uplinks_time(lab, 2 * SEC);
+    lab_silent(lab, 1);
+    lab_skip(lab);
+    uplinks_release(lab, "fibre");
+    decision = expect_decision(lab, 1, VERDICT_MIGRATE);
+    assert_string_equal(decision->reason->s,
+                        "uplink fibre is released, and nothing got through for 2.0 s");
+    assert_string_equal(decision->target->s, "fibre");
+}
+
 static void a_hold_is_over_by_time(void **state)
 {
     struct lab *lab = *state;
@@ -369,6 +412,8 @@ int main(void)
         UPLINKS_TEST(not_those_that_are_silent_since_a_moment),
         UPLINKS_TEST(all_leave_one_that_is_held),
         UPLINKS_TEST(released),
+        UPLINKS_TEST(released_while_it_is_down),
+        UPLINKS_TEST(released_is_worth_a_try),
         UPLINKS_TEST(a_hold_is_over_by_time),
         UPLINKS_TEST(nowhere_to_leave_to),
         UPLINKS_TEST(of_an_uplink_that_is_not_known),

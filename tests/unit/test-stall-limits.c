@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plugins/stall.c: the table "what it cannot see" of docs/triggers.md, line by line.
+ * plugins/stall: the table "what it cannot see" of docs/triggers.md, line by line.
  */
 #include "check.h"
 

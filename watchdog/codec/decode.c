@@ -11,6 +11,7 @@
 #include "codec.h"
 #include "learnt-text.h"
 #include "members.h"
+#include "samples-scan.h"
 #include "values.h"
 
 static int get_enum(const struct decoding *d, const json_t *value, const struct member *member,
@@ -335,8 +336,11 @@ int event_decode(const char *line, size_t length, struct arena *arena, struct ev
 {
     const struct decoding d = {.arena = arena, .error = error, .size = size};
     json_t *root;
-    int r = load(&d, line, length, &root);
+    int r;
 
+    if (samples_scan(line, length, arena, ret))
+        return 0;
+    r = load(&d, line, length, &root);
     memset(ret, 0, sizeof(*ret));
     if (r < 0)
         return r;

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "../util/util.h"
-#include "ctl.h"
-#include "report.h"
+#include "cmd-report.h"
 #include "source.h"
 #include "when.h"
 
@@ -110,7 +109,7 @@ static void show_runs(const struct ctl *ctl, const json_t *report)
     }
     heading(ctl, "pathdog");
     printf("%zu %s", json_array_size(runs), json_array_size(runs) == 1 ? "run" : "runs");
-    if (!flag_of(report, "journal"))
+    if (!flag_of(report, "journal") && !has(report, "recording"))
         printf("; whether there were earlier runs, only the journal knows");
     else
         printf(", restarted %" PRIu64 "%s", n_restarts, n_restarts == 1 ? " time" : " times");
@@ -142,8 +141,9 @@ static void show_nodes(const struct ctl *ctl, const json_t *report)
     if (json_array_size(nodes))
         return;
     heading(ctl, "node");
-    puts(flag_of(report, "journal") ? "no change: it was not seen to go up or down"
-                                    : "not known without the journal");
+    puts(flag_of(report, "journal") || has(report, "recording")
+             ? "no change: it was not seen to go up or down"
+             : "not known without the journal");
 }
 
 /* Only where something happened to one. */
@@ -283,11 +283,22 @@ static void show_report(const struct ctl *ctl, const json_t *report)
     show_rest(ctl, report);
 }
 
-static json_t *make(const struct source *source, const struct history_filter *filter)
+static json_t *make(const struct source *source, const struct history_filter *filter,
+                    struct page *page)
 {
-    json_t *report = report_make(&source->history, journal_reader_units(source->reader));
+    const struct history *history = &source->history;
+    struct report *making =
+        report_new(journal_reader_units(source->reader), page ? page_watch(page) : NULL);
     CLEANUP_FREE char *text = source_text(source);
+    json_t *report;
 
+    report_storms(making, history);
+    for (size_t i = 0; i < history->n_records; i++) {
+        report_take(making, history->records[i]);
+        if (page)
+            page_take(page, history->records[i]);
+    }
+    report = report_end(making);
     json_object_update_new(
         report,
         json_pack("{s:I,s:I,s:o,s:s,s:b,s:b,s:I,s:I}", "from_us", (json_int_t)filter->since_us,
@@ -299,29 +310,53 @@ static json_t *make(const struct source *source, const struct history_filter *fi
     return report;
 }
 
+/* Of the journal and the daemon. `*ret_report` NULL: they could not be read. */
+static enum ctl_status report_past(struct ctl *ctl, struct history_filter *filter,
+                                   struct page *page, json_t **ret_report)
+{
+    struct source source;
+    enum ctl_status result;
+
+    if (!filter->until_us)
+        filter->until_us = source_now();
+    if (!ctl->options.since)
+        filter->since_us = sub_u64(filter->until_us, PERIOD_DEFAULT_US);
+    result = source_read(ctl, filter, UINT64_MAX, false, &source);
+    if (result == CTL_GOOD)
+        *ret_report = make(&source, filter, page);
+    source_clear(&source);
+    return result;
+}
+
+static enum ctl_status show(const struct ctl *ctl, struct page *page, const json_t *report)
+{
+    if (page)
+        return report_page_write(ctl, page, report);
+    if (ctl->options.json)
+        show_json(report);
+    else
+        show_report(ctl, report);
+    return CTL_GOOD;
+}
+
 enum ctl_status command_report(struct ctl *ctl)
 {
     struct history_filter filter;
-    struct source source;
-    enum ctl_status result = source_filter(ctl, &filter);
-    json_t *report;
+    enum ctl_status result = report_page_check(ctl), shown = CTL_GOOD;
+    json_t *report = NULL;
+    struct page *page;
 
+    if (result == CTL_GOOD)
+        result = source_filter(ctl, &filter);
     if (result != CTL_GOOD)
         return result;
     filter.everything = true;
-    if (!filter.until_us)
-        filter.until_us = source_now();
-    if (!ctl->options.since)
-        filter.since_us = sub_u64(filter.until_us, PERIOD_DEFAULT_US);
-    result = source_read(ctl, &filter, UINT64_MAX, false, &source);
-    if (result == CTL_GOOD) {
-        report = make(&source, &filter);
-        if (ctl->options.json)
-            show_json(report);
-        else
-            show_report(ctl, report);
-        json_decref(report);
-    }
-    source_clear(&source);
-    return result;
+    page = ctl->options.html ? page_new() : NULL;
+    result = ctl->n_words ? report_recording(ctl, &filter, page, &report)
+                          : report_past(ctl, &filter, page, &report);
+    if (report)
+        shown = show(ctl, page, report);
+    json_decref(report);
+    page_free(page);
+    return shown == CTL_GOOD ? result : shown;
 }

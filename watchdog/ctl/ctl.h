@@ -37,13 +37,13 @@ enum source_choice {
 /* What the command line says. Texts are NULL where not said. */
 struct options {
     const char *socket, *by, *interface, *uplink, *local, *via, *peer, *trigger, *verdict, *since,
-        *peers, *reason, *sort, *until, *unit, *directory, *file;
+        *peers, *reason, *sort, *until, *unit, *directory, *file, *output, *config;
     enum source_choice source;
     const char *notify;    /* where the tunnel trigger listens by default */
     char instance[2][128]; /* the sockets of --instance */
     uint64_t for_us;
     uint64_t limit; /* 0: not said */
-    bool json, all, follow, no_wait, absent, check, everything, socket_given;
+    bool json, all, follow, no_wait, absent, check, everything, socket_given, html;
 };
 
 #define CALL_MS      10000

@@ -21,6 +21,7 @@ enum option_code {
     OPTION_HELP = 'h',
     OPTION_FOLLOW = 'f',
     OPTION_LIMIT = 'n',
+    OPTION_OUTPUT = 'o',
     OPTION_VERSION = 256,
     OPTION_BY,
     OPTION_INTERFACE,
@@ -46,6 +47,8 @@ enum option_code {
     OPTION_SORT,
     OPTION_CHECK,
     OPTION_UPLINK,
+    OPTION_HTML,
+    OPTION_CONFIG,
     OPTION_INSTANCE,
 };
 
@@ -80,6 +83,9 @@ static const struct option long_options[] = {
     {"sort", required_argument, NULL, OPTION_SORT},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"uplink", required_argument, NULL, OPTION_UPLINK},
+    {"html", no_argument, NULL, OPTION_HTML},
+    {"output", required_argument, NULL, OPTION_OUTPUT},
+    {"config", required_argument, NULL, OPTION_CONFIG},
     {"instance", required_argument, NULL, OPTION_INSTANCE},
     {NULL, 0, NULL, 0},
 };
@@ -147,10 +153,13 @@ static const struct command {
     {"report",
      command_report,
      0,
-     0,
-     {OPTION_SINCE, OPTION_UNTIL, OPTION_SOURCE, OPTION_UNIT, OPTION_DIRECTORY, OPTION_FILE},
-     "report [--since TIME] [--until TIME]",
-     "a summary on one screen: of the last 24 h, or of the time given"},
+     1,
+     {OPTION_SINCE, OPTION_UNTIL, OPTION_SOURCE, OPTION_UNIT, OPTION_DIRECTORY, OPTION_FILE,
+      OPTION_HTML, OPTION_OUTPUT, OPTION_CONFIG},
+     "report [--since TIME] [--until TIME] [--html [-o FILE]] [RECORDING [--config FILE]]",
+     "a summary on one screen: of the last 24 h, of the time given, or of a recording;\n"
+     "        --html: a page with lines of time and tables, to standard output or to -o FILE;\n"
+     "        --config: and what would have been decided with this configuration"},
     {"explain", command_explain, 1, 1, {0}, "explain PEER", "why PEER was or was not moved"},
     {"migrate",
      command_migrate,
@@ -319,6 +328,15 @@ static enum ctl_status take_past(struct options *options, int code)
     case OPTION_FILE:
         options->file = optarg;
         break;
+    case OPTION_HTML:
+        options->html = true;
+        break;
+    case OPTION_OUTPUT:
+        options->output = optarg;
+        break;
+    case OPTION_CONFIG:
+        options->config = optarg;
+        break;
     default:
         break;
     }
@@ -451,7 +469,7 @@ static enum ctl_status run(struct ctl *ctl, int argc, char **argv)
     int code;
 
     opterr = 0; /* getopt would print an option as it is, whatever is in it */
-    while ((code = getopt_long(argc, argv, ":s:jhfn:", long_options, NULL)) != -1) {
+    while ((code = getopt_long(argc, argv, ":s:jhfn:o:", long_options, NULL)) != -1) {
         if (code == OPTION_HELP) {
             helps = true;
             continue;

@@ -26,13 +26,15 @@ struct outages {
     uint64_t n_ended, n_unknown;
     uint64_t longest_us, longest_from_us;
     char *longest_peer; /* NULL: none ended */
+    const struct outage_watch *watch;
 };
 
-struct outages *outages_new(void)
+struct outages *outages_new(const struct outage_watch *watch)
 {
     struct outages *outages = memory_new(1, sizeof(*outages));
 
     outages->places = json_object();
+    outages->watch = watch;
     return outages;
 }
 
@@ -74,6 +76,8 @@ static void outage_end(struct outages *outages, struct outage *outage, uint64_t 
     if (!outage->from_us)
         return;
     outages->n_ended++;
+    if (outages->watch)
+        outages->watch->ended(outages->watch->user, outage->peer, outage->from_us, until_us);
     if (length_us > outages->longest_us) {
         outages->longest_us = length_us;
         outages->longest_from_us = outage->from_us;

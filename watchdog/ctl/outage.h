@@ -11,10 +11,18 @@
 #define CTL_OUTAGE_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 struct outages;
 
-struct outages *outages_new(void);
+/* Is told of each as it ends, in that order. */
+struct outage_watch {
+    void (*ended)(void *user, const char *peer, uint64_t from_us, uint64_t until_us);
+    void *user;
+};
+
+/* `watch` is borrowed, and may be NULL. */
+struct outages *outages_new(const struct outage_watch *watch);
 
 /* One record more, in order. Peers of two units are never the same. */
 void outages_take(struct outages *outages, const char *unit, const json_t *record);

@@ -3,7 +3,6 @@
 #include "report.h"
 
 #include "../util/util.h"
-#include "outage.h"
 #include "report-top.h"
 #include "report-uplinks.h"
 
@@ -315,7 +314,13 @@ static void take_notice(struct report *report, const json_t *record)
             max_u64(record_number(record, "count"), 1));
 }
 
-static void take(struct report *report, const json_t *record)
+void report_storms(struct report *report, const struct history *history)
+{
+    for (size_t i = 0; i < history->n_records; i++)
+        note_storm(report, history->records[i]);
+}
+
+void report_take(struct report *report, const json_t *record)
 {
     static const struct {
         const char *kind;
@@ -362,9 +367,11 @@ static json_t *result(const struct report *report)
         "notices", report->notices);
 }
 
-json_t *report_make(const struct history *history, const json_t *units)
+struct report *report_new(const json_t *units, const struct outage_watch *watch)
 {
-    struct report report = {
+    struct report *report = memory_new(1, sizeof(*report));
+
+    *report = (struct report){
         .verdicts = json_object(),
         .outcomes = json_object(),
         .effects = json_object(),
@@ -379,23 +386,36 @@ json_t *report_make(const struct history *history, const json_t *units)
         .nodes = {json_array(), json_object()},
         .uplinks = json_object(),
         .units = units,
-        .outages = outages_new(),
+        .outages = outages_new(watch),
     };
-    json_t *ret, *const used[] = {report.verdicts,     report.outcomes,       report.effects,
-                                  report.notices,      report.finals,         report.runs,
-                                  report.storms,       report.peers.rows,     report.peers.places,
-                                  report.reasons.rows, report.reasons.places, report.causes,
-                                  report.nodes.rows,   report.nodes.places,   report.units_seen,
-                                  report.uplinks};
+    return report;
+}
 
-    for (size_t i = 0; i < history->n_records; i++)
-        note_storm(&report, history->records[i]);
-    for (size_t i = 0; i < history->n_records; i++)
-        take(&report, history->records[i]);
-    count_storms(&report);
-    ret = result(&report);
+json_t *report_end(struct report *report)
+{
+    json_t *ret, *const used[] = {
+                     report->verdicts,     report->outcomes,       report->effects,
+                     report->notices,      report->finals,         report->runs,
+                     report->storms,       report->peers.rows,     report->peers.places,
+                     report->reasons.rows, report->reasons.places, report->causes,
+                     report->nodes.rows,   report->nodes.places,   report->units_seen,
+                     report->uplinks};
+
+    count_storms(report);
+    ret = result(report);
     for (size_t i = 0; i < ARRAY_SIZE(used); i++)
         json_decref(used[i]);
-    outages_free(report.outages);
+    outages_free(report->outages);
+    free(report);
     return ret;
+}
+
+json_t *report_make(const struct history *history, const json_t *units)
+{
+    struct report *report = report_new(units, NULL);
+
+    report_storms(report, history);
+    for (size_t i = 0; i < history->n_records; i++)
+        report_take(report, history->records[i]);
+    return report_end(report);
 }

@@ -25,13 +25,16 @@ static int complain(int status, const char *error)
 
 static void print_help(void)
 {
-    puts("pathdog-replay FILE [--config FILE] [--plugins DIR] [--log text|json]\n"
+    puts("pathdog-replay FILE [--config FILE] [--plugins DIR] [--log text|json] [--rtt]\n"
          "Runs a recording (pathdog --record FILE) through the engine again and prints the "
          "records.\n\n"
          "  --config FILE   use this configuration, not the one in the recording\n"
          "  --plugins DIR   load triggers that are not built in from DIR (plugin_directory is not "
          "used)\n"
          "  --log FORM      text (the default) or json\n"
+         "  --rtt[=SINCE,UNTIL]\n"
+         "                  with --log json: at the end also the RTTs of the peers over time, one\n"
+         "                  line for each; of this time, in microseconds since 1970\n"
          "  --version       print the version\n"
          "  --help          print this help\n\n"
          "FILE may be - for standard input.\n"
@@ -39,15 +42,32 @@ static void print_help(void)
          "configuration,\nor no recording at all.");
 }
 
+static bool parse_period(const char *text, struct replay_options *ret_options)
+{
+    char *end;
+
+    errno = 0;
+    ret_options->since_us = strtoull(text, &end, 10);
+    if (end == text || *end != ',' || *text < '0' || *text > '9' || end[1] < '0' || end[1] > '9')
+        return false;
+    ret_options->until_us = strtoull(end + 1, &end, 10);
+    return !*end && !errno && ret_options->since_us <= ret_options->until_us;
+}
+
 /* Returns 0, 1 where all was said (--help), or -EINVAL and a sentence. */
 static int parse_arguments(int argc, char **argv, struct replay_options *ret_options,
                            char **ret_error)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"plugins", required_argument, NULL, 'p'},
-        {"log", required_argument, NULL, 'l'},    {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},         {NULL},
+        {"config", required_argument, NULL, 'c'},
+        {"plugins", required_argument, NULL, 'p'},
+        {"log", required_argument, NULL, 'l'},
+        {"rtt", optional_argument, NULL, 'r'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL},
     };
+    const char *period;
     int option;
 
     opterr = 0;
@@ -64,6 +84,14 @@ static int parse_arguments(int argc, char **argv, struct replay_options *ret_opt
                 return error_set(ret_error, -EINVAL, "--log %s: allowed is text or json", optarg);
             ret_options->json = !strcmp(optarg, "json");
             break;
+        case 'r':
+            ret_options->rtt = true;
+            period = strchr(argv[optind - 1], '=');
+            if (period && !parse_period(period + 1, ret_options))
+                return error_set(ret_error, -EINVAL,
+                                 "--rtt%s: allowed is SINCE,UNTIL in microseconds since 1970",
+                                 period);
+            break;
         case 'v':
             puts("pathdog-replay " PATHDOG_VERSION);
             return 1;
@@ -79,13 +107,15 @@ static int parse_arguments(int argc, char **argv, struct replay_options *ret_opt
         return error_set(ret_error, -EINVAL, "%s; see --help",
                          optind < argc ? "too many arguments: one FILE is allowed"
                                        : "the argument FILE is missing");
+    if (ret_options->rtt && !ret_options->json)
+        return error_set(ret_error, -EINVAL, "--rtt goes with --log json; see --help");
     ret_options->path = argv[optind];
     return 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct replay_options options = {.out = stdout};
+    struct replay_options options = {.out = stdout, .until_us = UINT64_MAX};
     CLEANUP_FREE char *error = NULL, *remark = NULL;
     int r = parse_arguments(argc, argv, &options, &error);
 

@@ -16,6 +16,7 @@
 #include "../out/format.h"
 #include "../util/exit-status.h"
 #include "../util/format.h"
+#include "series.h"
 #include "trigger-table.h"
 
 struct replay {
@@ -25,6 +26,7 @@ struct replay {
     struct config *config;
     struct config *old_config; /* of before a reload */
     struct engine *engine;
+    struct series *series; /* NULL: nobody wants it */
     struct buffer line;
 };
 
@@ -72,7 +74,16 @@ static void replay_print(struct replay *replay, const struct outbox *outbox, con
         else
             record_text(&replay->line, &outbox->records[i]);
         fwrite(buffer_bytes(&replay->line), 1, replay->line.length, replay->options->out);
+        if (replay->series)
+            series_record(replay->series, &outbox->records[i]);
     }
+}
+
+static void replay_print_series(struct replay *replay)
+{
+    replay->line.length = 0;
+    series_write(replay->series, &replay->line);
+    fwrite(buffer_bytes(&replay->line), 1, replay->line.length, replay->options->out);
 }
 
 /* A reload of the run: as then, the engine is told before the event comes. */
@@ -112,6 +123,8 @@ static int replay_events(struct replay *replay, const char *run, char **ret_erro
         if (r < 0)
             return r;
         replay_print(replay, engine_handle(replay->engine, &event), run);
+        if (replay->series)
+            series_event(replay->series, &event);
         replay->old_config = config_free(replay->old_config);
         if (ferror(replay->options->out))
             return 0; /* main says so */
@@ -146,6 +159,8 @@ static int replay_all(struct replay *replay, char **ret_remark, char **ret_error
         return error_set(ret_error, -EINVAL, "the engine refuses this configuration: %s",
                          strerror(-r));
     r = replay_events(replay, header->run ? header->run : "", ret_error);
+    if (replay->series) /* of what could be read */
+        replay_print_series(replay);
     if (r >= 0 && recording_is_truncated(replay->recording))
         *ret_remark = string_format("%s:%zu: the last line is cut off and was not replayed", path,
                                     recording_line(replay->recording));
@@ -155,8 +170,12 @@ static int replay_all(struct replay *replay, char **ret_remark, char **ret_error
 int replay_run(const struct replay_options *options, char **ret_remark, char **ret_error)
 {
     struct replay replay = {.options = options, .plugins = plugins_new()};
-    int r = replay_all(&replay, ret_remark, ret_error);
+    int r;
 
+    if (options->rtt)
+        replay.series = series_new(options->since_us, options->until_us);
+    r = replay_all(&replay, ret_remark, ret_error);
+    series_free(replay.series);
     engine_free(replay.engine);
     config_free(replay.config);
     plugins_free(replay.plugins);

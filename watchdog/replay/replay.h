@@ -4,6 +4,7 @@
 #define REPLAY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct replay_options {
@@ -11,6 +12,8 @@ struct replay_options {
     const char *config_path;  /* NULL: the one in the recording */
     const char *plugins_path; /* where other triggers than the built-in ones are; NULL: nowhere */
     bool json;
+    bool rtt;                    /* with json: at the end the RTTs, as series.h has them, */
+    uint64_t since_us, until_us; /* of this time */
     FILE *out;
 };
 

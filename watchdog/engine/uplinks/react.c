@@ -39,16 +39,14 @@ static void check_at(struct engine *engine, uint64_t at_us)
 
 /* ---- one came up ---- */
 
-/* `uplink` NULL: it is known by the route to this peer only. */
-static void advise_dead(struct engine *engine, struct peer *peer, const struct uplink *uplink)
+/* `news`: what makes it worth a try. */
+static void advise_dead(struct engine *engine, struct peer *peer, const char *news)
 {
     uint64_t silent_us = engine->now_us - peer->outstanding_since_us;
     char reason[160];
 
-    snprintf(reason, sizeof(reason),
-             "%s%s%s, and nothing got through for %" PRIu64 ".%" PRIu64 " s",
-             uplink ? "uplink " : "", uplink ? uplink->name->s : "its route works again",
-             uplink ? " came up" : "", silent_us / 1000000, silent_us % 1000000 / 100000);
+    snprintf(reason, sizeof(reason), "%s, and nothing got through for %" PRIu64 ".%" PRIu64 " s",
+             news, silent_us / 1000000, silent_us % 1000000 / 100000);
     advice_give(engine, peer, uplink_name, REASON_BY_RULE, false,
                 &(struct pd_advice){.kind = PD_KIND_DEAD, .reason = reason});
 }
@@ -77,7 +75,8 @@ static bool is_dead(const struct engine *engine, const struct peer *peer)
 
 /* The stack must not wait for its own probe timeout, which has backed off. Where its congestion
  * window is full of what was lost, no PING gets out: another port begins with a new one. */
-static void wake(struct engine *engine, struct peer *peer, const struct uplink *uplink)
+static void wake(struct engine *engine, struct peer *peer, const struct uplink *uplink,
+                 const char *news)
 {
     if (peer->uplink && uplink_at(engine, peer->uplink) == uplink && peer->moves)
         peer->moves->watch.gone = peer->moves->watch.no_carrier =
@@ -88,7 +87,7 @@ static void wake(struct engine *engine, struct peer *peer, const struct uplink *
         return;
     ping_waiting(engine, peer);
     if (!uplinks_chosen(engine) && is_dead(engine, peer))
-        advise_dead(engine, peer, uplink);
+        advise_dead(engine, peer, news);
 }
 
 void react_routed(struct engine *engine, struct peer *peer)
@@ -99,23 +98,25 @@ void react_routed(struct engine *engine, struct peer *peer)
     if (waits_for_target(peer))
         advice_give_remembered(engine, peer);
     else if (is_dead(engine, peer))
-        advise_dead(engine, peer, NULL);
+        advise_dead(engine, peer, "its route works again");
 }
 
 /* All that is dead, or had nowhere to go. */
-static void wake_peers(struct engine *engine, const struct uplink *uplink)
+static void wake_peers(struct engine *engine, const struct uplink *uplink, const char *what)
 {
     struct peer *peer;
+    char news[120];
 
+    snprintf(news, sizeof(news), "uplink %s %s", uplink->name->s, what);
     for (uint32_t i = 0; (peer = peers_next(engine, &i));)
-        wake(engine, peer, uplink);
+        wake(engine, peer, uplink, news);
     if (!uplinks_chosen(engine))
         return;
     for (uint32_t i = 0; (peer = peers_next(engine, &i));) {
         if (waits_for_target(peer))
             advice_give_remembered(engine, peer);
         else if (is_dead(engine, peer))
-            advise_dead(engine, peer, uplink);
+            advise_dead(engine, peer, news);
     }
     return_look(engine);
 }
@@ -179,7 +180,7 @@ static void compare(struct engine *engine, struct uplink *uplink, const struct u
     evidence_change(engine, uplink, up ? UPLINK_CHANGE_UP : UPLINK_CHANGE_DOWN, "%s",
                     condition_text(uplink));
     if (up) {
-        wake_peers(engine, uplink);
+        wake_peers(engine, uplink, "came up");
         return;
     }
     evidence_unprove(uplink);
@@ -194,7 +195,7 @@ static void compare_with_none(struct engine *engine)
 
     for (size_t i = 0; i < uplinks->n; i++)
         if (uplinks->list[i].condition == UPLINK_UP) {
-            wake_peers(engine, &uplinks->list[i]);
+            wake_peers(engine, &uplinks->list[i], "came up");
             return;
         }
 }
@@ -281,7 +282,8 @@ static void hold_over(struct engine *engine, struct uplink *uplink, const char *
     uplink->is.held = false;
     forget_advice(engine, uplink);
     evidence_change(engine, uplink, UPLINK_CHANGE_RELEASED, "%s", why);
-    wake_peers(engine, uplink);
+    if (uplink->condition == UPLINK_UP) /* else that follows when it comes up */
+        wake_peers(engine, uplink, "is released");
 }
 
 void react_due(struct engine *engine)

@@ -9,6 +9,8 @@
 #include <pathdog/trigger.h>
 #include <stdio.h>
 
+#include "stall.h"
+
 enum option {
     OPTION_PTO_MULTIPLE,
     OPTION_MIN,
@@ -35,9 +37,8 @@ static const struct pd_option options[] = {
     {0},
 };
 
-/* A path that stays dead is said again, each time after twice as long, up to 2^this; of data that
- * waits after this at the latest: another port may go another way by then (ECMP). */
-#define DOUBLINGS_MAX 6u
+/* Of data that waits it is said again after this at the latest: another port may go another way by
+ * then (ECMP). */
 #define AGAIN_MOST_US UINT64_C(30000000)
 /* A suspect is looked at closely for this much longer than it takes to be sure. */
 #define POLL_EXTRA_US 2000000u
@@ -47,24 +48,6 @@ static const struct pd_option options[] = {
 
 /* So that a healthy row, which needs none of it, saves no registers for it. */
 #define OUT_OF_LINE __attribute__((noinline))
-
-struct stall {
-    uint64_t pto_multiple, min_us, silence_us, starve_us, idle_patience_us;
-    uint64_t spacing_us; /* between two rows that may be a miss */
-    uint32_t misses;
-};
-
-struct stall_peer {
-    uint64_t since_us;     /* what the time is counted from: outstanding since, or advised */
-    uint64_t tick_us;      /* under suspicion: no row before this is a miss */
-    uint32_t polled_bytes; /* sent at the poll before; under suspicion at the last tick. Modulo
-                            * 2^32: whether there are more is what matters */
-    uint16_t misses;
-    uint8_t fired;    /* since the last progress */
-    bool suspect : 1; /* something is outstanding, and nothing comes */
-    bool known : 1;   /* there was a row */
-    bool sight : 1;   /* advised by what one row proved by itself */
-};
 
 static int stall_start(struct pd_turn *turn, const struct pd_start *start)
 {
@@ -98,127 +81,6 @@ static void suspicion_end(struct pd_turn *turn, uint32_t index, struct stall_pee
     if (peer->suspect)
         turn->host->look(turn, index, 0);
     peer->suspect = false;
-}
-
-/* What is proven, and its name in the evidence. */
-enum proof {
-    PROOF_NONE,
-    PROOF_SILENT,
-    PROOF_ONE_WAY,
-    PROOF_STARVED,
-    PROOF_QUIET,
-};
-
-static const char *const proof_names[] = {
-    [PROOF_SILENT] = "silent",
-    [PROOF_ONE_WAY] = "one-way",
-    [PROOF_STARVED] = "starved",
-    [PROOF_QUIET] = "quiet",
-};
-
-static void advised(struct pd_turn *turn, struct stall_peer *peer)
-{
-    if (peer->fired < DOUBLINGS_MAX)
-        peer->fired++;
-    peer->since_us = turn->now_us;
-    peer->misses = 0;
-}
-
-static int silent_advise(struct pd_turn *turn, const struct pd_sample *sample, enum proof proof,
-                         uint64_t stalled_us)
-{
-    uint64_t in_flight = sample->row->v[PD_IN_FLIGHT_BYTES];
-    char reason[160], bytes[64] = "";
-    struct pd_field evidence[] = {
-        {"proof", proof_names[proof], 0},
-        {"stalled_us", NULL, stalled_us},
-        {"pto_us", NULL, sample->pto_us},
-        {"in_flight_bytes", NULL, in_flight},
-    };
-    struct pd_advice advice = {
-        .kind = PD_KIND_DEAD,
-        .reason = reason,
-        .evidence = evidence,
-        .n_evidence = in_flight == PD_UNKNOWN ? 3 : 4,
-    };
-
-    if (proof == PROOF_QUIET)
-        snprintf(bytes, sizeof(bytes), ", only a keep-alive waits");
-    else if (in_flight != PD_UNKNOWN)
-        snprintf(bytes, sizeof(bytes), ", %" PRIu64 " bytes in flight", in_flight);
-    snprintf(reason, sizeof(reason), "no progress for %" PRIu64 " ms (PTO %" PRIu64 " ms)%s",
-             stalled_us / 1000, sample->pto_us / 1000, bytes);
-    advised(turn, sample->state);
-    return turn->host->advise(turn, sample->peer->index, &advice);
-}
-
-static int one_way_advise(struct pd_turn *turn, const struct pd_sample *sample)
-{
-    uint64_t pto_count = sample->row->v[PD_PTO_COUNT];
-    char reason[160];
-    struct pd_field evidence[] = {
-        {"proof", proof_names[PROOF_ONE_WAY], 0},
-        {"unacked_us", NULL, sample->unacked_us},
-        {"pto_us", NULL, sample->pto_us},
-        {"pto_count", NULL, pto_count},
-    };
-    struct pd_advice advice = {
-        .kind = PD_KIND_DEAD,
-        .reason = reason,
-        .evidence = evidence,
-        .n_evidence = pto_count == PD_UNKNOWN ? 3 : 4,
-    };
-
-    if (sample->one_way)
-        snprintf(reason, sizeof(reason),
-                 "packets arrive, but nothing is acknowledged for %" PRIu64 " ms (PTO %" PRIu64
-                 " ms)",
-                 sample->unacked_us / 1000, sample->pto_us / 1000);
-    else
-        snprintf(reason, sizeof(reason),
-                 "packets arrive, but nothing is acknowledged: %" PRIu64 " probe timeouts in a row",
-                 pto_count);
-    advised(turn, sample->state);
-    return turn->host->advise(turn, sample->peer->index, &advice);
-}
-
-static int starved_advise(struct pd_turn *turn, const struct pd_sample *sample)
-{
-    char reason[160];
-    struct pd_field evidence[] = {
-        {"proof", proof_names[PROOF_STARVED], 0},
-        {"starved_us", NULL, sample->starved_us},
-        {"unacked_us", NULL, sample->unacked_us},
-        {"pto_us", NULL, sample->pto_us},
-    };
-    struct pd_advice advice = {
-        .kind = PD_KIND_DEAD, .reason = reason, .evidence = evidence, .n_evidence = 4};
-
-    snprintf(reason, sizeof(reason),
-             "small packets are acknowledged, but no data for %" PRIu64
-             " ms: large packets may be lost",
-             sample->starved_us / 1000);
-    advised(turn, sample->state);
-    return turn->host->advise(turn, sample->peer->index, &advice);
-}
-
-static int silence_advise(struct pd_turn *turn, const struct pd_sample *sample, uint64_t silence_us)
-{
-    const struct stall *stall = turn->self;
-    struct stall_peer *peer = sample->state;
-    char reason[120];
-    struct pd_field evidence[] = {
-        {"silence_us", NULL, silence_us},
-        {"misses", NULL, stall->misses},
-    };
-    struct pd_advice advice = {
-        .kind = PD_KIND_DEAD, .reason = reason, .evidence = evidence, .n_evidence = 2};
-
-    snprintf(reason, sizeof(reason),
-             "nothing received for %" PRIu64 " ms though we send, %" PRIu32 " poll%s in a row",
-             silence_us / 1000, stall->misses, stall->misses == 1 ? "" : "s");
-    peer->misses = 0;
-    return turn->host->advise(turn, sample->peer->index, &advice);
 }
 
 /* Something that must not wait; of an uplink that others left, a keep-alive too. */
@@ -304,17 +166,17 @@ OUT_OF_LINE static int stall_suspect(struct pd_turn *turn, const struct pd_sampl
     if (!peer->suspect)
         suspicion_begin(turn, sample);
     if (silence_counts(turn, sample, unacked, &silence_us))
-        return silence_advise(turn, sample, silence_us);
+        return stall_advise_silence(turn, sample, silence_us);
     if (is_urgent(sample))
         turn->host->look(turn, sample->peer->index, turn->now_us + wait_us + POLL_EXTRA_US);
     if (turn->now_us - peer->since_us < wait_us)
         return 0;
     if (sample->one_way) /* packets come: it is not silent */
-        return one_way_advise(turn, sample);
+        return stall_advise_one_way(turn, sample);
     if (sample->starved)
-        return sample->starved_us < stall->starve_us ? 0 : starved_advise(turn, sample);
-    return silent_advise(turn, sample, is_urgent(sample) ? PROOF_SILENT : PROOF_QUIET,
-                         turn->now_us - peer->since_us);
+        return sample->starved_us < stall->starve_us ? 0 : stall_advise_starved(turn, sample);
+    return stall_advise_silent(turn, sample, is_urgent(sample) ? PROOF_SILENT : PROOF_QUIET,
+                               turn->now_us - peer->since_us);
 }
 
 /* ---- what one row proves by itself ---- */
@@ -360,7 +222,7 @@ static bool is_starved(const struct stall *stall, const struct pd_sample *sample
            sample->unacked_us >= least_us;
 }
 
-static enum proof prove(const struct stall *stall, const struct pd_sample *sample)
+static enum stall_proof prove(const struct stall *stall, const struct pd_sample *sample)
 {
     bool acknowledged = sample->acknowledged || !(sample->columns & 1u << PD_RTT_SAMPLES);
 
@@ -393,16 +255,17 @@ OUT_OF_LINE static bool judge_at_sight(struct pd_turn *turn, const struct pd_sam
 {
     const struct stall *stall = turn->self;
     struct stall_peer *peer = sample->state;
-    enum proof proof;
+    enum stall_proof proof;
 
     if (peer->fired && turn->now_us < peer->since_us + gap_us(stall, sample))
         return peer->sight;
     proof = prove(stall, sample);
     if (proof != PROOF_NONE) {
         peer->sight = true;
-        *ret_result = proof == PROOF_SILENT ? silent_advise(turn, sample, proof, sample->silent_us)
-                      : proof == PROOF_ONE_WAY ? one_way_advise(turn, sample)
-                                               : starved_advise(turn, sample);
+        *ret_result = proof == PROOF_SILENT
+                          ? stall_advise_silent(turn, sample, proof, sample->silent_us)
+                      : proof == PROOF_ONE_WAY ? stall_advise_one_way(turn, sample)
+                                               : stall_advise_starved(turn, sample);
         return true;
     }
     if (sample->progress) /* ends the suspicion, and its close look with it: before the next one */
@@ -476,7 +339,7 @@ static int stall_report(const void *self, const struct pd_peer *who, const void 
                         "; %u of %u misses of %" PRIu64
                         " ms; advised %s%u time%s since the last progress",
                         peer->misses, stall->misses, stall->silence_us / 1000,
-                        peer->fired == DOUBLINGS_MAX ? "at least " : "", peer->fired,
+                        peer->fired == STALL_DOUBLINGS_MAX ? "at least " : "", peer->fired,
                         peer->fired == 1 ? "" : "s");
 }
 
