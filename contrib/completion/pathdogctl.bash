@@ -108,7 +108,7 @@ _pathdogctl()
 {
     local IFS=$' \t\n' words quote before cur prev command= subject= socket=() i
     local triggers='route srtt stall tunnel congestion loss send-errors resume lease relay exec operator fallback uplink return shared'
-    local commands='status peers uplinks relays decisions report explain migrate hold release mode notify metrics reload check
+    local commands='status peers top uplinks relays decisions report explain migrate hold release mode notify metrics reload check
         help version'
     local verdicts='gone inbound disabled held no-target in-flight merged cooling backing-off damped awaiting observing
         probing queued migrate reconnect superseded expired'
@@ -136,7 +136,12 @@ _pathdogctl()
         --source) __pathdogctl_words auto journal daemon; return ;;
         --directory|--file|--config|--output|-o) __pathdogctl_files; return ;;
         --unit) __pathdogctl_units; return ;;
-        --sort) __pathdogctl_words worst silent rtt name conn age interface local remote table; return ;;
+        --sort)
+            case $command in
+                top) __pathdogctl_words worst silent rtt name age ;;
+                *) __pathdogctl_words worst silent rtt name conn age interface local remote table ;;
+            esac
+            return ;;
         --verdict) __pathdogctl_words $verdicts; return ;;
         --trigger) __pathdogctl_words $triggers; return ;;
         --interface) __pathdogctl_interfaces; return ;;
@@ -152,6 +157,7 @@ _pathdogctl()
             '') options+=' --version' ;;
             status) options+=' --check' ;;
             peers) options+=' --limit --sort' ;;
+            top) options+=' --sort' ;;
             decisions)
                 options+=' --follow --limit --peer --trigger --verdict --uplink --since --until --everything'
                 options+=' --source --unit --directory --file' ;;

@@ -80,6 +80,7 @@ $c -n __pathdogctl_is -l version -d 'print the version'
 
 $c -n __pathdogctl_is -a status -d 'the state of node, peers and triggers, and what prevents moves'
 $c -n __pathdogctl_is -a peers -d 'the connections'
+$c -n __pathdogctl_is -a top -d 'a full screen of node, uplinks, peers, the last decisions'
 $c -n __pathdogctl_is -a uplinks -d 'the interfaces over which peers can be reached'
 $c -n __pathdogctl_is -a relays -d 'the relays, and the connections that go over one'
 $c -n __pathdogctl_is -a decisions -d 'the last decisions of all runs; -f follows'
@@ -101,12 +102,13 @@ $c -n '__pathdogctl_is mode; and __pathdogctl_count 1' -a 'active observe'
 $c -n '__pathdogctl_is notify; and __pathdogctl_count 1' -a 'rebind up moved down'
 $c -n '__pathdogctl_is notify; and __pathdogctl_count 2' -a '(__pathdogctl_interfaces)'
 $c -n '__pathdogctl_is help; and __pathdogctl_count 1' \
-    -a 'status peers uplinks relays decisions report explain migrate hold release mode notify metrics reload check help version'
+    -a 'status peers top uplinks relays decisions report explain migrate hold release mode notify metrics reload check help version'
 $c -n '__pathdogctl_is check' -F
 $c -n '__pathdogctl_is report; and __pathdogctl_count 1' -F
 
 $c -n '__pathdogctl_is status' -l check -d 'one line, and an exit status'
 $c -n '__pathdogctl_is peers' -l sort -x -a 'worst silent rtt name conn age interface local remote table' -d 'by what'
+$c -n '__pathdogctl_is top' -l sort -x -a 'worst silent rtt name age' -d 'by what'
 $c -n '__pathdogctl_is peers relays decisions' -s n -l limit -x -d 'at most so many'
 $c -n '__pathdogctl_is decisions' -s f -l follow -d 'go on with those that come'
 $c -n '__pathdogctl_is decisions' -l everything -d 'all kinds of records'

@@ -171,7 +171,7 @@ class Uplinks(ControlCase):
         self.assertTrue(0 < seen["held_left_us"] <= 600 * 10**6)
         for words, says in ((("uplinks",), r"(?m)^ +held for another .*\n +held .* ago: by uid \d+"),
                             (("status",), r"(?m)^Uplinks +2; home: held$"),
-                            (("status",), r"(?m)^uplink home is held for another .*: no connection is moved to it$"),
+                            (("status",), r"(?m): uplink home is held for another .*: no connection is moved to it$"),
                             (("explain", "p6@h"), r"(?m)^uplink +home: held$"),
                             (("explain", "p6@h"), r"(?m)^ +moved +by migrate +no-target +home: no other .*; not lte: no IPv6 route$"),
                             (("decisions", "--uplink", "lte"), r"p1@h.* → migrate to lte: metered"),

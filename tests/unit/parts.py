@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 MESON, TOP = sys.argv[1].split(), sys.argv[2]
-OPTIONS = ("tests", "flow-node", "quic-node", "man", "systemd")
+OPTIONS = ("tests", "flow-node", "quic-node", "top", "man", "systemd")
 
 
 def setup(directory, *options):

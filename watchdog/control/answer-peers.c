@@ -4,6 +4,7 @@
  * the table, and `next` says where the next one goes on.
  */
 #include "../engine/base/names.h"
+#include "order.h"
 #include "private.h"
 
 #define CANDIDATES_MAX 12u
@@ -64,45 +65,103 @@ static uint32_t first_place(const struct request *request)
     return (uint32_t)min_u64(param_u64(request, "after"), UINT32_MAX - PLACES_TALLY);
 }
 
+/* What of the table is asked for. */
+struct wanted {
+    const struct glob *match; /* NULL: all */
+    const char *prefix;
+    uint32_t limit;
+    bool names;
+};
+
 static bool fits(const struct inspect_peer *peer, const struct glob *match, const char *prefix)
 {
     return (!match || glob_matches(match, peer->name)) &&
            (!prefix || !strncmp(prefix, peer->name, strlen(prefix)));
 }
 
+static void put_row(struct request *request, const struct inspect_peer *peer, bool names)
+{
+    struct buffer *out = request->out;
+
+    if (names) {
+        put_text(out, NULL, peer->name);
+        return;
+    }
+    put_open(out, NULL, "{");
+    put_peer(request, peer);
+    put_close(out, "}");
+}
+
+/* As they stand in the table, until there are enough. Returns where to go on. */
+static uint32_t put_rows(struct request *request, const struct wanted *wanted, uint32_t place)
+{
+    uint32_t end = place + PLACES_ROWS, left = wanted->limit;
+    struct inspect_peer peer;
+
+    while (left && request_goes_on(request) &&
+           inspect_next(request->engine, request->now_us, &place, end, &peer)) {
+        if (!fits(&peer, wanted->match, wanted->prefix))
+            continue;
+        left--;
+        put_row(request, &peer, wanted->names);
+    }
+    return place;
+}
+
+/* The first ones of a part of the table, and how all of that part are. */
+static uint32_t put_sorted(struct request *request, const struct wanted *wanted, uint32_t place,
+                           struct order *order)
+{
+    uint32_t end = place + PLACES_TALLY;
+    struct inspect_peer peer;
+
+    while (request_goes_on(request) &&
+           inspect_next(request->engine, request->now_us, &place, end, &peer))
+        if (fits(&peer, wanted->match, wanted->prefix))
+            order_offer(order, &peer);
+    for (uint32_t i = 0; i < order->n; i++)
+        put_row(request, order_at(order, i), wanted->names);
+    return place;
+}
+
+static void put_conditions(struct buffer *out, const struct order *order)
+{
+    put_open(out, "conditions", "{");
+    for (size_t i = 0; i < ORDER_CONDITIONS; i++)
+        put_u64(out, conditions[i], order->counts[i]);
+    put_close(out, "}");
+}
+
 void answer_peers(struct request *request)
 {
     uint64_t limit = param_given(request, "limit") ? param_u64(request, "limit") : ROWS_MAX;
-    const char *prefix = param_text(request, "prefix");
-    bool names = param_bool(request, "names");
-    uint32_t place = first_place(request), end = place + PLACES_ROWS;
+    bool sorted = param_given(request, "sort");
+    struct wanted wanted = {.prefix = param_text(request, "prefix"),
+                            .names = param_bool(request, "names"),
+                            .limit = (uint32_t)max_u64(!sorted, min_u64(limit, ROWS_MAX))};
+    int key = param_choice(request, "sort", order_names, ORDER_TABLE);
+    uint32_t place = first_place(request);
+    struct order order = {0};
     struct glob *match;
-    struct inspect_peer peer;
     struct buffer *out;
 
-    if (!param_glob(request, "match", &match))
+    if (key < 0 || !param_glob(request, "match", &match))
         return;
+    wanted.match = match;
+    if (sorted)
+        order_init(&order, (enum order_key)key, wanted.limit);
     out = answer_begin(request);
-    limit = max_u64(1, min_u64(limit, ROWS_MAX));
     put_open(out, NULL, "{");
     put_open(out, "peers", "[");
-    while (limit && request_goes_on(request) &&
-           inspect_next(request->engine, request->now_us, &place, end, &peer)) {
-        if (!fits(&peer, match, prefix))
-            continue;
-        limit--;
-        if (names) {
-            put_text(out, NULL, peer.name);
-            continue;
-        }
-        put_open(out, NULL, "{");
-        put_peer(request, &peer);
-        put_close(out, "}");
-    }
+    place =
+        sorted ? put_sorted(request, &wanted, place, &order) : put_rows(request, &wanted, place);
     put_close(out, "]");
+    if (sorted)
+        put_conditions(out, &order);
     put_next(out, request->engine, place);
     put_close(out, "}");
     answer_end(request);
+    order_clear(&order);
     glob_free(match);
 }
 

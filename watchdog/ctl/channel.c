@@ -42,6 +42,11 @@ int channel_open(const char *path, struct channel **ret_channel)
     return 0;
 }
 
+int channel_fd(const struct channel *channel)
+{
+    return channel->fd;
+}
+
 static int64_t now_ms(void)
 {
     struct timespec now;

@@ -10,6 +10,9 @@ struct channel;
 /* Returns 0 or -errno. */
 int channel_open(const char *path, struct channel **ret_channel);
 
+/* To be polled: when it is readable, channel_receive may have something. */
+int channel_fd(const struct channel *channel);
+
 /* Writes one line, waiting so long at most. Returns 0 or -errno. */
 int channel_send(struct channel *channel, const json_t *value, int timeout_ms);
 

@@ -5,94 +5,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../util/nearest.h"
 #include "../util/util.h"
 #include "ctl.h"
-
-/* ---- order ---- */
-
-/* The worst first; what the daemon may yet learn to say comes last. */
-static size_t badness(const json_t *peer)
-{
-    static const char *const worst[] = {"silent", "gone", "unseen", "untold",
-                                        "moving", "new",  "idle",   "up"};
-    size_t place = 0;
-
-    while (place < ARRAY_SIZE(worst) && strcmp(text_of(peer, "condition"), worst[place]) != 0)
-        place++;
-    return place;
-}
-
-static int by_text(const json_t *a, const json_t *b, const char *name)
-{
-    return strcmp(text_of(a, name), text_of(b, name));
-}
-
-static int by_number(const json_t *a, const json_t *b, const char *name)
-{
-    uint64_t one = number_of(a, name), other = number_of(b, name);
-
-    return (one > other) - (one < other);
-}
-
-/* What is not known counts as 0, and so comes last. */
-static int by_largest(const json_t *a, const json_t *b, const char *name)
-{
-    return by_number(b, a, name);
-}
-
-static int by_condition(const json_t *a, const json_t *b, const char *name)
-{
-    size_t one = badness(a), other = badness(b);
-
-    (void)name;
-    return (one > other) - (one < other);
-}
-
-static const struct order {
-    const char *key;
-    struct {
-        int (*compare)(const json_t *a, const json_t *b, const char *name);
-        const char *name;
-    } by[3]; /* the next where the one before finds no difference */
-} orders[] = {
-    {"worst", {{by_condition, NULL}, {by_largest, "silent_us"}, {by_largest, "srtt_us"}}},
-    {"silent", {{by_largest, "silent_us"}, {by_condition, NULL}}},
-    {"rtt", {{by_largest, "srtt_us"}}},
-    {"name", {{by_text, "peer"}}},
-    {"conn", {{by_number, "conn"}}},
-    {"age", {{by_largest, "up_us"}}},
-    {"interface", {{by_text, "interface"}, {by_condition, NULL}, {by_largest, "silent_us"}}},
-    {"local", {{by_text, "local"}}},
-    {"remote", {{by_text, "remote"}}},
-    {"table", {{NULL, NULL}}}, /* as the daemon has them: nothing is kept here */
-};
-
-static int compare(const void *a, const void *b, void *user)
-{
-    const json_t *const *one = a, *const *other = b;
-    const struct order *order = user;
-    int r = 0;
-
-    for (size_t i = 0; !r && i < ARRAY_SIZE(order->by) && order->by[i].compare; i++)
-        r = order->by[i].compare(*one, *other, order->by[i].name);
-    r = r ? r : by_text(*one, *other, "peer");
-    return r ? r : by_number(*one, *other, "conn");
-}
+#include "peers-order.h"
 
 /* NULL: there is none of that name, which has been said. */
-static const struct order *order_find(const char *key, enum ctl_status *ret_status)
+static const struct peers_order *order_find(const char *key, enum ctl_status *ret_status)
 {
-    const char *keys[ARRAY_SIZE(orders)], *nearest;
-    char list[128] = "";
+    const struct peers_order *order = peers_order(key ? key : "worst");
+    const char *nearest;
+    char list[128];
 
-    for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
-        if (!strcmp(key ? key : orders[0].key, orders[i].key))
-            return &orders[i];
-        keys[i] = orders[i].key;
-        snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "", keys[i]);
-    }
-    nearest = nearest_word(key, keys, ARRAY_SIZE(keys));
+    if (order)
+        return order;
+    nearest = peers_orders(key, list, sizeof(list));
     *ret_status =
         usage("--sort %s: allowed is one of %s%s%s%s", key, list, nearest ? " (did you mean " : "",
               nearest ? nearest : "", nearest ? "?)" : "");
@@ -131,7 +57,7 @@ static void show_notes(const struct ctl *ctl, const json_t *peer)
 
 static const char *colour_of(const struct ctl *ctl, const json_t *peer)
 {
-    size_t bad = badness(peer);
+    size_t bad = peers_badness(peer);
 
     return bad <= 3 ? red(ctl) : bad == 4 ? yellow(ctl) : "";
 }
@@ -139,7 +65,7 @@ static const char *colour_of(const struct ctl *ctl, const json_t *peer)
 /* What is from before the last sign of life is in brackets. */
 static const char *rtt_text(const json_t *peer, char text[DURATION_SIZE + 2])
 {
-    bool old = badness(peer) <= 3 || number_of(peer, "silent_us");
+    bool old = peers_badness(peer) <= 3 || number_of(peer, "silent_us");
 
     if (!old || !has(peer, "srtt_us"))
         snprintf(text, DURATION_SIZE + 2, "%s", span_of(peer, "srtt_us"));
@@ -214,27 +140,20 @@ static void show(const struct ctl *ctl, const json_t *peers, struct output *outp
 }
 
 /* Sorted, and no more than are wanted. `all` is taken over. */
-static void show_sorted(const struct ctl *ctl, json_t *all, const struct order *order,
+static void show_sorted(const struct ctl *ctl, json_t *all, const struct peers_order *order,
                         struct output *output)
 {
-    size_t n = json_array_size(all);
-    const json_t **list = memory_new(n + 1, sizeof(json_t *));
-    json_t *peers = json_array();
+    json_t *peers =
+        peers_sorted(all, order, output->most < SIZE_MAX ? (size_t)output->most : SIZE_MAX);
 
-    for (size_t i = 0; i < n; i++)
-        list[i] = json_array_get(all, i);
-    qsort_r(list, n, sizeof(json_t *), compare, (void *)(uintptr_t)order);
-    for (size_t i = 0; i < n && i < output->most; i++)
-        json_array_append(peers, (json_t *)(uintptr_t)list[i]);
     show(ctl, peers, output);
     json_decref(peers);
     json_decref(all);
-    free(list);
 }
 
 /* Every page of an answer to `peers`. `order` NULL: as they come. `params` is taken over. */
 static enum ctl_status show_pages(struct ctl *ctl, json_t *params, bool table,
-                                  const struct order *order)
+                                  const struct peers_order *order)
 {
     enum ctl_status result = CTL_GOOD;
     struct output output = {.table = table,
@@ -271,7 +190,7 @@ static enum ctl_status show_pages(struct ctl *ctl, json_t *params, bool table,
 enum ctl_status command_peers(struct ctl *ctl)
 {
     enum ctl_status result = CTL_GOOD;
-    const struct order *order = order_find(ctl->options.sort, &result);
+    const struct peers_order *order = order_find(ctl->options.sort, &result);
     json_t *params;
 
     if (!order)
@@ -279,7 +198,7 @@ enum ctl_status command_peers(struct ctl *ctl)
     params = json_object();
     if (ctl->n_words)
         json_object_set_new(params, "match", json_string(ctl->words[0]));
-    return show_pages(ctl, params, !ctl->options.json, order->by[0].compare ? order : NULL);
+    return show_pages(ctl, params, !ctl->options.json, peers_order_sorts(order) ? order : NULL);
 }
 
 /* For completion: names that begin so. */

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pathdogctl status: how things are, and why nothing happens where nothing can. */
+/*
+ * pathdogctl status: is it working, what is wrong, what is it waiting for, what did it last do. At
+ * most twelve lines, whatever there is.
+ */
 #include <inttypes.h>
 
 #include "../util/util.h"
 #include "ctl.h"
+#include "health.h"
+#include "waiting.h"
 
-#define LAST_RECORDS 5
+#define LAST_RECORDS 5 /* with --json */
+#define LAST_SHOWN   3u
+#define OTHERS_SHOWN 2u
 
 /* The members of `tally` that are numbers, summed over all pages. */
 static bool sum_pages(struct ctl *ctl, json_t *tally, enum ctl_status *ret_status)
@@ -45,30 +52,31 @@ static void show_node(const struct ctl *ctl, const json_t *node)
     putchar('\n');
 }
 
-/* Paths that are dead, and peers that nothing is known of, stand out. */
-static void show_conditions(const struct ctl *ctl, const json_t *tally)
+static void show_some(const json_t *tally, const char *name, const char *words)
 {
-    uint64_t silent = number_of(tally, "silent"), unseen = number_of(tally, "unseen");
+    uint64_t count = number_of(tally, name);
 
-    printf("          %s%" PRIu64 " silent%s, %s%" PRIu64 " unseen%s, %" PRIu64 " moving, %" PRIu64
-           " idle\n",
-           silent ? red(ctl) : "", silent, silent ? plain(ctl) : "", unseen ? red(ctl) : "", unseen,
-           unseen ? plain(ctl) : "", number_of(tally, "moving"), number_of(tally, "idle"));
+    if (count)
+        printf(", %" PRIu64 " %s", count, words);
 }
 
+/* Paths that are dead, and peers that nothing is known of, stand out. */
 static void show_peers(const struct ctl *ctl, const json_t *status)
 {
     const json_t *tally = json_object_get(status, "peers");
+    uint64_t silent = number_of(tally, "silent"), unseen = number_of(tally, "unseen");
 
-    printf("%sPeers%s     %" PRIu64 " up (%" PRIu64 " dialled by this node, %" PRIu64
-           " by their peers), %" PRIu64 " gone, %" PRIu64 " not reported\n",
-           bold(ctl), plain(ctl), number_of(tally, "up"), number_of(tally, "client"),
-           number_of(tally, "server"), number_of(tally, "gone"), number_of(tally, "untold"));
-    show_conditions(ctl, tally);
-    printf("          %" PRIu64 " measured, %" PRIu64 " watched, %" PRIu64 " cooling, %" PRIu64
-           " held, %" PRIu64 " that may not be moved\n",
-           number_of(tally, "measured"), number_of(tally, "watched"), number_of(tally, "cooling"),
-           number_of(tally, "held"), number_of(tally, "fixed"));
+    printf("%sPeers%s     %" PRIu64 " up: %s%" PRIu64 " silent%s, %s%" PRIu64 " unseen%s, %" PRIu64
+           " moving, %" PRIu64 " idle",
+           bold(ctl), plain(ctl), number_of(tally, "up"), silent ? red(ctl) : "", silent,
+           silent ? plain(ctl) : "", unseen ? red(ctl) : "", unseen, unseen ? plain(ctl) : "",
+           number_of(tally, "moving"), number_of(tally, "idle"));
+    show_some(tally, "gone", "gone");
+    show_some(tally, "untold", "not reported");
+    show_some(tally, "cooling", "cooling");
+    show_some(tally, "held", "held");
+    show_some(tally, "fixed", "that may not be moved");
+    putchar('\n');
 }
 
 /* How many there are, and which of them connections are kept off. */
@@ -89,9 +97,17 @@ static void show_uplinks(const struct ctl *ctl, const json_t *uplinks)
     putchar('\n');
 }
 
-static void show_triggers(const struct ctl *ctl, const json_t *triggers)
+/* One line, with the triggers. */
+static void show_mode(const struct ctl *ctl, const json_t *status)
 {
-    printf("%sTriggers%s ", bold(ctl), plain(ctl));
+    const json_t *triggers = json_object_get(status, "triggers");
+    bool observes = strcmp(text_of(status, "mode"), "active") != 0;
+
+    printf("%sMode%s      %s%s%s%s%s%s; triggers", bold(ctl), plain(ctl),
+           observes ? yellow(ctl) : "", text_of(status, "mode"), observes ? plain(ctl) : "",
+           flag_of(status, "all_held") ? ", all peers held" : "",
+           has(status, "held_left_us") ? " for another " : "",
+           has(status, "held_left_us") ? span_of(status, "held_left_us") : "");
     for (size_t i = 0; i < json_array_size(triggers); i++) {
         const json_t *trigger = json_array_get(triggers, i);
         bool open = !strcmp(text_of(trigger, "state"), "open");
@@ -99,61 +115,64 @@ static void show_triggers(const struct ctl *ctl, const json_t *triggers)
         printf(" %s%s%s%s", open ? "" : red(ctl), text_of(trigger, "trigger"),
                open ? "" : " (closed)", open ? "" : plain(ctl));
     }
-    printf("%s\n", json_array_size(triggers) ? "" : " none");
+    printf("%s\n", json_array_size(triggers) ? "" : ": none");
 }
 
-static void show_requests(const struct ctl *ctl, const json_t *status)
+/* Is all well, and what is not: the worst in words, a few more, and how many others. */
+static void show_state(const struct ctl *ctl, const json_t *status)
 {
-    const json_t *requests = json_object_get(status, "requests");
+    const char *const colours[] = {green(ctl), yellow(ctl), red(ctl)};
+    char *first = NULL, *others[OTHERS_SHOWN] = {NULL};
+    size_t n = 0;
+    enum health health = health_split(status, &first, others, OTHERS_SHOWN, &n);
 
-    printf("%sRequests%s  %" PRIu64 " open of at most %" PRIu64 ", %" PRIu64 " queued, %" PRIu64
-           " wait for another attempt\n",
-           bold(ctl), plain(ctl), number_of(requests, "open"), number_of(requests, "budget"),
-           number_of(requests, "queued"), number_of(requests, "waiting"));
-}
+    printf("%sState%s     %s%s%s: %s\n", bold(ctl), plain(ctl), colours[health],
+           health_words[health], plain(ctl), first);
+    for (size_t i = 0; i < OTHERS_SHOWN && others[i]; i++) {
+        bool last = i + 1 == OTHERS_SHOWN && n > OTHERS_SHOWN;
 
-/* Why the node is down stands in its own line. */
-static void show_reasons(const struct ctl *ctl, const json_t *reasons, bool why_down)
-{
-    for (size_t i = 0; i < json_array_size(reasons); i++) {
-        const json_t *reason = json_array_get(reasons, i);
-
-        if (!why_down || strcmp(text_of(reason, "what"), "node-down") != 0)
-            printf("%s%s%s\n", yellow(ctl), text_of(reason, "text"), plain(ctl));
+        if (last)
+            printf("          also: %s; and %zu more: \"pathdogctl status --check\"\n", others[i],
+                   n - OTHERS_SHOWN);
+        else
+            printf("          also: %s\n", others[i]);
     }
+    free(first);
+    for (size_t i = 0; i < OTHERS_SHOWN; i++)
+        free(others[i]);
+}
+
+static void show_waiting(const struct ctl *ctl, const json_t *status)
+{
+    CLEANUP_FREE char *text = waiting_text(status);
+
+    printf("%sWaits for%s %s\n", bold(ctl), plain(ctl), text);
 }
 
 static void show_last(const struct ctl *ctl, const json_t *page)
 {
     const json_t *records = json_object_get(page, "records");
+    size_t n = json_array_size(records) < LAST_SHOWN ? json_array_size(records) : LAST_SHOWN;
 
-    if (!json_array_size(records)) {
+    if (!n)
         printf("%sLast%s      no decision has been made in this run\n", bold(ctl), plain(ctl));
-        return;
-    }
-    printf("%sLast%s\n", bold(ctl), plain(ctl));
-    for (size_t i = json_array_size(records); i-- > 0;) {
-        fputs("  ", stdout);
+    for (size_t i = n; i-- > 0;) {
+        printf("%s%s%s", i == n - 1 ? bold(ctl) : "", i == n - 1 ? "Last      " : "          ",
+               i == n - 1 ? plain(ctl) : "");
         show_record(ctl, json_array_get(records, i));
     }
 }
 
+/* At most twelve lines. */
 static void show_status(const struct ctl *ctl, const json_t *status, const json_t *last)
 {
-    bool held = flag_of(status, "all_held");
-
     show_node(ctl, json_object_get(status, "node"));
-    printf("%sMode%s      %s%s%s%s\n", bold(ctl), plain(ctl), text_of(status, "mode"),
-           held ? ", all peers held" : "",
-           held && has(status, "held_left_us") ? " for another " : "",
-           held && has(status, "held_left_us") ? span_of(status, "held_left_us") : "");
+    show_state(ctl, status);
+    show_mode(ctl, status);
     show_peers(ctl, status);
     show_uplinks(ctl, json_object_get(status, "uplinks"));
-    show_triggers(ctl, json_object_get(status, "triggers"));
-    show_requests(ctl, status);
+    show_waiting(ctl, status);
     show_last(ctl, last);
-    show_reasons(ctl, json_object_get(status, "reasons"),
-                 has(json_object_get(status, "node"), "reason"));
     printf("%spathdog %s, run %s%s\n", dim(ctl), text_of(status, "version"), text_of(status, "run"),
            plain(ctl));
 }

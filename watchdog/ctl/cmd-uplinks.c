@@ -27,7 +27,7 @@ static void merge_one(json_t *uplink, const json_t *other)
 
 /* The connections of another page. Its uplinks may be others by now: those of the first page are
  * what is shown. */
-static void merge(json_t *uplinks, const json_t *page)
+void uplinks_merge(json_t *uplinks, const json_t *page)
 {
     for (size_t i = 0; i < json_array_size(uplinks); i++)
         for (size_t j = 0; j < json_array_size(page); j++) {
@@ -52,7 +52,7 @@ static json_t *uplinks_ask(struct ctl *ctl, enum ctl_status *ret_status)
             json_decref(all);
             return NULL;
         }
-        merge(json_object_get(all, "uplinks"), json_object_get(page, "uplinks"));
+        uplinks_merge(json_object_get(all, "uplinks"), json_object_get(page, "uplinks"));
         json_object_set(all, "next", json_object_get(page, "next"));
         json_decref(page);
     }
@@ -80,35 +80,37 @@ static const char *routes_of(const json_t *uplink, char text[static 16])
 }
 
 /* What it is waiting for, before connections are moved to it. */
-static void show_waiting(const json_t *state, const char *indent)
+static void show_waiting(FILE *out, const json_t *state, const char *indent)
 {
     const json_t *proof = json_object_get(state, "proof");
 
     if (flag_of(state, "held"))
-        printf(has(state, "held_left_us") ? "%sheld for another %s\n" : "%sheld until released\n",
-               indent, span_of(state, "held_left_us"));
+        fprintf(out,
+                has(state, "held_left_us") ? "%sheld for another %s\n" : "%sheld until released\n",
+                indent, span_of(state, "held_left_us"));
     if (number_of(state, "penalty_us"))
-        printf("%snot tried for another %s, because a move to it failed\n", indent,
-               span_of(state, "penalty_us"));
+        fprintf(out, "%snot tried for another %s, because a move to it failed\n", indent,
+                span_of(state, "penalty_us"));
     if (flag_of(state, "unproven") && !flag_of(state, "held") && json_is_object(proof))
-        printf("%sproof: %" PRIu64 " of %" PRIu64 " good probes in a row, over at least %s\n",
-               indent, number_of(proof, "good"), number_of(proof, "needed"),
-               span_of(proof, "over_us"));
+        fprintf(out, "%sproof: %" PRIu64 " of %" PRIu64 " good probes in a row, over at least %s\n",
+                indent, number_of(proof, "good"), number_of(proof, "needed"),
+                span_of(proof, "over_us"));
 }
 
-void show_uplink_state(const struct ctl *ctl, const json_t *state, const char *indent)
+void show_uplink_state(FILE *out, const struct ctl *ctl, const json_t *state, const char *indent)
 {
     const json_t *last = json_object_get(state, "last");
     bool up = !strcmp(text_of(state, "condition"), "up");
 
-    printf("%s", dim(ctl));
+    fprintf(out, "%s", dim(ctl));
     if (!up && strcmp(text_of(last, "change"), "down") != 0)
-        printf("%s%s for %s\n", indent, text_of(state, "condition"), span_of(state, "for_us"));
-    show_waiting(state, indent);
+        fprintf(out, "%s%s for %s\n", indent, text_of(state, "condition"),
+                span_of(state, "for_us"));
+    show_waiting(out, state, indent);
     if (json_is_object(last))
-        printf("%s%s %s ago: %s\n", indent, text_of(last, "change"), span_of(last, "ago_us"),
-               text_of(last, "reason"));
-    printf("%s", plain(ctl));
+        fprintf(out, "%s%s %s ago: %s\n", indent, text_of(last, "change"), span_of(last, "ago_us"),
+                text_of(last, "reason"));
+    fprintf(out, "%s", plain(ctl));
 }
 
 const char *uplink_colour(const struct ctl *ctl, const char *state)
@@ -135,7 +137,7 @@ static void show_line(const struct ctl *ctl, const json_t *uplink, int name, int
     if (number_of(uplink, "silent"))
         printf("        %s%" PRIu64 " of its connections silent%s\n", red(ctl),
                number_of(uplink, "silent"), plain(ctl));
-    show_uplink_state(ctl, uplink, "        ");
+    show_uplink_state(stdout, ctl, uplink, "        ");
 }
 
 static void show_table(const struct ctl *ctl, const json_t *uplinks)

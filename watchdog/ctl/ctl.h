@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../util/duration.h"
+#include "members.h"
 
 #define DEFAULT_CONTROL "/run/pathdog/control.sock"
 #define DEFAULT_NOTIFY  "/run/pathdog/notify"
@@ -103,32 +103,21 @@ const char *yellow(const struct ctl *ctl);
 const char *dim(const struct ctl *ctl);
 const char *plain(const struct ctl *ctl);
 
-/* Members, as far as they are there: else "-", 0, false. */
-const char *text_of(const json_t *object, const char *name);
-/* A string in an array. */
-const char *text_at(const json_t *array, size_t place);
-
-/* As a terminal may show it: the text itself, or a copy that is good until 16 others are made. */
-const char *clean(const char *text, size_t length);
-uint64_t number_of(const json_t *object, const char *name);
-bool flag_of(const json_t *object, const char *name);
-bool has(const json_t *object, const char *name); /* there, and not null */
-
-/* Spans in microseconds as text, "-" where it is null; the text lives as long as
- * the block that it is asked for in. */
-#define span_text(span_us)    duration_text((char[DURATION_SIZE]){0}, (span_us))
-#define span_of(object, name) span_at((char[DURATION_SIZE]){0}, (object), (name))
-const char *span_at(char out[DURATION_SIZE], const json_t *object, const char *name);
-
 /* One line of JSON. */
 void show_json(const json_t *value);
 /* Why that uplink, or why none; without the name of what was chosen, which stands before it. */
 const char *choice_of(const json_t *object);
 /* A record as one line for people. */
 void show_record(const struct ctl *ctl, const json_t *record);
+void write_record(FILE *out, const struct ctl *ctl, const json_t *record);
 
+/* The answer to `explain`, with the last records of that peer (cmd-explain.c). */
+void write_explain(FILE *out, const struct ctl *ctl, const json_t *peer, const json_t *records);
+
+/* Adds up what another page of uplinks counted. */
+void uplinks_merge(json_t *uplinks, const json_t *page);
 /* What there is to say of an uplink besides its state, each in a line of its own. */
-void show_uplink_state(const struct ctl *ctl, const json_t *state, const char *indent);
+void show_uplink_state(FILE *out, const struct ctl *ctl, const json_t *state, const char *indent);
 const char *uplink_colour(const struct ctl *ctl, const char *state);
 
 /* The line of `status --check`; `status` NULL: there was no answer, and `failure` says why. */
@@ -152,6 +141,7 @@ enum ctl_status command_mode(struct ctl *ctl);
 enum ctl_status command_notify(struct ctl *ctl);
 enum ctl_status command_reload(struct ctl *ctl);
 enum ctl_status command_check(struct ctl *ctl);
+enum ctl_status command_top(struct ctl *ctl);
 enum ctl_status command_version(struct ctl *ctl);
 
 #endif

@@ -107,7 +107,7 @@ static const struct command {
      0,
      {OPTION_CHECK},
      "status [--check]",
-     "the state of node, peers and triggers, and what prevents moves;\n"
+     "is it working, what is wrong, what is it waiting for, what did it last do;\n"
      "        --check: one line, and an exit status"},
     {"peers",
      command_peers,
@@ -131,6 +131,14 @@ static const struct command {
      {OPTION_LIMIT},
      "relays [-n N]",
      "the relays, which one is picked and why; and the connections that go over one"},
+    {"top",
+     command_top,
+     0,
+     1,
+     {OPTION_SORT},
+     "top [GLOB] [--sort KEY]",
+     "full screen: node, uplinks, peers with their RTTs, the last decisions; ? lists its keys;\n"
+     "        KEY: worst, silent, rtt, name or age"},
     {"decisions",
      command_decisions,
      0,

@@ -8,22 +8,8 @@
 #include "../util/util.h"
 #include "ctl.h"
 #include "history.h"
+#include "tone.h"
 #include "when.h"
-
-#define CLEAN_SIZE 4096u
-
-const char *clean(const char *text, size_t length)
-{
-    static char copies[16][CLEAN_SIZE];
-    static unsigned next;
-    char *copy;
-
-    if (text_is_shown(text, length))
-        return text;
-    copy = copies[next++ % ARRAY_SIZE(copies)];
-    text_printable(copy, CLEAN_SIZE, text, length);
-    return copy;
-}
 
 /* What a message names is foreign text, and standard error a terminal. */
 __attribute__((format(printf, 1, 0))) static void say(const char *format, va_list arguments,
@@ -100,46 +86,6 @@ const char *plain(const struct ctl *ctl)
     return paint(ctl, "\033[0m");
 }
 
-/* ---- members ---- */
-
-const char *text_of(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    const char *text = json_string_value(value);
-
-    return text ? clean(text, json_string_length(value)) : "-";
-}
-
-const char *text_at(const json_t *array, size_t place)
-{
-    const json_t *value = json_array_get(array, place);
-    const char *text = json_string_value(value);
-
-    return text ? clean(text, json_string_length(value)) : "-";
-}
-
-uint64_t number_of(const json_t *object, const char *name)
-{
-    return (uint64_t)json_integer_value(json_object_get(object, name));
-}
-
-bool flag_of(const json_t *object, const char *name)
-{
-    return json_is_true(json_object_get(object, name));
-}
-
-bool has(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-
-    return value && !json_is_null(value);
-}
-
-const char *span_at(char out[DURATION_SIZE], const json_t *object, const char *name)
-{
-    return has(object, name) ? duration_text(out, number_of(object, name)) : "-";
-}
-
 /* ---- records ---- */
 
 /* As \uXXXX where a terminal would not show it as it is: that is the same JSON. */
@@ -153,11 +99,12 @@ void show_json(const json_t *value)
         putchar('\n');
 }
 
-static void show_time(const struct ctl *ctl, const json_t *record)
+static void show_time(FILE *out, const struct ctl *ctl, const json_t *record)
 {
     char text[WHEN_SIZE];
 
-    printf("%s%s%s  ", dim(ctl), when_format(text, number_of(record, "time_us"), true), plain(ctl));
+    fprintf(out, "%s%s%s  ", dim(ctl), when_format(text, number_of(record, "time_us"), true),
+            plain(ctl));
 }
 
 static bool is_one_of(const char *word, const char *const *words)
@@ -168,22 +115,19 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-/* Green: done or well; red: failed; yellow: was not done. */
 static const char *colour_of(const struct ctl *ctl, const char *word)
 {
-    static const char *const good[] = {"migrate",     "reconnect", "migrated",
-                                       "reconnected", "better",    NULL};
-    static const char *const neutral[] = {"same",    "unknown",  "merged", "queued",
-                                          "probing", "awaiting", NULL};
-    static const char *const refused[] = {
-        "gone",        "inbound", "disabled",  "held",       "no-target", "in-flight", "cooling",
-        "backing-off", "damped",  "observing", "superseded", "expired",   NULL};
-
-    if (is_one_of(word, good))
+    switch (tone_of(word)) {
+    case TONE_GOOD:
         return green(ctl);
-    if (is_one_of(word, neutral))
-        return "";
-    return is_one_of(word, refused) ? yellow(ctl) : red(ctl);
+    case TONE_REFUSED:
+        return yellow(ctl);
+    case TONE_BAD:
+        return red(ctl);
+    case TONE_NEUTRAL:
+        break;
+    }
+    return "";
 }
 
 const char *choice_of(const json_t *object)
@@ -197,7 +141,7 @@ const char *choice_of(const json_t *object)
                : choice;
 }
 
-static void show_decision(const struct ctl *ctl, const json_t *record)
+static void show_decision(FILE *out, const struct ctl *ctl, const json_t *record)
 {
     const char *verdict = text_of(record, "verdict"), *trigger = text_of(record, "trigger");
     const char *kind = text_of(record, "kind");
@@ -205,93 +149,100 @@ static void show_decision(const struct ctl *ctl, const json_t *record)
         json_string_value(json_object_get(json_object_get(record, "evidence"), "proof"));
     bool one = !strcmp(trigger, kind); /* an operator's */
 
-    printf("#%-5" PRIu64 " %s%s%s  %s%s%s", number_of(record, "decision"), bold(ctl),
-           text_of(record, "peer"), plain(ctl), trigger, one ? "" : " ", one ? "" : kind);
+    fprintf(out, "#%-5" PRIu64 " %s%s%s  %s%s%s", number_of(record, "decision"), bold(ctl),
+            text_of(record, "peer"), plain(ctl), trigger, one ? "" : " ", one ? "" : kind);
     if (proof)
-        printf(" (%s)", proof);
-    printf(": %s → %s%s%s", text_of(record, "reason"), colour_of(ctl, verdict), verdict,
-           plain(ctl));
+        fprintf(out, " (%s)", proof);
+    fprintf(out, ": %s → %s%s%s", text_of(record, "reason"), colour_of(ctl, verdict), verdict,
+            plain(ctl));
     if (has(record, "into"))
-        printf(" into #%" PRIu64, number_of(record, "into"));
+        fprintf(out, " into #%" PRIu64, number_of(record, "into"));
     if (has(record, "target"))
-        printf(has(record, "request") ? " to %s" : " (to %s)", text_of(record, "target"));
+        fprintf(out, has(record, "request") ? " to %s" : " (to %s)", text_of(record, "target"));
     if (has(record, "choice"))
-        printf(": %s", choice_of(record));
+        fprintf(out, ": %s", choice_of(record));
     if (has(record, "repeats"))
-        printf(" (%" PRIu64 " times)", number_of(record, "repeats"));
-    putchar('\n');
+        fprintf(out, " (%" PRIu64 " times)", number_of(record, "repeats"));
+    fputc('\n', out);
 }
 
-static void show_outcome(const struct ctl *ctl, const json_t *record)
+static void show_outcome(FILE *out, const struct ctl *ctl, const json_t *record)
 {
     const json_t *error = json_object_get(record, "error");
     const char *outcome = text_of(record, "outcome");
 
-    printf("#%-5" PRIu64 " %s%s%s  %s%s%s after %s", number_of(record, "decision"), bold(ctl),
-           text_of(record, "peer"), plain(ctl), colour_of(ctl, outcome), outcome, plain(ctl),
-           span_of(record, "elapsed_us"));
+    fprintf(out, "#%-5" PRIu64 " %s%s%s  %s%s%s after %s", number_of(record, "decision"), bold(ctl),
+            text_of(record, "peer"), plain(ctl), colour_of(ctl, outcome), outcome, plain(ctl),
+            span_of(record, "elapsed_us"));
     if (has(record, "target"))
-        printf(", to %s", text_of(record, "target"));
+        fprintf(out, ", to %s", text_of(record, "target"));
     if (has(record, "local_before") && has(record, "local_after"))
-        printf(", %s → %s", text_of(record, "local_before"), text_of(record, "local_after"));
+        fprintf(out, ", %s → %s", text_of(record, "local_before"), text_of(record, "local_after"));
     if (json_is_object(error))
-        printf(": %s (%" JSON_INTEGER_FORMAT ")", text_of(error, "message"),
-               json_integer_value(json_object_get(error, "code")));
-    putchar('\n');
+        fprintf(out, ": %s (%" JSON_INTEGER_FORMAT ")", text_of(error, "message"),
+                json_integer_value(json_object_get(error, "code")));
+    fputc('\n', out);
 }
 
-static void show_effect(const struct ctl *ctl, const json_t *record)
+static void show_effect(FILE *out, const struct ctl *ctl, const json_t *record)
 {
     const char *effect = text_of(record, "effect"), *colour = colour_of(ctl, effect);
     bool rtts = has(record, "rtt_before_us") && has(record, "rtt_after_us");
 
     if (record_is_restored(record))
         effect = "restored";
-    printf("#%-5" PRIu64 " %s%s%s  effect %s%s%s", number_of(record, "decision"), bold(ctl),
-           text_of(record, "peer"), plain(ctl), colour, effect, plain(ctl));
+    fprintf(out, "#%-5" PRIu64 " %s%s%s  effect %s%s%s", number_of(record, "decision"), bold(ctl),
+            text_of(record, "peer"), plain(ctl), colour, effect, plain(ctl));
     if (rtts)
-        printf(": RTT %s → %s", span_of(record, "rtt_before_us"), span_of(record, "rtt_after_us"));
-    putchar('\n');
+        fprintf(out, ": RTT %s → %s", span_of(record, "rtt_before_us"),
+                span_of(record, "rtt_after_us"));
+    fputc('\n', out);
 }
 
-static void show_uplink(const struct ctl *ctl, const json_t *record)
+static void show_uplink(FILE *out, const struct ctl *ctl, const json_t *record)
 {
     static const char *const bad[] = {"down", "silent", "slow", "penalty", NULL};
     const char *change = text_of(record, "change"), *interface = text_of(record, "interface");
     bool one = !strcmp(text_of(record, "uplink"), interface);
     uint64_t peers = number_of(record, "peers");
 
-    printf("uplink %s%s%s%s%s%s  %s%s%s", bold(ctl), text_of(record, "uplink"), plain(ctl),
-           one ? "" : " (", one ? "" : interface, one ? "" : ")",
-           is_one_of(change, bad) ? yellow(ctl) : green(ctl), change, plain(ctl));
+    fprintf(out, "uplink %s%s%s%s%s%s  %s%s%s", bold(ctl), text_of(record, "uplink"), plain(ctl),
+            one ? "" : " (", one ? "" : interface, one ? "" : ")",
+            is_one_of(change, bad) ? yellow(ctl) : green(ctl), change, plain(ctl));
     if (has(record, "reason"))
-        printf(": %s", text_of(record, "reason"));
+        fprintf(out, ": %s", text_of(record, "reason"));
     if (peers)
-        printf(", %" PRIu64 " connection%s on it", peers, peers == 1 ? "" : "s");
-    putchar('\n');
+        fprintf(out, ", %" PRIu64 " connection%s on it", peers, peers == 1 ? "" : "s");
+    fputc('\n', out);
+}
+
+void write_record(FILE *out, const struct ctl *ctl, const json_t *record)
+{
+    const char *type = text_of(record, "record");
+
+    show_time(out, ctl, record);
+    if (!strcmp(type, "decision"))
+        show_decision(out, ctl, record);
+    else if (!strcmp(type, "outcome"))
+        show_outcome(out, ctl, record);
+    else if (!strcmp(type, "effect"))
+        show_effect(out, ctl, record);
+    else if (!strcmp(type, "uplink"))
+        show_uplink(out, ctl, record);
+    else if (!strcmp(type, "cause"))
+        fprintf(out, "cause  %s: %s, %" PRIu64 " of %" PRIu64 " peers\n",
+                text_of(record, "trigger"), text_of(record, "reason"), number_of(record, "advised"),
+                number_of(record, "peers"));
+    else if (!strcmp(type, "notice"))
+        fprintf(out, "notice %s: %s\n", text_of(record, "what"), text_of(record, "text"));
+    else
+        fprintf(out, "%-6s %s is %s%s%s\n", type,
+                has(record, "peer") ? text_of(record, "peer") : text_of(record, "node"),
+                text_of(record, "state"), has(record, "reason") ? ": " : "",
+                has(record, "reason") ? text_of(record, "reason") : "");
 }
 
 void show_record(const struct ctl *ctl, const json_t *record)
 {
-    const char *type = text_of(record, "record");
-
-    show_time(ctl, record);
-    if (!strcmp(type, "decision"))
-        show_decision(ctl, record);
-    else if (!strcmp(type, "outcome"))
-        show_outcome(ctl, record);
-    else if (!strcmp(type, "effect"))
-        show_effect(ctl, record);
-    else if (!strcmp(type, "uplink"))
-        show_uplink(ctl, record);
-    else if (!strcmp(type, "cause"))
-        printf("cause  %s: %s, %" PRIu64 " of %" PRIu64 " peers\n", text_of(record, "trigger"),
-               text_of(record, "reason"), number_of(record, "advised"), number_of(record, "peers"));
-    else if (!strcmp(type, "notice"))
-        printf("notice %s: %s\n", text_of(record, "what"), text_of(record, "text"));
-    else
-        printf("%-6s %s is %s%s%s\n", type,
-               has(record, "peer") ? text_of(record, "peer") : text_of(record, "node"),
-               text_of(record, "state"), has(record, "reason") ? ": " : "",
-               has(record, "reason") ? text_of(record, "reason") : "");
+    write_record(stdout, ctl, record);
 }
