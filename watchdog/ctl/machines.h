@@ -20,8 +20,7 @@ void machines_note(struct machines *machines, const char *run, const char *machi
                    const char *host, const char *unit);
 
 /* Borrowed objects, good until the next machines_note(). Run → unit, for those that have one; where
- * there are several machines, "pathdog.service on alpha". Two that are not the same are never of
- * one name. */
+ * there are several machines, "pathdog.service on alpha". */
 const json_t *machines_units(struct machines *machines);
 /* Run → machine, as its host's name; with the beginning of its id where several have that name. */
 const json_t *machines_names(struct machines *machines);
