@@ -87,16 +87,18 @@ class Networks:
 
 def boot(name, networks, root, out, binds):
     """One machine, which goes on until its script ends."""
-    unit, identity = os.path.join(out, f"{name}.service"), os.path.join(out, f"{name}.machine-id")
+    unit, identity, host = (os.path.join(out, f"{name}.{what}") for what in ("service", "machine-id", "hostname"))
     script = "collector.py" if name == "collector" else "machine.py"
     with open(unit, "w") as file:
         file.write(UNIT.format(patience=PATIENCE_S, name=name, script=script))
     with open(identity, "w") as file:
         file.write(name.encode().hex().ljust(32, "0") + "\n")
+    with open(host, "w") as file:
+        file.write(name + "\n")
     words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot",
-             "--volatile=overlay", "--directory", root, "--machine", f"fleet-{os.getpid()}-{name}", "--hostname", name,
+             "--volatile=overlay", "--directory", root, "--machine", f"fleet-{os.getpid()}-{name}",
              f"--network-namespace-path=/run/netns/{networks.names[name]}", "--capability=CAP_NET_ADMIN",
-             f"--bind-ro={identity}:/etc/machine-id", f"--bind={out}:/test",
+             f"--bind-ro={identity}:/etc/machine-id", f"--bind-ro={host}:/etc/hostname", f"--bind={out}:/test",
              *(f"--bind-ro={path}:/test/{place}" for place, path in binds.items()),
              f"--bind-ro={unit}:/run/systemd/system/fleet-test.service", "systemd.wants=fleet-test.service"]
     with open(os.path.join(out, f"{name}.boot"), "w") as log:
