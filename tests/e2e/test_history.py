@@ -239,6 +239,38 @@ class Forged(Case):
         out = self.read([self.decision(reason=b"x" * (4 << 20))], "decisions", "--json")
         self.assertLess(len(json.loads(out)["reason"]), 1 << 17)
 
+    def of_machines(self, hosts, **members):
+        """A dead path on each, with a run of its own."""
+        return [self.decision(1, run=f"r{n}", _MACHINE_ID=f"{n:08x}".ljust(32, "0"), _HOSTNAME=host,
+                              _SYSTEMD_UNIT="pathdog.service", uplink="telekom", **members)
+                for n, host in enumerate(hosts)]
+
+    def test_several_machines(self):
+        entries = self.of_machines(["alpha", "bravo", "debian", "debian"])
+        names = ["alpha", "bravo", "debian (00000002)", "debian (00000003)"]
+        report = json.loads(self.read(entries, "report", "--json"))
+        self.assertEqual([machine["machine"] for machine in report["machines"]], names)
+        self.assertEqual([run["unit"] for run in report["runs"]], [f"pathdog.service on {name}" for name in names])
+        self.assertFalse(any(run["restart"] for run in report["runs"]))
+        self.assertEqual([incident["machines"] for incident in report["common"]], [names])
+        self.assertEqual([(fact["what"], fact["value"], fact["machines"]) for fact in report["common"][0]["shared"]],
+                         [("uplink", "telekom", 4), ("peer", "p", 4), ("reason", "stall dead: r", 4)])
+        self.assertIn("4 of 4 machines, 4 decisions: uplink telekom (4); peer p (4);", self.read(entries, "report"))
+        self.assertIn("of pathdog.service on debian (00000003)", self.read(entries, "decisions"))
+
+    def test_machines_that_say_anything(self):
+        """Of their hostname and their id."""
+        entries = self.of_machines([DRIVES, b"\xff", "x" * 100_000, "a\0b", "%s%n", ""])
+        entries += [self.decision(1, run="r9", _MACHINE_ID=DRIVES, _HOSTNAME=DRIVES), self.decision(1, run="r10")]
+        report = json.loads(self.read(entries, "report", "--json"))
+        self.assertEqual(sum(machine["decisions"] for machine in report["machines"]), len(entries))
+        self.assertIn("telekom", self.read(entries, "report"))
+
+    def test_thousands_of_machines(self):
+        entries = self.of_machines([f"h{n % 700}" for n in range(3000)])
+        common = json.loads(self.read(entries, "report", "--json"))["common"]
+        self.assertEqual(common[0]["shared"][0]["value"], "telekom")
+
     def test_thousands_of_runs(self):
         runs = json.loads(self.read([self.decision(run=f"r{i}") for i in range(5000)], "report",
                                     "--json"))["runs"]

@@ -22,7 +22,7 @@ TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 TOOLS = ("systemd-nspawn", "debootstrap", "apt-get", "meson", "ninja")
 # Beside the libraries that what is built here needs, which are looked up.
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "iproute2", "nftables", "procps", "python3", "mandoc",
-            "zsh")
+            "zsh", "systemd-journal-remote")  # the last is for tests/fleet
 PATIENCE_S = 600
 NODE = "contrib/quic-node/quic-node"
 

@@ -5,12 +5,15 @@
 
 #include "../util/util.h"
 #include "cmd-report.h"
+#include "report-common.h"
 #include "source.h"
 #include "when.h"
 
 #define PERIOD_DEFAULT_US (UINT64_C(86400) * 1000000)
 #define SHOWN_MAX         5u
 #define CAUSES_MAX        3u
+#define MACHINES_MAX      8u
+#define SHARED_MAX        4u
 
 static void heading(const struct ctl *ctl, const char *name)
 {
@@ -150,13 +153,15 @@ static void show_nodes(const struct ctl *ctl, const json_t *report)
 static void show_uplinks(const struct ctl *ctl, const json_t *report)
 {
     const json_t *uplinks = json_object_get(report, "uplinks");
+    bool several = json_array_size(json_object_get(report, "machines")) > 1;
 
     for (size_t i = 0; i < json_array_size(uplinks); i++) {
         const json_t *uplink = json_array_get(uplinks, i), *last = json_object_get(uplink, "last");
         uint64_t moves = number_of(uplink, "moves"), failed = number_of(uplink, "failed");
 
         heading(ctl, i ? "" : "uplinks");
-        printf("%s: ", text_of(uplink, "uplink"));
+        printf("%s%s%s: ", text_of(uplink, "uplink"), several ? " of " : "",
+               several ? text_of(uplink, "unit") : "");
         show_counts(json_object_get(uplink, "changes"));
         printf("%s%" PRIu64 " move%s to it", json_is_object(last) ? "; " : "", moves,
                moves == 1 ? "" : "s");
@@ -241,6 +246,46 @@ static void show_causes(const struct ctl *ctl, const json_t *report)
     }
 }
 
+/* Of several machines: which there are, and what they had at the same time. */
+static void show_common(const struct ctl *ctl, const json_t *report)
+{
+    const json_t *machines = json_object_get(report, "machines");
+    const json_t *common = json_object_get(report, "common");
+    size_t n = json_array_size(machines);
+
+    if (n < 2)
+        return;
+    heading(ctl, "machines");
+    printf("%zu: ", n);
+    for (size_t i = 0; i < n && i < MACHINES_MAX; i++)
+        printf("%s%s (%" PRIu64 " dead)", i ? ", " : "",
+               text_of(json_array_get(machines, i), "machine"),
+               number_of(json_array_get(machines, i), "dead"));
+    puts(n > MACHINES_MAX ? ", …" : "");
+    if (!json_array_size(common)) {
+        heading(ctl, "common");
+        puts("no two machines had trouble at the same time");
+    }
+    for (size_t i = 0; i < json_array_size(common) && i < SHOWN_MAX; i++) {
+        const json_t *incident = json_array_get(common, i), *names;
+        const json_t *shared = json_object_get(incident, "shared");
+
+        names = json_object_get(incident, "machines");
+        heading(ctl, i ? "" : "common");
+        printf("%s, for %s: %zu of %zu machines, %" PRIu64 " decisions: ",
+               when_text(number_of(incident, "from_us")),
+               span_text(sub_u64(number_of(incident, "until_us"), number_of(incident, "from_us"))),
+               json_array_size(names), n, number_of(incident, "decisions"));
+        for (size_t k = 0; k < json_array_size(shared) && k < SHARED_MAX; k++) {
+            const json_t *fact = json_array_get(shared, k);
+
+            printf("%s%s %s", k ? "; " : "", text_of(fact, "what"), text_of(fact, "value"));
+            printf(" (%" PRIu64 ")", number_of(fact, "machines"));
+        }
+        puts(json_array_size(shared) ? "" : "nothing is the same");
+    }
+}
+
 static void show_rest(const struct ctl *ctl, const json_t *report)
 {
     if (json_object_size(json_object_get(report, "notices"))) {
@@ -301,6 +346,7 @@ static void show_report(const struct ctl *ctl, const json_t *report)
     show_peers(ctl, report);
     show_reasons(ctl, report);
     show_causes(ctl, report);
+    show_common(ctl, report);
     show_rest(ctl, report);
     show_what_if(ctl, report);
 }
@@ -311,6 +357,7 @@ static json_t *make(const struct source *source, const struct history_filter *fi
     const struct history *history = &source->history;
     struct report *making =
         report_new(journal_reader_units(source->reader), page ? page_watch(page) : NULL);
+    const json_t *machines = journal_reader_machines(source->reader);
     CLEANUP_FREE char *text = source_text(source);
     json_t *report;
 
@@ -329,6 +376,8 @@ static json_t *make(const struct source *source, const struct history_filter *fi
                   "source", text, "journal", source->reader != NULL, "daemon", source->daemon,
                   "only_in_memory", (json_int_t)source->n_memory_only, "log_dropped",
                   (json_int_t)source->n_log_dropped));
+    json_object_set_new(report, "machines", report_machines(history, machines));
+    json_object_set_new(report, "common", report_common(history, machines));
     return report;
 }
 

@@ -9,7 +9,9 @@
 
 #include "../out/message-ids.h"
 #include "../util/format.h"
+#include "../util/printable.h"
 #include "entry.h"
+#include "machines.h"
 
 #define FIELDS_MAX 320u
 /* Of one field: entry.c takes less of a text. */
@@ -18,7 +20,7 @@
 
 struct journal_reader {
     sd_journal *journal;
-    json_t *units; /* of each run */
+    struct machines *machines; /* and units, of each run */
     bool backwards;
     uint64_t n_dropped, n_bad;
 };
@@ -100,7 +102,7 @@ int journal_reader_open(const struct journal_place *place, struct journal_reader
         return r;
     *ret_reader = memory_new(1, sizeof(**ret_reader));
     (*ret_reader)->journal = journal;
-    (*ret_reader)->units = json_object();
+    (*ret_reader)->machines = machines_new();
     return 0;
 }
 
@@ -108,7 +110,7 @@ struct journal_reader *journal_reader_free(struct journal_reader *reader)
 {
     if (reader) {
         sd_journal_close(reader->journal);
-        json_decref(reader->units);
+        machines_free(reader->machines);
     }
     free(reader);
     return NULL;
@@ -196,13 +198,25 @@ static size_t fields_read(sd_journal *journal, struct entry_field *fields, char 
     return n;
 }
 
-static void note_unit(struct journal_reader *reader, const json_t *record,
-                      const struct entry_field *unit)
+/* To be freed; NULL where it is not there, or no text. */
+static char *value_of(const struct entry_field *fields, size_t n, const char *name)
 {
-    const char *run = json_string_value(json_object_get(record, "run"));
+    const struct entry_field *field = entry_find(fields, n, name);
 
-    if (unit && run && !json_object_get(reader->units, run))
-        json_object_set_new(reader->units, run, json_stringn(unit->value, unit->n_value));
+    return field && text_is_printable(field->value, field->n_value)
+               ? memory_check(strndup(field->value, field->n_value))
+               : NULL;
+}
+
+static void note_run(struct journal_reader *reader, const json_t *record,
+                     const struct entry_field *fields, size_t n)
+{
+    CLEANUP_FREE char *machine = value_of(fields, n, "_MACHINE_ID");
+    CLEANUP_FREE char *host = value_of(fields, n, "_HOSTNAME");
+    CLEANUP_FREE char *unit = value_of(fields, n, "_SYSTEMD_UNIT");
+
+    machines_note(reader->machines, json_string_value(json_object_get(record, "run")), machine,
+                  host, unit);
 }
 
 static json_t *entry_read(struct journal_reader *reader)
@@ -218,7 +232,7 @@ static json_t *entry_read(struct journal_reader *reader)
         reader->n_bad++;
         return NULL;
     }
-    note_unit(reader, record, entry_find(fields, n, "_SYSTEMD_UNIT"));
+    note_run(reader, record, fields, n);
     dropped = entry_find(fields, n, "PATHDOG_LOG_DROPPED");
     for (size_t i = 0; dropped && i < dropped->n_value && i < 18; i++)
         if (dropped->value[i] >= '0' && dropped->value[i] <= '9')
@@ -269,7 +283,12 @@ int journal_reader_unit(struct journal_reader *reader, const char *run, char **r
 
 const json_t *journal_reader_units(const struct journal_reader *reader)
 {
-    return reader ? reader->units : NULL;
+    return reader ? machines_units(reader->machines) : NULL;
+}
+
+const json_t *journal_reader_machines(const struct journal_reader *reader)
+{
+    return reader ? machines_names(reader->machines) : NULL;
 }
 
 uint64_t journal_reader_oldest(struct journal_reader *reader)

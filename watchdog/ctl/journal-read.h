@@ -47,8 +47,9 @@ int journal_reader_next(struct journal_reader *reader, json_t **ret_record, uint
 /* At the end: waits for more. Returns 0 or -errno. */
 int journal_reader_wait(struct journal_reader *reader);
 
-/* Run → unit, of all that was read; borrowed. */
+/* Run → unit, and run → machine, of all that was read (machines.h); borrowed. */
 const json_t *journal_reader_units(const struct journal_reader *reader);
+const json_t *journal_reader_machines(const struct journal_reader *reader);
 
 /* When the oldest entry came that the journal still has, of whatever program. 0: not known. */
 uint64_t journal_reader_oldest(struct journal_reader *reader);

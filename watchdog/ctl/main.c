@@ -216,7 +216,7 @@ static const char looking_back[] =
     "decisions and report read the journal and the memory of the pathdog that runs:\n"
     "      --source auto|journal|daemon  read only this one\n"
     "      --unit UNIT                   the journal of this pathdog only (pathdog@NAME)\n"
-    "      --directory DIR, --file FILE  journals of another machine";
+    "      --directory DIR, --file FILE  journals of another machine, or of several";
 static const char check_status[] =
     "Exit status of status --check: 0 all is well; 1 something needs attention; 2 nothing\n"
     "works; 3 pathdog cannot be reached.";
