@@ -35,7 +35,8 @@ static int widest(const struct canvas *canvas, const struct top_model *model, in
     int width = least;
 
     for (int i = 0; i < rows; i++) {
-        const json_t *peer = json_array_get(model->peers, (size_t)(model->offset + i));
+        int place = model->offset + i;
+        const json_t *peer = json_array_get(model->peers, (size_t)place);
         int w = peer ? canvas_width(canvas, text(peer)) : 0;
 
         width = w > width ? w : width;
