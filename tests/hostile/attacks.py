@@ -143,6 +143,24 @@ def a_crowd(target, rng, ended):
 
 
 @attack
+def scrapers(target, rng, ended):
+    """More than there is room for: they ask, ask for what is not there, ask half, or say nothing, and read or do not."""
+    done = 0
+    whole = b"GET /metrics HTTP/1.1\r\nHost: pathdog\r\nAccept: text/plain\r\n\r\n"
+    with Clients(target.metrics) as clients:
+        while not ended.wait(0.002):
+            clients.more(40 - len(clients.socks))
+            for sock in list(clients.socks):
+                asks = rng.choice((whole, mutated(rng, whole), whole[:rng.randrange(len(whole))], b"\x16\x03\x01", b""))
+                done += bool(asks and clients.write(sock, asks))
+                if rng.randrange(3):
+                    clients.drain(sock)
+                elif not rng.randrange(5):
+                    clients.drop(sock)
+    return f"{done} requests"
+
+
+@attack
 def commands(target, rng, ended):
     """Holds, releases, moves, modes and reloads without end."""
     done = 0

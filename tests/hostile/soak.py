@@ -69,7 +69,7 @@ class Target:
                                 {"tunnel": {}, "srtt": {}, "stall": {}, "route": {}},
                                 env=self.faults.environment)
             self.dog.start()
-        self.pid, self.control = self.dog.process.pid, self.dog.control
+        self.pid, self.control, self.metrics = self.dog.process.pid, self.dog.control, self.dog.metrics
         self.conn = 10**6
         self.node.wait_subscribed()
         self.dog.wait_record("peer", state="up", conn=PEERS)
