@@ -6,7 +6,7 @@ import re
 
 import box
 
-PAGES = {"pathdog": 8, "pathdogctl": 1, "pathdog-replay": 1, "pathdog.conf": 5, "pathdog-trigger": 7,
+PAGES = {"pathdog": 8, "pathdog-alert": 8, "pathdogctl": 1, "pathdog-replay": 1, "pathdog.conf": 5, "pathdog-trigger": 7,
          "pathdog-verdicts": 7, "pathdog-records": 7, "pathdog-journal-fields": 7,
          "pathdog-node-protocol": 7, "pathdog-node-check": 1, "udp-relay": 8, "udp-relayctl": 1,
          "flow-node": 8}
@@ -25,7 +25,7 @@ def missing(words, text):
 
 
 def test_the_manual_has_every_option_of_the_programs():
-    for program in ("pathdog", "pathdogctl", "pathdog-replay", "pathdog-node-check", "udp-relay",
+    for program in ("pathdog", "pathdog-alert", "pathdogctl", "pathdog-replay", "pathdog-node-check", "udp-relay",
                     "udp-relayctl", "flow-node"):
         said = box.sh(program, "--help").stdout
         words = re.findall(r"--[a-z][a-z-]+", said)
