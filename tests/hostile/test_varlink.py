@@ -175,7 +175,7 @@ class Slow(Hostile):
         self.assertEqual(seen + dropped, asked)
 
     def test_one_that_never_reads_is_closed(self):
-        node, dog, path = self.three(peers=2000)
+        node, dog, path = self.three(peers=1000)
         pid = self.services[-1].pid
         at_rest = open_files(pid)
         client, begin = self.raw(path), time.monotonic()
