@@ -2,6 +2,7 @@
 """pathdogctl top, in a terminal: what is seen, what keys do, and what goes wrong."""
 
 import os
+import re
 import signal
 import subprocess
 import unittest
@@ -45,14 +46,13 @@ class Top(ControlCase):
 
     def test_the_flip_is_seen(self):
         node, dog, top = self.started()
-        self.assertIn("node alpha@127.0.0.1 up", top.screen.line(0))
-        self.assertIn("mode active", top.screen.line(0))
+        top.wait(lambda s: "node alpha@127.0.0.1 up  mode active" in s.line(0), "the node")
         self.wait_row(top, "p1@h", "▁")
-        self.assertIn("20 ms", self.row_of(top.screen, "p1@h"))
+        self.wait_row(top, "p1@h", "20 ms")
         dog.moved("p1@h", "the flip")
         top.wait(lambda s: any("migrated" in line and "p1@h" in line for line in s.text().split("\n")),
                  "the outcome")
-        self.assertRegex(top.screen.text(), r"migrate +p1@h +tunnel moved: .*the flip")
+        top.wait(lambda s: re.search(r"migrate +p1@h +tunnel moved: .*the flip", s.text()), "why")
         self.assertEqual(top.end("q"), 0)
         self.assertFalse(top.screen.alternate)
         self.assertTrue(top.screen.cursor)
@@ -79,7 +79,7 @@ class Top(ControlCase):
         top.wait("hold p2@h for (empty: until released): 10min", "the question")
         top.send("\r")
         self.wait_row(top, "p2@h", "held")
-        self.assertIn("p2@h is held", top.screen.text())
+        top.wait("p2@h is held", "the answer")
         dog.moved("p2@h")
         dog.decision("held", peer="p2@h")
         top.send("r")
@@ -132,7 +132,7 @@ class Top(ControlCase):
         node, dog, top = self.started()
         top.send("\r")
         top.wait("what advice would get now", "the explanation")
-        self.assertIn("EXPLAIN p1@h", top.screen.text())
+        top.wait("EXPLAIN p1@h", "the heading")
         node.down(1)
         top.wait('no peer "p1@h" is known', "it went while it was explained")
         top.send("q?")
@@ -157,7 +157,7 @@ class Top(ControlCase):
         top.wait(lambda s: s.text() == "…", "all that fits")
         top.resize(24, 80)
         top.wait("40 peers", "all is well again")
-        self.assertIn("q quit", top.screen.line(23))
+        top.wait(lambda s: "q quit" in s.line(23), "the keys")
 
     def test_20_5(self):
         node, dog, top = self.started(wait="20x5 is too small", rows=5, cols=20)
@@ -210,8 +210,8 @@ class Top(ControlCase):
         top.wait("migrated ", "the move")
         self.assertEqual(dog.finish(), [])
         top.wait("pathdog is away for", "that it is")
-        self.assertIn("trying again", top.screen.line(0))
-        self.assertIn("p1@h", top.screen.text())  # what was known
+        top.wait(lambda s: "trying again" in s.line(0), "what it does")
+        top.wait("p1@h", "what was known")
         again = self.dog(node)
         top.wait(lambda s: "node alpha@127.0.0.1 up" in s.line(0), "it is there again")
         top.wait("none yet in this run", "its records are of the new run")
@@ -233,7 +233,7 @@ class Top(ControlCase):
         node, dog, top = self.started()
         node.stop()
         top.wait("node alpha@127.0.0.1 down", "that it is down")
-        self.assertIn("broken", top.screen.line(1))
+        top.wait(lambda s: "broken" in s.line(1), "what it means")
         top.wait("3 untold", "its peers")
 
     # -- the end -----------------------------------------------------------------------------
