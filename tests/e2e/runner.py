@@ -16,6 +16,8 @@ import unittest
 import plugins
 import watchdog
 
+sys.path.append("/usr/lib/python3/dist-packages")  # Debian's modules, whichever Python this is
+
 
 def names(suite):
     for entry in suite:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import unittest
 
+sys.path.append("/usr/lib/python3/dist-packages")  # Debian's modules, whichever Python this is
 TOP, PRINT = sys.argv[1:3]
 SAMPLE = re.compile(r'([a-z_]+)(?:\{(.*)\})? ([0-9.]+|\+Inf)$')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)')
