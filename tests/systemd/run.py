@@ -9,7 +9,6 @@ Prints TAP. Without root it is a skip, unless CI=true; all else that goes wrong 
 host is not changed: what is written goes to the directory, the Debian's network is its own.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -18,6 +17,10 @@ import signal
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+import container  # noqa: E402
+from container import Trouble, debian, output, run  # noqa: E402
+
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 TOOLS = ("systemd-nspawn", "debootstrap", "apt-get", "meson", "ninja")
 # Beside the libraries that what is built here needs, which are looked up.
@@ -25,23 +28,6 @@ PACKAGES = ("systemd", "systemd-sysv", "dbus", "iproute2", "nftables", "procps",
             "zsh", "systemd-journal-remote")  # the last is for tests/fleet
 PATIENCE_S = 600
 NODE = "contrib/quic-node/quic-node"
-
-
-class Trouble(Exception):
-    """It cannot be tried here, or something that the test stands on does not work."""
-
-
-def run(words, log, **more):
-    with open(log, "a") as file:
-        print("+", *words, file=file, flush=True)
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, **more)
-    if done.returncode != 0:
-        raise Trouble(f"{words[0]} {words[1]}: exit status {done.returncode}, see {log}")
-
-
-def output(*words):
-    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          check=True).stdout
 
 
 # ---- what is installed ----
@@ -143,87 +129,19 @@ def libraries(directory):
     return {line.split(":")[0] for line in done.stdout.splitlines()}
 
 
-def archive():
-    """(suite, address) of the archive that this machine's apt uses."""
-    codename = output("sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME").strip()
-    addresses = output("apt-get", "indextargets", "--format", "$(REPO_URI)",
-                       "Created-By: Packages", f"Codename: {codename}").split()
-    if not codename or not addresses:
-        raise Trouble("apt has no archive for this system")
-    return codename, addresses[0]
-
-
-def debian(cache, packages, log):
-    """A directory with a minimal Debian, made once for each list of packages."""
-    suite, address = archive()
-    name = hashlib.sha256(" ".join([suite, *sorted(packages)]).encode()).hexdigest()[:12]
-    root = os.path.join(cache, f"debian-{suite}-{name}")
-    if os.path.exists(root):
-        return root
-    half = root + ".half"
-    shutil.rmtree(half, ignore_errors=True)
-    os.makedirs(cache, exist_ok=True)
-    run(["debootstrap", "--variant=minbase", "--include=" + ",".join(sorted(packages)), suite,
-         half, address], log)
-    os.rename(half, root)
-    return root
-
-
-UNIT = """\
-[Unit]
-Description=Tests of pathdog
-After=multi-user.target
-SuccessAction=poweroff-force
-FailureAction=poweroff-force
-[Service]
-Type=oneshot
-TimeoutStartSec={patience}
-StandardOutput=file:/test/tap
-StandardError=file:/test/errors
-ExecStart=/usr/bin/python3 /test/tests/systemd/inside.py {names}
-"""
-
-
 def boot(root, directory, destination, out, names):
     """Boots, waits for the end of the tests, returns the boot's exit status."""
-    unit = os.path.join(out, "pathdog-tests.service")
-    with open(unit, "w") as file:
-        file.write(UNIT.format(names=" ".join(names), patience=PATIENCE_S))
     shutil.copy(os.path.join(TOP, "README.md"), out)
-    words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
-             "--volatile=overlay", "--private-network", "--console=pipe", "--directory", root,
-             "--machine", f"pathdog-tests-{os.getpid()}",
-             f"--bind={out}:/test", f"--bind-ro={TOP}/tests:/test/tests",
-             f"--bind-ro={TOP}/docs:/test/docs",
-             f"--bind-ro={destination}:/test/installed",
-             f"--bind-ro={directory}/{NODE}:/test/quic-node",
-             f"--bind-ro={unit}:/run/systemd/system/pathdog-tests.service",
-             "systemd.wants=pathdog-tests.service"]
-    for name in ("tests", "docs", "installed"):
-        os.makedirs(os.path.join(out, name), exist_ok=True)
-    with open(os.path.join(out, "boot.log"), "w") as log:
-        machine = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                   start_new_session=True)
-        try:
-            return machine.wait(PATIENCE_S + 60)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            if machine.poll() is None:  # its first process goes with it, and so all of them
-                machine.send_signal(signal.SIGTERM)
-                try:
-                    machine.wait(10)
-                except subprocess.TimeoutExpired:
-                    machine.kill()
-                    machine.wait()
+    return container.boot(root, out, {
+        "/test/tests": os.path.join(TOP, "tests"),
+        "/test/docs": os.path.join(TOP, "docs"),
+        "/test/installed": destination,
+        "/test/quic-node": os.path.join(directory, NODE),
+    }, "/usr/bin/python3 /test/tests/systemd/inside.py " + " ".join(names), PATIENCE_S)
 
 
 def prepare(base):
-    if os.getuid() != 0:
-        raise Trouble("not root: containers need it")
-    missing = [tool for tool in TOOLS if not shutil.which(tool)]
-    if missing:
-        raise Trouble(f"missing: {' '.join(missing)}")
+    container.prepare(TOOLS)
     directory, log = os.path.join(base, "install"), os.path.join(base, "logs", "prepare.log")
     if os.path.exists(log):
         os.unlink(log)
@@ -250,19 +168,14 @@ def main():
         print(f"1..1\nnot ok 1 - {trouble}")
         return 1
     status = boot(root, directory, os.path.join(base, "installed"), out, sys.argv[2:])
-    tap = ""
-    if os.path.exists(os.path.join(out, "tap")):
-        with open(os.path.join(out, "tap"), errors="replace") as file:
-            tap = file.read()
+    tap, n = container.tap_of(out)
     sys.stdout.write(tap)
-    done = re.search(r"^1\.\.(\d+)$", tap, re.M)
-    n = int(done[1]) if done else 0
     print(f"{'not ' if left else ''}ok - an uninstall leaves nothing" + f" {left}" * bool(left))
     print(f"{'not ' if wrong else ''}ok - all is where Debian expects it" + f" {wrong}" * bool(wrong))
-    if not done or "# all were run" not in tap:
+    if not n:
         print(f"not ok - the container did not get to the end (status {status}), see {out}")
     print(f"# {n} inside and two outside; logs: {out}")
-    return 1 if re.search(r"^not ok", tap, re.M) or left or wrong or not done else 0
+    return 1 if re.search(r"^not ok", tap, re.M) or left or wrong or not n else 0
 
 
 if __name__ == "__main__":
