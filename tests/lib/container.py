@@ -58,10 +58,23 @@ def debian(cache, packages, log, suite=None):
     half = root + ".half"
     shutil.rmtree(half, ignore_errors=True)
     os.makedirs(cache, exist_ok=True)
-    run(["debootstrap", "--variant=minbase", "--include=" + ",".join(sorted(packages)), suite,
+    run(["debootstrap", "--variant=minbase", *(["--include=" + ",".join(sorted(packages))] if packages else []), suite,
          half, address], log)
     os.rename(half, root)
     return root
+
+
+NSPAWN = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe")
+
+
+def contained(root, name, script, log, binds=None, options=(), patience_s=900):
+    """Runs a script of the shell in it, with this machine's network (for apt); what it changes stays,
+    unless the `options` have --volatile. `binds`: {place inside: path}, writable."""
+    binds = binds or {}
+    # A power cut may take what is installed: --suppress-sync makes that twice as fast.
+    run([*NSPAWN, "--as-pid2", "--suppress-sync=yes", "--directory", root, "--machine", f"pathdog-{name}-{os.getpid()}",
+         "--setenv=LC_ALL=C.UTF-8", "--setenv=DEBIAN_FRONTEND=noninteractive", *options,
+         *(f"--bind={path}:{place}" for place, path in binds.items()), "sh", "-euc", script], log, timeout=patience_s)
 
 
 UNIT = """\
@@ -79,15 +92,15 @@ ExecStart={command}
 """
 
 
-def boot(root, out, binds, command, patience_s):
-    """Boots it, with `out` as /test and its `binds` ({place inside: path}, read-only), waits for the end
-    of the command, which prints TAP to `out`/tap. Returns the boot's exit status; None: too late."""
+def boot(root, out, binds, command, patience_s, writable=None, name="0"):
+    """Boots it, with `out` as /test and its `binds` ({place inside: path}, read-only unless `writable`), waits for the
+    end of the command, which prints TAP to `out`/tap. Returns the boot's exit status; None: too late."""
     unit = os.path.join(out, "pathdog-tests.service")
     with open(unit, "w") as file:
         file.write(UNIT.format(command=command, patience=patience_s))
-    words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
-             "--volatile=overlay", "--private-network", "--console=pipe", "--directory", root,
-             "--machine", f"pathdog-tests-{os.getpid()}", f"--bind={out}:/test",
+    words = [*NSPAWN, "--boot", "--volatile=overlay", "--private-network", "--directory", root,
+             "--machine", f"pathdog-tests-{os.getpid()}-{name}", f"--bind={out}:/test",
+             *(f"--bind={path}:{place}" for place, path in (writable or {}).items()),
              *(f"--bind-ro={path}:{place}" for place, path in binds.items()),
              f"--bind-ro={unit}:/run/systemd/system/pathdog-tests.service",
              "systemd.wants=pathdog-tests.service"]

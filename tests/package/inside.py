@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of the packages on a Debian; runs inside the container that run.py boots, as root.
+"""What becomes of the packages on a Debian; runs inside the container that run.py boots, as root. There is no
+network but what is made here: what apt installs is in its cache.
 
     inside.py SUITE
 
@@ -8,19 +9,25 @@ Prints TAP. The tests run in this order, each goes on from what the one before h
 """
 
 import glob
+import json
 import os
+import re
 import subprocess
 import sys
+import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "systemd"))
 
 import box
+import role
 from box import configure, drop_in, main_pid, mark, sh, show, wait, wait_entry, wait_node
 
 UNIT = "pathdog.service"
 PACKAGES = "/test/packages/"
-ENVIRONMENT = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8", PATH="/usr/sbin:/usr/bin:/sbin:/bin")
+NAMES = ("pathdog", "pathdog-dev", "pathdog-flow-node", "pathdog-udp-relay")
+ENVIRONMENT = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8", HOME="/root",
+                   PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 
 
 def check(condition, what):
@@ -33,7 +40,8 @@ def same(got, wanted, what=""):
 
 
 def apt(*words):
-    return sh("apt-get", "-y", "--no-install-recommends", *words, env=ENVIRONMENT).stdout
+    return sh("apt-get", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", *words,
+              env=ENVIRONMENT).stdout
 
 
 def deb(name, below=""):
@@ -42,21 +50,68 @@ def deb(name, below=""):
     return found[0]
 
 
+def version(name):
+    return sh("dpkg-query", "-W", "-f", "${Version}", name).stdout
+
+
 def active(unit):
     return sh("systemctl", "is-active", unit, check=False).stdout.strip()
+
+
+def enabled(unit):
+    return sh("systemctl", "is-enabled", unit, check=False).stdout.strip()
+
+
+def files(name):
+    return sh("dpkg-query", "-L", name).stdout.splitlines()
+
+
+def units(name):
+    return [os.path.basename(path) for path in files(name) if re.search(r"systemd/system/.*\.(service|socket)$", path)]
+
+
+def peers():
+    """{name: row}, of `pathdogctl peers`."""
+    rows = [json.loads(line) for line in sh("pathdogctl", "--json", "peers").stdout.splitlines()]
+    return {row["peer"]: row for row in rows if "peer" in row}
+
+
+def flip_moves():
+    """The default route flips, and bravo's connection is moved."""
+    since = mark()
+    box.way_out(1 - box.way_out_now())
+    wait_entry(f"_SYSTEMD_UNIT={UNIT}", "PATHDOG_RECORD=outcome", "PATHDOG_PEER=bravo", "PATHDOG_OUTCOME=migrated",
+               since=since)
 
 
 # ---- install ----
 
 def test_an_install_starts_nothing():
-    apt("install", deb("pathdog"))
-    same(sh("id", "-gn", "pathdog").stdout.strip(), "pathdog")
-    same(active(UNIT), "inactive")
-    same(sh("systemctl", "is-enabled", UNIT, check=False).stdout.strip(), "disabled")
-    check("/etc/pathdog/pathdog.conf.example" in sh("dpkg-query", "-L", "pathdog").stdout, "no example")
+    apt("install", *(deb(name, "before/") for name in NAMES))
+    for name in NAMES:
+        check(version(name).endswith("~before"), f"{name}: {version(name)}")
+        for unit in units(name):
+            check(active(unit) == "inactive" or "@" in unit, f"{unit} is {active(unit)}")
+            check(enabled(unit) in ("disabled", "static", "indirect"), f"{unit} is {enabled(unit)}")
+    for user in ("pathdog", "flow-node", "udp-relay"):
+        same(sh("id", "-gn", user).stdout.strip(), user)
+    same([sorted({"pathdog.service", "pathdog@.service"} - set(units("pathdog"))), units("pathdog-flow-node"),
+          sorted(units("pathdog-udp-relay"))], [[], ["flow-node.service"], ["udp-relay.service", "udp-relay.socket"]])
+    check("/etc/pathdog/pathdog.conf.example" in files("pathdog"), "no example")
     check(sh("journalctl", "--list-catalog", box.IDS["decision"]).stdout.startswith(box.IDS["decision"]), "no catalog")
     names = [line.split(":")[0] for line in sh("pathdog", "--list-triggers").stdout.splitlines() if line[:1].isalpha()]
     check({"route", "srtt", "stall", "tunnel", "relay", "lease", "exec"} <= set(names), f"triggers: {names}")
+
+
+def test_every_program_runs_has_a_page_and_a_completion():
+    programs = [path for name in NAMES for path in files(name) if path.startswith("/usr/bin/")]
+    check(len(programs) >= 7, f"{programs}")
+    for path in programs:
+        said = sh(path, "--version").stdout
+        check(said.strip(), f"{path} --version says nothing")
+        name = os.path.basename(path)
+        check(any(re.search(rf"/man/man[18]/{name}\.[18]\.gz$", page) for some in NAMES for page in files(some)),
+              f"{name} has no manual page")
 
 
 def test_the_readmes_steps_start_it():
@@ -68,29 +123,42 @@ def test_the_readmes_steps_start_it():
     since = mark()
     sh("systemctl", "enable", "--now", UNIT)
     wait_node("up", since)
+    wait(lambda: peers().get("bravo", {}).get("state") == "up", "bravo is up")
 
 
 def test_a_route_flip_moves_a_connection():
-    since = mark()
-    box.way_out(1 - box.way_out_now())
-    wait_entry(f"_SYSTEMD_UNIT={UNIT}", "PATHDOG_RECORD=outcome", "PATHDOG_PEER=bravo", "PATHDOG_OUTCOME=migrated",
-               since=since)
+    flip_moves()
 
 
 # ---- upgrade ----
 
 def test_an_upgrade_keeps_what_it_knew():
+    configure(name="branch", node="/run/branch/pathdog.sock", runtime="pathdog/branch")
+    sh("systemctl", "start", "pathdog@branch", "udp-relay.socket")
     sh("pathdogctl", "hold", "bravo", "--for", "1h")
-    before, node = main_pid(), main_pid("alpha.service")
+    for unit in (UNIT, "pathdog@branch"):
+        same(active(unit), "active", unit)
+    before = {name: main_pid(name) for name in (UNIT, "pathdog@branch.service", "alpha.service", "bravo.service")}
+    connections = {name: row["conn"] for name, row in peers().items()}
+    same(sorted(connections), ["bravo", "delta"])
     since = mark()
-    apt("install", deb("pathdog", "next/"))
-    check(main_pid() not in (0, before), "it was not restarted")
+    apt("install", *(deb(name) for name in NAMES))
+    check(not version("pathdog").endswith("~before"), version("pathdog"))
     wait_node("up", since)
-    same(main_pid("alpha.service"), node, "the node")
-    held = wait(lambda: [line for line in sh("pathdogctl", "peers").stdout.splitlines() if line.startswith("bravo")], "bravo")
-    check("held" in held[0], f"the hold is gone: {held}")
+    after = {name: main_pid(name) for name in before}
+    for name in (UNIT, "pathdog@branch.service"):
+        check(after[name] not in (0, before[name]), f"{name} was not restarted")
+    same({name: after[name] for name in ("alpha.service", "bravo.service")},
+         {name: before[name] for name in ("alpha.service", "bravo.service")}, "the nodes")
+    same((enabled(UNIT), enabled("udp-relay.socket"), enabled("flow-node.service"), active("flow-node.service")),
+         ("enabled", "disabled", "disabled", "inactive"))
+    same(active("udp-relay.socket"), "active", "the relay's socket")
+    wait(lambda: {name: row["conn"] for name, row in peers().items()} == connections,
+         f"the same connections: {connections}")
+    check(peers()["bravo"].get("held"), f"the hold is gone: {peers()['bravo']}")
     sh("pathdogctl", "release", "bravo")
-    test_a_route_flip_moves_a_connection()
+    flip_moves()
+    sh("systemctl", "stop", "udp-relay.socket")
 
 
 def test_the_operators_files_are_kept():
@@ -98,83 +166,94 @@ def test_the_operators_files_are_kept():
         check("/run/mynode/pathdog.sock" in file.read(), "the configuration was overwritten")
     with open("/etc/pathdog/pathdog.conf.example", "a") as file:
         file.write("# mine\n")
-    apt("-o", "Dpkg::Options::=--force-confold", "install", "--reinstall", deb("pathdog", "next/"))
+    apt("install", "--reinstall", deb("pathdog"))
     with open("/etc/pathdog/pathdog.conf.example") as file:
         check("# mine" in file.read(), "a changed file of /etc was overwritten")
+    check(os.path.exists(f"/etc/systemd/system/{UNIT}.d/node.conf"), "the drop-in is gone")
 
 
 # ---- the others ----
 
-def test_headers_for_triggers():
-    apt("install", deb("pathdog-dev"))
-    place = sh("pkg-config", "--variable=triggerdir", "pathdog").stdout.strip()
-    check(os.path.exists(place + "/route.so"), f"triggers are not in {place}")
-    sh("cp", "-r", "/test/source/contrib/trigger-example", "/tmp/")
-    sh("make", "-C", "/tmp/trigger-example", "jitter.so", env=ENVIRONMENT)
-    with open("/tmp/node.c", "w") as file:
-        file.write('#include "/usr/share/pathdog/node-kit/pathdog_node.c"\n')
-    sh("gcc", "-fsyntax-only", "/tmp/node.c", env=ENVIRONMENT)
-
-
 def test_the_relay():
-    apt("install", deb("pathdog-udp-relay"))
-    same(active("udp-relay.socket"), "inactive")
     sh("systemctl", "enable", "--now", "udp-relay.socket")
     sh("systemctl", "start", "udp-relay.service")
     check(sh("udp-relayctl", "status").stdout, "no status")
     apt("purge", "pathdog-udp-relay")
-    same(active("udp-relay.service"), "inactive")
+    for unit in ("udp-relay.service", "udp-relay.socket"):
+        same(active(unit), "inactive", unit)
     check(not os.path.exists("/usr/bin/udp-relay"), "it is still there")
 
 
-def test_the_packages_own_test():
+def test_the_flow_node():
+    sh("systemctl", "start", "flow-node")
+    said = sh("flow-node", "--list").stdout
+    check("flow" in said.lower() or said.strip(), "no list")
+    apt("purge", "pathdog-flow-node")
+    same((active("flow-node.service"), os.path.exists("/usr/bin/flow-node")), ("inactive", False))
+
+
+def test_the_packages_own_tests():
+    sh("systemctl", "stop", UNIT)
     tree = "/tmp/source"
     sh("cp", "-a", "/test/source", tree)
-    os.symlink("contrib/debian", tree + "/debian")
-    done = subprocess.run(["autopkgtest", "--no-built-binaries", "--output-dir", "/test/autopkgtest", tree,
-                           "--", "null"],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, env=ENVIRONMENT)
+    apt("install", "autopkgtest")
+    words = ["autopkgtest", "--no-built-binaries", "--output-dir", "/test/autopkgtest", *(deb(name) for name in NAMES),
+             tree, "--", "null"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, env=ENVIRONMENT)
     said = done.stdout + done.stderr
-    check(done.returncode == 0 and "PASS" in said, f"{done.returncode}: {said[-3000:]}")
+    results = dict(re.findall(r"^(flip|trigger) +(PASS|FAIL|SKIP)", said, re.M))
+    check(done.returncode == 0 and results == {"flip": "PASS", "trigger": "PASS"}, f"{done.returncode}: {said[-4000:]}")
+    sh("systemctl", "start", UNIT)
 
 
 # ---- remove ----
 
 def test_a_remove_leaves_the_configuration():
-    apt("remove", "pathdog")
-    same(active(UNIT), "inactive")
+    apt("remove", "pathdog", "pathdog-dev")
+    for unit in (UNIT, "pathdog@branch.service"):
+        check(active(unit) in ("inactive", "failed") and not main_pid(unit), f"{unit} is {active(unit)}")
     check(not os.path.exists("/usr/bin/pathdog"), "it is still there")
-    check(os.path.exists("/etc/pathdog/pathdog.conf.example"), "a file of /etc is gone")
+    for name in ("pathdog.conf", "pathdog.conf.example", "branch.conf"):
+        check(os.path.exists("/etc/pathdog/" + name), f"{name} is gone")
     check(main_pid("alpha.service"), "the node has stopped")
 
 
-def test_a_purge_leaves_what_the_operator_wrote():
-    apt("purge", "pathdog")
-    same(sorted(os.listdir("/etc/pathdog")), ["pathdog.conf"])
-    check(not os.path.exists("/run/pathdog"), "/run/pathdog is left")
-    left = [name for name in sh("sh", "-c", "find / -xdev -name '*pathdog*' -not -path '/test*' -not -path '/proc/*' -not -path '/tmp/*'")
-            .stdout.split("\n") if name]
-    allowed = ("/etc/pathdog", "/etc/systemd/system/pathdog.service.d", "/run/systemd", "/var/log", "/usr/share/pathdog", "/usr/include/pathdog",
-               "/var/lib/dpkg/info/pathdog-dev", "/usr/share/doc/pathdog-dev", "/usr/lib")
-    same([name for name in left if not name.startswith(allowed)], [], "left behind")
+def test_a_purge_leaves_nothing_but_what_was_written_for_systemd():
+    apt("purge", "pathdog", "pathdog-dev")
+    found = sh("find", "/", "-xdev", "(", "-path", "/test", "-o", "-path", "/proc", "-o", "-path", "/tmp", "-o", "-path",
+               "/var/cache", "-o", "-path", "/sys", ")", "-prune", "-o", "(", "-name", "*pathdog*", "-o", "-name", "udp-relay*",
+               "-o", "-name", "flow-node*", ")", "-print", check=False).stdout.split()
+    found += glob.glob("/run/pathdog*") + glob.glob("/run/udp-relay*") + glob.glob("/run/flow-node*")
+    same(sorted(name for name in found if not name.startswith("/var/log/")),
+         [f"/etc/systemd/system/{UNIT}.d"], "left")
+    same(sh("dpkg", "--audit").stdout, "")
+    for name in NAMES:
+        check(sh("dpkg-query", "-W", "-f", "${db:Status-Status}", name, check=False).stdout in ("", "not-installed"), name)
+
+
+TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")] + role.TESTS
 
 
 def main():
     suite = sys.argv[1]
-    tests = [(name, value) for name, value in globals().items() if name.startswith("test_")]
-    failed = False
-    print(f"1..{len(tests)}", flush=True)
-    for name, function in tests:
+    print(f"1..{len(TESTS)}", flush=True)
+    good = True
+    for test in TESTS:
+        begin, words = time.monotonic(), test.__name__[5:].replace("_", " ")
         try:
-            function()
-            print(f"ok - {suite}: {name}", flush=True)
-        except Exception:
-            failed = True
-            print(f"not ok - {suite}: {name}")
-            print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), end="", flush=True)
-    print("# all were run", flush=True)
-    return failed
+            test()
+            print(f"ok - {suite}: {words}")
+        except Exception:  # pylint: disable=broad-except
+            print(f"not ok - {suite}: {words}")
+            print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), end="")
+            good = False
+        print(f"# {time.monotonic() - begin:.1f} s", flush=True)
+        if not good:  # what follows goes on from there
+            break
+    with open("/test/journal", "w") as file:
+        file.write(sh("journalctl", "--no-pager", "-o", "short-precise", "-n", "20000").stdout)
+    print("# the end", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,119 +1,180 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian packages, on the oldest and on the newest Debian that they are for: builds them as a
-packager would, lets lintian read them, and installs, upgrades, removes and purges them under a real
-systemd (tests/package/inside.py), with the packages' own test (contrib/debian/tests) in the middle.
+"""The Debian packages, on the oldest and on the newest Debian that they are for: builds them as a packager
+would, has lintian read them, and installs, upgrades, removes and purges them under a real systemd
+(inside.py), with the packages' own tests (contrib/debian/tests) and the Ansible role in the middle.
 
     run.py BUILD [SUITE …]        BUILD: a directory for Debians, packages and logs
 
 Prints TAP. Without root it is a skip, unless CI=true. The host is not changed.
 """
 
+import concurrent.futures
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 import container  # noqa: E402
-from container import Trouble, run  # noqa: E402
+from container import Trouble  # noqa: E402
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 SUITES = ("bookworm", "trixie")
-# What a user's Debian has, what pathdog depends on (the boot has no network to get it from), and what the
-# QUIC node of the live flip is built with.
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "iproute2", "procps", "python3", "ethtool", "nftables", "libnl-3-200",
-            "libnl-route-3-200", "libjansson4", "autopkgtest", "dpkg-dev", "make", "patch", "xz-utils", "gcc", "libc6-dev", "meson", "ninja-build", "pkg-config",
-            "libngtcp2-dev", "libngtcp2-crypto-gnutls-dev", "libgnutls28-dev", "libjansson-dev", "libsystemd-dev",
-            "libnl-3-dev", "libnl-route-3-dev")
+# A Debian of a user, with what the tests do by; nothing that pathdog depends on, that is apt's matter.
+USERS = ("systemd", "systemd-sysv", "dbus", "iproute2", "procps", "python3")
+# Beside what contrib/debian/tests/control names. The boot has no network: apt has them in its cache.
+LATER = ("autopkgtest", "ansible-core", "python3-apt")
+QUIC_NODE = ("gcc", "libc6-dev", "meson", "ninja-build", "pkg-config", "libjansson-dev", "libnl-3-dev", "libsystemd-dev",
+             "libngtcp2-dev", "libngtcp2-crypto-gnutls-dev", "libgnutls28-dev")
+ARCHIVES = "/var/cache/apt/archives"
 PATIENCE_S = 900
 
-# The build itself needs the network for apt, and nothing of what it installs is kept.
-BUILD = """\
-set -eu
-export DEBIAN_FRONTEND=noninteractive DEB_BUILD_OPTIONS=nocheck
+BUILD = f"""\
+apt-get update
+apt-get install -y --no-install-recommends lintian {' '.join(QUIC_NODE)}
 cp -a /source /tmp/source
-/tmp/source/contrib/debian/build --install-deps --out /out
-apt-get install -y --no-install-recommends lintian </dev/null
-lintian --fail-on error,warning --info /out/*.changes >/out/lintian 2>&1 || touch /out/lintian.failed
-# The node of the live flips.
-meson setup --buildtype=release -Dtests=disabled -Dman=disabled -Dsystemd=disabled /tmp/build /tmp/source
-ninja -C /tmp/build contrib/quic-node/quic-node
-cp /tmp/build/contrib/quic-node/quic-node /out/
-# The same once more, as the next version.
-for package in /out/pathdog_*.deb; do
-    dpkg-deb -R "$package" /tmp/next
-    sed -i 's/^Version: .*/&+next/' /tmp/next/DEBIAN/control
-    mkdir /out/next
-    dpkg-deb --root-owner-group -b /tmp/next /out/next
-done
+DEB_BUILD_OPTIONS=nocheck /tmp/source/contrib/debian/build --install-deps --keep --out /tmp/built
+cp /tmp/built/*.deb /out/
+lintian --allow-root --fail-on error,warning --display-info --tag-display-limit 0 /tmp/built/*.changes >/out/lintian 2>&1 ||
+    touch /out/lintian.failed
+# The same as an earlier version: what differs is the changelog.
+cd /tmp/built/pathdog-*
+sed -i '1s/(\\([^)]*\\))/(\\1~before)/' debian/changelog
+DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -us -uc -b -nc
+mkdir /out/before
+cp ../*~before_*.deb /out/before/
+# The node of the live flips, with its libraries: what pathdog depends on is not to be there by chance.
+meson setup --buildtype=release -Dtests=disabled -Dflow-node=disabled -Dman=disabled -Dsystemd=disabled /tmp/node /tmp/source
+ninja -C /tmp/node contrib/quic-node/quic-node
+mkdir /out/node
+cp /tmp/node/contrib/quic-node/quic-node /out/node/
+cp $(ldd /out/node/quic-node | sed -n 's/.*=> \(\S*\) .*/\1/p' | grep -v '/libc\.so') /out/node/
+printf '#!/bin/sh\nLD_LIBRARY_PATH=/test/packages/node exec /test/packages/node/quic-node "$@"\n' >/out/quic-node
+chmod 0755 /out/quic-node
+"""
+
+FETCH = """\
+apt-get update
+apt-get install -y --no-install-recommends --download-only /out/*.deb {packages}
 """
 
 
-def sources(place, log):
-    shutil.rmtree(place, ignore_errors=True)
+def sources(place):
+    """The sources as they are here, also what git does not know yet, with a folder debian."""
     os.makedirs(place)
     listed = subprocess.run(["git", "-c", f"safe.directory={TOP}", "-C", TOP, "ls-files", "-z", "--cached", "--others",
                              "--exclude-standard"], capture_output=True, check=True).stdout
     names = b"\0".join(name for name in listed.split(b"\0") if name and os.path.lexists(os.path.join(os.fsencode(TOP), name)))
     packed = subprocess.run(["tar", "-C", TOP, "--null", "--no-recursion", "-T", "-", "-cf", "-"], input=names,
                             capture_output=True, check=True).stdout
-    subprocess.run(["tar", "-C", place, "-xf", "-", "--no-same-owner"], input=packed, check=True)
+    subprocess.run(["tar", "-C", place, "--no-same-owner", "-xf", "-"], input=packed, check=True)
+    shutil.copytree(os.path.join(place, "contrib/debian"), os.path.join(place, "debian"))
 
 
-def build(root, out, source, log):
-    shutil.rmtree(out, ignore_errors=True)
-    os.makedirs(out)
-    with open(os.path.join(out, "build.sh"), "w") as file:
-        file.write(BUILD)
-    run(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2", "--console=pipe", "--volatile=overlay",
-         "--directory", root, "--machine", f"pathdog-package-{os.getpid()}", f"--bind={out}:/out",
-         f"--bind-ro={source}:/source", "--setenv=LC_ALL=C.UTF-8", "bash", "/out/build.sh"], log, timeout=PATIENCE_S)
+def tests_depend_on():
+    """What the packages' own tests need, beside the packages."""
+    with open(os.path.join(TOP, "contrib/debian/tests/control")) as file:
+        fields = re.findall(r"^Depends:((?:.*\n)(?: .*\n)*)", file.read(), re.M)
+    names = {name.strip() for field in fields for name in field.split(",")}
+    return sorted(name for name in names if not name.startswith(("pathdog", "@")))
 
 
-def one(base, suite):
-    """Returns (number of tests, failed)."""
-    logs, packages = os.path.join(base, "logs", suite), os.path.join(base, "packages-" + suite)
-    log, source, out = os.path.join(logs, "build.log"), os.path.join(base, "source"), os.path.join(logs, "container")
-    shutil.rmtree(logs, ignore_errors=True)
-    os.makedirs(out)
-    root = container.debian(base, PACKAGES, log, suite)
-    sources(source, log)
-    build(root, packages, source, log)
-    failed = os.path.exists(os.path.join(packages, "lintian.failed"))
-    print(f"{'not ' if failed else ''}ok - {suite}: built, and lintian finds nothing")
-    if failed:
-        with open(os.path.join(packages, "lintian"), errors="replace") as file:
-            print("".join("# " + line for line in file), end="")
-    status = container.boot(root, out, {"/test/tests": os.path.join(TOP, "tests"), "/test/packages": packages,
-                                        "/test/source": source, "/test/quic-node": os.path.join(packages, "quic-node")},
-                            f"/usr/bin/python3 /test/tests/package/inside.py {suite}", PATIENCE_S)
-    tap, n = container.tap_of(out)
-    print(re.sub(r"^1\.\.\d+\n", "", tap, flags=re.M), end="")
-    if not n:
-        print(f"not ok - {suite}: the container did not get to the end (status {status}), see {out}")
-    return n + 1, failed or not n or re.search(r"^not ok", tap, re.M)
+class Suite:
+    """One Debian, from nothing to the last test."""
+
+    def __init__(self, base, name):
+        self.base, self.name, self.begin = base, name, time.monotonic()
+        self.logs, self.packages = os.path.join(base, "logs", name), os.path.join(base, "packages-" + name)
+        self.archives, self.source = os.path.join(base, "archives-" + name), os.path.join(base, "source-" + name)
+        self.lines = []
+        for place in (self.logs, self.packages, self.source):
+            shutil.rmtree(place, ignore_errors=True)
+        for place in (self.logs, self.packages, os.path.join(self.archives, "partial")):
+            os.makedirs(place, exist_ok=True)
+        sources(self.source)
+
+    def log(self, name):
+        return os.path.join(self.logs, name + ".log")
+
+    def progress(self, what):
+        print(f"# {self.name}: {what} ({time.monotonic() - self.begin:.0f} s)", flush=True)
+
+    def contained(self, root, name, script, binds, options=()):
+        container.contained(root, f"package-{self.name}-{name}", script, self.log(name),
+                            {ARCHIVES: self.archives, "/out": self.packages, **binds}, options, PATIENCE_S)
+
+    def users(self, minimal):
+        """A directory with a user's Debian, made once."""
+        root = os.path.join(self.base, f"users-{self.name}")
+        if not os.path.exists(root):
+            half = root + ".half"
+            shutil.rmtree(half, ignore_errors=True)
+            container.run(["cp", "-a", minimal, half], self.log("users"))
+            self.contained(half, "users", "apt-get update; apt-get install -y --no-install-recommends " + " ".join(USERS), {})
+            os.rename(half, root)
+        return root
+
+    def point(self, good, what, said=""):
+        self.lines.append(f"{'' if good else 'not '}ok - {self.name}: {what}")
+        self.lines += ["# " + line for line in said.splitlines()] if not good else []
+
+    def run(self):
+        minimal = container.debian(self.base, (), self.log("debootstrap"), self.name)
+        self.progress("a Debian is there")
+        self.contained(minimal, "build", BUILD, {"/source": self.source}, ("--volatile=overlay",))
+        self.progress("the packages are built")
+        with open(os.path.join(self.packages, "lintian"), errors="replace") as file:
+            self.point(not os.path.exists(os.path.join(self.packages, "lintian.failed")), "lintian finds nothing", file.read())
+        root = self.users(minimal)
+        self.contained(root, "fetch", FETCH.format(packages=" ".join([*LATER, *tests_depend_on()])), {})
+        self.progress("a user's Debian is there, it boots")
+        inside = os.path.join(self.logs, "container")
+        os.makedirs(inside)
+        status = container.boot(root, inside, {"/test/tests": os.path.join(TOP, "tests"), "/test/packages": self.packages,
+                                               "/test/source": self.source,
+                                               "/test/quic-node": os.path.join(self.packages, "quic-node")},
+                                f"/usr/bin/python3 /test/tests/package/inside.py {self.name}", PATIENCE_S,
+                                {ARCHIVES: self.archives}, self.name)
+        tap, n = container.tap_of(inside)
+        self.lines += [line for line in tap.splitlines() if not line.startswith("1..")]
+        if not n:
+            self.point(False, f"the container did not get to the end (status {status}), see {inside}")
+        self.progress("done")
+
+    def tap(self):
+        """All lines, whatever comes in between."""
+        try:
+            self.run()
+        except (Trouble, OSError, subprocess.SubprocessError) as trouble:
+            self.point(False, str(trouble))
+        return self.lines
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without ending the container
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without ending the containers
     os.umask(0o022)
-    base, total, bad = os.path.abspath(sys.argv[1]), 0, False
-    for suite in sys.argv[2:] or SUITES:
-        try:
-            container.prepare(("systemd-nspawn", "debootstrap", "apt-get", "git"))
-            n, failed = one(base, suite)
-        except (Trouble, OSError, subprocess.SubprocessError) as trouble:
-            if os.getuid() != 0 and os.environ.get("CI", "") in ("", "false", "0"):
-                print(f"1..0 # SKIP {trouble}")
-                return 0
-            n, failed = 1, True
-            print(f"not ok - {suite}: {trouble}")
-        total, bad = total + n, bad or failed
-    print(f"1..{total}")
-    return 1 if bad else 0
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        print(__doc__, end="")
+        return 0 if sys.argv[1:] in (["--help"], ["-h"]) else 2
+    base, names = os.path.abspath(sys.argv[1]), sys.argv[2:] or SUITES
+    try:
+        container.prepare(("systemd-nspawn", "debootstrap", "apt-get", "git"))
+    except Trouble as trouble:
+        if os.getuid() != 0 and os.environ.get("CI", "") in ("", "false", "0"):
+            print(f"1..0 # SKIP {trouble}")
+            return 0
+        print(f"1..1\nnot ok 1 - {trouble}")
+        return 1
+    os.makedirs(base, exist_ok=True)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        lines = [line for some in pool.map(lambda name: Suite(base, name).tap(), names) for line in some]
+    print("\n".join(lines))
+    print(f"1..{sum(line.startswith(('ok', 'not ok')) for line in lines)}")
+    return 1 if any(line.startswith("not ok") for line in lines) else 0
 
 
 if __name__ == "__main__":
