@@ -231,7 +231,47 @@ def test_a_purge_leaves_nothing_but_what_was_written_for_systemd():
         check(sh("dpkg-query", "-W", "-f", "${db:Status-Status}", name, check=False).stdout in ("", "not-installed"), name)
 
 
-TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")] + role.TESTS
+# ---- the image of contrib/container ----
+
+def test_the_containers_image_runs_beside_a_node():
+    for unit in (UNIT, "pathdog@branch.service"):
+        sh("systemctl", "stop", unit)
+    with open(PACKAGES + "image.json") as file:
+        image = json.load(file)
+    same((image["User"], image["Volumes"], image["StopSignal"]), ("pathdog", {"/run/pathdog": {}}, "SIGTERM"))
+    sh("cp", "-a", PACKAGES + "image", "/tmp/image")
+    box.write("/tmp/image/etc/pathdog/pathdog.conf",
+              "[watchdog]\nnode = /run/mynode/pathdog.sock\n[trigger:route]\nsettle = 0\n[trigger:stall]\n")
+    sh("rm", "-rf", "/run/pathdog")
+    sh("cp", "-a", "/tmp/image/run/pathdog", "/run/")  # the volume
+
+    def contained(*options):
+        """The words before a command of the image: what --read-only, --cap-drop, --group-add and -v are elsewhere."""
+        ids = [sh("stat", "-c", f"%{letter}", "/run/pathdog").stdout.strip() for letter in "ug"]
+        return ["systemd-run", "--quiet", *options, *(word for property in (
+            "RootDirectory=/tmp/image", "MountAPIVFS=yes", "ProtectSystem=strict", "ReadWritePaths=/run/pathdog",
+            "BindPaths=/run/mynode /run/pathdog", f"User={ids[0]}", f"Group={ids[1]}", "CapabilityBoundingSet=",
+            "SupplementaryGroups=" + sh("id", "-g", "mynode").stdout.strip()) for word in ("-p", property))]
+    since = mark()
+    sh(*contained("--unit=image"), *image["Entrypoint"], *image["Cmd"])
+
+    def records():
+        return [json.loads(entry["MESSAGE"]) for entry in box.journal("_SYSTEMD_UNIT=image.service", since=since)
+                if entry["MESSAGE"].startswith("{")]
+    wait(lambda: any(r["record"] == "peer" and r["peer"] == "bravo" and r["state"] == "up" for r in records()), "bravo is up")
+    box.way_out(1 - box.way_out_now())
+    wait(lambda: any(r["record"] == "outcome" and r["peer"] == "bravo" and r["outcome"] == "migrated" for r in records()),
+         "bravo is moved")
+    said = sh(*contained("--pipe", "--wait"), "/usr/bin/pathdogctl", "status", "--check").stdout
+    check(said.startswith("ok:"), said)
+    sh("systemctl", "stop", "image")
+
+
+TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
+# The role begins where nothing is installed; the image is built for one Debian.
+TESTS[-1:] = role.TESTS + TESTS[-1:] * os.path.exists(PACKAGES + "image")
+if sys.argv[1:] != ["trixie"]:
+    TESTS.remove(role.test_role_lint)
 
 
 def main():

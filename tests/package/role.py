@@ -49,6 +49,11 @@ def test_role_syntax():
     same(sh("ansible-playbook", "--syntax-check", "-i", "edge,", f"{WHERE}/site.yml", env=ENVIRONMENT).returncode, 0)
 
 
+def test_role_lint():
+    sh("apt-get", "-y", "--no-install-recommends", "install", "ansible-lint", env=dict(ENVIRONMENT, DEBIAN_FRONTEND="noninteractive"))
+    sh("ansible-lint", "--offline", "--profile", "production", "site.yml", cwd=WHERE, env=ENVIRONMENT)
+
+
 def test_role_installs_and_starts_it():
     # what the tests before have left
     sh("rm", "-rf", f"/etc/systemd/system/{UNIT}.d")

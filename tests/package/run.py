@@ -28,6 +28,7 @@ SUITES = ("bookworm", "trixie")
 USERS = ("systemd", "systemd-sysv", "dbus", "iproute2", "procps", "python3")
 # Beside what contrib/debian/tests/control names. The boot has no network: apt has them in its cache.
 LATER = ("autopkgtest", "ansible-core", "python3-apt")
+LINT = {"trixie": ("ansible-lint",)}  # Debian 12's knows other rules
 QUIC_NODE = ("gcc", "libc6-dev", "meson", "ninja-build", "pkg-config", "libjansson-dev", "libnl-3-dev", "libsystemd-dev",
              "libngtcp2-dev", "libngtcp2-crypto-gnutls-dev", "libgnutls28-dev")
 ARCHIVES = "/var/cache/apt/archives"
@@ -44,7 +45,7 @@ lintian --allow-root --fail-on error,warning --display-info --tag-display-limit 
 # The same as an earlier version: what differs is the changelog.
 cd /tmp/built/pathdog-*
 sed -i '1s/(\\([^)]*\\))/(\\1~before)/' debian/changelog
-DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -us -uc -b -nc
+DEB_BUILD_OPTIONS='nocheck noautodbgsym' dpkg-buildpackage -us -uc -b -nc
 mkdir /out/before
 cp ../*~before_*.deb /out/before/
 # The node of the live flips, with its libraries: what pathdog depends on is not to be there by chance.
@@ -52,9 +53,27 @@ meson setup --buildtype=release -Dtests=disabled -Dflow-node=disabled -Dman=disa
 ninja -C /tmp/node contrib/quic-node/quic-node
 mkdir /out/node
 cp /tmp/node/contrib/quic-node/quic-node /out/node/
-cp $(ldd /out/node/quic-node | sed -n 's/.*=> \(\S*\) .*/\1/p' | grep -v '/libc\.so') /out/node/
-printf '#!/bin/sh\nLD_LIBRARY_PATH=/test/packages/node exec /test/packages/node/quic-node "$@"\n' >/out/quic-node
+cp $(ldd /out/node/quic-node | sed -n 's/.*=> \\(\\S*\\) .*/\\1/p' | grep -v '/libc\\.so') /out/node/
+printf '#!/bin/sh\\nLD_LIBRARY_PATH=/test/packages/node exec /test/packages/node/quic-node "$@"\\n' >/out/quic-node
 chmod 0755 /out/quic-node
+"""
+
+# The recipe of the container, by Debian's own buildah, on the Debian that is there: it gets no image from anywhere.
+# (The limits are those that it may set in a container, other than its defaults.)
+IMAGE_SUITE = "trixie"
+IMAGE = """\
+apt-get update
+apt-get install -y --no-install-recommends buildah netavark
+export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+tar -C /base -cf /tmp/base.tar .
+base=$(buildah from scratch)
+buildah add --quiet "$base" /tmp/base.tar /
+buildah commit --quiet "$base" localhost/debian
+buildah build --network host --ulimit nproc=4096:4096 --ulimit nofile=1024:1024 --build-arg DEBIAN=localhost/debian --pull=never \
+    -f /source/contrib/container/Containerfile -t pathdog /source
+image=$(buildah from localhost/pathdog)
+cp -a "$(buildah mount "$image")" /out/image
+buildah inspect --format '{{json .OCIv1.Config}}' "$image" >/out/image.json
 """
 
 FETCH = """\
@@ -129,8 +148,11 @@ class Suite:
         self.progress("the packages are built")
         with open(os.path.join(self.packages, "lintian"), errors="replace") as file:
             self.point(not os.path.exists(os.path.join(self.packages, "lintian.failed")), "lintian finds nothing", file.read())
+        if self.name == IMAGE_SUITE:
+            self.contained(minimal, "image", IMAGE, {"/base": minimal, "/source": self.source}, ("--volatile=overlay",))
+            self.progress("the container's image is built")
         root = self.users(minimal)
-        self.contained(root, "fetch", FETCH.format(packages=" ".join([*LATER, *tests_depend_on()])), {})
+        self.contained(root, "fetch", FETCH.format(packages=" ".join([*LATER, *LINT.get(self.name, ()), *tests_depend_on()])), {})
         self.progress("a user's Debian is there, it boots")
         inside = os.path.join(self.logs, "container")
         os.makedirs(inside)
