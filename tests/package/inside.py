@@ -219,7 +219,7 @@ def test_a_remove_leaves_the_configuration():
 
 
 def test_a_purge_leaves_nothing_but_what_was_written_for_systemd():
-    apt("purge", "pathdog", "pathdog-dev")
+    apt("purge", "pathdog")
     found = sh("find", "/", "-xdev", "(", "-path", "/test", "-o", "-path", "/proc", "-o", "-path", "/tmp", "-o", "-path",
                "/var/cache", "-o", "-path", "/sys", ")", "-prune", "-o", "(", "-name", "*pathdog*", "-o", "-name", "udp-relay*",
                "-o", "-name", "flow-node*", ")", "-print", check=False).stdout.split()

@@ -65,7 +65,7 @@ IMAGE = """\
 apt-get update
 apt-get install -y --no-install-recommends buildah netavark
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
-tar -C /base -cf /tmp/base.tar .
+tar -C /base --one-file-system --exclude='./run/*' -cf /tmp/base.tar .
 base=$(buildah from scratch)
 buildah add --quiet "$base" /tmp/base.tar /
 buildah commit --quiet "$base" localhost/debian

@@ -206,7 +206,10 @@ static void test_without_privileges(void **state)
     rig_script(rig,
                "echo EVENT=up\n"
                "echo \"REASON=$(id -u) $(id -G) $(grep -E 'NoNewPrivs|CapEff|CapPrm|SigIgn|SigBlk' "
-               "/proc/self/status | cut -f2 | tr '\\n' ' ')\"; echo; exec sleep 1000");
+               "/proc/self/status | sed -E '/SigIgn/s/0{7}[01][08]0{7}$/0000000000000000/' | cut "
+               "-f2 | tr '\\n' ' ')\"; "
+               "echo; exec sleep 1000");
+    /* Signals 32 and 33 are the C library's own and cannot be set by it; make ignores them. */
     rig_wait(rig, rig->messages, "up|");
     if (geteuid() == 0) {
         snprintf(wanted, sizeof(wanted), "up|||65534 65534 %016x %016x %016x %016x 1 \n", 0, 0, 0,
