@@ -76,11 +76,6 @@ cp -a "$(buildah mount "$image")" /out/image
 buildah inspect --format '{{json .OCIv1.Config}}' "$image" >/out/image.json
 """
 
-FETCH = """\
-apt-get update
-apt-get install -y --no-install-recommends --download-only /out/*.deb {packages}
-"""
-
 
 def sources(place):
     """The sources as they are here, also what git does not know yet, with a folder debian."""
@@ -120,14 +115,23 @@ class Suite:
         return os.path.join(self.logs, name + ".log")
 
     def progress(self, what):
-        print(f"# {self.name}: {what} ({time.monotonic() - self.begin:.0f} s)", flush=True)
+        print(f"# {self.name}: {what} is done ({time.monotonic() - self.begin:.0f} s)", flush=True)
 
     def contained(self, root, name, script, binds, options=()):
-        container.contained(root, f"package-{self.name}-{name}", script, self.log(name),
-                            {ARCHIVES: self.archives, "/out": self.packages, **binds}, options, PATIENCE_S)
+        container.contained(root, f"package-{self.name}-{name}", script, self.log(name), {"/out": self.packages, **binds},
+                            options, PATIENCE_S)
+        self.progress(name)
+
+    def passing(self, minimal, name, script):
+        """In a copy, which is not kept: one directory has one container."""
+        root = os.path.join(self.base, f"{name}-{self.name}")
+        shutil.rmtree(root, ignore_errors=True)
+        container.run(["cp", "-a", minimal, root], self.log(name))
+        self.contained(root, name, script, {"/source": self.source, "/base": minimal}, ("--volatile=overlay",))
+        shutil.rmtree(root)
 
     def users(self, minimal):
-        """A directory with a user's Debian, made once."""
+        """A directory with a user's Debian, made once, and what is installed later in its apt's cache."""
         root = os.path.join(self.base, f"users-{self.name}")
         if not os.path.exists(root):
             half = root + ".half"
@@ -135,7 +139,12 @@ class Suite:
             container.run(["cp", "-a", minimal, half], self.log("users"))
             self.contained(half, "users", "apt-get update; apt-get install -y --no-install-recommends " + " ".join(USERS), {})
             os.rename(half, root)
+        self.fetch(root, "fetch-later", [*LATER, *LINT.get(self.name, ()), *tests_depend_on()])
         return root
+
+    def fetch(self, root, name, packages):
+        self.contained(root, name, "apt-get update; apt-get install -y --no-install-recommends --download-only "
+                       + " ".join(packages), {ARCHIVES: self.archives})
 
     def point(self, good, what, said=""):
         self.lines.append(f"{'' if good else 'not '}ok - {self.name}: {what}")
@@ -143,17 +152,15 @@ class Suite:
 
     def run(self):
         minimal = container.debian(self.base, (), self.log("debootstrap"), self.name)
-        self.progress("a Debian is there")
-        self.contained(minimal, "build", BUILD, {"/source": self.source}, ("--volatile=overlay",))
-        self.progress("the packages are built")
+        self.progress("debootstrap")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            made = [pool.submit(self.users, minimal), pool.submit(self.passing, minimal, "build", BUILD)]
+            if self.name == IMAGE_SUITE:
+                made.append(pool.submit(self.passing, minimal, "image", IMAGE))
+            root, *_ = [one.result() for one in made]
+        self.fetch(root, "fetch", ["/out/*.deb"])
         with open(os.path.join(self.packages, "lintian"), errors="replace") as file:
             self.point(not os.path.exists(os.path.join(self.packages, "lintian.failed")), "lintian finds nothing", file.read())
-        if self.name == IMAGE_SUITE:
-            self.contained(minimal, "image", IMAGE, {"/base": minimal, "/source": self.source}, ("--volatile=overlay",))
-            self.progress("the container's image is built")
-        root = self.users(minimal)
-        self.contained(root, "fetch", FETCH.format(packages=" ".join([*LATER, *LINT.get(self.name, ()), *tests_depend_on()])), {})
-        self.progress("a user's Debian is there, it boots")
         inside = os.path.join(self.logs, "container")
         os.makedirs(inside)
         status = container.boot(root, inside, {"/test/tests": os.path.join(TOP, "tests"), "/test/packages": self.packages,
@@ -165,7 +172,7 @@ class Suite:
         self.lines += [line for line in tap.splitlines() if not line.startswith("1..")]
         if not n:
             self.point(False, f"the container did not get to the end (status {status}), see {inside}")
-        self.progress("done")
+        self.progress("boot")
 
     def tap(self):
         """All lines, whatever comes in between."""

@@ -8,8 +8,12 @@ TOP = os.getcwd()
 sys.path.insert(0, os.path.join(TOP, "contrib/demo"))
 
 from demo import Play, perform  # noqa: E402
-from stage import Stage  # noqa: E402
+from stage import CONFIG, Stage  # noqa: E402
 from story import Story  # noqa: E402
+
+
+class Quick(Stage):
+    config = CONFIG.replace("effect_window = 10s", "effect_window = 4s")
 
 
 class Flip(Play):
@@ -19,5 +23,5 @@ class Flip(Play):
 
 
 if __name__ == "__main__":
-    sys.exit(perform(Flip(Stage(TOP, sys.argv[1]), Story(False)), False,
+    sys.exit(perform(Flip(Quick(TOP, sys.argv[1]), Story(False)), False,
                      "The default route flipped twice, and no connection lost a byte."))
