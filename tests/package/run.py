@@ -64,6 +64,7 @@ IMAGE_SUITE = "trixie"
 IMAGE = """\
 apt-get update
 apt-get install -y --no-install-recommends buildah netavark
+rm -rf /var/lib/containers/storage
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
 tar -C /base --one-file-system --exclude='./run/*' -cf /tmp/base.tar .
 base=$(buildah from scratch)
