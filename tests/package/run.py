@@ -64,17 +64,16 @@ IMAGE_SUITE = "trixie"
 IMAGE = """\
 apt-get update
 apt-get install -y --no-install-recommends buildah netavark
-rm -rf /var/lib/containers/storage
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+built() { buildah --storage-driver vfs "$@"; }
 tar -C /base --one-file-system --exclude='./run/*' -cf /tmp/base.tar .
-base=$(buildah from scratch)
-buildah add --quiet "$base" /tmp/base.tar /
-buildah commit --quiet "$base" localhost/debian
-buildah build --network host --ulimit nproc=4096:4096 --ulimit nofile=1024:1024 --build-arg DEBIAN=localhost/debian --pull=never \
+base=$(built from scratch)
+built add --quiet "$base" /tmp/base.tar /
+built commit --quiet "$base" localhost/debian
+built build --isolation chroot --network host --ulimit nproc=4096:4096 --ulimit nofile=1024:1024 --build-arg DEBIAN=localhost/debian --pull=never \
     -f /source/contrib/container/Containerfile -t pathdog /source
-image=$(buildah from localhost/pathdog)
-cp -a "$(buildah mount "$image")" /out/image
-buildah inspect --format '{{json .OCIv1.Config}}' "$image" >/out/image.json
+image=$(built from localhost/pathdog)
+cp -a "$(built mount "$image")" /out/image
+built inspect "$image" >/out/image.json
 """
 
 
