@@ -14,10 +14,14 @@ class Trouble(Exception):
     """It cannot be tried here, or something that the test stands on does not work."""
 
 
+# What is started ends with the thread that waits for it.
+WITH_US = ("setpriv", "--pdeathsig", "TERM")
+
+
 def run(words, log, **more):
     with open(log, "a") as file:
         print("+", *words, file=file, flush=True)
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, **more)
+        done = subprocess.run([*WITH_US, *words], stdin=subprocess.DEVNULL, stdout=file, stderr=file, **more)
     if done.returncode != 0:
         raise Trouble(f"{words[0]} {words[1]}: exit status {done.returncode}, see {log}")
 
@@ -98,7 +102,7 @@ def boot(root, out, binds, command, patience_s, writable=None, name="0"):
     unit = os.path.join(out, "pathdog-tests.service")
     with open(unit, "w") as file:
         file.write(UNIT.format(command=command, patience=patience_s))
-    words = [*NSPAWN, "--boot", "--volatile=overlay", "--private-network", "--directory", root,
+    words = [*WITH_US, *NSPAWN, "--boot", "--volatile=overlay", "--private-network", "--directory", root,
              "--machine", f"pathdog-tests-{os.getpid()}-{name}", f"--bind={out}:/test",
              *(f"--bind={path}:{place}" for place, path in (writable or {}).items()),
              *(f"--bind-ro={path}:{place}" for place, path in binds.items()),
