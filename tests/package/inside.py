@@ -41,7 +41,7 @@ def same(got, wanted, what=""):
 
 def apt(*words):
     return sh("apt-get", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", *words,
-              env=ENVIRONMENT).stdout
+              env=ENVIRONMENT, timeout=600).stdout
 
 
 def deb(name, below=""):
@@ -299,7 +299,7 @@ def main():
             break
     with open("/test/journal", "w") as file:
         file.write(sh("journalctl", "--no-pager", "-o", "short-precise", "-n", "20000").stdout)
-    print("# the end", flush=True)
+    print("# all were run" if good else "# what follows was not run", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from box import main_pid, mark, sh, wait_node
 
 UNIT = "pathdog.service"
 WHERE = "/test/ansible"
-ENVIRONMENT = dict(os.environ, LC_ALL="C.UTF-8", HOME="/root", ANSIBLE_NOCOLOR="1",
+ENVIRONMENT = dict(os.environ, LC_ALL="C.UTF-8", HOME="/root", ANSIBLE_NOCOLOR="1", ANSIBLE_PIPELINING="1",
                    ANSIBLE_ROLES_PATH=f"{WHERE}/roles", PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 PLAY = {"pathdog_node": "/run/mynode/pathdog.sock", "pathdog_node_group": "mynode", "pathdog_operators": ["mynode"],
         "pathdog_settings": {"sample_interval": "200ms", "effect_window": "1s", "move_burst": 100},
@@ -34,8 +34,9 @@ def play(changes=None, fails=False):
     variables = {**PLAY, "pathdog_package_files": glob.glob("/test/packages/pathdog_*.deb"), **(changes or {})}
     book = f"{WHERE}/play.yml"
     with open(book, "w") as file:
-        json.dump([{"hosts": "localhost", "connection": "local", "roles": [{"role": "pathdog", "vars": variables}]}], file)
-    done = sh("ansible-playbook", "-i", "localhost,", book, env=ENVIRONMENT, check=False)
+        json.dump([{"hosts": "localhost", "connection": "local", "gather_facts": False,
+                    "roles": [{"role": "pathdog", "vars": variables}]}], file)
+    done = sh("ansible-playbook", "-i", "localhost,", book, env=ENVIRONMENT, check=False, timeout=600)
     check((done.returncode != 0) == fails, f"{done.returncode}: {done.stdout[-3000:]}{done.stderr[-1000:]}")
     found = {}
     for part in re.split(r"^(?:TASK|RUNNING HANDLER) \[", done.stdout, flags=re.M)[1:]:
@@ -48,13 +49,13 @@ def play(changes=None, fails=False):
 def test_role_syntax():
     shutil.copytree("/test/source/contrib/ansible", WHERE)
     sh("apt-get", "-y", "--no-install-recommends", "install", "ansible-core", "python3-apt",
-       env=dict(ENVIRONMENT, DEBIAN_FRONTEND="noninteractive"))
+       env=dict(ENVIRONMENT, DEBIAN_FRONTEND="noninteractive"), timeout=600)
     same(sh("ansible-playbook", "--syntax-check", "-i", "edge,", f"{WHERE}/site.yml", env=ENVIRONMENT).returncode, 0)
 
 
 def test_role_lint():
-    sh("apt-get", "-y", "--no-install-recommends", "install", "ansible-lint", env=dict(ENVIRONMENT, DEBIAN_FRONTEND="noninteractive"))
-    sh("ansible-lint", "--offline", "--profile", "production", "site.yml", cwd=WHERE, env=ENVIRONMENT)
+    sh("apt-get", "-y", "--no-install-recommends", "install", "ansible-lint", env=dict(ENVIRONMENT, DEBIAN_FRONTEND="noninteractive"), timeout=600)
+    sh("ansible-lint", "--offline", "--profile", "production", "site.yml", cwd=WHERE, env=ENVIRONMENT, timeout=600)
 
 
 def test_role_installs_and_starts_it():

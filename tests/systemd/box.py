@@ -14,9 +14,9 @@ IDS = {"decision": "ba21fb45e7d34a96a0c3bb25477bfffe", "outcome": "d3ca71ae0c764
        "notice": "f586e0420dab4a798f6d5e63bf0d74f0"}
 
 
-def sh(*words, check=True, **more):
+def sh(*words, check=True, timeout=120, **more):
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=120, **more)
+                          timeout=timeout, **more)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(words)}: {done.returncode}: {done.stdout}{done.stderr}")
     return done
