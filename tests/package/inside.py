@@ -105,7 +105,8 @@ def test_an_install_starts_nothing():
 
 def test_every_program_runs_has_a_page_and_a_completion():
     programs = [path for name in NAMES for path in files(name) if path.startswith("/usr/bin/")]
-    wanted = {"pathdog", "pathdogctl", "pathdog-replay", "pathdog-node-check", "flow-node", "udp-relay", "udp-relayctl"}
+    wanted = {"pathdog", "pathdog-alert", "pathdogctl", "pathdog-replay", "pathdog-node-check",
+              "flow-node", "udp-relay", "udp-relayctl"}
     wanted |= {"pathdog-varlink"} if sys.argv[1] == "trixie" else set()  # it needs a newer systemd than Debian 12's
     missing = wanted - {os.path.basename(path) for path in programs}
     check(not missing, f"missing: {missing}")
