@@ -2,6 +2,7 @@
 """Debians in containers, for tests: made once, booted with a script inside, thrown away. The host is
 not changed."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -111,7 +112,18 @@ def boot(root, out, binds, command, patience_s, writable=None, name="0"):
     for place, path in binds.items():
         if place.startswith("/test/") and os.path.isdir(path):
             os.makedirs(os.path.join(out, place[len("/test/"):]), exist_ok=True)
-    with open(os.path.join(out, "boot.log"), "w") as log:
+    # One at a time on a machine: where nobody gives a container a control group of its own, each systemd would have
+    # the same one, and end the other's services with its own.
+    groups = os.open("/sys/fs/cgroup", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(groups, fcntl.LOCK_EX)
+        return boot_alone(words, os.path.join(out, "boot.log"), patience_s)
+    finally:
+        os.close(groups)
+
+
+def boot_alone(words, log, patience_s):
+    with open(log, "w") as log:
         machine = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                    start_new_session=True)
         try:
