@@ -49,7 +49,7 @@ DEB_BUILD_OPTIONS='nocheck noautodbgsym' dpkg-buildpackage -us -uc -b -nc
 mkdir /out/before
 cp ../*~before_*.deb /out/before/
 # The node of the live flips, with its libraries: what pathdog depends on is not to be there by chance.
-meson setup --buildtype=release -Dtests=disabled -Dflow-node=disabled -Dman=disabled -Dsystemd=disabled /tmp/node /tmp/source
+meson setup --buildtype=release -Dtests=disabled -Dtop=disabled -Dflow-node=disabled -Dman=disabled -Dsystemd=disabled /tmp/node /tmp/source
 ninja -C /tmp/node contrib/quic-node/quic-node
 mkdir /out/node
 cp /tmp/node/contrib/quic-node/quic-node /out/node/
