@@ -181,6 +181,8 @@ static void test_bad_and_not(void **state)
         assert_non_null(strstr(page, text));
     }
     assert_non_null(strstr(page, "<span class=\"word moving\">migrate</span>"));
+    assert_non_null(
+        strstr(page, "1 time a peer was found dead, and no record says until when (bravo). "));
     free(page);
 }
 
