@@ -30,8 +30,8 @@ struct alert {
     const struct alert_options *options;
     struct config *config;
     sd_event *loop;
-    sd_event_source *timer;
-    struct feed *feed; /* NULL: there is no section */
+    sd_event_source *timer, *gone; /* gone: since when pathdog is not reached */
+    struct feed *feed;             /* NULL: there is no section */
     struct queue *queue;
     struct launcher *launcher;
     struct state state;
@@ -146,12 +146,11 @@ static void on_up(void *user, const char *run, size_t n_missed, bool some_lost)
     tell_status(alert);
 }
 
-static int on_gone_timer(sd_event_source *timer, uint64_t time_us, void *user);
-
+/* Set again each time that pathdog goes, and where it came back meanwhile it finds nothing. */
 static void gone_timer(struct alert *alert, uint64_t due_us)
 {
-    (void)sd_event_add_time(alert->loop, NULL, CLOCK_MONOTONIC, due_us, ACCURACY_US, on_gone_timer,
-                            alert);
+    (void)sd_event_source_set_time(alert->gone, due_us);
+    (void)sd_event_source_set_enabled(alert->gone, SD_EVENT_ONESHOT);
 }
 
 static int on_gone_timer(sd_event_source *timer, uint64_t time_us, void *user)
@@ -344,9 +343,13 @@ static int start(struct alert *alert)
     if (r >= 0)
         r = sd_event_add_time(alert->loop, &alert->timer, CLOCK_MONOTONIC, UINT64_MAX, ACCURACY_US,
                               on_timer, alert);
+    if (r >= 0)
+        r = sd_event_add_time(alert->loop, &alert->gone, CLOCK_MONOTONIC, UINT64_MAX, ACCURACY_US,
+                              on_gone_timer, alert);
     if (r < 0)
         return r;
     (void)sd_event_source_set_enabled(alert->timer, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(alert->gone, SD_EVENT_OFF);
     with_loop.loop = alert->loop;
     alert->launcher = launcher_new(&with_loop);
     alert->queue = queue_new(&queue, now_us());
@@ -367,6 +370,7 @@ static void end(struct alert *alert)
     launcher_free(alert->launcher);
     queue_free(alert->queue);
     sd_event_source_disable_unref(alert->timer);
+    sd_event_source_disable_unref(alert->gone);
     sd_event_unref(alert->loop);
     position_clear(&alert->position);
     config_free(alert->config);
