@@ -8,12 +8,12 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../util/buffer.h"
 #include "../util/clock.h"
 #include "../util/format.h"
+#include "../util/unix-socket.h"
 #include "event.h"
 
 #define SECOND         UINT64_C(1000000)
@@ -263,27 +263,9 @@ static int on_io(sd_event_source *io, int fd, uint32_t revents, void *user)
 
 /* ---- the connection ---- */
 
-static int connect_to(const char *path)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    int fd, r;
-
-    if (strlen(path) >= sizeof(name.sun_path))
-        return -ENAMETOOLONG;
-    memcpy(name.sun_path, path, strlen(path) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&name, sizeof(name)) == 0)
-        return fd;
-    r = -errno;
-    close(fd);
-    return r;
-}
-
 static void start(struct feed *feed)
 {
-    int fd = connect_to(feed->path), r = fd;
+    int fd = unix_socket_connect(feed->path), r = fd;
 
     if (fd >= 0) {
         feed->fd = fd;
