@@ -120,7 +120,7 @@ class Wrong(Alerted):
         pids = self.pids_said(alert, 2)
         self.assertEqual([alive(pid) for pid in pids], [True, True])
         self.assertEqual(alert.stop(), 0)
-        self.assertRegex("\n".join(alert.lines), r"ends; \d+ events that wait are told to nobody")
+        self.assertRegex("\n".join(alert.lines), r"ends; \d+ waiting events are dropped")
         self.wait_none()
 
 

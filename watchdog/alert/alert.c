@@ -62,7 +62,9 @@ int alert_config(const struct alert_options *options, struct config **ret_config
 
 static void tell_status(const struct alert *alert)
 {
-    (void)sd_notifyf(0, "STATUS=%s; told %" PRIu64 " times, %" PRIu64 " failed; %" PRIu64 " wait",
+    (void)sd_notifyf(0,
+                     "STATUS=%s; program run %" PRIu64 " times, failed %" PRIu64 "; %" PRIu64
+                     " events waiting",
                      !alert->feed       ? "there is no section [alert]"
                      : alert->down_said ? "pathdog cannot be reached"
                                         : "follows pathdog",
@@ -170,8 +172,7 @@ static void on_down(void *user, const char *reason)
     CLEANUP_FREE char *text = string_format("%s: %s", alert->config->control, reason);
 
     if (!alert->down_said)
-        alert_say(PD_LEVEL_WARNING, "cannot follow pathdog: %s; it is tried again, without end",
-                  text);
+        alert_say(PD_LEVEL_WARNING, "cannot follow pathdog: %s; it keeps trying", text);
     alert->down_said = true;
     if (!alert->state.gone_us)
         gone_timer(alert, now_us() + STATE_GONE_US);
@@ -238,7 +239,7 @@ static int apply(struct alert *alert)
     const struct queue_config queue = queue_config_of(section);
 
     if (!section->given) {
-        alert_say(PD_LEVEL_NOTICE, "%s has no section [alert]: nothing is told to anybody",
+        alert_say(PD_LEVEL_NOTICE, "%s has no section [alert]: no program is run",
                   alert->options->config_path);
         alert->feed = feed_free(alert->feed);
         position_clear(&alert->position);
@@ -292,7 +293,9 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
     alert->ending = true;
     (void)sd_notify(0, "STOPPING=1");
     if (n)
-        alert_say(PD_LEVEL_WARNING, "ends; %" PRIu64 " events that wait are told to nobody", n);
+        alert_say(PD_LEVEL_WARNING,
+                  "ends; %" PRIu64 " waiting events are dropped: the program is not run for them",
+                  n);
     alert->feed = feed_free(alert->feed);
     if (!launcher_running(alert->launcher))
         return sd_event_exit(alert->loop, 0);
