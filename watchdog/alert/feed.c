@@ -26,6 +26,8 @@
 /* In a flood: not at once again. */
 #define DROPPED_US   SECOND
 #define PAGE_RECORDS 256
+/* That come while older ones are looked up; beyond, it is begun anew. */
+#define HELD_MAX 4096u
 
 /* What an answer is to. */
 enum call { CALL_NONE, CALL_STATUS, CALL_FOLLOW, CALL_PAGE };
@@ -199,6 +201,14 @@ static void take_answer(struct feed *feed, const json_t *message)
     }
 }
 
+static void hold(struct feed *feed, json_t *record)
+{
+    if (json_array_size(feed->held) == HELD_MAX)
+        lose(feed, "too many records came while older ones were looked up");
+    else
+        json_array_append(feed->held, record);
+}
+
 /* Returns false: the connection is gone. */
 static bool take_message(struct feed *feed, const json_t *message)
 {
@@ -209,7 +219,7 @@ static bool take_message(struct feed *feed, const json_t *message)
         if (feed->follows)
             tell(feed, params);
         else if (feed->held)
-            json_array_append(feed->held, params);
+            hold(feed, params);
     } else if (!strcmp(member_text(message, "method"), "dropped")) {
         /* What its memory has is looked up on a new connection. */
         text = string_format("%llu records came faster than they were read",
