@@ -136,6 +136,16 @@ class Programs(unittest.TestCase):
         self.assertEqual(json.loads(body), RECORD)
         self.assertEqual(json.loads(got[1][2]), {"text": f"[pathdog] {SENTENCE}"})
 
+    def test_webhook_is_within_the_timeout(self):
+        """A server that hangs: curl gives up before pathdog-alert ends it, and says why."""
+        self.stand_in("curl")
+        self.run_program("webhook", "file")
+        words = self.read("arguments").splitlines()
+        max_time, retries = (int(words[words.index(name) + 1]) for name in ("--max-time", "--retry"))
+        waits = sum(2 ** n for n in range(retries))
+        self.assertGreater(retries, 0)
+        self.assertLess((retries + 1) * max_time + waits, 30)
+
     def test_webhook_without_a_file(self):
         self.assertIn("needs FILE", self.run_program("webhook", status=2).stderr)
 

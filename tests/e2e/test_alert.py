@@ -186,7 +186,7 @@ class Broken(AlertCase):
         self.wait_told("failed", nth=2)
         first = self.requests(dog)
         self.assertEqual(dog.finish(), [])
-        self.wait_said(alert, "cannot follow pathdog: .*; it is tried again, without end")
+        self.wait_said(alert, "cannot follow pathdog: .*; it keeps trying")
         again = self.dog(node, name="again", watchdog={
             "retries": "0", "backoff_min": "1ms", "backoff_max": "1ms", "move_burst": "1000",
             "control": dog.control}, start=False)
@@ -258,7 +258,7 @@ class Configured(AlertCase):
         del dog.sections["alert"]
         dog.write_config()
         alert.process.send_signal(signal.SIGHUP)
-        self.wait_said(alert, r"has no section \[alert\]: nothing is told to anybody")
+        self.wait_said(alert, r"has no section \[alert\]: no program is run")
         self.section(dog, on="node-down")
         alert.process.send_signal(signal.SIGHUP)
         self.wait_said(alert, "follows pathdog", nth=2)

@@ -5,6 +5,7 @@ next one is run, and pathdog does not notice. And a pathdog that tells more than
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -120,7 +121,7 @@ class Wrong(Alerted):
         pids = self.pids_said(alert, 2)
         self.assertEqual([alive(pid) for pid in pids], [True, True])
         self.assertEqual(alert.stop(), 0)
-        self.assertRegex("\n".join(alert.lines), r"ends; \d+ events that wait are told to nobody")
+        self.assertRegex("\n".join(alert.lines), r"ends; \d+ waiting events are dropped")
         self.wait_none()
 
 
@@ -174,6 +175,30 @@ class Floods(Alerted):
         one_by_one = len(alert.said("; told: q[0-9]+@h"))
         self.assertLessEqual(sum(told) + one_by_one, len(dog.records("outcome")))
         self.assertLess(measure.rss_kib(alert.process.pid), 128 * 1024)
+        self.assert_alive(node, dog)
+
+    def test_records_instead_of_an_answer(self):
+        """Whoever serves the socket sends records without end, and never the page that was asked for."""
+        node, dog, alert = self.start("cat >/dev/null")
+        path = os.path.join(self.directory, "other.ctl")
+        dog.sections["watchdog"]["control"] = path
+        record = b'{"jsonrpc":"2.0","method":"record","params":{"record":"notice","text":"%s"}}\n' % (b"x" * 500)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(path)
+            listener.listen(8)
+            dog.write_config()
+            alert.process.send_signal(signal.SIGHUP)
+            connection, _ = listener.accept()
+            connection.settimeout(10 * PATIENCE)
+            connection.recv(4096)
+            connection.sendall(b'{"jsonrpc":"2.0","id":1,"result":{"run":"r"}}\n')
+            connection.recv(4096)
+            with self.assertRaises(OSError):
+                for _ in range(100000):
+                    connection.sendall(record)
+            connection.close()
+        self.wait_said(alert, "cannot follow pathdog: .*: too many records came while older ones were looked up")
+        self.assertLess(measure.rss_kib(alert.process.pid), 64 * 1024)
         self.assert_alive(node, dog)
 
     def test_hostile_names(self):

@@ -153,7 +153,7 @@ static void test_grades(void **state_)
     json_decref(told.last);
 }
 
-/* Of so many peers that pathdog names no reason. */
+/* Of so many peers that pathdog names no reason: it is worth a look, as status --check says. */
 static void test_many_peers(void **state_)
 {
     struct state state;
@@ -165,7 +165,8 @@ static void test_many_peers(void **state_)
     state_init(&state);
     for (int i = 0; i < 2; i++)
         state_status(&state, answer, 99, on_tell, &told);
-    TOLD(&told, ALERT_PEERS_SILENT);
+    TOLD(&told, ALERT_PEERS_SILENT, ALERT_LOOK);
+    assert_string_equal(member_text(told.last, "grade"), "look");
     assert_string_equal(member_text(told.last, "text"), "12 of 8000 peers silent");
     json_decref(answer);
     json_decref(told.last);

@@ -155,6 +155,37 @@ static void test_a_night(void **state)
     free(page);
 }
 
+/* What is bad is so in the table, in the bars and in words; what proves nothing is not. */
+static void test_bad_and_not(void **state)
+{
+    static const char bar[] = "<div class=\"bar\"><span>%s</span><svg height=\"10\" "
+                              "width=\"100%%\" aria-hidden=\"true\"><rect class=\"%s\"";
+    static const char *const words[][3] = {{"busy", "badly", "bad"},
+                                           {"not-migratable", "badly", "bad"},
+                                           {"cancelled", "refusing", "other"},
+                                           {"old-lives", "refusing", "other"},
+                                           {"migrated", "goodly", "good"}};
+    struct making making = making_new();
+    char *page, text[256];
+
+    (void)state;
+    for (uint64_t i = 0; i < ARRAY_SIZE(words); i++) {
+        take(&making, decision(FROM_US + i, i + 1, "bravo", "dead", "migrate", "r"));
+        take(&making, outcome(FROM_US + i + SECOND, i + 1, "bravo", words[i][0]));
+    }
+    page = making_end(&making, FROM_US, FROM_US + 60 * SECOND, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        snprintf(text, sizeof(text), "<span class=\"word %s\">%s</span>", words[i][1], words[i][0]);
+        assert_non_null(strstr(page, text));
+        snprintf(text, sizeof(text), bar, words[i][0], words[i][2]);
+        assert_non_null(strstr(page, text));
+    }
+    assert_non_null(strstr(page, "<span class=\"word moving\">migrate</span>"));
+    assert_non_null(
+        strstr(page, "1 time a peer was found dead, and no record says until when (bravo). "));
+    free(page);
+}
+
 static void test_nothing(void **state)
 {
     struct making making = making_new();
@@ -280,9 +311,9 @@ static void test_many(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_night), cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_hostile), cmocka_unit_test(test_wild_numbers),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_a_night),      cmocka_unit_test(test_bad_and_not),
+        cmocka_unit_test(test_nothing),      cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_wild_numbers), cmocka_unit_test(test_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

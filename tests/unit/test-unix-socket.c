@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -222,6 +223,46 @@ static void names_that_cannot_be(void **state)
     unix_socket_close(&ours);
 }
 
+static void clients(void **state)
+{
+    struct lab *lab = *state;
+    struct unix_socket ours;
+    char path[128];
+    int fd;
+
+    assert_int_equal(unix_socket_connect(lab->path), -ENOENT);
+    assert_int_equal(unix_socket_open(&ours, lab->path, &stream), 0);
+    fd = unix_socket_connect(lab->path);
+    assert_true(fd >= 0);
+    assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    close(fd);
+    unix_socket_close(&ours);
+    memset(path, 'x', sizeof(path));
+    path[sizeof(((struct sockaddr_un *)0)->sun_path)] = '\0';
+    assert_int_equal(unix_socket_connect(path), -ENAMETOOLONG);
+}
+
+static void clients_of_an_abstract_one(void **state)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+    char path[64];
+
+    (void)state;
+    snprintf(path, sizeof(path), "@pathdog-test-%d", (int)getpid());
+    assert_int_equal(unix_socket_connect(path), -ECONNREFUSED);
+    memcpy(name.sun_path + 1, path + 1, strlen(path) - 1);
+    assert_int_equal(bind(listener, (const struct sockaddr *)&name,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))),
+                     0);
+    assert_int_equal(listen(listener, 1), 0);
+    fd = unix_socket_connect(path);
+    assert_true(fd >= 0);
+    close(fd);
+    close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +274,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_socket_stays, setup, teardown),
         cmocka_unit_test(names_that_cannot_be),
+        cmocka_unit_test_setup_teardown(clients, setup, teardown),
+        cmocka_unit_test(clients_of_an_abstract_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

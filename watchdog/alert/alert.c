@@ -30,8 +30,8 @@ struct alert {
     const struct alert_options *options;
     struct config *config;
     sd_event *loop;
-    sd_event_source *timer;
-    struct feed *feed; /* NULL: there is no section */
+    sd_event_source *timer, *gone; /* gone: since when pathdog is not reached */
+    struct feed *feed;             /* NULL: there is no section */
     struct queue *queue;
     struct launcher *launcher;
     struct state state;
@@ -62,7 +62,9 @@ int alert_config(const struct alert_options *options, struct config **ret_config
 
 static void tell_status(const struct alert *alert)
 {
-    (void)sd_notifyf(0, "STATUS=%s; told %" PRIu64 " times, %" PRIu64 " failed; %" PRIu64 " wait",
+    (void)sd_notifyf(0,
+                     "STATUS=%s; program run %" PRIu64 " times, failed %" PRIu64 "; %" PRIu64
+                     " events waiting",
                      !alert->feed       ? "there is no section [alert]"
                      : alert->down_said ? "pathdog cannot be reached"
                                         : "follows pathdog",
@@ -146,12 +148,11 @@ static void on_up(void *user, const char *run, size_t n_missed, bool some_lost)
     tell_status(alert);
 }
 
-static int on_gone_timer(sd_event_source *timer, uint64_t time_us, void *user);
-
+/* Set again each time that pathdog goes, and where it came back meanwhile it finds nothing. */
 static void gone_timer(struct alert *alert, uint64_t due_us)
 {
-    (void)sd_event_add_time(alert->loop, NULL, CLOCK_MONOTONIC, due_us, ACCURACY_US, on_gone_timer,
-                            alert);
+    (void)sd_event_source_set_time(alert->gone, due_us);
+    (void)sd_event_source_set_enabled(alert->gone, SD_EVENT_ONESHOT);
 }
 
 static int on_gone_timer(sd_event_source *timer, uint64_t time_us, void *user)
@@ -171,8 +172,7 @@ static void on_down(void *user, const char *reason)
     CLEANUP_FREE char *text = string_format("%s: %s", alert->config->control, reason);
 
     if (!alert->down_said)
-        alert_say(PD_LEVEL_WARNING, "cannot follow pathdog: %s; it is tried again, without end",
-                  text);
+        alert_say(PD_LEVEL_WARNING, "cannot follow pathdog: %s; it keeps trying", text);
     alert->down_said = true;
     if (!alert->state.gone_us)
         gone_timer(alert, now_us() + STATE_GONE_US);
@@ -239,7 +239,7 @@ static int apply(struct alert *alert)
     const struct queue_config queue = queue_config_of(section);
 
     if (!section->given) {
-        alert_say(PD_LEVEL_NOTICE, "%s has no section [alert]: nothing is told to anybody",
+        alert_say(PD_LEVEL_NOTICE, "%s has no section [alert]: no program is run",
                   alert->options->config_path);
         alert->feed = feed_free(alert->feed);
         position_clear(&alert->position);
@@ -293,7 +293,9 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
     alert->ending = true;
     (void)sd_notify(0, "STOPPING=1");
     if (n)
-        alert_say(PD_LEVEL_WARNING, "ends; %" PRIu64 " events that wait are told to nobody", n);
+        alert_say(PD_LEVEL_WARNING,
+                  "ends; %" PRIu64 " waiting events are dropped: the program is not run for them",
+                  n);
     alert->feed = feed_free(alert->feed);
     if (!launcher_running(alert->launcher))
         return sd_event_exit(alert->loop, 0);
@@ -344,9 +346,13 @@ static int start(struct alert *alert)
     if (r >= 0)
         r = sd_event_add_time(alert->loop, &alert->timer, CLOCK_MONOTONIC, UINT64_MAX, ACCURACY_US,
                               on_timer, alert);
+    if (r >= 0)
+        r = sd_event_add_time(alert->loop, &alert->gone, CLOCK_MONOTONIC, UINT64_MAX, ACCURACY_US,
+                              on_gone_timer, alert);
     if (r < 0)
         return r;
     (void)sd_event_source_set_enabled(alert->timer, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(alert->gone, SD_EVENT_OFF);
     with_loop.loop = alert->loop;
     alert->launcher = launcher_new(&with_loop);
     alert->queue = queue_new(&queue, now_us());
@@ -367,6 +373,7 @@ static void end(struct alert *alert)
     launcher_free(alert->launcher);
     queue_free(alert->queue);
     sd_event_source_disable_unref(alert->timer);
+    sd_event_source_disable_unref(alert->gone);
     sd_event_unref(alert->loop);
     position_clear(&alert->position);
     config_free(alert->config);

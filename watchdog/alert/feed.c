@@ -8,12 +8,12 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../util/buffer.h"
 #include "../util/clock.h"
 #include "../util/format.h"
+#include "../util/unix-socket.h"
 #include "event.h"
 
 #define SECOND         UINT64_C(1000000)
@@ -26,6 +26,8 @@
 /* In a flood: not at once again. */
 #define DROPPED_US   SECOND
 #define PAGE_RECORDS 256
+/* That come while older ones are looked up; beyond, it is begun anew. */
+#define HELD_MAX 4096u
 
 /* What an answer is to. */
 enum call { CALL_NONE, CALL_STATUS, CALL_FOLLOW, CALL_PAGE };
@@ -199,6 +201,14 @@ static void take_answer(struct feed *feed, const json_t *message)
     }
 }
 
+static void hold(struct feed *feed, json_t *record)
+{
+    if (json_array_size(feed->held) == HELD_MAX)
+        lose(feed, "too many records came while older ones were looked up");
+    else
+        json_array_append(feed->held, record);
+}
+
 /* Returns false: the connection is gone. */
 static bool take_message(struct feed *feed, const json_t *message)
 {
@@ -209,7 +219,7 @@ static bool take_message(struct feed *feed, const json_t *message)
         if (feed->follows)
             tell(feed, params);
         else if (feed->held)
-            json_array_append(feed->held, params);
+            hold(feed, params);
     } else if (!strcmp(member_text(message, "method"), "dropped")) {
         /* What its memory has is looked up on a new connection. */
         text = string_format("%llu records came faster than they were read",
@@ -263,27 +273,9 @@ static int on_io(sd_event_source *io, int fd, uint32_t revents, void *user)
 
 /* ---- the connection ---- */
 
-static int connect_to(const char *path)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    int fd, r;
-
-    if (strlen(path) >= sizeof(name.sun_path))
-        return -ENAMETOOLONG;
-    memcpy(name.sun_path, path, strlen(path) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&name, sizeof(name)) == 0)
-        return fd;
-    r = -errno;
-    close(fd);
-    return r;
-}
-
 static void start(struct feed *feed)
 {
-    int fd = connect_to(feed->path), r = fd;
+    int fd = unix_socket_connect(feed->path), r = fd;
 
     if (fd >= 0) {
         feed->fd = fd;

@@ -186,6 +186,11 @@ void state_status(struct state *state, const json_t *status, uint64_t time_us, s
     CLEANUP_FREE char *text = NULL;
     int grade = grade_text(status, &text);
 
+    if (!grade && has_silent(status)) {
+        free(text);
+        text = silent_text(status);
+        grade = 1;
+    }
     node_take(state, status, time_us, tell, user);
     silence_take(state, status, grade, time_us, tell, user);
     state->grade_before = state->grade;

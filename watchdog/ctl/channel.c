@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../util/buffer.h"
+#include "../util/unix-socket.h"
 
 #define READ_BYTES     ((size_t)64 * 1024)
 #define LINE_BYTES_MAX ((size_t)64 * 1024 * 1024) /* the daemon's are far shorter */
@@ -21,21 +21,11 @@ struct channel {
 
 int channel_open(const char *path, struct channel **ret_channel)
 {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = unix_socket_connect(path);
     struct channel *channel;
-    int fd, r;
 
-    if (strlen(path) >= sizeof(name.sun_path))
-        return -ENAMETOOLONG;
-    memcpy(name.sun_path, path, strlen(path) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0) {
-        r = -errno;
-        close(fd);
-        return r;
-    }
+        return fd;
     channel = memory_new(1, sizeof(*channel));
     channel->fd = fd;
     *ret_channel = channel;

@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../util/buffer.h"
 #include "../util/clock.h"
+#include "../util/unix-socket.h"
 #include "ctl.h"
 
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024) /* the daemon's are far shorter */
@@ -18,31 +18,6 @@
 
 static const char request[] = "GET /metrics HTTP/1.1\r\nHost: pathdog\r\n"
                               "Accept: application/openmetrics-text; version=1.0.0\r\n\r\n";
-
-/* "@name" is an abstract one. Returns its descriptor or -errno. */
-static int metrics_connect(const char *path)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    size_t length = strlen(path);
-    int fd, r;
-
-    if (length >= sizeof(name.sun_path))
-        return -ENAMETOOLONG;
-    memcpy(name.sun_path, path, length);
-    if (path[0] == '@')
-        name.sun_path[0] = '\0';
-    else
-        length++;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&name,
-                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) == 0)
-        return fd;
-    r = -errno;
-    close(fd);
-    return r;
-}
 
 /* All that comes until the end. Returns 0 or -errno. */
 static int read_answer(int fd, uint64_t until_us, struct buffer *answer)
@@ -87,7 +62,7 @@ static int take_head(struct buffer *answer)
 static int metrics_read(struct ctl *ctl, const char *path, struct buffer *answer)
 {
     uint64_t until_us = clock_us(CLOCK_MONOTONIC) + (uint64_t)ctl->call_ms * 1000;
-    int fd = metrics_connect(path), r = 0;
+    int fd = unix_socket_connect(path), r = 0;
 
     if (fd < 0)
         return fd;

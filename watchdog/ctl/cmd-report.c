@@ -186,11 +186,14 @@ static void show_no_path(const struct ctl *ctl, const json_t *report)
                span_text(sub_u64(number_of(longest, "until_us"), number_of(longest, "from_us"))),
                text_of(longest, "peer"), when_text(number_of(longest, "from_us")),
                number_of(no_path, "ended"));
-    else
-        printf(unknown ? "how long is not recorded" : "no peer was found dead");
+    else if (!unknown)
+        printf("no peer was found dead");
     if (unknown)
-        printf("; of %" PRIu64 "%s no record says when it ended (%s%s)", unknown,
-               json_is_object(longest) ? " more" : "",
+        printf("%s%" PRIu64 "%s found dead, and no record says until when (%s%s)",
+               json_is_object(longest) ? "; " : "", unknown,
+               json_is_object(longest) ? " more"
+               : unknown > 1           ? " times"
+                                       : " time",
                text_at(json_object_get(no_path, "unknown_peers"), 0), unknown > 1 ? ", …" : "");
     putchar('\n');
 }
@@ -318,10 +321,14 @@ static void show_what_if(const struct ctl *ctl, const json_t *report)
     if (!json_is_object(what_if))
         return;
     heading(ctl, "what if");
-    printf("with %s %" PRIu64 " move%s would have been requested, not %" PRIu64 ": %" PRIu64
-           " of these, and %" PRIu64 " others\n",
-           text_of(what_if, "config"), moves, moves == 1 ? "" : "s", number_of(was, "moves"),
-           number_of(what_if, "both"), number_of(other, "only"));
+    printf("with %s %" PRIu64 " move%s would have been requested, ", text_of(what_if, "config"),
+           moves, moves == 1 ? "" : "s");
+    if (moves == number_of(was, "moves"))
+        printf("as many as were");
+    else
+        printf("not %" PRIu64, number_of(was, "moves"));
+    printf(": %" PRIu64 " of these, and %" PRIu64 " others\n", number_of(what_if, "both"),
+           number_of(other, "only"));
     heading(ctl, "");
     printf("verdicts ");
     show_counts(json_object_get(other, "verdicts"));

@@ -3,23 +3,20 @@
 #include "page-private.h"
 
 #include "../util/duration.h"
+#include "tone.h"
 
 /* Of a verdict, an outcome or an effect. */
 static const char *class_of(const char *word)
 {
-    static const struct {
-        const char *word, *class;
-    } words[] = {{"migrate", "moving"},     {"reconnect", "moving"},    {"migrated", "goodly"},
-                 {"reconnected", "goodly"}, {"better", "goodly"},       {"restored", "goodly"},
-                 {"worse", "badly"},        {"stalled", "badly"},       {"timeout", "badly"},
-                 {"no-path", "badly"},      {"dial-failed", "badly"},   {"failed", "badly"},
-                 {"unanswered", "badly"},   {"link-lost", "badly"},     {"busy", "badly"},
-                 {"disabled", "badly"},     {"not-migratable", "badly"}};
+    static const char *const classes[] = {[TONE_NEUTRAL] = "refusing",
+                                          [TONE_GOOD] = "goodly",
+                                          [TONE_REFUSED] = "refusing",
+                                          [TONE_BAD] = "badly"};
 
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        if (!strcmp(words[i].word, word))
-            return words[i].class;
-    return "refusing";
+    /* these two only begin a move */
+    if (!strcmp(word, "migrate") || !strcmp(word, "reconnect"))
+        return "moving";
+    return classes[tone_of(word)];
 }
 
 static void word(struct buffer *out, const char *text)

@@ -4,6 +4,7 @@
 #include "page-private.h"
 
 #include "../util/duration.h"
+#include "tone.h"
 
 #define OUTAGES_SHOWN 40u
 #define RUNS_SHOWN    40u
@@ -263,25 +264,18 @@ static void runs(const json_t *report, const struct plot *plot)
     end(out, first);
 }
 
-/* What each name of a count is to be thought of. */
-static const char *class_of(const char *name)
+/* How a bar is coloured; of notices, each is as bad as the next. */
+static const char *class_of(const char *name, bool has_tone)
 {
-    static const struct {
-        const char *class, *names;
-    } classes[] = {
-        {"good", " migrate reconnect migrated reconnected better restored "},
-        {"bad", " worse stalled timeout no-path dial-failed failed unanswered link-lost "}};
+    static const char *const classes[] = {[TONE_NEUTRAL] = "other",
+                                          [TONE_GOOD] = "good",
+                                          [TONE_REFUSED] = "other",
+                                          [TONE_BAD] = "bad"};
 
-    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-        const char *at = strstr(classes[i].names, name);
-
-        if (at && at > classes[i].names && at[-1] == ' ' && at[strlen(name)] == ' ')
-            return classes[i].class;
-    }
-    return "other";
+    return has_tone ? classes[tone_of(name)] : "other";
 }
 
-static void bars(struct buffer *out, const char *title, const json_t *counts)
+static void bars(struct buffer *out, const char *title, const json_t *counts, bool have_tone)
 {
     json_t *left = json_copy((json_t *)counts);
     uint64_t sum = 0;
@@ -306,7 +300,7 @@ static void bars(struct buffer *out, const char *title, const json_t *counts)
         html_put(out,
                  "</span><svg height=\"10\" width=\"100%%\" aria-hidden=\"true\"><rect "
                  "class=\"%s\" height=\"10\" rx=\"2\" width=\"",
-                 class_of(most));
+                 class_of(most, have_tone));
         html_percent(out, record_number(left, most), sum);
         buffer_text(out, "\"/></svg><b>");
         html_count(out, record_number(left, most));
@@ -338,10 +332,10 @@ static void all_bars(const json_t *report, struct buffer *out)
     json_t *effects = effects_of(report);
 
     buffer_text(out, "<section><h2>Counts</h2><div class=\"columns\">\n");
-    bars(out, "Verdicts of decisions", json_object_get(report, "verdicts"));
-    bars(out, "Outcomes of requests", json_object_get(report, "outcomes"));
-    bars(out, "Effects of moves", effects);
-    bars(out, "Warnings and errors", json_object_get(report, "notices"));
+    bars(out, "Verdicts of decisions", json_object_get(report, "verdicts"), true);
+    bars(out, "Outcomes of requests", json_object_get(report, "outcomes"), true);
+    bars(out, "Effects of moves", effects, true);
+    bars(out, "Warnings and errors", json_object_get(report, "notices"), false);
     buffer_text(out, "</div></section>\n");
     json_decref(effects);
 }

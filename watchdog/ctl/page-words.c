@@ -164,7 +164,7 @@ static void say_no_path(const json_t *report, const struct plot *plot)
         buffer_text(out, ". ");
     }
     if (unknown) {
-        html_put(out, "Of %llu%s time%s no record says when it ended (",
+        html_put(out, "%llu%s time%s a peer was found dead, and no record says until when (",
                  (unsigned long long)unknown, ended ? " more" : "", plural(unknown));
         html_text(out,
                   json_string_value(json_array_get(json_object_get(no_path, "unknown_peers"), 0)),

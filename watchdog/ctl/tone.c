@@ -19,9 +19,10 @@ enum tone tone_of(const char *word)
                                        "better",  "restored",  NULL};
     static const char *const neutral[] = {"same",    "unknown",  "merged", "queued",
                                           "probing", "awaiting", NULL};
-    static const char *const refused[] = {
-        "gone",        "inbound", "disabled",  "held",       "no-target", "in-flight", "cooling",
-        "backing-off", "damped",  "observing", "superseded", "expired",   NULL};
+    static const char *const refused[] = {"gone",      "inbound",   "disabled",   "held",
+                                          "no-target", "in-flight", "cooling",    "backing-off",
+                                          "damped",    "observing", "superseded", "expired",
+                                          "old-lives", "cancelled", NULL};
 
     if (is_one_of(word, good))
         return TONE_GOOD;

@@ -2,15 +2,6 @@
 /* What scrapers are given: one page for all who wait for the same form. */
 #include "private.h"
 
-static struct page *page_unref(struct page *page)
-{
-    if (page && --page->refs == 0) {
-        buffer_clear(&page->bytes);
-        free(page);
-    }
-    return NULL;
-}
-
 static struct page *page_make(struct metrics *metrics, enum text_form form)
 {
     struct page_facts facts = {

@@ -80,6 +80,8 @@ struct metrics {
 
 /* ---- scraper.c ---- */
 
+/* NULL is fine. Returns NULL. */
+struct page *page_unref(struct page *page);
 /* Takes `fd` over: gives it a place, or tells it that there is none, and closes it. */
 void scraper_admit(struct metrics *metrics, int fd);
 /* Gives it this page. */

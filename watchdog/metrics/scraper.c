@@ -9,6 +9,15 @@
 
 #define READ_BYTES ((size_t)4096)
 
+struct page *page_unref(struct page *page)
+{
+    if (page && --page->refs == 0) {
+        buffer_clear(&page->bytes);
+        free(page);
+    }
+    return NULL;
+}
+
 static struct scraper *scraper_free(struct scraper *scraper)
 {
     struct metrics *metrics = scraper->metrics;
@@ -18,10 +27,7 @@ static struct scraper *scraper_free(struct scraper *scraper)
             metrics->scrapers[i] = NULL;
             metrics->n_scrapers--;
         }
-    if (scraper->page && --scraper->page->refs == 0) {
-        buffer_clear(&scraper->page->bytes);
-        free(scraper->page);
-    }
+    scraper->page = page_unref(scraper->page);
     sd_event_source_disable_unref(scraper->io);
     close(scraper->fd);
     buffer_clear(&scraper->in);

@@ -171,3 +171,27 @@ void unix_socket_close(struct unix_socket *ours)
     free(ours->path);
     *ours = (struct unix_socket){.fd = -1};
 }
+
+int unix_socket_connect(const char *path)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    int fd, r;
+
+    if (length >= sizeof(name.sun_path))
+        return -ENAMETOOLONG;
+    memcpy(name.sun_path, path, length);
+    if (path[0] == '@')
+        name.sun_path[0] = '\0';
+    else
+        length++; /* its end belongs to it */
+    fd = socket_new(SOCK_STREAM);
+    if (fd < 0)
+        return fd;
+    if (connect(fd, (const struct sockaddr *)&name,
+                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) == 0)
+        return fd;
+    r = -errno;
+    close(fd);
+    return r;
+}

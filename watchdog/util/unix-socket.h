@@ -35,4 +35,8 @@ int unix_socket_open(struct unix_socket *socket, const char *path,
 /* Closes it, and takes its name away if it is still ours. Zeroed but for fd = -1 is allowed. */
 void unix_socket_close(struct unix_socket *socket);
 
+/* A client of a stream socket, which does not block; "@name" is an abstract one. Returns a
+ * descriptor, or -errno: -ENAMETOOLONG, or what a call gave. */
+int unix_socket_connect(const char *path);
+
 #endif

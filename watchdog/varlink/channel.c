@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../util/buffer.h"
+#include "../util/unix-socket.h"
 
 #define READ_BYTES     ((size_t)64 * 1024)
 #define LINE_BYTES_MAX ((size_t)8 * 1024 * 1024) /* the daemon's are far shorter */
@@ -19,29 +19,10 @@ struct channel {
     size_t searched; /* bytes of it that have no LF in them */
 };
 
-static int connected(const char *path)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    int fd, r;
-
-    if (strlen(path) >= sizeof(name.sun_path))
-        return -ENAMETOOLONG;
-    memcpy(name.sun_path, path, strlen(path) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0) {
-        r = -errno;
-        close(fd);
-        return r;
-    }
-    return fd;
-}
-
 int channel_open(const char *path, sd_event *loop, sd_event_io_handler_t handler, void *user,
                  struct channel **ret)
 {
-    int fd = connected(path), r;
+    int fd = unix_socket_connect(path), r;
     struct channel *channel;
 
     if (fd < 0)
