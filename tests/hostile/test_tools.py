@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+import unittest
 
 from case import cases
 from control_case import ctl_program
@@ -16,27 +17,31 @@ from hostile_case import HostileCase
 from faults import Faults
 from node import PATIENCE
 from others import NOBODY, become
+from terminal import Terminal
+from test_top import has_top
 from watchdog import environment, program, replay_program
 
 
 class Server:
-    """What listens instead of a daemon: `talk(sock)` for the first client, in a thread."""
+    """What listens instead of a daemon: `talk(sock)` for the first client, or so many, in a thread."""
 
-    def __init__(self, path, talk):
+    def __init__(self, path, talk, clients=1):
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen(8)
         self.talk = talk
+        self.clients = clients
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
 
     def _serve(self):
-        try:
-            sock, _ = self.listener.accept()
-            with sock:
-                self.talk(sock)
-        except OSError:
-            pass  # the client has gone
+        for _ in range(self.clients):
+            try:
+                sock, _ = self.listener.accept()
+                with sock:
+                    self.talk(sock)
+            except OSError:
+                pass  # the client has gone
 
     def close(self):
         self.listener.close()
@@ -86,6 +91,76 @@ class Ctl(HostileCase):
             self.assertIn(run.returncode, (0, 1, 3), f"{words}: {run}")
             self.assertNotIn("Sanitizer", run.stderr)
             self.assertNotIn("runtime error", run.stderr)
+
+
+@unittest.skipUnless(has_top(), "built without ncurses")
+class Top(HostileCase):
+    """A terminal is not left behind as it should not be, whatever the daemon says."""
+
+    ANSWERS = {"version": {"version": "1"}, "status": {"run": "a", "node": {"state": "up", "name": "n@h"}, "reasons": []},
+               "peers": {"peers": [{"peer": "p1@h", "conn": 1, "condition": "up"}], "conditions": {"up": 1}},
+               "uplinks": {"uplinks": []}, "decisions": {"records": []}}
+
+    def top(self, **answers):
+        """Its terminal, with a daemon that answers so."""
+        def talk(sock):
+            for line in sock.makefile("rb"):
+                asked = json.loads(line)
+                self.asked.append(asked["method"])
+                result = answers.get(asked["method"], self.ANSWERS.get(asked["method"], {}))
+                sock.sendall(json.dumps({"id": asked["id"], "result": result}).encode() + b"\n")
+                while asked["method"] == "decisions" and "flood" in answers:
+                    sock.sendall(answers["flood"])
+        self.asked = []
+        path = os.path.join(self.directory, "ctl.sock")
+        server = Server(path, talk, clients=2)
+        self.addCleanup(server.close)
+        terminal = Terminal(ctl_program(), "--socket", path, "top", env=environment())
+        self.addCleanup(terminal.close)
+        return terminal
+
+    def check_end(self, top, how):
+        if isinstance(how, str):
+            top.send(how)
+        else:
+            top.process.send_signal(how)
+        self.assertEqual(top.end(), 0, top.story())
+        self.assertTrue(top.settings_are_as_before())
+
+    @cases({"null": None, "number": 7, "array": [[]], "nothing": {}, "no name": {"peer": 7}})
+    def test_an_explanation_that_is_none(self, answer):
+        top = self.top(explain=answer)
+        top.wait("p1@h", "the peer")
+        top.send("e")
+        top.wait(lambda _: self.asked.count("explain") > 1, "the answer was taken")
+        top.send("\x1b")
+        top.wait("1 peer", "the peers")
+        self.check_end(top, "q")
+
+    def test_counts_beyond_all_bounds(self):
+        top = self.top(peers={"peers": [], "conditions": {"up": 2**63 - 1}, "next": 1})
+        top.wait("n@h", "the node")
+        self.check_end(top, "q")
+
+    @cases({"q": "q", "interrupt": signal.SIGINT})
+    def test_records_that_come_faster_than_they_are_read(self, how):
+        top = self.top(flood=b'{"method":"record","params":{}}\n' * 30000)
+        top.wait("LAST DECISIONS", "the screen")
+        self.check_end(top, how)
+
+
+class Words(HostileCase):
+    """What cannot be asked for is not left out of what is asked for."""
+
+    @cases({"peers": ("peers", b"\xff"), "top": ("top", b"a\xc3"), "hold": ("hold", b"p\xff"), "explain": ("explain", b"\xff"),
+            "target": ("migrate", "p1@h", "--to", b"\xff"), "via": ("migrate", "p1@h", b"--via=\xc0\x80"),
+            "uplink": ("release", "--uplink", b"\xed\xa0\x80"), "reason": ("notify", "down", "wg0", "--reason", b"\xff")})
+    def test_that_are_no_text(self, *words):
+        node, dog = self.pair()
+        run = subprocess.run([ctl_program(), "--socket", dog.control, *words], stdin=subprocess.DEVNULL, capture_output=True,
+                             timeout=20 * PATIENCE, env=environment())
+        self.assertEqual((run.returncode, run.stdout), (2, b""), run.stderr)
+        self.assertIn(b"is not UTF-8", run.stderr)
 
 
 class Replay(HostileCase):

@@ -101,7 +101,7 @@ static void turn(struct top *top)
     now_us = clock_us(CLOCK_MONOTONIC);
     if (fds[1].revents)
         take_signals(top);
-    if (fds[2].revents)
+    if (fds[2].revents || top->app.feed.more)
         app_read(&top->app, now_us);
     if (fds[0].revents & POLLIN)
         take_keys(top, now_us);

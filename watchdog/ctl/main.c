@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../util/nearest.h"
+#include "../util/utf8.h"
 #include "../util/util.h"
 #include "channel.h"
 #include "ctl.h"
@@ -365,10 +366,35 @@ static enum ctl_status take_instance(struct options *options)
     return CTL_GOOD;
 }
 
+/* JSON has no other: what is asked would be left out, and something else be done. */
+static bool is_text(const char *text)
+{
+    size_t left = strlen(text);
+
+    while (left) {
+        size_t length = utf8_length(text, left);
+
+        if (!length)
+            return false;
+        text += length;
+        left -= length;
+    }
+    return true;
+}
+
+/* A path may be any bytes. */
+static bool is_path(int code)
+{
+    return code == OPTION_SOCKET || code == OPTION_DIRECTORY || code == OPTION_FILE ||
+           code == OPTION_OUTPUT || code == OPTION_CONFIG;
+}
+
 static enum ctl_status take_option(struct options *options, int code)
 {
     const char *why;
 
+    if (optarg && !is_path(code) && !is_text(optarg))
+        return usage("--%s %s: is not UTF-8", option_name(code), optarg);
     switch ((enum option_code)code) {
     case OPTION_INSTANCE:
         return take_instance(options);
@@ -464,6 +490,10 @@ static enum ctl_status check_use(const struct command *command, const struct ctl
     if (ctl->n_words > command->most)
         return usage("unexpected argument \"%s\": %s", ctl->words[command->most],
                      command->form ? command->form : command->name);
+    for (int i = 0; i < ctl->n_words; i++)
+        if (command->run != command_report && command->run != command_check &&
+            !is_text(ctl->words[i]))
+            return usage("%s %s: is not UTF-8", command->name, ctl->words[i]);
     return CTL_GOOD;
 }
 

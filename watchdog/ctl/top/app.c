@@ -206,18 +206,19 @@ static void take_uplinks(struct app *app, const json_t *result)
 
 static void show_explained(struct app *app, const json_t *records)
 {
+    const char *peer = json_string_value(json_object_get(app->explain, "peer"));
     char *text = NULL;
     size_t length;
-    FILE *out = open_memstream(&text, &length);
+    FILE *out = peer ? open_memstream(&text, &length) : NULL;
     bool colour = app->ctl->colour;
 
-    if (!out)
+    if (!out) /* or what came is no explanation */
         return;
     app->ctl->colour = false;
     write_explain(out, app->ctl, app->explain, records);
     app->ctl->colour = colour;
     fclose(out);
-    top_take_text(&app->model, json_string_value(json_object_get(app->explain, "peer")), text);
+    top_take_text(&app->model, peer, text);
 }
 
 static const char *shown_name(const json_t *object)
@@ -380,6 +381,8 @@ uint64_t app_due(const struct app *app)
 
     if (!app->feed.channel)
         return app->open_at;
+    if (app->feed.more)
+        return app->model.now_us;
     if (app->asking || app->model.paused)
         return tick_us;
     return min_u64(tick_us, app->next_us);

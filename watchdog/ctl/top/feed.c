@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../util/clock.h"
 #include "../channel.h"
 #include "../members.h"
+
+#define TURN_US UINT64_C(50000) /* then keys and signals have their turn */
 
 int feed_open(struct feed *feed)
 {
@@ -18,6 +21,7 @@ void feed_close(struct feed *feed)
 {
     feed->channel = channel_free(feed->channel);
     feed->n_asked = 0;
+    feed->more = false;
 }
 
 int feed_ask(struct feed *feed, uint64_t now_us, enum about about, uint64_t round,
@@ -78,12 +82,18 @@ static int take_answer(struct feed *feed, const struct feed_handler *handler, co
 
 int feed_read(struct feed *feed, const struct feed_handler *handler, char why[160])
 {
+    uint64_t until_us = clock_us(CLOCK_MONOTONIC) + TURN_US;
     int r = feed->channel ? 0 : -ENOTCONN;
 
     *why = '\0';
+    feed->more = false;
     while (r == 0) {
         json_t *message;
 
+        if (clock_us(CLOCK_MONOTONIC) > until_us) {
+            feed->more = true;
+            return 0;
+        }
         r = channel_receive(feed->channel, 0, &message);
         if (r < 0)
             break;

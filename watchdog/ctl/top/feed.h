@@ -39,6 +39,7 @@ struct feed {
     uint64_t next_id;
     struct asked asked[FEED_MOST]; /* the oldest first */
     size_t n_asked;
+    bool more; /* there is more to be read, whether or not poll() says so */
 };
 
 /* One message; `result` NULL: it failed, and `error` says why. Borrowed. */
@@ -64,8 +65,8 @@ void feed_close(struct feed *feed);
 int feed_ask(struct feed *feed, uint64_t now_us, enum about about, uint64_t round,
              const char *method, json_t *params);
 
-/* Hands on all that there is. Returns 0 or -errno: it is not connected any more then; a text in
- * `why` where the daemon said why. */
+/* Hands on what there is, for a while: a daemon may talk faster than it is read. Returns 0 or
+ * -errno: it is not connected any more then; a text in `why` where the daemon said why. */
 int feed_read(struct feed *feed, const struct feed_handler *handler, char why[160]);
 
 /* Since when an answer is waited for; 0: for none. */

@@ -122,9 +122,9 @@ static void add_counts(json_t *into, const json_t *from)
 
     json_object_foreach((json_t *)(uintptr_t)from, name, value)
     {
-        json_int_t sum = (json_int_t)number_of(into, name) + json_integer_value(value);
+        uint64_t sum = number_of(into, name) + (uint64_t)json_integer_value(value);
 
-        json_object_set_new(into, name, json_integer(sum));
+        json_object_set_new(into, name, json_integer((json_int_t)sum));
     }
 }
 
