@@ -153,22 +153,35 @@ class Broken(AlertCase):
         self.wait_told("failed", nth=5)
         self.assertEqual(self.told_requests(), self.requests(dog))
 
-    def test_it_is_restarted(self):
+    @cases({"ended": signal.SIGTERM, "killed": signal.SIGKILL})
+    def test_it_is_restarted(self, how):
         node, dog = self.failing()
         keep = os.path.join(self.directory, "keep")
         os.mkdir(keep)
         alert = self.follow(dog, keep=keep, on="failed", burst="1000")
         self.fail(dog, 2)
         self.wait_told("failed", nth=2)
-        self.assertEqual(alert.stop(), 0)
-        self.assertEqual(os.listdir(keep), ["position.json"])
+        last = self.requests(dog)[-1]
+        if how == signal.SIGKILL:
+            self.wait_until(lambda: self.kept(keep) == last, "how far it has read is kept")
+        self.assertEqual(alert.stop(how), 0 if how == signal.SIGTERM else -how)
+        self.assertEqual((os.listdir(keep), self.kept(keep)), (["position.json"], last))
         self.fail(dog, 3)
         self.follow(dog, keep=keep, on="failed", burst="1000")
         self.wait_told("failed", nth=5)
-        self.assertEqual(os.listdir(keep), [])
         self.fail(dog, 1)
         self.wait_told("failed", nth=6)
         self.assertEqual(self.told_requests(), self.requests(dog))
+
+    @staticmethod
+    def kept(directory):
+        """The run and the request of the last record that was read, by what was kept."""
+        try:
+            with open(os.path.join(directory, "position.json")) as file:
+                saved = json.load(file)
+        except FileNotFoundError:
+            return None
+        return saved["run"], saved.get("last", {}).get("request")
 
     def test_it_is_started_late(self):
         """Without a position what was before is history."""

@@ -23,6 +23,8 @@
 #include "state.h"
 
 #define ACCURACY_US UINT64_C(10000)
+/* Who is killed has read no further than this before what it kept. */
+#define KEEP_US UINT64_C(1000000)
 /* At the end: longer than from SIGTERM to SIGKILL of a program. */
 #define END_US UINT64_C(3000000)
 
@@ -31,12 +33,13 @@ struct alert {
     struct config *config;
     sd_event *loop;
     sd_event_source *timer, *gone; /* gone: since when pathdog is not reached */
+    sd_event_source *keep;         /* what is to be kept has changed */
     struct feed *feed;             /* NULL: there is no section */
     struct queue *queue;
     struct launcher *launcher;
     struct state state;
     struct position position;
-    bool down_said, ending;
+    bool down_said, ending, keep_fails;
     uint64_t n_run, n_failed;
 };
 
@@ -56,6 +59,36 @@ int alert_config(const struct alert_options *options, struct config **ret_config
     if (r < 0)
         *ret_config = config_free(*ret_config);
     return r;
+}
+
+/* ---- what is kept ---- */
+
+static void keep_now(struct alert *alert)
+{
+    int r = keep_save(alert->options->keep, &alert->position, &alert->state);
+
+    if (r < 0 && !alert->keep_fails)
+        alert_say(PD_LEVEL_WARNING, "cannot keep in %s how far it has read: %s",
+                  alert->options->keep, strerrordesc_np(-r));
+    alert->keep_fails = r < 0;
+}
+
+static int on_keep_timer(sd_event_source *timer, uint64_t time_us, void *user)
+{
+    keep_now(user);
+    return 0;
+}
+
+/* Not each time, but soon. */
+static void keep_soon(struct alert *alert)
+{
+    int enabled = SD_EVENT_OFF;
+
+    if (!alert->options->keep ||
+        (sd_event_source_get_enabled(alert->keep, &enabled) >= 0 && enabled != SD_EVENT_OFF))
+        return;
+    (void)sd_event_source_set_time(alert->keep, now_us() + KEEP_US);
+    (void)sd_event_source_set_enabled(alert->keep, SD_EVENT_ONESHOT);
 }
 
 /* ---- events ---- */
@@ -123,6 +156,7 @@ static void on_record(void *user, const json_t *record)
     struct alert *alert = user;
     int event = event_of(record);
 
+    keep_soon(alert);
     if (!strcmp(member_text(record, "record"), "node") && !state_node(&alert->state, record))
         return;
     if (event >= 0)
@@ -134,6 +168,7 @@ static void on_status(void *user, const json_t *status)
     struct alert *alert = user;
 
     state_status(&alert->state, status, clock_us(CLOCK_REALTIME), on_state, alert);
+    keep_soon(alert);
 }
 
 static void on_up(void *user, const char *run, size_t n_missed, bool some_lost)
@@ -145,6 +180,7 @@ static void on_up(void *user, const char *run, size_t n_missed, bool some_lost)
               some_lost ? "; its memory did not have all of them" : "");
     alert->down_said = false;
     state_back(&alert->state, run, clock_us(CLOCK_REALTIME), on_state, alert);
+    keep_soon(alert);
     tell_status(alert);
 }
 
@@ -177,6 +213,7 @@ static void on_down(void *user, const char *reason)
     if (!alert->state.gone_us)
         gone_timer(alert, now_us() + STATE_GONE_US);
     state_gone(&alert->state, text, now_us());
+    keep_soon(alert);
     tell_status(alert);
 }
 
@@ -349,8 +386,12 @@ static int start(struct alert *alert)
     if (r >= 0)
         r = sd_event_add_time(alert->loop, &alert->gone, CLOCK_MONOTONIC, UINT64_MAX, ACCURACY_US,
                               on_gone_timer, alert);
+    if (r >= 0)
+        r = sd_event_add_time(alert->loop, &alert->keep, CLOCK_MONOTONIC, UINT64_MAX, ACCURACY_US,
+                              on_keep_timer, alert);
     if (r < 0)
         return r;
+    (void)sd_event_source_set_enabled(alert->keep, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(alert->timer, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(alert->gone, SD_EVENT_OFF);
     with_loop.loop = alert->loop;
@@ -363,17 +404,14 @@ static int start(struct alert *alert)
 
 static void end(struct alert *alert)
 {
-    int r =
-        alert->options->keep ? keep_save(alert->options->keep, &alert->position, &alert->state) : 0;
-
-    if (r < 0)
-        alert_say(PD_LEVEL_WARNING, "cannot keep in %s how far it has read: %s",
-                  alert->options->keep, strerrordesc_np(-r));
+    if (alert->options->keep)
+        keep_now(alert);
     feed_free(alert->feed);
     launcher_free(alert->launcher);
     queue_free(alert->queue);
     sd_event_source_disable_unref(alert->timer);
     sd_event_source_disable_unref(alert->gone);
+    sd_event_source_disable_unref(alert->keep);
     sd_event_unref(alert->loop);
     position_clear(&alert->position);
     config_free(alert->config);

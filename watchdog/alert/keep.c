@@ -38,7 +38,6 @@ void keep_load(const char *directory, struct position *position, struct state *s
         }
         free(text);
         close(fd);
-        (void)unlinkat(there, NAME, 0);
     }
     close(there);
 }

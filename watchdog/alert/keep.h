@@ -7,7 +7,8 @@
 #include "position.h"
 #include "state.h"
 
-/* What was kept there, which is taken away: whoever does not end well begins anew. */
+/* What was kept there. It stays: whoever is killed before it keeps anything goes on from there
+ * again. */
 void keep_load(const char *directory, struct position *position, struct state *state);
 
 /* Returns 0 or -errno. */
