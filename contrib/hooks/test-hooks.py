@@ -32,21 +32,21 @@ UP = ["tun0", "1500", "0", "10.8.0.2", "10.8.0.1"]
 
 CASES = {
     "networkd": [
-        ({**NETWORKD, "STATE": "routable"}, [], ["up", "eth0", "--reason", "networkd: routable"]),
-        ({**NETWORKD, "STATE": "no-carrier"}, [], ["down", "eth0", "--reason", "networkd: no-carrier"]),
-        ({**NETWORKD, "STATE": "degraded"}, [], ["down", "eth0", "--reason", "networkd: degraded"]),
-        ({**NETWORKD, "STATE": "off"}, [], ["down", "eth0", "--reason", "networkd: off"]),
+        ({**NETWORKD, "STATE": "routable"}, [], ["up", "--reason", "networkd: routable", "--", "eth0"]),
+        ({**NETWORKD, "STATE": "no-carrier"}, [], ["down", "--reason", "networkd: no-carrier", "--", "eth0"]),
+        ({**NETWORKD, "STATE": "degraded"}, [], ["down", "--reason", "networkd: degraded", "--", "eth0"]),
+        ({**NETWORKD, "STATE": "off"}, [], ["down", "--reason", "networkd: off", "--", "eth0"]),
         ({**NETWORKD, "STATE": "carrier"}, [], None),
         ({**NETWORKD, "STATE": "configuring"}, [], None),
         ({}, [], None),
     ],
     "networkmanager": [
-        (NM, ["ttyUSB0", "up"], ["up", "wwan0", "--reason", "NetworkManager: up"]),
-        (NM, ["ttyUSB0", "reapply"], ["up", "wwan0", "--reason", "NetworkManager: reapply"]),
-        ({**NM, "VPN_IP_IFACE": "tun0"}, ["tun0", "vpn-up"], ["up", "tun0", "--reason", "NetworkManager: vpn-up"]),
-        ({}, ["eth0", "down"], ["down", "eth0", "--reason", "NetworkManager: down"]),
-        ({}, ["tun0", "vpn-down"], ["down", "tun0", "--reason", "NetworkManager: vpn-down"]),
-        (NM, ["ttyUSB0", "dhcp4-change"], ["down", "wwan0", "--reason", "NetworkManager: dhcp4-change"]),
+        (NM, ["ttyUSB0", "up"], ["up", "--reason", "NetworkManager: up", "--", "wwan0"]),
+        (NM, ["ttyUSB0", "reapply"], ["up", "--reason", "NetworkManager: reapply", "--", "wwan0"]),
+        ({**NM, "VPN_IP_IFACE": "tun0"}, ["tun0", "vpn-up"], ["up", "--reason", "NetworkManager: vpn-up", "--", "tun0"]),
+        ({}, ["eth0", "down"], ["down", "--reason", "NetworkManager: down", "--", "eth0"]),
+        ({}, ["tun0", "vpn-down"], ["down", "--reason", "NetworkManager: vpn-down", "--", "tun0"]),
+        (NM, ["ttyUSB0", "dhcp4-change"], ["down", "--reason", "NetworkManager: dhcp4-change", "--", "wwan0"]),
         ({"CONNECTIVITY_STATE": "LIMITED"}, ["", "connectivity-change"],
          ["down", "--peers", "*", "--reason", "NetworkManager: connectivity LIMITED"]),
         ({"CONNECTIVITY_STATE": "FULL"}, ["", "connectivity-change"], None),
@@ -57,34 +57,34 @@ CASES = {
     ],
     "modemmanager": [
         ({}, ["/org/freedesktop/ModemManager1/Modem/0", "/org/freedesktop/ModemManager1/Bearer/1", "wwan0",
-              "connected"], ["up", "wwan0", "--reason", "ModemManager: connected"]),
+              "connected"], ["up", "--reason", "ModemManager: connected", "--", "wwan0"]),
         ({}, ["/org/freedesktop/ModemManager1/Modem/0", "/org/freedesktop/ModemManager1/Bearer/1", "wwan0",
-              "disconnected"], ["down", "wwan0", "--reason", "ModemManager: disconnected"]),
+              "disconnected"], ["down", "--reason", "ModemManager: disconnected", "--", "wwan0"]),
         ({}, ["m", "b", "", "connected"], None),
         ({}, [], None),
     ],
     "wireguard": [
-        ({}, ["up", "wg0"], ["up", "wg0", "--reason", "WireGuard: up"]),
-        ({}, ["down", "wg0"], ["down", "wg0", "--reason", "WireGuard: down"]),
+        ({}, ["up", "wg0"], ["up", "--reason", "WireGuard: up", "--", "wg0"]),
+        ({}, ["down", "wg0"], ["down", "--reason", "WireGuard: down", "--", "wg0"]),
     ],
     "strongswan": [
         ({**PLUTO, "PLUTO_VERB": "up-client"}, ["ipsec0"],
-         ["up", "ipsec0", "--reason", "strongSwan: office: up-client"]),
-        ({**PLUTO, "PLUTO_VERB": "up-host-v6"}, [], ["up", "eth0", "--reason", "strongSwan: office: up-host-v6"]),
+         ["up", "--reason", "strongSwan: office: up-client", "--", "ipsec0"]),
+        ({**PLUTO, "PLUTO_VERB": "up-host-v6"}, [], ["up", "--reason", "strongSwan: office: up-host-v6", "--", "eth0"]),
         ({**PLUTO, "PLUTO_VERB": "down-client", "PLUTO_CONNECTION": "a\n`b` \u00fc"}, ["ipsec0"],
-         ["down", "ipsec0", "--reason", "strongSwan: a??b????: down-client"]),
+         ["down", "--reason", "strongSwan: a??b????: down-client", "--", "ipsec0"]),
         ({**PLUTO, "PLUTO_VERB": "prepare-client"}, [], None),
         ({}, [], None),
     ],
     "openvpn": [
         ({**OPENVPN, "script_type": "up", "script_context": "init"}, [*UP, "init"],
-         ["up", "tun0", "--reason", "OpenVPN: up"]),
+         ["up", "--reason", "OpenVPN: up", "--", "tun0"]),
         ({**OPENVPN, "script_type": "up", "script_context": "restart"}, [*UP, "restart"],
-         ["rebind", "tun0", "--reason", "OpenVPN: restarted"]),
+         ["rebind", "--reason", "OpenVPN: restarted", "--", "tun0"]),
         ({**OPENVPN, "script_type": "down", "script_context": "init", "signal": "sigterm"}, [*UP, "init"],
-         ["down", "tun0", "--reason", "OpenVPN: down"]),
+         ["down", "--reason", "OpenVPN: down", "--", "tun0"]),
         ({**OPENVPN, "script_type": "ipchange"}, ["198.51.100.1", "1194"],
-         ["rebind", "tun0", "--reason", "OpenVPN: the remote is at 198.51.100.1"]),
+         ["rebind", "--reason", "OpenVPN: the remote is at 198.51.100.1", "--", "tun0"]),
         ({**OPENVPN, "script_type": "route-up"}, [], None),
         ({"script_type": "up"}, UP, None),
         ({}, [], None),
@@ -133,6 +133,19 @@ class Hooks(unittest.TestCase):
                     self.assertEqual(sorted(os.listdir(self.directory)),
                                      ["pathdogctl", "told"] if wanted else ["pathdogctl"])
 
+    def test_an_interface_that_looks_like_an_option(self):
+        """The kernel takes nearly any name: none becomes an option of pathdogctl."""
+        for name, env, words in (("networkd", {"STATE": "off", "IFACE": "--peers"}, []),
+                                 ("networkmanager", {}, ["--peers", "down"]),
+                                 ("modemmanager", {}, ["m", "b", "--peers", "connected"]),
+                                 ("wireguard", {}, ["down", "--peers"]),
+                                 ("strongswan", {"PLUTO_VERB": "down-client", "PLUTO_INTERFACE": "--peers"}, []),
+                                 ("openvpn", {"script_type": "down", "dev": "--peers"}, [])):
+            if os.path.exists(self.told):
+                os.unlink(self.told)
+            self.run_hook(name, env, words)
+            self.assertEqual(self.calls()[0][-2:], ["--", "--peers"], name)
+
     def test_all_are_here(self):
         there = {name for name in os.listdir(HERE) if "." not in name}
         self.assertEqual(there, set(CASES))
@@ -160,7 +173,8 @@ class Hooks(unittest.TestCase):
 
     def test_an_instance(self):
         self.run_hook("modemmanager", {"PATHDOG_INSTANCE": "branch"}, ["m", "b", "wwan0", "connected"])
-        self.assertEqual(self.calls()[0][:5], ["--instance", "branch", "notify", "up", "wwan0"])
+        self.assertEqual(self.calls()[0],
+                         ["--instance", "branch", "notify", "up", "--reason", "ModemManager: connected", "--", "wwan0"])
 
     def test_wireguard_refuses_what_it_does_not_know(self):
         self.assertIn("needs up, down or watch", self.run_hook("wireguard", {}, [], status=2).stderr)
@@ -180,10 +194,10 @@ class Hooks(unittest.TestCase):
                                 f"n=$(cat {turn} 2>/dev/null || echo 0)\necho $((n + 1)) > {turn}\n"
                                 f"cat {self.directory}/page$n 2>/dev/null || exit 1")
         self.run_hook("wireguard", {"WG": wg}, ["watch", "wg0", "0.05"], status=1)  # until wg fails
-        self.assertEqual([call[-1] for call in self.calls()],
+        self.assertEqual([call[3] for call in self.calls()],
                          ["WireGuard: the endpoint of 1 peers has changed",
                           "WireGuard: the endpoint of 2 peers has changed"])
-        self.assertEqual(self.calls()[0][:3], ["notify", "rebind", "wg0"])
+        self.assertEqual(self.calls()[0][:2] + self.calls()[0][-1:], ["notify", "rebind", "wg0"])
 
     def test_shells_read_them(self):
         for name in CASES:
