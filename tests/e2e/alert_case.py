@@ -80,10 +80,10 @@ class AlertCase(ControlCase, Commands):
         dog.sections["alert"] = {"program": self.note(), "check_interval": "100ms", **keys}
         dog.write_config()
 
-    def follow(self, dog, keep=None, wait=True, **keys):
+    def follow(self, dog, keep=None, wait=True, env=None, **keys):
         """Starts pathdog-alert with this section, and waits until it follows."""
         self.section(dog, **keys)
-        env = {"RUNTIME_DIRECTORY": keep} if keep else {}
+        env = {**(env or {}), **({"RUNTIME_DIRECTORY": keep} if keep else {})}
         alert = Alert(["--config", dog.config], env)
         self.alerts.append(alert)
         if wait:

@@ -2,6 +2,7 @@
 """Programs of [alert] that do everything wrong: each is bounded and named, nothing of it is left, the
 next one is run, and pathdog does not notice. And a pathdog that tells more than anybody can read."""
 
+import json
 import os
 import re
 import signal
@@ -11,24 +12,25 @@ import threading
 import time
 
 import measure
-from alert_case import AlertCase
+from alert_case import Alert, AlertCase
 from case import cases
 from exec_case import FAMILY, alive
 from hostile_case import HostileCase
 from node import PATIENCE
+from test_tools import Server
 
 LOOP = "while :; do sleep 1; done\n"
 FORKS = "(while :; do (sleep 1000 &) ; sleep 0.02; done) &\n"
 
 
 class Alerted(AlertCase, HostileCase):
-    def start(self, text, **keys):
+    def start(self, text, env=None, **keys):
         """Its program does this, when its name is still there; the node refuses every move."""
         node, dog = self.pair(peers=2, watchdog={"retries": "0", "backoff_min": "1ms",
                                                  "backoff_max": "1ms", "move_burst": "1000"})
         node.on("migrate_peer", lambda request: request.error(-32000, "internal"))
         self.text = text
-        alert = self.follow(dog, on="failed", **{"timeout": "1s", "burst": "1000", **keys})
+        alert = self.follow(dog, on="failed", env=env, **{"timeout": "1s", "burst": "1000", **keys})
         return node, dog, alert
 
     def note(self, more=""):
@@ -123,6 +125,53 @@ class Wrong(Alerted):
         self.assertEqual(alert.stop(), 0)
         self.assertRegex("\n".join(alert.lines), r"ends; \d+ waiting events are dropped")
         self.wait_none()
+
+    def test_its_section_is_taken_away(self):
+        """What waits for its time then is not told any more: that program is nobody's wish now."""
+        path = os.path.join(self.directory, "notify.sock")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as status:
+            status.bind(path)
+            status.settimeout(20 * PATIENCE)
+            node, dog, alert = self.start("cat", env={"NOTIFY_SOCKET": path}, burst="1", every="1h")
+            for number in range(3):
+                dog.moved("p1@h")
+                dog.wait_record("outcome", nth=number + 1)
+            while b"; 2 events waiting" not in status.recv(4096):
+                pass
+        del dog.sections["alert"]
+        dog.write_config()
+        alert.process.send_signal(signal.SIGHUP)
+        self.wait_said(alert, "2 events that wait are told to nobody")
+        self.assertEqual(alert.stop(), 0)
+        self.assertEqual(len(alert.said("told to nobody")), 1, alert.lines)
+
+
+class Rubbish(AlertCase, HostileCase):
+    """Another program listens where pathdog should."""
+
+    STATUS = {"run": "a", "node": {"state": "up", "name": "n@h"}, "reasons": []}
+
+    def answered(self, **answers):
+        """Starts pathdog-alert, which is answered so."""
+        def talk(sock):
+            for line in sock.makefile("rb"):
+                asked = json.loads(line)
+                answer = answers.get(asked["method"], {"records": []})
+                sock.sendall(json.dumps({"id": asked["id"], "result": answer}).encode() + b"\n")
+        path = os.path.join(self.directory, "rubbish.sock")
+        server = Server(path, talk)
+        self.addCleanup(server.close)
+        config = os.path.join(self.directory, "rubbish.conf")
+        with open(config, "w") as file:
+            file.write(f"[watchdog]\nnode = {self.directory}/none.sock\ncontrol = {path}\n[alert]\n"
+                       f"program = {self.note()}\ncheck_interval = 100ms\non = broken\n")
+        self.alerts.append(Alert(["--config", config], {}))
+
+    def test_reasons_without_end(self):
+        reason = {"what": "x", "grade": "broken", "text": "bad " * 20}
+        self.answered(status={**self.STATUS, "reasons": [reason] * 30000})
+        told = self.wait_told("broken")
+        self.assertLessEqual(len(told["text"]), 8192)
 
 
 class Gone(Alerted):

@@ -278,6 +278,10 @@ static int apply(struct alert *alert)
     if (!section->given) {
         alert_say(PD_LEVEL_NOTICE, "%s has no section [alert]: no program is run",
                   alert->options->config_path);
+        if (queue_waiting(alert->queue))
+            alert_say(PD_LEVEL_WARNING, "%" PRIu64 " events that wait are told to nobody",
+                      queue_waiting(alert->queue));
+        queue_clear(alert->queue);
         alert->feed = feed_free(alert->feed);
         position_clear(&alert->position);
         state_init(&alert->state);

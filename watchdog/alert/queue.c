@@ -182,6 +182,12 @@ uint64_t queue_waiting(const struct queue *queue)
     return json_array_size(queue->waiting) + queue->sum.count;
 }
 
+void queue_clear(struct queue *queue)
+{
+    json_array_clear(queue->waiting);
+    sum_clear(&queue->sum);
+}
+
 struct queue *queue_free(struct queue *queue)
 {
     if (!queue)

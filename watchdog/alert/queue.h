@@ -33,6 +33,9 @@ uint64_t queue_due_us(struct queue *queue, uint64_t now_us);
 /* How many events wait. */
 uint64_t queue_waiting(const struct queue *queue);
 
+/* What waits is dropped. */
+void queue_clear(struct queue *queue);
+
 /* NULL is fine. Returns NULL. */
 struct queue *queue_free(struct queue *queue);
 

@@ -7,6 +7,8 @@
 
 #include "../util/format.h"
 
+#define TEXT_MAX 8192u /* it goes into a variable of the program's environment, too */
+
 void state_init(struct state *state)
 {
     *state = (struct state){.node = -1};
@@ -97,22 +99,28 @@ static int grade_of(const json_t *reason)
     return !strcmp(grade, "broken") ? 2 : !strcmp(grade, "note") ? 0 : 1;
 }
 
-/* The worst there is, and in words all that is wrong, the worst first. The caller frees them. */
+/* The worst there is, and in words what is wrong, the worst first, as far as there is room. The
+ * caller frees them. */
 static int grade_text(const json_t *status, char **ret_text)
 {
     const json_t *reasons = json_object_get(status, "reasons");
     char *text = string_copy("");
+    size_t length = 0;
     int worst = 0;
 
     for (int grade = 2; grade > 0; grade--)
         for (size_t i = 0; i < json_array_size(reasons); i++) {
             const json_t *reason = json_array_get(reasons, i);
+            const char *more = member_text(reason, "text");
             char *longer;
 
             if (grade_of(reason) != grade)
                 continue;
             worst = worst > grade ? worst : grade;
-            longer = string_format("%s%s%s", text, *text ? "; " : "", member_text(reason, "text"));
+            if (length + strlen(more) > TEXT_MAX)
+                continue;
+            longer = string_format("%s%s%s", text, *text ? "; " : "", more);
+            length = strlen(longer);
             free(text);
             text = longer;
         }
