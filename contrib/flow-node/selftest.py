@@ -451,5 +451,6 @@ if __name__ == "__main__":
     if os.geteuid() != 0:
         print("skipped: needs root")
         sys.exit(77)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which flow-node inherits, also where these tests run under nohup(1)
     flow_case.PROGRAM = os.path.abspath(sys.argv.pop(1))
     unittest.main(verbosity=2)
