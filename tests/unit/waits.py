@@ -18,7 +18,7 @@ import calls  # noqa: E402
 
 HEADING = "\n## What the loop may wait for\n"
 # Not of the daemon: programs of their own.
-OTHERS = ("watchdog/ctl/", "watchdog/check/", "watchdog/replay/", "watchdog/alert/", "plugins/exec/helper")
+OTHERS = ("watchdog/ctl/", "watchdog/check/", "watchdog/replay/", "watchdog/alert/", "watchdog/varlink/", "plugins/exec/helper")
 # All that may wait: for another process, a disk, a name service, a lock, a thread.
 WAITS = set("""
     write writev pwrite pwritev read readv pread recv recvfrom recvmsg recvmmsg
