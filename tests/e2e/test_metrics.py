@@ -109,6 +109,11 @@ class Page(ControlCase):
         self.assertLess(value(there, "pathdog_reaction_seconds_sum", kind="dead"), seconds + 30)
         self.assertGreater(value(there, "pathdog_reaction_seconds_sum", kind="dead"),
                            decision["evidence"]["stalled_us"] / 1e6 - 1e-6)
+        # The report has its own look at the same records, and says the same.
+        no_path = json.loads(self.ctl(dog, "--json", "report", "--source", "daemon")[0])["no_path"]
+        longest = no_path["longest"]
+        self.assertEqual((no_path["ended"], longest["peer"]), (1, "p1@h"))
+        self.assertAlmostEqual(seconds, (longest["until_us"] - longest["from_us"]) / 1e6, 3)
 
     def test_gauges(self):
         node, dog = self.pair(peers=5)
