@@ -27,7 +27,7 @@ SUITES = ("bookworm", "trixie")
 # A Debian of a user, with what the tests do by; nothing that pathdog depends on, that is apt's matter.
 USERS = ("systemd", "systemd-sysv", "dbus", "iproute2", "procps", "python3")
 # Beside what contrib/debian/tests/control names. The boot has no network: apt has them in its cache.
-LATER = ("autopkgtest", "ansible-core", "python3-apt")
+LATER = ("autopkgtest", "dpkg-dev", "ansible-core", "python3-apt")
 LINT = {"trixie": ("ansible-lint",)}  # Debian 12's knows other rules
 QUIC_NODE = ("gcc", "libc6-dev", "meson", "ninja-build", "pkg-config", "libjansson-dev", "libnl-3-dev", "libsystemd-dev",
              "libngtcp2-dev", "libngtcp2-crypto-gnutls-dev", "libgnutls28-dev")
