@@ -272,6 +272,21 @@ class Abuse(HostileCase):
         self.wait_until(lambda: "result" in (Client(dog.control).ask("version") or {}), "room again")
         self.alive(node, dog)
 
+    def test_one_user_has_all_places(self):
+        """Those that root asks for (pathdog-varlink) get in as they would by themselves: whoever has
+        the most makes room, and the reserved places stay free."""
+        node, dog = self.pair()
+        greedy = [self.client(dog) for _ in range(64)]
+        for client in greedy:
+            client.result("as", uid=70001)
+        late = [self.client(dog) for _ in range(8)]
+        for number, client in enumerate(late):
+            self.assertEqual(client.result("as", uid=70002 + number), {"uid": 70002 + number})
+        for client in greedy[:8]:
+            self.assertEqual(client.answer()["error"]["code"], -32042)
+        self.assertIn("result", greedy[8].ask("version"))
+        self.alive(node, dog)
+
     def test_no_descriptors_left(self):
         """It cannot let anybody in, then it can: nothing is lost but time."""
         node = self.node()

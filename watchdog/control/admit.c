@@ -45,8 +45,8 @@ static void notify_full(int fd, const char *why)
 
 /* ---- who makes room ---- */
 
-/* The one that has asked nothing for the longest time, of those that `fits`. */
-static struct client *idlest(const struct control *control,
+/* The one that has asked nothing for the longest time, of those that `fits`; never `stays`. */
+static struct client *idlest(const struct control *control, const struct client *stays,
                              bool (*fits)(const struct client *client, uint64_t value),
                              uint64_t value)
 {
@@ -55,7 +55,8 @@ static struct client *idlest(const struct control *control,
     for (size_t i = 0; i < SEATS; i++) {
         struct client *client = control->clients[i];
 
-        if (client && fits(client, value) && (!found || client->asked_us < found->asked_us))
+        if (client && client != stays && fits(client, value) &&
+            (!found || client->asked_us < found->asked_us))
             found = client;
     }
     return found;
@@ -91,21 +92,35 @@ static struct client *of_the_greediest(const struct control *control, uint32_t u
             greediest = client->uid;
         }
     }
-    return greediest == uid ? NULL : idlest(control, is_of, greediest);
+    return greediest == uid ? NULL : idlest(control, NULL, is_of, greediest);
 }
 
-static void make_room(struct control *control, uint32_t uid)
+static bool make_room(struct control *control, const struct client *stays, uint32_t uid)
 {
     uint64_t now_us = clock_us(CLOCK_MONOTONIC);
-    struct client *client = idlest(control, is_idle, now_us);
+    struct client *client = idlest(control, stays, is_idle, now_us);
+    bool found;
 
     if (!client)
-        client = idlest(control, is_slow, now_us);
+        client = idlest(control, stays, is_slow, now_us);
     if (!client)
         client = of_the_greediest(control, uid);
     if (client && !client->out.length)
         notify_full(client->fd, "this one makes room for another");
+    found = client;
     client_drop(client);
+    return found;
+}
+
+bool client_becomes(struct client *client, uint32_t uid)
+{
+    struct control *control = client->control;
+
+    while (!user_is_trusted(uid) && control->n_clients > CLIENTS_MAX)
+        if (!make_room(control, client, uid))
+            return false;
+    client->uid = uid;
+    return true;
 }
 
 /* ---- coming in ---- */
@@ -126,7 +141,7 @@ void client_admit(struct control *control, int fd)
     struct client *client;
 
     if (control->n_clients >= most)
-        make_room(control, uid);
+        (void)make_room(control, NULL, uid);
     if (control->n_clients >= most) {
         refuse(control, fd);
         return;

@@ -21,14 +21,13 @@ void answer_as(struct request *request)
         answer_error(request, ERROR_PARAMS, "\"uid\" is not the number of a user");
         return;
     }
-    if (!user_is_trusted((uint32_t)uid) && request->control->n_clients > CLIENTS_MAX) {
+    if (!client_becomes(client, (uint32_t)uid)) {
         answer_error(request, ERROR_TOO_MANY,
                      "%u clients are connected, which is the most allowed: end one of them, or try "
                      "again later",
                      CLIENTS_MAX);
         return;
     }
-    client->uid = (uint32_t)uid;
     out = answer_begin(request);
     put_open(out, NULL, "{");
     put_u64(out, "uid", uid);

@@ -94,6 +94,9 @@ bool control_sweep(struct control *control, uint64_t now_us);
 
 /* Takes `fd` over: gives it a place, or tells it that there is none, and closes it. */
 void client_admit(struct control *control, int fd);
+/* From now on it counts as that user's: others make room for it as for a new one. False: there is
+ * none. */
+bool client_becomes(struct client *client, uint32_t uid);
 
 /* ---- turn.c ---- */
 
