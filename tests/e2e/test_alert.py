@@ -173,6 +173,27 @@ class Broken(AlertCase):
         self.wait_told("failed", nth=6)
         self.assertEqual(self.told_requests(), self.requests(dog))
 
+    def test_two_on_one_directory(self):
+        """The first one keeps how far it has read; the other one says that it does not, and tells all the same."""
+        node, dog = self.failing()
+        keep = os.path.join(self.directory, "keep")
+        os.mkdir(keep)
+        first = self.follow(dog, keep=keep, on="failed", burst="1000")
+        second = self.follow(dog, keep=keep, on="failed", burst="1000")
+        self.wait_said(second, "another pathdog-alert keeps in .*/keep how far it has read")
+        self.fail(dog, 2)
+        self.wait_told("failed", nth=4)
+        last = self.requests(dog)[-1]
+        self.assertEqual(first.stop(), 0)
+        self.assertEqual(self.kept(keep), last)
+        self.fail(dog, 1)
+        self.wait_told("failed", nth=5)
+        self.assertEqual(second.stop(), 0)
+        self.assertEqual(self.kept(keep), last, "it is the first one's")
+        third = self.follow(dog, keep=keep, on="failed", burst="1000")
+        self.wait_told("failed", nth=6)
+        self.assertEqual(third.said("another pathdog-alert"), [])
+
     @staticmethod
     def kept(directory):
         """The run and the request of the last record that was read, by what was kept."""

@@ -39,7 +39,8 @@ struct alert {
     struct launcher *launcher;
     struct state state;
     struct position position;
-    bool down_said, ending, keep_fails;
+    bool down_said, ending, keeps, keep_fails;
+    int keep_lock; /* -1: none */
     uint64_t n_run, n_failed;
 };
 
@@ -79,13 +80,31 @@ static int on_keep_timer(sd_event_source *timer, uint64_t time_us, void *user)
     return 0;
 }
 
+/* What is there is read, and kept on, by one alone. Where a lock cannot be had for another reason,
+ * such as a directory that is not there yet, it is kept without. */
+static void keep_begin(struct alert *alert)
+{
+    const char *directory = alert->options->keep;
+
+    if (!directory)
+        return;
+    alert->keep_lock = keep_lock(directory);
+    alert->keeps = alert->keep_lock != -EWOULDBLOCK;
+    if (alert->keeps)
+        keep_load(directory, &alert->position, &alert->state);
+    else
+        alert_say(PD_LEVEL_WARNING,
+                  "another pathdog-alert keeps in %s how far it has read: this one does not, and "
+                  "what happens while it is restarted is not told",
+                  directory);
+}
+
 /* Not each time, but soon. */
 static void keep_soon(struct alert *alert)
 {
     int enabled = SD_EVENT_OFF;
 
-    if (!alert->options->keep ||
-        (sd_event_source_get_enabled(alert->keep, &enabled) >= 0 && enabled != SD_EVENT_OFF))
+    if (!alert->keeps || (sd_event_source_get_enabled(alert->keep, &enabled) >= 0 && enabled != SD_EVENT_OFF))
         return;
     (void)sd_event_source_set_time(alert->keep, now_us() + KEEP_US);
     (void)sd_event_source_set_enabled(alert->keep, SD_EVENT_ONESHOT);
@@ -401,15 +420,16 @@ static int start(struct alert *alert)
     with_loop.loop = alert->loop;
     alert->launcher = launcher_new(&with_loop);
     alert->queue = queue_new(&queue, now_us());
-    if (alert->options->keep)
-        keep_load(alert->options->keep, &alert->position, &alert->state);
+    keep_begin(alert);
     return apply(alert);
 }
 
 static void end(struct alert *alert)
 {
-    if (alert->options->keep)
+    if (alert->keeps)
         keep_now(alert);
+    if (alert->keep_lock >= 0)
+        close(alert->keep_lock);
     feed_free(alert->feed);
     launcher_free(alert->launcher);
     queue_free(alert->queue);
@@ -423,7 +443,7 @@ static void end(struct alert *alert)
 
 int alert_run(const struct alert_options *options, struct config *config, char **ret_error)
 {
-    struct alert alert = {.options = options, .config = config};
+    struct alert alert = {.options = options, .config = config, .keep_lock = -1};
     int r;
 
     state_init(&alert.state);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One file, of which nobody else has the directory. */
+/* One file. Who keeps it has a lock on its directory: what two write would be neither's. */
 #include "keep.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "../util/format.h"
@@ -17,6 +18,17 @@ static int directory_open(const char *path)
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     return fd < 0 ? -errno : fd;
+}
+
+int keep_lock(const char *directory)
+{
+    int fd = directory_open(directory), r;
+
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    r = -errno;
+    close(fd);
+    return r;
 }
 
 void keep_load(const char *directory, struct position *position, struct state *state)
