@@ -39,6 +39,14 @@ void follow_set(struct client *client, bool follows)
     control->n_handed = control->n_lost = 0;
 }
 
+void client_drop(struct client *client)
+{
+    if (!client)
+        return;
+    follow_set(client, false);
+    client_free(client);
+}
+
 /* In the turn that made them, so that nothing is done with a record but keeping it: who wants which
  * is found out later. What does not fit is the newest, and told after those before it. */
 void control_records(struct control *control, const struct record *records, size_t n_records)

@@ -94,6 +94,13 @@ bool control_sweep(struct control *control, uint64_t now_us);
 
 /* Takes `fd` over: gives it a place, or tells it that there is none, and closes it. */
 void client_admit(struct control *control, int fd);
+
+/* ---- room.c ---- */
+
+/* To somebody who must leave, or may not come in. */
+void notify_full(int fd, const char *why);
+/* One goes for this user, but never `stays`. False: nobody does. */
+bool make_room(struct control *control, const struct client *stays, uint32_t uid);
 /* From now on it counts as that user's: others make room for it as for a new one. False: there is
  * none. */
 bool client_becomes(struct client *client, uint32_t uid);
@@ -104,8 +111,6 @@ bool client_becomes(struct client *client, uint32_t uid);
 int client_ready(sd_event_source *source, int fd, uint32_t revents, void *user);
 /* There may be work: answers and records. */
 int turn_run(sd_event_source *source, int fd, uint32_t revents, void *user);
-/* It follows no more, and is gone. NULL is fine. */
-void client_drop(struct client *client);
 /* The last that each is given; none is waited for. */
 void turn_finish(struct control *control);
 
@@ -134,6 +139,8 @@ void control_sweep_in(struct control *control, uint64_t span_us);
 
 /* ---- follow.c ---- */
 
+/* It follows no more, and is gone. NULL is fine. */
+void client_drop(struct client *client);
 /* Formats what waits, until then or until nobody has room for it. Returns true: there is more. */
 bool follow_work(struct control *control, uint64_t until_us);
 void follow_set(struct client *client, bool follows);

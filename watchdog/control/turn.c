@@ -11,14 +11,6 @@
 #define FINISH_US     UINT64_C(200000) /* for the records that wait at the end */
 #define FINISH_WRITES 16u
 
-void client_drop(struct client *client)
-{
-    if (!client)
-        return;
-    follow_set(client, false);
-    client_free(client);
-}
-
 static void too_long(struct client *client)
 {
     struct request request = {.control = client->control, .client = client, .out = &client->out};
