@@ -104,7 +104,8 @@ static void keep_soon(struct alert *alert)
 {
     int enabled = SD_EVENT_OFF;
 
-    if (!alert->keeps || (sd_event_source_get_enabled(alert->keep, &enabled) >= 0 && enabled != SD_EVENT_OFF))
+    if (!alert->keeps ||
+        (sd_event_source_get_enabled(alert->keep, &enabled) >= 0 && enabled != SD_EVENT_OFF))
         return;
     (void)sd_event_source_set_time(alert->keep, now_us() + KEEP_US);
     (void)sd_event_source_set_enabled(alert->keep, SD_EVENT_ONESHOT);

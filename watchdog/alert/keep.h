@@ -7,8 +7,8 @@
 #include "position.h"
 #include "state.h"
 
-/* For as long as the descriptor is open nobody else keeps anything there. Returns it, or -EWOULDBLOCK:
- * somebody does; or another -errno. */
+/* For as long as the descriptor is open nobody else keeps anything there. Returns it, or
+ * -EWOULDBLOCK: somebody does; or another -errno. */
 int keep_lock(const char *directory);
 
 /* What was kept there. It stays: whoever is killed before it keeps anything goes on from there
