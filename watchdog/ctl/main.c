@@ -286,12 +286,20 @@ static enum ctl_status command_help(struct ctl *ctl)
     return status;
 }
 
+static const struct option *option_of(int code)
+{
+    const struct option *option = long_options;
+
+    while (option->name && option->val != code)
+        option++;
+    return option;
+}
+
 static const char *option_name(int code)
 {
-    for (const struct option *option = long_options; option->name; option++)
-        if (option->val == code)
-            return option->name;
-    return "?";
+    const struct option *option = option_of(code);
+
+    return option->name ? option->name : "?";
 }
 
 static enum ctl_status limit_parse(struct options *options)
@@ -393,7 +401,7 @@ static enum ctl_status take_option(struct options *options, int code)
 {
     const char *why;
 
-    if (optarg && !is_path(code) && !is_text(optarg))
+    if (option_of(code)->has_arg && !is_path(code) && !is_text(optarg))
         return usage("--%s %s: is not UTF-8", option_name(code), optarg);
     switch ((enum option_code)code) {
     case OPTION_INSTANCE:
